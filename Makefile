@@ -1,0 +1,135 @@
+# Wellhead's build: one non-recursive makefile. `make help` lists the targets.
+#
+# Knobs: V=1 (show commands)  SAN=asan|tsan|fuzz  CC= CXX=  WERROR=0  TEST=<part of a test's path>
+#        BOOTSTRAP=host:port (integration tests against another broker)  FUZZ_SECONDS=30
+#
+# Objects are in build/<variant>/, so that variants live side by side.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+CC := gcc
+CXX := g++
+WERROR ?= 1
+SAN ?=
+VARIANT := $(if $(SAN),$(SAN),$(if $(filter clang%,$(CC)),clang,release))
+B := build/$(VARIANT)
+Q := $(if $(V),,@)
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+PKGS := rdkafka libcurl libmicrohttpd libuv jansson sqlite3 openssl libconfig uuid libxxhash rocksdb simdjson cmocka avro-c
+PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wvla -Walloca \
+	-Wformat=2 -Wundef -Wwrite-strings -Wpointer-arith -Wswitch-enum -Wnull-dereference \
+	-Wdouble-promotion $(if $(filter 1,$(WERROR)),-Werror)
+WARN_C := -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+ifeq ($(filter clang%,$(CC)),)
+WARN_C += -Wcast-align=strict -Wlogical-op -Wduplicated-cond -Wduplicated-branches \
+	-Wformat-overflow=2 -Wformat-truncation=2 -Wimplicit-fallthrough=5 -Wstack-usage=16384
+endif
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE -fno-common
+LDHARDEN := -pie -Wl,-z,relro,-z,now
+OPT := -O2 -g
+ifeq ($(SAN),)
+HARDEN += -D_FORTIFY_SOURCE=2 $(if $(filter clang%,$(CC)),,-ftrivial-auto-var-init=zero)
+else ifeq ($(SAN),asan)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+WARN_C += -Wno-stack-usage -Wno-null-dereference
+else ifeq ($(SAN),tsan)
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+WARN_C += -Wno-stack-usage -Wno-null-dereference
+else ifeq ($(SAN),fuzz)
+CC := clang
+CXX := clang++
+SANFLAGS := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+endif
+
+CPPFLAGS := -D_GNU_SOURCE -I. $(PKG_CFLAGS) -MMD -MP
+CFLAGS := -std=c17 $(OPT) $(WARN) $(WARN_C) $(HARDEN) $(SANFLAGS)
+CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -fno-exceptions -fno-rtti $(HARDEN) $(SANFLAGS)
+LDFLAGS := $(LDHARDEN) $(SANFLAGS)
+LDLIBS := -lrdkafka -lcurl -lmicrohttpd -luv -ljansson -lsqlite3 -lcrypto -lconfig -luuid -lxxhash \
+	-lrocksdb -lsimdjson -lstdc++ -lm -lpthread
+
+STAGES := fetcher webhook-intake mapper sink
+COMMON_SRC := $(sort $(wildcard common/*/*.c common/*/*.cpp common/*/*.S))
+obj = $(patsubst %,$(B)/%.o,$(1))
+COMMON_LIB := $(B)/libwellhead.a
+BINS := $(foreach s,$(STAGES),$(if $(wildcard stages/$(s)/main.c),$(B)/bin/wellhead-$(s))) \
+	$(if $(wildcard cli/main.c),$(B)/bin/wellhead) \
+	$(if $(wildcard tests/gitlab/main.c),$(B)/bin/wellhead-gitlab)
+
+.PHONY: all
+all: $(BINS) ## build the four stages, the command line and the GitLab stand-in
+
+$(B)/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC   $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DWH_VERSION='"$(VERSION)"' -c $< -o $@
+
+$(B)/%.cpp.o: %.cpp
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CXX  $<")
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
+
+$(B)/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -MMD -MP -c $< -o $@
+
+$(COMMON_LIB): $(call obj,$(COMMON_SRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+# A stage's core (all but main.c) is an archive too, so that tests can link it.
+define stage_rules
+STAGE_SRC_$(1) := $$(filter-out stages/$(1)/main.c,$$(sort $$(wildcard stages/$(1)/*.c stages/$(1)/*.S)))
+$$(B)/libstage-$(1).a: $$(call obj,$$(STAGE_SRC_$(1)))
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+$$(B)/bin/wellhead-$(1): $$(B)/stages/$(1)/main.c.o $$(B)/libstage-$(1).a $$(COMMON_LIB)
+	@mkdir -p $$(@D)
+	@echo "  LD   $$@"
+	$$(Q)$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach s,$(STAGES),$(eval $(call stage_rules,$(s))))
+
+CLI_SRC := $(sort $(wildcard cli/*.c))
+$(B)/bin/wellhead: $(call obj,$(CLI_SRC)) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+GITLAB_SRC := $(sort $(wildcard tests/gitlab/*.c))
+$(B)/bin/wellhead-gitlab: $(call obj,$(GITLAB_SRC)) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- tests: one program per tests/{unit,stage,fault}/**/test_*.c ----
+
+TEST_LIB_SRC := $(sort $(wildcard tests/lib/*.c))
+TEST_LIB := $(B)/libtest.a
+$(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+TEST_SRC := $(sort $(shell find tests/unit tests/stage tests/fault tests/broker -name 'test_*.c' 2>/dev/null))
+TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
+STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a)
+
+$(TEST_BIN): $(B)/%: $(B)/%.c.o $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
+	@echo "  LD   $@"
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+
+.PHONY: unit
+unit: $(TEST_BIN) ## build and run the unit, stage and fault tests (TEST= picks some)
+	@scripts/run-tests $(B) $(if $(TEST),$(filter %$(TEST)%,$(TEST_BIN)) $(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}'
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

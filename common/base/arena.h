@@ -1,0 +1,37 @@
+/*
+ * arena.h - memory for one message: many small allocations, freed at once, with a cap.
+ *
+ * Blocks stay after a reset, so that the steady state allocates nothing. Thread: one at a time.
+ */
+#ifndef WH_BASE_ARENA_H
+#define WH_BASE_ARENA_H
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+struct wh_arena_block;
+
+struct wh_arena {
+    struct wh_arena_block *first;
+    struct wh_arena_block *current;
+    size_t block_bytes;
+    size_t used_bytes;
+    size_t max_bytes;
+};
+
+/* No allocation. A block holds block_bytes; all that is handed out between resets is <= max_bytes. */
+void wh_arena_init(struct wh_arena *arena, size_t block_bytes, size_t max_bytes);
+void wh_arena_done(struct wh_arena *arena);
+/* All memory handed out becomes invalid; blocks are kept for reuse. */
+void wh_arena_reset(struct wh_arena *arena);
+/* Aligned for any type, not zeroed. WH_E_TOO_LARGE past the cap, WH_E_NOMEM. */
+WH_MUST_CHECK enum wh_rc wh_arena_alloc(struct wh_arena *arena, size_t size, void **ret_ptr,
+                                        struct wh_err *err);
+/* n items of size bytes, zeroed. WH_E_TOO_LARGE also when n * size overflows. */
+WH_MUST_CHECK enum wh_rc wh_arena_zalloc(struct wh_arena *arena, size_t n, size_t size,
+                                         void **ret_ptr, struct wh_err *err);
+/* Copies bytes into the arena, with a NUL behind them. */
+WH_MUST_CHECK enum wh_rc wh_arena_dup(struct wh_arena *arena, struct wh_slice bytes,
+                                      struct wh_slice *ret_copy, struct wh_err *err);
+
+#endif

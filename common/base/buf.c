@@ -1,0 +1,109 @@
+#include "common/base/buf.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+
+enum { FIRST_CAPACITY = 64 };
+
+void wh_buf_init(struct wh_buf *buf, size_t max)
+{
+    *buf = (struct wh_buf){.max = max};
+}
+
+void wh_buf_done(struct wh_buf *buf)
+{
+    wh_mem_free(buf->ptr);
+    wh_buf_init(buf, buf->max);
+}
+
+void wh_buf_reset(struct wh_buf *buf)
+{
+    buf->len = 0;
+    if (buf->ptr) {
+        buf->ptr[0] = '\0';
+    }
+}
+
+static size_t grown(size_t cap, size_t need, size_t limit)
+{
+    size_t next = cap ? cap : FIRST_CAPACITY;
+
+    while (next < need) {
+        if (next > limit / 2) {
+            return limit;
+        }
+        next *= 2;
+    }
+    return next < limit ? next : limit;
+}
+
+enum wh_rc wh_buf_reserve(struct wh_buf *buf, size_t n, struct wh_err *err)
+{
+    char *ptr;
+    size_t cap;
+
+    if (n > buf->max - buf->len) {
+        return wh_fail(err, WH_E_TOO_LARGE, "buffer limit of %zu bytes exceeded", buf->max);
+    }
+    if (buf->ptr && n <= buf->cap - buf->len) {
+        return WH_OK;
+    }
+    cap = grown(buf->cap, buf->len + n, buf->max);
+    ptr = wh_mem_resize(buf->ptr, cap + 1, 1);
+    if (ptr == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a buffer of %zu bytes", cap);
+    }
+    ptr[buf->len] = '\0';
+    buf->ptr = ptr;
+    buf->cap = cap;
+    return WH_OK;
+}
+
+enum wh_rc wh_buf_append(struct wh_buf *buf, struct wh_slice bytes, struct wh_err *err)
+{
+    if (wh_buf_reserve(buf, bytes.len, err) != WH_OK) {
+        return err->rc;
+    }
+    if (bytes.len) {
+        memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+    }
+    buf->len += bytes.len;
+    buf->ptr[buf->len] = '\0';
+    return WH_OK;
+}
+
+enum wh_rc wh_buf_append_char(struct wh_buf *buf, char c, struct wh_err *err)
+{
+    return wh_buf_append(buf, wh_slice(&c, 1), err);
+}
+
+enum wh_rc wh_buf_printf(struct wh_buf *buf, struct wh_err *err, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0) {
+        return wh_fail(err, WH_E_INTERNAL, "formatting failed");
+    }
+    if (wh_buf_reserve(buf, (size_t)n, err) != WH_OK) {
+        return err->rc;
+    }
+    va_start(ap, fmt);
+    (void)vsnprintf(buf->ptr + buf->len, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    buf->len += (size_t)n;
+    return WH_OK;
+}
+
+char *wh_buf_take(struct wh_buf *buf, size_t *ret_len)
+{
+    char *ptr = buf->ptr;
+
+    *ret_len = buf->len;
+    wh_buf_init(buf, buf->max);
+    return ptr;
+}

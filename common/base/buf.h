@@ -1,0 +1,53 @@
+/*
+ * buf.h - a growing byte buffer that has its maximum from birth.
+ *
+ *      ptr            ptr+len          ptr+cap <= max
+ *       |---- written ---|---- free ------|
+ *
+ * Appending past max is WH_E_TOO_LARGE and changes nothing. ptr[len] is always NUL once something
+ * was reserved. Thread: one at a time.
+ */
+#ifndef WH_BASE_BUF_H
+#define WH_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+struct wh_buf {
+    char *ptr;
+    size_t len;
+    size_t cap;
+    size_t max;
+};
+
+/* No allocation; max is in bytes, at least 1. */
+void wh_buf_init(struct wh_buf *buf, size_t max);
+/* Frees the bytes; buf is as after init. Accepts a zeroed struct. */
+void wh_buf_done(struct wh_buf *buf);
+/* len = 0, the memory stays. */
+void wh_buf_reset(struct wh_buf *buf);
+/* Makes room for n more bytes at ptr+len. WH_E_TOO_LARGE past max, WH_E_NOMEM. */
+WH_MUST_CHECK enum wh_rc wh_buf_reserve(struct wh_buf *buf, size_t n, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc wh_buf_append(struct wh_buf *buf, struct wh_slice bytes,
+                                       struct wh_err *err);
+WH_MUST_CHECK enum wh_rc wh_buf_append_char(struct wh_buf *buf, char c, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc wh_buf_printf(struct wh_buf *buf, struct wh_err *err, const char *fmt,
+                                       ...) WH_PRINTF(3, 4);
+/* Gives the bytes (free with wh_mem_free); buf is empty afterwards. NULL if nothing was written. */
+char *wh_buf_take(struct wh_buf *buf, size_t *ret_len);
+
+static inline struct wh_slice wh_buf_slice(const struct wh_buf *buf)
+{
+    return wh_slice(buf->ptr, buf->len);
+}
+
+/* The written bytes as a C string; "" when nothing was written. */
+static inline const char *wh_buf_str(const struct wh_buf *buf)
+{
+    return buf->ptr ? buf->ptr : "";
+}
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * err.h - the one error type.
+ *
+ * A function that can fail returns enum wh_rc (WH_OK is 0) and takes a caller-owned
+ * struct wh_err last. The leaf writes what failed, with the value that failed; each layer above
+ * may prefix once what it was doing. Who decides what to do next looks at the class alone:
+ *
+ *   TRANSIENT  the same call may work later: retry with back-off
+ *   POISON     this input can never work: dead letter
+ *   FATAL      this process cannot go on: stop, let the supervisor restart
+ *   CANCELED   asked to stop
+ *
+ * Thread: any. A struct wh_err belongs to one thread at a time.
+ */
+#ifndef WH_BASE_ERR_H
+#define WH_BASE_ERR_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+enum wh_class { WH_CLASS_NONE, WH_CLASS_TRANSIENT, WH_CLASS_POISON, WH_CLASS_FATAL, WH_CLASS_CANCELED };
+
+/* X(code, class, name, text): the name is what logs, headers and JSON answers carry. */
+#define WH_RC_LIST(X)                                                                              \
+    X(WH_OK, NONE, "ok", "ok")                                                                     \
+    X(WH_E_NOMEM, FATAL, "no_memory", "out of memory")                                             \
+    X(WH_E_INTERNAL, FATAL, "internal", "internal error")                                          \
+    X(WH_E_CONFIG, FATAL, "config", "bad configuration")                                           \
+    X(WH_E_CORRUPT, FATAL, "corrupt", "stored data are damaged")                                   \
+    X(WH_E_FATAL_BUS, FATAL, "bus_fatal", "the Kafka client cannot go on")                         \
+    X(WH_E_DENIED, FATAL, "denied", "not permitted")                                               \
+    X(WH_E_INVALID, POISON, "invalid", "malformed input")                                          \
+    X(WH_E_TYPE, POISON, "wrong_type", "a value of another type was expected")                     \
+    X(WH_E_RANGE, POISON, "out_of_range", "a value is out of range")                               \
+    X(WH_E_MISSING, POISON, "missing", "a required value is missing")                              \
+    X(WH_E_TOO_LARGE, POISON, "too_large", "larger than the limit")                                \
+    X(WH_E_TOO_DEEP, POISON, "too_deep", "nested deeper than the limit")                           \
+    X(WH_E_UTF8, POISON, "invalid_utf8", "not valid UTF-8")                                        \
+    X(WH_E_DUPLICATE, POISON, "duplicate_key", "a key occurs twice")                               \
+    X(WH_E_UNKNOWN_KIND, POISON, "unknown_kind", "no view maps this kind")                         \
+    X(WH_E_UNSUPPORTED, POISON, "unsupported", "not supported")                                    \
+    X(WH_E_NOT_FOUND, POISON, "not_found", "not found")                                            \
+    X(WH_E_EXISTS, POISON, "exists", "exists already")                                             \
+    X(WH_E_AUTH, POISON, "unauthorized", "authentication failed")                                  \
+    X(WH_E_FORBIDDEN, POISON, "forbidden", "access refused")                                       \
+    X(WH_E_UNKNOWN_SCHEMA, TRANSIENT, "unknown_schema", "schema id not known to this build")       \
+    X(WH_E_IO, TRANSIENT, "io", "input/output error")                                              \
+    X(WH_E_NO_SPACE, TRANSIENT, "no_space", "no space left on the device")                         \
+    X(WH_E_NET, TRANSIENT, "network", "network error")                                             \
+    X(WH_E_TIMEOUT, TRANSIENT, "timeout", "timed out")                                             \
+    X(WH_E_BUSY, TRANSIENT, "busy", "a queue is full")                                             \
+    X(WH_E_RATE, TRANSIENT, "rate_limited", "rate limited")                                        \
+    X(WH_E_UNAVAILABLE, TRANSIENT, "unavailable", "not available now")                             \
+    X(WH_E_CANCELED, CANCELED, "canceled", "canceled")
+
+enum wh_rc {
+#define X(code, class, name, text) code,
+    WH_RC_LIST(X)
+#undef X
+        WH_RC_COUNT
+};
+
+#define WH_ERR_MSG_MAX 256
+
+/* Caller-owned; a zeroed struct is "no error". The message is NUL-terminated, cut when too long. */
+struct wh_err {
+    enum wh_rc rc;
+    char msg[WH_ERR_MSG_MAX];
+};
+
+#define WH_MUST_CHECK __attribute__((warn_unused_result))
+#define WH_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* Short machine name ("invalid_utf8") and sentence of a code. Never NULL, static storage. */
+const char *wh_rc_name(enum wh_rc rc);
+const char *wh_rc_text(enum wh_rc rc);
+enum wh_class wh_rc_class(enum wh_rc rc);
+const char *wh_class_name(enum wh_class class);
+
+/* Sets code and message; returns rc, so that a leaf can write `return wh_fail(err, ...)`. */
+enum wh_rc wh_fail(struct wh_err *err, enum wh_rc rc, const char *fmt, ...) WH_PRINTF(3, 4);
+
+/* Puts "<text>: " before the message that is there; returns err->rc. */
+enum wh_rc wh_err_prefix(struct wh_err *err, const char *fmt, ...) WH_PRINTF(2, 3);
+
+void wh_err_clear(struct wh_err *err);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * time.h - time as milliseconds since 1970 UTC, the clock interface, and every date form that
+ * GitLab sends (tests/unit/common/base/test_time.c lists them with their sources).
+ */
+#ifndef WH_BASE_TIME_H
+#define WH_BASE_TIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+/* Where a core gets its time from; never looked up, always passed in. Thread: any. */
+struct wh_clock {
+    /* Wall clock, ms since 1970 UTC. */
+    int64_t (*now_ms)(void *ctx);
+    /* Monotonic, ns, for durations. */
+    int64_t (*mono_ns)(void *ctx);
+    void *ctx;
+};
+
+/* The machine's clock. */
+struct wh_clock wh_clock_real(void);
+
+static inline int64_t wh_clock_now_ms(const struct wh_clock *clock)
+{
+    return clock->now_ms(clock->ctx);
+}
+
+static inline int64_t wh_clock_mono_ns(const struct wh_clock *clock)
+{
+    return clock->mono_ns(clock->ctx);
+}
+
+/* An instant and whether its text had a fraction of a second (webhooks have none, REST has). */
+struct wh_instant {
+    int64_t ms;
+    bool has_fraction;
+};
+
+/*
+ * date, optionally 'T' or a space and hh:mm[:ss[.fraction]], optional space, then Z, UTC, +hh:mm,
+ * +hhmm or nothing (UTC). A date alone is its midnight UTC. Years 1..4147. WH_E_INVALID else.
+ */
+WH_MUST_CHECK enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *ret,
+                                       struct wh_err *err);
+
+#define WH_TIME_TEXT_MAX 32
+/* RFC 3339 UTC with milliseconds: 2026-11-24T01:02:03.004Z. Returns text. */
+const char *wh_time_format(int64_t ms, char text[WH_TIME_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,400 @@
+/*
+ * bus.h - Kafka as three interfaces: producer, consumer, admin. Two implementations: librdkafka
+ * (bus_kafka*.c, the only files that include it) and an in-memory twin with faults (bus_mem.c).
+ *
+ * Thread: one owner thread per producer and per consumer; callbacks run inside that thread's poll
+ * calls. Success means acknowledged by the broker, nothing less.
+ */
+#ifndef WH_BUS_BUS_H
+#define WH_BUS_BUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/slice.h"
+#include "common/conf/conf.h"
+#include "common/log/log.h"
+#include "common/metrics/metrics.h"
+
+#define WH_BUS_HEADERS_MAX 24
+#define WH_BUS_TOPIC_MAX 249
+
+struct wh_bus_header {
+    struct wh_slice name;
+    struct wh_slice value;
+};
+
+/* ---- producer ---- */
+
+struct wh_bus_record {
+    const char *topic;
+    int32_t partition; /* -1: by key (murmur2_random) */
+    struct wh_slice key;
+    struct wh_slice value; /* ptr NULL: tombstone */
+    bool take_value; /* value.ptr came from wh_mem_alloc; the bus frees it, but only on WH_OK */
+    const struct wh_bus_header *headers;
+    size_t n_headers;
+    int64_t timestamp_ms; /* 0: now */
+    void *opaque;         /* handed to on_delivery */
+};
+
+struct wh_bus_delivery {
+    enum wh_rc rc;
+    const char *reason; /* text when rc is not WH_OK; valid during the call */
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+    void *opaque;
+};
+
+typedef void (*wh_bus_delivery_fn)(void *ctx, const struct wh_bus_delivery *delivery);
+
+struct wh_producer;
+struct wh_producer_ops {
+    enum wh_rc (*produce)(struct wh_producer *p, const struct wh_bus_record *r, struct wh_err *err);
+    int (*fd)(struct wh_producer *p);
+    size_t (*poll)(struct wh_producer *p, int timeout_ms);
+    enum wh_rc (*warm)(struct wh_producer *p, const char *topic, int timeout_ms,
+                       struct wh_err *err);
+    enum wh_rc (*flush)(struct wh_producer *p, int timeout_ms, struct wh_err *err);
+    size_t (*pending)(struct wh_producer *p);
+    void (*free)(struct wh_producer *p);
+};
+/* First member of every implementation. */
+struct wh_producer {
+    const struct wh_producer_ops *ops;
+};
+
+enum wh_bus_profile {
+    WH_BUS_LIVE, /* linger ~1 ms: webhooks, rereads, dead letters */
+    WH_BUS_BULK, /* linger ~20 ms, larger batches: backfill, mapping at full speed */
+};
+
+struct wh_producer_conf {
+    const char *bootstrap;           /* "host:port,..." */
+    const char *client_id;           /* "wellhead-mapper-<host>" */
+    enum wh_bus_profile profile;
+    const struct wh_conf_pairs *extra; /* kafka.* pass-through, wins; may be NULL */
+    size_t queue_max_bytes;          /* over it produce answers WH_E_BUSY */
+    size_t queue_max_records;
+    int64_t delivery_timeout_ms;
+    wh_bus_delivery_fn on_delivery;
+    void *ctx;
+    struct wh_log *log;
+};
+
+void wh_producer_conf_init(struct wh_producer_conf *conf);
+/* acks=all, idempotent, murmur2_random, lz4. Does not wait for a broker. */
+WH_MUST_CHECK enum wh_rc wh_producer_kafka_new(const struct wh_producer_conf *conf,
+                                               struct wh_producer **ret, struct wh_err *err);
+
+/*
+ * Hands the record over: copied unless take_value. WH_E_BUSY when the queue is full (poll, then try
+ * again), WH_E_FATAL_BUS when this producer is lost: drain, free, make a new one, and send again
+ * what was not acknowledged. Every WH_OK is followed by exactly one on_delivery.
+ */
+static inline WH_MUST_CHECK enum wh_rc wh_producer_produce(struct wh_producer *p,
+                                                           const struct wh_bus_record *r,
+                                                           struct wh_err *err)
+{
+    return p->ops->produce(p, r, err);
+}
+
+/* Readable when poll has something to do; watch it with the loop. */
+static inline int wh_producer_fd(struct wh_producer *p)
+{
+    return p->ops->fd(p);
+}
+
+/* Serves deliveries; returns how many. */
+static inline size_t wh_producer_poll(struct wh_producer *p, int timeout_ms)
+{
+    return p->ops->poll(p, timeout_ms);
+}
+
+/* Fetches the topic's metadata, so that its first record is not up to 1 s late. WH_E_NOT_FOUND. */
+static inline WH_MUST_CHECK enum wh_rc wh_producer_warm(struct wh_producer *p, const char *topic,
+                                                        int timeout_ms, struct wh_err *err)
+{
+    return p->ops->warm(p, topic, timeout_ms, err);
+}
+
+/* Until all is delivered or failed, or WH_E_TIMEOUT. */
+static inline WH_MUST_CHECK enum wh_rc wh_producer_flush(struct wh_producer *p, int timeout_ms,
+                                                         struct wh_err *err)
+{
+    return p->ops->flush(p, timeout_ms, err);
+}
+
+/* Records without a delivery yet. */
+static inline size_t wh_producer_pending(struct wh_producer *p)
+{
+    return p->ops->pending(p);
+}
+
+/* What is pending is dropped without on_delivery. */
+static inline void wh_producer_free(struct wh_producer *p)
+{
+    if (p) {
+        p->ops->free(p);
+    }
+}
+
+/* ---- consumer ---- */
+
+/* Borrowed until the next poll on that consumer, or its free. */
+struct wh_bus_msg {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+    int64_t timestamp_ms;
+    struct wh_slice key;
+    struct wh_slice value; /* ptr NULL: tombstone */
+    void *priv;
+};
+
+struct wh_bus_partition {
+    const char *topic;
+    int32_t partition;
+    int64_t offset; /* WH_OFFSET_* or a number */
+};
+
+enum { WH_OFFSET_BEGINNING = -2, WH_OFFSET_END = -1, WH_OFFSET_STORED = -1000 };
+
+/* Group consumers only; inside poll, in the owner's thread. */
+struct wh_bus_rebalance {
+    void (*on_assign)(void *ctx, const struct wh_bus_partition *parts, size_t n);
+    /* Commit what is acknowledged now, unless lost. */
+    void (*on_revoke)(void *ctx, const struct wh_bus_partition *parts, size_t n, bool lost);
+    void *ctx;
+};
+
+struct wh_consumer;
+struct wh_consumer_ops {
+    enum wh_rc (*subscribe)(struct wh_consumer *c, const char *const *topics, size_t n,
+                            struct wh_err *err);
+    enum wh_rc (*assign)(struct wh_consumer *c, const struct wh_bus_partition *parts, size_t n,
+                         struct wh_err *err);
+    int (*fd)(struct wh_consumer *c);
+    enum wh_rc (*poll)(struct wh_consumer *c, int timeout_ms, size_t max, struct wh_bus_msg *out,
+                       size_t *ret_n, struct wh_err *err);
+    struct wh_slice (*header)(struct wh_consumer *c, const struct wh_bus_msg *msg,
+                              const char *name);
+    size_t (*headers)(struct wh_consumer *c, const struct wh_bus_msg *msg,
+                      struct wh_bus_header out[WH_BUS_HEADERS_MAX]);
+    enum wh_rc (*pause)(struct wh_consumer *c, const struct wh_bus_partition *parts, size_t n,
+                        bool pause, struct wh_err *err);
+    enum wh_rc (*commit)(struct wh_consumer *c, const struct wh_bus_partition *parts, size_t n,
+                         bool wait, struct wh_err *err);
+    enum wh_rc (*watermarks)(struct wh_consumer *c, const char *topic, int32_t partition,
+                             int timeout_ms, int64_t *ret_low, int64_t *ret_high,
+                             struct wh_err *err);
+    void (*free)(struct wh_consumer *c);
+};
+struct wh_consumer {
+    const struct wh_consumer_ops *ops;
+};
+
+struct wh_consumer_conf {
+    const char *bootstrap;
+    const char *client_id;
+    const char *group; /* NULL or "": no group, assign by hand, no commits */
+    const struct wh_conf_pairs *extra;
+    size_t fetch_max_bytes;            /* prefetch bound */
+    int64_t metadata_refresh_ms;       /* how soon new topics of a pattern are found */
+    int64_t session_timeout_ms;
+    struct wh_bus_rebalance rebalance; /* for groups */
+    struct wh_log *log;
+};
+
+void wh_consumer_conf_init(struct wh_consumer_conf *conf);
+/* range assignment, no automatic commit or store; a missing offset starts at the beginning. */
+WH_MUST_CHECK enum wh_rc wh_consumer_kafka_new(const struct wh_consumer_conf *conf,
+                                               struct wh_consumer **ret, struct wh_err *err);
+
+/* Topics or patterns ("^regex"), group consumers only. */
+static inline WH_MUST_CHECK enum wh_rc wh_consumer_subscribe(struct wh_consumer *c,
+                                                             const char *const *topics, size_t n,
+                                                             struct wh_err *err)
+{
+    return c->ops->subscribe(c, topics, n, err);
+}
+
+/* Replaces the assignment; consumers without a group. Partitions that stay keep their position
+ * when their offset is WH_OFFSET_STORED. */
+static inline WH_MUST_CHECK enum wh_rc wh_consumer_assign(struct wh_consumer *c,
+                                                          const struct wh_bus_partition *parts,
+                                                          size_t n, struct wh_err *err)
+{
+    return c->ops->assign(c, parts, n, err);
+}
+
+/* Readable when messages or events wait; drain with poll(0) until it gives none. */
+static inline int wh_consumer_fd(struct wh_consumer *c)
+{
+    return c->ops->fd(c);
+}
+
+/*
+ * Up to max messages in partition order; waits up to timeout_ms for the first one only. *ret_n 0 is
+ * no error. Errors of the broker are logged and retried inside; WH_E_FATAL_BUS when it is over.
+ */
+static inline WH_MUST_CHECK enum wh_rc wh_consumer_poll(struct wh_consumer *c, int timeout_ms,
+                                                        size_t max, struct wh_bus_msg *out,
+                                                        size_t *ret_n, struct wh_err *err)
+{
+    return c->ops->poll(c, timeout_ms, max, out, ret_n, err);
+}
+
+/* ptr NULL when absent. */
+static inline struct wh_slice wh_consumer_header(struct wh_consumer *c,
+                                                 const struct wh_bus_msg *msg, const char *name)
+{
+    return c->ops->header(c, msg, name);
+}
+
+/* All headers, at most WH_BUS_HEADERS_MAX. */
+static inline size_t wh_consumer_headers(struct wh_consumer *c, const struct wh_bus_msg *msg,
+                                         struct wh_bus_header out[WH_BUS_HEADERS_MAX])
+{
+    return c->ops->headers(c, msg, out);
+}
+
+static inline WH_MUST_CHECK enum wh_rc wh_consumer_pause(struct wh_consumer *c,
+                                                         const struct wh_bus_partition *parts,
+                                                         size_t n, bool pause, struct wh_err *err)
+{
+    return c->ops->pause(c, parts, n, pause, err);
+}
+
+/* offset = the next one to read. */
+static inline WH_MUST_CHECK enum wh_rc wh_consumer_commit(struct wh_consumer *c,
+                                                          const struct wh_bus_partition *parts,
+                                                          size_t n, bool wait, struct wh_err *err)
+{
+    return c->ops->commit(c, parts, n, wait, err);
+}
+
+/* Asks the broker; never on a request path. */
+static inline WH_MUST_CHECK enum wh_rc wh_consumer_watermarks(struct wh_consumer *c,
+                                                              const char *topic, int32_t partition,
+                                                              int timeout_ms, int64_t *ret_low,
+                                                              int64_t *ret_high,
+                                                              struct wh_err *err)
+{
+    return c->ops->watermarks(c, topic, partition, timeout_ms, ret_low, ret_high, err);
+}
+
+/* Leaves the group within a bound. */
+static inline void wh_consumer_free(struct wh_consumer *c)
+{
+    if (c) {
+        c->ops->free(c);
+    }
+}
+
+/* ---- admin ---- */
+
+struct wh_bus_topic {
+    const char *name;
+    int32_t partitions;
+    int32_t replication;
+    int64_t retention_ms; /* -1 for ever */
+    bool compact;
+    int64_t max_message_bytes; /* 0: the broker's */
+};
+
+/* Gives a NUL-terminated name each; n of them. */
+struct wh_bus_topic_info {
+    char *name;
+    int32_t partitions;
+};
+
+struct wh_admin;
+struct wh_admin_ops {
+    enum wh_rc (*create)(struct wh_admin *a, const struct wh_bus_topic *topics, size_t n,
+                         int timeout_ms, struct wh_err *err);
+    enum wh_rc (*remove)(struct wh_admin *a, const char *const *topics, size_t n, int timeout_ms,
+                         struct wh_err *err);
+    enum wh_rc (*list)(struct wh_admin *a, int timeout_ms, struct wh_bus_topic_info **ret,
+                       size_t *ret_n, struct wh_err *err);
+    enum wh_rc (*offsets)(struct wh_admin *a, const char *topic, int32_t partition,
+                          int64_t at_ms, int timeout_ms, int64_t *ret_offset, struct wh_err *err);
+    enum wh_rc (*group_set)(struct wh_admin *a, const char *group,
+                            const struct wh_bus_partition *parts, size_t n, int timeout_ms,
+                            struct wh_err *err);
+    enum wh_rc (*group_get)(struct wh_admin *a, const char *group,
+                            struct wh_bus_partition *parts, size_t n, int timeout_ms,
+                            struct wh_err *err);
+    void (*free)(struct wh_admin *a);
+};
+struct wh_admin {
+    const struct wh_admin_ops *ops;
+};
+
+WH_MUST_CHECK enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *client_id,
+                                            const struct wh_conf_pairs *extra, struct wh_log *log,
+                                            struct wh_admin **ret, struct wh_err *err);
+
+/* A topic that exists is no error. WH_E_UNAVAILABLE while no broker answers. */
+static inline WH_MUST_CHECK enum wh_rc wh_admin_create(struct wh_admin *a,
+                                                       const struct wh_bus_topic *topics, size_t n,
+                                                       int timeout_ms, struct wh_err *err)
+{
+    return a->ops->create(a, topics, n, timeout_ms, err);
+}
+
+/* A topic that is not there is no error. */
+static inline WH_MUST_CHECK enum wh_rc wh_admin_remove(struct wh_admin *a,
+                                                       const char *const *topics, size_t n,
+                                                       int timeout_ms, struct wh_err *err)
+{
+    return a->ops->remove(a, topics, n, timeout_ms, err);
+}
+
+/* Gives an array (wh_bus_topic_list_free). */
+static inline WH_MUST_CHECK enum wh_rc wh_admin_list(struct wh_admin *a, int timeout_ms,
+                                                     struct wh_bus_topic_info **ret, size_t *ret_n,
+                                                     struct wh_err *err)
+{
+    return a->ops->list(a, timeout_ms, ret, ret_n, err);
+}
+
+/* The first offset whose time is >= at_ms; at_ms WH_OFFSET_BEGINNING or WH_OFFSET_END for the marks. */
+static inline WH_MUST_CHECK enum wh_rc wh_admin_offset(struct wh_admin *a, const char *topic,
+                                                       int32_t partition, int64_t at_ms,
+                                                       int timeout_ms, int64_t *ret_offset,
+                                                       struct wh_err *err)
+{
+    return a->ops->offsets(a, topic, partition, at_ms, timeout_ms, ret_offset, err);
+}
+
+/* Sets the committed offsets of a group that has no members (WH_E_BUSY when it has). */
+static inline WH_MUST_CHECK enum wh_rc wh_admin_group_set(struct wh_admin *a, const char *group,
+                                                          const struct wh_bus_partition *parts,
+                                                          size_t n, int timeout_ms,
+                                                          struct wh_err *err)
+{
+    return a->ops->group_set(a, group, parts, n, timeout_ms, err);
+}
+
+/* Fills parts[i].offset; WH_OFFSET_STORED where nothing was committed. */
+static inline WH_MUST_CHECK enum wh_rc wh_admin_group_get(struct wh_admin *a, const char *group,
+                                                          struct wh_bus_partition *parts, size_t n,
+                                                          int timeout_ms, struct wh_err *err)
+{
+    return a->ops->group_get(a, group, parts, n, timeout_ms, err);
+}
+
+static inline void wh_admin_free(struct wh_admin *a)
+{
+    if (a) {
+        a->ops->free(a);
+    }
+}
+
+void wh_bus_topic_list_free(struct wh_bus_topic_info *list, size_t n);
+
+#endif

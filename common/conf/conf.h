@@ -1,0 +1,84 @@
+/*
+ * conf.h - one table of keys per program fills one struct.
+ *
+ * Precedence: default < file (libconfig) < environment (WELLHEAD_ + the name in capitals, dots and
+ * dashes as underscores) < argv (--name=value or --name value). Unknown keys are errors that name
+ * the nearest known one. A secret is given only as a file: its key ends in "_file".
+ * Keys that start with "kafka." pass through to librdkafka and are collected as pairs; those that
+ * librdkafka calls secret may be given as kafka.<key>_file.
+ *
+ * Thread: app, at start only. Only conf/, run/ and main.c touch environment and argv.
+ */
+#ifndef WH_CONF_CONF_H
+#define WH_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+enum wh_conf_type {
+    WH_CONF_STRING,   /* char * (owned by the struct, never NULL after load) */
+    WH_CONF_INT,      /* int64_t, checked against min..max */
+    WH_CONF_BOOL,     /* bool: true/false/yes/no/on/off */
+    WH_CONF_DURATION, /* int64_t ms, wh_num_duration_ms */
+    WH_CONF_SIZE,     /* int64_t bytes, wh_num_size_bytes */
+};
+
+enum wh_conf_flags { WH_CONF_REQUIRED = 1 };
+
+struct wh_conf_key {
+    const char *name; /* "http.port" */
+    enum wh_conf_type type;
+    unsigned flags;
+    const char *value; /* default, as text; NULL for none (empty string, 0, false) */
+    int64_t min;       /* numbers only; min == max == 0 means unbounded */
+    int64_t max;
+    size_t offset; /* of the member in the target struct */
+    const char *help;
+};
+
+/* name/value pairs of kafka.* keys without the "kafka." prefix; strings are owned. */
+struct wh_conf_pair {
+    char *name;
+    char *value;
+};
+
+struct wh_conf_pairs {
+    struct wh_conf_pair *items;
+    size_t n;
+};
+
+struct wh_conf_program {
+    const char *name;    /* "wellhead-mapper" */
+    const char *purpose; /* one line for --help */
+    const struct wh_conf_key *keys;
+    size_t n_keys;
+    size_t pairs_offset;        /* of the struct wh_conf_pairs member, or SIZE_MAX */
+    const char *default_file; /* read when it exists; NULL for none */
+};
+
+enum wh_conf_action { WH_CONF_RUN, WH_CONF_EXIT_OK };
+
+/*
+ * Fills target (zeroed by the caller). --help, --version, --check-config and --dump-config are
+ * handled here (written to out; then *ret is WH_CONF_EXIT_OK). --config FILE names the file.
+ * WH_E_CONFIG with key, place and reason otherwise.
+ */
+WH_MUST_CHECK enum wh_rc wh_conf_load(const struct wh_conf_program *program, int argc,
+                                      char *const *argv, char *const *environ_, FILE *out,
+                                      void *target, enum wh_conf_action *ret, struct wh_err *err);
+/* Frees strings and pairs of a loaded struct. */
+void wh_conf_release(const struct wh_conf_program *program, void *target);
+
+/*
+ * Reads a secret file: at most max bytes, trailing newline cut, refuses an empty file and one that
+ * others may read or write (mode & 077), except below /run/secrets. Gives ret (wipe and free).
+ */
+WH_MUST_CHECK enum wh_rc wh_conf_secret_read(const char *path, size_t max, char **ret,
+                                             struct wh_err *err);
+
+#endif

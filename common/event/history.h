@@ -1,0 +1,109 @@
+/*
+ * history.h - the canonical history of one entity: a pure function of the SET of its observations.
+ * Any order, duplication or replay ends in the same bytes.
+ *
+ *   entry   one distinct observation (distinct by version: order and tie), in version order
+ *   state   last-writer-wins map by field of the entries so far; "deleted" is a field like any other
+ *   head    the state after the last entry
+ *   revision an entry that changed the state (or is the first); other entries are sightings: the same
+ *           content seen again, which only counts
+ *
+ * An entry is stored as the fields it showed (shown) and the values of those that it changed
+ * (delta). That loses nothing: what it showed without changing equals the state before it. An entry
+ * that comes late is inserted, and the entries behind it are recomputed.
+ *
+ * The same observation delivered twice keeps the provenance with the smallest (observed_at, topic,
+ * partition, offset).
+ */
+#ifndef WH_EVENT_HISTORY_H
+#define WH_EVENT_HISTORY_H
+
+#include "common/event/observation.h"
+
+/* Which fields of a source identity and of the lifecycle a head carries besides the body. */
+struct wh_head {
+    struct wh_entity_id id;
+    struct wh_source_id source; /* of the newest entry that had each part */
+    struct wh_version version;  /* newest entry */
+    bool deleted;
+    struct wh_slice reason;          /* when deleted */
+    struct wh_version deleted_version; /* the entry that set `deleted` */
+    int64_t first_seen_ms;             /* smallest observed_at of all entries */
+    int64_t last_seen_ms;              /* largest observed_at of all entries */
+    struct wh_body body;               /* present: fields that any entry has shown */
+    /* Per present field: the version of the entry that last showed it (LWW), and of the entry that
+     * last changed its value (the revision to blame). */
+    struct wh_version shown[WH_FIELDS_MAX];
+    struct wh_version set[WH_FIELDS_MAX];
+};
+
+/* One stored entry, without its key (entity id, order, tie). */
+struct wh_entry {
+    struct wh_version version;
+    bool revision;
+    enum wh_change change;
+    struct wh_slice reason;
+    uint64_t shown;       /* fields it showed */
+    struct wh_body delta; /* fields it changed */
+    struct wh_provenance provenance;
+    struct wh_source_id source; /* as that observation said it */
+};
+
+/* The store's value of a head; id and kind are in its key. */
+WH_MUST_CHECK enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out,
+                                        struct wh_err *err);
+WH_MUST_CHECK enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh_slice bytes,
+                                        struct wh_arena *arena, struct wh_head *ret,
+                                        struct wh_err *err);
+/* The encoded body inside an encoded head, for wh_body_decode_field; cheap. */
+WH_MUST_CHECK enum wh_rc wh_head_body(struct wh_slice bytes, struct wh_slice *ret_body,
+                                      struct wh_err *err);
+
+WH_MUST_CHECK enum wh_rc wh_entry_encode(const struct wh_entry *e, struct wh_buf *out,
+                                         struct wh_err *err);
+WH_MUST_CHECK enum wh_rc wh_entry_decode(const struct wh_kind_def *def, struct wh_slice bytes,
+                                         struct wh_arena *arena, struct wh_entry *ret,
+                                         struct wh_err *err);
+
+/*
+ * What the sink keeps for an entity, so that the fold needs no store of its own. All calls happen
+ * inside wh_history_apply. entries are visited in version order.
+ */
+struct wh_history_io {
+    /* Visits the stored entries of the entity, ascending; visit may be called with slices that
+     * live as long as the arena. */
+    enum wh_rc (*entries)(void *ctx, const struct wh_entity_id *id, struct wh_arena *arena,
+                          struct wh_entry **ret, size_t *ret_n, struct wh_err *err);
+    /* Is there an entry with this version? Only asked when it could be. */
+    enum wh_rc (*find)(void *ctx, const struct wh_entity_id *id, struct wh_version version,
+                       struct wh_arena *arena, const struct wh_kind_def *def, bool *ret_found,
+                       struct wh_entry *ret, struct wh_err *err);
+    enum wh_rc (*put)(void *ctx, const struct wh_entity_id *id, const struct wh_entry *entry,
+                      struct wh_err *err);
+    void *ctx;
+};
+
+enum wh_history_outcome {
+    WH_HISTORY_DUPLICATE, /* the same observation again: nothing but maybe last_seen changed */
+    WH_HISTORY_SIGHTING,  /* new entry, no change */
+    WH_HISTORY_REVISION,  /* changed the head */
+    WH_HISTORY_LATE,      /* a revision in the past: history changed, the head maybe not */
+};
+
+struct wh_history_result {
+    enum wh_history_outcome outcome;
+    bool head_changed;  /* the head must be written */
+    uint64_t changed;   /* body fields whose head value changed (links and indexes to redo) */
+    bool deleted_changed;
+};
+
+/*
+ * Applies one observation. head: in, the present head, or is_new; out, the new one (values may
+ * point into o, so o must live until the head is encoded).
+ */
+WH_MUST_CHECK enum wh_rc wh_history_apply(struct wh_head *head, bool is_new,
+                                          const struct wh_observation *o,
+                                          const struct wh_history_io *io, struct wh_arena *arena,
+                                          struct wh_history_result *ret, struct wh_err *err);
+
+#endif

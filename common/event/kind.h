@@ -1,0 +1,72 @@
+/*
+ * kind.h - the canonical model as data: the kinds of entities and their fields, in wire order.
+ *
+ * This table is the C side of schemas/observation.avsc; a unit test holds them equal. Fields are
+ * append-only: a new one goes to the end with the schema version that brought it. Everything that
+ * handles bodies (codec, views, merge, SQL, JSON) loops over this table.
+ */
+#ifndef WH_EVENT_KIND_H
+#define WH_EVENT_KIND_H
+
+#include <stdint.h>
+
+#include "common/base/slice.h"
+
+/* The numbers are stored in keys: append-only. */
+enum wh_kind {
+    WH_KIND_NONE = 0,
+    WH_KIND_WORK_ITEM = 1,    /* merge request, issue, incident, task: field "type" */
+    WH_KIND_BUILD_RECORD = 2, /* pipeline */
+    WH_KIND_JOB = 3,
+    WH_KIND_TEAM_MEMBER = 4, /* user */
+    WH_KIND_PROJECT = 5,
+    WH_KIND_DEPLOYMENT = 6,
+    WH_KIND_ENVIRONMENT = 7,
+    WH_KIND_RELEASE = 8,
+    WH_KIND_MILESTONE = 9,
+    WH_KIND_NOTE = 10,
+    WH_KIND_MEMBERSHIP = 11, /* a team member in a project or group */
+    WH_KIND_COUNT
+};
+
+enum wh_field_type {
+    WH_FIELD_STRING,
+    WH_FIELD_LONG,
+    WH_FIELD_DOUBLE,
+    WH_FIELD_BOOL,
+    WH_FIELD_TIME,    /* ms since 1970 UTC; Avro timestamp-millis */
+    WH_FIELD_STRINGS, /* Avro array of string, in the order of the source */
+    WH_FIELD_REF,     /* one entity id: a link */
+    WH_FIELD_REFS,    /* entity ids, sorted, without repeats: links */
+};
+
+#define WH_FIELDS_MAX 62 /* of a kind: field sets are bits of an Avro long */
+
+struct wh_field_def {
+    const char *name; /* snake_case; also the SQL column, the JSON key and the link's relation */
+    enum wh_field_type type;
+    enum wh_kind ref_kind; /* of REF and REFS */
+    int since;             /* schema version */
+    const char *doc;
+};
+
+struct wh_kind_def {
+    enum wh_kind kind;
+    const char *name;   /* "work_item" */
+    const char *table;  /* "work_items" */
+    const char *record; /* Avro record name "WorkItem" */
+    const char *doc;
+    const struct wh_field_def *fields;
+    unsigned n_fields;
+};
+
+/* NULL for WH_KIND_NONE and numbers out of range. */
+const struct wh_kind_def *wh_kind_def(enum wh_kind kind);
+/* By name ("work_item") or table ("work_items"); NULL if unknown. */
+const struct wh_kind_def *wh_kind_by_name(struct wh_slice name);
+/* Index of a field, -1 if unknown. */
+int wh_kind_field(const struct wh_kind_def *def, struct wh_slice name);
+/* Fields that schema version v has. */
+unsigned wh_kind_fields_at(const struct wh_kind_def *def, int version);
+
+#endif

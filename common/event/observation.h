@@ -1,0 +1,101 @@
+/*
+ * observation.h - what one delivery or one page row showed of one entity (schemas/observation.avsc).
+ *
+ * present says which body fields the observation carries: "not shown" is not "null".
+ *
+ * Ownership: slices and arrays are borrowed from the message or the arena given to decode.
+ */
+#ifndef WH_EVENT_OBSERVATION_H
+#define WH_EVENT_OBSERVATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/event/entity.h"
+#include "common/event/kind.h"
+#include "common/event/version.h"
+
+/* One field's value; which member counts is said by the field's type. */
+struct wh_value {
+    bool is_null;
+    union {
+        struct wh_slice str;
+        int64_t i; /* LONG, TIME */
+        double num;
+        bool b;
+        struct {
+            const struct wh_slice *items;
+            size_t n;
+        } strs;
+        struct wh_entity_id ref;
+        struct {
+            const struct wh_entity_id *items;
+            size_t n;
+        } refs;
+    } u;
+};
+
+bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct wh_value *b);
+
+struct wh_body {
+    const struct wh_kind_def *def;
+    uint64_t present; /* bit i: field i is shown */
+    struct wh_value values[WH_FIELDS_MAX]; /* valid where present */
+};
+
+enum wh_change { WH_CHANGE_UPSERT, WH_CHANGE_DELETE };
+
+/* Where an observation came from: enough to find the raw event again. */
+struct wh_provenance {
+    enum wh_origin origin;
+    struct wh_slice delivery_id; /* delivery id, or request id of a read */
+    int64_t observed_at_ms;      /* received or read, at our door */
+    struct wh_slice topic;       /* of the raw event */
+    int32_t partition;
+    int64_t offset;
+    struct wh_slice view; /* name of the data view that mapped it, "gitlab.issue.webhook@1" */
+};
+
+struct wh_observation {
+    struct wh_entity_id id;
+    struct wh_source_id source;
+    struct wh_version version;
+    struct wh_provenance provenance;
+    enum wh_change change;
+    struct wh_slice reason; /* of a delete: deleted, moved, lost_access, project_removed, ... */
+    struct wh_body body;    /* body.def is the kind; no fields on a delete */
+};
+
+/* XXH3-64 over kind, change, reason, present and the values in wire form: version.tie. */
+WH_MUST_CHECK enum wh_rc wh_observation_tie(const struct wh_observation *o, struct wh_buf *scratch,
+                                            uint64_t *ret, struct wh_err *err);
+
+/* Appends frame (0x00, 4-byte id) and Avro body. */
+WH_MUST_CHECK enum wh_rc wh_observation_encode(const struct wh_observation *o, struct wh_buf *out,
+                                               struct wh_err *err);
+/*
+ * Decodes framed bytes; values point into `bytes`, arrays into the arena. WH_E_UNKNOWN_SCHEMA for
+ * an id that this build does not know, WH_E_INVALID, WH_E_UTF8, WH_E_RANGE for damaged bytes; every
+ * byte must be used. Safe on hostile input.
+ */
+WH_MUST_CHECK enum wh_rc wh_observation_decode(struct wh_slice bytes, struct wh_arena *arena,
+                                               struct wh_observation *ret, struct wh_err *err);
+
+/* The same body coding alone, for the store: present as long, then the present values in order. */
+WH_MUST_CHECK enum wh_rc wh_body_encode(const struct wh_body *body, struct wh_buf *out,
+                                        struct wh_err *err);
+/* *ret_used: bytes read. */
+WH_MUST_CHECK enum wh_rc wh_body_decode(const struct wh_kind_def *def, struct wh_slice bytes,
+                                        struct wh_arena *arena, struct wh_body *ret,
+                                        size_t *ret_used, struct wh_err *err);
+/* Decodes one field of an encoded body, skipping the others: what SQL columns use. present false
+ * when it is not there. */
+WH_MUST_CHECK enum wh_rc wh_body_decode_field(const struct wh_kind_def *def, struct wh_slice bytes,
+                                              unsigned field, struct wh_arena *arena,
+                                              bool *ret_present, struct wh_value *ret,
+                                              struct wh_err *err);
+
+#endif

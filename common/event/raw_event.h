@@ -1,0 +1,51 @@
+/*
+ * raw_event.h - one webhook delivery or one row of a read, bytes exactly as received
+ * (schemas/raw_event.avsc). The replay source.
+ */
+#ifndef WH_EVENT_RAW_EVENT_H
+#define WH_EVENT_RAW_EVENT_H
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/event/version.h"
+
+#define WH_RAW_HEADERS_MAX 16
+
+struct wh_raw_header {
+    struct wh_slice name; /* lower case */
+    struct wh_slice value;
+};
+
+struct wh_raw_event {
+    struct wh_slice connection; /* connection id */
+    struct wh_slice instance;   /* normalised GitLab address, for entity ids */
+    enum wh_origin origin;
+    /*
+     * What the payload is, which picks the view: for webhooks GitLab's object_kind or event_name
+     * ("merge_request", "pipeline", "user_add_to_group"), "unknown" if it has none; for reads the
+     * resource and shape: "merge_request", "issue", "pipeline", "pipeline_detail", "job",
+     * "deployment", "environment", "release", "milestone", "user", "member", "project", "note",
+     * "issue_links", "mr_closes" and "gone" (the object is not there any more).
+     */
+    struct wh_slice kind;
+    struct wh_slice project;   /* project id as text; may be empty */
+    struct wh_slice object_id; /* as text; may be empty */
+    int64_t observed_at_ms;
+    struct wh_slice delivery_id;
+    const struct wh_raw_header *headers; /* webhook headers that matter; the read's url */
+    size_t n_headers;
+    struct wh_slice payload;
+};
+
+/* Appends frame and Avro body. */
+WH_MUST_CHECK enum wh_rc wh_raw_event_encode(const struct wh_raw_event *e, struct wh_buf *out,
+                                             struct wh_err *err);
+/* As wh_observation_decode. */
+WH_MUST_CHECK enum wh_rc wh_raw_event_decode(struct wh_slice bytes, struct wh_arena *arena,
+                                             struct wh_raw_event *ret, struct wh_err *err);
+/* kind:project:object id - the record key. */
+WH_MUST_CHECK enum wh_rc wh_raw_event_key(const struct wh_raw_event *e, struct wh_buf *out,
+                                          struct wh_err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * topics.h - topic names: prefix + role (+ "." + connection). Dots only, as Kafka's metrics want.
+ */
+#ifndef WH_EVENT_TOPICS_H
+#define WH_EVENT_TOPICS_H
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+#define WH_TOPIC_MAX 250
+
+enum wh_topic_role {
+    WH_TOPIC_RAW,         /* per connection */
+    WH_TOPIC_ENTITIES,    /* per connection */
+    WH_TOPIC_DEAD_LETTER, /* per connection */
+    WH_TOPIC_CONNECTIONS,
+    WH_TOPIC_FETCH_STATE,
+    WH_TOPIC_REREADS,
+    WH_TOPIC_RUNS,
+    WH_TOPIC_ROLE_COUNT
+};
+
+/* "wellhead.raw.c1". connection is ignored for shared topics. WH_E_INVALID when the name is not legal. */
+WH_MUST_CHECK enum wh_rc wh_topic_name(const char *prefix, enum wh_topic_role role,
+                                       struct wh_slice connection, char ret[WH_TOPIC_MAX],
+                                       struct wh_err *err);
+/* A regex for all topics of a per-connection role: "^wellhead\.raw\..+". */
+WH_MUST_CHECK enum wh_rc wh_topic_pattern(const char *prefix, enum wh_topic_role role,
+                                          char ret[WH_TOPIC_MAX * 2], struct wh_err *err);
+/* False when the topic is not of that role. */
+bool wh_topic_connection(const char *prefix, enum wh_topic_role role, const char *topic,
+                         struct wh_slice *ret_connection);
+/* 1..64 of [a-z0-9-], as connection ids are. */
+bool wh_connection_id_valid(struct wh_slice id);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * httpc.h - the HTTP client: many transfers in flight on the loop's thread.
+ *
+ * An interface with two implementations: curl multi (httpc_curl.c) and a scripted twin for tests
+ * (tests/lib/httpc_script.c). Redirects are never followed: the caller sees the 3xx. Only http and
+ * https. TLS is verified. Answers are bounded. Thread: app.
+ */
+#ifndef WH_HTTPC_HTTPC_H
+#define WH_HTTPC_HTTPC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/log/log.h"
+#include "common/loop/loop.h"
+
+struct wh_httpc_header {
+    struct wh_slice name;
+    struct wh_slice value;
+};
+
+/* Borrowed for the call of wh_httpc_start; copied. Values with CR, LF or NUL are WH_E_INVALID. */
+struct wh_httpc_request {
+    struct wh_slice method; /* "GET", "POST" */
+    struct wh_slice url;
+    const struct wh_httpc_header *headers;
+    size_t n_headers;
+    struct wh_slice body;
+    /* "Authorization: Bearer <secret>" or "PRIVATE-TOKEN: <secret>", kept out of every log. */
+    const char *secret_header;
+    struct wh_slice secret;
+    size_t body_max;    /* of the answer; past it WH_E_TOO_LARGE */
+    int64_t timeout_ms; /* whole transfer */
+    int64_t stall_timeout_ms; /* no byte for so long: WH_E_TIMEOUT */
+};
+
+/* Valid during the callback only; take_body moves the body out. */
+struct wh_httpc_answer {
+    enum wh_rc rc; /* WH_OK: an HTTP answer arrived whole, whatever its status */
+    struct wh_err err;
+    unsigned status;
+    struct wh_buf *body;
+    const struct wh_httpc_header *headers; /* in order; names in lower case */
+    size_t n_headers;
+    int64_t total_us;
+};
+
+struct wh_httpc_transfer;
+typedef void (*wh_httpc_fn)(void *ctx, const struct wh_httpc_answer *answer);
+
+struct wh_httpc;
+struct wh_httpc_ops {
+    enum wh_rc (*start)(struct wh_httpc *c, const struct wh_httpc_request *req, wh_httpc_fn fn,
+                        void *ctx, struct wh_httpc_transfer **ret, struct wh_err *err);
+    void (*cancel)(struct wh_httpc *c, struct wh_httpc_transfer *t);
+    size_t (*active)(const struct wh_httpc *c);
+    void (*free)(struct wh_httpc *c);
+};
+/* First member of every implementation. */
+struct wh_httpc {
+    const struct wh_httpc_ops *ops;
+};
+
+struct wh_httpc_conf {
+    unsigned max_connections; /* per host */
+    const char *user_agent;
+    const char *ca_file; /* NULL: the system's */
+    int64_t connect_timeout_ms;
+};
+
+WH_MUST_CHECK enum wh_rc wh_httpc_curl_new(struct wh_loop *loop, struct wh_log *log,
+                                           const struct wh_httpc_conf *conf,
+                                           struct wh_httpc **ret, struct wh_err *err);
+
+/* fn is called exactly once, later, unless the transfer is cancelled. *ret may be NULL-able: pass
+ * NULL when it is not needed. */
+static inline enum wh_rc wh_httpc_start(struct wh_httpc *c, const struct wh_httpc_request *req,
+                                        wh_httpc_fn fn, void *ctx, struct wh_httpc_transfer **ret,
+                                        struct wh_err *err)
+{
+    return c->ops->start(c, req, fn, ctx, ret, err);
+}
+
+static inline void wh_httpc_cancel(struct wh_httpc *c, struct wh_httpc_transfer *t)
+{
+    c->ops->cancel(c, t);
+}
+
+static inline size_t wh_httpc_active(const struct wh_httpc *c)
+{
+    return c->ops->active(c);
+}
+
+static inline void wh_httpc_free(struct wh_httpc *c)
+{
+    if (c) {
+        c->ops->free(c);
+    }
+}
+
+/* The value of the first header with that (lower case) name; ptr NULL when absent. */
+struct wh_slice wh_httpc_answer_header(const struct wh_httpc_answer *answer, const char *name);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * json_write.h - writing JSON into a bounded buffer: commas, escapes and nesting are kept right.
+ *
+ *   wh_json_writer_init(&w, &buf);
+ *   wh_jw_object(&w); wh_jw_key(&w, "n"); wh_jw_int(&w, 3); wh_jw_end(&w);
+ *   rc = wh_jw_finish(&w, err);
+ *
+ * The first error sticks and later calls do nothing, so that only finish is checked.
+ * Strings that are not UTF-8 have the bad bytes replaced by U+FFFD.
+ */
+#ifndef WH_JSON_JSON_WRITE_H
+#define WH_JSON_JSON_WRITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+
+#define WH_JSON_WRITE_DEPTH 32
+
+struct wh_json_writer {
+    struct wh_buf *out;
+    struct wh_err err;
+    unsigned depth;
+    bool object[WH_JSON_WRITE_DEPTH];
+    bool comma[WH_JSON_WRITE_DEPTH];
+    bool after_key;
+};
+
+void wh_json_writer_init(struct wh_json_writer *w, struct wh_buf *out);
+void wh_jw_object(struct wh_json_writer *w);
+void wh_jw_array(struct wh_json_writer *w);
+void wh_jw_end(struct wh_json_writer *w);
+void wh_jw_key(struct wh_json_writer *w, const char *key);
+void wh_jw_key_slice(struct wh_json_writer *w, struct wh_slice key);
+void wh_jw_str(struct wh_json_writer *w, struct wh_slice text);
+void wh_jw_int(struct wh_json_writer *w, int64_t v);
+void wh_jw_double(struct wh_json_writer *w, double v);
+void wh_jw_bool(struct wh_json_writer *w, bool v);
+void wh_jw_null(struct wh_json_writer *w);
+/* Bytes that are JSON already. */
+void wh_jw_raw(struct wh_json_writer *w, struct wh_slice json);
+/* WH_E_TOO_LARGE, WH_E_NOMEM, WH_E_INTERNAL when a container was left open. */
+WH_MUST_CHECK enum wh_rc wh_jw_finish(struct wh_json_writer *w, struct wh_err *err);
+
+#endif

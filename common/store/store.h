@@ -1,0 +1,218 @@
+/*
+ * store.h - an ordered key-value store with families, atomic batches and snapshots. RocksDB behind
+ * it (store_rocks.c, the only file that includes it), an in-memory twin with faults (store_mem.c).
+ *
+ * Keys compare as bytes. One writer thread; readers from any thread, each over its own snapshot.
+ */
+#ifndef WH_STORE_STORE_H
+#define WH_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+struct wh_store;
+struct wh_batch;
+struct wh_snapshot;
+struct wh_iter;
+
+struct wh_store_family {
+    const char *name;
+    bool point_reads;      /* bloom filter, whole keys */
+    size_t prefix_bytes;   /* fixed prefix for range scans, 0 none */
+};
+
+struct wh_store_conf {
+    const char *path;
+    const struct wh_store_family *families; /* the index in this array is the family's number */
+    size_t n_families;
+    size_t cache_bytes;
+    size_t memtable_bytes; /* each family's write buffer */
+    bool read_only;
+};
+
+struct wh_store_ops {
+    enum wh_rc (*get)(struct wh_store *s, const struct wh_snapshot *snap, unsigned family,
+                      struct wh_slice key, struct wh_buf *out, bool *ret_found,
+                      struct wh_err *err);
+    enum wh_rc (*batch_new)(struct wh_store *s, struct wh_batch **ret, struct wh_err *err);
+    enum wh_rc (*put)(struct wh_batch *b, unsigned family, struct wh_slice key,
+                      struct wh_slice value, struct wh_err *err);
+    enum wh_rc (*remove)(struct wh_batch *b, unsigned family, struct wh_slice key,
+                         struct wh_err *err);
+    enum wh_rc (*remove_range)(struct wh_batch *b, unsigned family, struct wh_slice from,
+                               struct wh_slice to, struct wh_err *err);
+    void (*batch_reset)(struct wh_batch *b);
+    size_t (*batch_bytes)(const struct wh_batch *b);
+    void (*batch_free)(struct wh_batch *b);
+    enum wh_rc (*write)(struct wh_store *s, struct wh_batch *b, bool sync, struct wh_err *err);
+    enum wh_rc (*snapshot)(struct wh_store *s, struct wh_snapshot **ret, struct wh_err *err);
+    void (*snapshot_free)(struct wh_store *s, struct wh_snapshot *snap);
+    enum wh_rc (*iter_new)(struct wh_store *s, const struct wh_snapshot *snap, unsigned family,
+                           struct wh_slice lower, struct wh_slice upper, struct wh_iter **ret,
+                           struct wh_err *err);
+    void (*iter_seek)(struct wh_iter *it, struct wh_slice key, bool backwards);
+    void (*iter_step)(struct wh_iter *it, bool backwards);
+    bool (*iter_valid)(const struct wh_iter *it, struct wh_slice *ret_key,
+                       struct wh_slice *ret_value);
+    enum wh_rc (*iter_error)(const struct wh_iter *it, struct wh_err *err);
+    void (*iter_free)(struct wh_iter *it);
+    enum wh_rc (*checkpoint)(struct wh_store *s, const char *path, struct wh_err *err);
+    /* "family.<n>.bytes", "background-errors", "write-stopped": -1 when unknown. */
+    int64_t (*property)(struct wh_store *s, const char *name);
+    void (*free)(struct wh_store *s);
+};
+struct wh_store {
+    const struct wh_store_ops *ops;
+};
+struct wh_batch {
+    const struct wh_store_ops *ops;
+};
+struct wh_iter {
+    const struct wh_store_ops *ops;
+};
+
+/* Opens or makes it. WH_E_CORRUPT, WH_E_NO_SPACE, WH_E_IO; WH_E_BUSY when another process has it. */
+WH_MUST_CHECK enum wh_rc wh_store_rocks_open(const struct wh_store_conf *conf,
+                                             struct wh_store **ret, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc wh_store_mem_open(const struct wh_store_conf *conf,
+                                           struct wh_store **ret, struct wh_err *err);
+
+/* Appends the value to out. snap NULL: the newest state. */
+static inline WH_MUST_CHECK enum wh_rc wh_store_get(struct wh_store *s,
+                                                    const struct wh_snapshot *snap,
+                                                    unsigned family, struct wh_slice key,
+                                                    struct wh_buf *out, bool *ret_found,
+                                                    struct wh_err *err)
+{
+    return s->ops->get(s, snap, family, key, out, ret_found, err);
+}
+
+static inline WH_MUST_CHECK enum wh_rc wh_batch_new(struct wh_store *s, struct wh_batch **ret,
+                                                    struct wh_err *err)
+{
+    return s->ops->batch_new(s, ret, err);
+}
+
+static inline WH_MUST_CHECK enum wh_rc wh_batch_put(struct wh_batch *b, unsigned family,
+                                                    struct wh_slice key, struct wh_slice value,
+                                                    struct wh_err *err)
+{
+    return b->ops->put(b, family, key, value, err);
+}
+
+static inline WH_MUST_CHECK enum wh_rc wh_batch_remove(struct wh_batch *b, unsigned family,
+                                                       struct wh_slice key, struct wh_err *err)
+{
+    return b->ops->remove(b, family, key, err);
+}
+
+/* [from, to) */
+static inline WH_MUST_CHECK enum wh_rc wh_batch_remove_range(struct wh_batch *b, unsigned family,
+                                                             struct wh_slice from,
+                                                             struct wh_slice to,
+                                                             struct wh_err *err)
+{
+    return b->ops->remove_range(b, family, from, to, err);
+}
+
+static inline void wh_batch_reset(struct wh_batch *b)
+{
+    b->ops->batch_reset(b);
+}
+
+static inline size_t wh_batch_bytes(const struct wh_batch *b)
+{
+    return b->ops->batch_bytes(b);
+}
+
+static inline void wh_batch_free(struct wh_batch *b)
+{
+    if (b) {
+        b->ops->batch_free(b);
+    }
+}
+
+/* All or nothing; sync: durable on return. The batch keeps its content until reset. */
+static inline WH_MUST_CHECK enum wh_rc wh_store_write(struct wh_store *s, struct wh_batch *b,
+                                                      bool sync, struct wh_err *err)
+{
+    return s->ops->write(s, b, sync, err);
+}
+
+static inline WH_MUST_CHECK enum wh_rc wh_store_snapshot(struct wh_store *s,
+                                                         struct wh_snapshot **ret,
+                                                         struct wh_err *err)
+{
+    return s->ops->snapshot(s, ret, err);
+}
+
+static inline void wh_store_snapshot_free(struct wh_store *s, struct wh_snapshot *snap)
+{
+    if (snap) {
+        s->ops->snapshot_free(s, snap);
+    }
+}
+
+/* Over [lower, upper); an empty upper means to the end. Not positioned yet. */
+static inline WH_MUST_CHECK enum wh_rc wh_iter_new(struct wh_store *s,
+                                                   const struct wh_snapshot *snap, unsigned family,
+                                                   struct wh_slice lower, struct wh_slice upper,
+                                                   struct wh_iter **ret, struct wh_err *err)
+{
+    return s->ops->iter_new(s, snap, family, lower, upper, ret, err);
+}
+
+/* The first key >= key, or, backwards, the last key <= key (an empty key: the very last). */
+static inline void wh_iter_seek(struct wh_iter *it, struct wh_slice key, bool backwards)
+{
+    it->ops->iter_seek(it, key, backwards);
+}
+
+static inline void wh_iter_step(struct wh_iter *it, bool backwards)
+{
+    it->ops->iter_step(it, backwards);
+}
+
+/* False at the end or on an error (ask wh_iter_error). Slices live until the next step or seek. */
+static inline bool wh_iter_valid(const struct wh_iter *it, struct wh_slice *ret_key,
+                                 struct wh_slice *ret_value)
+{
+    return it->ops->iter_valid(it, ret_key, ret_value);
+}
+
+static inline WH_MUST_CHECK enum wh_rc wh_iter_error(const struct wh_iter *it, struct wh_err *err)
+{
+    return it->ops->iter_error(it, err);
+}
+
+static inline void wh_iter_free(struct wh_iter *it)
+{
+    if (it) {
+        it->ops->iter_free(it);
+    }
+}
+
+/* A consistent copy on the same file system; path must not exist. */
+static inline WH_MUST_CHECK enum wh_rc wh_store_checkpoint(struct wh_store *s, const char *path,
+                                                           struct wh_err *err)
+{
+    return s->ops->checkpoint(s, path, err);
+}
+
+static inline int64_t wh_store_property(struct wh_store *s, const char *name)
+{
+    return s->ops->property(s, name);
+}
+
+static inline void wh_store_free(struct wh_store *s)
+{
+    if (s) {
+        s->ops->free(s);
+    }
+}
+
+#endif
