@@ -70,17 +70,24 @@ enum wh_rc wh_fail(struct wh_err *err, enum wh_rc rc, const char *fmt, ...)
 enum wh_rc wh_err_prefix(struct wh_err *err, const char *fmt, ...)
 {
     char old[WH_ERR_MSG_MAX];
+    size_t len;
+    size_t n;
     va_list ap;
-    int n;
 
     memcpy(old, err->msg, sizeof(old));
+    old[sizeof(old) - 1] = '\0';
     va_start(ap, fmt);
-    n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+    (void)vsnprintf(err->msg, sizeof(err->msg) - 2, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(err->msg)) {
-        (void)snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %.*s",
-                       (int)(sizeof(err->msg) - (size_t)n), old);
+    len = strlen(err->msg);
+    memcpy(err->msg + len, ": ", 2);
+    len += 2;
+    n = strlen(old);
+    if (n > sizeof(err->msg) - 1 - len) {
+        n = sizeof(err->msg) - 1 - len;
     }
+    memcpy(err->msg + len, old, n);
+    err->msg[len + n] = '\0';
     return err->rc;
 }
 
