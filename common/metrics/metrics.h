@@ -9,6 +9,7 @@
 #ifndef WH_METRICS_METRICS_H
 #define WH_METRICS_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/buf.h"

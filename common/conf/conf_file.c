@@ -1,0 +1,105 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <libconfig.h>
+
+#include "common/conf/conf_priv.h"
+
+enum { NAME_MAX_BYTES = 128, WHERE_MAX = 160, DEPTH_MAX = 8 };
+
+static enum wh_rc scalar_text(const config_setting_t *setting, char text[64], const char **ret,
+                              struct wh_err *err)
+{
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_STRING:
+        *ret = config_setting_get_string(setting);
+        return WH_OK;
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        (void)snprintf(text, 64, "%lld", config_setting_get_int64(setting));
+        break;
+    case CONFIG_TYPE_BOOL:
+        (void)snprintf(text, 64, "%s", config_setting_get_bool(setting) ? "true" : "false");
+        break;
+    case CONFIG_TYPE_FLOAT:
+        (void)snprintf(text, 64, "%.9g", config_setting_get_float(setting));
+        break;
+    default:
+        return wh_fail(err, WH_E_CONFIG, "lists are not used here");
+    }
+    *ret = text;
+    return WH_OK;
+}
+
+/* A setting and what it still has to visit; files are shallow, so a fixed stack does. */
+struct level {
+    const config_setting_t *group;
+    unsigned next;
+    size_t name_len;
+};
+
+static enum wh_rc assign_leaf(struct wh_conf_loader *loader, const config_setting_t *setting,
+                              const char *name, const char *path, struct wh_err *err)
+{
+    char where[WHERE_MAX];
+    char text[64];
+    const char *value = "";
+
+    (void)snprintf(where, sizeof(where), "%.100s line %u", path,
+                   config_setting_source_line(setting));
+    if (scalar_text(setting, text, &value, err) != WH_OK) {
+        return wh_err_prefix(err, "%s: %s", where, name);
+    }
+    return wh_conf_assign(loader, name, value, where, err);
+}
+
+static enum wh_rc visit(struct wh_conf_loader *loader, const config_setting_t *root,
+                        const char *path, struct wh_err *err)
+{
+    struct level stack[DEPTH_MAX] = {{.group = root}};
+    char name[NAME_MAX_BYTES] = "";
+    size_t depth = 1;
+
+    while (depth > 0) {
+        struct level *top = &stack[depth - 1];
+        const config_setting_t *child = config_setting_get_elem(top->group, top->next++);
+        int n;
+
+        if (child == NULL) {
+            depth--;
+            continue;
+        }
+        n = snprintf(name + top->name_len, sizeof(name) - top->name_len, "%s%s",
+                     top->name_len ? "." : "", config_setting_name(child));
+        if (n < 0 || (size_t)n >= sizeof(name) - top->name_len) {
+            return wh_fail(err, WH_E_CONFIG, "%s: a name is too long", path);
+        }
+        if (config_setting_type(child) != CONFIG_TYPE_GROUP) {
+            if (assign_leaf(loader, child, name, path, err) != WH_OK) {
+                return err->rc;
+            }
+            continue;
+        }
+        if (depth == DEPTH_MAX) {
+            return wh_fail(err, WH_E_CONFIG, "%s: nested deeper than %d", path, DEPTH_MAX);
+        }
+        stack[depth++] = (struct level){.group = child, .name_len = top->name_len + (size_t)n};
+    }
+    return WH_OK;
+}
+
+enum wh_rc wh_conf_file_load(struct wh_conf_loader *loader, const char *path, struct wh_err *err)
+{
+    config_t config;
+    enum wh_rc rc;
+
+    config_init(&config);
+    if (config_read_file(&config, path) != CONFIG_TRUE) {
+        rc = wh_fail(err, WH_E_CONFIG, "%.120s line %d: %s", path, config_error_line(&config),
+                     config_error_text(&config));
+    } else {
+        rc = visit(loader, config_root_setting(&config), path, err);
+    }
+    config_destroy(&config);
+    return rc;
+}

@@ -1,0 +1,74 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/conf/conf.h"
+
+/* Container engines mount secrets there, with modes of their own. */
+static const char mounted_secrets[] = "/run/secrets/";
+
+static enum wh_rc check_mode(int fd, const char *path, struct wh_err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return wh_fail(err, WH_E_CONFIG, "%.180s is not a plain file", path);
+    }
+    if ((st.st_mode & 077) != 0 &&
+        strncmp(path, mounted_secrets, sizeof(mounted_secrets) - 1) != 0) {
+        return wh_fail(err, WH_E_CONFIG, "%.160s is open to others (mode %03o): chmod 600 it",
+                       path, (unsigned)st.st_mode & 0777U);
+    }
+    return WH_OK;
+}
+
+static enum wh_rc read_text(int fd, const char *path, size_t max, char **ret, struct wh_err *err)
+{
+    char *text = wh_mem_zalloc(max + 2, 1);
+    size_t len = 0;
+
+    if (text == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a secret");
+    }
+    while (len <= max) {
+        ssize_t n = read(fd, text + len, max + 1 - len);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break;
+        }
+        len += (size_t)n;
+    }
+    while (len > 0 && len <= max && (text[len - 1] == '\n' || text[len - 1] == '\r')) {
+        text[--len] = '\0';
+    }
+    if (len == 0 || len > max || memchr(text, '\n', len) || memchr(text, '\0', len)) {
+        wh_mem_wipe(text, max + 1);
+        wh_mem_free(text);
+        return wh_fail(err, WH_E_CONFIG, "%.160s must hold one line of 1 to %zu bytes", path, max);
+    }
+    *ret = text;
+    return WH_OK;
+}
+
+enum wh_rc wh_conf_secret_read(const char *path, size_t max, char **ret, struct wh_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    enum wh_rc rc;
+
+    if (fd < 0) {
+        return wh_fail(err, WH_E_CONFIG, "cannot read %.180s: %s", path,
+                       errno == ENOENT ? "no such file" : "permission denied or unreadable");
+    }
+    rc = check_mode(fd, path, err);
+    if (rc == WH_OK) {
+        rc = read_text(fd, path, max, ret, err);
+    }
+    (void)close(fd);
+    return rc;
+}

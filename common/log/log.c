@@ -1,0 +1,243 @@
+#include "common/log/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/enc.h"
+#include "common/base/mem.h"
+
+enum {
+    LINE_MAX_BYTES = 8192,
+    VALUE_MAX_BYTES = 1024,
+    SITES = 64,
+    SITE_LINES_PER_SECOND = 10,
+    NS_PER_SECOND = 1000000000
+};
+
+/* One call site, told apart by its constant message. */
+struct site {
+    const char *msg;
+    int64_t window_start_ns;
+    uint32_t lines;
+    uint64_t suppressed;
+};
+
+struct wh_log {
+    int fd;
+    const char *stage;
+    atomic_int level;
+    struct wh_clock clock;
+    pthread_mutex_t lock;
+    struct site sites[SITES];
+    atomic_uint_fast64_t counts[WH_LOG_LEVEL_COUNT];
+};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+struct wh_log *wh_log_new(int fd, const char *stage, enum wh_log_level level, struct wh_clock clock)
+{
+    struct wh_log *log = wh_mem_zalloc(1, sizeof(*log));
+
+    if (log == NULL) {
+        return NULL;
+    }
+    log->fd = fd;
+    log->stage = stage;
+    log->clock = clock;
+    atomic_store(&log->level, (int)level);
+    (void)pthread_mutex_init(&log->lock, NULL);
+    return log;
+}
+
+void wh_log_free(struct wh_log *log)
+{
+    if (log) {
+        (void)pthread_mutex_destroy(&log->lock);
+        wh_mem_free(log);
+    }
+}
+
+void wh_log_set_level(struct wh_log *log, enum wh_log_level level)
+{
+    atomic_store(&log->level, (int)level);
+}
+
+bool wh_log_level_parse(struct wh_slice text, enum wh_log_level *ret)
+{
+    for (size_t i = 0; i < WH_LOG_LEVEL_COUNT; i++) {
+        if (wh_slice_eq(text, wh_slice_str(level_names[i]))) {
+            *ret = (enum wh_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t wh_log_count(const struct wh_log *log, enum wh_log_level level)
+{
+    return atomic_load(&log->counts[level]);
+}
+
+/* A line on the stack; what does not fit is cut, the closing brace always fits. */
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t len;
+};
+
+static void put(struct line *line, const char *text, size_t n)
+{
+    const size_t room = sizeof(line->text) - 4 - line->len;
+
+    if (n > room) {
+        n = room;
+    }
+    memcpy(line->text + line->len, text, n);
+    line->len += n;
+}
+
+static void put_string(struct line *line, struct wh_slice text)
+{
+    size_t len = text.len < VALUE_MAX_BYTES ? text.len : VALUE_MAX_BYTES;
+    struct wh_slice shown = wh_slice(text.ptr, len);
+    bool utf8;
+
+    /* A cut may land inside a character: step back to its start. */
+    while (shown.len < text.len && shown.len > 0 &&
+           ((unsigned char)shown.ptr[shown.len] & 0xC0) == 0x80) {
+        shown.len--;
+    }
+    utf8 = wh_utf8_valid(shown);
+    put(line, "\"", 1);
+    for (size_t i = 0; i < shown.len; i++) {
+        unsigned char c = (unsigned char)shown.ptr[i];
+
+        if (c == '"' || c == '\\') {
+            put(line, (char[]){'\\', (char)c}, 2);
+        } else if (c < 0x20 || (c >= 0x80 && !utf8) || c == 0x7F) {
+            char escape[8];
+
+            (void)snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)c);
+            put(line, escape, 6);
+        } else {
+            put(line, (const char *)&shown.ptr[i], 1);
+        }
+    }
+    put(line, "\"", 1);
+}
+
+static void put_key(struct line *line, const char *key)
+{
+    put(line, line->len > 1 ? "," : "", line->len > 1);
+    put_string(line, wh_slice_str(key));
+    put(line, ":", 1);
+}
+
+static void put_int(struct line *line, int64_t value)
+{
+    char text[24];
+    int n = snprintf(text, sizeof(text), "%" PRId64, value);
+
+    put(line, text, n > 0 ? (size_t)n : 0);
+}
+
+static void put_num(struct line *line, double value)
+{
+    char text[32];
+    int n = value - value == 0 ? snprintf(text, sizeof(text), "%.9g", value)
+                               : snprintf(text, sizeof(text), "null");
+
+    put(line, text, n > 0 ? (size_t)n : 0);
+}
+
+static void put_field(struct line *line, const struct wh_log_field *field)
+{
+    /* A field goes in whole or not at all: escapes make a value up to six times as long. */
+    size_t value_len = field->type == WH_LOG_STR ? field->str.len : 32;
+
+    value_len = value_len < VALUE_MAX_BYTES ? value_len : VALUE_MAX_BYTES;
+    if (line->len + strlen(field->key) + value_len * 6 + 16 > sizeof(line->text)) {
+        return;
+    }
+    put_key(line, field->key);
+    switch (field->type) {
+    case WH_LOG_INT:
+        put_int(line, field->i);
+        break;
+    case WH_LOG_NUM:
+        put_num(line, field->num);
+        break;
+    case WH_LOG_BOOL:
+        put(line, field->i ? "true" : "false", field->i ? 4 : 5);
+        break;
+    case WH_LOG_STR:
+    default:
+        put_string(line, field->str);
+        break;
+    }
+}
+
+/* Counts the line at its site; false when the site has had its share of this second. */
+static bool admit(struct wh_log *log, const char *msg, uint64_t *ret_suppressed)
+{
+    int64_t now = wh_clock_mono_ns(&log->clock);
+    struct site *site = &log->sites[((uintptr_t)msg >> 3) % SITES];
+
+    *ret_suppressed = 0;
+    if (site->msg != msg || now - site->window_start_ns >= NS_PER_SECOND) {
+        *ret_suppressed = site->msg == msg ? site->suppressed : 0;
+        *site = (struct site){.msg = msg, .window_start_ns = now};
+    }
+    if (site->lines >= SITE_LINES_PER_SECOND) {
+        site->suppressed++;
+        return false;
+    }
+    site->lines++;
+    return true;
+}
+
+static void write_all(int fd, const char *text, size_t n)
+{
+    ssize_t done;
+
+    do {
+        done = write(fd, text, n);
+    } while (done < 0 && errno == EINTR);
+}
+
+void wh_log_write(struct wh_log *log, enum wh_log_level level, const char *msg,
+                  const struct wh_log_field *fields, size_t n_fields)
+{
+    char ts[WH_TIME_TEXT_MAX];
+    struct line line;
+    uint64_t suppressed;
+
+    if (log == NULL || (int)level > atomic_load(&log->level)) {
+        return;
+    }
+    atomic_fetch_add(&log->counts[level], 1);
+    (void)pthread_mutex_lock(&log->lock);
+    if (!admit(log, msg, &suppressed)) {
+        (void)pthread_mutex_unlock(&log->lock);
+        return;
+    }
+    line.len = 0;
+    put(&line, "{", 1);
+    put_field(&line, &WH_STR("ts", wh_time_format(wh_clock_now_ms(&log->clock), ts)));
+    put_field(&line, &WH_STR("level", level_names[level]));
+    put_field(&line, &WH_STR("stage", log->stage));
+    put_field(&line, &WH_STR("msg", msg));
+    for (size_t i = 0; i < n_fields; i++) {
+        put_field(&line, &fields[i]);
+    }
+    if (suppressed) {
+        put_field(&line, &WH_I("suppressed", suppressed));
+    }
+    line.text[line.len++] = '}';
+    line.text[line.len++] = '\n';
+    write_all(log->fd, line.text, line.len);
+    (void)pthread_mutex_unlock(&log->lock);
+}
