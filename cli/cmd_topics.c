@@ -1,0 +1,110 @@
+/* wellhead topics: makes and checks the topics that all stages share. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "common/event/topics.h"
+
+enum { ADMIN_TIMEOUT_MS = 30000, SHARED = 4, DAY_MS = 86400000 };
+
+struct shared_topic {
+    enum wh_topic_role role;
+    bool compact;
+    int64_t retention_ms;
+};
+
+/* The connections topic has one partition: it is small, and everybody reads all of it. */
+static const struct shared_topic shared_topics[SHARED] = {
+    {WH_TOPIC_CONNECTIONS, true, -1},
+    {WH_TOPIC_FETCH_STATE, true, -1},
+    {WH_TOPIC_REREADS, false, DAY_MS},
+    {WH_TOPIC_RUNS, false, INT64_C(90) * DAY_MS},
+};
+
+enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err)
+{
+    return wh_admin_kafka_new(cli->conf.bootstrap, "wellhead-cli", &cli->conf.kafka, NULL, ret, err);
+}
+
+static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],
+                           struct wh_bus_topic topics[SHARED], struct wh_err *err)
+{
+    for (size_t i = 0; i < SHARED; i++) {
+        bool one = shared_topics[i].role == WH_TOPIC_CONNECTIONS;
+
+        if (wh_topic_name(cli->conf.topic_prefix, shared_topics[i].role, WH_LIT(""), names[i],
+                          err) != WH_OK) {
+            return err->rc;
+        }
+        topics[i] = (struct wh_bus_topic){
+            .name = names[i],
+            .partitions = one ? 1 : (int32_t)cli->conf.partitions,
+            .replication = (int32_t)cli->conf.replication,
+            .retention_ms = shared_topics[i].retention_ms,
+            .compact = shared_topics[i].compact,
+        };
+    }
+    return WH_OK;
+}
+
+static int32_t partitions_of(const struct wh_bus_topic_info *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i].name, name) == 0) {
+            return list[i].partitions;
+        }
+    }
+    return 0;
+}
+
+static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_topic *topics,
+                  struct wh_err *err)
+{
+    struct wh_bus_topic_info *list = NULL;
+    size_t n = 0;
+    struct cli_table table;
+    bool missing = false;
+
+    if (wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
+        return cli_fail(cli, "listing topics", err);
+    }
+    cli_table_init(&table, 3);
+    cli_table_str(&table, "topic");
+    cli_table_str(&table, "partitions");
+    cli_table_str(&table, "state");
+    for (size_t i = 0; i < SHARED; i++) {
+        int32_t have = partitions_of(list, n, topics[i].name);
+
+        missing = missing || have == 0;
+        cli_table_str(&table, topics[i].name);
+        cli_table_int(&table, have);
+        cli_table_str(&table, have ? "ok" : "missing: run `wellhead topics`");
+    }
+    if (!cli->opt.quiet) {
+        cli_table_print(cli, &table, stdout);
+    }
+    cli_table_done(&table);
+    wh_bus_topic_list_free(list, n);
+    return missing ? CLI_NOT_HEALTHY : CLI_OK;
+}
+
+int cli_topics(struct cli *cli)
+{
+    char names[SHARED][WH_TOPIC_MAX];
+    struct wh_bus_topic topics[SHARED];
+    struct wh_admin *admin = NULL;
+    struct wh_err err;
+    int code;
+
+    if (describe(cli, names, topics, &err) != WH_OK || cli_admin(cli, &admin, &err) != WH_OK) {
+        return cli_fail(cli, "topics", &err);
+    }
+    if (!cli->opt.check &&
+        wh_admin_create(admin, topics, SHARED, ADMIN_TIMEOUT_MS, &err) != WH_OK) {
+        code = cli_fail(cli, "making topics", &err);
+    } else {
+        code = report(cli, admin, topics, &err);
+    }
+    wh_admin_free(admin);
+    return code;
+}
