@@ -1,0 +1,101 @@
+# Shared by up, down and the integration tests: ports, folders, processes. Source it from the root.
+# shellcheck shell=bash
+
+bin=${BIN:-build/release/bin}
+state=${STATE:-run}
+port_base=${PORT_BASE:-8701}
+kafka_port=${KAFKA_PORT:-19092}
+
+fetcher_port=$port_base
+intake_port=$((port_base + 1))
+mapper_port=$((port_base + 2))
+sink_port=$((port_base + 3))
+gitlab_port=$((port_base + 9))
+gitlab_control_port=$((port_base + 10))
+
+# One line that renews itself on a terminal, plain lines elsewhere.
+progress() {
+    if [ -t 1 ]; then
+        printf '\r\033[K%s' "$*"
+    fi
+}
+
+step() {
+    if [ -t 1 ]; then
+        printf '\r\033[K%s\n' "$*"
+    else
+        printf '%s\n' "$*"
+    fi
+}
+
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# The pid of a process that we started, if it still runs.
+running() {
+    local pid
+    pid=$(cat "$state/$1.pid" 2>/dev/null) || return 1
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$(printf '%.15s' "$2")" ] && echo "$pid"
+}
+
+# start NAME PROGRAM ARGS...: in the background, log to $state/log/NAME.log.
+start() {
+    local name=$1 program=$2
+    shift 2
+    if running "$name" "$program" >/dev/null; then
+        return 0
+    fi
+    mkdir -p "$state/log"
+    setsid "$bin/$program" "$@" >>"$state/log/$name.log" 2>&1 </dev/null &
+    echo $! >"$state/$name.pid"
+}
+
+# http_ok PORT PATH: the answer is 200.
+http_ok() {
+    local line
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$2" >&3
+    IFS= read -r -t 5 line <&3 || line=
+    exec 3<&-
+    [[ $line == "HTTP/1.1 200"* ]]
+} 2>/dev/null
+
+# await_ready NAME PROGRAM PORT PATH SECONDS
+await_ready() {
+    local name=$1 program=$2 port=$3 path=$4 limit=$5 tries=0
+    while ! http_ok "$port" "$path"; do
+        tries=$((tries + 1))
+        if ! running "$name" "$program" >/dev/null; then
+            echo "$name stopped; its last words ($state/log/$name.log):" >&2
+            tail -n 5 "$state/log/$name.log" >&2
+            return 1
+        fi
+        if [ "$tries" -gt $((limit * 10)) ]; then
+            echo "$name is not ready after $limit s; see $state/log/$name.log" >&2
+            return 1
+        fi
+        progress "waiting for $name ($((tries / 10)) s)"
+        sleep 0.1
+    done
+}
+
+# stop NAME PROGRAM: asks, waits for the drain, then insists.
+stop() {
+    local pid tries=0
+    pid=$(running "$1" "$2") || {
+        rm -f "$state/$1.pid"
+        return 0
+    }
+    kill "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -eq 300 ] && kill -9 "$pid" 2>/dev/null
+        sleep 0.1
+    done
+    rm -f "$state/$1.pid"
+}
+
+# A new random secret in a file of mode 0600.
+new_secret() {
+    [ -s "$1" ] && return 0
+    (umask 077 && printf 'glpat-%s\n' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$1")
+}
