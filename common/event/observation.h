@@ -69,7 +69,8 @@ struct wh_observation {
     struct wh_body body;    /* body.def is the kind; no fields on a delete */
 };
 
-/* XXH3-64 over kind, change, reason, present and the values in wire form: version.tie. */
+/* XXH3-64 over kind, change, source project, iid and url, then reason or the stored form of the body:
+ * version.tie. The same version thus means the same content. */
 WH_MUST_CHECK enum wh_rc wh_observation_tie(const struct wh_observation *o, struct wh_buf *scratch,
                                             uint64_t *ret, struct wh_err *err);
 

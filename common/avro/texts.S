@@ -1,0 +1,14 @@
+/* The texts of schemas/*.avsc, as they are, inside the binary. */
+    .section .rodata
+#define EMBED(name, file) \
+    .global wh_avsc_##name; .global wh_avsc_##name##_end; \
+    wh_avsc_##name: .incbin file; \
+    wh_avsc_##name##_end: .byte 0;
+EMBED(raw_event, "schemas/raw_event.avsc")
+EMBED(observation, "schemas/observation.avsc")
+EMBED(dead_letter, "schemas/dead_letter.avsc")
+EMBED(reread, "schemas/reread.avsc")
+EMBED(connection, "schemas/connection.avsc")
+EMBED(fetch_state, "schemas/fetch_state.avsc")
+EMBED(run, "schemas/run.avsc")
+    .section .note.GNU-stack,"",@progbits

@@ -1,0 +1,60 @@
+/*
+ * wire.h - Avro's binary primitives (Avro 1.11 specification, "Binary Encoding"), by hand: the
+ * schemas are few and fixed, and the generic library costs twenty times as much and trusts its
+ * input. Tests hold these bytes equal to avro-c's.
+ *
+ * Reader: a cursor that cannot leave its bytes. The first error sticks; later reads give zeros, so
+ * that only the end is checked. Writer: appends to a bounded buffer, the first error sticks too.
+ */
+#ifndef WH_AVRO_WIRE_H
+#define WH_AVRO_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+struct wh_avro_reader {
+    const unsigned char *p;
+    const unsigned char *end;
+    enum wh_rc rc;
+    const char *what; /* static text of the first error */
+};
+
+void wh_avro_reader_init(struct wh_avro_reader *r, struct wh_slice bytes);
+void wh_avro_fail(struct wh_avro_reader *r, enum wh_rc rc, const char *what);
+int64_t wh_avro_read_long(struct wh_avro_reader *r);
+int32_t wh_avro_read_int(struct wh_avro_reader *r);
+bool wh_avro_read_bool(struct wh_avro_reader *r);
+double wh_avro_read_double(struct wh_avro_reader *r);
+/* Bytes inside the input; text is checked to be UTF-8. */
+struct wh_slice wh_avro_read_bytes(struct wh_avro_reader *r);
+struct wh_slice wh_avro_read_text(struct wh_avro_reader *r);
+/* Index of a union's branch, below n. */
+unsigned wh_avro_read_branch(struct wh_avro_reader *r, unsigned n);
+/*
+ * Items of an array's next block, 0 at its end. Each item takes at least one byte in our schemas, so
+ * a count above what is left is refused: nothing a peer sends chooses an allocation.
+ */
+size_t wh_avro_read_block(struct wh_avro_reader *r);
+/* WH_OK when nothing failed and every byte was used. */
+WH_MUST_CHECK enum wh_rc wh_avro_reader_end(const struct wh_avro_reader *r, struct wh_err *err);
+
+struct wh_avro_writer {
+    struct wh_buf *out;
+    struct wh_err *err;
+    enum wh_rc rc;
+};
+
+void wh_avro_writer_init(struct wh_avro_writer *w, struct wh_buf *out, struct wh_err *err);
+void wh_avro_write_long(struct wh_avro_writer *w, int64_t v);
+void wh_avro_write_bool(struct wh_avro_writer *w, bool v);
+void wh_avro_write_double(struct wh_avro_writer *w, double v);
+void wh_avro_write_bytes(struct wh_avro_writer *w, struct wh_slice bytes);
+/* Union of null and something: index 0 when ptr is NULL, else 1 and the text. */
+void wh_avro_write_text_or_null(struct wh_avro_writer *w, struct wh_slice text);
+void wh_avro_write_raw(struct wh_avro_writer *w, struct wh_slice bytes);
+
+#endif

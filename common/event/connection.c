@@ -1,0 +1,200 @@
+#include "common/event/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/enc.h"
+#include "common/base/mem.h"
+#include "common/conf/conf.h"
+#include "common/json/json_doc.h"
+#include "common/json/json_write.h"
+
+enum { KEY_TEXT = WH_AEAD_KEY_BYTES * 2, AAD_MAX_BYTES = 256, SECRET_MAX_BYTES = 64 << 10 };
+
+/* ---- the document ---- */
+
+static void write_text(struct wh_json_writer *w, const char *key, struct wh_slice text)
+{
+    wh_jw_key(w, key);
+    wh_jw_str(w, text);
+}
+
+enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out,
+                               struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    write_text(&w, "id", c->id);
+    write_text(&w, "instance", c->instance);
+    write_text(&w, "state", c->state);
+    write_text(&w, "detail", c->detail);
+    wh_jw_key(&w, "created_at_ms");
+    wh_jw_int(&w, c->created_at_ms);
+    wh_jw_key(&w, "updated_at_ms");
+    wh_jw_int(&w, c->updated_at_ms);
+    write_text(&w, "gitlab_version", c->gitlab_version);
+    write_text(&w, "token_sealed", c->token_sealed);
+    write_text(&w, "webhook_key_sealed", c->webhook_key_sealed);
+    write_text(&w, "webhook_token_sealed", c->webhook_token_sealed);
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, err);
+}
+
+static enum wh_rc read_text(struct wh_json_val root, const char *key, struct wh_arena *arena,
+                            struct wh_slice *ret, struct wh_err *err)
+{
+    struct wh_json_val v;
+
+    *ret = wh_slice("", 0);
+    if (!wh_json_get(root, wh_slice_str(key), &v) || wh_json_type(v) == WH_JSON_NULL) {
+        return WH_OK;
+    }
+    if (wh_json_type(v) != WH_JSON_STRING) {
+        return wh_fail(err, WH_E_TYPE, "connection: %s is not a string", key);
+    }
+    return wh_arena_dup(arena, wh_json_string(v), ret, err);
+}
+
+static int64_t read_int(struct wh_json_val root, const char *key)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_INT
+               ? wh_json_int(v)
+               : 0;
+}
+
+enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *parser,
+                               struct wh_arena *arena, struct wh_connection *ret,
+                               struct wh_err *err)
+{
+    struct wh_connection c = {0};
+    const struct {
+        const char *key;
+        struct wh_slice *to;
+    } texts[] = {
+        {"id", &c.id},
+        {"instance", &c.instance},
+        {"state", &c.state},
+        {"detail", &c.detail},
+        {"gitlab_version", &c.gitlab_version},
+        {"token_sealed", &c.token_sealed},
+        {"webhook_key_sealed", &c.webhook_key_sealed},
+        {"webhook_token_sealed", &c.webhook_token_sealed},
+    };
+    struct wh_json_val root;
+
+    if (wh_json_parse(parser, document, &root, err) != WH_OK) {
+        return wh_err_prefix(err, "connection");
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (read_text(root, texts[i].key, arena, texts[i].to, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    if (c.id.len == 0 || c.instance.len == 0) {
+        return wh_fail(err, WH_E_MISSING, "connection: id or instance is missing");
+    }
+    c.created_at_ms = read_int(root, "created_at_ms");
+    c.updated_at_ms = read_int(root, "updated_at_ms");
+    *ret = c;
+    return WH_OK;
+}
+
+/* ---- the key file ---- */
+
+static enum wh_rc create_key(const char *path, struct wh_err *err)
+{
+    unsigned char bytes[WH_AEAD_KEY_BYTES];
+    WH_AUTO(buf) struct wh_buf hex;
+    int fd;
+    enum wh_rc rc = WH_OK;
+
+    wh_buf_init(&hex, KEY_TEXT + 1);
+    if (wh_random_bytes(bytes, sizeof(bytes), err) != WH_OK ||
+        wh_hex_encode(wh_slice(bytes, sizeof(bytes)), &hex, err) != WH_OK ||
+        wh_buf_append_char(&hex, '\n', err) != WH_OK) {
+        return err->rc;
+    }
+    /* O_EXCL: of two processes that start at once one makes it, the other reads it. */
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        rc = errno == EEXIST ? WH_OK
+                             : wh_fail(err, WH_E_CONFIG, "cannot make the key file %.180s", path);
+    } else {
+        if (write(fd, hex.ptr, hex.len) != (ssize_t)hex.len || fsync(fd) != 0) {
+            rc = wh_fail(err, WH_E_IO, "cannot write the key file %.180s", path);
+        }
+        (void)close(fd);
+    }
+    wh_mem_wipe(bytes, sizeof(bytes));
+    wh_mem_wipe(hex.ptr, hex.len);
+    return rc;
+}
+
+enum wh_rc wh_secret_key_load(const char *path, bool create, struct wh_secret_key *ret,
+                              struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf bytes;
+    char *text = NULL;
+    enum wh_rc rc;
+
+    if (create && access(path, F_OK) != 0 && create_key(path, err) != WH_OK) {
+        return err->rc;
+    }
+    if (wh_conf_secret_read(path, KEY_TEXT, &text, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_buf_init(&bytes, WH_AEAD_KEY_BYTES);
+    rc = wh_hex_decode(wh_slice_str(text), &bytes, err);
+    wh_mem_wipe(text, strlen(text));
+    wh_mem_free(text);
+    if (rc != WH_OK || bytes.len != WH_AEAD_KEY_BYTES) {
+        return wh_fail(err, WH_E_CONFIG, "%.160s does not hold %d hex digits", path, KEY_TEXT);
+    }
+    memcpy(ret->bytes, bytes.ptr, sizeof(ret->bytes));
+    wh_mem_wipe(bytes.ptr, bytes.len);
+    return WH_OK;
+}
+
+/* ---- seals ---- */
+
+static enum wh_rc aad_of(struct wh_slice id, const char *purpose, struct wh_buf *out,
+                         struct wh_err *err)
+{
+    wh_buf_init(out, AAD_MAX_BYTES);
+    return wh_buf_printf(out, err, "%.*s/%s", WH_SLICE_ARG(id), purpose);
+}
+
+enum wh_rc wh_secret_seal(const struct wh_secret_key *key, struct wh_slice id, const char *purpose,
+                          struct wh_slice secret, struct wh_buf *out, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf aad;
+    WH_AUTO(buf) struct wh_buf sealed;
+
+    wh_buf_init(&sealed, SECRET_MAX_BYTES);
+    if (aad_of(id, purpose, &aad, err) != WH_OK ||
+        wh_aead_seal(key->bytes, secret, wh_buf_slice(&aad), &sealed, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_base64_encode(wh_buf_slice(&sealed), out, err);
+}
+
+enum wh_rc wh_secret_open(const struct wh_secret_key *key, struct wh_slice id, const char *purpose,
+                          struct wh_slice sealed, struct wh_buf *out, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf aad;
+    WH_AUTO(buf) struct wh_buf bytes;
+
+    wh_buf_init(&bytes, SECRET_MAX_BYTES);
+    if (aad_of(id, purpose, &aad, err) != WH_OK ||
+        wh_base64_decode(sealed, &bytes, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_aead_open(key->bytes, wh_buf_slice(&bytes), wh_buf_slice(&aad), out, err);
+}

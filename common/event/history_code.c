@@ -1,0 +1,253 @@
+/* The stored forms of heads and entries; see history.h. */
+#include "common/avro/wire.h"
+#include "common/event/history.h"
+
+enum { VERSIONS_MAX = 2 * WH_FIELDS_MAX, FLAG_DELETED = 1, FLAG_REVISION = 2 };
+
+static uint64_t bit(unsigned field)
+{
+    return UINT64_C(1) << field;
+}
+
+/*
+ * Head:   body length, body (wh_body_encode) - first, so that a column is read without the rest
+ *         flags, 7 source texts, version, reason, deleted version, first seen, last seen,
+ *         n distinct versions ascending, then for each present field the indexes of shown and set
+ * Entry:  flags, reason, shown, delta (wh_body_encode), provenance, source project, iid, url
+ * A version is two longs: order, tie.
+ */
+
+static void write_version(struct wh_avro_writer *w, struct wh_version v)
+{
+    wh_avro_write_long(w, (int64_t)v.order);
+    wh_avro_write_long(w, (int64_t)v.tie);
+}
+
+static struct wh_version read_version(struct wh_avro_reader *r)
+{
+    struct wh_version v;
+
+    v.order = (uint64_t)wh_avro_read_long(r);
+    v.tie = (uint64_t)wh_avro_read_long(r);
+    return v;
+}
+
+/* Distinct versions of a head, ascending; few, so a sorted array does. */
+struct versions {
+    struct wh_version items[VERSIONS_MAX];
+    size_t n;
+};
+
+static size_t place_of(const struct versions *all, struct wh_version v)
+{
+    size_t i = all->n;
+
+    while (i > 0 && wh_version_cmp(all->items[i - 1], v) >= 0) {
+        i--;
+    }
+    return i;
+}
+
+static void add_version(struct versions *all, struct wh_version v)
+{
+    size_t at = place_of(all, v);
+
+    if (at < all->n && wh_version_cmp(all->items[at], v) == 0) {
+        return;
+    }
+    memmove(&all->items[at + 1], &all->items[at], (all->n - at) * sizeof(all->items[0]));
+    all->items[at] = v;
+    all->n++;
+}
+
+static void write_versions(struct wh_avro_writer *w, const struct wh_head *h)
+{
+    struct versions all;
+
+    all.n = 0;
+    for (unsigned i = 0; i < h->body.def->n_fields; i++) {
+        if (h->body.present & bit(i)) {
+            add_version(&all, h->shown[i]);
+            add_version(&all, h->set[i]);
+        }
+    }
+    wh_avro_write_long(w, (int64_t)all.n);
+    for (size_t i = 0; i < all.n; i++) {
+        write_version(w, all.items[i]);
+    }
+    for (unsigned i = 0; i < h->body.def->n_fields; i++) {
+        if (h->body.present & bit(i)) {
+            wh_avro_write_long(w, (int64_t)place_of(&all, h->shown[i]));
+            wh_avro_write_long(w, (int64_t)place_of(&all, h->set[i]));
+        }
+    }
+}
+
+enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out, struct wh_err *err)
+{
+    const struct wh_slice source[] = {h->source.system, h->source.instance, h->source.kind,
+                                      h->source.project, h->source.id,      h->source.iid,
+                                      h->source.url};
+    size_t start = out->len;
+    struct wh_avro_writer w;
+    char length[4];
+    size_t body_len;
+
+    /* Room for the length, which is known afterwards. */
+    if (wh_buf_append(out, wh_slice("\0\0\0\0", sizeof(length)), err) != WH_OK ||
+        wh_body_encode(&h->body, out, err) != WH_OK) {
+        return err->rc;
+    }
+    body_len = out->len - start - sizeof(length);
+    for (unsigned i = 0; i < sizeof(length); i++) {
+        out->ptr[start + i] = (char)(body_len >> (8 * i));
+    }
+    wh_avro_writer_init(&w, out, err);
+    wh_avro_write_long(&w, h->deleted ? FLAG_DELETED : 0);
+    for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
+        wh_avro_write_bytes(&w, source[i]);
+    }
+    write_version(&w, h->version);
+    wh_avro_write_bytes(&w, h->reason);
+    write_version(&w, h->deleted_version);
+    wh_avro_write_long(&w, h->first_seen_ms);
+    wh_avro_write_long(&w, h->last_seen_ms);
+    write_versions(&w, h);
+    return w.rc;
+}
+
+enum wh_rc wh_head_body(struct wh_slice bytes, struct wh_slice *ret_body, struct wh_err *err)
+{
+    size_t len = 0;
+
+    if (bytes.len < 4) {
+        return wh_fail(err, WH_E_CORRUPT, "a stored head is cut");
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        len |= (size_t)(unsigned char)bytes.ptr[i] << (8 * i);
+    }
+    if (len > bytes.len - 4) {
+        return wh_fail(err, WH_E_CORRUPT, "a stored head is cut");
+    }
+    *ret_body = wh_slice(bytes.ptr + 4, len);
+    return WH_OK;
+}
+
+static void read_versions(struct wh_avro_reader *r, struct wh_head *h)
+{
+    struct wh_version items[VERSIONS_MAX];
+    int64_t n = wh_avro_read_long(r);
+
+    if (n < 0 || n > VERSIONS_MAX) {
+        wh_avro_fail(r, WH_E_CORRUPT, "a stored head has too many versions");
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        items[i] = read_version(r);
+    }
+    for (unsigned i = 0; i < h->body.def->n_fields && r->rc == WH_OK; i++) {
+        if (h->body.present & bit(i)) {
+            unsigned shown = wh_avro_read_branch(r, (unsigned)n);
+            unsigned set = wh_avro_read_branch(r, (unsigned)n);
+
+            if (r->rc == WH_OK) {
+                h->shown[i] = items[shown];
+                h->set[i] = items[set];
+            }
+        }
+    }
+}
+
+enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh_slice bytes,
+                          struct wh_arena *arena, struct wh_head *ret, struct wh_err *err)
+{
+    struct wh_slice *source[] = {&ret->source.system, &ret->source.instance, &ret->source.kind,
+                                 &ret->source.project, &ret->source.id,      &ret->source.iid,
+                                 &ret->source.url};
+    struct wh_avro_reader r;
+    struct wh_slice body;
+    size_t used;
+
+    if (wh_head_body(bytes, &body, err) != WH_OK ||
+        wh_body_decode(def, body, arena, &ret->body, &used, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_avro_reader_init(&r, wh_slice_from(bytes, 4 + body.len));
+    ret->deleted = wh_avro_read_long(&r) == FLAG_DELETED;
+    for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
+        *source[i] = wh_avro_read_bytes(&r);
+    }
+    ret->version = read_version(&r);
+    ret->reason = wh_avro_read_bytes(&r);
+    ret->deleted_version = read_version(&r);
+    ret->first_seen_ms = wh_avro_read_long(&r);
+    ret->last_seen_ms = wh_avro_read_long(&r);
+    read_versions(&r, ret);
+    if (wh_avro_reader_end(&r, err) != WH_OK) {
+        return wh_err_prefix(err, "stored head");
+    }
+    return WH_OK;
+}
+
+enum wh_rc wh_entry_encode(const struct wh_entry *e, struct wh_buf *out, struct wh_err *err)
+{
+    struct wh_avro_writer w;
+
+    wh_avro_writer_init(&w, out, err);
+    wh_avro_write_long(&w, (e->change == WH_CHANGE_DELETE ? FLAG_DELETED : 0) |
+                               (e->revision ? FLAG_REVISION : 0));
+    wh_avro_write_bytes(&w, e->reason);
+    wh_avro_write_long(&w, (int64_t)e->shown);
+    if (w.rc != WH_OK || wh_body_encode(&e->delta, out, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_avro_write_long(&w, (int64_t)e->provenance.origin);
+    wh_avro_write_bytes(&w, e->provenance.delivery_id);
+    wh_avro_write_long(&w, e->provenance.observed_at_ms);
+    wh_avro_write_bytes(&w, e->provenance.topic);
+    wh_avro_write_long(&w, e->provenance.partition);
+    wh_avro_write_long(&w, e->provenance.offset);
+    wh_avro_write_bytes(&w, e->provenance.view);
+    wh_avro_write_bytes(&w, e->source.project);
+    wh_avro_write_bytes(&w, e->source.iid);
+    wh_avro_write_bytes(&w, e->source.url);
+    return w.rc;
+}
+
+enum wh_rc wh_entry_decode(const struct wh_kind_def *def, struct wh_slice bytes,
+                           struct wh_arena *arena, struct wh_entry *ret, struct wh_err *err)
+{
+    struct wh_avro_reader r;
+    size_t used;
+    int64_t flags;
+
+    wh_avro_reader_init(&r, bytes);
+    flags = wh_avro_read_long(&r);
+    ret->change = (flags & FLAG_DELETED) ? WH_CHANGE_DELETE : WH_CHANGE_UPSERT;
+    ret->revision = (flags & FLAG_REVISION) != 0;
+    ret->reason = wh_avro_read_bytes(&r);
+    ret->shown = (uint64_t)wh_avro_read_long(&r);
+    if (r.rc != WH_OK) {
+        return wh_fail(err, r.rc, "stored entry: %s", r.what);
+    }
+    if (wh_body_decode(def, wh_slice(r.p, (size_t)(r.end - r.p)), arena, &ret->delta, &used, err) !=
+        WH_OK) {
+        return err->rc;
+    }
+    r.p += used;
+    ret->provenance.origin = (enum wh_origin)wh_avro_read_branch(&r, WH_ORIGIN_COUNT);
+    ret->provenance.delivery_id = wh_avro_read_bytes(&r);
+    ret->provenance.observed_at_ms = wh_avro_read_long(&r);
+    ret->provenance.topic = wh_avro_read_bytes(&r);
+    ret->provenance.partition = wh_avro_read_int(&r);
+    ret->provenance.offset = wh_avro_read_long(&r);
+    ret->provenance.view = wh_avro_read_bytes(&r);
+    ret->source = (struct wh_source_id){0};
+    ret->source.project = wh_avro_read_bytes(&r);
+    ret->source.iid = wh_avro_read_bytes(&r);
+    ret->source.url = wh_avro_read_bytes(&r);
+    if (wh_avro_reader_end(&r, err) != WH_OK) {
+        return wh_err_prefix(err, "stored entry");
+    }
+    return WH_OK;
+}
