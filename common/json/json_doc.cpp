@@ -1,0 +1,439 @@
+/*
+ * json_doc.cpp - simdjson's DOM behind json_doc.h; the only file that includes it.
+ *
+ * A value is (document, index of its word on simdjson's tape). The tape's layout is part of
+ * simdjson's documentation (doc/tape.md): a word is a type character in the top byte and 56 bits of
+ * payload; numbers take the next word too; '[' and '{' carry the index behind their end in the low
+ * 32 bits; a string's payload is its place in the string buffer: 4 bytes of length, bytes, NUL.
+ */
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <simdjson.h>
+
+/* Our headers are C: one parameter is named like a C++ keyword. */
+extern "C" {
+#define class class_
+#include "common/base/err.h"
+#undef class
+#include "common/base/enc.h"
+#include "common/base/mem.h"
+}
+#include "common/json/json_doc.h"
+
+namespace dom = simdjson::dom;
+
+static const uint64_t PAYLOAD = 0x00FFFFFFFFFFFFFFULL;
+static const size_t COPY_MIN = 16384;
+
+struct wh_json_parser {
+    dom::parser parser;
+    char *copy;
+    size_t copy_bytes;
+    size_t max_bytes;
+    size_t max_depth;
+
+    wh_json_parser(size_t bytes, size_t depth) noexcept
+        : parser(bytes), copy(nullptr), copy_bytes(0), max_bytes(bytes), max_depth(depth)
+    {
+    }
+};
+
+struct wh_json_parser *wh_json_parser_new(size_t max_bytes, size_t max_depth)
+{
+    void *place = wh_mem_alloc(sizeof(struct wh_json_parser));
+
+    if (place == nullptr) {
+        return nullptr;
+    }
+    auto *p = new (place) wh_json_parser(max_bytes, max_depth);
+    if (p->parser.allocate(COPY_MIN, max_depth) != simdjson::SUCCESS) {
+        wh_json_parser_free(p);
+        return nullptr;
+    }
+    return p;
+}
+
+void wh_json_parser_free(struct wh_json_parser *parser)
+{
+    if (parser != nullptr) {
+        wh_mem_free(parser->copy);
+        parser->~wh_json_parser();
+        wh_mem_free(parser);
+    }
+}
+
+/* The text with padding behind it, in a buffer that stays. */
+static enum wh_rc pad(struct wh_json_parser *p, struct wh_slice text, struct wh_err *err)
+{
+    size_t need = text.len + simdjson::SIMDJSON_PADDING;
+
+    if (need > p->copy_bytes) {
+        size_t bytes = p->copy_bytes ? p->copy_bytes : COPY_MIN;
+
+        while (bytes < need) {
+            bytes *= 2;
+        }
+        wh_mem_free(p->copy);
+        p->copy_bytes = 0;
+        p->copy = static_cast<char *>(wh_mem_alloc(bytes));
+        if (p->copy == nullptr) {
+            return wh_fail(err, WH_E_NOMEM, "no memory for a JSON text of %zu bytes", text.len);
+        }
+        p->copy_bytes = bytes;
+    }
+    memcpy(p->copy, text.ptr, text.len);
+    memset(p->copy + text.len, ' ', simdjson::SIMDJSON_PADDING);
+    return WH_OK;
+}
+
+/* The first byte that does not continue well-formed UTF-8: the longest good prefix, by bisection. */
+static size_t utf8_error_at(struct wh_slice text)
+{
+    size_t good = 0;
+    size_t bad = text.len;
+
+    while (bad - good > 1) {
+        size_t mid = good + (bad - good) / 2;
+        size_t cut = mid;
+
+        /* A prefix must not end within a character. */
+        while (cut > good && (static_cast<unsigned char>(text.ptr[cut]) & 0xC0) == 0x80) {
+            cut--;
+        }
+        if (cut > good && wh_utf8_valid(wh_slice(text.ptr + good, cut - good))) {
+            good = cut;
+        } else if (cut == good) {
+            break;
+        } else {
+            bad = cut;
+        }
+    }
+    return good;
+}
+
+static enum wh_rc explain(simdjson::error_code code, struct wh_slice text, struct wh_err *err)
+{
+    switch (code) {
+    case simdjson::CAPACITY:
+        return wh_fail(err, WH_E_TOO_LARGE, "JSON of %zu bytes is over the limit", text.len);
+    case simdjson::MEMALLOC:
+        return wh_fail(err, WH_E_NOMEM, "no memory for JSON of %zu bytes", text.len);
+    case simdjson::DEPTH_ERROR:
+        return wh_fail(err, WH_E_TOO_DEEP, "JSON is nested deeper than the limit");
+    case simdjson::UTF8_ERROR:
+        return wh_fail(err, WH_E_UTF8, "JSON is not UTF-8 at or after byte %zu of %zu",
+                       utf8_error_at(text), text.len);
+    case simdjson::EMPTY:
+        return wh_fail(err, WH_E_INVALID, "JSON text is empty");
+    case simdjson::NUMBER_ERROR:
+        return wh_fail(err, WH_E_INVALID,
+                       "malformed JSON: a number is malformed or takes more than 64 bits");
+    case simdjson::STRING_ERROR:
+        return wh_fail(err, WH_E_INVALID, "malformed JSON: bad escape in a string");
+    case simdjson::UNCLOSED_STRING:
+        return wh_fail(err, WH_E_INVALID, "malformed JSON: a string does not end within %zu bytes",
+                       text.len);
+    case simdjson::UNESCAPED_CHARS:
+        return wh_fail(err, WH_E_INVALID, "malformed JSON: control character in a string");
+    default:
+        return wh_fail(err, WH_E_INVALID, "malformed JSON within %zu bytes", text.len);
+    }
+}
+
+/* simdjson 3.0.1 lets a lone low surrogate (\uDC00..\uDFFF) through as bytes that are no UTF-8. */
+static bool surrogate_escape(struct wh_slice text)
+{
+    const char *p = text.ptr;
+    const char *end = text.ptr + text.len;
+
+    while ((p = static_cast<const char *>(memchr(p, '\\', static_cast<size_t>(end - p)))) !=
+           nullptr) {
+        if (end - p >= 4 && p[1] == 'u' && (p[2] | 0x20) == 'd' && p[3] > '7') {
+            return true;
+        }
+        p += end - p >= 2 ? 2 : 1;
+    }
+    return false;
+}
+
+static enum wh_rc check_strings(const dom::document &doc, struct wh_err *err);
+
+enum wh_rc wh_json_parse(struct wh_json_parser *parser, struct wh_slice text,
+                         struct wh_json_val *ret, struct wh_err *err)
+{
+    dom::element root;
+
+    if (text.len > parser->max_bytes) {
+        return wh_fail(err, WH_E_TOO_LARGE, "JSON of %zu bytes is over the limit of %zu", text.len,
+                       parser->max_bytes);
+    }
+    if (text.len == 0) {
+        return wh_fail(err, WH_E_INVALID, "JSON text is empty");
+    }
+    if (pad(parser, text, err) != WH_OK) {
+        return err->rc;
+    }
+    auto code = parser->parser.parse(parser->copy, text.len, false).get(root);
+    if (code != simdjson::SUCCESS) {
+        return explain(code, text, err);
+    }
+    if (surrogate_escape(text) && check_strings(parser->parser.doc, err) != WH_OK) {
+        return err->rc;
+    }
+    ret->doc = &parser->parser.doc;
+    ret->index = 1;
+    return WH_OK;
+}
+
+/* ---- the tape ---- */
+
+static inline uint64_t word(const void *doc, size_t index)
+{
+    return static_cast<const dom::document *>(doc)->tape[index];
+}
+
+static inline char tag(const void *doc, size_t index)
+{
+    return static_cast<char>(word(doc, index) >> 56);
+}
+
+static inline struct wh_slice string_at(const void *doc, size_t index)
+{
+    const uint8_t *p =
+        static_cast<const dom::document *>(doc)->string_buf.get() + (word(doc, index) & PAYLOAD);
+    uint32_t n;
+
+    memcpy(&n, p, sizeof(n));
+    return wh_slice(p + sizeof(n), n);
+}
+
+/* Index of the word behind the value. */
+static inline size_t after(const void *doc, size_t index)
+{
+    switch (tag(doc, index)) {
+    case '[':
+    case '{':
+        return static_cast<uint32_t>(word(doc, index));
+    case 'l':
+    case 'u':
+    case 'd':
+        return index + 2;
+    default:
+        return index + 1;
+    }
+}
+
+static enum wh_rc check_strings(const dom::document &doc, struct wh_err *err)
+{
+    size_t end = word(&doc, 0) & 0xFFFFFFFFU;
+
+    for (size_t i = 1; i < end;) {
+        char t = tag(&doc, i);
+
+        if (t == '"' && !wh_utf8_valid(string_at(&doc, i))) {
+            return wh_fail(err, WH_E_UTF8, "a string escapes a lone surrogate");
+        }
+        i += t == 'l' || t == 'u' || t == 'd' ? 2 : 1;
+    }
+    return WH_OK;
+}
+
+enum wh_json_type wh_json_type(struct wh_json_val v)
+{
+    switch (tag(v.doc, v.index)) {
+    case '"':
+        return WH_JSON_STRING;
+    case 'l':
+        return WH_JSON_INT;
+    case 'u':
+        return WH_JSON_UINT;
+    case 'd':
+        return WH_JSON_DOUBLE;
+    case 't':
+    case 'f':
+        return WH_JSON_BOOL;
+    case '[':
+        return WH_JSON_ARRAY;
+    case '{':
+        return WH_JSON_OBJECT;
+    default:
+        return WH_JSON_NULL;
+    }
+}
+
+int64_t wh_json_int(struct wh_json_val v)
+{
+    return tag(v.doc, v.index) == 'l' ? static_cast<int64_t>(word(v.doc, v.index + 1)) : 0;
+}
+
+uint64_t wh_json_uint(struct wh_json_val v)
+{
+    char t = tag(v.doc, v.index);
+
+    if (t == 'u') {
+        return word(v.doc, v.index + 1);
+    }
+    return t == 'l' && static_cast<int64_t>(word(v.doc, v.index + 1)) >= 0
+               ? word(v.doc, v.index + 1)
+               : 0;
+}
+
+double wh_json_double(struct wh_json_val v)
+{
+    uint64_t bits;
+    double d;
+
+    switch (tag(v.doc, v.index)) {
+    case 'l':
+        return static_cast<double>(static_cast<int64_t>(word(v.doc, v.index + 1)));
+    case 'u':
+        return static_cast<double>(word(v.doc, v.index + 1));
+    case 'd':
+        bits = word(v.doc, v.index + 1);
+        memcpy(&d, &bits, sizeof(d));
+        return d;
+    default:
+        return 0;
+    }
+}
+
+bool wh_json_bool(struct wh_json_val v)
+{
+    return tag(v.doc, v.index) == 't';
+}
+
+struct wh_slice wh_json_string(struct wh_json_val v)
+{
+    return tag(v.doc, v.index) == '"' ? string_at(v.doc, v.index) : wh_slice(nullptr, 0);
+}
+
+struct wh_json_iter wh_json_iter(struct wh_json_val container)
+{
+    struct wh_json_iter it = {container.doc, 0, 0, false};
+    char t = tag(container.doc, container.index);
+
+    if (t == '[' || t == '{') {
+        it.object = t == '{';
+        it.pos = container.index + 1;
+        it.end = after(container.doc, container.index) - 1;
+    }
+    return it;
+}
+
+bool wh_json_next(struct wh_json_iter *it, struct wh_slice *ret_key, struct wh_json_val *ret)
+{
+    if (it->pos >= it->end) {
+        return false;
+    }
+    if (it->object) {
+        if (ret_key != nullptr) {
+            *ret_key = string_at(it->doc, it->pos);
+        }
+        it->pos++;
+    }
+    ret->doc = it->doc;
+    ret->index = it->pos;
+    it->pos = after(it->doc, it->pos);
+    return true;
+}
+
+bool wh_json_get(struct wh_json_val object, struct wh_slice key, struct wh_json_val *ret)
+{
+    struct wh_json_iter it = wh_json_iter(object);
+    struct wh_json_val v;
+    struct wh_slice name;
+
+    while (it.object && wh_json_next(&it, &name, &v)) {
+        if (wh_slice_eq(name, key)) {
+            *ret = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- splitting ---- */
+
+static inline bool blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* End of the element that starts at p, in text known to be well-formed. */
+static const char *element_end(const char *p, const char *end)
+{
+    size_t depth = 0;
+
+    for (; p < end; p++) {
+        switch (*p) {
+        case '"':
+            for (p++; p < end && *p != '"'; p++) {
+                p += *p == '\\';
+            }
+            break;
+        case '[':
+        case '{':
+            depth++;
+            break;
+        case ']':
+        case '}':
+            if (depth == 0) {
+                return p;
+            }
+            depth--;
+            break;
+        case ',':
+            if (depth == 0) {
+                return p;
+            }
+            break;
+        default:
+            break;
+        }
+    }
+    return end;
+}
+
+enum wh_rc wh_json_split_array(struct wh_json_parser *parser, struct wh_slice text,
+                               wh_json_row_fn fn, void *ctx, struct wh_err *err)
+{
+    const char *p = text.ptr;
+    const char *end = text.ptr + text.len;
+    struct wh_json_val root;
+
+    /* The parser checks the whole text; after that a plain scan finds the ends. */
+    if (wh_json_parse(parser, text, &root, err) != WH_OK) {
+        return err->rc;
+    }
+    if (wh_json_type(root) != WH_JSON_ARRAY) {
+        return wh_fail(err, WH_E_TYPE, "a JSON array was expected");
+    }
+    while (*p != '[') {
+        p++;
+    }
+    for (p++; p < end; p++) {
+        const char *stop;
+        const char *last;
+        enum wh_rc rc;
+
+        while (p < end && blank(*p)) {
+            p++;
+        }
+        if (p == end || *p == ']') {
+            break;
+        }
+        stop = element_end(p, end);
+        for (last = stop; last > p && blank(last[-1]); last--) {
+        }
+        rc = fn(ctx, wh_slice(p, static_cast<size_t>(last - p)), err);
+        if (rc != WH_OK) {
+            return rc;
+        }
+        p = stop;
+        if (p == end || *p == ']') {
+            break;
+        }
+    }
+    return WH_OK;
+}
