@@ -22,6 +22,7 @@ struct sink_api_conf {
     int64_t sql_rows;       /* most rows of one answer */
     int64_t sql_bytes;      /* most bytes of one answer */
     const char *data_path;  /* folder for derived files (search index) */
+    const char *token_file; /* the bearer token; made with mode 0600 when it is not there */
 };
 
 /* All kept; they outlive the API. */
