@@ -1,0 +1,377 @@
+/* Topics, offsets and groups, by the admin API; every call waits for its answer. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/bus/bus_kafka.h"
+
+struct kafka_admin {
+    struct wh_admin base;
+    struct bus_kafka_opaque opaque;
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    /* For group offsets: a client of that group must ask. */
+    char *bootstrap;
+    char *client_id;
+    const struct wh_conf_pairs *extra;
+};
+
+static struct kafka_admin *self(struct wh_admin *a)
+{
+    return (struct kafka_admin *)a;
+}
+
+static enum wh_rc topic_error(rd_kafka_resp_err_t code, const char *text, const char *name,
+                              const char *doing, struct wh_err *err)
+{
+    return wh_fail(err, bus_kafka_rc(code), "%s topic %.80s: %.100s", doing, name,
+                   text ? text : rd_kafka_err2str(code));
+}
+
+static rd_kafka_AdminOptions_t *options(struct kafka_admin *a, rd_kafka_admin_op_t op,
+                                        int timeout_ms)
+{
+    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(a->rk, op);
+    char text[64];
+
+    (void)rd_kafka_AdminOptions_set_request_timeout(o, timeout_ms, text, sizeof(text));
+    (void)rd_kafka_AdminOptions_set_operation_timeout(o, timeout_ms, text, sizeof(text));
+    return o;
+}
+
+/* The event that answers, or NULL after the time is up. */
+static rd_kafka_event_t *await(struct kafka_admin *a, int timeout_ms, const char *doing,
+                               struct wh_err *err)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(a->queue, timeout_ms + 1000);
+
+    if (event == NULL) {
+        (void)wh_fail(err, WH_E_UNAVAILABLE, "%s: no broker answers", doing);
+        return NULL;
+    }
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)wh_fail(err,
+                      rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TIMED_OUT
+                          ? WH_E_UNAVAILABLE
+                          : bus_kafka_rc(rd_kafka_event_error(event)),
+                      "%s: %.160s", doing, rd_kafka_event_error_string(event));
+        rd_kafka_event_destroy(event);
+        return NULL;
+    }
+    return event;
+}
+
+static void set_config(rd_kafka_NewTopic_t *topic, const char *name, int64_t value)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%" PRId64, value);
+    (void)rd_kafka_NewTopic_set_config(topic, name, text);
+}
+
+static rd_kafka_NewTopic_t *new_topic(const struct wh_bus_topic *t, struct wh_err *err)
+{
+    char text[160];
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(t->name, t->partitions, t->replication, text, sizeof(text));
+
+    if (topic == NULL) {
+        (void)wh_fail(err, WH_E_INVALID, "topic %.80s: %s", t->name, text);
+        return NULL;
+    }
+    set_config(topic, "retention.ms", t->retention_ms);
+    if (t->compact) {
+        (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+    }
+    if (t->max_message_bytes) {
+        set_config(topic, "max.message.bytes", t->max_message_bytes);
+    }
+    return topic;
+}
+
+static enum wh_rc check_created(rd_kafka_event_t *event, struct wh_err *err)
+{
+    const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
+    size_t n = 0;
+    const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[i]);
+
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+            return topic_error(code, rd_kafka_topic_result_error_string(topics[i]),
+                               rd_kafka_topic_result_name(topics[i]), "making", err);
+        }
+    }
+    return WH_OK;
+}
+
+static enum wh_rc ka_create(struct wh_admin *base, const struct wh_bus_topic *topics, size_t n,
+                            int timeout_ms, struct wh_err *err)
+{
+    struct kafka_admin *a = self(base);
+    rd_kafka_NewTopic_t **list = wh_mem_zalloc(n, sizeof(*list));
+    rd_kafka_AdminOptions_t *o;
+    rd_kafka_event_t *event;
+    enum wh_rc rc = WH_OK;
+    size_t made = 0;
+
+    if (list == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for topics");
+    }
+    for (; made < n && rc == WH_OK; made++) {
+        list[made] = new_topic(&topics[made], err);
+        rc = list[made] ? WH_OK : err->rc;
+    }
+    if (rc == WH_OK) {
+        o = options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms);
+        rd_kafka_CreateTopics(a->rk, list, n, o, a->queue);
+        rd_kafka_AdminOptions_destroy(o);
+        event = await(a, timeout_ms, "making topics", err);
+        rc = event ? check_created(event, err) : err->rc;
+        if (event) {
+            rd_kafka_event_destroy(event);
+        }
+    }
+    for (size_t i = 0; i < made; i++) {
+        if (list[i]) {
+            rd_kafka_NewTopic_destroy(list[i]);
+        }
+    }
+    wh_mem_free(list);
+    return rc;
+}
+
+static enum wh_rc check_deleted(rd_kafka_event_t *event, struct wh_err *err)
+{
+    const rd_kafka_DeleteTopics_result_t *result = rd_kafka_event_DeleteTopics_result(event);
+    size_t n = 0;
+    const rd_kafka_topic_result_t **topics = rd_kafka_DeleteTopics_result_topics(result, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[i]);
+
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+            return topic_error(code, rd_kafka_topic_result_error_string(topics[i]),
+                               rd_kafka_topic_result_name(topics[i]), "deleting", err);
+        }
+    }
+    return WH_OK;
+}
+
+static enum wh_rc ka_remove(struct wh_admin *base, const char *const *topics, size_t n,
+                            int timeout_ms, struct wh_err *err)
+{
+    struct kafka_admin *a = self(base);
+    rd_kafka_DeleteTopic_t **list = wh_mem_zalloc(n, sizeof(*list));
+    rd_kafka_AdminOptions_t *o;
+    rd_kafka_event_t *event;
+    enum wh_rc rc;
+
+    if (list == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for topics");
+    }
+    for (size_t i = 0; i < n; i++) {
+        list[i] = rd_kafka_DeleteTopic_new(topics[i]);
+    }
+    o = options(a, RD_KAFKA_ADMIN_OP_DELETETOPICS, timeout_ms);
+    rd_kafka_DeleteTopics(a->rk, list, n, o, a->queue);
+    rd_kafka_AdminOptions_destroy(o);
+    event = await(a, timeout_ms, "deleting topics", err);
+    rc = event ? check_deleted(event, err) : err->rc;
+    if (event) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_DeleteTopic_destroy_array(list, n);
+    wh_mem_free(list);
+    return rc;
+}
+
+static enum wh_rc ka_list(struct wh_admin *base, int timeout_ms, struct wh_bus_topic_info **ret,
+                          size_t *ret_n, struct wh_err *err)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(self(base)->rk, 1, NULL, &metadata, timeout_ms);
+    struct wh_bus_topic_info *list;
+    size_t n = 0;
+
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return wh_fail(err, WH_E_UNAVAILABLE, "listing topics: %s", rd_kafka_err2str(code));
+    }
+    list = wh_mem_zalloc((size_t)metadata->topic_cnt + 1, sizeof(*list));
+    for (int i = 0; list && i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *t = &metadata->topics[i];
+
+        if (t->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            continue;
+        }
+        list[n].name = wh_mem_dup(t->topic, strlen(t->topic));
+        list[n].partitions = t->partition_cnt;
+        if (list[n].name) {
+            n++;
+        }
+    }
+    rd_kafka_metadata_destroy(metadata);
+    if (list == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a list of topics");
+    }
+    *ret = list;
+    *ret_n = n;
+    return WH_OK;
+}
+
+static enum wh_rc ka_offsets(struct wh_admin *base, const char *topic, int32_t partition,
+                             int64_t at_ms, int timeout_ms, int64_t *ret_offset,
+                             struct wh_err *err)
+{
+    rd_kafka_t *rk = self(base)->rk;
+    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_resp_err_t code;
+    int64_t low = 0;
+    int64_t high = 0;
+
+    code = rd_kafka_query_watermark_offsets(rk, topic, partition, &low, &high, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return topic_error(code, NULL, topic, "asking for offsets of", err);
+    }
+    if (at_ms < 0) {
+        *ret_offset = at_ms == WH_OFFSET_BEGINNING ? low : high;
+        return WH_OK;
+    }
+    list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = at_ms;
+    code = rd_kafka_offsets_for_times(rk, list, timeout_ms);
+    *ret_offset = list->elems[0].offset >= 0 ? list->elems[0].offset : high;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return topic_error(code, NULL, topic, "asking for offsets of", err);
+    }
+    return WH_OK;
+}
+
+/* A client of the group, which never joins it: enough to read and set its offsets. */
+static enum wh_rc group_client(struct kafka_admin *a, const char *group, rd_kafka_t **ret,
+                               struct wh_err *err)
+{
+    const struct bus_kafka_setting settings[] = {{"group.id", group}};
+    rd_kafka_conf_t *conf;
+
+    if (bus_kafka_conf(a->bootstrap, a->client_id, settings, 1, a->extra, &a->opaque, &conf, err) !=
+        WH_OK) {
+        return err->rc;
+    }
+    return bus_kafka_new(RD_KAFKA_CONSUMER, conf, ret, err);
+}
+
+static enum wh_rc ka_group_set(struct wh_admin *base, const char *group,
+                               const struct wh_bus_partition *parts, size_t n, int timeout_ms,
+                               struct wh_err *err)
+{
+    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_resp_err_t code;
+    rd_kafka_t *rk = NULL;
+
+    (void)timeout_ms;
+    if (group_client(self(base), group, &rk, err) != WH_OK) {
+        return err->rc;
+    }
+    list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_topic_partition_list_add(list, parts[i].topic, parts[i].partition)->offset =
+            parts[i].offset;
+    }
+    code = rd_kafka_commit(rk, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+        code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS) {
+        return wh_fail(err, WH_E_BUSY, "group %.80s has members; stop them first", group);
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return wh_fail(err, bus_kafka_rc(code), "setting offsets of group %.80s: %s", group,
+                       rd_kafka_err2str(code));
+    }
+    return WH_OK;
+}
+
+static enum wh_rc ka_group_get(struct wh_admin *base, const char *group,
+                               struct wh_bus_partition *parts, size_t n, int timeout_ms,
+                               struct wh_err *err)
+{
+    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_resp_err_t code;
+    rd_kafka_t *rk = NULL;
+
+    if (group_client(self(base), group, &rk, err) != WH_OK) {
+        return err->rc;
+    }
+    list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++) {
+        (void)rd_kafka_topic_partition_list_add(list, parts[i].topic, parts[i].partition);
+    }
+    code = rd_kafka_committed(rk, list, timeout_ms);
+    for (size_t i = 0; i < n && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        parts[i].offset = list->elems[i].offset >= 0 ? list->elems[i].offset : WH_OFFSET_STORED;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return wh_fail(err, bus_kafka_rc(code), "offsets of group %.80s: %s", group,
+                       rd_kafka_err2str(code));
+    }
+    return WH_OK;
+}
+
+static void ka_free(struct wh_admin *base)
+{
+    struct kafka_admin *a = self(base);
+
+    if (a->queue) {
+        rd_kafka_queue_destroy(a->queue);
+    }
+    if (a->rk) {
+        rd_kafka_destroy(a->rk);
+    }
+    wh_mem_free(a->bootstrap);
+    wh_mem_free(a->client_id);
+    wh_mem_free(a);
+}
+
+static const struct wh_admin_ops kafka_admin_ops = {
+    .create = ka_create,
+    .remove = ka_remove,
+    .list = ka_list,
+    .offsets = ka_offsets,
+    .group_set = ka_group_set,
+    .group_get = ka_group_get,
+    .free = ka_free,
+};
+
+enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *client_id,
+                              const struct wh_conf_pairs *extra, struct wh_log *log,
+                              struct wh_admin **ret, struct wh_err *err)
+{
+    struct kafka_admin *a = wh_mem_zalloc(1, sizeof(*a));
+    rd_kafka_conf_t *conf;
+
+    if (a == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for an admin client");
+    }
+    a->base.ops = &kafka_admin_ops;
+    a->opaque = (struct bus_kafka_opaque){.log = log, .self = a};
+    a->bootstrap = wh_mem_dup(bootstrap, strlen(bootstrap));
+    a->client_id = wh_mem_dup(client_id, strlen(client_id));
+    a->extra = extra;
+    if (!a->bootstrap || !a->client_id) {
+        ka_free(&a->base);
+        return wh_fail(err, WH_E_NOMEM, "no memory for an admin client");
+    }
+    if (bus_kafka_conf(bootstrap, client_id, NULL, 0, extra, &a->opaque, &conf, err) != WH_OK ||
+        bus_kafka_new(RD_KAFKA_PRODUCER, conf, &a->rk, err) != WH_OK) {
+        ka_free(&a->base);
+        return err->rc;
+    }
+    a->queue = rd_kafka_queue_new(a->rk);
+    *ret = &a->base;
+    return WH_OK;
+}
