@@ -1,0 +1,345 @@
+/* The server runs in a thread of its own; the test is a client that writes raw bytes. */
+#include "tests/lib/th_cmocka.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/httpd/httpd.h"
+
+enum { BODY_MAX = 1000, ANSWER_MAX = 1 << 20, CLIENT_TIMEOUT_MS = 10000, STREAM_BYTES = 300000 };
+
+struct server {
+    struct wh_loop *loop;
+    struct wh_httpd *httpd;
+    struct wh_wake *stop;
+    struct wh_timer *later;
+    struct wh_http_req *held;
+    pthread_t thread;
+    size_t streamed;
+    int done_calls;
+};
+
+static void reply_later(void *ctx)
+{
+    struct server *s = ctx;
+
+    if (s->held) {
+        wh_http_reply(s->held, &(struct wh_http_reply){.status = 200, .body = WH_LIT("late")});
+        s->held = NULL;
+    }
+}
+
+static enum wh_rc fill(void *ctx, struct wh_buf *out, size_t max, bool *ret_end, struct wh_err *err)
+{
+    struct server *s = ctx;
+
+    (void)max;
+    s->streamed += 1000;
+    *ret_end = s->streamed >= STREAM_BYTES;
+    for (int i = 0; i < 100; i++) {
+        if (wh_buf_append(out, WH_LIT("0123456789"), err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+static void filled(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_request(void *ctx, struct wh_http_req *req)
+{
+    struct server *s = ctx;
+    struct wh_slice path = wh_http_path(req);
+
+    if (wh_slice_eq(path, WH_LIT("/echo"))) {
+        wh_http_reply(req, &(struct wh_http_reply){.status = 200, .content_type = "text/plain", .body = wh_http_body(req)});
+    } else if (wh_slice_eq(path, WH_LIT("/query"))) {
+        wh_http_reply(req, &(struct wh_http_reply){.status = 200, .body = wh_http_query(req, "a b")});
+    } else if (wh_slice_eq(path, WH_LIT("/later"))) {
+        s->held = req;
+        wh_timer_start(s->later, 20, 0);
+    } else if (wh_slice_eq(path, WH_LIT("/never"))) {
+        s->held = NULL;
+    } else if (wh_slice_eq(path, WH_LIT("/stream"))) {
+        s->streamed = 0;
+        wh_http_reply_stream(req, 200, "text/plain", &(struct wh_http_stream){fill, filled, s});
+    } else {
+        wh_http_reply_error(req, 404, "no such page", 0);
+    }
+}
+
+static void on_done(void *ctx, struct wh_http_req *req)
+{
+    struct server *s = ctx;
+
+    s->done_calls++;
+    if (s->held == req) {
+        s->held = NULL;
+    }
+}
+
+static void on_stop(void *ctx)
+{
+    wh_loop_stop(((struct server *)ctx)->loop);
+}
+
+static void *serve(void *ctx)
+{
+    wh_loop_run(((struct server *)ctx)->loop);
+    return NULL;
+}
+
+static int set_up(void **state)
+{
+    struct server *s = calloc(1, sizeof(*s));
+    const struct wh_http_handler handler = {.on_request = on_request, .on_done = on_done, .ctx = s};
+    struct wh_httpd_conf conf;
+    struct wh_err err;
+
+    s->loop = wh_loop_new();
+    s->stop = wh_wake_new(s->loop, on_stop, s);
+    s->later = wh_timer_new(s->loop, reply_later, s);
+    wh_httpd_conf_init(&conf);
+    conf.body_max = BODY_MAX;
+    conf.body_limit = BODY_MAX;
+    conf.body_timeout_ms = 300;
+    conf.reply_timeout_ms = 300;
+    th_ok(wh_httpd_new(s->loop, NULL, &conf, &handler, &s->httpd, &err), &err);
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct server *s = *state;
+
+    wh_wake_send(s->stop);
+    (void)pthread_join(s->thread, NULL);
+    wh_httpd_free(s->httpd);
+    wh_loop_free(s->loop);
+    free(s);
+    return 0;
+}
+
+static int dial(const struct server *s)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(wh_httpd_port(s->httpd))};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Reads until the text has come, the peer closes or the time is up. */
+static char *hear(int fd, const char *until)
+{
+    static char answer[ANSWER_MAX];
+    size_t len = 0;
+
+    answer[0] = '\0';
+    while (len < sizeof(answer) - 1 && (until == NULL || strstr(answer, until) == NULL)) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        if (poll(&p, 1, CLIENT_TIMEOUT_MS) != 1) {
+            fail_msg("no answer; so far: %s", answer);
+        }
+        n = recv(fd, answer + len, sizeof(answer) - 1 - len, 0);
+        if (n <= 0) {
+            break;
+        }
+        len += (size_t)n;
+        answer[len] = '\0';
+    }
+    return answer;
+}
+
+static void contains(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("'%s' is not in: %.300s", part, text);
+    }
+}
+
+static void test_echo_in_pieces_and_keep_alive(void **state)
+{
+    int fd = dial(*state);
+
+    say(fd, "POST /ec");
+    say(fd, "ho HTTP/1.1\r\nHost: x\r\nContent-Le");
+    say(fd, "ngth: 5\r\n\r\nhe");
+    say(fd, "llo");
+    contains(hear(fd, "hello"), "200 OK");
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
+    contains(hear(fd, "abcdefg"), "200 OK");
+    (void)close(fd);
+}
+
+static void test_pipelined(void **state)
+{
+    int fd = dial(*state);
+    const char *text;
+
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
+            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo");
+    text = hear(fd, "two");
+    contains(text, "one");
+    (void)close(fd);
+}
+
+static void test_query_is_decoded(void **state)
+{
+    int fd = dial(*state);
+
+    say(fd, "GET /qu%65ry?x=1&a%20b=c%26d+e HTTP/1.1\r\nHost: x\r\n\r\n");
+    contains(hear(fd, "c&d e"), "200 OK");
+    (void)close(fd);
+}
+
+static void test_answer_comes_later(void **state)
+{
+    int fd = dial(*state);
+
+    say(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    contains(hear(fd, "late"), "200 OK");
+    say(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    contains(hear(fd, "late"), "200 OK");
+    (void)close(fd);
+}
+
+static void test_no_answer_in_time(void **state)
+{
+    int fd = dial(*state);
+    const char *text;
+
+    say(fd, "GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
+    text = hear(fd, "again");
+    contains(text, "503");
+    contains(text, "Retry-After: 1");
+    (void)close(fd);
+}
+
+static void test_peer_gone_while_waiting(void **state)
+{
+    for (int i = 0; i < 20; i++) {
+        int fd = dial(*state);
+
+        say(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+        (void)close(fd);
+    }
+    test_answer_comes_later(state);
+}
+
+static void test_too_large(void **state)
+{
+    char big[BODY_MAX + 200];
+    int fd = dial(*state);
+
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
+    contains(hear(fd, "limit"), "413");
+    (void)close(fd);
+    fd = dial(*state);
+    memset(big, 'x', sizeof(big));
+    big[sizeof(big) - 1] = '\0';
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4AF\r\n");
+    say(fd, big);
+    say(fd, "\r\n0\r\n\r\n");
+    contains(hear(fd, "limit"), "413");
+    (void)close(fd);
+}
+
+static void test_no_length(void **state)
+{
+    int fd = dial(*state);
+
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    contains(hear(fd, "chunks"), "411");
+    (void)close(fd);
+}
+
+static void test_slow_body(void **state)
+{
+    int fd = dial(*state);
+
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+    contains(hear(fd, NULL), "408");
+    (void)close(fd);
+}
+
+static void test_malformed(void **state)
+{
+    static const char *const bad[] = {"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n",
+                                      "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+                                      "GET / HTTP/1.1\r\n\r\n"};
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        int fd = dial(*state);
+
+        say(fd, bad[i]);
+        contains(hear(fd, "\r\n\r\n"), "400");
+        (void)close(fd);
+    }
+}
+
+static void test_stream(void **state)
+{
+    int fd = dial(*state);
+    const char *text;
+    size_t digits = 0;
+
+    say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    text = hear(fd, NULL);
+    contains(text, "Transfer-Encoding: chunked");
+    for (const char *p = strstr(text, "0123456789"); p; p = strstr(p + 1, "0123456789")) {
+        digits += 10;
+    }
+    /* Chunk borders may cut a few of the runs. */
+    assert_true(digits > STREAM_BYTES - 1000);
+    (void)close(fd);
+}
+
+static void test_free_with_open_requests(void **state)
+{
+    int fd = dial(*state);
+
+    say(fd, "GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
+    /* Answered or not by then: tear_down frees the server while the request is open. */
+    (void)shutdown(fd, SHUT_WR);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        T(test_echo_in_pieces_and_keep_alive),
+        T(test_pipelined),
+        T(test_query_is_decoded),
+        T(test_answer_comes_later),
+        T(test_no_answer_in_time),
+        T(test_peer_gone_while_waiting),
+        T(test_too_large),
+        T(test_no_length),
+        T(test_slow_body),
+        T(test_malformed),
+        T(test_stream),
+        T(test_free_with_open_requests),
+    };
+
+    return cmocka_run_group_tests_name("httpd", tests, NULL, NULL);
+}
