@@ -55,6 +55,15 @@ enum {
 
 extern const struct wh_store_family sink_families[SINK_FAMILY_COUNT];
 
+/* Keys of variable length, appended to out. Those of source_ids are WH_E_TOO_LARGE past
+ * SINK_SOURCE_KEY_MAX: such an entity is not found by that key. */
+enum { SINK_SOURCE_KEY_MAX = 4096 };
+WH_MUST_CHECK enum wh_rc sink_url_key(struct wh_slice url, struct wh_buf *out, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_iid_key(const struct wh_source_id *source, struct wh_buf *out,
+                                      struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_offset_key(struct wh_slice topic, int32_t partition,
+                                         struct wh_buf *out, struct wh_err *err);
+
 static inline uint64_t sink_time_key(int64_t ms)
 {
     return (uint64_t)ms ^ (UINT64_C(1) << 63);

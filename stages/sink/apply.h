@@ -1,0 +1,56 @@
+/*
+ * apply.h - observations into the store: one batch in the making. Several observations of one
+ * entity read and write its head once; all that is derived (links, indexes, counts) is a function of
+ * the heads before and after the batch, and goes into the same write.
+ *
+ *   begin -> observation ... offset ... -> seal -> commit (again, after a full disk) -> begin
+ *
+ * The store changes in commit alone. Whatever fails before it: begin forgets the batch.
+ *
+ * Thread: the writer. Ownership: bytes of observations are borrowed until commit or begin.
+ */
+#ifndef WH_SINK_APPLY_H
+#define WH_SINK_APPLY_H
+
+#include "common/event/history.h"
+#include "stages/sink/keyspace.h"
+#include "stages/sink/sink.h"
+
+struct sink_apply;
+
+/* Reads counts and sequence; sets the format version of a new store, WH_E_CORRUPT for another one. */
+WH_MUST_CHECK enum wh_rc sink_apply_new(struct wh_store *store, size_t max_records,
+                                        struct sink_apply **ret, struct wh_err *err);
+void sink_apply_free(struct sink_apply *a);
+
+/* Memory of the batch: for decoding observations. Reset by begin. */
+struct wh_arena *sink_apply_arena(struct sink_apply *a);
+void sink_apply_begin(struct sink_apply *a);
+/* WH_E_TOO_LARGE when the batch's memory is used up: then begin, and less at a time. */
+WH_MUST_CHECK enum wh_rc sink_apply_observation(struct sink_apply *a,
+                                                const struct wh_observation *o, int64_t now_ms,
+                                                struct wh_history_result *ret, struct wh_err *err);
+/* The next offset to read. */
+WH_MUST_CHECK enum wh_rc sink_apply_offset(struct sink_apply *a, const char *topic,
+                                           int32_t partition, int64_t next, struct wh_err *err);
+/* Forgets the offsets of a topic that is gone. */
+WH_MUST_CHECK enum wh_rc sink_apply_forget_topic(struct sink_apply *a, const char *topic,
+                                                 struct wh_err *err);
+/* The document of a connection; ptr NULL removes it. */
+WH_MUST_CHECK enum wh_rc sink_apply_connection(struct sink_apply *a, struct wh_slice id,
+                                               struct wh_slice document, struct wh_err *err);
+/* Room left for about this batch? */
+bool sink_apply_full(const struct sink_apply *a, size_t batch_bytes);
+WH_MUST_CHECK enum wh_rc sink_apply_seal(struct sink_apply *a, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_apply_commit(struct sink_apply *a, bool sync, struct wh_err *err);
+
+/* Of what is committed. */
+const struct sink_kind_counts *sink_apply_counts(const struct sink_apply *a);
+uint64_t sink_apply_sequence(const struct sink_apply *a);
+
+/* A stored offset; *ret_found false when there is none. */
+WH_MUST_CHECK enum wh_rc sink_offset_get(struct wh_store *store, const char *topic,
+                                         int32_t partition, int64_t *ret_next, bool *ret_found,
+                                         struct wh_err *err);
+
+#endif

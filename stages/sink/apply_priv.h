@@ -1,0 +1,80 @@
+/* apply_priv.h - what apply.c (entities and their history) and derive.c (all that follows from a
+ * head) share. */
+#ifndef WH_SINK_APPLY_PRIV_H
+#define WH_SINK_APPLY_PRIV_H
+
+#include "stages/sink/apply.h"
+
+/* What the derived keys of a head depend on; values stay in the batch's arena. */
+struct sink_derived {
+    bool exists;
+    bool deleted;
+    struct wh_version version;
+    struct wh_source_id source;
+    uint64_t present;
+    struct wh_value *refs;       /* of the reference fields, in field order */
+    struct wh_version *ref_sets; /* the version that set each */
+};
+
+/* The reference fields of a kind. */
+struct sink_refs {
+    unsigned n;
+    unsigned fields[WH_FIELDS_MAX];
+    int project; /* index into fields; -1 none */
+};
+
+/* An entry put in this batch, newest put first. */
+struct sink_put {
+    struct sink_put *next;
+    struct wh_version version;
+    struct wh_slice bytes;
+};
+
+struct sink_cached {
+    enum wh_kind kind;
+    struct wh_entity_id id;
+    struct wh_head *head;
+    bool is_new;
+    bool dirty;
+    struct sink_derived old;
+    struct sink_put *puts;
+};
+
+struct sink_seen {
+    struct wh_version version;
+    bool revision;
+    struct wh_slice bytes;
+    size_t rank; /* among equal versions the smallest counts */
+};
+
+struct sink_apply {
+    struct wh_store *store;
+    struct wh_batch *batch;
+    struct wh_arena arena;
+    struct wh_buf scratch;
+    struct sink_refs refs[WH_KIND_COUNT];
+    struct sink_cached *cached;
+    size_t n_cached;
+    size_t max_cached;
+    uint32_t *slots; /* index + 1 into cached; 0 free */
+    size_t slot_mask;
+    struct sink_cached *current; /* the entity that wh_history_apply works on */
+    struct sink_seen *seen;      /* entries that it was shown, ascending */
+    size_t n_seen;
+    size_t cap_seen;
+    struct sink_kind_counts counts[WH_KIND_COUNT];
+    struct sink_kind_counts committed[WH_KIND_COUNT];
+    uint64_t sequence;
+    uint64_t committed_sequence;
+};
+
+void sink_refs_init(struct sink_refs refs[WH_KIND_COUNT]);
+/* Keeps what the derived keys of the head depend on. */
+WH_MUST_CHECK enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
+                                           const struct wh_head *head, struct sink_derived *ret,
+                                           struct wh_err *err);
+/* Removes and puts what follows from the change of one head. */
+WH_MUST_CHECK enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cached *c,
+                                     struct wh_err *err);
+
+#endif
