@@ -1,0 +1,572 @@
+#include "stages/mapper/view_priv.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/base/hash.h"
+#include "common/base/mem.h"
+#include "common/base/num.h"
+
+static const char *type_name(struct wh_json_val v)
+{
+    switch (wh_json_type(v)) {
+    case WH_JSON_NULL:
+        return "null";
+    case WH_JSON_BOOL:
+        return "a boolean";
+    case WH_JSON_INT:
+    case WH_JSON_UINT:
+    case WH_JSON_DOUBLE:
+        return "a number";
+    case WH_JSON_STRING:
+        return "a text";
+    case WH_JSON_ARRAY:
+        return "an array";
+    case WH_JSON_OBJECT:
+    default:
+        return "an object";
+    }
+}
+
+static enum wh_rc wrong(const struct convert *c, const char *want, struct wh_json_val v,
+                        struct wh_err *err)
+{
+    return wh_fail(err, WH_E_TYPE, "%s: %s was expected, not %s", c->pointer, want, type_name(v));
+}
+
+/* ---- numbers as text ---- */
+
+static enum wh_rc digits(const struct convert *c, int64_t v, struct wh_slice *ret,
+                         struct wh_err *err)
+{
+    char text[20];
+    size_t at = sizeof(text);
+
+    for (uint64_t u = (uint64_t)v; at == sizeof(text) || u; u /= 10) {
+        text[--at] = (char)('0' + u % 10);
+    }
+    return wh_arena_dup(c->arena, wh_slice(text + at, sizeof(text) - at), ret, err);
+}
+
+enum wh_rc convert_id(const struct convert *c, const struct view_found *found, bool text_allowed,
+                      enum view_shown *ret_shown, struct wh_slice *ret, struct wh_err *err)
+{
+    enum wh_json_type type = found->form == FOUND_JSON ? wh_json_type(found->json) : WH_JSON_STRING;
+    struct wh_slice text = found->form == FOUND_JSON ? wh_json_string(found->json) : found->text;
+
+    *ret_shown = VIEW_SHOWN;
+    if (found->form == FOUND_TEXT || (type == WH_JSON_STRING && text_allowed)) {
+        *ret_shown = text.len ? VIEW_SHOWN : VIEW_ABSENT;
+        *ret = text;
+        return text.len <= VIEW_ID_MAX
+                   ? WH_OK
+                   : wh_fail(err, WH_E_TOO_LARGE, "%s: an id of %zu bytes", c->pointer, text.len);
+    }
+    switch (type) {
+    case WH_JSON_INT:
+        if (wh_json_int(found->json) < 0) {
+            return wh_fail(err, WH_E_RANGE, "%s: an id is not negative", c->pointer);
+        }
+        if (wh_json_int(found->json) == 0) {
+            *ret_shown = VIEW_NULL;
+            return WH_OK;
+        }
+        return digits(c, wh_json_int(found->json), ret, err);
+    case WH_JSON_UINT:
+        return wh_fail(err, WH_E_RANGE, "%s: an id is above 9223372036854775807", c->pointer);
+    case WH_JSON_NULL:
+        *ret_shown = VIEW_NULL;
+        return WH_OK;
+    case WH_JSON_BOOL:
+    case WH_JSON_DOUBLE:
+    case WH_JSON_STRING:
+    case WH_JSON_ARRAY:
+    case WH_JSON_OBJECT:
+    default:
+        return wrong(c, "a whole number as id", found->json, err);
+    }
+}
+
+/* ---- texts ---- */
+
+static enum wh_rc want_text(const struct convert *c, const struct view_found *found,
+                            struct wh_slice *ret, struct wh_err *err)
+{
+    if (found->form == FOUND_TEXT) {
+        *ret = found->text;
+        return WH_OK;
+    }
+    if (found->form == FOUND_TIME || wh_json_type(found->json) != WH_JSON_STRING) {
+        return found->form == FOUND_JSON
+                   ? wrong(c, "a text", found->json, err)
+                   : wh_fail(err, WH_E_TYPE, "%s: a text was expected", c->pointer);
+    }
+    *ret = wh_json_string(found->json);
+    return WH_OK;
+}
+
+static enum wh_rc to_lower(const struct convert *c, struct wh_slice text, struct wh_value *ret,
+                           struct wh_err *err)
+{
+    void *copy;
+    char *p;
+
+    if (wh_arena_alloc(c->arena, text.len + 1, &copy, err) != WH_OK) {
+        return err->rc;
+    }
+    p = copy;
+    for (size_t i = 0; i < text.len; i++) {
+        char ch = text.ptr[i];
+
+        p[i] = ch == ' ' ? '_' : ch >= 'A' && ch <= 'Z' ? (char)(ch + ('a' - 'A')) : ch;
+    }
+    ret->u.str = wh_slice(p, text.len);
+    return WH_OK;
+}
+
+enum wh_rc convert_time(const struct convert *c, const struct view_found *found,
+                        struct wh_instant *ret, struct wh_err *err)
+{
+    struct wh_slice text;
+
+    if (found->form == FOUND_TIME) {
+        *ret = (struct wh_instant){.ms = found->ms, .has_fraction = true};
+        return WH_OK;
+    }
+    if (want_text(c, found, &text, err) != WH_OK) {
+        return err->rc;
+    }
+    /* The text itself stays out of the message: it is payload. */
+    if (wh_time_parse(text, ret, err) != WH_OK) {
+        return wh_fail(err, WH_E_INVALID, "%s: not a date or time that is known", c->pointer);
+    }
+    return WH_OK;
+}
+
+static enum wh_rc to_text(const struct convert *c, const struct view_conv *conv,
+                          const struct view_found *found, enum view_shown *ret_shown,
+                          struct wh_value *ret, struct wh_err *err)
+{
+    struct wh_instant at;
+    struct wh_slice text;
+
+    if (want_text(c, found, &text, err) != WH_OK) {
+        return err->rc;
+    }
+    ret->u.str = text;
+    if (conv->type == CONV_LOWER) {
+        return to_lower(c, text, ret, err);
+    }
+    if (conv->type == CONV_EMAIL) {
+        *ret_shown = wh_slice_eq(text, WH_LIT("[REDACTED]")) ? VIEW_ABSENT
+                     : text.len == 0                         ? VIEW_NULL
+                                                             : VIEW_SHOWN;
+    }
+    if (conv->type == CONV_DATE) {
+        if (text.len == 0) {
+            *ret_shown = VIEW_NULL;
+            return WH_OK;
+        }
+        if (convert_time(c, found, &at, err) != WH_OK) {
+            return err->rc;
+        }
+        ret->u.str.len = 10;
+    }
+    return WH_OK;
+}
+
+/* ---- tables ---- */
+
+static const struct view_map_item *map_find(const struct view_map *map, struct wh_slice key)
+{
+    for (unsigned i = 0; i < map->n; i++) {
+        if (wh_slice_eq(map->items[i].from, key)) {
+            return &map->items[i];
+        }
+    }
+    return NULL;
+}
+
+static enum wh_rc by_map(const struct convert *c, const struct view_conv *conv,
+                         enum wh_field_type type, const struct view_found *found,
+                         struct wh_value *ret, struct wh_err *err)
+{
+    bool number = found->form == FOUND_JSON && wh_json_type(found->json) == WH_JSON_INT;
+    const struct view_map_item *item;
+    struct wh_slice key;
+
+    if (number && type == WH_FIELD_LONG) {
+        ret->u.i = wh_json_int(found->json);
+        return WH_OK;
+    }
+    if (number ? digits(c, wh_json_int(found->json), &key, err) != WH_OK
+               : want_text(c, found, &key, err) != WH_OK) {
+        return err->rc;
+    }
+    item = map_find(conv->map, key);
+    if (item && type == WH_FIELD_LONG) {
+        ret->u.i = item->number;
+        return WH_OK;
+    }
+    if (item == NULL && (number || type == WH_FIELD_LONG)) {
+        return wh_fail(err, WH_E_INVALID, "%s: a value that table %.*s does not have", c->pointer,
+                       WH_SLICE_ARG(conv->map->name));
+    }
+    ret->u.str = item ? item->text : key;
+    return WH_OK;
+}
+
+/* ---- numbers ---- */
+
+static enum wh_rc to_long(const struct convert *c, const struct view_found *found,
+                          struct wh_value *ret, struct wh_err *err)
+{
+    double d;
+
+    if (found->form != FOUND_JSON) {
+        return wh_num_i64(found->text, &ret->u.i, err) == WH_OK
+                   ? WH_OK
+                   : wh_fail(err, WH_E_TYPE, "%s: a number was expected", c->pointer);
+    }
+    switch (wh_json_type(found->json)) {
+    case WH_JSON_INT:
+        ret->u.i = wh_json_int(found->json);
+        return WH_OK;
+    case WH_JSON_UINT:
+        return wh_fail(err, WH_E_RANGE, "%s: above 9223372036854775807", c->pointer);
+    case WH_JSON_DOUBLE:
+        d = wh_json_double(found->json);
+        if (d >= 9.2e18 || d <= -9.2e18) {
+            return wh_fail(err, WH_E_RANGE, "%s: out of range", c->pointer);
+        }
+        ret->u.i = (int64_t)d;
+        return WH_OK;
+    case WH_JSON_NULL:
+    case WH_JSON_BOOL:
+    case WH_JSON_STRING:
+    case WH_JSON_ARRAY:
+    case WH_JSON_OBJECT:
+    default:
+        return wrong(c, "a number", found->json, err);
+    }
+}
+
+/* GitLab sends coverage as text: "68.49". */
+static enum wh_rc to_double(const struct convert *c, const struct view_found *found,
+                            enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
+{
+    enum wh_json_type type = found->form == FOUND_JSON ? wh_json_type(found->json) : WH_JSON_STRING;
+    struct wh_slice text;
+    char copy[64];
+    char *end;
+
+    if (type == WH_JSON_INT || type == WH_JSON_UINT || type == WH_JSON_DOUBLE) {
+        ret->u.num = wh_json_double(found->json);
+        return WH_OK;
+    }
+    if (type != WH_JSON_STRING) {
+        return wrong(c, "a number", found->json, err);
+    }
+    text = found->form == FOUND_JSON ? wh_json_string(found->json) : found->text;
+    if (text.len == 0) {
+        *ret_shown = VIEW_NULL;
+        return WH_OK;
+    }
+    if (text.len < sizeof(copy)) {
+        memcpy(copy, text.ptr, text.len);
+        copy[text.len] = '\0';
+        ret->u.num = strtod(copy, &end);
+        if (end == copy + text.len && isfinite(ret->u.num)) {
+            return WH_OK;
+        }
+    }
+    return wh_fail(err, WH_E_INVALID, "%s: a text that is not a number", c->pointer);
+}
+
+/* ---- arrays ---- */
+
+/* The member of an element; a key that occurs twice is refused. */
+static enum wh_rc member(const struct convert *c, struct wh_json_val object, struct wh_slice key,
+                         bool *ret_found, struct wh_json_val *ret, struct wh_err *err)
+{
+    struct wh_json_iter it = wh_json_iter(object);
+    struct wh_json_val v;
+    struct wh_slice name;
+
+    *ret_found = false;
+    while (wh_json_next(&it, &name, &v)) {
+        if (!wh_slice_eq(name, key)) {
+            continue;
+        }
+        if (*ret_found) {
+            return wh_fail(err, WH_E_DUPLICATE, "%s: an element has the key '%.*s' twice",
+                           c->pointer, WH_SLICE_ARG(key));
+        }
+        *ret_found = true;
+        *ret = v;
+    }
+    return WH_OK;
+}
+
+static enum wh_rc want_array(const struct convert *c, const struct view_found *found, size_t *ret_n,
+                             struct wh_err *err)
+{
+    struct wh_json_iter it;
+    struct wh_json_val v;
+
+    *ret_n = 0;
+    if (found->form != FOUND_JSON) {
+        return wh_fail(err, WH_E_TYPE, "%s: an array was expected", c->pointer);
+    }
+    if (wh_json_type(found->json) != WH_JSON_ARRAY) {
+        return wrong(c, "an array", found->json, err);
+    }
+    it = wh_json_iter(found->json);
+    while (wh_json_next(&it, NULL, &v)) {
+        (*ret_n)++;
+    }
+    return WH_OK;
+}
+
+static enum wh_rc to_strings(const struct convert *c, const struct view_conv *conv,
+                             const struct view_found *found, struct wh_value *ret,
+                             struct wh_err *err)
+{
+    struct wh_json_iter it;
+    struct wh_json_val v;
+    struct wh_slice *items;
+    void *memory;
+    size_t n;
+
+    if (want_array(c, found, &n, err) != WH_OK ||
+        wh_arena_zalloc(c->arena, n + 1, sizeof(*items), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    items = memory;
+    it = wh_json_iter(found->json);
+    for (n = 0; wh_json_next(&it, NULL, &v); n++) {
+        bool there = true;
+
+        if (wh_json_type(v) == WH_JSON_OBJECT &&
+            member(c, v, conv->key, &there, &v, err) != WH_OK) {
+            return err->rc;
+        }
+        if (!there || wh_json_type(v) != WH_JSON_STRING) {
+            return wh_fail(err, WH_E_TYPE, "%s: element %zu is not a text", c->pointer, n);
+        }
+        items[n] = wh_json_string(v);
+    }
+    ret->u.strs.items = items;
+    ret->u.strs.n = n;
+    return WH_OK;
+}
+
+static int id_cmp(const void *a, const void *b)
+{
+    return wh_entity_id_cmp(a, b);
+}
+
+static void sort_unique(struct wh_entity_id *items, size_t *n)
+{
+    size_t kept = 0;
+
+    if (*n > 1) {
+        qsort(items, *n, sizeof(*items), id_cmp);
+    }
+    for (size_t i = 0; i < *n; i++) {
+        if (kept == 0 || wh_entity_id_cmp(&items[kept - 1], &items[i]) != 0) {
+            items[kept++] = items[i];
+        }
+    }
+    *n = kept;
+}
+
+/* One element of REFS; *ret_skip when the filter leaves it out. */
+static enum wh_rc ref_element(const struct convert *c, const struct view_conv *conv,
+                              struct wh_json_val v, bool *ret_skip, enum view_shown *ret_shown,
+                              struct wh_entity_id *ret, struct wh_err *err)
+{
+    struct view_found inner = {.form = FOUND_JSON, .json = v};
+    struct wh_slice id;
+    bool there = true;
+
+    *ret_skip = false;
+    if (conv->where_key.len) {
+        struct wh_json_val w;
+
+        if (member(c, v, conv->where_key, &there, &w, err) != WH_OK) {
+            return err->rc;
+        }
+        *ret_skip = !there || !wh_slice_eq(wh_json_string(w), conv->where_value);
+        if (*ret_skip) {
+            return WH_OK;
+        }
+    }
+    if (wh_json_type(v) == WH_JSON_OBJECT &&
+        member(c, v, conv->key, &there, &inner.json, err) != WH_OK) {
+        return err->rc;
+    }
+    if (!there) {
+        *ret_shown = VIEW_ABSENT;
+        return WH_OK;
+    }
+    if (convert_id(c, &inner, false, ret_shown, &id, err) != WH_OK) {
+        return err->rc;
+    }
+    if (*ret_shown == VIEW_SHOWN) {
+        *ret = view_idcache_make(c->ids, c->instance, conv->kind, id);
+    }
+    return WH_OK;
+}
+
+static enum wh_rc to_refs(const struct convert *c, const struct view_conv *conv,
+                          const struct view_found *found, enum view_shown *ret_shown,
+                          struct wh_value *ret, struct wh_err *err)
+{
+    struct wh_entity_id *items;
+    struct wh_json_iter it;
+    struct wh_json_val v;
+    void *memory;
+    size_t n;
+
+    if (want_array(c, found, &n, err) != WH_OK ||
+        wh_arena_zalloc(c->arena, n + 1, sizeof(*items), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    items = memory;
+    it = wh_json_iter(found->json);
+    n = 0;
+    while (wh_json_next(&it, NULL, &v)) {
+        enum view_shown shown = VIEW_SHOWN;
+        bool skip;
+
+        if (ref_element(c, conv, v, &skip, &shown, &items[n], err) != WH_OK) {
+            return err->rc;
+        }
+        /* People without an id: the list as a whole is not known. */
+        if (!skip && shown != VIEW_SHOWN) {
+            *ret_shown = VIEW_ABSENT;
+            return WH_OK;
+        }
+        n += !skip;
+    }
+    sort_unique(items, &n);
+    ret->u.refs.items = items;
+    ret->u.refs.n = n;
+    return WH_OK;
+}
+
+static enum wh_rc to_ref(const struct convert *c, const struct view_conv *conv,
+                         const struct view_found *found, enum view_shown *ret_shown,
+                         struct wh_value *ret, struct wh_err *err)
+{
+    struct wh_slice id;
+
+    if (convert_id(c, found, false, ret_shown, &id, err) != WH_OK) {
+        return err->rc;
+    }
+    if (*ret_shown == VIEW_SHOWN) {
+        ret->u.ref = view_idcache_make(c->ids, c->instance, conv->kind, id);
+    }
+    return WH_OK;
+}
+
+enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
+                         enum wh_field_type type, const struct view_found *found,
+                         enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
+{
+    struct wh_instant at;
+
+    *ret_shown = VIEW_SHOWN;
+    ret->is_null = false;
+    switch (conv->type) {
+    case CONV_STRING:
+    case CONV_LOWER:
+    case CONV_EMAIL:
+    case CONV_DATE:
+        return to_text(c, conv, found, ret_shown, ret, err);
+    case CONV_MAP:
+        return by_map(c, conv, type, found, ret, err);
+    case CONV_LONG:
+        return to_long(c, found, ret, err);
+    case CONV_DOUBLE:
+        return to_double(c, found, ret_shown, ret, err);
+    case CONV_BOOL:
+        if (found->form != FOUND_JSON || wh_json_type(found->json) != WH_JSON_BOOL) {
+            return found->form == FOUND_JSON
+                       ? wrong(c, "a boolean", found->json, err)
+                       : wh_fail(err, WH_E_TYPE, "%s: a boolean was expected", c->pointer);
+        }
+        ret->u.b = wh_json_bool(found->json);
+        return WH_OK;
+    case CONV_TIME:
+        if (found->form == FOUND_JSON && wh_json_type(found->json) == WH_JSON_STRING &&
+            wh_json_string(found->json).len == 0) {
+            *ret_shown = VIEW_NULL;
+            return WH_OK;
+        }
+        if (convert_time(c, found, &at, err) != WH_OK) {
+            return err->rc;
+        }
+        ret->u.i = at.ms;
+        return WH_OK;
+    case CONV_STRINGS:
+        return to_strings(c, conv, found, ret, err);
+    case CONV_REF:
+        return to_ref(c, conv, found, ret_shown, ret, err);
+    case CONV_REFS:
+        return to_refs(c, conv, found, ret_shown, ret, err);
+    default:
+        return wh_fail(err, WH_E_INTERNAL, "conversion %d", (int)conv->type);
+    }
+}
+
+/* ---- entity ids, remembered: a SHA-1 each costs more than all the rest of a small event ---- */
+
+enum { CACHE_PLACES = 8192, CACHE_KEY_MAX = 103 };
+
+struct cache_entry {
+    struct wh_entity_id id;
+    unsigned char len; /* 0: empty */
+    char key[CACHE_KEY_MAX];
+};
+
+struct view_idcache {
+    struct cache_entry entries[CACHE_PLACES];
+};
+
+struct view_idcache *view_idcache_new(void)
+{
+    return wh_mem_zalloc(1, sizeof(struct view_idcache));
+}
+
+void view_idcache_free(struct view_idcache *cache)
+{
+    wh_mem_free(cache);
+}
+
+struct wh_entity_id view_idcache_make(struct view_idcache *cache, struct wh_slice instance,
+                                      struct wh_slice kind, struct wh_slice id)
+{
+    size_t len = instance.len + kind.len + id.len + 2;
+    char key[CACHE_KEY_MAX];
+    struct cache_entry *entry;
+
+    if (len > CACHE_KEY_MAX) {
+        return wh_entity_id_make(instance, kind, id);
+    }
+    memcpy(key, id.ptr, id.len);
+    key[id.len] = '\0';
+    memcpy(key + id.len + 1, kind.ptr, kind.len);
+    key[id.len + 1 + kind.len] = '\0';
+    if (instance.len) {
+        memcpy(key + id.len + kind.len + 2, instance.ptr, instance.len);
+    }
+    entry = &cache->entries[wh_hash64(wh_slice(key, len)) % CACHE_PLACES];
+    if (entry->len != len || memcmp(entry->key, key, len) != 0) {
+        entry->id = wh_entity_id_make(instance, kind, id);
+        entry->len = (unsigned char)len;
+        memcpy(entry->key, key, len);
+    }
+    return entry->id;
+}

@@ -1,0 +1,64 @@
+/*
+ * view.h - data views: how a raw event becomes observations, as data (schemas/views/README.md).
+ *
+ *   files -> mapper_views_load -> compiled set (read-only, shared)
+ *   raw event -> mapper_eval_map -> observations and rereads, handed to a mapper_out
+ *
+ * Pure: the same raw event gives the same observations, whatever came before.
+ * Thread: an evaluator belongs to one thread; a set may be shared.
+ */
+#ifndef WH_MAPPER_VIEW_H
+#define WH_MAPPER_VIEW_H
+
+#include "common/event/observation.h"
+#include "common/event/raw_event.h"
+
+struct mapper_views;
+struct mapper_eval;
+
+/*
+ * Compiles the embedded views and, unless dir is NULL or "", the *.json files of dir on top: what
+ * they match, define, rank or ignore wins. WH_E_CONFIG names file, view and reason.
+ */
+WH_MUST_CHECK enum wh_rc mapper_views_load(const char *dir, struct mapper_views **ret,
+                                           struct wh_err *err);
+/* One text instead of the embedded ones, for tests. */
+WH_MUST_CHECK enum wh_rc mapper_views_load_text(struct wh_slice text, struct mapper_views **ret,
+                                                struct wh_err *err);
+void mapper_views_free(struct mapper_views *views);
+size_t mapper_views_count(const struct mapper_views *views);
+
+/* A wish to read an object again. Borrowed during the call. */
+struct mapper_reread {
+    struct wh_slice kind;
+    struct wh_slice project;
+    struct wh_slice id;
+    struct wh_slice reason;
+    int64_t within_ms; /* the same wish within this time is one wish */
+    bool trailing;     /* a repeated wish is granted once more when the time is over */
+};
+
+/* Where results go; an error stops the mapping and is returned. */
+struct mapper_out {
+    enum wh_rc (*observation)(void *ctx, const struct wh_observation *o, struct wh_err *err);
+    enum wh_rc (*reread)(void *ctx, const struct mapper_reread *r, struct wh_err *err);
+    void *ctx;
+};
+
+enum mapper_outcome { MAPPER_MAPPED, MAPPER_IGNORED };
+
+/* NULL when out of memory. views must outlive it. */
+struct mapper_eval *mapper_eval_new(const struct mapper_views *views, size_t max_bytes,
+                                    size_t max_depth);
+void mapper_eval_free(struct mapper_eval *eval);
+/*
+ * Maps one event. at: topic, partition and offset of the raw record are taken from it, the rest is
+ * filled here. Errors of class POISON say which pointer has what wrong; WH_E_UNKNOWN_KIND when no
+ * view is for this origin and kind.
+ */
+WH_MUST_CHECK enum wh_rc mapper_eval_map(struct mapper_eval *eval, const struct wh_raw_event *e,
+                                         const struct wh_provenance *at,
+                                         const struct mapper_out *out,
+                                         enum mapper_outcome *ret_outcome, struct wh_err *err);
+
+#endif

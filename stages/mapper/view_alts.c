@@ -1,0 +1,534 @@
+#include "stages/mapper/view_priv.h"
+
+/* ---- tries ---- */
+
+bool view_trie_init(struct view_loader *l, struct view_trie *trie)
+{
+    trie->nodes = view_loader_alloc(l, VIEW_NODES_MAX, sizeof(*trie->nodes));
+    trie->n = 1;
+    if (trie->nodes == NULL) {
+        return false;
+    }
+    trie->nodes[0].pointer = "/";
+    return true;
+}
+
+static const char *pointer_text(struct view_loader *l, const char *base, const struct view_node *up,
+                                struct wh_slice key)
+{
+    const char *above = up->parent == 0 && up->key.ptr == NULL ? base : up->pointer;
+    size_t n = strlen(above) + key.len + 2;
+    char *text = view_loader_alloc(l, n, 1);
+
+    if (text) {
+        size_t at = strlen(above);
+
+        memcpy(text, above, at);
+        text[at] = '/';
+        memcpy(text + at + 1, key.ptr, key.len);
+    }
+    return text;
+}
+
+static bool child(struct view_loader *l, struct view_trie *trie, unsigned at, struct wh_slice key,
+                  const char *base, unsigned *ret)
+{
+    struct view_node *node;
+
+    for (unsigned c = trie->nodes[at].first_child; c; c = trie->nodes[c].next_sibling) {
+        if (wh_slice_eq(trie->nodes[c].key, key)) {
+            *ret = c;
+            return true;
+        }
+    }
+    if (trie->n == VIEW_NODES_MAX) {
+        return view_loader_fail(l, "more than %d pointers", VIEW_NODES_MAX);
+    }
+    node = &trie->nodes[trie->n];
+    *node = (struct view_node){.parent = at, .next_sibling = trie->nodes[at].first_child};
+    if (!view_loader_dup(l, key, &node->key)) {
+        return false;
+    }
+    node->pointer = pointer_text(l, base, &trie->nodes[at], key);
+    if (node->pointer == NULL) {
+        return false;
+    }
+    trie->nodes[at].first_child = trie->n;
+    *ret = trie->n++;
+    return true;
+}
+
+static bool add_path(struct view_loader *l, struct view_trie *trie, struct wh_slice path,
+                     const char *base, unsigned *node)
+{
+    const char *p = path.ptr;
+    const char *end = path.ptr + path.len;
+
+    while (p < end) {
+        const char *slash;
+        struct wh_slice key;
+
+        if (*p != '/') {
+            return view_loader_fail(l, "'%.*s' is not a pointer", WH_SLICE_ARG(path));
+        }
+        p++;
+        slash = memchr(p, '/', (size_t)(end - p));
+        key = wh_slice(p, (size_t)((slash ? slash : end) - p));
+        if (key.len == 0 || memchr(key.ptr, '*', key.len) || memchr(key.ptr, '~', key.len)) {
+            return view_loader_fail(l, "'%.*s': empty keys, '*' and '~' cannot be used here",
+                                    WH_SLICE_ARG(path));
+        }
+        if (!child(l, trie, *node, key, base, node)) {
+            return false;
+        }
+        p = key.ptr + key.len;
+    }
+    return true;
+}
+
+bool view_trie_add(struct view_loader *l, struct view_trie *trie, struct wh_slice prefix,
+                   struct wh_slice pointer, const char *base, unsigned *ret_node)
+{
+    unsigned node = 0;
+    unsigned depth = 0;
+
+    if (!add_path(l, trie, prefix, base, &node) || !add_path(l, trie, pointer, base, &node)) {
+        return false;
+    }
+    for (unsigned up = node; up; up = trie->nodes[up].parent) {
+        depth++;
+    }
+    if (depth >= VIEW_DEPTH_MAX) {
+        return view_loader_fail(l, "'%.*s' is too deep", WH_SLICE_ARG(pointer));
+    }
+    *ret_node = node;
+    return true;
+}
+
+bool view_trie_seal(struct view_loader *l, struct view_trie *trie)
+{
+    for (unsigned i = 0; i < trie->n; i++) {
+        struct view_node *node = &trie->nodes[i];
+        uint32_t n = 0;
+        uint32_t size = 4;
+
+        for (unsigned c = node->first_child; c; c = trie->nodes[c].next_sibling) {
+            n++;
+        }
+        if (n == 0) {
+            continue;
+        }
+        while (size < n * 3) {
+            size *= 2;
+        }
+        node->table = view_loader_alloc(l, size, sizeof(*node->table));
+        if (node->table == NULL) {
+            return false;
+        }
+        node->mask = size - 1;
+        for (unsigned c = node->first_child; c; c = trie->nodes[c].next_sibling) {
+            uint32_t at = view_key_hash(trie->nodes[c].key) & node->mask;
+
+            while (node->table[at]) {
+                at = (at + 1) & node->mask;
+            }
+            node->table[at] = (uint16_t)c;
+        }
+    }
+    return true;
+}
+
+/* ---- operands ---- */
+
+static const char *const meta_names[META_COUNT] = {"project", "object_id", "observed_at",
+                                                   "instance"};
+
+static bool compile_operand(struct view_loader *l, const struct view_place *place,
+                            struct wh_slice text, bool in_template, struct view_operand *ret);
+
+static bool compile_meta(struct view_loader *l, struct wh_slice name, struct view_operand *op)
+{
+    op->type = OP_META;
+    for (unsigned i = 0; i < META_COUNT; i++) {
+        if (wh_slice_eq(name, wh_slice_str(meta_names[i]))) {
+            op->meta = (enum view_meta)i;
+            return true;
+        }
+    }
+    return view_loader_fail(l, "'@%.*s' is not known", WH_SLICE_ARG(name));
+}
+
+static bool compile_pointer(struct view_loader *l, const struct view_place *place,
+                            struct wh_slice text, struct view_operand *op)
+{
+    bool absolute = text.len && text.ptr[0] == '^';
+    struct wh_slice pointer = absolute ? wh_slice_from(text, 1) : text;
+
+    if (place->scope < 0 || absolute) {
+        op->type = OP_ROOT;
+        return view_trie_add(l, &place->view->trie,
+                             absolute ? wh_slice(NULL, 0) : place->prefix, pointer, "",
+                             &op->node);
+    }
+    op->type = OP_ELEMENT;
+    return view_trie_add(l, &place->view->scopes[place->scope].trie, place->prefix, pointer,
+                         "(element)", &op->node);
+}
+
+static bool compile_template(struct view_loader *l, const struct view_place *place,
+                             struct wh_slice text, struct view_operand *op)
+{
+    struct view_part *parts = view_loader_alloc(l, VIEW_ALTS_MAX, sizeof(*parts));
+    const char *p = text.ptr;
+    const char *end = text.ptr + text.len;
+
+    op->type = OP_TEMPLATE;
+    op->parts = parts;
+    while (parts && p < end) {
+        bool hole = *p == '{';
+        const char *stop = memchr(p, hole ? '}' : '{', (size_t)(end - p));
+        struct view_part *part = &parts[op->n_parts];
+
+        if (op->n_parts++ == VIEW_ALTS_MAX) {
+            return view_loader_fail(l, "'%.*s' has too many parts", WH_SLICE_ARG(text));
+        }
+        if (!hole) {
+            stop = stop ? stop : end;
+            if (!view_loader_dup(l, wh_slice(p, (size_t)(stop - p)), &part->text)) {
+                return false;
+            }
+            p = stop;
+            continue;
+        }
+        struct view_operand *inner = view_loader_alloc(l, 1, sizeof(*inner));
+
+        if (stop == NULL || inner == NULL) {
+            return view_loader_fail(l, "'%.*s' lacks a '}'", WH_SLICE_ARG(text));
+        }
+        if (!compile_operand(l, place, wh_slice(p + 1, (size_t)(stop - p - 1)), true, inner)) {
+            return false;
+        }
+        part->hole = inner;
+        p = stop + 1;
+    }
+    return parts != NULL;
+}
+
+static bool compile_operand(struct view_loader *l, const struct view_place *place,
+                            struct wh_slice text, bool in_template, struct view_operand *ret)
+{
+    struct wh_slice copy;
+
+    *ret = (struct view_operand){0};
+    if (!view_loader_dup(l, text, &copy)) {
+        return false;
+    }
+    ret->text = copy.ptr;
+    if (text.len && text.ptr[0] == '@') {
+        return compile_meta(l, wh_slice_from(text, 1), ret);
+    }
+    if (text.len && text.ptr[0] == '=') {
+        if (in_template) {
+            return view_loader_fail(l, "a template within a template");
+        }
+        return compile_template(l, place, wh_slice_from(text, 1), ret);
+    }
+    return compile_pointer(l, place, text, ret);
+}
+
+/* ---- conversions ---- */
+
+static const struct {
+    const char *name;
+    enum view_conv_type type;
+} conv_names[] = {
+    {"string", CONV_STRING}, {"lower", CONV_LOWER},     {"email", CONV_EMAIL}, {"date", CONV_DATE},
+    {"map", CONV_MAP},       {"long", CONV_LONG},       {"double", CONV_DOUBLE}, {"bool", CONV_BOOL},
+    {"time", CONV_TIME},     {"strings", CONV_STRINGS}, {"ref", CONV_REF},     {"refs", CONV_REFS},
+};
+
+static bool fits(enum wh_field_type type, enum view_conv_type conv)
+{
+    switch (type) {
+    case WH_FIELD_STRING:
+        return conv == CONV_STRING || conv == CONV_LOWER || conv == CONV_EMAIL ||
+               conv == CONV_DATE || conv == CONV_MAP;
+    case WH_FIELD_LONG:
+        return conv == CONV_LONG || conv == CONV_MAP;
+    case WH_FIELD_DOUBLE:
+        return conv == CONV_DOUBLE;
+    case WH_FIELD_BOOL:
+        return conv == CONV_BOOL;
+    case WH_FIELD_TIME:
+        return conv == CONV_TIME;
+    case WH_FIELD_STRINGS:
+        return conv == CONV_STRINGS;
+    case WH_FIELD_REF:
+        return conv == CONV_REF;
+    case WH_FIELD_REFS:
+        return conv == CONV_REFS;
+    default:
+        return false;
+    }
+}
+
+/* The source kind that a reference to a canonical kind means when the view does not say. */
+static struct wh_slice default_source_kind(enum wh_kind kind)
+{
+    switch (kind) {
+    case WH_KIND_BUILD_RECORD:
+        return WH_LIT("pipeline");
+    case WH_KIND_JOB:
+        return WH_LIT("job");
+    case WH_KIND_TEAM_MEMBER:
+        return WH_LIT("user");
+    case WH_KIND_PROJECT:
+        return WH_LIT("project");
+    case WH_KIND_DEPLOYMENT:
+        return WH_LIT("deployment");
+    case WH_KIND_ENVIRONMENT:
+        return WH_LIT("environment");
+    case WH_KIND_MILESTONE:
+        return WH_LIT("milestone");
+    case WH_KIND_NOTE:
+        return WH_LIT("note");
+    case WH_KIND_NONE:
+    case WH_KIND_WORK_ITEM:
+    case WH_KIND_RELEASE:
+    case WH_KIND_MEMBERSHIP:
+    case WH_KIND_COUNT:
+    default:
+        return wh_slice(NULL, 0);
+    }
+}
+
+static enum view_conv_type default_conv(enum wh_field_type type)
+{
+    static const enum view_conv_type by_type[] = {
+        [WH_FIELD_STRING] = CONV_STRING, [WH_FIELD_LONG] = CONV_LONG,
+        [WH_FIELD_DOUBLE] = CONV_DOUBLE, [WH_FIELD_BOOL] = CONV_BOOL,
+        [WH_FIELD_TIME] = CONV_TIME,     [WH_FIELD_STRINGS] = CONV_STRINGS,
+        [WH_FIELD_REF] = CONV_REF,       [WH_FIELD_REFS] = CONV_REFS,
+    };
+
+    return by_type[type];
+}
+
+/* "name", "name:argument". */
+static bool parse_conv(struct view_loader *l, struct wh_slice text, struct view_conv *conv)
+{
+    const char *colon = memchr(text.ptr, ':', text.len);
+    struct wh_slice name = wh_slice(text.ptr, colon ? (size_t)(colon - text.ptr) : text.len);
+    struct wh_slice arg = colon ? wh_slice_from(text, name.len + 1) : wh_slice(NULL, 0);
+
+    for (size_t i = 0; i < sizeof(conv_names) / sizeof(conv_names[0]); i++) {
+        if (!wh_slice_eq(name, wh_slice_str(conv_names[i].name))) {
+            continue;
+        }
+        conv->type = conv_names[i].type;
+        if (conv->type == CONV_REF || conv->type == CONV_REFS) {
+            return arg.len == 0 || view_loader_dup(l, arg, &conv->kind);
+        }
+        if (conv->type == CONV_MAP) {
+            conv->map = view_loader_map(l->maps, l->n_maps, arg);
+            return conv->map ? true
+                             : view_loader_fail(l, "no map '%.*s'", WH_SLICE_ARG(arg));
+        }
+        return arg.len == 0 || view_loader_dup(l, arg, &conv->key);
+    }
+    return view_loader_fail(l, "no conversion '%.*s'", WH_SLICE_ARG(name));
+}
+
+static bool check_conv(struct view_loader *l, const struct wh_field_def *field,
+                       struct view_conv *conv)
+{
+    if (field == NULL) {
+        return true;
+    }
+    if (!fits(field->type, conv->type)) {
+        return view_loader_fail(l, "field %s: the conversion does not fit its type", field->name);
+    }
+    if ((conv->type == CONV_REF || conv->type == CONV_REFS) && conv->kind.len == 0) {
+        conv->kind = default_source_kind(field->ref_kind);
+        if (conv->kind.len == 0) {
+            return view_loader_fail(l, "field %s: name the source kind (ref:issue)", field->name);
+        }
+    }
+    if (conv->key.len == 0) {
+        conv->key = conv->type == CONV_REFS ? WH_LIT("id") : WH_LIT("title");
+    }
+    return true;
+}
+
+static bool parse_where(struct view_loader *l, struct wh_json_val object, struct view_conv *conv)
+{
+    struct wh_json_iter it = wh_json_iter(object);
+    struct wh_json_val value;
+    struct wh_slice key;
+
+    if (!wh_json_next(&it, &key, &value) || wh_json_type(value) != WH_JSON_STRING) {
+        return view_loader_fail(l, "'where' takes {\"member\": \"text\"}");
+    }
+    return view_loader_dup(l, key, &conv->where_key) &&
+           view_loader_dup(l, wh_json_string(value), &conv->where_value);
+}
+
+/* ---- alternatives ---- */
+
+struct alts_build {
+    struct view_loader *l;
+    const struct view_place *place;
+    const struct wh_field_def *field;
+    struct view_alt *items;
+    unsigned n;
+};
+
+static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct view_alt *model)
+{
+    struct view_alt *alt = &b->items[b->n];
+
+    if (wh_json_type(from) != WH_JSON_STRING) {
+        return view_loader_fail(b->l, "an operand is a text like \"/a/b\"");
+    }
+    if (b->n == VIEW_ALTS_MAX) {
+        return view_loader_fail(b->l, "more than %d alternatives", VIEW_ALTS_MAX);
+    }
+    *alt = *model;
+    b->n++;
+    return compile_operand(b->l, b->place, wh_json_string(from), false, &alt->op) &&
+           check_conv(b->l, b->field, &alt->conv);
+}
+
+static bool add_from(struct alts_build *b, struct wh_json_val from, const struct view_alt *model)
+{
+    struct wh_json_iter it = wh_json_iter(from);
+    struct wh_json_val each;
+
+    if (wh_json_type(from) != WH_JSON_ARRAY) {
+        return add_alt(b, from, model);
+    }
+    while (wh_json_next(&it, NULL, &each)) {
+        if (!add_alt(b, each, model)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_object(struct alts_build *b, struct wh_json_val object, struct view_alt model)
+{
+    struct wh_json_iter it = wh_json_iter(object);
+    struct wh_json_val from = {NULL, 0};
+    struct wh_json_val v;
+    struct wh_slice key;
+
+    while (wh_json_next(&it, &key, &v)) {
+        bool good = true;
+
+        if (wh_slice_eq(key, WH_LIT("from"))) {
+            from = v;
+        } else if (wh_slice_eq(key, WH_LIT("as"))) {
+            good = parse_conv(b->l, wh_json_string(v), &model.conv);
+        } else if (wh_slice_eq(key, WH_LIT("where"))) {
+            good = parse_where(b->l, v, &model.conv);
+        } else if (wh_slice_eq(key, WH_LIT("when"))) {
+            good = view_conds_compile(b->l, b->place, v, &model.conds, &model.n_conds);
+        } else {
+            good = view_loader_fail(b->l, "unknown key '%.*s'", WH_SLICE_ARG(key));
+        }
+        if (!good) {
+            return false;
+        }
+    }
+    return from.doc ? add_from(b, from, &model)
+                    : view_loader_fail(b->l, "an alternative lacks 'from'");
+}
+
+bool view_alts_compile(struct view_loader *l, const struct view_place *place,
+                       struct wh_json_val val, const struct wh_field_def *field,
+                       enum view_conv_type fallback, struct view_alts *ret)
+{
+    struct alts_build b = {.l = l, .place = place, .field = field};
+    struct view_alt model = {.conv = {.type = field ? default_conv(field->type) : fallback}};
+    struct wh_json_iter it = wh_json_iter(val);
+    struct wh_json_val each;
+
+    b.items = view_loader_alloc(l, VIEW_ALTS_MAX, sizeof(*b.items));
+    if (b.items == NULL) {
+        return false;
+    }
+    if (wh_json_type(val) == WH_JSON_OBJECT) {
+        if (!add_object(&b, val, model)) {
+            return false;
+        }
+    } else if (wh_json_type(val) == WH_JSON_ARRAY) {
+        while (wh_json_next(&it, NULL, &each)) {
+            if (wh_json_type(each) == WH_JSON_OBJECT ? !add_object(&b, each, model)
+                                                     : !add_alt(&b, each, &model)) {
+                return false;
+            }
+        }
+    } else if (!add_alt(&b, val, &model)) {
+        return false;
+    }
+    *ret = (struct view_alts){b.items, b.n};
+    return true;
+}
+
+/* ---- conditions ---- */
+
+static bool add_values(struct view_loader *l, struct wh_json_val val, struct view_cond *cond)
+{
+    struct wh_slice *values = view_loader_alloc(l, VIEW_ALTS_MAX, sizeof(*values));
+    struct wh_json_iter it = wh_json_iter(val);
+    struct wh_json_val each = val;
+    bool array = wh_json_type(val) == WH_JSON_ARRAY;
+
+    if (values == NULL) {
+        return false;
+    }
+    while (!array || wh_json_next(&it, NULL, &each)) {
+        if (wh_json_type(each) != WH_JSON_STRING || cond->n_values == VIEW_ALTS_MAX) {
+            return view_loader_fail(l, "a condition takes a few texts");
+        }
+        if (!view_loader_dup(l, wh_json_string(each), &values[cond->n_values++])) {
+            return false;
+        }
+        if (!array) {
+            break;
+        }
+    }
+    cond->values = values;
+    return true;
+}
+
+bool view_conds_compile(struct view_loader *l, const struct view_place *place,
+                        struct wh_json_val object, const struct view_cond **ret, unsigned *ret_n)
+{
+    struct view_cond *conds = view_loader_alloc(l, VIEW_ALTS_MAX, sizeof(*conds));
+    struct wh_json_iter it = wh_json_iter(object);
+    struct wh_json_val value;
+    struct wh_slice key;
+    unsigned n = 0;
+
+    if (conds == NULL) {
+        return false;
+    }
+    while (wh_json_next(&it, &key, &value)) {
+        bool unless = key.len && key.ptr[0] == '!';
+
+        if (n == VIEW_ALTS_MAX) {
+            return view_loader_fail(l, "too many conditions");
+        }
+        conds[n].unless = unless;
+        if (!compile_operand(l, place, unless ? wh_slice_from(key, 1) : key, false,
+                             &conds[n].op) ||
+            !add_values(l, value, &conds[n])) {
+            return false;
+        }
+        n++;
+    }
+    *ret = conds;
+    *ret_n = n;
+    return true;
+}
