@@ -1,0 +1,127 @@
+/*
+ * sql.h - SQL over the entity store: SQLite's engine over read-only virtual tables, one snapshot of
+ * the store for each statement. No SQLite type is seen outside of sql_*.c.
+ *
+ * Tables (docs of every column: sql_catalog):
+ *   <kind's table>      work_items, build_records, ... : live entities, one row each
+ *   <kind's table>_all  the same with the deleted ones (deleted = 1)
+ *   links, revisions, changes, connection_documents
+ * Views: incidents, issues, merge_requests, pipelines, connections
+ *
+ * Times are RFC 3339 UTC text with milliseconds: text order is time order and SQLite's date functions
+ * read them. Lists are JSON arrays as text, references are uuids as text, booleans 0 and 1.
+ *
+ * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; ranges of
+ * and order by version_at; project =; links.from_id = and to_id =; revisions.entity_id =;
+ * changes.sequence. All else is a scan of that kind, at most timeout_ms long.
+ *
+ * Refused: everything that is not a read, PRAGMA, ATTACH, extensions, more than one statement.
+ * Limits: time, rows, memory (of all statements together), 1 MB of SQL text, 8 MB a value.
+ *
+ * Thread: any; at most conf.connections statements run at a time, the others wait.
+ */
+#ifndef WH_SINK_SQL_H
+#define WH_SINK_SQL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/time.h"
+#include "common/event/kind.h"
+#include "common/store/store.h"
+
+struct sql_engine;
+
+struct sql_engine_conf {
+    struct wh_store *store; /* kept */
+    struct wh_clock clock;
+    size_t connections;
+    int64_t memory_bytes; /* of all statements together; one limit for the whole process */
+};
+
+enum sql_type { SQL_NULL, SQL_INT, SQL_DOUBLE, SQL_TEXT, SQL_BLOB };
+
+struct sql_value {
+    enum sql_type type;
+    int64_t i;
+    double num;
+    struct wh_slice bytes; /* TEXT, BLOB */
+};
+
+/* name without its mark: "p" is :p, @p and $p. */
+struct sql_param {
+    struct wh_slice name;
+    struct sql_value value;
+};
+
+struct sql_query {
+    struct wh_slice text;
+    const struct sql_param *params;
+    size_t n_params;
+    int64_t timeout_ms;
+    int64_t max_rows;
+    const atomic_bool *canceled; /* NULL, or looked at while it runs */
+};
+
+/* Where rows go, in the calling thread; slices live until the call returns. Names are unique. */
+struct sql_rows {
+    enum wh_rc (*columns)(void *ctx, const struct wh_slice *names, size_t n, struct wh_err *err);
+    /* *ret_full: no more rows are wanted, this one was not taken. */
+    enum wh_rc (*row)(void *ctx, const struct sql_value *values, size_t n, bool *ret_full,
+                      struct wh_err *err);
+    void *ctx;
+};
+
+enum sql_cut { SQL_WHOLE, SQL_CUT_ROWS, SQL_CUT_FULL };
+
+struct sql_outcome {
+    int64_t rows;
+    enum sql_cut cut;
+    int64_t elapsed_us;
+    int64_t rows_read; /* of the store, by all scans */
+};
+
+WH_MUST_CHECK enum wh_rc sql_engine_new(const struct sql_engine_conf *conf,
+                                        struct sql_engine **ret, struct wh_err *err);
+/* Running statements end with WH_E_CANCELED, new ones are refused. */
+void sql_engine_stop(struct sql_engine *engine);
+/* No statement runs any more. */
+void sql_engine_free(struct sql_engine *engine);
+
+/*
+ * Runs one statement. WH_E_INVALID: not SQL, unknown names (the nearest are in the message), a
+ * parameter that is missing; WH_E_FORBIDDEN: not a read; WH_E_TIMEOUT; WH_E_TOO_LARGE: memory;
+ * WH_E_CANCELED. ret is set in any case.
+ */
+WH_MUST_CHECK enum wh_rc sql_run(struct sql_engine *engine, const struct sql_query *query,
+                                 const struct sql_rows *rows, struct sql_outcome *ret,
+                                 struct wh_err *err);
+
+/* ---- what there is ---- */
+
+/* How a column's text is to be shown where types exist (JSON). */
+enum sql_shape { SQL_SHAPE_PLAIN, SQL_SHAPE_BOOL, SQL_SHAPE_TIME, SQL_SHAPE_JSON };
+
+struct sql_column {
+    const char *name;
+    const char *type; /* SQL type: TEXT, INTEGER, REAL */
+    enum sql_shape shape;
+    const char *doc;
+};
+
+enum { SQL_COLUMNS_MAX = WH_FIELDS_MAX + 16 };
+
+struct sql_table_info {
+    const char *name;
+    const char *base; /* table of a view, else NULL */
+    enum wh_kind kind; /* WH_KIND_NONE: not a table of entities */
+    const char *doc;
+};
+
+/* All tables and views but the _all variants. */
+const struct sql_table_info *sql_tables(size_t *ret_n);
+/* Columns of a table or view ("work_items", "work_items_all", "incidents"); 0 when it is unknown. */
+size_t sql_columns(struct wh_slice table, struct sql_column out[SQL_COLUMNS_MAX]);
+
+#endif
