@@ -1,0 +1,387 @@
+#include "stages/fetcher/client.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/base/num.h"
+
+enum { PATH_MAX_BYTES = 4096, PADDING_BYTES = 64, TOKEN_MAX_BYTES = 1024 };
+
+struct call {
+    struct call *next;
+    struct client *client;
+    char *path;
+    client_fn fn;
+    void *ctx;
+    unsigned attempt;
+    struct wh_timer *retry;
+    struct wh_httpc_transfer *transfer;
+    struct call *all_next; /* every open call, to drop them at the end */
+    struct call *all_prev;
+};
+
+struct client {
+    struct client_conf conf;
+    char *instance;
+    char *token;
+    struct call *first; /* waiting in line */
+    struct call **last;
+    struct call *all;
+    size_t n_open;
+    size_t n_in_flight;
+    int64_t not_before_ms; /* rate limit: nothing is sent before */
+    struct wh_timer *wait;
+    struct client_stats stats;
+    uint64_t jitter;
+    struct wh_counter *requests_ok;
+    struct wh_counter *requests_bad;
+    struct wh_histogram *duration;
+    struct wh_gauge *remaining;
+};
+
+static void pump(struct client *c);
+
+struct client *client_new(const struct client_conf *conf)
+{
+    struct client *c = wh_mem_zalloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        return NULL;
+    }
+    c->conf = *conf;
+    c->instance = wh_mem_dup(conf->instance, strlen(conf->instance));
+    c->last = &c->first;
+    c->stats.rate_limit = -1;
+    c->stats.rate_left = -1;
+    c->jitter = (uint64_t)wh_clock_mono_ns(&conf->clock) | 1;
+    c->wait = wh_timer_new(conf->loop, (wh_loop_fn)pump, c);
+    if (c->instance == NULL || c->wait == NULL) {
+        client_free(c);
+        return NULL;
+    }
+    if (conf->metrics) {
+        c->requests_ok = wh_metrics_counter(conf->metrics, "wellhead_source_requests_total",
+                                            "code=\"2xx\"", "Requests to GitLab.");
+        c->requests_bad = wh_metrics_counter(conf->metrics, "wellhead_source_requests_total",
+                                             "code=\"other\"", "Requests to GitLab.");
+        c->duration = wh_metrics_histogram(
+            conf->metrics, "wellhead_source_request_duration_seconds", NULL,
+            "Time of one request to GitLab.", wh_latency_bounds, wh_latency_bounds_n);
+        c->remaining = wh_metrics_gauge(conf->metrics, "wellhead_source_rate_limit_remaining", NULL,
+                                        "Newest RateLimit-Remaining; -1 when there is none.");
+    }
+    return c;
+}
+
+static void free_call(struct call *call)
+{
+    struct client *c = call->client;
+
+    if (call->all_prev) {
+        call->all_prev->all_next = call->all_next;
+    } else {
+        c->all = call->all_next;
+    }
+    if (call->all_next) {
+        call->all_next->all_prev = call->all_prev;
+    }
+    c->n_open--;
+    wh_timer_free(call->retry);
+    wh_mem_free(call->path);
+    wh_mem_free(call);
+}
+
+static void drop_token(struct client *c)
+{
+    if (c->token) {
+        wh_mem_wipe(c->token, strlen(c->token));
+        wh_mem_free(c->token);
+        c->token = NULL;
+    }
+}
+
+void client_free(struct client *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    while (c->all) {
+        if (c->all->transfer) {
+            wh_httpc_cancel(c->conf.http, c->all->transfer);
+        }
+        free_call(c->all);
+    }
+    wh_timer_free(c->wait);
+    drop_token(c);
+    wh_mem_free(c->instance);
+    wh_mem_free(c);
+}
+
+enum wh_rc client_set_token(struct client *c, struct wh_slice token, struct wh_err *err)
+{
+    char *copy;
+
+    if (token.len == 0 || token.len > TOKEN_MAX_BYTES) {
+        return wh_fail(err, WH_E_INVALID, "a token has 1 to %d bytes", TOKEN_MAX_BYTES);
+    }
+    copy = wh_mem_dup(token.ptr, token.len);
+    if (copy == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a token");
+    }
+    drop_token(c);
+    c->token = copy;
+    return WH_OK;
+}
+
+struct client_stats client_stats(const struct client *c)
+{
+    return c->stats;
+}
+
+size_t client_open(const struct client *c)
+{
+    return c->n_open;
+}
+
+/* ---- waiting ---- */
+
+static int64_t now_ms(const struct client *c)
+{
+    return wh_clock_now_ms(&c->conf.clock);
+}
+
+/* Half of the wait is fixed, half is chance, so that several fetchers do not march in step. */
+static int64_t backoff_ms(struct client *c, unsigned attempt)
+{
+    int64_t wait = c->conf.backoff_ms;
+
+    for (unsigned i = 1; i < attempt && wait < c->conf.backoff_max_ms; i++) {
+        wait *= 2;
+    }
+    wait = wait < c->conf.backoff_max_ms ? wait : c->conf.backoff_max_ms;
+    c->jitter ^= c->jitter << 13;
+    c->jitter ^= c->jitter >> 7;
+    c->jitter ^= c->jitter << 17;
+    return wait / 2 + (int64_t)(c->jitter % (uint64_t)(wait / 2 + 1));
+}
+
+static int64_t header_number(const struct wh_httpc_answer *a, const char *name)
+{
+    struct wh_slice text = wh_httpc_answer_header(a, name);
+    struct wh_err err;
+    int64_t n;
+
+    return text.ptr && wh_num_i64(text, &n, &err) == WH_OK && n >= 0 ? n : -1;
+}
+
+/* Takes over what the answer says of the budget; gives the wait that a 429 asks for, -1 for none. */
+static int64_t read_budget(struct client *c, const struct wh_httpc_answer *a)
+{
+    int64_t left = header_number(a, "ratelimit-remaining");
+    int64_t limit = header_number(a, "ratelimit-limit");
+    int64_t reset_s = header_number(a, "ratelimit-reset");
+    int64_t after_s = header_number(a, "retry-after");
+    int64_t wait = -1;
+
+    if (limit >= 0) {
+        c->stats.rate_limit = limit;
+        c->stats.rate_left = left;
+        wh_gauge_set(c->remaining, (double)left);
+    }
+    if (after_s >= 0) {
+        wait = after_s * 1000;
+    } else if (reset_s > 0 && (a->status == 429 || left == 0)) {
+        wait = reset_s * 1000 - now_ms(c);
+    }
+    if (left == 0 && a->status != 429 && wait > 0) {
+        /* The last of this minute was just used: wait before asking for a refusal. */
+        int64_t until = now_ms(c) + wait;
+
+        c->not_before_ms = until > c->not_before_ms ? until : c->not_before_ms;
+    }
+    return a->status == 429 ? wait : -1;
+}
+
+/* ---- one answer ---- */
+
+static enum client_outcome outcome_of(unsigned status)
+{
+    if (status >= 200 && status < 300) {
+        return CLIENT_OK;
+    }
+    switch (status) {
+    case 401:
+        return CLIENT_SIGN_IN;
+    case 403:
+        return CLIENT_DENIED;
+    case 404:
+    case 410:
+        return CLIENT_GONE;
+    default:
+        return CLIENT_REFUSED;
+    }
+}
+
+static bool worth_retrying(const struct wh_httpc_answer *a)
+{
+    if (a->rc != WH_OK) {
+        return a->rc == WH_E_NET || a->rc == WH_E_TIMEOUT;
+    }
+    return a->status == 429 || a->status == 408 || a->status >= 500;
+}
+
+static void on_retry(void *ctx)
+{
+    struct call *call = ctx;
+    struct client *c = call->client;
+
+    call->next = NULL;
+    *c->last = call;
+    c->last = &call->next;
+    pump(c);
+}
+
+static bool try_again(struct call *call, const struct wh_httpc_answer *a, int64_t asked_wait_ms)
+{
+    struct client *c = call->client;
+    int64_t wait = asked_wait_ms >= 0 ? asked_wait_ms : backoff_ms(c, call->attempt);
+
+    /* Being told to wait is no failure: only faults use up attempts. */
+    if (a->rc == WH_OK && a->status == 429) {
+        c->stats.throttled++;
+        c->stats.waited_ms += wait;
+        if (now_ms(c) + wait > c->not_before_ms) {
+            c->not_before_ms = now_ms(c) + wait;
+        }
+    } else if (call->attempt >= c->conf.retry_max) {
+        return false;
+    }
+    if (call->retry == NULL) {
+        call->retry = wh_timer_new(c->conf.loop, on_retry, call);
+    }
+    if (call->retry == NULL) {
+        return false;
+    }
+    c->stats.retries++;
+    wh_timer_start(call->retry, wait, 0);
+    return true;
+}
+
+static void finish(struct call *call, const struct wh_httpc_answer *a)
+{
+    struct client_answer answer = {
+        .outcome = a->rc != WH_OK || worth_retrying(a) ? CLIENT_FAILED : outcome_of(a->status),
+        .status = a->rc == WH_OK ? a->status : 0,
+        .body = a->body,
+        .link = wh_httpc_answer_header(a, "link"),
+        .next_page = wh_httpc_answer_header(a, "x-next-page"),
+        .total = wh_httpc_answer_header(a, "x-total"),
+        .error = a->rc != WH_OK ? a->err.msg : NULL,
+    };
+    client_fn fn = call->fn;
+    void *ctx = call->ctx;
+    struct wh_err err;
+
+    if (answer.outcome == CLIENT_OK && wh_buf_reserve(a->body, PADDING_BYTES, &err) != WH_OK) {
+        answer.outcome = CLIENT_REFUSED;
+        answer.error = "the answer is larger than the limit";
+    }
+    free_call(call);
+    fn(ctx, &answer);
+}
+
+static void on_answer(void *ctx, const struct wh_httpc_answer *a)
+{
+    struct call *call = ctx;
+    struct client *c = call->client;
+    int64_t asked_wait;
+
+    call->transfer = NULL;
+    c->n_in_flight--;
+    asked_wait = read_budget(c, a);
+    wh_counter_add(a->rc == WH_OK && a->status < 300 ? c->requests_ok : c->requests_bad, 1);
+    wh_histogram_observe(c->duration, (double)a->total_us / 1e6);
+    if (!worth_retrying(a) || !try_again(call, a, asked_wait)) {
+        finish(call, a);
+    }
+    pump(c);
+}
+
+/* ---- sending ---- */
+
+static enum wh_rc send_call(struct client *c, struct call *call, struct wh_err *err)
+{
+    char url[PATH_MAX_BYTES + 512];
+    int n = snprintf(url, sizeof(url), "%s%s", c->instance, call->path);
+    struct wh_httpc_request req = {
+        .method = WH_LIT("GET"),
+        .url = wh_slice(url, n > 0 ? (size_t)n : 0),
+        .secret_header = c->token ? "Authorization: Bearer " : NULL,
+        .secret = wh_slice_str(c->token),
+        .body_max = c->conf.body_max,
+        .timeout_ms = c->conf.timeout_ms,
+        .stall_timeout_ms = c->conf.timeout_ms / 2,
+    };
+
+    call->attempt++;
+    if (wh_httpc_start(c->conf.http, &req, on_answer, call, &call->transfer, err) != WH_OK) {
+        return err->rc;
+    }
+    c->n_in_flight++;
+    c->stats.requests++;
+    return WH_OK;
+}
+
+static void pump(struct client *c)
+{
+    while (c->first && c->n_in_flight < c->conf.max_in_flight) {
+        struct call *call = c->first;
+        int64_t wait = c->not_before_ms - now_ms(c);
+        struct wh_httpc_answer failed = {0};
+
+        if (wait > 0) {
+            wh_timer_start(c->wait, wait, 0);
+            return;
+        }
+        c->first = call->next;
+        if (c->first == NULL) {
+            c->last = &c->first;
+        }
+        if (send_call(c, call, &failed.err) != WH_OK) {
+            failed.rc = failed.err.rc;
+            finish(call, &failed);
+        }
+    }
+}
+
+enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void *ctx,
+                      struct wh_err *err)
+{
+    struct call *call;
+
+    if (path.len > PATH_MAX_BYTES) {
+        return wh_fail(err, WH_E_TOO_LARGE, "an API address is too long");
+    }
+    call = wh_mem_zalloc(1, sizeof(*call));
+    if (call) {
+        call->path = wh_mem_dup(path.ptr, path.len);
+    }
+    if (call == NULL || call->path == NULL) {
+        wh_mem_free(call);
+        return wh_fail(err, WH_E_NOMEM, "no memory for a request");
+    }
+    call->client = c;
+    call->fn = fn;
+    call->ctx = ctx;
+    call->all_next = c->all;
+    if (c->all) {
+        c->all->all_prev = call;
+    }
+    c->all = call;
+    c->n_open++;
+    *c->last = call;
+    c->last = &call->next;
+    /* Sent from the loop's next turn, so that fn never runs inside this call. */
+    wh_timer_start(c->wait, 0, 0);
+    return WH_OK;
+}

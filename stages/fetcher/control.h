@@ -1,0 +1,30 @@
+/*
+ * control.h - the fetcher's own HTTP: connect, list, status, sync now. Bearer token of a file.
+ *
+ *   POST /api/v1/connections {"url":..., "token":...}   makes or renews a connection
+ *   GET  /api/v1/connections
+ *   GET  /api/v1/status
+ *   POST /api/v1/connections/<id>/sync
+ */
+#ifndef WH_FETCHER_CONTROL_H
+#define WH_FETCHER_CONTROL_H
+
+#include "common/httpd/httpd.h"
+#include "stages/fetcher/fetcher.h"
+
+struct control;
+
+/* token_file is made when it is not there. */
+WH_MUST_CHECK enum wh_rc control_new(struct fetcher *f, const char *token_file,
+                                     struct control **ret, struct wh_err *err);
+struct wh_http_handler control_handler(struct control *c);
+void control_free(struct control *c);
+
+/* connect.c: begins a connect for a request, which it answers in the end. */
+void connect_begin(struct fetcher *f, struct wh_http_req *req);
+/* The request is over: its connect goes on without it. */
+void connect_forget(struct wh_http_req *req);
+/* status.c */
+void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err);
+
+#endif

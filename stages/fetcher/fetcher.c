@@ -1,0 +1,312 @@
+/* The core's life: connections as they come, catching up, start, drain. */
+#include "stages/fetcher/fetcher.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/event/messages.h"
+
+enum {
+    ARENA_BLOCK = 4096,
+    ARENA_MAX = 256 << 10,
+    RECORD_MAX_BYTES = 32 << 20,
+    ROW_MAX_BYTES = 16 << 20,
+    PAGE_MAX_BYTES = 64 << 20,
+    DEPTH_MAX = 64,
+    RETRY_MAX = 8,
+    BACKOFF_MS = 500,
+    BACKOFF_MAX_MS = 60000,
+    SECRET_MAX_BYTES = 4096,
+};
+
+static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
+{
+    const char *prefix = f->deps.conf.topic_prefix;
+
+    if (wh_topic_name(prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""), f->connections_topic, err) !=
+            WH_OK ||
+        wh_topic_name(prefix, WH_TOPIC_FETCH_STATE, WH_LIT(""), f->state_topic, err) != WH_OK ||
+        wh_topic_name(prefix, WH_TOPIC_RUNS, WH_LIT(""), f->runs_topic, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_topic_name(prefix, WH_TOPIC_REREADS, WH_LIT(""), f->rereads_topic, err);
+}
+
+enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, struct wh_err *err)
+{
+    struct fetcher *f = wh_mem_zalloc(1, sizeof(*f));
+
+    if (f == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
+    }
+    f->deps = *deps;
+    wh_buf_init(&f->scratch, RECORD_MAX_BYTES);
+    wh_buf_init(&f->key, 4096);
+    f->state = state_new();
+    f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
+    f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
+    f->rereads = rereads_new(f);
+    if (!f->state || !f->rows || !f->arrays || !f->rereads) {
+        fetcher_free(f);
+        return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
+    }
+    if (name_topics(f, err) != WH_OK) {
+        fetcher_free(f);
+        return err->rc;
+    }
+    *ret = f;
+    return WH_OK;
+}
+
+void fetcher_set_producer(struct fetcher *f, struct wh_producer *producer)
+{
+    f->producer = producer;
+}
+
+void fetcher_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
+{
+    const struct fetcher *f = ctx;
+    struct ack *ack = delivery->opaque;
+
+    /* While draining those who waited are gone; what they read is read again later. */
+    if (ack && !f->draining) {
+        ack->fn(ack, delivery);
+    }
+}
+
+struct conn *fetcher_find(struct fetcher *f, struct wh_slice id)
+{
+    for (struct conn *c = f->conns; c; c = c->next) {
+        if (wh_slice_eq(wh_slice_str(c->id), id)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* ---- connections ---- */
+
+static void on_run_timer(void *ctx)
+{
+    conn_run(ctx);
+}
+
+static void conn_free(struct conn *c)
+{
+    walk_free_all(c);
+    client_free(c->client);
+    wh_timer_free(c->timer);
+    while (c->projects) {
+        struct project *next = c->projects->next;
+
+        wh_mem_free(c->projects->path);
+        wh_mem_free(c->projects);
+        c->projects = next;
+    }
+    wh_arena_done(&c->arena);
+    wh_mem_free(c->instance);
+    wh_mem_free(c);
+}
+
+static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc, struct wh_err *err)
+{
+    struct conn *c = wh_mem_zalloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        (void)wh_fail(err, WH_E_NOMEM, "no memory for a connection");
+        return NULL;
+    }
+    c->fetcher = f;
+    wh_arena_init(&c->arena, ARENA_BLOCK, ARENA_MAX);
+    (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
+    c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
+    c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
+    if (!c->instance || !c->timer ||
+        wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
+            WH_OK) {
+        conn_free(c);
+        return NULL;
+    }
+    c->next = f->conns;
+    f->conns = c;
+    return c;
+}
+
+static enum wh_rc make_client(struct conn *c, struct wh_err *err)
+{
+    const struct fetcher_deps *d = &c->fetcher->deps;
+    const struct client_conf conf = {
+        .loop = d->loop,
+        .http = d->http,
+        .log = d->log,
+        .metrics = d->metrics,
+        .clock = d->clock,
+        .instance = c->instance,
+        .max_in_flight = d->conf.max_in_flight,
+        .retry_max = RETRY_MAX,
+        .backoff_ms = BACKOFF_MS,
+        .backoff_max_ms = BACKOFF_MAX_MS,
+        .timeout_ms = d->conf.request_timeout_ms,
+        .body_max = PAGE_MAX_BYTES,
+    };
+
+    if (c->client == NULL) {
+        c->client = client_new(&conf);
+    }
+    return c->client ? WH_OK : wh_fail(err, WH_E_NOMEM, "no memory for a client");
+}
+
+/* Takes the sealed token of the document into use. */
+static enum wh_rc use_token(struct conn *c, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf token;
+    enum wh_rc rc;
+
+    if (c->doc.token_sealed.len == 0) {
+        return WH_OK;
+    }
+    wh_buf_init(&token, SECRET_MAX_BYTES);
+    if (wh_secret_open(&c->fetcher->deps.key, wh_slice_str(c->id), "read_api", c->doc.token_sealed,
+                       &token, err) != WH_OK ||
+        make_client(c, err) != WH_OK) {
+        return err->rc;
+    }
+    rc = client_set_token(c->client, wh_buf_slice(&token), err);
+    wh_mem_wipe(token.ptr, token.len);
+    return rc;
+}
+
+void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
+{
+    struct wh_connection parsed;
+    struct wh_document doc;
+    struct wh_arena arena;
+    struct conn *c;
+    struct wh_err err;
+
+    if (msg->value.ptr == NULL) {
+        return;
+    }
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    if (wh_document_decode(msg->value, &doc, &err) != WH_OK ||
+        wh_connection_parse(doc.document, f->rows, &arena, &parsed, &err) != WH_OK) {
+        wh_log_error(f->deps.log, "a connection record is damaged", WH_RC(&err),
+                     WH_I("offset", msg->offset));
+        wh_arena_done(&arena);
+        return;
+    }
+    c = fetcher_find(f, parsed.id);
+    if (c == NULL) {
+        c = conn_new(f, &parsed, &err);
+    }
+    if (c) {
+        wh_arena_done(&c->arena);
+        c->arena = arena;
+        c->doc = parsed;
+    } else {
+        wh_arena_done(&arena);
+    }
+    if (c == NULL || use_token(c, &err) != WH_OK) {
+        wh_log_error(f->deps.log, "a connection cannot be used", WH_RC(&err));
+    }
+}
+
+void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
+{
+    struct wh_document doc;
+    struct cursor *cursor;
+    struct wh_err err;
+
+    if (msg->value.ptr == NULL) {
+        return;
+    }
+    cursor = state_cursor(f->state, msg->key);
+    if (cursor == NULL || wh_document_decode(msg->value, &doc, &err) != WH_OK ||
+        cursor_parse(doc.document, f->rows, cursor, &err) != WH_OK) {
+        wh_log_error(f->deps.log, "a cursor is damaged and is not used: its stream is read anew",
+                     WH_I("partition", msg->partition), WH_I("offset", msg->offset));
+    }
+}
+
+enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err)
+{
+    struct fetcher *f = c->fetcher;
+    WH_AUTO(buf) struct wh_buf json;
+
+    wh_buf_init(&json, 64 << 10);
+    c->doc.updated_at_ms = wh_clock_now_ms(&f->deps.clock);
+    if (wh_connection_write(&c->doc, &json, err) != WH_OK) {
+        return err->rc;
+    }
+    return emit_document(f, WH_DOCUMENT_CONNECTION, f->connections_topic, wh_slice_str(c->id),
+                         wh_slice_str(c->id), wh_buf_slice(&json), ack, err);
+}
+
+void conn_set_state(struct conn *c, const char *state, const char *detail)
+{
+    struct wh_slice new_state;
+    struct wh_slice new_detail;
+    struct wh_err err;
+
+    if (wh_slice_eq(c->doc.state, wh_slice_str(state)) &&
+        wh_slice_eq(c->doc.detail, wh_slice_str(detail))) {
+        return;
+    }
+    if (wh_arena_dup(&c->arena, wh_slice_str(state), &new_state, &err) != WH_OK ||
+        wh_arena_dup(&c->arena, wh_slice_str(detail), &new_detail, &err) != WH_OK) {
+        return;
+    }
+    c->doc.state = new_state;
+    c->doc.detail = new_detail;
+    wh_log_info(c->fetcher->deps.log, "connection state", WH_STR("connection", c->id),
+                WH_STR("state", state), WH_STR("detail", detail));
+    if (conn_save(c, NULL, &err) != WH_OK) {
+        wh_log_error(c->fetcher->deps.log, "the connection's state is not saved", WH_RC(&err));
+    }
+}
+
+/* ---- life ---- */
+
+void fetcher_start(struct fetcher *f)
+{
+    f->caught_up = true;
+    for (struct conn *c = f->conns; c; c = c->next) {
+        conn_run(c);
+    }
+}
+
+void fetcher_drain(struct fetcher *f)
+{
+    f->draining = true;
+    for (struct conn *c = f->conns; c; c = c->next) {
+        wh_timer_stop(c->timer);
+        client_free(c->client);
+        c->client = NULL;
+        walk_free_all(c);
+    }
+}
+
+bool fetcher_idle(const struct fetcher *f)
+{
+    return f->producer == NULL || wh_producer_pending(f->producer) == 0;
+}
+
+void fetcher_free(struct fetcher *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    while (f->conns) {
+        struct conn *next = f->conns->next;
+
+        conn_free(f->conns);
+        f->conns = next;
+    }
+    rereads_free(f->rereads);
+    wh_json_parser_free(f->rows);
+    wh_json_parser_free(f->arrays);
+    state_free(f->state);
+    wh_buf_done(&f->scratch);
+    wh_buf_done(&f->key);
+    wh_mem_free(f);
+}

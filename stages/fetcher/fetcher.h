@@ -1,0 +1,179 @@
+/*
+ * fetcher.h - the fetcher's core: connections, their projects, the walks that read them.
+ *
+ *   connection ── run (every sync.interval) ── projects ── walk per project and stream
+ *   walk ── pages in flight ── rows and follow-ups ── records ── acknowledged ── cursor saved
+ *
+ * A page counts as read when every record that came out of it, follow-up reads included, is
+ * acknowledged by Kafka; cursors move over read pages in order only, and are records of the
+ * compacted fetch-state topic themselves. All of it runs in the loop's thread.
+ */
+#ifndef WH_FETCHER_FETCHER_H
+#define WH_FETCHER_FETCHER_H
+
+#include "common/bus/bus.h"
+#include "common/event/connection.h"
+#include "common/event/messages.h"
+#include "common/event/topics.h"
+#include "common/httpc/httpc.h"
+#include "common/json/json_doc.h"
+#include "common/log/log.h"
+#include "common/loop/loop.h"
+#include "common/metrics/metrics.h"
+#include "stages/fetcher/client.h"
+#include "stages/fetcher/state.h"
+
+struct fetcher_conf {
+    const char *topic_prefix;
+    bool allow_http;
+    bool read_links;         /* issue links and closed issues of merge requests */
+    int64_t sync_interval_ms;
+    int64_t sync_overlap_ms; /* incremental reads begin so long before the cursor */
+    int64_t reread_delay_ms; /* re-reads wait so long, to be coalesced */
+    unsigned max_in_flight;  /* requests of one connection */
+    unsigned max_walks;      /* listings of one connection at a time */
+    int64_t partitions;
+    int64_t replication;
+    int64_t request_timeout_ms;
+};
+
+struct fetcher_deps {
+    struct wh_loop *loop;
+    struct wh_log *log;
+    struct wh_metrics *metrics;
+    struct wh_clock clock;
+    struct wh_httpc *http;
+    struct wh_admin *admin;
+    struct wh_secret_key key;
+    struct fetcher_conf conf;
+};
+
+/* Who waits for an acknowledgement: the opaque of every record that the fetcher produces. */
+struct ack {
+    void (*fn)(struct ack *ack, const struct wh_bus_delivery *delivery);
+};
+
+struct project {
+    struct project *next;
+    char id[24];
+    char *path;
+    char skipped[96]; /* why it cannot be read; empty when it can */
+};
+
+/* Counts of one stream in the present or the last run. */
+struct stream_count {
+    uint64_t pages;
+    uint64_t rows;
+    uint64_t produced;
+    uint64_t follow_ups;
+    uint64_t skipped;
+    uint64_t failed;
+    uint64_t total_rows; /* since start */
+};
+
+enum { STREAMS = 10 };
+
+enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS };
+
+struct fetcher;
+struct walk;
+
+struct conn {
+    struct conn *next;
+    struct fetcher *fetcher;
+    struct wh_arena arena; /* holds doc's texts */
+    struct wh_connection doc;
+    char id[65];
+    char *instance;
+    char raw_topic[WH_TOPIC_MAX];
+    struct client *client; /* NULL while there is no credential */
+    struct project *projects;
+    size_t n_projects;
+    enum run_phase phase;
+    struct project *next_project; /* the task that comes next */
+    unsigned next_stream;
+    struct walk *walks;
+    size_t n_walks;
+    struct wh_timer *timer;
+    struct stream_count counts[STREAMS];
+    int64_t run_started_ms;
+    int64_t run_finished_ms;
+    uint64_t runs;
+    bool run_failed;
+    bool run_again; /* asked for while one was under way */
+    char error[160];
+};
+
+struct fetcher {
+    struct fetcher_deps deps;
+    struct wh_producer *producer;
+    struct state *state;
+    struct conn *conns;
+    struct wh_json_parser *rows;   /* one row */
+    struct wh_json_parser *arrays; /* pages */
+    struct wh_buf scratch;         /* the record being encoded */
+    struct wh_buf key;
+    bool draining;
+    bool caught_up; /* connections and fetch-state are read to their ends */
+    char connections_topic[WH_TOPIC_MAX];
+    char state_topic[WH_TOPIC_MAX];
+    char runs_topic[WH_TOPIC_MAX];
+    char rereads_topic[WH_TOPIC_MAX];
+    struct rereads *rereads;
+};
+
+WH_MUST_CHECK enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret,
+                                     struct wh_err *err);
+/* Before start; the producer's on_delivery must be fetcher_on_delivery with the fetcher as ctx. */
+void fetcher_set_producer(struct fetcher *f, struct wh_producer *producer);
+void fetcher_on_delivery(void *ctx, const struct wh_bus_delivery *delivery);
+/* A record of the connections or the fetch-state topic, while catching up or later. */
+void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg);
+void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg);
+/* Begins to work. */
+void fetcher_start(struct fetcher *f);
+/* No new reads; true when nothing is under way. */
+void fetcher_drain(struct fetcher *f);
+bool fetcher_idle(const struct fetcher *f);
+void fetcher_free(struct fetcher *f);
+
+struct conn *fetcher_find(struct fetcher *f, struct wh_slice id);
+/* Starts a run now, or right after the one that is under way. */
+void conn_run(struct conn *c);
+/* Sets state and detail, writes the document. */
+void conn_set_state(struct conn *c, const char *state, const char *detail);
+/* ack may be NULL. */
+WH_MUST_CHECK enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err);
+
+/* ---- emit.c ---- */
+
+/* One row as a RawEvent into raw.<connection>; ack is called once when this gives WH_OK. */
+WH_MUST_CHECK enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
+                                  struct wh_slice object_id, struct wh_slice path,
+                                  struct wh_slice payload, struct ack *ack, struct wh_err *err);
+/* A JSON document into one of the shared topics; empty json: a tombstone. */
+WH_MUST_CHECK enum wh_rc emit_document(struct fetcher *f, enum wh_document_schema schema,
+                                       const char *topic, struct wh_slice key,
+                                       struct wh_slice connection, struct wh_slice json,
+                                       struct ack *ack, struct wh_err *err);
+
+/* ---- walk.c ---- */
+
+/* Reads one stream of a project (project NULL: the list of projects); frees itself at its end and
+ * then calls conn_walk_ended. */
+WH_MUST_CHECK enum wh_rc walk_start(struct conn *c, struct project *project, unsigned stream,
+                                    struct wh_err *err);
+void walk_free_all(struct conn *c);
+/* ---- run.c ---- */
+void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
+                     enum client_outcome why);
+void conn_add_project(struct conn *c, struct wh_json_val row);
+
+/* ---- rereads.c ---- */
+struct rereads *rereads_new(struct fetcher *f);
+void rereads_free(struct rereads *r);
+void rereads_take(struct rereads *r, const struct wh_reread *q);
+/* Asked for and not done yet. */
+size_t rereads_open(const struct rereads *r);
+
+#endif

@@ -1,0 +1,573 @@
+/*
+ * wellhead-fetcher - reads GitLab over REST into the raw topics. See stages/fetcher/README.md.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/run/run.h"
+#include "stages/fetcher/control.h"
+#include "stages/fetcher/fetcher.h"
+
+enum {
+    QUEUE_MAX_BYTES = 96 << 20,
+    QUEUE_MAX_RECORDS = 200000,
+    DELIVERY_TIMEOUT_MS = 120000,
+    BATCH = 128,
+    CATCH_UP_RETRY_MS = 1000,
+    CONNECT_TIMEOUT_MS = 10000,
+    OFFSETS_TIMEOUT_MS = 5000,
+    SHARED_MAX = 64,
+    COMMIT_MS = 1000,
+};
+
+struct settings {
+    char *bootstrap;
+    char *topic_prefix;
+    char *http_address;
+    int64_t http_port;
+    char *http_port_file;
+    char *log_level;
+    int64_t drain_ms;
+    char *key_file;
+    char *token_file;
+    char *ca_file;
+    bool allow_http;
+    bool read_links;
+    int64_t sync_interval_ms;
+    int64_t sync_overlap_ms;
+    int64_t reread_delay_ms;
+    int64_t max_in_flight;
+    int64_t max_walks;
+    int64_t request_timeout_ms;
+    int64_t partitions;
+    int64_t replication;
+    struct wh_conf_pairs kafka;
+};
+
+#define AT(member) offsetof(struct settings, member)
+static const struct wh_conf_key keys[] = {
+    {"kafka.bootstrap.servers", WH_CONF_STRING, 0, "127.0.0.1:9092", 0, 0, AT(bootstrap),
+     "Kafka brokers, host:port,..."},
+    {"topic.prefix", WH_CONF_STRING, 0, "wellhead.", 0, 0, AT(topic_prefix),
+     "start of all topic names"},
+    {"topics.partitions", WH_CONF_INT, 0, "4", 1, 1024, AT(partitions),
+     "partitions of a new connection's topics"},
+    {"topics.replication", WH_CONF_INT, 0, "1", 1, 15, AT(replication),
+     "replicas of a new connection's topics"},
+    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address), "address to listen on"},
+    {"http.port", WH_CONF_INT, 0, "8701", 0, 65535, AT(http_port), "port to listen on; 0: any"},
+    {"http.port_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(http_port_file),
+     "file to write the port in use to"},
+    {"log.level", WH_CONF_STRING, 0, "info", 0, 0, AT(log_level), "error, warn, info or debug"},
+    {"drain.deadline", WH_CONF_DURATION, 0, "20s", 100, 600000, AT(drain_ms),
+     "longest time for stopping in order"},
+    {"secrets.key_file", WH_CONF_STRING, 0, "secrets/key", 0, 0, AT(key_file),
+     "key that seals tokens and webhook secrets; made when it is not there"},
+    {"control.token_file", WH_CONF_STRING, 0, "secrets/control.token", 0, 0, AT(token_file),
+     "bearer token of the control API; made when it is not there"},
+    {"gitlab.ca_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(ca_file),
+     "certificates to trust instead of the system's"},
+    {"allow.http", WH_CONF_BOOL, 0, "false", 0, 0, AT(allow_http),
+     "take addresses without TLS: tokens travel in the open"},
+    {"read.links", WH_CONF_BOOL, 0, "true", 0, 0, AT(read_links),
+     "read links of issues and closed issues of merge requests, one request each"},
+    {"sync.interval", WH_CONF_DURATION, 0, "5m", 1000, 86400000, AT(sync_interval_ms),
+     "pause between two runs of a connection"},
+    {"sync.overlap", WH_CONF_DURATION, 0, "30s", 0, 86400000, AT(sync_overlap_ms),
+     "how far before the cursor a run begins"},
+    {"reread.delay", WH_CONF_DURATION, 0, "2s", 0, 600000, AT(reread_delay_ms),
+     "how long a re-read waits for others of the same object"},
+    {"requests.max", WH_CONF_INT, 0, "8", 1, 256, AT(max_in_flight),
+     "requests in flight for each connection"},
+    {"walks.max", WH_CONF_INT, 0, "6", 1, 256, AT(max_walks),
+     "listings read at a time for each connection"},
+    {"request.timeout", WH_CONF_DURATION, 0, "60s", 1000, 600000, AT(request_timeout_ms),
+     "longest time of one request"},
+};
+
+static const struct wh_conf_program program = {
+    .name = "wellhead-fetcher",
+    .purpose = "reads GitLab into the raw topics",
+    .keys = keys,
+    .n_keys = sizeof(keys) / sizeof(keys[0]),
+    .pairs_offset = AT(kafka),
+    .default_file = "wellhead-fetcher.conf",
+};
+
+/* A topic that is read from its beginning: until its end as it was at start, then live or not. */
+struct shared {
+    char *topic;
+    int32_t partition;
+    int64_t end;
+    int64_t next;
+};
+
+struct app {
+    struct settings set;
+    struct wh_run *run;
+    struct wh_httpc *http;
+    struct wh_admin *admin;
+    struct wh_producer *producer;
+    struct wh_consumer *shared_consumer;
+    struct wh_consumer *reread_consumer;
+    struct wh_watch *producer_watch;
+    struct wh_watch *shared_watch;
+    struct wh_watch *reread_watch;
+    struct wh_timer *retry;
+    struct wh_timer *commit;
+    struct shared shared[SHARED_MAX];
+    size_t n_shared;
+    bool assigned;
+    const char *waiting_for;
+    struct fetcher *fetcher;
+    struct control *control;
+    struct wh_http_handler handler;
+    struct wh_bus_partition commits[SHARED_MAX];
+    bool looking;
+    enum wh_rc look_rc;
+    struct wh_err look_err;
+};
+
+/* ---- routes: the API comes after the server ---- */
+
+static void on_request(void *ctx, struct wh_http_req *req)
+{
+    struct app *app = ctx;
+
+    if (app->handler.on_request) {
+        app->handler.on_request(app->handler.ctx, req);
+    } else {
+        wh_http_reply_error(req, 503, "starting", 1);
+    }
+}
+
+static void on_done(void *ctx, struct wh_http_req *req)
+{
+    struct app *app = ctx;
+
+    if (app->handler.on_done) {
+        app->handler.on_done(app->handler.ctx, req);
+    }
+}
+
+/* ---- Kafka ---- */
+
+static void drained(struct app *app)
+{
+    if (app->fetcher->draining && fetcher_idle(app->fetcher)) {
+        wh_run_drained(app->run);
+    }
+}
+
+static void on_producer(void *ctx, int fd, unsigned events)
+{
+    struct app *app = ctx;
+
+    (void)fd;
+    (void)events;
+    (void)wh_producer_poll(app->producer, 0);
+    drained(app);
+}
+
+static void note_position(struct app *app, const struct wh_bus_msg *m)
+{
+    for (size_t i = 0; i < app->n_shared; i++) {
+        if (app->shared[i].partition == m->partition &&
+            strcmp(app->shared[i].topic, m->topic) == 0) {
+            app->shared[i].next = m->offset + 1;
+        }
+    }
+}
+
+static bool caught_up(const struct app *app)
+{
+    for (size_t i = 0; i < app->n_shared; i++) {
+        if (app->shared[i].next < app->shared[i].end) {
+            return false;
+        }
+    }
+    return app->assigned;
+}
+
+static void on_shared(void *ctx, int fd, unsigned events)
+{
+    struct app *app = ctx;
+    struct wh_bus_msg msgs[BATCH];
+    struct wh_err err;
+    size_t n = 0;
+
+    (void)fd;
+    (void)events;
+    do {
+        if (wh_consumer_poll(app->shared_consumer, 0, BATCH, msgs, &n, &err) != WH_OK) {
+            wh_run_fatal(app->run, &err);
+            return;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (app->fetcher->caught_up) {
+                /* What comes now was written by this process. */
+            } else if (strcmp(msgs[i].topic, app->fetcher->connections_topic) == 0) {
+                fetcher_take_connection(app->fetcher, &msgs[i]);
+            } else {
+                fetcher_take_state(app->fetcher, &msgs[i]);
+            }
+            note_position(app, &msgs[i]);
+        }
+    } while (n > 0);
+    if (!app->fetcher->caught_up && caught_up(app)) {
+        app->waiting_for = NULL;
+        wh_log_info(wh_run_log(app->run), "caught up", WH_I("partitions", app->n_shared));
+        fetcher_start(app->fetcher);
+    }
+}
+
+/* Compaction may remove the newest offsets before the end: an empty rest counts as read. */
+static void assign_shared(struct app *app)
+{
+    struct wh_bus_partition parts[SHARED_MAX];
+    struct wh_err err;
+
+    for (size_t i = 0; i < app->n_shared; i++) {
+        parts[i] = (struct wh_bus_partition){app->shared[i].topic, app->shared[i].partition,
+                                             WH_OFFSET_BEGINNING};
+    }
+    if (wh_consumer_assign(app->shared_consumer, parts, app->n_shared, &err) != WH_OK) {
+        wh_run_fatal(app->run, &err);
+        return;
+    }
+    app->assigned = true;
+    app->waiting_for = "reading connections and cursors";
+    on_shared(app, -1, 0);
+}
+
+static enum wh_rc add_shared(struct app *app, const char *topic, int32_t partitions,
+                             struct wh_err *err)
+{
+    for (int32_t p = 0; p < partitions && app->n_shared < SHARED_MAX; p++) {
+        struct shared *s = &app->shared[app->n_shared];
+        int64_t low = 0;
+
+        if (wh_admin_offset(app->admin, topic, p, WH_OFFSET_END, OFFSETS_TIMEOUT_MS, &s->end,
+                            err) != WH_OK ||
+            wh_admin_offset(app->admin, topic, p, WH_OFFSET_BEGINNING, OFFSETS_TIMEOUT_MS, &low,
+                            err) != WH_OK) {
+            return err->rc;
+        }
+        s->topic = wh_mem_dup(topic, strlen(topic));
+        if (s->topic == NULL) {
+            return wh_fail(err, WH_E_NOMEM, "no memory for topics");
+        }
+        s->partition = p;
+        s->next = low;
+        app->n_shared++;
+    }
+    return WH_OK;
+}
+
+static void clear_shared(struct app *app)
+{
+    while (app->n_shared) {
+        wh_mem_free(app->shared[--app->n_shared].topic);
+    }
+}
+
+/* On a pool thread: asks the broker, which may not be there yet. */
+static void look(void *ctx)
+{
+    struct app *app = ctx;
+    struct wh_bus_topic_info *list = NULL;
+    size_t n = 0;
+    unsigned found = 0;
+
+    clear_shared(app);
+    app->look_rc = wh_admin_list(app->admin, OFFSETS_TIMEOUT_MS, &list, &n, &app->look_err);
+    for (size_t i = 0; i < n && app->look_rc == WH_OK; i++) {
+        if (strcmp(list[i].name, app->fetcher->connections_topic) == 0 ||
+            strcmp(list[i].name, app->fetcher->state_topic) == 0) {
+            found++;
+            app->look_rc = add_shared(app, list[i].name, list[i].partitions, &app->look_err);
+        }
+    }
+    if (app->look_rc == WH_OK && found < 2) {
+        app->look_rc = wh_fail(&app->look_err, WH_E_UNAVAILABLE,
+                               "the shared topics are not there; run `wellhead topics`");
+    }
+    wh_bus_topic_list_free(list, n);
+}
+
+static void looked(void *ctx)
+{
+    struct app *app = ctx;
+
+    app->looking = false;
+    if (app->fetcher->draining) {
+        drained(app);
+        return;
+    }
+    if (app->look_rc != WH_OK) {
+        wh_log_warn(wh_run_log(app->run), "waiting for Kafka", WH_RC(&app->look_err));
+        wh_timer_start(app->retry, CATCH_UP_RETRY_MS, 0);
+        return;
+    }
+    assign_shared(app);
+}
+
+static void begin_look(void *ctx)
+{
+    struct app *app = ctx;
+    struct wh_err err;
+
+    app->looking = true;
+    if (wh_loop_work(wh_run_loop(app->run), look, looked, app, &err) != WH_OK) {
+        wh_run_fatal(app->run, &err);
+    }
+}
+
+static void on_reread(void *ctx, int fd, unsigned events)
+{
+    struct app *app = ctx;
+    struct wh_bus_msg msgs[BATCH];
+    struct wh_err err;
+    size_t n = 0;
+
+    (void)fd;
+    (void)events;
+    if (!app->fetcher->caught_up) {
+        return;
+    }
+    do {
+        if (wh_consumer_poll(app->reread_consumer, 0, BATCH, msgs, &n, &err) != WH_OK) {
+            wh_run_fatal(app->run, &err);
+            return;
+        }
+        for (size_t i = 0; i < n; i++) {
+            struct wh_reread q;
+
+            if (msgs[i].value.ptr && wh_reread_decode(msgs[i].value, &q, &err) == WH_OK) {
+                rereads_take(app->fetcher->rereads, &q);
+            }
+            if (msgs[i].partition < SHARED_MAX) {
+                app->commits[msgs[i].partition] = (struct wh_bus_partition){
+                    app->fetcher->rereads_topic, msgs[i].partition, msgs[i].offset + 1};
+            }
+        }
+    } while (n > 0);
+}
+
+/* Re-reads are hints: what is lost by a crash is found by the next run. */
+static void on_commit(void *ctx)
+{
+    struct app *app = ctx;
+    struct wh_bus_partition parts[SHARED_MAX];
+    struct wh_err err;
+    size_t n = 0;
+
+    on_reread(app, -1, 0);
+    for (size_t i = 0; i < SHARED_MAX; i++) {
+        if (app->commits[i].topic && rereads_open(app->fetcher->rereads) == 0) {
+            parts[n++] = app->commits[i];
+            app->commits[i].topic = NULL;
+        }
+    }
+    if (n && wh_consumer_commit(app->reread_consumer, parts, n, false, &err) != WH_OK) {
+        wh_log_debug(wh_run_log(app->run), "re-read offsets not committed", WH_RC(&err));
+    }
+}
+
+/* ---- stage ---- */
+
+static void drain(void *ctx)
+{
+    struct app *app = ctx;
+
+    wh_timer_stop(app->retry);
+    fetcher_drain(app->fetcher);
+    if (!app->looking) {
+        drained(app);
+    }
+}
+
+static const char *not_ready(void *ctx)
+{
+    return ((struct app *)ctx)->waiting_for;
+}
+
+/* ---- parts ---- */
+
+static enum wh_rc start_run(struct app *app, struct wh_err *err)
+{
+    const struct wh_http_handler routes = {.on_request = on_request, .on_done = on_done, .ctx = app};
+    struct wh_run_conf conf;
+
+    wh_run_conf_init(&conf, "fetcher");
+    conf.http_address = app->set.http_address;
+    conf.http_port = (uint16_t)app->set.http_port;
+    conf.log_level = app->set.log_level;
+    conf.drain_deadline_ms = app->set.drain_ms;
+    conf.port_file = app->set.http_port_file;
+    conf.routes = &routes;
+    return wh_run_new(&conf, &app->run, err);
+}
+
+static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
+{
+    const struct settings *set = &app->set;
+    const struct wh_httpc_conf http = {
+        .max_connections = (unsigned)set->max_in_flight,
+        .user_agent = "wellhead-fetcher/" WH_VERSION,
+        .ca_file = set->ca_file,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+    };
+    struct fetcher_deps deps = {
+        .loop = wh_run_loop(app->run),
+        .log = wh_run_log(app->run),
+        .metrics = wh_run_metrics(app->run),
+        .clock = wh_clock_real(),
+        .conf = {.topic_prefix = set->topic_prefix,
+                 .allow_http = set->allow_http,
+                 .read_links = set->read_links,
+                 .sync_interval_ms = set->sync_interval_ms,
+                 .sync_overlap_ms = set->sync_overlap_ms,
+                 .reread_delay_ms = set->reread_delay_ms,
+                 .max_in_flight = (unsigned)set->max_in_flight,
+                 .max_walks = (unsigned)set->max_walks,
+                 .partitions = set->partitions,
+                 .replication = set->replication,
+                 .request_timeout_ms = set->request_timeout_ms},
+    };
+
+    if (wh_secret_key_load(set->key_file, true, &deps.key, err) != WH_OK) {
+        return wh_err_prefix(err, "secrets.key_file");
+    }
+    if (wh_httpc_curl_new(deps.loop, deps.log, &http, &app->http, err) != WH_OK ||
+        wh_admin_kafka_new(set->bootstrap, "wellhead-fetcher", &set->kafka, deps.log, &app->admin,
+                           err) != WH_OK) {
+        return err->rc;
+    }
+    deps.http = app->http;
+    deps.admin = app->admin;
+    if (fetcher_new(&deps, &app->fetcher, err) != WH_OK ||
+        control_new(app->fetcher, set->token_file, &app->control, err) != WH_OK) {
+        return err->rc;
+    }
+    app->handler = control_handler(app->control);
+    return WH_OK;
+}
+
+static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
+{
+    const struct settings *set = &app->set;
+    const char *rereads[] = {app->fetcher->rereads_topic};
+    struct wh_producer_conf producer;
+    struct wh_consumer_conf consumer;
+
+    wh_producer_conf_init(&producer);
+    producer.bootstrap = set->bootstrap;
+    producer.client_id = "wellhead-fetcher";
+    producer.profile = WH_BUS_BULK;
+    producer.extra = &set->kafka;
+    producer.queue_max_bytes = QUEUE_MAX_BYTES;
+    producer.queue_max_records = QUEUE_MAX_RECORDS;
+    producer.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
+    producer.on_delivery = fetcher_on_delivery;
+    producer.ctx = app->fetcher;
+    producer.log = wh_run_log(app->run);
+    wh_consumer_conf_init(&consumer);
+    consumer.bootstrap = set->bootstrap;
+    consumer.client_id = "wellhead-fetcher";
+    consumer.extra = &set->kafka;
+    consumer.log = wh_run_log(app->run);
+    if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK ||
+        wh_consumer_kafka_new(&consumer, &app->shared_consumer, err) != WH_OK) {
+        return err->rc;
+    }
+    consumer.group = "wellhead-fetcher";
+    if (wh_consumer_kafka_new(&consumer, &app->reread_consumer, err) != WH_OK ||
+        wh_consumer_subscribe(app->reread_consumer, rereads, 1, err) != WH_OK) {
+        return err->rc;
+    }
+    fetcher_set_producer(app->fetcher, app->producer);
+    return WH_OK;
+}
+
+static enum wh_rc start_watching(struct app *app, struct wh_err *err)
+{
+    struct wh_loop *loop = wh_run_loop(app->run);
+
+    app->waiting_for = "waiting for Kafka";
+    app->retry = wh_timer_new(loop, begin_look, app);
+    app->commit = wh_timer_new(loop, on_commit, app);
+    app->producer_watch =
+        wh_watch_new(loop, wh_producer_fd(app->producer), WH_READABLE, on_producer, app);
+    app->shared_watch =
+        wh_watch_new(loop, wh_consumer_fd(app->shared_consumer), WH_READABLE, on_shared, app);
+    app->reread_watch =
+        wh_watch_new(loop, wh_consumer_fd(app->reread_consumer), WH_READABLE, on_reread, app);
+    if (!app->retry || !app->commit || !app->producer_watch || !app->shared_watch ||
+        !app->reread_watch) {
+        return wh_fail(err, WH_E_NOMEM, "no memory to start");
+    }
+    wh_timer_start(app->commit, COMMIT_MS, COMMIT_MS);
+    begin_look(app);
+    return WH_OK;
+}
+
+static void release(struct app *app)
+{
+    app->handler = (struct wh_http_handler){0};
+    wh_watch_free(app->producer_watch);
+    wh_watch_free(app->shared_watch);
+    wh_watch_free(app->reread_watch);
+    wh_timer_free(app->retry);
+    wh_timer_free(app->commit);
+    control_free(app->control);
+    fetcher_free(app->fetcher);
+    wh_producer_free(app->producer);
+    wh_consumer_free(app->shared_consumer);
+    wh_consumer_free(app->reread_consumer);
+    wh_admin_free(app->admin);
+    wh_httpc_free(app->http);
+    clear_shared(app);
+    wh_run_free(app->run);
+}
+
+static int run_stage(struct app *app)
+{
+    const struct wh_run_stage stage = {.drain = drain, .not_ready = not_ready, .ctx = app};
+    struct wh_err err;
+    int code = 1;
+
+    if (start_run(app, &err) == WH_OK && start_fetcher(app, &err) == WH_OK &&
+        start_kafka(app, &err) == WH_OK && start_watching(app, &err) == WH_OK) {
+        code = wh_run_main(app->run, &stage);
+    } else {
+        (void)fprintf(stderr, "wellhead-fetcher: %s\n", err.msg);
+    }
+    release(app);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static struct app app;
+    enum wh_conf_action action;
+    struct wh_err err;
+    bool health = argc > 1 && strcmp(argv[argc - 1], "--healthcheck") == 0;
+    int code = 0;
+
+    if (wh_conf_load(&program, health ? argc - 1 : argc, argv, environ, stdout, &app.set, &action,
+                     &err) != WH_OK) {
+        (void)fprintf(stderr, "wellhead-fetcher: %s\n", err.msg);
+        return 2;
+    }
+    if (action == WH_CONF_RUN && health) {
+        code = wh_run_healthcheck(app.set.http_address, (uint16_t)app.set.http_port);
+    } else if (action == WH_CONF_RUN) {
+        code = run_stage(&app);
+    }
+    wh_conf_release(&program, &app.set);
+    return code;
+}

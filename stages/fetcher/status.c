@@ -1,0 +1,115 @@
+/* What the fetcher says of itself. */
+#include "common/json/json_write.h"
+#include "stages/fetcher/control.h"
+#include "stages/fetcher/streams.h"
+
+static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
+{
+    wh_jw_key(w, key);
+    wh_jw_str(w, value);
+}
+
+static void number(struct wh_json_writer *w, const char *key, int64_t value)
+{
+    wh_jw_key(w, key);
+    wh_jw_int(w, value);
+}
+
+static void write_streams(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "streams");
+    wh_jw_array(w);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct stream_count *n = &c->counts[i];
+
+        wh_jw_object(w);
+        text(w, "stream", wh_slice_str(streams[i].name));
+        text(w, "read_by", WH_LIT("rest"));
+        number(w, "rows", (int64_t)n->rows);
+        number(w, "rows_total", (int64_t)n->total_rows);
+        number(w, "records", (int64_t)n->produced);
+        number(w, "pages", (int64_t)n->pages);
+        number(w, "follow_ups", (int64_t)n->follow_ups);
+        number(w, "skipped", (int64_t)n->skipped);
+        number(w, "failed", (int64_t)n->failed);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
+static void write_projects(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "skipped_projects");
+    wh_jw_array(w);
+    for (const struct project *p = c->projects; p; p = p->next) {
+        if (p->skipped[0]) {
+            wh_jw_object(w);
+            text(w, "project", wh_slice_str(p->id));
+            text(w, "reason", wh_slice_str(p->skipped));
+            wh_jw_end(w);
+        }
+    }
+    wh_jw_end(w);
+}
+
+static void write_requests(struct wh_json_writer *w, const struct conn *c)
+{
+    struct client_stats stats;
+
+    if (c->client == NULL) {
+        return;
+    }
+    stats = client_stats(c->client);
+    number(w, "requests", (int64_t)stats.requests);
+    number(w, "retries", (int64_t)stats.retries);
+    number(w, "throttled", (int64_t)stats.throttled);
+    number(w, "waited_ms", stats.waited_ms);
+    number(w, "rate_limit", stats.rate_limit);
+    number(w, "rate_remaining", stats.rate_left);
+    number(w, "open_requests", (int64_t)client_open(c->client));
+}
+
+static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full)
+{
+    static const char *const phases[] = {"idle", "projects", "streams"};
+
+    wh_jw_object(w);
+    text(w, "id", wh_slice_str(c->id));
+    text(w, "instance", wh_slice_str(c->instance));
+    text(w, "state", c->doc.state);
+    text(w, "detail", c->doc.detail);
+    text(w, "gitlab_version", c->doc.gitlab_version);
+    text(w, "phase", wh_slice_str(phases[c->phase]));
+    number(w, "projects", (int64_t)c->n_projects);
+    number(w, "runs", (int64_t)c->runs);
+    number(w, "run_started_ms", c->run_started_ms);
+    number(w, "run_finished_ms", c->run_finished_ms);
+    text(w, "error", wh_slice_str(c->error));
+    if (full) {
+        write_requests(w, c);
+        write_streams(w, c);
+        write_projects(w, c);
+    }
+    wh_jw_end(w);
+}
+
+void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    wh_jw_key(&w, "ok");
+    wh_jw_bool(&w, true);
+    wh_jw_key(&w, "caught_up");
+    wh_jw_bool(&w, f->caught_up);
+    number(&w, "rereads_open", (int64_t)rereads_open(f->rereads));
+    wh_jw_key(&w, "connections");
+    wh_jw_array(&w);
+    for (const struct conn *c = f->conns; c; c = c->next) {
+        write_conn(&w, c, full);
+    }
+    wh_jw_end(&w);
+    wh_jw_end(&w);
+    (void)!wh_jw_finish(&w, err);
+}
