@@ -1,0 +1,28 @@
+/*
+ * breaker.h - stops the stage when most of its input fails: a wrong view or a strange writer must
+ * not turn a topic into dead letters.
+ */
+#ifndef WH_MAPPER_BREAKER_H
+#define WH_MAPPER_BREAKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { MAPPER_BREAKER_MAX = 4096 };
+
+struct mapper_breaker {
+    bool ring[MAPPER_BREAKER_MAX];
+    size_t window;  /* events looked back on, at most MAPPER_BREAKER_MAX */
+    size_t at_least; /* events before it can open */
+    unsigned share; /* percent of failures at which it opens; 0: never */
+    size_t seen;
+    size_t next;
+    size_t failed;
+    bool open;
+};
+
+void mapper_breaker_init(struct mapper_breaker *b, size_t window, size_t at_least, unsigned share);
+/* True once it is open; stays so. */
+bool mapper_breaker_count(struct mapper_breaker *b, bool failed);
+
+#endif

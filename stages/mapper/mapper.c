@@ -1,0 +1,670 @@
+#include "stages/mapper/mapper_priv.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+
+enum {
+    ARENA_BLOCK = 1 << 14,
+    ARENA_MAX = 1 << 20,
+    BYTES_MAX = 512 << 20,
+    SCRATCH_MAX = 1 << 20,
+    REREAD_PLACES = 4096,
+    SLICE_NS = 20 * 1000000,
+    TICK_MS = 200,
+    BUSY_RETRY_MS = 5,
+    SCHEMA_RETRY_MS = 2000,
+    REREADS_A_TICK = 500,
+};
+
+void mapper_conf_init(struct mapper_conf *conf)
+{
+    *conf = (struct mapper_conf){
+        .topic_prefix = "wellhead.",
+        .in_flight_max = 50000,
+        .max_event_bytes = 26 << 20,
+        .max_event_depth = 128,
+        .max_record_bytes = 30 << 20,
+        .commit_interval_ms = 1000,
+        .flush_ms = 10000,
+        .breaker_window = 1000,
+        .breaker_min = 200,
+        .breaker_share = 50,
+        .breaker_exit_after_ms = 30000,
+        .schema_wait_ms = 60000,
+    };
+}
+
+/* ---- the end that is not wanted ---- */
+
+static void fatal(struct mapper *m, const struct wh_err *err)
+{
+    if (m->dead) {
+        return;
+    }
+    m->dead = true;
+    (void)snprintf(m->not_ready, sizeof(m->not_ready), "%s", err->msg);
+    wh_log_error(m->deps.log, "mapper cannot go on", WH_RC(err));
+    if (m->deps.on_fatal) {
+        m->deps.on_fatal(m->deps.ctx, err);
+    }
+}
+
+/* ---- partitions ---- */
+
+static void part_free(struct mapper *m, struct part *part)
+{
+    struct part **at = &m->parts;
+
+    while (*at && *at != part) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = part->next;
+    }
+    if (m->last == part) {
+        m->last = NULL;
+    }
+    wh_acktrack_free(part->track);
+    wh_mem_free(part);
+}
+
+static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struct part **ret,
+                           struct wh_err *err)
+{
+    struct part *part = wh_mem_zalloc(1, sizeof(*part));
+    char label[WH_TOPIC_MAX + 16];
+
+    if (part == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a partition");
+    }
+    part->partition = msg->partition;
+    part->committed = msg->offset;
+    part->track = wh_acktrack_new(m->conf.in_flight_max, msg->offset);
+    (void)snprintf(part->topic, sizeof(part->topic), "%s", msg->topic);
+    if (part->track == NULL ||
+        !wh_topic_connection(m->conf.topic_prefix, WH_TOPIC_RAW, part->topic,
+                             &part->connection) ||
+        wh_topic_name(m->conf.topic_prefix, WH_TOPIC_ENTITIES, part->connection, part->entities,
+                      err) != WH_OK ||
+        wh_topic_name(m->conf.topic_prefix, WH_TOPIC_DEAD_LETTER, part->connection,
+                      part->dead_letters, err) != WH_OK) {
+        wh_acktrack_free(part->track);
+        wh_mem_free(part);
+        return wh_fail(err, WH_E_INTERNAL, "%s is not a raw topic", msg->topic);
+    }
+    (void)snprintf(label, sizeof(label), "topic=\"%s\"", part->topic);
+    part->consumed = wh_metrics_counter(m->deps.metrics, "wellhead_records_consumed_total", label,
+                                        "records read, by topic");
+    part->next = m->parts;
+    m->parts = part;
+    *ret = part;
+    return WH_OK;
+}
+
+static bool part_is(const struct part *p, const struct wh_bus_msg *msg)
+{
+    return p && !p->revoked && p->partition == msg->partition && strcmp(p->topic, msg->topic) == 0;
+}
+
+static struct part *part_find(const struct mapper *m, const char *topic, int32_t partition)
+{
+    for (struct part *p = m->parts; p; p = p->next) {
+        if (!p->revoked && p->partition == partition && strcmp(p->topic, topic) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static enum wh_rc part_of(struct mapper *m, const struct wh_bus_msg *msg, struct part **ret,
+                          struct wh_err *err)
+{
+    if (!part_is(m->last, msg)) {
+        m->last = part_find(m, msg->topic, msg->partition);
+    }
+    if (m->last == NULL && part_new(m, msg, &m->last, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret = m->last;
+    return WH_OK;
+}
+
+/* ---- flights and deliveries ---- */
+
+static struct flight *flight_take(struct mapper *m)
+{
+    struct flight *f = m->free_flights;
+
+    if (f) {
+        m->free_flights = f->next_free;
+    } else {
+        f = wh_mem_zalloc(1, sizeof(*f));
+        if (f) {
+            f->next = m->flights;
+            m->flights = f;
+        }
+    }
+    return f;
+}
+
+/* One record of the event is acknowledged, or the loop is done with it. */
+static void flight_ack(struct mapper *m, struct flight *f)
+{
+    struct part *part = f->part;
+
+    wh_acktrack_ack(part->track, f->ticket);
+    if (--f->waiting > 0) {
+        return;
+    }
+    f->next_free = m->free_flights;
+    m->free_flights = f;
+    m->in_flight--;
+    if (part->revoked && wh_acktrack_in_flight(part->track) == 0) {
+        part_free(m, part);
+    }
+}
+
+void mapper_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
+{
+    struct mapper *m = ctx;
+    struct wh_err err;
+
+    if (delivery->rc == WH_OK) {
+        if (delivery->opaque) {
+            flight_ack(m, delivery->opaque);
+        }
+        return;
+    }
+    if (delivery->opaque == NULL) {
+        wh_log_warn(m->deps.log, "a wish to read again was not delivered",
+                    WH_STR("rc", wh_rc_name(delivery->rc)));
+        return;
+    }
+    /* Not acknowledged: the position stays, and a restart reads the event again. */
+    (void)wh_fail(&err, WH_E_FATAL_BUS, "a record for %s was not acknowledged: %s",
+                  delivery->topic ? delivery->topic : "?",
+                  delivery->reason ? delivery->reason : wh_rc_text(delivery->rc));
+    fatal(m, &err);
+}
+
+/* ---- commits ---- */
+
+static void commit_one(struct mapper *m, struct part *p, bool wait)
+{
+    struct wh_bus_partition at = {.topic = p->topic, .partition = p->partition};
+    struct wh_err err;
+
+    at.offset = wh_acktrack_position(p->track);
+    if (at.offset <= p->committed) {
+        return;
+    }
+    if (wh_consumer_commit(m->consumer, &at, 1, wait, &err) != WH_OK) {
+        wh_log_warn(m->deps.log, "positions were not committed", WH_STR("topic", p->topic),
+                    WH_I("partition", p->partition), WH_RC(&err));
+        return;
+    }
+    p->committed = at.offset;
+}
+
+static void commit_all(struct mapper *m, bool wait)
+{
+    for (struct part *p = m->parts; p && m->consumer; p = p->next) {
+        if (!p->revoked) {
+            commit_one(m, p, wait);
+        }
+    }
+}
+
+static void on_revoke(void *ctx, const struct wh_bus_partition *parts, size_t n, bool lost)
+{
+    struct mapper *m = ctx;
+    struct wh_err err;
+
+    if (!lost && m->producer && !m->dead &&
+        wh_producer_flush(m->producer, (int)m->conf.flush_ms, &err) != WH_OK) {
+        wh_log_warn(m->deps.log, "not all records were acknowledged before partitions went",
+                    WH_RC(&err));
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct part *p = part_find(m, parts[i].topic, parts[i].partition);
+
+        if (p == NULL) {
+            continue;
+        }
+        if (!lost && m->consumer) {
+            commit_one(m, p, true);
+        }
+        p->revoked = true;
+        if (wh_acktrack_in_flight(p->track) == 0) {
+            part_free(m, p);
+        }
+    }
+    wh_log_info(m->deps.log, "partitions went", WH_I("partitions", n), WH_B("lost", lost));
+}
+
+static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
+{
+    struct mapper *m = ctx;
+
+    (void)parts;
+    wh_log_info(m->deps.log, "partitions came", WH_I("partitions", n));
+}
+
+struct wh_bus_rebalance mapper_rebalance(struct mapper *m)
+{
+    return (struct wh_bus_rebalance){.on_assign = on_assign, .on_revoke = on_revoke, .ctx = m};
+}
+
+/* ---- one message ---- */
+
+static void open_breaker(struct mapper *m)
+{
+    if (m->opened_at_ms) {
+        return;
+    }
+    m->opened_at_ms = wh_clock_now_ms(&m->deps.clock);
+    (void)snprintf(m->not_ready, sizeof(m->not_ready),
+                   "stopped: %zu of the last %zu events could not be mapped, the last one: %.120s",
+                   m->breaker.failed, m->breaker.seen, m->why.msg);
+    wh_log_error(m->deps.log, "most events fail, no more are read", WH_I("failed", m->breaker.failed),
+                 WH_I("seen", m->breaker.seen), WH_RC(&m->why));
+}
+
+/* A newer writer: this build cannot read it, a later one can. Nothing is skipped. */
+static enum step wait_for_schema(struct mapper *m, const struct wh_err *err)
+{
+    int64_t now = wh_clock_now_ms(&m->deps.clock);
+
+    if (m->blocked_since == 0) {
+        m->blocked_since = now;
+        (void)snprintf(m->not_ready, sizeof(m->not_ready), "waiting: %.200s",
+                       err->msg);
+        wh_log_error(m->deps.log, "an event has a schema that this build does not know",
+                     WH_RC(err));
+    }
+    m->schema_retry_at = now + SCHEMA_RETRY_MS;
+    if (now - m->blocked_since >= m->conf.schema_wait_ms) {
+        fatal(m, err);
+        return STEP_STOP;
+    }
+    return STEP_WAIT;
+}
+
+static enum step begin_event(struct mapper *m, struct part *part, const struct wh_bus_msg *msg)
+{
+    struct wh_err err;
+    struct flight *f;
+    enum wh_rc rc = prepare_event(m, part, msg, &err);
+
+    if (rc != WH_OK && wh_rc_class(rc) == WH_CLASS_TRANSIENT) {
+        return wait_for_schema(m, &err);
+    }
+    if (rc != WH_OK) {
+        fatal(m, &err);
+        return STEP_STOP;
+    }
+    if (m->blocked_since) {
+        m->blocked_since = 0;
+        m->not_ready[0] = '\0';
+    }
+    f = flight_take(m);
+    if (f == NULL) {
+        (void)wh_fail(&err, WH_E_NOMEM, "no memory for an event in flight");
+        fatal(m, &err);
+        return STEP_STOP;
+    }
+    /* Room was checked before. */
+    if (wh_acktrack_begin(part->track, msg->offset, &f->ticket, &err) != WH_OK) {
+        f->next_free = m->free_flights;
+        m->free_flights = f;
+        return STEP_WAIT;
+    }
+    f->part = part;
+    f->waiting = 1;
+    m->flight = f;
+    m->in_flight++;
+    m->next_out = 0;
+    m->prepared = true;
+    return STEP_NEXT;
+}
+
+static enum step send_outs(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg)
+{
+    struct wh_err err;
+
+    for (; m->next_out < m->n_outs; m->next_out++) {
+        enum wh_rc rc = prepare_send(m, part, msg, m->next_out, &err);
+
+        if (rc == WH_E_BUSY) {
+            return STEP_WAIT;
+        }
+        if (rc != WH_OK) {
+            fatal(m, &err);
+            return STEP_STOP;
+        }
+        wh_acktrack_expect(m->flight->part->track, m->flight->ticket);
+        m->flight->waiting++;
+    }
+    return STEP_NEXT;
+}
+
+static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
+{
+    bool failed;
+    struct part *part;
+    struct wh_err err;
+    enum step step;
+
+    if (part_of(m, msg, &part, &err) != WH_OK) {
+        fatal(m, &err);
+        return STEP_STOP;
+    }
+    if (!m->prepared) {
+        if (wh_acktrack_in_flight(part->track) >= m->conf.in_flight_max) {
+            return STEP_WAIT;
+        }
+        step = begin_event(m, part, msg);
+        if (step != STEP_NEXT) {
+            return step;
+        }
+    }
+    step = send_outs(m, part, msg);
+    if (step != STEP_NEXT) {
+        return step;
+    }
+    failed = m->why.rc != WH_OK;
+    wh_counter_add(part->consumed, 1);
+    wh_counter_add(m->observations, failed ? 0 : m->n_outs);
+    m->prepared = false;
+    flight_ack(m, m->flight);
+    m->flight = NULL;
+    m->at++;
+    if (mapper_breaker_count(&m->breaker, failed)) {
+        open_breaker(m);
+        return STEP_STOP;
+    }
+    return STEP_NEXT;
+}
+
+/* ---- the loop ---- */
+
+static enum step work_batch(struct mapper *m)
+{
+    while (m->at < m->n_batch) {
+        enum step step = work_message(m, &m->batch[m->at]);
+
+        if (step != STEP_NEXT) {
+            return step;
+        }
+    }
+    m->n_batch = 0;
+    m->at = 0;
+    return STEP_NEXT;
+}
+
+static bool stopped(const struct mapper *m)
+{
+    return m->dead || m->opened_at_ms != 0;
+}
+
+static void finish_drain(struct mapper *m)
+{
+    if (!m->draining || m->drained || (m->in_flight && !m->dead)) {
+        return;
+    }
+    commit_all(m, true);
+    m->drained = true;
+    if (m->deps.on_drained) {
+        m->deps.on_drained(m->deps.ctx);
+    }
+}
+
+static void retry_later(struct mapper *m)
+{
+    if (m->soon) {
+        wh_timer_start(m->soon, m->blocked_since ? SCHEMA_RETRY_MS : BUSY_RETRY_MS, 0);
+    }
+}
+
+bool mapper_turn(struct mapper *m)
+{
+    int64_t until = wh_clock_mono_ns(&m->deps.clock) + SLICE_NS;
+    struct wh_err err;
+
+    (void)wh_producer_poll(m->producer, 0);
+    while (!stopped(m)) {
+        enum step step = STEP_NEXT;
+
+        if (m->blocked_since && wh_clock_now_ms(&m->deps.clock) < m->schema_retry_at) {
+            break;
+        }
+        /* While draining the event at hand is still finished: half of it may be on its way. */
+        if (m->n_batch && (!m->draining || m->prepared)) {
+            step = m->draining ? work_message(m, &m->batch[m->at]) : work_batch(m);
+            (void)wh_producer_poll(m->producer, 0);
+        }
+        if (step == STEP_WAIT) {
+            retry_later(m);
+            break;
+        }
+        if (step == STEP_STOP || m->draining) {
+            break;
+        }
+        if (wh_consumer_poll(m->consumer, 0, MAPPER_BATCH, m->batch, &m->n_batch, &err) != WH_OK) {
+            m->n_batch = 0;
+            if (wh_rc_class(err.rc) == WH_CLASS_FATAL) {
+                fatal(m, &err);
+            }
+            break;
+        }
+        m->at = 0;
+        if (m->n_batch == 0) {
+            break;
+        }
+        if (wh_clock_mono_ns(&m->deps.clock) >= until) {
+            return true;
+        }
+    }
+    finish_drain(m);
+    return false;
+}
+
+static void send_due_rereads(struct mapper *m, bool all)
+{
+    int64_t now = wh_clock_now_ms(&m->deps.clock);
+    struct wh_reread wish;
+    struct wh_err err;
+
+    for (unsigned i = 0; i < REREADS_A_TICK; i++) {
+        if (!mapper_rereads_due(m->rereads, now, all, &wish)) {
+            return;
+        }
+        if (prepare_send_reread(m, &wish, NULL, &err) != WH_OK) {
+            mapper_rereads_put_back(m->rereads);
+            return;
+        }
+        wh_counter_add(m->rereads_sent, 1);
+    }
+}
+
+void mapper_tick(struct mapper *m)
+{
+    int64_t now = wh_clock_now_ms(&m->deps.clock);
+    struct wh_err err;
+
+    (void)wh_producer_poll(m->producer, 0);
+    if (!m->dead) {
+        send_due_rereads(m, false);
+    }
+    if (now - m->last_commit_ms >= m->conf.commit_interval_ms || now < m->last_commit_ms) {
+        commit_all(m, false);
+        m->last_commit_ms = now;
+    }
+    if (m->opened_at_ms && !m->dead && m->conf.breaker_exit_after_ms &&
+        now - m->opened_at_ms >= m->conf.breaker_exit_after_ms && m->in_flight == 0) {
+        commit_all(m, true);
+        (void)wh_fail(&err, WH_E_CONFIG, "%.240s", m->not_ready);
+        fatal(m, &err);
+    }
+    finish_drain(m);
+}
+
+/* ---- the event loop's side ---- */
+
+static void turn_on_loop(void *ctx)
+{
+    struct mapper *m = ctx;
+
+    if (mapper_turn(m) && !m->drained) {
+        wh_timer_start(m->soon, 0, 0);
+    }
+}
+
+static void on_readable(void *ctx, int fd, unsigned events)
+{
+    (void)fd;
+    (void)events;
+    turn_on_loop(ctx);
+}
+
+static void on_tick(void *ctx)
+{
+    mapper_tick(ctx);
+    turn_on_loop(ctx);
+}
+
+static enum wh_rc start_loop(struct mapper *m, struct wh_err *err)
+{
+    m->soon = wh_timer_new(m->deps.loop, turn_on_loop, m);
+    m->ticker = wh_timer_new(m->deps.loop, on_tick, m);
+    m->consumer_watch = wh_watch_new(m->deps.loop, wh_consumer_fd(m->consumer), WH_READABLE,
+                                     on_readable, m);
+    m->producer_watch = wh_watch_new(m->deps.loop, wh_producer_fd(m->producer), WH_READABLE,
+                                     on_readable, m);
+    if (!m->soon || !m->ticker || !m->consumer_watch || !m->producer_watch) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for timers");
+    }
+    wh_timer_start(m->soon, 0, 0);
+    wh_timer_start(m->ticker, TICK_MS, TICK_MS);
+    return WH_OK;
+}
+
+enum wh_rc mapper_start(struct mapper *m, struct wh_consumer *consumer,
+                        struct wh_producer *producer, struct wh_err *err)
+{
+    char pattern[WH_TOPIC_MAX * 2];
+    const char *topics[] = {pattern};
+
+    m->consumer = consumer;
+    m->producer = producer;
+    if (wh_topic_pattern(m->conf.topic_prefix, WH_TOPIC_RAW, pattern, err) != WH_OK ||
+        wh_consumer_subscribe(consumer, topics, 1, err) != WH_OK) {
+        return err->rc;
+    }
+    return m->deps.loop ? start_loop(m, err) : WH_OK;
+}
+
+void mapper_drain(struct mapper *m)
+{
+    m->draining = true;
+    if (!m->dead) {
+        send_due_rereads(m, true);
+    }
+    if (m->deps.loop) {
+        turn_on_loop(m);
+    } else {
+        (void)mapper_turn(m);
+    }
+}
+
+const char *mapper_not_ready(struct mapper *m)
+{
+    return m->not_ready[0] ? m->not_ready : NULL;
+}
+
+/* ---- birth and death ---- */
+
+static void make_metrics(struct mapper *m)
+{
+    struct wh_metrics *x = m->deps.metrics;
+    static const char name[] = "wellhead_mapper_events_total";
+    static const char help[] = "raw events, by what became of them";
+    char label[MAPPER_TEXT_MAX];
+
+    if (x == NULL) {
+        return;
+    }
+    m->mapped = wh_metrics_counter(x, name, "result=\"mapped\"", help);
+    m->ignored = wh_metrics_counter(x, name, "result=\"ignored\"", help);
+    m->poison = wh_metrics_counter(x, name, "result=\"dead_letter\"", help);
+    m->observations = wh_metrics_counter(x, "wellhead_mapper_records_total", NULL,
+                                         "observations and rereads made");
+    m->rereads_sent = wh_metrics_counter(x, "wellhead_mapper_rereads_total", NULL,
+                                         "wishes to read an object again");
+    for (unsigned rc = 0; rc < WH_RC_COUNT; rc++) {
+        if (wh_rc_class((enum wh_rc)rc) == WH_CLASS_POISON) {
+            (void)snprintf(label, sizeof(label), "stage=\"mapper\",code=\"%s\"",
+                           wh_rc_name((enum wh_rc)rc));
+            m->dead_lettered[rc] = wh_metrics_counter(
+                x, "wellhead_records_dead_lettered_total", label, "inputs set aside, by reason");
+        }
+    }
+}
+
+enum wh_rc mapper_new(const struct mapper_deps *deps, const struct mapper_conf *conf,
+                      struct mapper **ret, struct wh_err *err)
+{
+    struct mapper *m = wh_mem_zalloc(1, sizeof(*m));
+
+    if (m == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for the mapper");
+    }
+    m->deps = *deps;
+    m->conf = *conf;
+    wh_arena_init(&m->arena, ARENA_BLOCK, ARENA_MAX);
+    wh_buf_init(&m->bytes, BYTES_MAX);
+    wh_buf_init(&m->scratch, SCRATCH_MAX);
+    mapper_breaker_init(&m->breaker, conf->breaker_window, conf->breaker_min, conf->breaker_share);
+    m->eval = mapper_eval_new(deps->views, conf->max_event_bytes, conf->max_event_depth);
+    m->rereads = mapper_rereads_new(REREAD_PLACES);
+    if (m->eval == NULL || m->rereads == NULL) {
+        mapper_free(m);
+        return wh_fail(err, WH_E_NOMEM, "no memory for the mapper");
+    }
+    if (wh_topic_name(conf->topic_prefix, WH_TOPIC_REREADS, wh_slice(NULL, 0), m->reread_topic,
+                      err) != WH_OK) {
+        mapper_free(m);
+        return err->rc;
+    }
+    make_metrics(m);
+    *ret = m;
+    return WH_OK;
+}
+
+void mapper_free(struct mapper *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    wh_watch_free(m->consumer_watch);
+    wh_watch_free(m->producer_watch);
+    wh_timer_free(m->soon);
+    wh_timer_free(m->ticker);
+    while (m->parts) {
+        part_free(m, m->parts);
+    }
+    while (m->flights) {
+        struct flight *f = m->flights;
+
+        m->flights = f->next;
+        wh_mem_free(f);
+    }
+    wh_mem_free(m->outs);
+    mapper_rereads_free(m->rereads);
+    mapper_eval_free(m->eval);
+    wh_buf_done(&m->bytes);
+    wh_buf_done(&m->scratch);
+    wh_arena_done(&m->arena);
+    wh_mem_free(m);
+}

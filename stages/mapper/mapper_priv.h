@@ -1,0 +1,120 @@
+/* mapper_priv.h - shared by mapper.c (the loop) and prepare.c (one event to records). */
+#ifndef WH_MAPPER_MAPPER_PRIV_H
+#define WH_MAPPER_MAPPER_PRIV_H
+
+#include "common/base/arena.h"
+#include "common/bus/acktrack.h"
+#include "common/event/messages.h"
+#include "common/event/topics.h"
+#include "stages/mapper/breaker.h"
+#include "stages/mapper/mapper.h"
+#include "stages/mapper/rereads.h"
+
+enum { MAPPER_BATCH = 256, MAPPER_TEXT_MAX = 96 };
+
+/* One input partition. */
+struct part {
+    struct part *next;
+    char topic[WH_TOPIC_MAX];
+    int32_t partition;
+    struct wh_slice connection; /* within topic */
+    char entities[WH_TOPIC_MAX];
+    char dead_letters[WH_TOPIC_MAX];
+    struct wh_acktrack *track;
+    int64_t committed; /* what was handed to commit */
+    bool revoked;      /* freed when nothing of it is in flight */
+    struct wh_counter *consumed;
+};
+
+/* An event whose records are not all acknowledged. */
+struct flight {
+    struct part *part;
+    uint64_t ticket;
+    unsigned waiting;
+    struct flight *next_free;
+    struct flight *next; /* of all that were ever made */
+};
+
+enum out_topic { OUT_ENTITIES, OUT_DEAD_LETTER, OUT_REREADS };
+
+/* A record made but not yet handed over; the bytes are in mapper.bytes. */
+struct out {
+    enum out_topic topic;
+    enum wh_kind kind;
+    bool deleted;
+    size_t key;
+    size_t key_len;
+    size_t value;
+    size_t value_len;
+};
+
+enum step { STEP_NEXT, STEP_WAIT, STEP_STOP };
+
+struct mapper {
+    struct mapper_deps deps;
+    struct mapper_conf conf;
+    struct mapper_eval *eval;
+    struct wh_arena arena;
+    struct wh_consumer *consumer;
+    struct wh_producer *producer;
+    struct wh_watch *consumer_watch;
+    struct wh_watch *producer_watch;
+    struct wh_timer *soon;
+    struct wh_timer *ticker;
+    struct part *parts;
+    struct part *last; /* of the message before */
+    struct flight *flights;
+    struct flight *free_flights;
+    size_t in_flight;
+
+    /* the batch at hand */
+    struct wh_bus_msg batch[MAPPER_BATCH];
+    size_t n_batch;
+    size_t at;
+
+    /* the event at hand: records made, and how many are handed over */
+    bool prepared;
+    struct flight *flight;
+    struct wh_buf bytes;
+    struct out *outs;
+    size_t n_outs;
+    size_t cap_outs;
+    size_t next_out;
+    struct wh_raw_event event;
+    struct wh_slice trace;
+    struct wh_err why; /* of its dead letter */
+    struct wh_buf scratch;
+
+    struct mapper_rereads *rereads;
+    char reread_topic[WH_TOPIC_MAX];
+    struct mapper_breaker breaker;
+    int64_t opened_at_ms;  /* when the breaker opened */
+    int64_t blocked_since; /* since when a schema id is waited for; 0: not */
+    int64_t schema_retry_at;
+    int64_t last_commit_ms;
+    char not_ready[WH_ERR_MSG_MAX];
+    bool draining;
+    bool drained;
+    bool dead;
+
+    struct wh_counter *mapped;
+    struct wh_counter *ignored;
+    struct wh_counter *poison;
+    struct wh_counter *observations;
+    struct wh_counter *rereads_sent;
+    struct wh_counter *dead_lettered[WH_RC_COUNT];
+};
+
+/*
+ * Makes the records of the message: entities and rereads, or one dead letter. Fails only with
+ * TRANSIENT (the schema is not known yet) and FATAL classes.
+ */
+WH_MUST_CHECK enum wh_rc prepare_event(struct mapper *m, const struct part *part,
+                                       const struct wh_bus_msg *msg, struct wh_err *err);
+/* Hands record i over. */
+WH_MUST_CHECK enum wh_rc prepare_send(struct mapper *m, const struct part *part,
+                                      const struct wh_bus_msg *msg, size_t i, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish,
+                                             void *opaque, struct wh_err *err);
+
+#endif

@@ -1,0 +1,309 @@
+/* One raw record to the records that come of it. */
+#include "stages/mapper/mapper_priv.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+
+enum { OUTS_FIRST = 64, OUTS_MAX = 200000, HEADERS_MAX = 12 };
+
+/* CloudEvents types, by kind, ready made: no printing for each record. */
+#define TYPES(suffix)                                                                              \
+    {[WH_KIND_WORK_ITEM] = "wellhead.work_item." suffix,                                           \
+     [WH_KIND_BUILD_RECORD] = "wellhead.build_record." suffix,                                     \
+     [WH_KIND_JOB] = "wellhead.job." suffix,                                                       \
+     [WH_KIND_TEAM_MEMBER] = "wellhead.team_member." suffix,                                       \
+     [WH_KIND_PROJECT] = "wellhead.project." suffix,                                               \
+     [WH_KIND_DEPLOYMENT] = "wellhead.deployment." suffix,                                         \
+     [WH_KIND_ENVIRONMENT] = "wellhead.environment." suffix,                                       \
+     [WH_KIND_RELEASE] = "wellhead.release." suffix,                                               \
+     [WH_KIND_MILESTONE] = "wellhead.milestone." suffix,                                           \
+     [WH_KIND_NOTE] = "wellhead.note." suffix,                                                     \
+     [WH_KIND_MEMBERSHIP] = "wellhead.membership." suffix}
+
+static const char *const observed_types[WH_KIND_COUNT] = TYPES("observed");
+static const char *const deleted_types[WH_KIND_COUNT] = TYPES("deleted");
+
+/* ---- records made ---- */
+
+static enum wh_rc add_out(struct mapper *m, enum out_topic topic, struct out **ret,
+                          struct wh_err *err)
+{
+    if (m->n_outs == m->cap_outs) {
+        size_t cap = m->cap_outs ? m->cap_outs * 2 : OUTS_FIRST;
+        struct out *grown = cap > OUTS_MAX ? NULL : wh_mem_resize(m->outs, cap, sizeof(*grown));
+
+        if (grown == NULL) {
+            return cap > OUTS_MAX ? wh_fail(err, WH_E_TOO_LARGE, "more than %d entities in one event",
+                                            OUTS_MAX)
+                                  : wh_fail(err, WH_E_NOMEM, "no memory for %zu records", cap);
+        }
+        m->outs = grown;
+        m->cap_outs = cap;
+    }
+    *ret = &m->outs[m->n_outs];
+    **ret = (struct out){.topic = topic, .key = m->bytes.len};
+    return WH_OK;
+}
+
+static enum wh_rc finish_out(struct mapper *m, struct out *out, struct wh_err *err)
+{
+    out->value_len = m->bytes.len - out->value;
+    if (out->value_len > m->conf.max_record_bytes) {
+        return wh_fail(err, WH_E_TOO_LARGE, "a record of %zu bytes is over the limit of %zu",
+                       out->value_len, m->conf.max_record_bytes);
+    }
+    m->n_outs++;
+    return WH_OK;
+}
+
+static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, struct wh_err *err)
+{
+    struct mapper *m = ctx;
+    char id[WH_ENTITY_ID_TEXT + 1];
+    struct out *out;
+
+    if (add_out(m, OUT_ENTITIES, &out, err) != WH_OK) {
+        return err->rc;
+    }
+    out->kind = o->body.def->kind;
+    out->deleted = o->change == WH_CHANGE_DELETE;
+    (void)wh_entity_id_format(&o->id, id);
+    if (wh_buf_append(&m->bytes, wh_slice(id, WH_ENTITY_ID_TEXT), err) != WH_OK) {
+        return err->rc;
+    }
+    out->key_len = WH_ENTITY_ID_TEXT;
+    out->value = m->bytes.len;
+    if (wh_observation_encode(o, &m->bytes, err) != WH_OK) {
+        return err->rc;
+    }
+    return finish_out(m, out, err);
+}
+
+/* ---- rereads ---- */
+
+static enum wh_rc reread_key(const struct wh_reread *r, struct wh_buf *out, struct wh_err *err)
+{
+    const struct wh_slice parts[] = {r->connection, r->kind, r->project, r->id};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if ((i && wh_buf_append_char(out, ':', err) != WH_OK) ||
+            wh_buf_append(out, parts[i], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+static enum wh_rc on_reread(void *ctx, const struct mapper_reread *wish, struct wh_err *err)
+{
+    struct mapper *m = ctx;
+    int64_t now = wh_clock_now_ms(&m->deps.clock);
+    const struct wh_reread r = {.connection = m->event.connection,
+                                .kind = wish->kind,
+                                .project = wish->project,
+                                .id = wish->id,
+                                .reason = wish->reason,
+                                .asked_at_ms = now};
+    struct out *out;
+
+    if (!mapper_rereads_ask(m->rereads, m->event.connection, wish, now)) {
+        return WH_OK;
+    }
+    if (add_out(m, OUT_REREADS, &out, err) != WH_OK || reread_key(&r, &m->bytes, err) != WH_OK) {
+        return err->rc;
+    }
+    out->key_len = m->bytes.len - out->key;
+    out->value = m->bytes.len;
+    if (wh_reread_encode(&r, &m->bytes, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_counter_add(m->rereads_sent, 1);
+    return finish_out(m, out, err);
+}
+
+enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish, void *opaque,
+                               struct wh_err *err)
+{
+    size_t key_len;
+
+    wh_buf_reset(&m->scratch);
+    if (reread_key(wish, &m->scratch, err) != WH_OK) {
+        return err->rc;
+    }
+    key_len = m->scratch.len;
+    if (wh_reread_encode(wish, &m->scratch, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_producer_produce(
+        m->producer,
+        &(struct wh_bus_record){.topic = m->reread_topic,
+                                .partition = -1,
+                                .key = wh_slice(m->scratch.ptr, key_len),
+                                .value = wh_slice_from(wh_buf_slice(&m->scratch), key_len),
+                                .opaque = opaque},
+        err);
+}
+
+/* ---- dead letters ---- */
+
+static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
+                                  const struct wh_bus_msg *msg, struct wh_err *err)
+{
+    struct wh_dead_letter d = {.connection = part->connection,
+                               .stage = WH_LIT("mapper"),
+                               .class_ = wh_slice_str(wh_class_name(wh_rc_class(m->why.rc))),
+                               .code = wh_slice_str(wh_rc_name(m->why.rc)),
+                               .text = wh_slice_str(m->why.msg),
+                               .topic = wh_slice_str(part->topic),
+                               .partition = msg->partition,
+                               .offset = msg->offset,
+                               .attempt = 1,
+                               .at_ms = wh_clock_now_ms(&m->deps.clock),
+                               .key = msg->key,
+                               .value = msg->value};
+    struct out *out;
+
+    m->n_outs = 0;
+    wh_buf_reset(&m->bytes);
+    if (msg->value.len + msg->key.len > m->conf.max_record_bytes / 10 * 9) {
+        d.value = wh_slice("", 0);
+    }
+    if (add_out(m, OUT_DEAD_LETTER, &out, err) != WH_OK ||
+        wh_buf_append(&m->bytes, msg->key, err) != WH_OK) {
+        return err->rc;
+    }
+    out->key_len = msg->key.len;
+    out->value = m->bytes.len;
+    if (wh_dead_letter_encode(&d, &m->bytes, err) != WH_OK) {
+        return err->rc;
+    }
+    return finish_out(m, out, err);
+}
+
+/* ---- one event ---- */
+
+static enum wh_rc map_event(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg,
+                            enum mapper_outcome *ret, struct wh_err *err)
+{
+    const struct mapper_out sinks = {
+        .observation = on_observation, .reread = on_reread, .ctx = m};
+    const struct wh_provenance at = {.topic = wh_slice_str(part->topic),
+                                     .partition = msg->partition,
+                                     .offset = msg->offset};
+
+    wh_arena_reset(&m->arena);
+    if (msg->value.ptr == NULL) {
+        *ret = MAPPER_IGNORED;
+        return WH_OK;
+    }
+    if (wh_raw_event_decode(msg->value, &m->arena, &m->event, err) != WH_OK) {
+        return err->rc;
+    }
+    if (!wh_slice_eq(m->event.connection, part->connection)) {
+        return wh_fail(err, WH_E_INVALID, "the event names another connection than its topic");
+    }
+    if (m->event.instance.len == 0) {
+        return wh_fail(err, WH_E_MISSING, "the event does not say its GitLab instance");
+    }
+    return mapper_eval_map(m->eval, &m->event, &at, &sinks, ret, err);
+}
+
+enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg,
+                         struct wh_err *err)
+{
+    enum mapper_outcome outcome;
+    enum wh_rc rc;
+
+    m->n_outs = 0;
+    wh_buf_reset(&m->bytes);
+    rc = map_event(m, part, msg, &outcome, &m->why);
+    if (rc == WH_OK) {
+        wh_counter_add(outcome == MAPPER_IGNORED ? m->ignored : m->mapped, 1);
+        m->why.rc = WH_OK;
+        m->trace = m->n_outs ? wh_consumer_header(m->consumer, msg, "traceparent")
+                             : wh_slice(NULL, 0);
+        return WH_OK;
+    }
+    if (wh_rc_class(rc) != WH_CLASS_POISON) {
+        *err = m->why;
+        return rc;
+    }
+    wh_counter_add(m->poison, 1);
+    wh_counter_add(m->dead_lettered[rc], 1);
+    m->trace = wh_consumer_header(m->consumer, msg, "traceparent");
+    return add_dead_letter(m, part, msg, err);
+}
+
+/* ---- handing over ---- */
+
+static size_t entity_headers(const struct mapper *m, const struct out *out,
+                             struct wh_bus_header headers[HEADERS_MAX])
+{
+    size_t n = 0;
+
+    headers[n++] = (struct wh_bus_header){WH_LIT("ce_specversion"), WH_LIT("1.0")};
+    headers[n++] = (struct wh_bus_header){
+        WH_LIT("ce_type"),
+        wh_slice_str(out->deleted ? deleted_types[out->kind] : observed_types[out->kind])};
+    headers[n++] = (struct wh_bus_header){WH_LIT("ce_source"), m->event.instance};
+    headers[n++] = (struct wh_bus_header){WH_LIT("ce_id"), m->event.delivery_id};
+    return n;
+}
+
+static size_t dead_headers(const struct mapper *m, const struct part *part,
+                           const struct wh_bus_msg *msg, char numbers[2][24],
+                           struct wh_bus_header headers[HEADERS_MAX])
+{
+    size_t n = 0;
+
+    (void)snprintf(numbers[0], sizeof(numbers[0]), "%d", msg->partition);
+    (void)snprintf(numbers[1], sizeof(numbers[1]), "%lld", (long long)msg->offset);
+    headers[n++] =
+        (struct wh_bus_header){WH_LIT("__dlq.errors.topic"), wh_slice_str(part->topic)};
+    headers[n++] =
+        (struct wh_bus_header){WH_LIT("__dlq.errors.partition"), wh_slice_str(numbers[0])};
+    headers[n++] = (struct wh_bus_header){WH_LIT("__dlq.errors.offset"), wh_slice_str(numbers[1])};
+    headers[n++] =
+        (struct wh_bus_header){WH_LIT("__dlq.errors.message"), wh_slice_str(m->why.msg)};
+    headers[n++] = (struct wh_bus_header){WH_LIT("wellhead.stage"), WH_LIT("mapper")};
+    headers[n++] = (struct wh_bus_header){
+        WH_LIT("wellhead.error.class"), wh_slice_str(wh_class_name(wh_rc_class(m->why.rc)))};
+    headers[n++] = (struct wh_bus_header){WH_LIT("wellhead.error.code"),
+                                          wh_slice_str(wh_rc_name(m->why.rc))};
+    return n;
+}
+
+enum wh_rc prepare_send(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg,
+                        size_t i, struct wh_err *err)
+{
+    const struct out *out = &m->outs[i];
+    struct wh_bus_header headers[HEADERS_MAX];
+    char numbers[2][24];
+    struct wh_bus_record record = {
+        .partition = -1,
+        .key = wh_slice(m->bytes.ptr + out->key, out->key_len),
+        .value = wh_slice(m->bytes.ptr + out->value, out->value_len),
+        .headers = headers,
+        .opaque = m->flight,
+    };
+
+    switch (out->topic) {
+    case OUT_ENTITIES:
+        record.topic = part->entities;
+        record.n_headers = entity_headers(m, out, headers);
+        break;
+    case OUT_DEAD_LETTER:
+        record.topic = part->dead_letters;
+        record.n_headers = dead_headers(m, part, msg, numbers, headers);
+        break;
+    case OUT_REREADS:
+    default:
+        record.topic = m->reread_topic;
+        break;
+    }
+    if (m->trace.len) {
+        headers[record.n_headers++] = (struct wh_bus_header){WH_LIT("traceparent"), m->trace};
+    }
+    return wh_producer_produce(m->producer, &record, err);
+}
