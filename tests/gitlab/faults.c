@@ -1,0 +1,106 @@
+#include "tests/gitlab/faults.h"
+
+#include "tests/gitlab/scan.h"
+#include "tests/gitlab/text.h"
+
+enum { WINDOW_S = 60 };
+
+static const char *const names[GL_FAULT_COUNT] = {
+    [GL_FAULT_429] = "rate_429",         [GL_FAULT_BARE_429] = "bare_429",
+    [GL_FAULT_5XX] = "error_5xx",        [GL_FAULT_TRUNCATE] = "truncate",
+    [GL_FAULT_SLOW] = "slow",            [GL_FAULT_RESET] = "reset",
+    [GL_FAULT_DROP_HOOK] = "drop_hook",  [GL_FAULT_DUPLICATE_HOOK] = "duplicate_hook",
+    [GL_FAULT_REORDER_HOOK] = "reorder_hook", [GL_FAULT_DELAY_HOOK] = "delay_hook",
+};
+
+void gl_faults_init(struct gl_faults *f, uint64_t seed)
+{
+    *f = (struct gl_faults){.slow_ms = 1000,
+                            .delay_ms = 1000,
+                            .status_5xx = 502,
+                            .retry_after_s = 1,
+                            .random = gl_mix(seed ^ 0xfau)};
+}
+
+bool gl_fault_hit(struct gl_faults *f, enum gl_fault fault)
+{
+    bool hit = false;
+
+    if (f->next[fault] > 0) {
+        f->next[fault]--;
+        hit = true;
+    } else if (f->p[fault] > 0) {
+        f->random = gl_mix(f->random);
+        hit = (double)(f->random >> 11) / 9007199254740992.0 < f->p[fault];
+    }
+    f->hits[fault] += hit;
+    return hit;
+}
+
+static void set_one(struct gl_faults *f, struct wh_slice json, enum gl_fault fault)
+{
+    struct wh_slice value = gl_scan(json, names[fault]);
+
+    if (value.len == 0) {
+        return;
+    }
+    if (value.ptr[0] == '{') {
+        f->p[fault] = gl_scan_number(value, "p", f->p[fault]);
+        f->next[fault] = gl_scan_int(value, "next", f->next[fault]);
+        return;
+    }
+    f->p[fault] = gl_scan_number(json, names[fault], 0);
+}
+
+const char *gl_faults_set(struct gl_faults *f, struct wh_slice json)
+{
+    if (!gl_scan_is_object(json)) {
+        return "a JSON object is expected, such as {\\\"reset\\\":{\\\"next\\\":3}}";
+    }
+    if (gl_scan_bool(json, "clear", false)) {
+        uint64_t seed = f->random;
+
+        gl_faults_init(f, seed);
+    }
+    for (unsigned i = 0; i < GL_FAULT_COUNT; i++) {
+        set_one(f, json, (enum gl_fault)i);
+    }
+    f->slow_ms = gl_scan_int(json, "slow_ms", f->slow_ms);
+    f->delay_ms = gl_scan_int(json, "delay_ms", f->delay_ms);
+    f->status_5xx = gl_scan_int(json, "status", f->status_5xx);
+    f->retry_after_s = gl_scan_int(json, "retry_after", f->retry_after_s);
+    f->insert_mid_listing = gl_scan_int(json, "insert_mid_listing", f->insert_mid_listing);
+    f->rate_limit = gl_scan_int(json, "rate_limit_per_minute", f->rate_limit);
+    if (f->status_5xx < 500 || f->status_5xx > 599) {
+        f->status_5xx = 502;
+        return "status must be 500 to 599";
+    }
+    return NULL;
+}
+
+void gl_faults_render(const struct gl_faults *f, struct gl_out *out)
+{
+    gl_out_str(out, "{");
+    for (unsigned i = 0; i < GL_FAULT_COUNT; i++) {
+        gl_out_tpl(out, "'%s':{'p':%f,'next':%d,'hits':%d},", wh_slice_str(names[i]), f->p[i],
+                   f->next[i], (int64_t)f->hits[i]);
+    }
+    gl_out_tpl(out,
+               "'slow_ms':%d,'delay_ms':%d,'status':%d,'retry_after':%d,'insert_mid_listing':%d,"
+               "'rate_limit_per_minute':%d}",
+               f->slow_ms, f->delay_ms, f->status_5xx, f->retry_after_s, f->insert_mid_listing,
+               f->rate_limit);
+}
+
+bool gl_rate_limited(struct gl_faults *f, int64_t now_s)
+{
+    if (f->rate_limit <= 0) {
+        return false;
+    }
+    if (now_s >= f->window_start_s + WINDOW_S) {
+        f->window_start_s = now_s / WINDOW_S * WINDOW_S;
+        f->observed = 0;
+    }
+    f->observed++;
+    return f->observed > f->rate_limit;
+}

@@ -1,0 +1,264 @@
+/*
+ * model.h - the truth: users, projects and all that is in them, as numbers in memory.
+ *
+ * One struct serves all kinds (a table below says what each field means where); texts are made when
+ * a row is rendered (text.h). Everything that is generated follows from seed and sizes alone. What is
+ * changed later gets the clock's time, strictly increasing, as a database would give it.
+ *
+ * Thread: app. Pointers to objects are valid until the next object is added.
+ */
+#ifndef GL_MODEL_H
+#define GL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+#include "common/base/time.h"
+#include "tests/gitlab/text.h"
+
+enum gl_kind {
+    GL_MR,
+    GL_ISSUE,
+    GL_PIPELINE,
+    GL_JOB,
+    GL_DEPLOYMENT,
+    GL_ENVIRONMENT,
+    GL_RELEASE,
+    GL_MILESTONE,
+    GL_MEMBER,
+    GL_NOTE,
+    GL_KIND_COUNT
+};
+
+enum gl_state {
+    GL_S_OPENED,
+    GL_S_CLOSED,
+    GL_S_MERGED,
+    GL_S_CREATED,
+    GL_S_PENDING,
+    GL_S_RUNNING,
+    GL_S_SUCCESS,
+    GL_S_FAILED,
+    GL_S_CANCELED,
+    GL_S_SKIPPED,
+    GL_S_MANUAL,
+    GL_S_ACTIVE,
+    GL_S_AVAILABLE,
+    GL_S_STOPPED,
+    GL_S_BLOCKED,
+    GL_S_COUNT
+};
+
+enum gl_issue_type { GL_T_ISSUE, GL_T_INCIDENT, GL_T_TASK, GL_T_COUNT };
+
+enum gl_flags { GL_F_DELETED = 1, GL_F_CONFIDENTIAL = 2, GL_F_DRAFT = 4, GL_F_LINKED = 8 };
+
+#define GL_NOBODY UINT32_MAX
+
+/*
+ *             finished_ms        actor      parent             type
+ * MR          merged/closed at   who did    issue it closes+1  -
+ * ISSUE       closed at          who did    -                  gl_issue_type
+ * PIPELINE    finished at        -          MR+1               source
+ * JOB         finished at        -          pipeline           name
+ * DEPLOYMENT  finished at        -          job                environment
+ * RELEASE     released at        -          -                  -
+ * MEMBER      -                  -          user               access level
+ * NOTE        -                  -          MR or issue        gl_kind of it
+ */
+struct gl_obj {
+    int64_t id;
+    int64_t iid;
+    int64_t created_ms;
+    int64_t updated_ms; /* 0: GitLab says null */
+    int64_t started_ms;
+    int64_t finished_ms;
+    uint32_t author; /* indexes of users */
+    uint32_t assignee;
+    uint32_t reviewer;
+    uint32_t actor;
+    uint32_t parent;
+    uint32_t first_job; /* a pipeline's jobs are neighbours */
+    uint32_t rev;
+    uint16_t n_jobs;
+    uint16_t labels; /* bit mask */
+    uint16_t notes;
+    uint8_t state;
+    uint8_t type;
+    uint8_t severity;
+    uint8_t milestone; /* index + 1 */
+    uint8_t flags;
+    uint32_t raw; /* recorded row + 1 */
+};
+
+/* Positions in items never change; the indexes leave out what was deleted. */
+struct gl_set {
+    struct gl_obj *items;
+    uint32_t n;
+    uint32_t cap;
+    uint32_t *by_id;
+    uint32_t *by_updated; /* null last, then id */
+    uint32_t n_live;
+    uint32_t index_cap;
+};
+
+struct gl_link {
+    int64_t id;
+    uint32_t source;
+    uint32_t target;
+    bool blocks; /* else: relates to */
+    int64_t created_ms;
+};
+
+/* A row as GitLab once sent it, in its short and its long form, with what lists and oracle need. */
+struct gl_recorded {
+    struct wh_slice list;
+    struct wh_slice detail;
+    struct wh_slice title;
+    struct wh_slice state;
+    struct wh_slice updated_at;
+    struct wh_slice url;
+    struct wh_slice labels; /* JSON array */
+    int64_t author_id;
+    int64_t pipeline_id;
+};
+
+struct gl_project {
+    int64_t id;
+    char *name;
+    char *path; /* with the namespace */
+    char *old_path; /* before a rename; NULL */
+    int64_t created_ms;
+    uint32_t creator;
+    bool recorded; /* never changes */
+    struct gl_set sets[GL_KIND_COUNT];
+    struct gl_link *links;
+    uint32_t n_links;
+    uint32_t links_cap;
+    uint32_t *running; /* pipelines that are not final */
+    uint32_t n_running;
+    uint32_t running_cap;
+    struct gl_recorded *rows;
+    uint32_t n_rows;
+    uint32_t rows_cap;
+    char *rows_text[GL_KIND_COUNT]; /* the files that rows point into */
+};
+
+struct gl_user {
+    int64_t id;
+    int64_t created_ms;
+    uint64_t seed;
+    char *username;
+    char *name;
+    bool blocked;
+    char *json; /* the short form that other rows embed; made by render */
+    size_t json_len;
+};
+
+/* What a mutation did; sent to the listener right after it. */
+struct gl_event {
+    enum gl_kind kind;
+    uint32_t project;
+    uint32_t pos;
+    uint32_t actor;
+    const char *action; /* GitLab's word: open, update, close, ...; NULL where it has none */
+    int64_t old_updated_ms;
+    uint8_t old_state;
+    uint32_t old_rev;
+    uint16_t old_labels;
+};
+
+typedef void (*gl_event_fn)(void *ctx, const struct gl_event *event);
+
+/* Of the first project; the n-th has a 1/n part. */
+struct gl_sizes {
+    int64_t projects;
+    int64_t users;
+    int64_t mrs;
+    int64_t issues;
+    int64_t pipelines;
+    int64_t deployments;
+    int64_t releases;
+};
+
+struct gl_model {
+    uint64_t seed;
+    uint64_t random; /* of mutations */
+    char *base_url;
+    struct gl_text *text;
+    struct gl_user *users;
+    uint32_t n_users;
+    struct gl_project *projects;
+    uint32_t n_projects;
+    uint32_t n_generated; /* projects that may be changed come first */
+    struct gl_set user_set;    /* ids and times alone, for lists */
+    struct gl_set project_set;
+    int64_t next_id[GL_KIND_COUNT];
+    int64_t next_link_id;
+    struct wh_clock clock;
+    int64_t clock_offset_ms;
+    int64_t last_ms;
+    gl_event_fn on_event;
+    void *event_ctx;
+    uint64_t n_mutations;
+};
+
+WH_MUST_CHECK enum wh_rc gl_model_new(uint64_t seed, const struct gl_sizes *sizes,
+                                      const char *base_url, struct gl_model **ret,
+                                      struct wh_err *err);
+void gl_model_free(struct gl_model *model);
+/* Later than any time that it gave before. */
+int64_t gl_now_ms(struct gl_model *model);
+uint64_t gl_random(struct gl_model *model);
+
+struct gl_project *gl_project_by_id(const struct gl_model *model, int64_t id);
+/* NULL when there is none, or when it was deleted. */
+struct gl_obj *gl_by_iid(const struct gl_project *project, enum gl_kind kind, int64_t iid);
+struct gl_obj *gl_by_id(const struct gl_project *project, enum gl_kind kind, int64_t id);
+/* Appends with the indexes; NULL: no memory. The object is a copy. */
+struct gl_obj *gl_set_add(struct gl_set *set, const struct gl_obj *obj);
+/* Sets updated_ms and keeps the index right. */
+void gl_set_touch(struct gl_set *set, uint32_t pos, int64_t updated_ms);
+void gl_set_delete(struct gl_set *set, uint32_t pos);
+/* Makes both indexes anew, after items were filled directly. */
+WH_MUST_CHECK bool gl_set_reindex(struct gl_set *set);
+void gl_set_free(struct gl_set *set);
+uint32_t gl_set_pos(const struct gl_set *set, const struct gl_obj *obj);
+
+const char *gl_state_name(unsigned state);
+const char *gl_severity_name(unsigned severity); /* lower case */
+const char *gl_kind_name(enum gl_kind kind);
+const char *gl_issue_type_name(unsigned type);
+const char *gl_env_name(unsigned env);
+const char *gl_env_tier(unsigned env);
+const char *gl_source_name(unsigned source);
+struct gl_job_def {
+    const char *name;
+    const char *stage;
+};
+enum { GL_JOBS = 6, GL_ENVS = 3, GL_SOURCES = 6, GL_SEVERITIES = 5 };
+const struct gl_job_def *gl_job_def(unsigned type);
+bool gl_state_final(unsigned state);
+
+/* generate.c */
+WH_MUST_CHECK enum wh_rc gl_generate(struct gl_model *model, const struct gl_sizes *sizes,
+                                     struct wh_err *err);
+WH_MUST_CHECK bool gl_links_add(struct gl_project *project, const struct gl_link *link);
+WH_MUST_CHECK bool gl_running_add(struct gl_project *project, uint32_t pos);
+
+/* mutate.c: one random change; false when there was no memory or nothing to change. */
+bool gl_mutate(struct gl_model *model);
+/* Adds one object of a kind that lists page (merge request, issue or pipeline) and touches another. */
+bool gl_mutate_insert(struct gl_model *model, uint32_t project, enum gl_kind kind);
+/* No event: GitLab sends none. False when it is not there. */
+bool gl_delete(struct gl_model *model, struct gl_project *project, enum gl_kind kind, int64_t iid);
+WH_MUST_CHECK enum wh_rc gl_rename_project(struct gl_model *model, struct gl_project *project,
+                                           struct wh_slice path, struct wh_err *err);
+
+/* recorded.c: adds the recorded project from a folder of fixtures; WH_E_NOT_FOUND without folder. */
+WH_MUST_CHECK enum wh_rc gl_recorded_load(struct gl_model *model, const char *folder,
+                                          struct wh_err *err);
+
+#endif

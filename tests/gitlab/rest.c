@@ -1,0 +1,251 @@
+/* The API: who may, limits, faults, and the answer's way out. Routes are in routes.c. */
+#include "tests/gitlab/rest.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/crypto/crypto.h"
+
+/* A request that is answered late. */
+struct gl_delayed {
+    struct gl_delayed *next;
+    struct gl_server *server;
+    struct wh_http_req *req;
+    struct wh_timer *timer;
+};
+
+struct cut {
+    struct gl_out out;
+    size_t keep;
+};
+
+void gl_reply_json(struct wh_http_req *req, unsigned status, struct gl_out *out,
+                   const struct gl_headers *headers)
+{
+    if (out->failed || out->ptr == NULL) {
+        gl_out_done(out);
+        wh_http_reply_error(req, 500, "no memory for the answer", 0);
+        return;
+    }
+    wh_http_reply(req, &(struct wh_http_reply){.status = status,
+                                               .content_type = "application/json",
+                                               .body = gl_out_slice(out),
+                                               .body_taken = true,
+                                               .headers = headers ? headers->items : NULL,
+                                               .n_headers = headers ? headers->n : 0});
+    *out = (struct gl_out){0};
+}
+
+/* ---- half an answer ---- */
+
+static enum wh_rc cut_fill(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
+                           struct wh_err *err)
+{
+    struct cut *cut = ctx;
+    size_t n = cut->keep < max ? cut->keep : max;
+
+    *ret_end = false;
+    if (n == 0) {
+        return wh_fail(err, WH_E_NET, "cut on purpose");
+    }
+    cut->keep -= n;
+    return wh_buf_append(out, wh_slice(cut->out.ptr + (cut->out.len / 2 - cut->keep - n), n), err);
+}
+
+static void cut_done(void *ctx)
+{
+    struct cut *cut = ctx;
+
+    gl_out_done(&cut->out);
+    wh_mem_free(cut);
+}
+
+static void reply_cut(struct wh_http_req *req, struct gl_out *out, bool at_once)
+{
+    struct cut *cut = wh_mem_zalloc(1, sizeof(*cut));
+
+    if (cut == NULL) {
+        gl_out_done(out);
+        wh_http_reply_error(req, 500, "no memory for the answer", 0);
+        return;
+    }
+    cut->out = *out;
+    cut->keep = at_once ? 0 : out->len / 2;
+    *out = (struct gl_out){0};
+    wh_http_reply_stream(req, 200, "application/json",
+                         &(struct wh_http_stream){cut_fill, cut_done, cut});
+}
+
+/* ---- the way out ---- */
+
+void gl_rest_send(struct gl_call *call, unsigned status)
+{
+    struct gl_server *s = call->server;
+    bool reset = status == 200 && gl_fault_hit(&s->faults, GL_FAULT_RESET);
+    bool truncate = status == 200 && !reset && gl_fault_hit(&s->faults, GL_FAULT_TRUNCATE);
+
+    gl_reqlog_add(&s->requests, call->req, gl_now_ms(s->model), reset ? 0 : status);
+    if (reset || truncate) {
+        reply_cut(call->req, &call->out, reset);
+        return;
+    }
+    gl_reply_json(call->req, status, &call->out, &call->headers);
+}
+
+void gl_rest_fail(struct gl_call *call, unsigned status, const char *key, const char *text)
+{
+    call->out.len = 0;
+    gl_out_tpl(&call->out, "{'%s':'%s'}", wh_slice_str(key), wh_slice_str(text));
+    gl_rest_send(call, status);
+}
+
+static void reply_text(struct gl_call *call, unsigned status, const char *text)
+{
+    gl_reqlog_add(&call->server->requests, call->req, gl_now_ms(call->server->model), status);
+    gl_out_done(&call->out);
+    wh_http_reply(call->req, &(struct wh_http_reply){.status = status,
+                                                     .content_type = "text/plain",
+                                                     .body = wh_slice_str(text),
+                                                     .headers = call->headers.items,
+                                                     .n_headers = call->headers.n});
+}
+
+/* ---- the way in ---- */
+
+static bool authorized(const struct gl_server *s, const struct wh_http_req *req)
+{
+    struct wh_slice token = wh_http_header(req, "PRIVATE-TOKEN");
+    struct wh_slice bearer = wh_http_header(req, "Authorization");
+
+    if (token.len == 0 && wh_slice_starts(bearer, WH_LIT("Bearer "))) {
+        token = wh_slice_from(bearer, 7);
+    }
+    return token.len > 0 && wh_constant_time_eq(token, wh_slice_str(s->token));
+}
+
+static void put_rate_headers(struct gl_call *call, int64_t now_s, bool limited)
+{
+    const struct gl_faults *f = &call->server->faults;
+    int64_t limit = f->rate_limit ? f->rate_limit : 600;
+    int64_t left = limit > f->observed ? limit - f->observed : 0;
+    int64_t reset = f->rate_limit ? f->window_start_s + 60 : now_s + f->retry_after_s;
+    char text[GL_TIME_MAX];
+
+    gl_header(&call->headers, "RateLimit-Limit", "%lld", (long long)limit);
+    gl_header(&call->headers, "RateLimit-Name", "throttle_authenticated_api");
+    gl_header(&call->headers, "RateLimit-Observed", "%lld", (long long)f->observed);
+    gl_header(&call->headers, "RateLimit-Remaining", "%lld", (long long)(limited ? 0 : left));
+    gl_header(&call->headers, "RateLimit-Reset", "%lld", (long long)reset);
+    if (limited) {
+        size_t n = gl_time_text(reset * 1000, GL_TIME_ISO, text);
+
+        gl_header(&call->headers, "RateLimit-ResetTime", "%.*s", (int)n, text);
+        gl_header(&call->headers, "Retry-After", "%lld",
+                  (long long)(reset - now_s > 0 ? reset - now_s : 1));
+    }
+}
+
+/* True when it answered: the request was over a limit, or a fault struck. */
+static bool refuse_by_chance(struct gl_call *call)
+{
+    struct gl_server *s = call->server;
+    int64_t now_s = gl_now_ms(s->model) / 1000;
+    bool limited = gl_rate_limited(&s->faults, now_s);
+    char page[128];
+
+    if (gl_fault_hit(&s->faults, GL_FAULT_BARE_429)) {
+        reply_text(call, 429, "Retry later\n");
+        return true;
+    }
+    limited = gl_fault_hit(&s->faults, GL_FAULT_429) || limited;
+    if (limited || s->faults.rate_limit) {
+        put_rate_headers(call, now_s, limited);
+    }
+    if (limited) {
+        reply_text(call, 429, "Retry later\n");
+        return true;
+    }
+    if (gl_fault_hit(&s->faults, GL_FAULT_5XX)) {
+        (void)snprintf(page, sizeof(page), "<html><head><title>%d</title></head></html>\n",
+                       (int)s->faults.status_5xx);
+        reply_text(call, (unsigned)s->faults.status_5xx, page);
+        return true;
+    }
+    return false;
+}
+
+static void serve(struct gl_server *s, struct wh_http_req *req)
+{
+    struct gl_call call = {.server = s, .req = req, .path = wh_http_path(req)};
+
+    gl_header(&call.headers, "X-Request-Id", "01STANDIN%016llX",
+              (unsigned long long)++s->next_request_id);
+    if (!wh_slice_eq(wh_http_method(req), WH_LIT("GET"))) {
+        gl_rest_fail(&call, 403, "error", "insufficient_scope");
+        return;
+    }
+    if (refuse_by_chance(&call)) {
+        return;
+    }
+    if (!wh_slice_starts(call.path, WH_LIT("/api/v4/"))) {
+        gl_rest_fail(&call, 404, "error", "404 Not Found");
+        return;
+    }
+    if (!authorized(s, req)) {
+        gl_rest_fail(&call, 401, "message", "401 Unauthorized");
+        return;
+    }
+    gl_route(&call);
+}
+
+/* ---- slow answers ---- */
+
+static void unlink_delayed(struct gl_delayed *d)
+{
+    struct gl_delayed **at = &d->server->delayed;
+
+    while (*at != d) {
+        at = &(*at)->next;
+    }
+    *at = d->next;
+    wh_timer_free(d->timer);
+    wh_mem_free(d);
+}
+
+static void on_late(void *ctx)
+{
+    struct gl_delayed *d = ctx;
+    struct gl_server *server = d->server;
+    struct wh_http_req *req = d->req;
+
+    unlink_delayed(d);
+    serve(server, req);
+}
+
+void gl_rest_request(void *ctx, struct wh_http_req *req)
+{
+    struct gl_server *s = ctx;
+    struct gl_delayed *d = NULL;
+
+    if (gl_fault_hit(&s->faults, GL_FAULT_SLOW)) {
+        d = wh_mem_zalloc(1, sizeof(*d));
+    }
+    if (d == NULL) {
+        serve(s, req);
+        return;
+    }
+    *d = (struct gl_delayed){s->delayed, s, req, wh_timer_new(s->loop, on_late, d)};
+    s->delayed = d;
+    if (d->timer == NULL) {
+        on_late(d);
+        return;
+    }
+    wh_timer_start(d->timer, s->faults.slow_ms, 0);
+}
+
+void gl_rest_release(struct gl_server *server)
+{
+    while (server->delayed) {
+        unlink_delayed(server->delayed);
+    }
+}
