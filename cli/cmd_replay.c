@@ -1,0 +1,211 @@
+/*
+ * wellhead replay: maps raw events again. A mapper of its own runs over the chosen range, in a group
+ * of its own, beside the live ones: observations are the same again, so that nothing is doubled.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "common/base/num.h"
+#include "common/base/time.h"
+#include "common/event/topics.h"
+
+enum { ADMIN_TIMEOUT_MS = 10000, PARTITIONS_MAX = 256, GROUP_MAX = 128, OPTION_MAX = 600 };
+
+struct plan {
+    char topic[WH_TOPIC_MAX];
+    char group[GROUP_MAX];
+    struct wh_bus_partition parts[PARTITIONS_MAX];
+    int64_t ends[PARTITIONS_MAX];
+    size_t n;
+    int64_t records;
+};
+
+/* ---- from where ---- */
+
+/* --from as an offset (>= 0), or a time to be looked up, or the beginning. */
+struct from {
+    bool by_offset;
+    int64_t offset;
+    int64_t at_ms;
+};
+
+static enum wh_rc parse_from(const char *text, struct from *ret, struct wh_err *err)
+{
+    struct wh_clock clock = wh_clock_real();
+    struct wh_instant at;
+    int64_t age_ms;
+
+    *ret = (struct from){.at_ms = WH_OFFSET_BEGINNING};
+    if (text == NULL || strcmp(text, "start") == 0 || strcmp(text, "beginning") == 0) {
+        return WH_OK;
+    }
+    if (text[0] == '@') {
+        if (wh_time_parse(wh_slice_str(text + 1), &at, err) != WH_OK) {
+            return err->rc;
+        }
+        ret->at_ms = at.ms;
+        return WH_OK;
+    }
+    if (text[0] == '-') {
+        if (wh_num_duration_ms(wh_slice_str(text + 1), &age_ms, err) != WH_OK) {
+            return err->rc;
+        }
+        ret->at_ms = wh_clock_now_ms(&clock) - age_ms;
+        return WH_OK;
+    }
+    ret->by_offset = true;
+    return wh_num_i64(wh_slice_str(text), &ret->offset, err);
+}
+
+/* ---- the plan ---- */
+
+static enum wh_rc plan_partition(struct wh_admin *admin, const struct from *from, struct plan *plan,
+                                 int32_t partition, struct wh_err *err)
+{
+    int64_t begin = 0;
+    int64_t end = 0;
+
+    if (wh_admin_offset(admin, plan->topic, partition, WH_OFFSET_END, ADMIN_TIMEOUT_MS, &end,
+                        err) != WH_OK ||
+        wh_admin_offset(admin, plan->topic, partition,
+                        from->by_offset ? WH_OFFSET_BEGINNING : from->at_ms, ADMIN_TIMEOUT_MS,
+                        &begin, err) != WH_OK) {
+        return err->rc;
+    }
+    if (from->by_offset && from->offset > begin) {
+        begin = from->offset < end ? from->offset : end;
+    }
+    plan->parts[plan->n] = (struct wh_bus_partition){plan->topic, partition, begin};
+    plan->ends[plan->n] = end;
+    plan->records += end - begin;
+    plan->n++;
+    return WH_OK;
+}
+
+static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char *connection,
+                            struct plan *plan, struct wh_err *err)
+{
+    struct wh_clock clock = wh_clock_real();
+    struct wh_bus_topic_info *list = NULL;
+    struct from from;
+    size_t n = 0;
+    enum wh_rc rc = WH_OK;
+
+    *plan = (struct plan){0};
+    (void)snprintf(plan->group, sizeof(plan->group), "wellhead-replay-%" PRId64,
+                   wh_clock_now_ms(&clock));
+    if (parse_from(cli->opt.from, &from, err) != WH_OK ||
+        wh_topic_name(cli->conf.topic_prefix,
+                      cli->opt.dead_letters ? WH_TOPIC_DEAD_LETTER : WH_TOPIC_RAW,
+                      wh_slice_str(connection), plan->topic, err) != WH_OK ||
+        wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
+        return err->rc;
+    }
+    for (size_t i = 0; i < n && rc == WH_OK; i++) {
+        for (int32_t p = 0; strcmp(list[i].name, plan->topic) == 0 && p < list[i].partitions &&
+                            plan->n < PARTITIONS_MAX && rc == WH_OK;
+             p++) {
+            rc = plan_partition(admin, &from, plan, p, err);
+        }
+    }
+    wh_bus_topic_list_free(list, n);
+    if (rc == WH_OK && plan->n == 0) {
+        return wh_fail(err, WH_E_NOT_FOUND, "no connection %.64s; `wellhead status` lists them",
+                       connection);
+    }
+    return rc;
+}
+
+static void print_plan(const struct cli *cli, const struct plan *plan)
+{
+    struct cli_table t;
+
+    cli_table_init(&t, 4);
+    cli_table_str(&t, "partition");
+    cli_table_str(&t, "from");
+    cli_table_str(&t, "to");
+    cli_table_str(&t, "records");
+    for (size_t i = 0; i < plan->n; i++) {
+        cli_table_int(&t, plan->parts[i].partition);
+        cli_table_int(&t, plan->parts[i].offset);
+        cli_table_int(&t, plan->ends[i]);
+        cli_table_int(&t, plan->ends[i] - plan->parts[i].offset);
+    }
+    (void)printf("%s: %" PRId64 " records\n", plan->topic, plan->records);
+    cli_table_print(cli, &t, stdout);
+    cli_table_done(&t);
+}
+
+/* ---- doing it ---- */
+
+static int run_mapper(struct cli *cli, const struct plan *plan, const char *connection)
+{
+    char options[7][OPTION_MAX];
+    char *argv[9] = {cli->conf.mapper_program};
+    int status = 0;
+    pid_t pid;
+
+    (void)snprintf(options[0], OPTION_MAX, "--kafka.bootstrap.servers=%.500s", cli->conf.bootstrap);
+    (void)snprintf(options[1], OPTION_MAX, "--topic.prefix=%.200s", cli->conf.topic_prefix);
+    (void)snprintf(options[2], OPTION_MAX, "--consumer.group=%s", plan->group);
+    (void)snprintf(options[3], OPTION_MAX, "--replay.connection=%.64s", connection);
+    (void)snprintf(options[4], OPTION_MAX, "--replay.dead_letters=%s",
+                   cli->opt.dead_letters ? "true" : "false");
+    (void)snprintf(options[5], OPTION_MAX, "--http.port=0");
+    (void)snprintf(options[6], OPTION_MAX, "--log.level=warn");
+    for (size_t i = 0; i < 7; i++) {
+        argv[i + 1] = options[i];
+    }
+    pid = fork();
+    if (pid == 0) {
+        (void)execvp(argv[0], argv);
+        _exit(127);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        (void)fprintf(stderr, "wellhead: replay: %s did not end well%s\n", argv[0],
+                      WIFEXITED(status) && WEXITSTATUS(status) == 127
+                          ? ": it was not found; set mapper.program"
+                          : "");
+        return CLI_FAILED;
+    }
+    (void)printf("replayed %" PRId64 " records\n", plan->records);
+    return CLI_OK;
+}
+
+int cli_replay(struct cli *cli)
+{
+    static struct plan plan;
+    struct wh_admin *admin = NULL;
+    const char *connection = cli->opt.n_args == 2 ? cli->opt.args[1] : cli->opt.connection;
+    struct wh_err err;
+    int code = CLI_OK;
+
+    if (connection == NULL) {
+        (void)fprintf(stderr, "wellhead: replay wants a connection\n");
+        return CLI_USAGE;
+    }
+    if (cli_admin(cli, &admin, &err) != WH_OK ||
+        make_plan(cli, admin, connection, &plan, &err) != WH_OK) {
+        code = cli_fail(cli, "replay", &err);
+        wh_admin_free(admin);
+        return err.rc == WH_E_NOT_FOUND ? CLI_NOTHING : code;
+    }
+    print_plan(cli, &plan);
+    if (!cli->opt.execute) {
+        (void)printf("nothing was done: --execute replays\n");
+    } else if (plan.records > 0) {
+        code = wh_admin_group_set(admin, plan.group, plan.parts, plan.n, ADMIN_TIMEOUT_MS, &err) ==
+                       WH_OK
+                   ? run_mapper(cli, &plan, connection)
+                   : cli_fail(cli, "replay", &err);
+    }
+    wh_admin_free(admin);
+    return code;
+}

@@ -1,0 +1,306 @@
+/* wellhead status: fetcher and sink asked, put side by side; --wait follows the first sync. */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "common/base/num.h"
+#include "common/json/json_write.h"
+
+enum { ANSWER_MAX_BYTES = 32 << 20, POLL_MS = 500 };
+
+/* One look at the two. */
+struct look {
+    struct cli_answer fetcher;
+    struct cli_answer sink;
+    struct wh_json_parser *fetcher_parser;
+    struct wh_json_parser *sink_parser;
+    struct wh_json_val fetcher_root;
+    struct wh_json_val sink_root;
+    bool fetcher_ok;
+    bool sink_ok;
+    struct wh_err fetcher_err;
+    struct wh_err sink_err;
+};
+
+static bool ask(struct cli *cli, const char *base, const char *token_file,
+                struct cli_answer *answer, struct wh_json_parser *parser, struct wh_json_val *root,
+                struct wh_err *err)
+{
+    if (cli_http(cli, "GET", base, WH_LIT("/api/v1/status"), token_file, WH_LIT(""), answer, err) !=
+        WH_OK) {
+        return false;
+    }
+    if (answer->status != 200) {
+        (void)wh_fail(err, WH_E_UNAVAILABLE, "%s answers HTTP %u", base, answer->status);
+        return false;
+    }
+    return wh_json_parse(parser, wh_buf_slice(&answer->body), root, err) == WH_OK;
+}
+
+static void look_done(struct look *l)
+{
+    wh_buf_done(&l->fetcher.body);
+    wh_buf_done(&l->sink.body);
+    wh_json_parser_free(l->fetcher_parser);
+    wh_json_parser_free(l->sink_parser);
+}
+
+static bool look_at(struct cli *cli, struct look *l)
+{
+    *l = (struct look){0};
+    l->fetcher_parser = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
+    l->sink_parser = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
+    if (l->fetcher_parser == NULL || l->sink_parser == NULL) {
+        return false;
+    }
+    l->fetcher_ok = ask(cli, cli->conf.fetcher_url, cli->conf.fetcher_token_file, &l->fetcher,
+                        l->fetcher_parser, &l->fetcher_root, &l->fetcher_err);
+    l->sink_ok = ask(cli, cli->conf.sink_url, cli->conf.sink_token_file, &l->sink, l->sink_parser,
+                     &l->sink_root, &l->sink_err);
+    return true;
+}
+
+static bool flag(struct wh_json_val object, const char *key)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_BOOL &&
+           wh_json_bool(v);
+}
+
+/* ---- what is said ---- */
+
+static void print_connections(const struct cli *cli, const struct look *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct cli_table t;
+
+    if (!l->fetcher_ok || !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+        (void)printf("fetcher: %s\n", l->fetcher_err.msg);
+        return;
+    }
+    cli_table_init(&t, 6);
+    cli_table_str(&t, "connection");
+    cli_table_str(&t, "state");
+    cli_table_str(&t, "projects");
+    cli_table_str(&t, "runs");
+    cli_table_str(&t, "requests");
+    cli_table_str(&t, "now");
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        cli_table_cell(&t, cli_get_str(c, "id"));
+        cli_table_cell(&t, cli_get_str(c, "state"));
+        cli_table_int(&t, cli_get_int(c, "projects", 0));
+        cli_table_int(&t, cli_get_int(c, "runs", 0));
+        cli_table_int(&t, cli_get_int(c, "requests", 0));
+        cli_table_cell(&t, cli_get_str(c, "error").len ? cli_get_str(c, "error")
+                                                      : cli_get_str(c, "phase"));
+    }
+    cli_table_print(cli, &t, stdout);
+    if (t.n_cells == 6) {
+        (void)printf("no connection yet: `wellhead connect URL --token-file FILE`\n");
+    }
+    cli_table_done(&t);
+}
+
+static void print_kinds(const struct cli *cli, const struct look *l)
+{
+    struct wh_json_val kinds;
+    struct wh_json_val counts;
+    struct wh_json_iter it;
+    struct wh_slice name;
+    struct cli_table t;
+
+    if (!l->sink_ok || !wh_json_get(l->sink_root, WH_LIT("kinds"), &kinds)) {
+        (void)printf("sink: %s\n", l->sink_err.msg);
+        return;
+    }
+    cli_table_init(&t, 4);
+    cli_table_str(&t, "kind");
+    cli_table_str(&t, "rows");
+    cli_table_str(&t, "deleted");
+    cli_table_str(&t, "revisions");
+    for (it = wh_json_iter(kinds); wh_json_next(&it, &name, &counts);) {
+        cli_table_cell(&t, name);
+        cli_table_int(&t, cli_get_int(counts, "entities", 0));
+        cli_table_int(&t, cli_get_int(counts, "deleted", 0));
+        cli_table_int(&t, cli_get_int(counts, "revisions", 0));
+    }
+    (void)printf("\n");
+    cli_table_print(cli, &t, stdout);
+    cli_table_done(&t);
+}
+
+static void print_freshness(const struct look *l)
+{
+    struct wh_json_val all;
+    struct wh_json_val f;
+    struct wh_json_iter it;
+    struct wh_slice origin;
+    char p50[32];
+    char p99[32];
+
+    if (!l->sink_ok || !wh_json_get(l->sink_root, WH_LIT("freshness"), &all)) {
+        return;
+    }
+    (void)printf("\n");
+    for (it = wh_json_iter(all); wh_json_next(&it, &origin, &f);) {
+        int64_t n = cli_get_int(f, "count", 0);
+
+        if (n > 0) {
+            (void)printf("freshness, %-8.*s receipt to queryable: p50 %s, p99 %s (%" PRId64
+                         " rows, last hour)\n",
+                         WH_SLICE_ARG(origin), cli_seconds(cli_get_num(f, "p50_s", 0), p50),
+                         cli_seconds(cli_get_num(f, "p99_s", 0), p99), n);
+        }
+    }
+    (void)printf("sink: %.*s, %" PRId64 " records behind, %" PRId64 " dead letters\n",
+                 WH_SLICE_ARG(cli_get_str(l->sink_root, "state")),
+                 cli_get_int(l->sink_root, "lag_records", -1),
+                 cli_get_int(l->sink_root, "dead_letters", 0));
+}
+
+static bool healthy(const struct look *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!l->fetcher_ok || !l->sink_ok ||
+        !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+        return false;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        struct wh_slice state = cli_get_str(c, "state");
+
+        if (!wh_slice_eq(state, WH_LIT("enabled")) && !wh_slice_eq(state, WH_LIT("processing"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int print_json(const struct look *l)
+{
+    WH_AUTO(buf) struct wh_buf out;
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_buf_init(&out, 2 * ANSWER_MAX_BYTES);
+    wh_json_writer_init(&w, &out);
+    wh_jw_object(&w);
+    wh_jw_key(&w, "ok");
+    wh_jw_bool(&w, l->fetcher_ok && l->sink_ok);
+    wh_jw_key(&w, "healthy");
+    wh_jw_bool(&w, healthy(l));
+    wh_jw_key(&w, "fetcher");
+    wh_jw_raw(&w, l->fetcher_ok ? wh_buf_slice(&l->fetcher.body) : WH_LIT("null"));
+    wh_jw_key(&w, "sink");
+    wh_jw_raw(&w, l->sink_ok ? wh_buf_slice(&l->sink.body) : WH_LIT("null"));
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, &err) != WH_OK) {
+        (void)fprintf(stderr, "wellhead: status: %s\n", err.msg);
+        return CLI_FAILED;
+    }
+    return cli_print(wh_buf_slice(&out)) ? CLI_OK : CLI_FAILED;
+}
+
+/* ---- following the first sync ---- */
+
+/* Every connection has run once, and all that it produced is in the store. */
+static bool synced(const struct look *l, int64_t *ret_rows)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    size_t n = 0;
+
+    *ret_rows = l->sink_ok ? cli_get_int(l->sink_root, "observations", 0) : 0;
+    if (!l->fetcher_ok || !l->sink_ok ||
+        !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+        return false;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c); n++) {
+        if (cli_get_int(c, "runs", 0) == 0 ||
+            !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle"))) {
+            return false;
+        }
+    }
+    return n > 0 && flag(l->sink_root, "caught_up");
+}
+
+static void pause_ms(int64_t ms)
+{
+    const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
+
+    (void)nanosleep(&ts, NULL);
+}
+
+/* Done when two looks in a row see no new row: between fetcher and sink the mapper may lag. */
+static int wait_synced(struct cli *cli)
+{
+    struct wh_clock clock = wh_clock_real();
+    int64_t limit_ms = 0;
+    int64_t last_rows = -1;
+    int64_t end_ms;
+    struct wh_err err;
+
+    if (wh_num_duration_ms(wh_slice_str(cli->opt.wait), &limit_ms, &err) != WH_OK) {
+        return cli_fail(cli, "--wait", &err);
+    }
+    end_ms = wh_clock_now_ms(&clock) + limit_ms;
+    for (;;) {
+        struct look l;
+        int64_t rows = 0;
+        bool done = look_at(cli, &l) && synced(&l, &rows) && rows == last_rows;
+
+        look_done(&l);
+        if (isatty(STDERR_FILENO) && !cli->opt.quiet) {
+            (void)fprintf(stderr, "\r\033[Ksyncing: %" PRId64 " observations stored", rows);
+        }
+        if (done || wh_clock_now_ms(&clock) > end_ms) {
+            if (isatty(STDERR_FILENO) && !cli->opt.quiet) {
+                (void)fprintf(stderr, "\r\033[K");
+            }
+            return done ? CLI_OK : CLI_TIMED_OUT;
+        }
+        last_rows = rows;
+        pause_ms(POLL_MS);
+    }
+}
+
+int cli_status(struct cli *cli)
+{
+    struct look l;
+    int code = cli->opt.wait ? wait_synced(cli) : CLI_OK;
+
+    if (!look_at(cli, &l)) {
+        look_done(&l);
+        (void)fprintf(stderr, "wellhead: status: out of memory\n");
+        return CLI_FAILED;
+    }
+    if (cli->opt.format == CLI_JSON) {
+        code = code ? code : print_json(&l);
+    } else if (!cli->opt.quiet) {
+        print_connections(cli, &l);
+        print_kinds(cli, &l);
+        print_freshness(&l);
+    }
+    if (code == CLI_OK && cli->opt.check && !healthy(&l)) {
+        code = CLI_NOT_HEALTHY;
+    }
+    if (code == CLI_OK && !l.fetcher_ok && !l.sink_ok) {
+        code = CLI_FAILED;
+    }
+    if (code == CLI_TIMED_OUT) {
+        (void)fprintf(stderr, "wellhead: the first sync is not done yet\n");
+    }
+    look_done(&l);
+    return code;
+}
