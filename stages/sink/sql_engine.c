@@ -42,16 +42,19 @@ static int on_progress(void *ctx)
 
 /* ---- what a statement may do ---- */
 
-static const char *refusal(int action, const char *detail)
+/* a, b: SQLite's first two details of the action. */
+static const char *refusal(int action, const char *a, const char *b)
 {
+    static const char only_reads[] = "only SELECT, WITH and VALUES are permitted";
+
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_READ:
     case SQLITE_RECURSIVE:
         return NULL;
     case SQLITE_FUNCTION:
-        if (detail && (sqlite3_stricmp(detail, "load_extension") == 0 ||
-                       sqlite3_stricmp(detail, "fts3_tokenizer") == 0)) {
+        if (b && (sqlite3_stricmp(b, "load_extension") == 0 ||
+                  sqlite3_stricmp(b, "fts3_tokenizer") == 0)) {
             return "extensions are not loaded";
         }
         return NULL;
@@ -66,9 +69,12 @@ static const char *refusal(int action, const char *detail)
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
     case SQLITE_DELETE:
+        if (a && sqlite3_strnicmp(a, "sqlite_", 7) == 0) {
+            return only_reads; /* a CREATE or DROP, told as what it writes */
+        }
         return "the store is read-only here: entities come from the source";
     default:
-        return "only SELECT, WITH and VALUES are permitted";
+        return only_reads;
     }
 }
 
@@ -76,12 +82,11 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
                      const char *d)
 {
     struct sql_conn *conn = ctx;
-    const char *why = refusal(action, b);
+    const char *why = refusal(action, a, b);
 
-    (void)a;
     (void)c;
     (void)d;
-    if (why == NULL) {
+    if (why == NULL || conn->declaring) {
         return SQLITE_OK;
     }
     if (conn->refused == NULL) {
@@ -204,7 +209,6 @@ static enum wh_rc conn_open(struct sql_conn *conn, struct wh_err *err)
         return err->rc;
     }
     (void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    (void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     /* "name" is a column, never a string that was meant to be one. */
     (void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     (void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
@@ -351,7 +355,7 @@ static enum wh_rc failure(struct sql_conn *conn, const struct sql_query *query, 
         return wh_fail(err, WH_E_TOO_LARGE, "a value is larger than %d bytes", VALUE_MAX_BYTES);
     case SQLITE_AUTH:
     case SQLITE_READONLY:
-        return wh_fail(err, WH_E_FORBIDDEN, "refused: %s", refusal(SQLITE_INSERT, NULL));
+        return wh_fail(err, WH_E_FORBIDDEN, "refused: %s", refusal(SQLITE_INSERT, NULL, NULL));
     default:
         break;
     }
@@ -411,9 +415,10 @@ static enum wh_rc prepare(struct sql_conn *conn, const struct sql_query *query,
         (void)sqlite3_finalize(stmt);
         return wh_fail(err, WH_E_INVALID, "one statement at a time");
     }
-    if (!sqlite3_stmt_readonly(stmt)) {
+    /* REINDEX, say, asks the authorizer nothing when there is no index. */
+    if (!sqlite3_stmt_readonly(stmt) || sqlite3_column_count(stmt) == 0) {
         (void)sqlite3_finalize(stmt);
-        return wh_fail(err, WH_E_FORBIDDEN, "refused: %s", refusal(SQLITE_INSERT, NULL));
+        return wh_fail(err, WH_E_FORBIDDEN, "refused: %s", refusal(-1, NULL, NULL));
     }
     *ret = stmt;
     return WH_OK;

@@ -132,6 +132,7 @@ struct sql_conn {
     atomic_bool *stopped;
     bool timed_out;
     int64_t rows_read;
+    bool declaring;      /* a table of ours is made known, which is a CREATE TABLE to SQLite */
     const char *refused; /* static text of what the authorizer refused */
     struct wh_err err; /* of a table, while a statement runs */
     struct sql_table tables[SQL_TABLES_MAX];

@@ -43,7 +43,9 @@ static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *ar
     if (sql == NULL) {
         return SQLITE_NOMEM;
     }
+    table->conn->declaring = true;
     rc = sqlite3_declare_vtab(db, sql);
+    table->conn->declaring = false;
     sqlite3_free(sql);
     if (rc != SQLITE_OK) {
         return rc;

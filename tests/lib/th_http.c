@@ -1,0 +1,199 @@
+#include "tests/lib/th_http.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "tests/lib/th_cmocka.h"
+
+enum { ANSWER_MAX_BYTES = 512 << 20, BLOCK_BYTES = 4096, TURNS_MAX = 100000 };
+
+void th_http_init(struct wh_http_req *req, const char *method, const char *url)
+{
+    *req = (struct wh_http_req){.method = wh_slice_str(method), .path = wh_slice_str(url)};
+    wh_buf_init(&req->answer, ANSWER_MAX_BYTES);
+    wh_buf_init(&req->answer_headers, 4096);
+}
+
+void th_http_arg(struct wh_http_req *req, const char *name, const char *value)
+{
+    assert_true(req->n_args < TH_HTTP_ARGS_MAX);
+    req->args[req->n_args++] = (struct th_http_pair){wh_slice_str(name), wh_slice_str(value)};
+}
+
+void th_http_header(struct wh_http_req *req, const char *name, const char *value)
+{
+    assert_true(req->n_headers < TH_HTTP_HEADERS_MAX);
+    req->headers[req->n_headers++] = (struct th_http_pair){wh_slice_str(name), wh_slice_str(value)};
+}
+
+void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler,
+                  struct wh_loop *loop)
+{
+    req->body_max = 64 << 10;
+    if (handler->on_head) {
+        handler->on_head(handler->ctx, req, &req->body_max);
+    }
+    if (!req->replied && req->body.len > req->body_max) {
+        wh_http_reply_error(req, 413, "too large", 0);
+    }
+    if (!req->replied) {
+        handler->on_request(handler->ctx, req);
+    }
+    for (int i = 0; !req->replied; i++) {
+        assert_true(i < TURNS_MAX);
+        wh_loop_turn(loop, true);
+    }
+    th_http_over(req, handler);
+}
+
+void th_http_over(struct wh_http_req *req, const struct wh_http_handler *handler)
+{
+    if (handler->on_done) {
+        handler->on_done(handler->ctx, req);
+    }
+}
+
+void th_http_done(struct wh_http_req *req)
+{
+    wh_buf_done(&req->answer);
+    wh_buf_done(&req->answer_headers);
+}
+
+struct wh_slice wh_http_method(const struct wh_http_req *req)
+{
+    return req->method;
+}
+
+struct wh_slice wh_http_path(const struct wh_http_req *req)
+{
+    return req->path;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+struct wh_slice wh_http_header(const struct wh_http_req *req, const char *name)
+{
+    for (size_t i = 0; i < req->n_headers; i++) {
+        bool same = req->headers[i].name.len == strlen(name);
+
+        for (size_t k = 0; same && name[k]; k++) {
+            same = lower(req->headers[i].name.ptr[k]) == lower(name[k]);
+        }
+        if (same) {
+            return req->headers[i].value;
+        }
+    }
+    return (struct wh_slice){NULL, 0};
+}
+
+struct wh_slice wh_http_query(const struct wh_http_req *req, const char *name)
+{
+    for (size_t i = 0; i < req->n_args; i++) {
+        if (wh_slice_eq(req->args[i].name, wh_slice_str(name))) {
+            return req->args[i].value;
+        }
+    }
+    return (struct wh_slice){NULL, 0};
+}
+
+void wh_http_query_each(const struct wh_http_req *req,
+                        void (*fn)(void *ctx, struct wh_slice name, struct wh_slice value),
+                        void *ctx)
+{
+    for (size_t i = 0; i < req->n_args; i++) {
+        fn(ctx, req->args[i].name, req->args[i].value);
+    }
+}
+
+struct wh_slice wh_http_raw_query(const struct wh_http_req *req)
+{
+    (void)req;
+    return wh_slice("", 0);
+}
+
+struct wh_slice wh_http_body(const struct wh_http_req *req)
+{
+    return req->body;
+}
+
+struct wh_slice wh_http_peer(const struct wh_http_req *req)
+{
+    (void)req;
+    return WH_LIT("127.0.0.1");
+}
+
+void wh_http_set_user(struct wh_http_req *req, void *user)
+{
+    req->user = user;
+}
+
+void *wh_http_user(const struct wh_http_req *req)
+{
+    return req->user;
+}
+
+static void begin_reply(struct wh_http_req *req, unsigned status, const char *type)
+{
+    req->replies++;
+    assert_int_equal(req->replies, 1);
+    req->replied = true;
+    req->status = status;
+    (void)snprintf(req->content_type, sizeof(req->content_type), "%s", type ? type : "");
+}
+
+void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
+{
+    struct wh_err err;
+
+    begin_reply(req, reply->status, reply->content_type);
+    th_ok(wh_buf_append(&req->answer, reply->body, &err), &err);
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        assert_null(memchr(reply->headers[i].value.ptr, '\n', reply->headers[i].value.len));
+        th_ok(wh_buf_printf(&req->answer_headers, &err, "%.*s: %.*s\n",
+                            WH_SLICE_ARG(reply->headers[i].name),
+                            WH_SLICE_ARG(reply->headers[i].value)),
+              &err);
+    }
+    if (reply->body_taken) {
+        char *bytes;
+
+        memcpy(&bytes, &reply->body.ptr, sizeof(bytes));
+        wh_mem_free(bytes);
+    }
+}
+
+void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *content_type,
+                          const struct wh_http_stream *stream)
+{
+    struct wh_buf block;
+    struct wh_err err;
+    bool end = false;
+
+    begin_reply(req, status, content_type);
+    req->streamed = true;
+    wh_buf_init(&block, 2 * BLOCK_BYTES);
+    while (!end && !req->aborted) {
+        wh_buf_reset(&block);
+        req->aborted = stream->fill(stream->ctx, &block, BLOCK_BYTES, &end, &err) != WH_OK;
+        assert_true(block.len <= BLOCK_BYTES);
+        th_ok(wh_buf_append(&req->answer, wh_buf_slice(&block), &err), &err);
+    }
+    wh_buf_done(&block);
+    stream->done(stream->ctx);
+}
+
+void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *message,
+                         unsigned retry_after_s)
+{
+    struct wh_err err;
+
+    (void)retry_after_s;
+    begin_reply(req, status, "application/json");
+    th_ok(wh_buf_printf(&req->answer, &err, "{\"ok\":false,\"error\":\"%s\",\"status\":%u}", message,
+                        status),
+          &err);
+}

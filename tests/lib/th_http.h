@@ -1,0 +1,51 @@
+/*
+ * th_http.h - requests without a server: defines the wh_http_* calls of common/httpd for handlers, so
+ * that a test gives a request and reads the answer. A program that links this links no real server.
+ */
+#ifndef TH_HTTP_H
+#define TH_HTTP_H
+
+#include "common/base/buf.h"
+#include "common/httpd/httpd.h"
+
+enum { TH_HTTP_ARGS_MAX = 64, TH_HTTP_HEADERS_MAX = 8 };
+
+struct th_http_pair {
+    struct wh_slice name;
+    struct wh_slice value;
+};
+
+struct wh_http_req {
+    /* Given. */
+    struct wh_slice method;
+    struct wh_slice path;
+    struct wh_slice body;
+    struct th_http_pair args[TH_HTTP_ARGS_MAX];
+    size_t n_args;
+    struct th_http_pair headers[TH_HTTP_HEADERS_MAX];
+    size_t n_headers;
+    /* The answer. */
+    bool replied;
+    unsigned replies;
+    bool streamed;
+    bool aborted;
+    unsigned status;
+    char content_type[128];
+    struct wh_buf answer;
+    struct wh_buf answer_headers; /* "Name: value\n" */
+    size_t body_max;
+    void *user;
+};
+
+/* url: path and query, percent-encoded as on the wire; all slices are kept by reference. */
+void th_http_init(struct wh_http_req *req, const char *method, const char *url);
+void th_http_arg(struct wh_http_req *req, const char *name, const char *value);
+void th_http_header(struct wh_http_req *req, const char *name, const char *value);
+/* on_head, then on_request when it did not reply, then turns of the loop until the reply is there. */
+void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler,
+                  struct wh_loop *loop);
+/* Tells the handler that the request is over. */
+void th_http_over(struct wh_http_req *req, const struct wh_http_handler *handler);
+void th_http_done(struct wh_http_req *req);
+
+#endif
