@@ -299,7 +299,7 @@ static enum wh_rc io_put(void *ctx, const struct wh_entity_id *id, const struct 
     a->current->puts = put;
     count_revision(a, entry);
     sink_revision_key(key, id, entry->version);
-    return wh_batch_put(a->batch, SINK_REVISIONS, wh_slice(key, sizeof(key)), put->bytes, err);
+    return sink_op_put_kept(a, SINK_REVISIONS, wh_slice(key, sizeof(key)), put->bytes, err);
 }
 
 /* ---- observations ---- */
@@ -316,8 +316,8 @@ static enum wh_rc log_change(struct sink_apply *a, const struct wh_observation *
     wh_be_put64(value + SINK_ENTITY_KEY + 8, o->version.tie);
     value[SINK_ENTITY_KEY + 16] = (unsigned char)outcome;
     wh_be_put64(value + SINK_ENTITY_KEY + 17, (uint64_t)now_ms);
-    return wh_batch_put(a->batch, SINK_CHANGES, wh_slice(key, sizeof(key)),
-                        wh_slice(value, sizeof(value)), err);
+    return sink_op_put(a, SINK_CHANGES, wh_slice(key, sizeof(key)),
+                       wh_slice(value, sizeof(value)), err);
 }
 
 static void count_entity(struct sink_apply *a, enum wh_kind kind, bool was_new, bool was_deleted,
@@ -415,8 +415,8 @@ static enum wh_rc seal_head(struct sink_apply *a, const struct sink_cached *c, s
     sink_entity_key(key, c->kind, &c->id);
     wh_buf_reset(&a->scratch);
     if (wh_head_encode(c->head, &a->scratch, err) != WH_OK ||
-        wh_batch_put(a->batch, SINK_ENTITIES, wh_slice(key, sizeof(key)),
-                     wh_buf_slice(&a->scratch), err) != WH_OK) {
+        sink_op_put(a, SINK_ENTITIES, wh_slice(key, sizeof(key)), wh_buf_slice(&a->scratch),
+                    err) != WH_OK) {
         return err->rc;
     }
     return sink_derive(a, c, err);
@@ -452,7 +452,7 @@ enum wh_rc sink_apply_seal(struct sink_apply *a, struct wh_err *err)
             return err->rc;
         }
     }
-    if (seal_counts(a, err) != WH_OK) {
+    if (sink_ops_flush(a, err) != WH_OK || seal_counts(a, err) != WH_OK) {
         return err->rc;
     }
     if (a->sequence == a->committed_sequence) {
@@ -480,13 +480,15 @@ void sink_apply_begin(struct sink_apply *a)
     memcpy(a->counts, a->committed, sizeof(a->counts));
     a->sequence = a->committed_sequence;
     a->n_cached = 0;
+    a->n_ops = 0;
+    a->op_bytes = 0;
     a->current = NULL;
 }
 
 bool sink_apply_full(const struct sink_apply *a, size_t batch_bytes)
 {
     return a->n_cached == a->max_cached || a->arena.used_bytes >= ARENA_FULL_BYTES ||
-           wh_batch_bytes(a->batch) >= batch_bytes;
+           a->op_bytes >= batch_bytes;
 }
 
 struct wh_arena *sink_apply_arena(struct sink_apply *a)
@@ -652,5 +654,6 @@ void sink_apply_free(struct sink_apply *a)
     wh_mem_free(a->cached);
     wh_mem_free(a->slots);
     wh_mem_free(a->seen);
+    wh_mem_free(a->ops);
     wh_mem_free(a);
 }

@@ -60,13 +60,13 @@ enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
 static enum wh_rc put_key(struct sink_apply *a, unsigned family, const void *key, size_t len,
                           struct wh_slice value, struct wh_err *err)
 {
-    return wh_batch_put(a->batch, family, wh_slice(key, len), value, err);
+    return sink_op_put(a, family, wh_slice(key, len), value, err);
 }
 
 static enum wh_rc remove_key(struct sink_apply *a, unsigned family, const void *key, size_t len,
                              struct wh_err *err)
 {
-    return wh_batch_remove(a->batch, family, wh_slice(key, len), err);
+    return sink_op_remove(a, family, wh_slice(key, len), err);
 }
 
 /* ---- by_time, by_project ---- */
@@ -172,14 +172,14 @@ static enum wh_rc replace_source_key(struct sink_apply *a, const struct sink_cac
         if (owned_by(a, old, owner, &mine, err) != WH_OK) {
             return err->rc;
         }
-        if (mine && wh_batch_remove(a->batch, SINK_SOURCE_IDS, old, err) != WH_OK) {
+        if (mine && sink_op_remove(a, SINK_SOURCE_IDS, old, err) != WH_OK) {
             return err->rc;
         }
     }
     if (now.len == 0) {
         return WH_OK;
     }
-    return wh_batch_put(a->batch, SINK_SOURCE_IDS, now, wh_slice(owner, sizeof(owner)), err);
+    return sink_op_put(a, SINK_SOURCE_IDS, now, wh_slice(owner, sizeof(owner)), err);
 }
 
 static bool same_source(const struct sink_derived *a, const struct sink_derived *b, bool by_url)
