@@ -220,6 +220,10 @@ static enum wh_rc conn_open(struct sql_conn *conn, struct wh_err *err)
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_COLUMN, OUT_COLUMNS_MAX);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_VARIABLE_NUMBER, 1000);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_WORKER_THREADS, 0);
+    /* Made known now: to SQLite that is a CREATE TABLE, which is refused later. */
+    if (execute(conn, "SELECT 1 FROM json_each('[]'), json_tree('[]')", err) != WH_OK) {
+        return err->rc;
+    }
     (void)sqlite3_set_authorizer(conn->db, authorize, conn);
     sqlite3_progress_handler(conn->db, OPS_BETWEEN_LOOKS, on_progress, conn);
     return WH_OK;
@@ -358,6 +362,9 @@ static enum wh_rc failure(struct sql_conn *conn, const struct sql_query *query, 
         return wh_fail(err, WH_E_FORBIDDEN, "refused: %s", refusal(SQLITE_INSERT, NULL, NULL));
     default:
         break;
+    }
+    if (strstr(text, "may not be modified") || strstr(text, "cannot modify")) {
+        return wh_fail(err, WH_E_FORBIDDEN, "refused: %s", refusal(SQLITE_INSERT, NULL, NULL));
     }
     sql_near_hint(text, near, sizeof(near));
     if (at >= 0) {
