@@ -16,9 +16,10 @@ SAN ?=
 VARIANT := $(if $(SAN),$(SAN),$(if $(filter clang%,$(CC)),clang,release))
 B := build/$(VARIANT)
 Q := $(if $(V),,@)
+PREFIX ?= /usr/local
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
-PKGS := rdkafka libcurl libmicrohttpd libuv jansson sqlite3 openssl libconfig uuid libxxhash rocksdb simdjson cmocka avro-c
+PKGS := rdkafka libcurl libmicrohttpd libuv sqlite3 openssl libconfig uuid libxxhash rocksdb simdjson cmocka avro-c
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wvla -Walloca \
@@ -50,7 +51,7 @@ CPPFLAGS := -D_GNU_SOURCE -I. $(PKG_CFLAGS) -MMD -MP
 CFLAGS := -std=c17 $(OPT) $(WARN) $(WARN_C) $(HARDEN) $(SANFLAGS)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -fno-exceptions -fno-rtti $(HARDEN) $(SANFLAGS)
 LDFLAGS := $(LDHARDEN) $(SANFLAGS)
-LDLIBS := -lrdkafka -lcurl -lmicrohttpd -luv -ljansson -lsqlite3 -lcrypto -lconfig -luuid -lxxhash \
+LDLIBS := -lrdkafka -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -luuid -lxxhash \
 	-lrocksdb -lsimdjson -lstdc++ -lm -lpthread
 
 STAGES := fetcher webhook-intake mapper sink
@@ -120,9 +121,103 @@ $(TEST_BIN): $(B)/%: $(B)/%.c.o $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
 
+PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
+
 .PHONY: unit
-unit: $(TEST_BIN) ## build and run the unit, stage and fault tests (TEST= picks some)
-	@scripts/run-tests $(B) $(if $(TEST),$(filter %$(TEST)%,$(TEST_BIN)) $(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
+unit: $(PICKED) ## build and run the unit, stage, fault and broker tests (TEST= picks some)
+	@scripts/run-tests $(B) $(PICKED)
+
+# ---- fuzzers: libFuzzer where SAN=fuzz, else a plain program that replays the corpus ----
+
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_REPLAY := $(patsubst tests/fuzz/%.c,$(B)/fuzz/replay_%,$(FUZZ_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+FUZZ_LIBS = -Wl,--start-group $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+
+$(FUZZ_REPLAY): $(B)/fuzz/replay_%: $(B)/tests/fuzz/%.c.o $(B)/tests/fuzz/replay.c.o $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(B)/tests/fuzz/replay.c.o $(FUZZ_LIBS)
+
+$(FUZZ_BIN): $(B)/fuzz/%: $(B)/tests/fuzz/%.c.o $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_LIBS)
+
+.PHONY: fuzz-replay
+fuzz-replay: $(FUZZ_REPLAY) ## run the fuzzers' corpora once
+	@scripts/fuzz-replay $(FUZZ_REPLAY)
+
+.PHONY: fuzz
+fuzz: ## fuzz each parser for FUZZ_SECONDS (30)
+	@scripts/install-deps build test fuzz
+	@$(MAKE) --no-print-directory SAN=fuzz fuzz-run
+
+.PHONY: fuzz-run
+fuzz-run: $(FUZZ_BIN)
+	@scripts/fuzz-run "$(FUZZ_SECONDS)" $(FUZZ_BIN)
+
+# ---- what a user calls ----
+
+FUZZ_SECONDS ?= 30
+JOBS := $(shell nproc)
+
+.PHONY: up
+up: ## bring the whole pipeline up (GITLAB_URL= GITLAB_TOKEN_FILE= for a real GitLab)
+	@scripts/install-deps build kafka
+	@echo "building"
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@scripts/up
+
+.PHONY: down
+down: ## stop what `make up` started; the state stays
+	@scripts/down
+
+.PHONY: clean-state
+clean-state: down ## forget all that was read: topics, store, secrets
+	rm -rf $${STATE:-run} wellhead
+
+.PHONY: test
+test: ## every suite: unit, stage, fault, fuzz corpus, integration; one closing line
+	@scripts/test
+
+.PHONY: test-asan
+test-asan: ## unit, stage and fault tests under ASan and UBSan
+	@scripts/install-deps build test
+	@$(MAKE) --no-print-directory -j$(JOBS) SAN=asan unit
+
+.PHONY: test-tsan
+test-tsan: ## the threaded parts under TSan
+	@scripts/install-deps build test
+	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan tsan-run
+
+TSAN_TESTS := common/loop common/log common/metrics common/httpd common/store stages/sink
+.PHONY: tsan-run
+tsan-run: $(foreach t,$(TSAN_TESTS),$(foreach b,$(TEST_BIN),$(if $(findstring /$(t)/,$(b)),$(b))))
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/supp/tsan.supp halt_on_error=1" scripts/run-tests $(B) $^
+
+.PHONY: integration
+integration: all ## the four binaries against a real Kafka and the stand-in
+	@scripts/install-deps build kafka test
+	@BIN=$(B)/bin tests/integration/run
+
+.PHONY: test-compose
+test-compose: ## the compose file on a container engine: make test-compose COMPOSE="docker compose"
+	@scripts/test-compose "$(COMPOSE)"
+
+.PHONY: lint
+lint: ## format, clang-tidy, cppcheck and our own gates
+	@scripts/install-deps build test lint
+	@scripts/lint/all
+
+.PHONY: bench
+bench: ## figures and ratios of each stage, one run
+	@scripts/install-deps build kafka test bench
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@tests/bench/run
+
+.PHONY: install
+install: all ## copy the programs to $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 $(filter-out %wellhead-gitlab,$(BINS)) $(DESTDIR)$(PREFIX)/bin
 
 .PHONY: clean
 clean: ## remove what was built

@@ -99,3 +99,17 @@ new_secret() {
     [ -s "$1" ] && return 0
     (umask 077 && printf 'glpat-%s\n' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$1")
 }
+
+# http_post PORT PATH JSON: fails unless the answer is 2xx.
+http_post() {
+    local line
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' \
+        "$2" "${#3}" "$3" >&3
+    IFS= read -r -t 30 line <&3 || line=
+    exec 3<&-
+    if [[ $line != "HTTP/1.1 2"* ]]; then
+        echo "POST $2 on port $1: ${line:-no answer}" >&2
+        return 1
+    fi
+}
