@@ -27,14 +27,15 @@ static enum wh_rc check_mode(int fd, const char *path, struct wh_err *err)
 
 static enum wh_rc read_text(int fd, const char *path, size_t max, char **ret, struct wh_err *err)
 {
-    char *text = wh_mem_zalloc(max + 2, 1);
+    char *text = wh_mem_zalloc(max + 4, 1);
     size_t len = 0;
 
     if (text == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a secret");
     }
-    while (len <= max) {
-        ssize_t n = read(fd, text + len, max + 1 - len);
+    /* Two bytes more than allowed: a line end, and the proof that there is no more. */
+    while (len < max + 3) {
+        ssize_t n = read(fd, text + len, max + 3 - len);
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -44,11 +45,11 @@ static enum wh_rc read_text(int fd, const char *path, size_t max, char **ret, st
         }
         len += (size_t)n;
     }
-    while (len > 0 && len <= max && (text[len - 1] == '\n' || text[len - 1] == '\r')) {
+    while (len > 0 && len <= max + 2 && (text[len - 1] == '\n' || text[len - 1] == '\r')) {
         text[--len] = '\0';
     }
     if (len == 0 || len > max || memchr(text, '\n', len) || memchr(text, '\0', len)) {
-        wh_mem_wipe(text, max + 1);
+        wh_mem_wipe(text, max + 3);
         wh_mem_free(text);
         return wh_fail(err, WH_E_CONFIG, "%.160s must hold one line of 1 to %zu bytes", path, max);
     }

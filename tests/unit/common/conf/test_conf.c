@@ -133,6 +133,10 @@ static void test_secret_files(void **state)
     th_ok(wh_conf_secret_read(path, 100, &secret, &err), &err);
     assert_string_equal(secret, "s3cret");
     wh_mem_free(secret);
+    th_ok(wh_conf_secret_read(path, 6, &secret, &err), &err);
+    assert_string_equal(secret, "s3cret");
+    wh_mem_free(secret);
+    assert_int_equal(wh_conf_secret_read(path, 5, &secret, &err), WH_E_CONFIG);
     assert_int_equal(wh_conf_secret_read(path, 3, &secret, &err), WH_E_CONFIG);
     assert_int_equal(chmod(path, 0644), 0);
     assert_int_equal(wh_conf_secret_read(path, 100, &secret, &err), WH_E_CONFIG);
