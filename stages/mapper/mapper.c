@@ -94,8 +94,10 @@ static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struc
         return wh_fail(err, WH_E_INTERNAL, "%s is not a raw topic", msg->topic);
     }
     (void)snprintf(label, sizeof(label), "topic=\"%s\"", part->topic);
-    part->consumed = wh_metrics_counter(m->deps.metrics, "wellhead_records_consumed_total", label,
-                                        "records read, by topic");
+    if (m->deps.metrics) {
+        part->consumed = wh_metrics_counter(m->deps.metrics, "wellhead_records_consumed_total",
+                                            label, "records read, by topic");
+    }
     part->next = m->parts;
     m->parts = part;
     *ret = part;

@@ -1,0 +1,119 @@
+#include "tests/lib/th_cmocka.h"
+
+#include <unistd.h>
+
+#include "tests/lib/th_map.h"
+#include "tests/lib/th_tmp.h"
+
+#define VIEW(emit)                                                                                 \
+    "{\"views\":[{\"name\":\"v@1\",\"match\":{\"origin\":[\"rest\"],\"kind\":[\"x\"]},\"emit\":["     \
+    emit "]}]}"
+#define SOURCE "\"source\":{\"kind\":\"issue\",\"id\":\"/id\"},\"version\":{\"else\":\"observed\"}"
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *err;
+    } cases[] = {
+        {"[]", "JSON object"},
+        {"{\"view\":1}", "unknown key 'view'"},
+        {"{", "malformed"},
+        {VIEW("{\"kind\":\"wrong\"}"), "canonical kind"},
+        {VIEW("{\"kind\":\"note\"," SOURCE "}"), "'fields' or 'delete'"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"nope\":\"/a\"}}"), "no field 'nope'"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"a\"}}"), "not a pointer"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":{\"from\":\"/a\",\"as\":\"time\"}}}"),
+         "does not fit"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":{\"from\":\"/a\",\"as\":\"x\"}}}"),
+         "no conversion 'x'"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":{\"as\":\"string\"}}}"), "lacks 'from'"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"work_item\":\"/a\"}}"), "name the source kind"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"={/a\"}}"), "lacks a '}'"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"@nothing\"}}"), "not known"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"/a/b/c/d/e/f/g/h/i\"}}"), "too deep"},
+        {VIEW("{\"use\":\"nobody\"}"), "no definition"},
+        {VIEW("{\"kind\":\"note\",\"fields\":{},\"version\":{}}"), "needs 'source'"},
+        {VIEW(""), "at least one"},
+        {"{\"ignore\":[{\"origin\":[\"mail\"],\"kind\":[\"x\"]}]}", "origin is"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct mapper_views *views;
+        struct wh_err err = {0};
+
+        assert_int_equal(mapper_views_load_text(wh_slice_str(cases[i].text), &views, &err),
+                         WH_E_CONFIG);
+        if (strstr(err.msg, cases[i].err) == NULL) {
+            fail_msg("case %zu: %s", i, err.msg);
+        }
+    }
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+    char path[512];
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    f = fopen(path, "we");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A folder's views go over the built-in ones; the rest stays. */
+static void test_folder(void **state)
+{
+    char *dir = th_tmp_new();
+    struct mapper_views *views;
+    struct th_map *map;
+    struct wh_json_val v;
+    struct wh_err err;
+
+    (void)state;
+    write_file(dir, "own.json",
+               "{\"ignore\":[{\"origin\":[\"webhook\"],\"kind\":[\"note\"]}],"
+               "\"views\":[{\"name\":\"own@1\",\"match\":{\"origin\":[\"rest\"],\"kind\":[\"issue\"]},"
+               "\"emit\":[{\"kind\":\"work_item\"," SOURCE ",\"fields\":{\"title\":\"/summary\"}}]}]}");
+    write_file(dir, "README.md", "not a view");
+    th_ok(mapper_views_load(dir, &views, &err), &err);
+    map = th_map_new(views);
+    v = th_map(map, WH_ORIGIN_REST, "issue", "1", "1", WH_LIT("{\"id\":3,\"summary\":\"s\"}"));
+    th_slice_is(wh_json_string(th_json(v, "observations.0.fields.title")), "s");
+    v = th_map(map, WH_ORIGIN_WEBHOOK, "note", "1", "1", WH_LIT("{}"));
+    th_slice_is(wh_json_string(th_json(v, "outcome")), "ignored");
+    v = th_map(map, WH_ORIGIN_REST, "user", "1", "1", WH_LIT("{\"id\":3,\"name\":\"n\"}"));
+    th_slice_is(wh_json_string(th_json(v, "observations.0.fields.name")), "n");
+    th_map_free(map);
+    mapper_views_free(views);
+    write_file(dir, "bad.json", "{]");
+    assert_int_equal(mapper_views_load(dir, &views, &err), WH_E_CONFIG);
+    assert_non_null(strstr(err.msg, "bad.json"));
+    th_tmp_remove(dir);
+    assert_int_equal(mapper_views_load("/nonexistent-folder", &views, &err), WH_E_CONFIG);
+}
+
+/* The built-in files are those of the repository, and compile as a folder too. */
+static void test_repository(void **state)
+{
+    struct mapper_views *built_in;
+    struct mapper_views *folder;
+    struct wh_err err;
+
+    (void)state;
+    th_ok(mapper_views_load(NULL, &built_in, &err), &err);
+    th_ok(mapper_views_load("schemas/views", &folder, &err), &err);
+    assert_int_equal(mapper_views_count(folder), 2 * mapper_views_count(built_in));
+    mapper_views_free(built_in);
+    mapper_views_free(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused), cmocka_unit_test(test_folder),
+                                       cmocka_unit_test(test_repository)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,433 @@
+/* Webhook shapes, invented hooks, one object by three ways, poison. */
+#include "tests/lib/th_cmocka.h"
+
+#include "common/base/mem.h"
+#include "tests/lib/th_map.h"
+
+#define HOOKS "tests/fixtures/gitlab/go-gitlab/webhooks/"
+#define SYSTEM "tests/fixtures/gitlab/go-gitlab/systemhooks/"
+#define OWN "tests/fixtures/mapper/"
+
+static int setup(void **state)
+{
+    *state = th_map_new(NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    th_map_free(*state);
+    return 0;
+}
+
+static struct wh_json_val file(void **state, enum wh_origin origin, const char *kind,
+                               const char *path)
+{
+    size_t len;
+    char *bytes = th_file_read(path, &len);
+    struct wh_json_val v = th_map(*state, origin, kind, "14", "", wh_slice(bytes, len));
+
+    wh_mem_free(bytes);
+    return v;
+}
+
+static struct wh_json_val text(void **state, enum wh_origin origin, const char *kind,
+                               const char *json)
+{
+    return th_map(*state, origin, kind, "14", "9", wh_slice_str(json));
+}
+
+static void is(struct wh_json_val v, const char *path, const char *want)
+{
+    struct wh_json_val got = th_json(v, path);
+
+    if (!wh_slice_eq(wh_json_string(got), wh_slice_str(want))) {
+        fail_msg("%s is '%.*s', not '%s'", path, WH_SLICE_ARG(wh_json_string(got)), want);
+    }
+}
+
+static void is_int(struct wh_json_val v, const char *path, int64_t want)
+{
+    assert_int_equal(wh_json_int(th_json(v, path)), want);
+}
+
+static void is_null(struct wh_json_val v, const char *path)
+{
+    assert_int_equal(wh_json_type(th_json(v, path)), WH_JSON_NULL);
+}
+
+static void ref_is(struct wh_json_val v, const char *path, const char *kind, const char *id)
+{
+    struct wh_entity_id e =
+        wh_entity_id_make(WH_LIT(TH_MAP_INSTANCE), wh_slice_str(kind), wh_slice_str(id));
+    char want[WH_ENTITY_ID_TEXT + 1];
+
+    is(v, path, wh_entity_id_format(&e, want));
+}
+
+static size_t count(struct wh_json_val v, const char *path)
+{
+    struct wh_json_iter it = wh_json_iter(th_json(v, path));
+    struct wh_json_val each;
+    size_t n = 0;
+
+    while (wh_json_next(&it, NULL, &each)) {
+        n++;
+    }
+    return n;
+}
+
+/* ---- webhooks ---- */
+
+static void test_merge_request_hook(void **state)
+{
+    struct wh_json_val v = file(state, WH_ORIGIN_WEBHOOK, "merge_request", HOOKS "merge_request.json");
+
+    is(v, "rc", "ok");
+    is(v, "observations.0.kind", "work_item");
+    is(v, "observations.0.source_kind", "merge_request");
+    is(v, "observations.0.source_id", "99");
+    is(v, "observations.0.project", "14");
+    is(v, "observations.0.iid", "1");
+    is(v, "observations.0.fields.state", "opened");
+    is(v, "observations.0.fields.labels.0", "API");
+    is(v, "observations.0.fields.sha", "da1560886d4f094c3e6c9ef40349f7d38b5d27d7");
+    is(v, "observations.0.fields.merge_status", "mergeable");
+    ref_is(v, "observations.0.fields.author", "user", "51");
+    ref_is(v, "observations.0.fields.assignees.0", "user", "1");
+    is_null(v, "observations.0.fields.milestone");
+    assert_false(th_json_has(v, "observations.0.fields.merged_at"));
+    assert_false(th_json_has(v, "observations.0.fields.email"));
+    /* The same person acts, is assigned and reviews: one observation. */
+    assert_int_equal(count(v, "observations"), 2);
+    is(v, "observations.1.kind", "team_member");
+    is(v, "rereads.0.kind", "user");
+    is(v, "rereads.0.id", "51");
+    is(v, "rereads.0.reason", "author_unknown");
+}
+
+static void test_pipeline_hook(void **state)
+{
+    struct wh_json_val v = file(state, WH_ORIGIN_WEBHOOK, "pipeline", HOOKS "pipeline.json");
+
+    is(v, "rc", "ok");
+    is(v, "observations.0.kind", "build_record");
+    is(v, "observations.0.fields.detailed_status", "passed");
+    is_int(v, "observations.0.fields.finished_at", 1471015589000);
+    is_int(v, "observations.0.at", 1471015589000);
+    ref_is(v, "observations.0.fields.merge_request", "merge_request", "1");
+    ref_is(v, "observations.0.fields.parent", "pipeline", "30");
+    assert_int_equal(count(v, "observations.0.fields.jobs"), 5);
+    /* Pipeline, its person, five jobs: the jobs' people are the same. */
+    assert_int_equal(count(v, "observations"), 7);
+    is(v, "observations.2.kind", "job");
+    is(v, "observations.2.fields.status", "skipped");
+    ref_is(v, "observations.2.fields.pipeline", "pipeline", "31");
+    assert_false(th_json_has(v, "observations.2.fields.failure_reason"));
+    is(v, "rereads.0.kind", "pipeline");
+    is(v, "rereads.0.project", "1");
+    is(v, "rereads.0.reason", "no_version");
+}
+
+static void test_job_hook(void **state)
+{
+    struct wh_json_val v = file(state, WH_ORIGIN_WEBHOOK, "build", HOOKS "job.json");
+
+    is(v, "observations.0.kind", "job");
+    is(v, "observations.0.source_id", "3580121225");
+    is(v, "observations.0.url",
+       "https://gitlab.com/jsmithy2/release-tools-fake/-/jobs/3580121225");
+    is(v, "observations.0.fields.environment", "production");
+    is_int(v, "observations.0.fields.retries", 1);
+    is_int(v, "observations.0.at", 1673358654000);
+    is(v, "rereads.0.kind", "job");
+    v = file(state, WH_ORIGIN_WEBHOOK, "build", HOOKS "build.json");
+    is_null(v, "observations.0.fields.environment");
+    is_null(v, "observations.0.fields.started_at");
+    is_int(v, "observations.0.at", 1614048097886);
+}
+
+static void test_other_hooks(void **state)
+{
+    struct wh_json_val v = file(state, WH_ORIGIN_WEBHOOK, "deployment", HOOKS "deployment.json");
+
+    is(v, "observations.0.kind", "deployment");
+    is_int(v, "observations.0.at", 1619639400000);
+    ref_is(v, "observations.0.fields.job", "job", "796");
+    v = file(state, WH_ORIGIN_WEBHOOK, "release", HOOKS "release.json");
+    is(v, "observations.0.source_id", "327622:1.0.0");
+    is(v, "rereads.0.id", "1.0.0");
+    v = file(state, WH_ORIGIN_WEBHOOK, "note", HOOKS "note_merge_request.json");
+    is(v, "observations.0.kind", "note");
+    ref_is(v, "observations.0.fields.work_item", "merge_request", "7");
+    v = file(state, WH_ORIGIN_WEBHOOK, "note", HOOKS "note_commit.json");
+    assert_false(th_json_has(v, "observations.0.fields.work_item"));
+    v = file(state, WH_ORIGIN_WEBHOOK, "user_add_to_group", HOOKS "member.json");
+    is(v, "observations.0.source_id", "group:100:64");
+    is_int(v, "observations.0.fields.access_level", 10);
+    is(v, "observations.0.fields.expires_at", "2020-12-14");
+    is(v, "observations.1.fields.username", "user1");
+}
+
+static void test_system_hooks(void **state)
+{
+    struct wh_json_val v =
+        file(state, WH_ORIGIN_WEBHOOK, "user_add_to_team", SYSTEM "user_add_to_team.json");
+
+    is(v, "observations.0.source_id", "project:74:41");
+    is_int(v, "observations.0.fields.access_level", 40);
+    v = file(state, WH_ORIGIN_WEBHOOK, "user_remove_from_team", SYSTEM "user_remove_from_team.json");
+    is(v, "observations.0.change", "delete");
+    is(v, "observations.0.reason", "deleted");
+    is_int(v, "observations.0.at", TH_MAP_OBSERVED);
+    v = file(state, WH_ORIGIN_WEBHOOK, "user_rename", SYSTEM "user_rename.json");
+    is(v, "observations.0.fields.username", "new-exciting-name");
+    v = file(state, WH_ORIGIN_WEBHOOK, "user_destroy", SYSTEM "user_destroy.json");
+    is(v, "observations.0.change", "delete");
+    v = file(state, WH_ORIGIN_WEBHOOK, "project_transfer", SYSTEM "project_transfer.json");
+    is(v, "observations.0.fields.path", "scores/underscore");
+    v = file(state, WH_ORIGIN_WEBHOOK, "project_destroy", SYSTEM "project_destroy.json");
+    is(v, "observations.0.change", "delete");
+    is(v, "observations.0.source_id", "73");
+    v = file(state, WH_ORIGIN_WEBHOOK, "merge_request", SYSTEM "merge_request.json");
+    is(v, "rc", "ok");
+    is_int(v, "observations.0.at", 1506601422365);
+    v = file(state, WH_ORIGIN_WEBHOOK, "push", SYSTEM "push.json");
+    is(v, "outcome", "ignored");
+    assert_int_equal(count(v, "observations"), 0);
+}
+
+static void test_incident(void **state)
+{
+    char id[64];
+    char order[32];
+    struct wh_json_val v = file(state, WH_ORIGIN_WEBHOOK, "work_item", OWN "incident.json");
+
+    is(v, "observations.0.fields.type", "incident");
+    is(v, "observations.0.fields.severity", "critical");
+    is(v, "observations.0.fields.escalation_status", "acknowledged");
+    is(v, "observations.0.fields.labels.1", "prod");
+    ref_is(v, "observations.0.fields.milestone", "milestone", "31");
+    assert_int_equal(count(v, "observations.0.fields.assignees"), 2);
+    assert_int_equal(count(v, "observations"), 3);
+    assert_int_equal(count(v, "rereads"), 0); /* the author is among those shown */
+    (void)snprintf(id, sizeof(id), "%.*s",
+                   WH_SLICE_ARG(wh_json_string(th_json(v, "observations.0.id"))));
+    (void)snprintf(order, sizeof(order), "%.*s",
+                   WH_SLICE_ARG(wh_json_string(th_json(v, "observations.0.order"))));
+    v = file(state, WH_ORIGIN_REST, "issue", OWN "incident_rest.json");
+    is(v, "observations.0.id", id);
+    is(v, "observations.0.fields.type", "incident");
+    is(v, "observations.0.fields.severity", "critical");
+    /* Same second: the read with milliseconds is newer than the push. */
+    assert_true(wh_slice_cmp(wh_json_string(th_json(v, "observations.0.order")),
+                             wh_slice_str(order)) > 0);
+    v = file(state, WH_ORIGIN_WEBHOOK, "work_item", OWN "work_item_test_case.json");
+    is(v, "observations.0.fields.type", "test_case");
+    is(v, "rereads.0.id", "99");
+}
+
+static void test_milestone(void **state)
+{
+    struct wh_json_val v = file(state, WH_ORIGIN_WEBHOOK, "milestone", OWN "milestone.json");
+
+    is(v, "observations.0.kind", "milestone");
+    is(v, "observations.0.url", "https://gitlab.example.com/acme/demo/-/milestones/2");
+    is(v, "observations.0.fields.due_date", "2026-04-01");
+    is_null(v, "observations.0.fields.start_date");
+}
+
+/* One pipeline by webhook, list, detail and as job's parent: one id. */
+static void test_one_id(void **state)
+{
+    static const char hook[] = "{\"object_attributes\":{\"id\":31,\"status\":\"running\","
+                               "\"created_at\":\"2026-01-01 00:00:00 UTC\"},\"project\":{\"id\":14}}";
+    static const char row[] = "{\"id\":31,\"project_id\":14,\"status\":\"running\","
+                              "\"updated_at\":\"2026-01-01T00:00:01.000Z\"}";
+    static const char job[] = "{\"id\":1,\"pipeline\":{\"id\":31},"
+                              "\"created_at\":\"2026-01-01T00:00:01.000Z\"}";
+    struct wh_json_val v = text(state, WH_ORIGIN_WEBHOOK, "pipeline", hook);
+
+    ref_is(v, "observations.0.id", "pipeline", "31");
+    v = text(state, WH_ORIGIN_REST, "pipeline", row);
+    ref_is(v, "observations.0.id", "pipeline", "31");
+    v = text(state, WH_ORIGIN_REST, "pipeline_detail", row);
+    ref_is(v, "observations.0.id", "pipeline", "31");
+    v = text(state, WH_ORIGIN_REST, "job", job);
+    ref_is(v, "observations.0.fields.pipeline", "pipeline", "31");
+}
+
+static void test_state_rank(void **state)
+{
+    static const char *const states[] = {"created", "pending", "running", "manual", "success"};
+    char last[32] = "";
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        char json[200];
+        struct wh_json_val v;
+
+        (void)snprintf(json, sizeof(json),
+                       "{\"id\":31,\"status\":\"%s\",\"created_at\":\"2026-01-01T00:00:00Z\"}",
+                       states[i]);
+        v = text(state, WH_ORIGIN_REST, "job", json);
+        assert_true(wh_slice_cmp(wh_json_string(th_json(v, "observations.0.order")),
+                                 wh_slice_str(last)) > 0);
+        (void)snprintf(last, sizeof(last), "%.*s",
+                       WH_SLICE_ARG(wh_json_string(th_json(v, "observations.0.order"))));
+    }
+}
+
+static void test_links_and_gone(void **state)
+{
+    struct wh_json_val v = text(state, WH_ORIGIN_REST, "issue_links",
+                                "[{\"id\":5,\"link_type\":\"blocks\"},{\"id\":7,\"link_type\":"
+                                "\"relates_to\"},{\"id\":6,\"link_type\":\"blocks\"}]");
+
+    ref_is(v, "observations.0.id", "issue", "9");
+    assert_int_equal(count(v, "observations.0.fields.blocks"), 2);
+    ref_is(v, "observations.0.fields.relates_to.0", "issue", "7");
+    assert_int_equal(count(v, "observations.0.fields.is_blocked_by"), 0);
+    v = text(state, WH_ORIGIN_REST, "mr_closes", "[{\"id\":5}]");
+    ref_is(v, "observations.0.id", "merge_request", "9");
+    ref_is(v, "observations.0.fields.closes.0", "issue", "5");
+    v = text(state, WH_ORIGIN_REST, "gone", "{\"kind\":\"issue\",\"reason\":\"lost_access\"}");
+    ref_is(v, "observations.0.id", "issue", "9");
+    is(v, "observations.0.change", "delete");
+    is(v, "observations.0.reason", "lost_access");
+    v = text(state, WH_ORIGIN_REST, "gone", "{\"kind\":\"release\",\"id\":\"14:v1\"}");
+    ref_is(v, "observations.0.id", "release", "14:v1");
+    is(v, "observations.0.reason", "deleted");
+    v = text(state, WH_ORIGIN_REST, "gone", "{\"kind\":\"unheard_of\"}");
+    is(v, "rc", "unknown_kind");
+}
+
+static void test_release_deleted(void **state)
+{
+    struct wh_json_val v = text(state, WH_ORIGIN_WEBHOOK, "release",
+                                "{\"tag\":\"v1\",\"action\":\"delete\",\"project\":{\"id\":3}}");
+
+    ref_is(v, "observations.0.id", "release", "3:v1");
+    is(v, "observations.0.change", "delete");
+    assert_int_equal(count(v, "rereads"), 0);
+}
+
+/* Not shown, null, and a value are three things. */
+static void test_shown(void **state)
+{
+    struct wh_json_val v = text(state, WH_ORIGIN_REST, "issue",
+                                "{\"id\":1,\"updated_at\":\"2026-01-01T00:00:00.000Z\","
+                                "\"closed_by\":null,\"milestone\":null,\"time_stats\":{},"
+                                "\"moved_to_id\":0}");
+
+    is_null(v, "observations.0.fields.closed_by");
+    is_null(v, "observations.0.fields.milestone");
+    is_null(v, "observations.0.fields.moved_to");
+    assert_false(th_json_has(v, "observations.0.fields.author"));
+    assert_false(th_json_has(v, "observations.0.fields.time_estimate"));
+    is(v, "observations.0.fields.type", "issue");
+    assert_int_equal(count(v, "observations"), 1);
+    v = text(state, WH_ORIGIN_REST, "user", "{\"id\":1,\"public_email\":\"[REDACTED]\"}");
+    assert_false(th_json_has(v, "observations.0.fields.email"));
+    v = text(state, WH_ORIGIN_REST, "user", "{\"id\":1,\"public_email\":\"\"}");
+    is_null(v, "observations.0.fields.email");
+}
+
+/* ---- poison ---- */
+
+static void test_poison(void **state)
+{
+#define AT "\"updated_at\":\"2026-01-01T00:00:00Z\""
+    static const struct {
+        const char *kind;
+        const char *json;
+        const char *rc;
+        const char *err;
+    } cases[] = {
+        {"issue", "{\"id\":9223372036854775807," AT "}", "ok", ""},
+        {"issue", "{\"id\":9223372036854775808," AT "}", "out_of_range", "/id"},
+        {"issue", "{\"id\":18446744073709551615," AT "}", "out_of_range", "/id"},
+        {"issue", "{\"id\":18446744073709551616," AT "}", "invalid", "64 bits"},
+        {"issue", "{\"id\":-5," AT "}", "out_of_range", "/id"},
+        {"issue", "{\"id\":0," AT "}", "missing", "/id"},
+        {"issue", "{\"id\":null," AT "}", "missing", "/id"},
+        {"issue", "{" AT "}", "missing", "/id"},
+        {"issue", "{\"id\":\"5\"," AT "}", "wrong_type", "/id"},
+        {"issue", "{\"id\":5.5," AT "}", "wrong_type", "/id"},
+        {"issue", "{\"id\":[5]," AT "}", "wrong_type", "/id"},
+        {"issue", "{\"id\":5,\"title\":7," AT "}", "wrong_type", "/title"},
+        {"issue", "{\"id\":5,\"title\":{}," AT "}", "wrong_type", "/title"},
+        {"issue", "{\"id\":5,\"confidential\":\"yes\"," AT "}", "wrong_type", "/confidential"},
+        {"issue", "{\"id\":5,\"weight\":\"7\"," AT "}", "wrong_type", "/weight"},
+        {"issue", "{\"id\":5,\"labels\":\"a\"," AT "}", "wrong_type", "/labels"},
+        {"issue", "{\"id\":5,\"labels\":[1]," AT "}", "wrong_type", "element 0"},
+        {"issue", "{\"id\":5,\"assignees\":[3]," AT "}", "wrong_type", "/assignees"},
+        {"issue", "{\"id\":5,\"assignees\":[{\"id\":1,\"id\":2}]," AT "}", "duplicate_key", "'id'"},
+        {"issue", "{\"id\":5,\"author\":{\"id\":-1}," AT "}", "out_of_range", "/author/id"},
+        {"issue", "{\"id\":5,\"id\":6," AT "}", "duplicate_key", "/id"},
+        {"issue", "{\"id\":5,\"author\":{\"id\":1,\"id\":1}," AT "}", "duplicate_key", "/author/id"},
+        {"issue", "{\"id\":5,\"updated_at\":\"yesterday\"}", "invalid", "/updated_at"},
+        {"issue", "{\"id\":5,\"updated_at\":12345}", "wrong_type", "/updated_at"},
+        {"issue", "[]", "wrong_type", "/: an object"},
+        {"issue", "7", "wrong_type", "/: an object"},
+        {"issue", "{\"id\":5", "invalid", "malformed JSON"},
+        {"issue", "", "invalid", "empty"},
+        {"issue", "{\"id\":5,\"title\":\"\xff\"," AT "}", "invalid_utf8", "byte 17"},
+        {"issue", "{\"id\":5,\"title\":\"\\ud800\"," AT "}", "invalid", "escape"},
+        {"nonsense", "{}", "unknown_kind", "nonsense"},
+        {"issue_links", "{}", "wrong_type", "an array"},
+        {"member", "{\"id\":3,\"access_level\":\"Emperor\"}", "invalid", "access_level"},
+        {"pipeline", "{\"id\":3,\"coverage\":\"many\"," AT "}", "invalid", "/coverage"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct wh_json_val v = text(state, WH_ORIGIN_REST, cases[i].kind, cases[i].json);
+        char err[300];
+
+        (void)snprintf(err, sizeof(err), "%.*s", WH_SLICE_ARG(wh_json_string(th_json(v, "err"))));
+        if (!wh_slice_eq(wh_json_string(th_json(v, "rc")), wh_slice_str(cases[i].rc)) ||
+            strstr(err, cases[i].err) == NULL) {
+            fail_msg("case %zu (%s): %.*s: %s", i, cases[i].json,
+                     WH_SLICE_ARG(wh_json_string(th_json(v, "rc"))), err);
+        }
+    }
+}
+
+/* A key that occurs twice where nothing is mapped from is nobody's business. */
+static void test_unmapped_duplicates(void **state)
+{
+    struct wh_json_val v = text(state, WH_ORIGIN_REST, "issue",
+                                "{\"id\":5,\"x\":1,\"x\":2,\"y\":{\"id\":1,\"id\":2}," AT "}");
+
+    is(v, "rc", "ok");
+}
+
+/* Mapping is a function of the event: what came before leaves no trace. */
+static void test_pure(void **state)
+{
+    char *first;
+    size_t len;
+    struct wh_json_val v = file(state, WH_ORIGIN_WEBHOOK, "issue", HOOKS "issue.json");
+
+    (void)v;
+    first = wh_mem_dup(th_map_text(*state), strlen(th_map_text(*state)));
+    len = strlen(first);
+    (void)text(state, WH_ORIGIN_REST, "issue", "{\"id\":5,\"title\":7}");
+    (void)file(state, WH_ORIGIN_WEBHOOK, "pipeline", HOOKS "pipeline.json");
+    (void)file(state, WH_ORIGIN_WEBHOOK, "issue", HOOKS "issue.json");
+    assert_int_equal(strlen(th_map_text(*state)), len);
+    assert_memory_equal(th_map_text(*state), first, len);
+    wh_mem_free(first);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_merge_request_hook), T(test_pipeline_hook), T(test_job_hook), T(test_other_hooks),
+        T(test_system_hooks),       T(test_incident),      T(test_milestone), T(test_one_id),
+        T(test_state_rank),         T(test_links_and_gone), T(test_release_deleted), T(test_shown),
+        T(test_poison),             T(test_unmapped_duplicates), T(test_pure),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
