@@ -1,0 +1,58 @@
+/*
+ * intake.h - the stage's core: POST /hooks/<connection> -> verify -> wrap -> produce -> answer when
+ * the broker has acknowledged. 200 means: stored, nothing less.
+ *
+ *   401 not from the GitLab that we know    404 no such connection or path   405 not POST
+ *   410 connection disabled                 413 larger than the limits
+ *   503 + Retry-After: not caught up, draining, queue or bodies full, not acknowledged
+ *
+ * Thread: app.
+ */
+#ifndef INTAKE_INTAKE_H
+#define INTAKE_INTAKE_H
+
+#include "common/base/time.h"
+#include "common/bus/bus.h"
+#include "common/event/connection.h"
+#include "common/httpd/httpd.h"
+#include "common/loop/loop.h"
+#include "common/metrics/metrics.h"
+
+struct intake;
+
+struct intake_deps {
+    /* Makes a producer whose deliveries go to fn; called again after WH_E_FATAL_BUS. */
+    enum wh_rc (*make_producer)(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
+                                struct wh_producer **ret, struct wh_err *err);
+    /* Something that a restart may heal. */
+    void (*on_fatal)(void *ctx, const struct wh_err *err);
+    void *ctx; /* of both */
+    struct wh_consumer *consumer; /* without a group; borrowed */
+    struct wh_admin *admin;       /* borrowed */
+    struct wh_loop *loop;
+    struct wh_clock clock;
+    struct wh_log *log;
+    struct wh_metrics *metrics;
+    const struct wh_secret_key *secret_key; /* kept by reference */
+};
+
+struct intake_conf {
+    const char *topic_prefix; /* kept by reference */
+    size_t body_max;          /* one body */
+    size_t bodies_max;        /* bodies of all deliveries that are not finished */
+    int64_t warm_ms;          /* longest time spent on metadata at the start */
+};
+
+void intake_conf_init(struct intake_conf *conf);
+WH_MUST_CHECK enum wh_rc intake_new(const struct intake_deps *deps, const struct intake_conf *conf,
+                                    struct intake **ret, struct wh_err *err);
+struct wh_http_handler intake_handler(struct intake *intake);
+/* NULL when ready. */
+const char *intake_not_ready(const struct intake *intake);
+void intake_collect(struct intake *intake);
+/* New deliveries get 503; done is called once those that are there are finished, maybe at once. */
+void intake_drain(struct intake *intake, void (*done)(void *ctx), void *ctx);
+/* What is not acknowledged is dropped without an answer; the handler must not be called after. */
+void intake_free(struct intake *intake);
+
+#endif

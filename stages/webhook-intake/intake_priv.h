@@ -1,0 +1,74 @@
+/* intake_priv.h - what intake.c (requests) and deliver.c (the way into Kafka) share. */
+#ifndef INTAKE_PRIV_H
+#define INTAKE_PRIV_H
+
+#include "stages/webhook-intake/connections.h"
+#include "stages/webhook-intake/follow.h"
+#include "stages/webhook-intake/intake.h"
+#include "stages/webhook-intake/tally.h"
+
+/* One request that was let in. It ends when both the request is over and Kafka has answered. */
+struct delivery {
+    struct delivery *next;
+    struct delivery *prev;
+    struct intake *intake;
+    struct wh_http_req *req; /* NULL: over, or replied to */
+    bool open;               /* the server has not called on_done yet */
+    bool pending;            /* Kafka has it */
+    struct intake_connection *connection;
+    size_t reserved; /* of bodies_max */
+    int64_t start_ns;
+    unsigned event;
+};
+
+struct intake {
+    struct intake_deps deps;
+    struct intake_conf conf;
+    char connections_topic[WH_TOPIC_MAX];
+    struct intake_connections connections;
+    struct intake_follow *follow;
+    struct intake_tally tally;
+    struct wh_json_parser *parser;
+    struct wh_buf key;
+    struct wh_producer *producer; /* NULL between two */
+    struct wh_watch *watch;
+    struct wh_timer *rebuild;
+    bool producer_lost;
+    struct delivery *active;
+    struct delivery *pool;
+    size_t n_active;
+    size_t n_pool;
+    size_t body_bytes;
+    bool draining;
+    void (*drained)(void *ctx);
+    void *drained_ctx;
+    bool warmed_once;
+};
+
+struct intake_refusal {
+    unsigned status;
+    enum intake_result result;
+    const char *text;
+    unsigned retry_after_s;
+};
+
+/* ---- intake.c ---- */
+
+/* Answers if the sender is still there, and counts. */
+void intake_refuse(struct delivery *d, const struct intake_refusal *why);
+void intake_accept(struct delivery *d);
+/* Gives the delivery back once nobody needs it. */
+void intake_settle(struct delivery *d);
+
+/* ---- deliver.c ---- */
+
+WH_MUST_CHECK enum wh_rc intake_producer_start(struct intake *intake, struct wh_err *err);
+void intake_producer_stop(struct intake *intake);
+/* Timer: a producer that is lost is replaced. */
+void intake_rebuild(void *ctx);
+/* Wraps and produces; refuses when that fails. */
+void intake_deliver(struct delivery *d, struct wh_slice body);
+/* Metadata of topics that the producer has not met, for at most budget_ms. */
+void intake_warm(struct intake *intake, int64_t budget_ms);
+
+#endif
