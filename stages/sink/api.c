@@ -1,4 +1,20 @@
-/* Routes, authentication, jobs; see api_internal.h. */
+/*
+ * Routes, authentication, jobs; how a request is answered: api_internal.h.
+ *
+ *   GET /api/v1/entities?kind=TABLE&COLUMN[__OP]=VALUE&_sort=|_sort_desc=&_size=&_next=&_col=&_deleted=include
+ *   GET /api/v1/entities?url=PAGE            the entity of that page at the source
+ *   GET /api/v1/entities/ID                  every field, and which revision set it
+ *   GET /api/v1/entities/ID/revisions        newest first; _size, _next
+ *   GET /api/v1/entities/ID/links            both directions; _size, _next
+ *   GET /api/v1/sql?sql=&NAME=VALUE&_size=&_timelimit=&_shape=objects|arrays
+ *   POST /api/v1/sql                         {"query","params","limit","timeout_ms","format","shape"}
+ *   GET /api/v1/kinds, /api/v1/status
+ *   GET /registry/...                        schema registry, read-only
+ *
+ * Rows come as JSON, NDJSON or CSV: _format=, or the Accept header. All but the registry needs the
+ * bearer token. Errors: {"ok":false,"error":TEXT,"code":NAME,"status":N}; 400 wrong question or refused
+ * SQL, 401, 404, 405, 413 too large, 503 busy (Retry-After), 504 time limit.
+ */
 #include <stdio.h>
 
 #include "common/base/mem.h"
@@ -540,8 +556,22 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
 
 void sink_api_drain(struct sink_api *api)
 {
+    struct wh_err err = {0};
+
     api->draining = true;
     sql_engine_stop(api->engine);
+    (void)wh_fail(&err, WH_E_UNAVAILABLE, "this sink is stopping");
+    while (api->waiting) {
+        struct api_job *job = api->waiting;
+
+        api->waiting = job->next;
+        api->n_waiting--;
+        if (job->http) {
+            wh_http_set_user(job->http, NULL);
+            reply_failure(api, job->http, &err);
+        }
+        job_free(job);
+    }
 }
 
 void sink_api_free(struct sink_api *api)
@@ -549,11 +579,12 @@ void sink_api_free(struct sink_api *api)
     if (api == NULL) {
         return;
     }
-    while (api->waiting) {
-        struct api_job *job = api->waiting;
-
-        api->waiting = job->next;
-        job_free(job);
+    if (api->engine) {
+        sink_api_drain(api);
+    }
+    /* Queries whose readers have gone may still be on a pool thread; they end at their next look. */
+    while (api->n_running > 0) {
+        wh_loop_turn(api->deps.loop, true);
     }
     sql_engine_free(api->engine);
     wh_mem_wipe(api->token, sizeof(api->token));

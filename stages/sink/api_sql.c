@@ -7,7 +7,7 @@
 
 enum {
     ROWS_DEFAULT = 1000,
-    TIME_LIMIT_MAX_MS = 60000,
+    TIME_LIMIT_DEFAULT_MS = 5000,
     PARAMS_MAX = 64,
     REQUEST_MAX_BYTES = 2 << 20,
     REQUEST_MAX_DEPTH = 8,
@@ -30,13 +30,6 @@ static enum wh_rc check_int(const char *name, int64_t v, int64_t min, int64_t ma
     return v >= min && v <= max ? WH_OK
                                 : wh_fail(err, WH_E_RANGE, "%s must be %lld to %lld", name,
                                           (long long)min, (long long)max);
-}
-
-static int64_t time_limit_max(const struct api_job *job)
-{
-    int64_t ours = job->api->deps.conf.sql_timeout_ms;
-
-    return ours > TIME_LIMIT_MAX_MS ? ours : TIME_LIMIT_MAX_MS;
 }
 
 /* ---- the request ---- */
@@ -105,7 +98,7 @@ static enum wh_rc json_member(const struct api_job *job, struct wh_slice key, st
         }
         *(limit ? &ret->limit : &ret->timeout_ms) = wh_json_int(v);
         return limit ? check_int("limit", ret->limit, 0, job->api->deps.conf.sql_rows, err)
-                     : check_int("timeout_ms", ret->timeout_ms, 1, time_limit_max(job), err);
+                     : check_int("timeout_ms", ret->timeout_ms, 1, job->api->deps.conf.sql_timeout_ms, err);
     }
     if (wh_json_type(v) != WH_JSON_STRING) {
         return wh_fail(err, WH_E_TYPE, "%.40s must be a text", key.len < 40 ? key.ptr : "a member");
@@ -170,7 +163,7 @@ static enum wh_rc read_args(const struct api_job *job, struct sql_request *ret, 
     }
     if (api_arg_int(request, limit, 0, job->api->deps.conf.sql_rows, ret->limit, &ret->limit,
                     err) != WH_OK ||
-        api_arg_int(request, "_timelimit", 1, time_limit_max(job), ret->timeout_ms,
+        api_arg_int(request, "_timelimit", 1, job->api->deps.conf.sql_timeout_ms, ret->timeout_ms,
                     &ret->timeout_ms, err) != WH_OK) {
         return err->rc;
     }
@@ -275,7 +268,11 @@ static enum wh_rc answer_with(struct api_job *job, struct wh_json_parser *parser
 
 enum wh_rc api_answer_sql(struct api_job *job, struct wh_err *err)
 {
-    struct sql_request r = {.limit = -1, .timeout_ms = job->api->deps.conf.sql_timeout_ms};
+    int64_t longest = job->api->deps.conf.sql_timeout_ms;
+    struct sql_request r = {
+        .limit = -1,
+        .timeout_ms = longest < TIME_LIMIT_DEFAULT_MS ? longest : TIME_LIMIT_DEFAULT_MS,
+    };
     struct wh_json_parser *parser = NULL;
     enum wh_rc rc;
 

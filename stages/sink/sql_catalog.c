@@ -92,7 +92,7 @@ static const struct sql_table_info tables[] = {
     {"issues", "work_items", WH_KIND_WORK_ITEM, "work items of type issue"},
     {"merge_requests", "work_items", WH_KIND_WORK_ITEM, "work items of type merge_request"},
     {"pipelines", "build_records", WH_KIND_BUILD_RECORD, "build records under GitLab's name"},
-    {"links", NULL, WH_KIND_NONE, "references between entities, with the revision that set them"},
+    {"links", NULL, WH_KIND_NONE, "references between entities, with the revision that set them; those of deleted ones stay"},
     {"revisions", NULL, WH_KIND_NONE, "history: every distinct observation of every entity"},
     {"changes", NULL, WH_KIND_NONE, "what was stored, in order"},
     {"connection_documents", NULL, WH_KIND_NONE, "connections as JSON"},

@@ -757,6 +757,30 @@ static void too_many_wait(void **state)
     wh_mem_free(reqs);
 }
 
+/* Stopped in the middle of work: every open request is answered, nothing is left on a thread. */
+static void a_drain_answers_all(void **state)
+{
+    enum { N = 10 };
+    struct fixture *f = *state;
+    struct wh_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
+
+    for (size_t i = 0; i < N; i++) {
+        th_http_init(&reqs[i], "GET", "/api/v1/sql");
+        th_http_arg(&reqs[i], "sql", "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
+                                     " SELECT count(*) FROM c");
+        f->handler.on_request(f->handler.ctx, &reqs[i]);
+    }
+    sink_api_free(f->api);
+    f->api = NULL;
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(reqs[i].replies, 1);
+        assert_int_equal(reqs[i].status, 503);
+        th_http_over(&reqs[i], &f->handler);
+        th_http_done(&reqs[i]);
+    }
+    wh_mem_free(reqs);
+}
+
 /* ---- kinds, status, registry ---- */
 
 static void kinds_and_status(void **state)
@@ -825,6 +849,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_at_once_and_a_reader_that_leaves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_wait, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_drain_answers_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(kinds_and_status, set_up, tear_down),
         cmocka_unit_test_setup_teardown(registry, set_up, tear_down),
     };
