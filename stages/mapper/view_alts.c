@@ -62,7 +62,7 @@ static bool add_path(struct view_loader *l, struct view_trie *trie, struct wh_sl
                      const char *base, unsigned *node)
 {
     const char *p = path.ptr;
-    const char *end = path.ptr + path.len;
+    const char *end = path.len ? path.ptr + path.len : path.ptr;
 
     while (p < end) {
         const char *slash;
@@ -180,7 +180,7 @@ static bool compile_template(struct view_loader *l, const struct view_place *pla
 {
     struct view_part *parts = view_loader_alloc(l, VIEW_ALTS_MAX, sizeof(*parts));
     const char *p = text.ptr;
-    const char *end = text.ptr + text.len;
+    const char *end = text.len ? text.ptr + text.len : text.ptr;
 
     op->type = OP_TEMPLATE;
     op->parts = parts;

@@ -249,8 +249,10 @@ static enum wh_rc find_template(struct mapper_eval *ev, const struct view_operan
     }
     p = memory;
     for (unsigned i = 0; i < op->n_parts; i++) {
-        memcpy(p, parts[i].ptr, parts[i].len);
-        p += parts[i].len;
+        if (parts[i].len) {
+            memcpy(p, parts[i].ptr, parts[i].len);
+            p += parts[i].len;
+        }
     }
     ret->form = FOUND_TEXT;
     ret->text = wh_slice(memory, len);

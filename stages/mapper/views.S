@@ -1,4 +1,4 @@
-/* The texts of schemas/views/*.json inside the binary, and a table of them for view_load.c. */
+/* The data views of schemas/views inside the binary, and a table of them for view_load.c. */
     .section .rodata
 #define EMBED(name, file) \
     view_##name: .incbin file; \
