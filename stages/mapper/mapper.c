@@ -422,8 +422,18 @@ static void finish_drain(struct mapper *m)
     }
 }
 
+/* While nothing can be taken the readable consumer must not wake the loop again and again. */
+static void listen(struct mapper *m, bool on)
+{
+    if (m->consumer_watch && m->deaf == on) {
+        m->deaf = !on;
+        wh_watch_set(m->consumer_watch, on ? WH_READABLE : 0);
+    }
+}
+
 static void retry_later(struct mapper *m)
 {
+    listen(m, false);
     if (m->soon) {
         wh_timer_start(m->soon, m->blocked_since ? SCHEMA_RETRY_MS : BUSY_RETRY_MS, 0);
     }
@@ -434,6 +444,7 @@ bool mapper_turn(struct mapper *m)
     int64_t until = wh_clock_mono_ns(&m->deps.clock) + SLICE_NS;
     struct wh_err err;
 
+    listen(m, !stopped(m));
     (void)wh_producer_poll(m->producer, 0);
     while (!stopped(m)) {
         enum step step = STEP_NEXT;

@@ -93,6 +93,7 @@ struct mapper {
     int64_t schema_retry_at;
     int64_t last_commit_ms;
     char not_ready[WH_ERR_MSG_MAX];
+    bool deaf; /* the consumer's descriptor is not watched */
     bool draining;
     bool drained;
     bool dead;
