@@ -178,8 +178,8 @@ static void status(struct gl_server *s, struct wh_http_req *req, struct wh_slice
                "'writes':%d,'hooks':%b,'pending':%d,'now':%t}\n",
                wh_slice_str(s->model->base_url), (int64_t)s->model->n_users,
                (int64_t)s->model->n_projects, (int64_t)s->model->n_mutations,
-               (int64_t)s->requests.total, (int64_t)s->requests.writes,
-               (int)gl_hooks_on(s->hooks), (int64_t)gl_hooks_pending(s->hooks), s->model->last_ms);
+               (int64_t)s->requests.total, (int64_t)s->requests.writes, (int)gl_hooks_on(s->hooks),
+               (int64_t)gl_hooks_pending(s->hooks), s->model->last_ms);
     reply(req, 200, &out);
 }
 

@@ -6,11 +6,16 @@
 enum { WINDOW_S = 60 };
 
 static const char *const names[GL_FAULT_COUNT] = {
-    [GL_FAULT_429] = "rate_429",         [GL_FAULT_BARE_429] = "bare_429",
-    [GL_FAULT_5XX] = "error_5xx",        [GL_FAULT_TRUNCATE] = "truncate",
-    [GL_FAULT_SLOW] = "slow",            [GL_FAULT_RESET] = "reset",
-    [GL_FAULT_DROP_HOOK] = "drop_hook",  [GL_FAULT_DUPLICATE_HOOK] = "duplicate_hook",
-    [GL_FAULT_REORDER_HOOK] = "reorder_hook", [GL_FAULT_DELAY_HOOK] = "delay_hook",
+    [GL_FAULT_429] = "rate_429",
+    [GL_FAULT_BARE_429] = "bare_429",
+    [GL_FAULT_5XX] = "error_5xx",
+    [GL_FAULT_TRUNCATE] = "truncate",
+    [GL_FAULT_SLOW] = "slow",
+    [GL_FAULT_RESET] = "reset",
+    [GL_FAULT_DROP_HOOK] = "drop_hook",
+    [GL_FAULT_DUPLICATE_HOOK] = "duplicate_hook",
+    [GL_FAULT_REORDER_HOOK] = "reorder_hook",
+    [GL_FAULT_DELAY_HOOK] = "delay_hook",
 };
 
 void gl_faults_init(struct gl_faults *f, uint64_t seed)

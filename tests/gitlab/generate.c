@@ -1,6 +1,6 @@
 /*
- * generate.c - the first data set, from seed and sizes alone: no clock is read, so that two runs with
- * the same options serve the same bytes.
+ * generate.c - the first data set, from seed and sizes alone: no clock is read, so that two runs
+ * with the same options serve the same bytes.
  */
 #include <stdlib.h>
 
@@ -43,7 +43,8 @@ static int64_t created_at(const struct gen *g, uint64_t h, uint32_t i, uint32_t 
 {
     int64_t step = (span_end_ms - g->project->created_ms) / ((int64_t)n + 1);
 
-    return g->project->created_ms + step * ((int64_t)i + 1) + (int64_t)(h % (uint64_t)(step / 2 + 1));
+    return g->project->created_ms + step * ((int64_t)i + 1) +
+           (int64_t)(h % (uint64_t)(step / 2 + 1));
 }
 
 static uint32_t some_user(const struct gen *g, uint64_t h)
@@ -178,7 +179,7 @@ static void fill_job(struct gen *g, const struct gl_obj *pipeline, uint32_t pos,
 
 static void fill_pipeline(struct gen *g, uint32_t i, uint32_t n)
 {
-    static const uint8_t states[] = {GL_S_SUCCESS, GL_S_SUCCESS, GL_S_SUCCESS, GL_S_FAILED,
+    static const uint8_t states[] = {GL_S_SUCCESS, GL_S_SUCCESS,  GL_S_SUCCESS, GL_S_FAILED,
                                      GL_S_SUCCESS, GL_S_CANCELED, GL_S_SUCCESS, GL_S_SKIPPED};
     uint64_t h;
     struct gl_obj *obj = start_object(g, GL_PIPELINE, i, n, &h);
@@ -200,7 +201,8 @@ static void fill_pipeline(struct gen *g, uint32_t i, uint32_t n)
         const struct gl_obj *job = &g->project->sets[GL_JOB].items[before + k];
 
         fill_job(g, obj, i, k, gl_mix(h + k));
-        obj->finished_ms = job->finished_ms > obj->finished_ms ? job->finished_ms : obj->finished_ms;
+        obj->finished_ms =
+            job->finished_ms > obj->finished_ms ? job->finished_ms : obj->finished_ms;
     }
     obj->updated_ms = obj->finished_ms ? obj->finished_ms + 15 : obj->created_ms + 1500;
     if (obj->state == GL_S_RUNNING) {
@@ -221,7 +223,8 @@ static void fill_deployment(struct gen *g, uint32_t i, uint32_t n)
     obj->author = pipeline->author;
     obj->created_ms = pipeline->created_ms + i % 7 + 20;
     obj->state = pipeline->state == GL_S_SKIPPED ? GL_S_CANCELED : pipeline->state;
-    obj->finished_ms = gl_state_final(obj->state) ? obj->created_ms + 60000 + (int64_t)(h & 0xffff) : 0;
+    obj->finished_ms =
+        gl_state_final(obj->state) ? obj->created_ms + 60000 + (int64_t)(h & 0xffff) : 0;
     obj->updated_ms = obj->finished_ms ? obj->finished_ms + 3 : obj->created_ms;
 }
 

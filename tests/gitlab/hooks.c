@@ -425,10 +425,9 @@ void gl_hooks_render(const struct gl_hooks *h, int64_t last, struct gl_out *out)
         gl_out_tpl(out,
                    "%s{'id':'%s','event':'%s','kind':'%s','project_id':%d,'object_id':%d,'at':%t,"
                    "'status':%d,'took_us':%d,'done':%b,'fault':",
-                   i > from ? WH_LIT(",") : WH_LIT(""), wh_slice_str(r->id),
-                   wh_slice_str(r->event), wh_slice_str(gl_kind_name((enum gl_kind)r->kind)),
-                   r->project_id, r->object_id, r->at_ms, (int64_t)r->status, r->took_us,
-                   (int)r->done);
+                   i > from ? WH_LIT(",") : WH_LIT(""), wh_slice_str(r->id), wh_slice_str(r->event),
+                   wh_slice_str(gl_kind_name((enum gl_kind)r->kind)), r->project_id, r->object_id,
+                   r->at_ms, (int64_t)r->status, r->took_us, (int)r->done);
         if (r->fault) {
             gl_out_tpl(out, "'%s'}", wh_slice_str(r->fault));
         } else {
@@ -438,8 +437,7 @@ void gl_hooks_render(const struct gl_hooks *h, int64_t last, struct gl_out *out)
     gl_out_str(out, "]}");
 }
 
-enum wh_rc gl_hooks_new(const struct gl_hooks_conf *conf, struct gl_hooks **ret,
-                        struct wh_err *err)
+enum wh_rc gl_hooks_new(const struct gl_hooks_conf *conf, struct gl_hooks **ret, struct wh_err *err)
 {
     const struct wh_httpc_conf client = {.max_connections = conf->concurrency,
                                          .user_agent = "GitLab/19.2.1-ee",

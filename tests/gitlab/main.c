@@ -1,6 +1,6 @@
 /*
- * wellhead-gitlab - a stand-in for a GitLab server, for tests and the demo: REST reads, webhooks, faults
- * and an oracle, all in memory. See tests/gitlab/README.md.
+ * wellhead-gitlab - a stand-in for a GitLab server, for tests and the demo: REST reads, webhooks,
+ * faults and an oracle, all in memory. See tests/gitlab/README.md.
  */
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +64,8 @@ static const struct wh_conf_key keys[] = {
      "of the first project (not scaled)"},
     {"fixtures", WH_CONF_STRING, 0, "tests/fixtures/gitlab-standin", 0, 0, AT(fixtures),
      "folder of the recorded project; left out when it is not there"},
-    {"webhook-url", WH_CONF_STRING, 0, NULL, 0, 0, AT(webhook_url), "where webhooks go; empty: nowhere"},
+    {"webhook-url", WH_CONF_STRING, 0, NULL, 0, 0, AT(webhook_url),
+     "where webhooks go; empty: nowhere"},
     {"webhook-token-file", WH_CONF_STRING, 0, NULL, 0, 0, AT(webhook_token_file),
      "file with the secret of X-Gitlab-Token"},
     {"webhook-key-file", WH_CONF_STRING, 0, NULL, 0, 0, AT(webhook_key_file),
@@ -88,7 +89,8 @@ static const struct wh_conf_program program = {
 
 static const char examples[] =
     "\nMore examples:\n"
-    "  wellhead-gitlab --token-file t --port 0 --port-file p --control-port 0 --control-port-file c\n"
+    "  wellhead-gitlab --token-file t --port 0 --port-file p --control-port 0 --control-port-file "
+    "c\n"
     "  wellhead-gitlab --token-file t --projects 1 --merge-requests 60000 --issues 60000\n"
     "  wellhead-gitlab --token-file t --webhook-url http://127.0.0.1:8702/hooks/demo \\\n"
     "      --webhook-token-file s\n"
@@ -158,7 +160,8 @@ static enum wh_rc make_data(struct app *app, struct wh_err *err)
     sizes.issues *= set->scale;
     sizes.pipelines *= set->scale;
     sizes.deployments *= set->scale;
-    if (snprintf(url, sizeof(url), "http://127.0.0.1:%u", wh_httpd_port(wh_run_httpd(app->run))) < 0 ||
+    if (snprintf(url, sizeof(url), "http://127.0.0.1:%u", wh_httpd_port(wh_run_httpd(app->run))) <
+            0 ||
         gl_model_new((uint64_t)set->seed, &sizes, set->base_url[0] ? set->base_url : url,
                      &app->server.model, err) != WH_OK) {
         return err->rc;
@@ -210,7 +213,9 @@ static enum wh_rc make_control(struct app *app, struct wh_err *err)
     struct wh_httpd_conf conf;
 
     app->server.live = wh_timer_new(app->server.loop, gl_control_live_tick, &app->server);
-    if (app->server.live == NULL) {
+    app->server.poke = wh_timer_new(app->server.loop, gl_rest_poke, &app->server);
+    app->server.port = wh_httpd_port(wh_run_httpd(app->run));
+    if (app->server.live == NULL || app->server.poke == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     wh_httpd_conf_init(&conf);
@@ -225,7 +230,8 @@ static enum wh_rc make_control(struct app *app, struct wh_err *err)
 
 static enum wh_rc start(struct app *app, struct wh_err *err)
 {
-    const struct wh_http_handler handler = {.on_request = gl_rest_request, .ctx = &app->server};
+    const struct wh_http_handler handler = {
+        .on_request = gl_rest_request, .on_done = gl_rest_done, .ctx = &app->server};
     struct wh_run_conf conf;
 
     if (read_secret(app->set.token_file, &app->server.token, err) != WH_OK) {
@@ -274,8 +280,7 @@ static int serve(struct app *app)
     int code = 1;
 
     if (start(app, &err) == WH_OK) {
-        wh_log_info(app->server.log, "data set ready",
-                    WH_STR("url", app->server.model->base_url),
+        wh_log_info(app->server.log, "data set ready", WH_STR("url", app->server.model->base_url),
                     WH_I("control_port", wh_httpd_port(app->control)),
                     WH_I("projects", app->server.model->n_projects),
                     WH_I("users", app->server.model->n_users));

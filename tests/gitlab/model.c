@@ -5,16 +5,16 @@
 #include "common/base/mem.h"
 
 static const char *const state_names[GL_S_COUNT] = {
-    [GL_S_OPENED] = "opened",       [GL_S_CLOSED] = "closed",     [GL_S_MERGED] = "merged",
-    [GL_S_CREATED] = "created",     [GL_S_PENDING] = "pending",   [GL_S_RUNNING] = "running",
-    [GL_S_SUCCESS] = "success",     [GL_S_FAILED] = "failed",     [GL_S_CANCELED] = "canceled",
-    [GL_S_SKIPPED] = "skipped",     [GL_S_MANUAL] = "manual",     [GL_S_ACTIVE] = "active",
-    [GL_S_AVAILABLE] = "available", [GL_S_STOPPED] = "stopped",   [GL_S_BLOCKED] = "blocked",
+    [GL_S_OPENED] = "opened",       [GL_S_CLOSED] = "closed",   [GL_S_MERGED] = "merged",
+    [GL_S_CREATED] = "created",     [GL_S_PENDING] = "pending", [GL_S_RUNNING] = "running",
+    [GL_S_SUCCESS] = "success",     [GL_S_FAILED] = "failed",   [GL_S_CANCELED] = "canceled",
+    [GL_S_SKIPPED] = "skipped",     [GL_S_MANUAL] = "manual",   [GL_S_ACTIVE] = "active",
+    [GL_S_AVAILABLE] = "available", [GL_S_STOPPED] = "stopped", [GL_S_BLOCKED] = "blocked",
 };
 static const char *const kind_names[GL_KIND_COUNT] = {
-    [GL_MR] = "merge_request",     [GL_ISSUE] = "issue",           [GL_PIPELINE] = "pipeline",
-    [GL_JOB] = "job",              [GL_DEPLOYMENT] = "deployment", [GL_ENVIRONMENT] = "environment",
-    [GL_RELEASE] = "release",      [GL_MILESTONE] = "milestone",   [GL_MEMBER] = "member",
+    [GL_MR] = "merge_request", [GL_ISSUE] = "issue",           [GL_PIPELINE] = "pipeline",
+    [GL_JOB] = "job",          [GL_DEPLOYMENT] = "deployment", [GL_ENVIRONMENT] = "environment",
+    [GL_RELEASE] = "release",  [GL_MILESTONE] = "milestone",   [GL_MEMBER] = "member",
     [GL_NOTE] = "note",
 };
 static const char *const severity_names[GL_SEVERITIES] = {"unknown", "low", "medium", "high",
@@ -25,7 +25,7 @@ static const char *const env_tiers[GL_ENVS] = {"production", "staging", "develop
 static const char *const source_names[GL_SOURCES] = {
     "push", "merge_request_event", "schedule", "web", "api", "external"};
 static const struct gl_job_def job_defs[GL_JOBS] = {
-    {"compile", "build"}, {"unit tests", "test"},       {"lint", "test"},
+    {"compile", "build"},      {"unit tests", "test"}, {"lint", "test"},
     {"e2e: [chrome]", "test"}, {"package", "package"}, {"deploy", "deploy"},
 };
 

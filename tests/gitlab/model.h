@@ -2,8 +2,8 @@
  * model.h - the truth: users, projects and all that is in them, as numbers in memory.
  *
  * One struct serves all kinds (a table below says what each field means where); texts are made when
- * a row is rendered (text.h). Everything that is generated follows from seed and sizes alone. What is
- * changed later gets the clock's time, strictly increasing, as a database would give it.
+ * a row is rendered (text.h). Everything that is generated follows from seed and sizes alone. What
+ * is changed later gets the clock's time, strictly increasing, as a database would give it.
  *
  * Thread: app. Pointers to objects are valid until the next object is added.
  */
@@ -128,7 +128,7 @@ struct gl_recorded {
 struct gl_project {
     int64_t id;
     char *name;
-    char *path; /* with the namespace */
+    char *path;     /* with the namespace */
     char *old_path; /* before a rename; NULL */
     int64_t created_ms;
     uint32_t creator;
@@ -192,8 +192,8 @@ struct gl_model {
     uint32_t n_users;
     struct gl_project *projects;
     uint32_t n_projects;
-    uint32_t n_generated; /* projects that may be changed come first */
-    struct gl_set user_set;    /* ids and times alone, for lists */
+    uint32_t n_generated;   /* projects that may be changed come first */
+    struct gl_set user_set; /* ids and times alone, for lists */
     struct gl_set project_set;
     int64_t next_id[GL_KIND_COUNT];
     int64_t next_link_id;
@@ -250,14 +250,16 @@ WH_MUST_CHECK bool gl_running_add(struct gl_project *project, uint32_t pos);
 
 /* mutate.c: one random change; false when there was no memory or nothing to change. */
 bool gl_mutate(struct gl_model *model);
-/* Adds one object of a kind that lists page (merge request, issue or pipeline) and touches another. */
+/* Adds one object of a kind that lists page (merge request, issue or pipeline) and touches another.
+ */
 bool gl_mutate_insert(struct gl_model *model, uint32_t project, enum gl_kind kind);
 /* No event: GitLab sends none. False when it is not there. */
 bool gl_delete(struct gl_model *model, struct gl_project *project, enum gl_kind kind, int64_t iid);
 WH_MUST_CHECK enum wh_rc gl_rename_project(struct gl_model *model, struct gl_project *project,
                                            struct wh_slice path, struct wh_err *err);
 
-/* recorded.c: adds the recorded project from a folder of fixtures; WH_E_NOT_FOUND without folder. */
+/* recorded.c: adds the recorded project from a folder of fixtures; WH_E_NOT_FOUND without folder.
+ */
 WH_MUST_CHECK enum wh_rc gl_recorded_load(struct gl_model *model, const char *folder,
                                           struct wh_err *err);
 

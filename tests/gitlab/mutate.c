@@ -1,11 +1,11 @@
 /*
- * mutate.c - changes as people and runners make them: each sets updated_at to now and is told to the
- * listener. Which one comes next follows from the seed; only the times come from the clock.
+ * mutate.c - changes as people and runners make them: each sets updated_at to now and is told to
+ * the listener. Which one comes next follows from the seed; only the times come from the clock.
  */
 #include "common/base/mem.h"
 #include "tests/gitlab/model.h"
 
-enum { RUNNING_MAX = 24 };
+enum { RUNNING_MAX = 8 };
 
 struct mutation {
     struct gl_model *model;
@@ -111,8 +111,8 @@ static bool new_issue(struct mutation *m, enum gl_issue_type type)
                          .actor = GL_NOBODY,
                          .labels = (uint16_t)(1u << (m->h >> 30) % GL_LABELS),
                          .type = (uint8_t)type,
-                         .severity = type == GL_T_INCIDENT ? (uint8_t)((m->h >> 36) % GL_SEVERITIES)
-                                                           : 0,
+                         .severity =
+                             type == GL_T_INCIDENT ? (uint8_t)((m->h >> 36) % GL_SEVERITIES) : 0,
                          .flags = m->h >> 40 & 15 ? 0 : GL_F_CONFIDENTIAL,
                          .state = GL_S_OPENED};
 
@@ -249,6 +249,8 @@ static bool new_pipeline(struct mutation *m)
     struct gl_set *set = set_of(m, GL_PIPELINE);
     uint32_t n_mrs = set_of(m, GL_MR)->n;
     uint32_t pos = set->n;
+    /* Every other one deploys. */
+    unsigned n_jobs = m->h & 0x40 ? GL_JOBS : 2 + (unsigned)(m->h >> 7) % (GL_JOBS - 1);
     struct gl_event event;
     struct gl_obj obj = {.author = some_user(m, 4),
                          .assignee = GL_NOBODY,
@@ -262,7 +264,7 @@ static bool new_pipeline(struct mutation *m)
     obj.iid = (int64_t)pos + 1;
     obj.created_ms = gl_now_ms(m->model);
     obj.updated_ms = m->h >> 33 & 15 ? obj.created_ms : 0;
-    if (gl_set_add(set, &obj) == NULL || !add_jobs(m, pos, 2 + (unsigned)(m->h >> 7) % (GL_JOBS - 1)) ||
+    if (gl_set_add(set, &obj) == NULL || !add_jobs(m, pos, n_jobs) ||
         !gl_running_add(m->project, pos)) {
         return false;
     }

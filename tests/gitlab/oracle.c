@@ -133,8 +133,9 @@ static void put_links_of(const struct gl_ctx *c, struct gl_out *out)
     for (uint32_t i = 0; i < c->project->n_links; i++) {
         const struct gl_link *link = &c->project->links[i];
 
-        gl_out_tpl(out, "{'kind':'link','project_id':%d,'id':%d,'source_id':%d,'target_id':%d,"
-                        "'type':'%s','deleted':%b}\n",
+        gl_out_tpl(out,
+                   "{'kind':'link','project_id':%d,'id':%d,'source_id':%d,'target_id':%d,"
+                   "'type':'%s','deleted':%b}\n",
                    c->project->id, link->id, issues[link->source].id, issues[link->target].id,
                    link->blocks ? WH_LIT("blocks") : WH_LIT("relates_to"),
                    ((issues[link->source].flags | issues[link->target].flags) & GL_F_DELETED) != 0);
@@ -150,8 +151,9 @@ static void put_user(const struct gl_user *u, struct gl_out *out)
 
 static void put_project(const struct gl_ctx *c, struct gl_out *out)
 {
-    gl_out_tpl(out, "{'kind':'project','id':%d,'title':'%s','path':'%s','created_at':%t,"
-                    "'url':'%s/%s','recorded':%b}\n",
+    gl_out_tpl(out,
+               "{'kind':'project','id':%d,'title':'%s','path':'%s','created_at':%t,"
+               "'url':'%s/%s','recorded':%b}\n",
                c->project->id, wh_slice_str(c->project->name), gl_path(c), c->project->created_ms,
                gl_base(c->model), gl_path(c), (int)c->project->recorded);
 }
@@ -247,8 +249,7 @@ static void step(struct oracle *o, struct gl_out *out)
     }
 }
 
-static enum wh_rc fill(void *ctx, struct wh_buf *to, size_t max, bool *ret_end,
-                       struct wh_err *err)
+static enum wh_rc fill(void *ctx, struct wh_buf *to, size_t max, bool *ret_end, struct wh_err *err)
 {
     struct oracle *o = ctx;
     struct gl_out out = {0};
@@ -290,6 +291,5 @@ void gl_oracle_reply(struct gl_server *server, struct wh_http_req *req)
     for (size_t i = 0; i < project.len && project.ptr[i] >= '0' && project.ptr[i] <= '9'; i++) {
         o->only_project = o->only_project * 10 + (project.ptr[i] - '0');
     }
-    wh_http_reply_stream(req, 200, "application/x-ndjson",
-                         &(struct wh_http_stream){fill, done, o});
+    wh_http_reply_stream(req, 200, "application/x-ndjson", &(struct wh_http_stream){fill, done, o});
 }

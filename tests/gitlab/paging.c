@@ -36,7 +36,7 @@ static bool matches(const struct gl_model *model, const struct gl_project *proje
         return false;
     }
     if (q->author_id) {
-        int64_t author = obj->raw                          ? project->rows[obj->raw - 1].author_id
+        int64_t author = obj->raw                       ? project->rows[obj->raw - 1].author_id
                          : obj->author < model->n_users ? model->users[obj->author].id
                                                         : 0;
 
@@ -204,8 +204,8 @@ void gl_header(struct gl_headers *h, const char *name, const char *fmt, ...)
     if (n < 0 || (size_t)n >= room) {
         return;
     }
-    h->items[h->n++] = (struct wh_http_header){wh_slice_str(name),
-                                               wh_slice(h->text + h->used, (size_t)n)};
+    h->items[h->n++] =
+        (struct wh_http_header){wh_slice_str(name), wh_slice(h->text + h->used, (size_t)n)};
     h->used += (size_t)n + 1;
 }
 
@@ -239,6 +239,8 @@ static void offset_links(struct gl_headers *h, const struct gl_query *q, const s
 {
     bool counted = page->total <= GL_TOTAL_MAX;
     int64_t last = page->total > 0 ? (page->total + q->per_page - 1) / q->per_page : 1;
+    /* The server's library refuses empty values; clients see this as one. */
+    static const char empty[] = " ";
     char link[2048];
     const struct {
         const char *rel;
@@ -267,14 +269,14 @@ static void offset_links(struct gl_headers *h, const struct gl_query *q, const s
     if (page->more) {
         gl_header(h, "X-Next-Page", "%" PRId64, q->page + 1);
     } else {
-        gl_header(h, "X-Next-Page", "%s", "");
+        gl_header(h, "X-Next-Page", "%s", empty);
     }
     gl_header(h, "X-Page", "%" PRId64, q->page);
     gl_header(h, "X-Per-Page", "%" PRId64, q->per_page);
     if (q->page > 1) {
         gl_header(h, "X-Prev-Page", "%" PRId64, q->page - 1);
     } else {
-        gl_header(h, "X-Prev-Page", "%s", "");
+        gl_header(h, "X-Prev-Page", "%s", empty);
     }
     if (counted) {
         gl_header(h, "X-Total", "%" PRId64, page->total);
@@ -298,6 +300,7 @@ void gl_page_headers(struct gl_headers *h, const struct gl_query *q, const struc
         return;
     }
     last = &set->items[page->pos[page->n - 1]];
-    gl_header(h, "Link", "<%s%s?%sper_page=%" PRId64 "&cursor=%" PRId64 "_%" PRId64 ">; rel=\"next\"",
-              base, path, query, q->per_page, key_of(last, q->order), last->id);
+    gl_header(h, "Link",
+              "<%s%s?%sper_page=%" PRId64 "&cursor=%" PRId64 "_%" PRId64 ">; rel=\"next\"", base,
+              path, query, q->per_page, key_of(last, q->order), last->id);
 }

@@ -39,9 +39,9 @@ struct gl_query {
     int64_t author_id;
     int64_t iids[GL_IIDS_MAX];
     unsigned n_iids;
-    bool filtered; /* more than ranges of updated_at */
-    int64_t pipeline_id;    /* of jobs */
-    uint32_t from_pos;      /* a part of by_id alone, when to_pos > 0 */
+    bool filtered;       /* more than ranges of updated_at */
+    int64_t pipeline_id; /* of jobs */
+    uint32_t from_pos;   /* a part of by_id alone, when to_pos > 0 */
     uint32_t to_pos;
 };
 
@@ -49,7 +49,7 @@ struct gl_query {
 struct gl_list_def {
     const char *name; /* "Issue" as GitLab's class is called */
     bool keyset;
-    bool desc; /* the default order */
+    bool desc;  /* the default order */
     bool timed; /* has updated_after, updated_before and order_by=updated_at */
 };
 const struct gl_list_def *gl_list_def(enum gl_kind kind);
@@ -68,8 +68,8 @@ struct gl_page {
     bool more;
 };
 
-void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def,
-                    enum gl_kind kind, struct gl_query *q, struct gl_refusal *refusal);
+void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def, enum gl_kind kind,
+                    struct gl_query *q, struct gl_refusal *refusal);
 /* users gives the ids of authors. */
 void gl_select(const struct gl_model *model, const struct gl_project *project,
                const struct gl_set *set, const struct gl_query *q, struct gl_page *page);

@@ -1,7 +1,8 @@
 /*
  * payload.c - webhook bodies of merge requests, issues, incidents, notes and milestones.
  *
- * Dates: merge requests, notes and milestones "2020-10-06 15:27:18 UTC"; issues ISO without fraction.
+ * Dates: merge requests, notes and milestones "2020-10-06 15:27:18 UTC"; issues ISO without
+ * fraction.
  */
 #include "tests/gitlab/payload.h"
 
@@ -50,8 +51,9 @@ static void put_labels(const struct gl_ctx *c, uint16_t mask, bool iso, struct g
             gl_out_tpl(out, "%s{'id':%d,'title':'%s','color':'#428bca','project_id':%d,",
                        comma ? WH_LIT(",") : WH_LIT(""), (int64_t)i + 200, gl_label(i),
                        c->project->id);
-            gl_out_tpl(out, iso ? "'created_at':%i,'updated_at':%i," : "'created_at':%u,'updated_at':%u,",
-                       c->project->created_ms, c->project->created_ms);
+            gl_out_tpl(
+                out, iso ? "'created_at':%i,'updated_at':%i," : "'created_at':%u,'updated_at':%u,",
+                c->project->created_ms, c->project->created_ms);
             gl_out_str(out, "\"template\":false,\"description\":null,\"type\":\"ProjectLabel\","
                             "\"group_id\":null}");
             comma = true;
@@ -131,33 +133,34 @@ static void put_mr_fields(const struct gl_ctx *c, const struct gl_obj *mr, struc
     uint64_t sha = gl_mr_sha_seed(c, mr);
     bool draft = mr->flags & GL_F_DRAFT;
 
-    gl_out_tpl(out,
-               "'id':%d,'iid':%d,'target_branch':'main','source_branch':'%s','source_project_id':%d,"
-               "'target_project_id':%d,'author_id':%d,'assignee_id':%n,'title':'%s',"
-               "'description':'%s",
-               mr->id, mr->iid, gl_mr_branch(c, mr, branch), c->project->id, c->project->id,
-               user_id(c, mr->author), user_id(c, mr->assignee), gl_obj_title(c, GL_MR, mr, title),
-               gl_obj_body(c, mr));
+    gl_out_tpl(
+        out,
+        "'id':%d,'iid':%d,'target_branch':'main','source_branch':'%s','source_project_id':%d,"
+        "'target_project_id':%d,'author_id':%d,'assignee_id':%n,'title':'%s',"
+        "'description':'%s",
+        mr->id, mr->iid, gl_mr_branch(c, mr, branch), c->project->id, c->project->id,
+        user_id(c, mr->author), user_id(c, mr->assignee), gl_obj_title(c, GL_MR, mr, title),
+        gl_obj_body(c, mr));
     if (mr->parent) {
         gl_out_tpl(out, "Closes #%d", c->project->sets[GL_ISSUE].items[mr->parent - 1].iid);
     }
     gl_out_str(out, "\",");
     put_ids(c, "assignee_ids", mr->assignee, out);
     put_ids(c, "reviewer_ids", mr->reviewer, out);
-    gl_out_tpl(out,
-               "'created_at':%u,'updated_at':%u,'prepared_at':%u,'milestone_id':%n,'state':'%s',"
-               "'state_id':%d,'blocking_discussions_resolved':true,'work_in_progress':%b,'draft':%b,"
-               "'first_contribution':false,'merge_status':'can_be_merged',"
-               "'detailed_merge_status':'%s','merge_when_pipeline_succeeds':false,"
-               "'merge_user_id':%n,'total_time_spent':0,'time_change':0,",
-               mr->created_ms, mr->updated_ms, mr->created_ms + 2000,
-               mr->milestone ? c->project->sets[GL_MILESTONE].items[mr->milestone - 1].id
-                             : (int64_t)-1,
-               wh_slice_str(gl_state_name(mr->state)), (int64_t)mr->state + 1, draft, draft,
-               mr->state != GL_S_OPENED ? WH_LIT("not_open")
-               : draft                  ? WH_LIT("draft_status")
-                                        : WH_LIT("mergeable"),
-               mr->state == GL_S_MERGED ? user_id(c, mr->actor) : (int64_t)-1);
+    gl_out_tpl(
+        out,
+        "'created_at':%u,'updated_at':%u,'prepared_at':%u,'milestone_id':%n,'state':'%s',"
+        "'state_id':%d,'blocking_discussions_resolved':true,'work_in_progress':%b,'draft':%b,"
+        "'first_contribution':false,'merge_status':'can_be_merged',"
+        "'detailed_merge_status':'%s','merge_when_pipeline_succeeds':false,"
+        "'merge_user_id':%n,'total_time_spent':0,'time_change':0,",
+        mr->created_ms, mr->updated_ms, mr->created_ms + 2000,
+        mr->milestone ? c->project->sets[GL_MILESTONE].items[mr->milestone - 1].id : (int64_t)-1,
+        wh_slice_str(gl_state_name(mr->state)), (int64_t)mr->state + 1, draft, draft,
+        mr->state != GL_S_OPENED ? WH_LIT("not_open")
+        : draft                  ? WH_LIT("draft_status")
+                                 : WH_LIT("mergeable"),
+        mr->state == GL_S_MERGED ? user_id(c, mr->actor) : (int64_t)-1);
     if (mr->state == GL_S_MERGED) {
         gl_out_tpl(out, "'merge_commit_sha':'%h',", sha ^ 0x77u);
     }
@@ -190,8 +193,7 @@ static const char *mr_payload(const struct gl_ctx *c, const struct gl_event *e,
 
 /* ---- issues and incidents ---- */
 
-static void put_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue,
-                             struct gl_out *out)
+static void put_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue, struct gl_out *out)
 {
     static const char *const types[GL_T_COUNT] = {"Issue", "Incident", "Task"};
     char title[GL_TITLE_MAX];

@@ -43,16 +43,15 @@ static void put_build(const struct gl_ctx *c, const struct gl_obj *job, struct g
 {
     const struct gl_job_def *def = gl_job_def(job->type);
 
-    gl_out_tpl(out,
-               "{'id':%d,'stage':'%s','name':'%s','status':'%s','created_at':%u,'started_at':%u,"
-               "'finished_at':%u,'duration':%f,'queued_duration':%f,'failure_reason':%s,"
-               "'when':'on_success','manual':false,'allow_failure':%b,'user':",
-               job->id, wh_slice_str(def->stage), wh_slice_str(def->name),
-               wh_slice_str(gl_state_name(job->state)), job->created_ms, job->started_ms,
-               job->finished_ms, gl_seconds(job->started_ms, job->finished_ms),
-               gl_seconds(job->created_ms, job->started_ms),
-               job->state == GL_S_FAILED ? WH_LIT("\"script_failure\"") : WH_LIT("null"),
-               job->type == 2);
+    gl_out_tpl(
+        out,
+        "{'id':%d,'stage':'%s','name':'%s','status':'%s','created_at':%u,'started_at':%u,"
+        "'finished_at':%u,'duration':%f,'queued_duration':%f,'failure_reason':%s,"
+        "'when':'on_success','manual':false,'allow_failure':%b,'user':",
+        job->id, wh_slice_str(def->stage), wh_slice_str(def->name),
+        wh_slice_str(gl_state_name(job->state)), job->created_ms, job->started_ms, job->finished_ms,
+        gl_seconds(job->started_ms, job->finished_ms), gl_seconds(job->created_ms, job->started_ms),
+        job->state == GL_S_FAILED ? WH_LIT("\"script_failure\"") : WH_LIT("null"), job->type == 2);
     gl_payload_user(c, job->author, out);
     gl_out_str(out, ",\"runner\":");
     put_runner(job, out);
@@ -189,7 +188,8 @@ void gl_payload_deployment(const struct gl_ctx *c, const struct gl_obj *d, struc
                wh_slice_str(gl_env_name(d->type)), wh_slice_str(gl_env_tier(d->type)),
                wh_slice_str(gl_env_tier(d->type)), wh_slice_str(gl_env_tier(d->type)));
     gl_payload_project(c, out);
-    gl_out_tpl(out, ",'short_sha':'%s','user':", wh_slice(commit.ptr, commit.len < 8 ? commit.len : 8));
+    gl_out_tpl(out,
+               ",'short_sha':'%s','user':", wh_slice(commit.ptr, commit.len < 8 ? commit.len : 8));
     gl_payload_user(c, d->author, out);
     gl_out_tpl(out,
                ",'user_url':'%s/%s','commit_url':'%s/%s/-/commit/%s','commit_title':'%s',"

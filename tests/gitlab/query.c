@@ -152,8 +152,7 @@ static void take_cursor(const struct parse *p, struct wh_slice value)
     size_t n = bar ? (size_t)(bar - value.ptr) : 0;
     struct wh_err err;
 
-    if (bar == NULL ||
-        wh_num_i64(wh_slice(value.ptr, n), &p->q->cursor_key, &err) != WH_OK ||
+    if (bar == NULL || wh_num_i64(wh_slice(value.ptr, n), &p->q->cursor_key, &err) != WH_OK ||
         wh_num_i64(wh_slice_from(value, n + 1), &p->q->cursor_id, &err) != WH_OK) {
         refuse(p->refusal, 400, "error", "cursor is invalid");
         return;
@@ -170,8 +169,8 @@ static void take_id_bound(const struct parse *p, struct wh_slice name, struct wh
 
 static bool take_filter(const struct parse *p, struct wh_slice name, struct wh_slice value)
 {
-    if (name_is(name, "state") && (p->kind == GL_MR || p->kind == GL_ISSUE ||
-                                   p->kind == GL_MILESTONE)) {
+    if (name_is(name, "state") &&
+        (p->kind == GL_MR || p->kind == GL_ISSUE || p->kind == GL_MILESTONE)) {
         take_state(p, name, value);
     } else if ((name_is(name, "status") && (p->kind == GL_PIPELINE || p->kind == GL_DEPLOYMENT)) ||
                (name_is(name, "scope[]") && p->kind == GL_JOB)) {
@@ -291,8 +290,8 @@ static void check_paging(const struct parse *p)
     }
 }
 
-void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def,
-                    enum gl_kind kind, struct gl_query *q, struct gl_refusal *refusal)
+void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def, enum gl_kind kind,
+                    struct gl_query *q, struct gl_refusal *refusal)
 {
     struct parse p = {q, def, kind, refusal};
     const struct gl_range all = {INT64_MIN, INT64_MAX - 1, false};

@@ -103,12 +103,10 @@ static enum wh_rc add_row(struct gl_project *project, enum gl_kind kind, struct 
     }
     obj.state = state_of(state);
     obj.raw = project->n_rows;
-    obj.type = kind == GL_ISSUE &&
-                       wh_slice_eq(gl_scan_text(row, "issue_type"), WH_LIT("incident"))
+    obj.type = kind == GL_ISSUE && wh_slice_eq(gl_scan_text(row, "issue_type"), WH_LIT("incident"))
                    ? GL_T_INCIDENT
                    : GL_T_ISSUE;
-    return gl_set_add(&project->sets[kind], &obj) ? WH_OK
-                                                  : wh_fail(err, WH_E_NOMEM, "no memory");
+    return gl_set_add(&project->sets[kind], &obj) ? WH_OK : wh_fail(err, WH_E_NOMEM, "no memory");
 }
 
 typedef enum wh_rc (*row_fn)(struct gl_project *project, enum gl_kind kind, struct wh_slice row,
@@ -177,6 +175,6 @@ enum wh_rc gl_recorded_load(struct gl_model *model, const char *folder, struct w
     if (!project->name || !project->path || !gl_set_add(&model->project_set, &obj)) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the recorded project");
     }
-    return load_file(project, GL_PIPELINE, folder, "pipeline_details",
-                     &project->rows_text[GL_NOTE], add_detail, err);
+    return load_file(project, GL_PIPELINE, folder, "pipeline_details", &project->rows_text[GL_NOTE],
+                     add_detail, err);
 }

@@ -28,11 +28,9 @@ void gl_render_link(const struct gl_ctx *c, const struct gl_link *link, uint32_t
                     struct gl_out *out);
 
 /* Parts; used by the webhooks too. */
-void gl_render_mr(const struct gl_ctx *c, const struct gl_obj *mr, bool detail,
-                  struct gl_out *out);
+void gl_render_mr(const struct gl_ctx *c, const struct gl_obj *mr, bool detail, struct gl_out *out);
 void gl_render_issue(const struct gl_ctx *c, const struct gl_obj *issue, struct gl_out *out);
-void gl_render_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue,
-                            struct gl_out *out);
+void gl_render_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue, struct gl_out *out);
 void gl_render_milestone(const struct gl_ctx *c, const struct gl_obj *milestone,
                          struct gl_out *out);
 void gl_render_pipeline(const struct gl_ctx *c, const struct gl_obj *pipeline, bool detail,

@@ -147,8 +147,8 @@ void gl_render_project(const struct gl_model *model, uint32_t index, struct gl_o
                "'web_url':'%s/%s','readme_url':'%s/%s/-/blob/main/README.md','forks_count':%d,"
                "'avatar_url':null,'star_count':%d,'last_activity_at':%t,",
                p->id, wh_slice_str(p->name), wh_slice_str(p->name), space, wh_slice_str(p->name),
-               leaf, path, p->created_ms, path, base, path, base, path, base, path,
-               p->id % 5, p->id % 23, model->last_ms / 3600000 * 3600000);
+               leaf, path, p->created_ms, path, base, path, base, path, base, path, p->id % 5,
+               p->id % 23, model->last_ms / 3600000 * 3600000);
     gl_out_tpl(out,
                "'visibility':'private','namespace':{'id':%d,'name':'%s','path':'%s','kind':'group',"
                "'full_path':'%s','parent_id':null,'avatar_url':null,'web_url':'%s/groups/%s'},"
@@ -215,10 +215,10 @@ void gl_render_url(const struct gl_ctx *c, enum gl_kind kind, const struct gl_ob
                    struct gl_out *out)
 {
     static const char *const parts[GL_KIND_COUNT] = {
-        [GL_MR] = "merge_requests",     [GL_ISSUE] = "issues",
-        [GL_PIPELINE] = "pipelines",    [GL_JOB] = "jobs",
+        [GL_MR] = "merge_requests",      [GL_ISSUE] = "issues",
+        [GL_PIPELINE] = "pipelines",     [GL_JOB] = "jobs",
         [GL_DEPLOYMENT] = "deployments", [GL_ENVIRONMENT] = "environments",
-        [GL_RELEASE] = "releases",      [GL_MILESTONE] = "milestones"};
+        [GL_RELEASE] = "releases",       [GL_MILESTONE] = "milestones"};
     char title[GL_TITLE_MAX];
 
     if (parts[kind] == NULL) {

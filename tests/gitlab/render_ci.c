@@ -45,18 +45,18 @@ void gl_render_pipeline(const struct gl_ctx *c, const struct gl_obj *p, bool det
         gl_out_str(out, "\",\"name\":null}");
         return;
     }
-    gl_out_tpl(out,
-               "','before_sha':'%h','tag':false,'yaml_errors':null,'user':%s,'started_at':%t,"
-               "'finished_at':%t,'committed_at':null,'duration':%n,'queued_duration':%n,"
-               "'coverage':%s,'detailed_status':{'icon':'status_%s','text':'%s','label':'%s',"
-               "'group':'%s','tooltip':'%s','has_details':false,'details_path':'/%s/-/pipelines/%d',"
-               "'illustration':null,'favicon':'/assets/ci_favicons/favicon_status_%s.png'},"
-               "'archived':false,'name':null}",
-               gl_sha_seed(c, p) ^ 2, gl_user_json(c->model, p->author), p->started_ms,
-               p->finished_ms, (int64_t)duration,
-               p->started_ms ? (p->started_ms - p->created_ms) / 1000 : (int64_t)-1,
-               p->id % 2 ? WH_LIT("\"68.49\"") : WH_LIT("null"), status, label, label, status, label,
-               gl_path(c), p->id, status);
+    gl_out_tpl(
+        out,
+        "','before_sha':'%h','tag':false,'yaml_errors':null,'user':%s,'started_at':%t,"
+        "'finished_at':%t,'committed_at':null,'duration':%n,'queued_duration':%n,"
+        "'coverage':%s,'detailed_status':{'icon':'status_%s','text':'%s','label':'%s',"
+        "'group':'%s','tooltip':'%s','has_details':false,'details_path':'/%s/-/pipelines/%d',"
+        "'illustration':null,'favicon':'/assets/ci_favicons/favicon_status_%s.png'},"
+        "'archived':false,'name':null}",
+        gl_sha_seed(c, p) ^ 2, gl_user_json(c->model, p->author), p->started_ms, p->finished_ms,
+        (int64_t)duration, p->started_ms ? (p->started_ms - p->created_ms) / 1000 : (int64_t)-1,
+        p->id % 2 ? WH_LIT("\"68.49\"") : WH_LIT("null"), status, label, label, status, label,
+        gl_path(c), p->id, status);
 }
 
 static const struct gl_obj *pipeline_of(const struct gl_ctx *c, const struct gl_obj *job)
@@ -82,8 +82,7 @@ static void put_commit(const struct gl_ctx *c, const struct gl_obj *pipeline, st
                "'web_url':'%s/%s/-/commit/%s'}",
                gl_out_slice(&id), wh_slice(id.ptr, id.len < 8 ? id.len : 8),
                pipeline->created_ms - 5000, sha ^ 2, text, text, name, pipeline->created_ms - 6000,
-               name, pipeline->created_ms - 5000, gl_base(c->model), gl_path(c),
-               gl_out_slice(&id));
+               name, pipeline->created_ms - 5000, gl_base(c->model), gl_path(c), gl_out_slice(&id));
     out->failed = out->failed || id.failed;
     gl_out_done(&id);
 }
@@ -177,8 +176,8 @@ void gl_render_release(const struct gl_ctx *c, const struct gl_obj *r, struct gl
                "'authored_date':%t,'committer_name':'Release Bot',"
                "'committer_email':'redacted@example.com','committed_date':%t,'trailers':{}},",
                t, gl_obj_body(c, r), t, r->created_ms, r->finished_ms,
-               gl_user_json(c->model, r->author), sha, r->created_ms, sha ^ 2,
-               subject, subject, r->created_ms, r->created_ms);
+               gl_user_json(c->model, r->author), sha, r->created_ms, sha ^ 2, subject, subject,
+               r->created_ms, r->created_ms);
     gl_out_tpl(out,
                "'milestones':[],'commit_path':'/%s/-/commit/%h','tag_path':'/%s/-/tags/%s',"
                "'assets':{'count':2,'sources':[{'format':'zip','url':'%s/%s/-/archive/%s/a.zip'},"

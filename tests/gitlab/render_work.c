@@ -183,8 +183,9 @@ void gl_render_mr(const struct gl_ctx *c, const struct gl_obj *mr, bool detail, 
     gl_out_tpl(out, ",'source_project_id':%d,'target_project_id':%d,'labels':", c->project->id,
                c->project->id);
     put_labels(mr, out);
-    gl_out_tpl(out, ",'draft':%b,'imported':false,'imported_from':'none','work_in_progress':%b,"
-                    "'milestone':",
+    gl_out_tpl(out,
+               ",'draft':%b,'imported':false,'imported_from':'none','work_in_progress':%b,"
+               "'milestone':",
                (mr->flags & GL_F_DRAFT) != 0, (mr->flags & GL_F_DRAFT) != 0);
     put_milestone_of(c, mr, out);
     gl_out_str(out, ",");
@@ -205,8 +206,7 @@ static const char *upper_severity(const struct gl_obj *issue)
     return names[issue->severity % GL_SEVERITIES];
 }
 
-static void put_issue_people(const struct gl_ctx *c, const struct gl_obj *issue,
-                             struct gl_out *out)
+static void put_issue_people(const struct gl_ctx *c, const struct gl_obj *issue, struct gl_out *out)
 {
     static const char *const types[GL_T_COUNT] = {"ISSUE", "INCIDENT", "TASK"};
 
@@ -216,8 +216,7 @@ static void put_issue_people(const struct gl_ctx *c, const struct gl_obj *issue,
     gl_out_str(out, ",\"assignees\":");
     put_people(c, issue->assignee, out);
     gl_out_tpl(out, ",'author':%s,'type':'%s','assignee':%s,",
-               gl_user_json(c->model, issue->author),
-               wh_slice_str(types[issue->type % GL_T_COUNT]),
+               gl_user_json(c->model, issue->author), wh_slice_str(types[issue->type % GL_T_COUNT]),
                gl_user_json(c->model, issue->assignee));
 }
 
@@ -242,12 +241,10 @@ static void put_issue_tail(const struct gl_ctx *c, const struct gl_obj *issue, s
                "'moved_to_id':null,'imported':false,'imported_from':'none',"
                "'service_desk_reply_to':null,'epic_iid':null,'epic':null,'iteration':null,"
                "'health_status':null",
-               issue->iid, issue->iid, gl_path(c), issue->iid,
-               wh_slice_str(upper_severity(issue)));
+               issue->iid, issue->iid, gl_path(c), issue->iid, wh_slice_str(upper_severity(issue)));
 }
 
-void gl_render_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue,
-                            struct gl_out *out)
+void gl_render_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue, struct gl_out *out)
 {
     char title[GL_TITLE_MAX];
 
@@ -255,9 +252,8 @@ void gl_render_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue,
                "'id':%d,'iid':%d,'project_id':%d,'title':'%s','description':'%s','state':'%s',"
                "'created_at':%t,'updated_at':%t,'closed_at':%t,'closed_by':%s,'labels':",
                issue->id, issue->iid, c->project->id, gl_obj_title(c, GL_ISSUE, issue, title),
-               gl_obj_body(c, issue), wh_slice_str(gl_state_name(issue->state)),
-               issue->created_ms, issue->updated_ms, issue->finished_ms,
-               gl_user_json(c->model, issue->actor));
+               gl_obj_body(c, issue), wh_slice_str(gl_state_name(issue->state)), issue->created_ms,
+               issue->updated_ms, issue->finished_ms, gl_user_json(c->model, issue->actor));
     put_issue_people(c, issue, out);
     gl_out_tpl(out,
                "'user_notes_count':%d,'merge_requests_count':%d,'upvotes':%d,'downvotes':0,"
@@ -281,7 +277,7 @@ void gl_render_link(const struct gl_ctx *c, const struct gl_link *link, uint32_t
 {
     const struct gl_set *issues = &c->project->sets[GL_ISSUE];
     uint32_t other = link->source == from ? link->target : link->source;
-    struct wh_slice type = !link->blocks           ? WH_LIT("relates_to")
+    struct wh_slice type = !link->blocks          ? WH_LIT("relates_to")
                            : link->source == from ? WH_LIT("blocks")
                                                   : WH_LIT("is_blocked_by");
 

@@ -17,7 +17,8 @@ static void route_of(struct wh_slice path, char to[GL_ROUTE_BYTES])
         while (i + n < path.len && path.ptr[i + n] >= '0' && path.ptr[i + n] <= '9') {
             n++;
         }
-        if (n > 0 && path.ptr[i - (i > 0)] == '/' && (i + n == path.len || path.ptr[i + n] == '/')) {
+        if (n > 0 && path.ptr[i - (i > 0)] == '/' &&
+            (i + n == path.len || path.ptr[i + n] == '/')) {
             memcpy(to + used, ":id", 3);
             used += 3;
             i += n - 1;
@@ -57,7 +58,7 @@ void gl_reqlog_add(struct gl_reqlog *log, const struct wh_http_req *req, int64_t
 
     log->total++;
     log->by_status[status < 600 ? status : 599]++;
-    log->writes += !wh_slice_eq(method, WH_LIT("GET"));
+    log->writes += !wh_slice_eq(method, WH_LIT("GET")) && wh_slice_starts(path, WH_LIT("/api/"));
     count_route(log, path);
     if (log->ring == NULL) {
         log->ring = wh_mem_zalloc(GL_REQLOG_KEEP, sizeof(*log->ring));
@@ -69,8 +70,9 @@ void gl_reqlog_add(struct gl_reqlog *log, const struct wh_http_req *req, int64_t
     n = snprintf(line, sizeof(line), "%.*s %.*s%s%.*s", WH_SLICE_ARG(method), WH_SLICE_ARG(path),
                  query.len ? "?" : "", WH_SLICE_ARG(query));
     wh_mem_free(entry->line);
-    entry->line = wh_mem_dup(line, n < 0 ? 0 : (size_t)n < sizeof(line) ? (size_t)n
-                                                                        : sizeof(line) - 1);
+    entry->line = wh_mem_dup(line, n < 0                      ? 0
+                                   : (size_t)n < sizeof(line) ? (size_t)n
+                                                              : sizeof(line) - 1);
     entry->at_ms = now_ms;
     entry->seq = log->total;
     entry->status = status;
@@ -78,7 +80,9 @@ void gl_reqlog_add(struct gl_reqlog *log, const struct wh_http_req *req, int64_t
 
 void gl_reqlog_render(const struct gl_reqlog *log, int64_t last, struct gl_out *out)
 {
-    uint64_t keep = last < 0 ? 0 : (uint64_t)last < GL_REQLOG_KEEP ? (uint64_t)last : GL_REQLOG_KEEP;
+    uint64_t keep = last < 0                          ? 0
+                    : (uint64_t)last < GL_REQLOG_KEEP ? (uint64_t)last
+                                                      : GL_REQLOG_KEEP;
     uint64_t from = log->total > keep ? log->total - keep + 1 : 1;
     bool comma = false;
 

@@ -62,8 +62,7 @@ static void render_object(const struct gl_ctx *c, enum gl_kind kind, uint32_t po
     gl_render(c, kind, &c->project->sets[kind].items[pos], false, out);
 }
 
-static void render_user(const struct gl_ctx *c, enum gl_kind kind, uint32_t pos,
-                        struct gl_out *out)
+static void render_user(const struct gl_ctx *c, enum gl_kind kind, uint32_t pos, struct gl_out *out)
 {
     (void)kind;
     gl_render_user(c->model, pos, true, out);
@@ -269,8 +268,7 @@ static void moved(struct gl_call *call, const struct gl_ctx *c, struct wh_slice 
     gl_out_tpl(&url, "%s/api/v4/projects/%d%s%s%s", gl_base(c->model), c->project->id, rest,
                query.len ? WH_LIT("?") : WH_LIT(""), query);
     gl_header(&call->headers, "Location", "%.*s", WH_SLICE_ARG(gl_out_slice(&url)));
-    gl_out_tpl(&call->out, "'This resource has been moved permanently to %s.'",
-               gl_out_slice(&url));
+    gl_out_tpl(&call->out, "'This resource has been moved permanently to %s.'", gl_out_slice(&url));
     gl_out_done(&url);
     gl_rest_send(call, 301);
 }
@@ -379,8 +377,9 @@ static void metadata(struct gl_call *call, bool full)
 {
     gl_out_str(&call->out, "{\"version\":\"19.2.1-ee\",\"revision\":\"5ca1ab1e\"");
     if (full) {
-        gl_out_str(&call->out, ",\"kas\":{\"enabled\":false,\"externalUrl\":null,"
-                               "\"externalK8sProxyUrl\":null,\"version\":null},\"enterprise\":true");
+        gl_out_str(&call->out,
+                   ",\"kas\":{\"enabled\":false,\"externalUrl\":null,"
+                   "\"externalK8sProxyUrl\":null,\"version\":null},\"enterprise\":true");
     }
     gl_out_str(&call->out, "}");
     gl_rest_send(call, 200);

@@ -8,8 +8,8 @@ enum { NUMBER_MAX = 40 };
 
 static size_t skip_space(struct wh_slice s, size_t at)
 {
-    while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\n' || s.ptr[at] == '\t' ||
-                          s.ptr[at] == '\r')) {
+    while (at < s.len &&
+           (s.ptr[at] == ' ' || s.ptr[at] == '\n' || s.ptr[at] == '\t' || s.ptr[at] == '\r')) {
         at++;
     }
     return at;

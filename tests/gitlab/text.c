@@ -13,39 +13,43 @@ struct gl_text {
     size_t start[PARAGRAPHS + 1];
 };
 
-static const char *const verbs[] = {"Add",     "Fix",   "Remove", "Speed up", "Document", "Refactor",
-                                    "Rework",  "Guard", "Cache",  "Retry",    "Migrate",  "Simplify",
-                                    "Upgrade", "Split", "Test",   "Localise"};
+static const char *const verbs[] = {
+    "Add",   "Fix",   "Remove",  "Speed up", "Document", "Refactor", "Rework", "Guard",
+    "Cache", "Retry", "Migrate", "Simplify", "Upgrade",  "Split",    "Test",   "Localise"};
 static const char *const things[] = {
-    "invoice export",         "login form",      "search index",       "rate limiter",
-    "payment webhook",        "audit trail",     "nightly backup",     "user import",
-    "\\\"quick view\\\" panel", "caf\u00e9 menu",  "mobile navigation",  "feature flags",
-    "order history",          "e-mail templates", "\u00fcbersicht page", "cold start",
-    "database pool",          "image resizing",  "session handling",   "price rules"};
-static const char *const whys[] = {"for large tenants",    "after the outage", "on slow networks",
-                                   "in the admin area",    "for the API",      "when Kafka is away",
-                                   "before the 4.2 release", "without locks",  "per region",
-                                   "with \u2713 checks",   "behind a flag",    "for auditors"};
-static const char *const first_names[] = {"Grace", "Ada",   "Linus",       "Wei",   "Amina", "Jos\u00e9",
-                                          "Ines",  "Kofi",  "Yuki",        "Priya", "Olga",  "Tom\u00e1s",
-                                          "Noor",  "Astrid", "Se\u00e1n",  "Mei"};
+    "invoice export",   "login form",        "search index",
+    "rate limiter",     "payment webhook",   "audit trail",
+    "nightly backup",   "user import",       "\\\"quick view\\\" panel",
+    "caf\u00e9 menu",   "mobile navigation", "feature flags",
+    "order history",    "e-mail templates",  "\u00fcbersicht page",
+    "cold start",       "database pool",     "image resizing",
+    "session handling", "price rules"};
+static const char *const whys[] = {
+    "for large tenants", "after the outage",   "on slow networks",       "in the admin area",
+    "for the API",       "when Kafka is away", "before the 4.2 release", "without locks",
+    "per region",        "with \u2713 checks", "behind a flag",          "for auditors"};
+static const char *const first_names[] = {
+    "Grace", "Ada",   "Linus", "Wei",        "Amina", "Jos\u00e9", "Ines",      "Kofi",
+    "Yuki",  "Priya", "Olga",  "Tom\u00e1s", "Noor",  "Astrid",    "Se\u00e1n", "Mei"};
 static const char *const first_ascii[] = {"grace", "ada",    "linus", "wei",   "amina", "jose",
                                           "ines",  "kofi",   "yuki",  "priya", "olga",  "tomas",
                                           "noor",  "astrid", "sean",  "mei"};
-static const char *const last_names[] = {"Okafor", "Lind",   "Haas",  "Tanaka", "Silva",  "Novak",
-                                         "Mensah", "Fischer", "Costa", "Iyer",   "Dubois", "Berg",
-                                         "Rossi",  "Kim",    "Moreau", "Adeyemi"};
-static const char *const last_ascii[] = {"okafor", "lind",    "haas",  "tanaka", "silva",  "novak",
-                                         "mensah", "fischer", "costa", "iyer",   "dubois", "berg",
+static const char *const last_names[] = {"Okafor", "Lind",    "Haas",   "Tanaka", "Silva",  "Novak",
+                                         "Mensah", "Fischer", "Costa",  "Iyer",   "Dubois", "Berg",
+                                         "Rossi",  "Kim",     "Moreau", "Adeyemi"};
+static const char *const last_ascii[] = {"okafor", "lind",    "haas",   "tanaka", "silva",  "novak",
+                                         "mensah", "fischer", "costa",  "iyer",   "dubois", "berg",
                                          "rossi",  "kim",     "moreau", "adeyemi"};
-static const char *const project_names[] = {"Web Shop", "Billing", "Identity", "Mobile App",
-                                            "Data Platform", "Infrastructure", "Search", "Docs"};
-static const char *const project_paths[] = {"web-shop", "billing", "identity", "mobile-app",
-                                            "data-platform", "infrastructure", "search", "docs"};
+static const char *const project_names[] = {"Web Shop",   "Billing",       "Identity",
+                                            "Mobile App", "Data Platform", "Infrastructure",
+                                            "Search",     "Docs"};
+static const char *const project_paths[] = {"web-shop",   "billing",       "identity",
+                                            "mobile-app", "data-platform", "infrastructure",
+                                            "search",     "docs"};
 static const char *const labels[GL_LABELS] = {
-    "backend",       "frontend",   "bug",         "feature",      "security",
-    "performance",   "P::1",       "P::2",        "team::orders", "team::platform",
-    "needs review",  "regression", "tech debt",   "gr\u00fcn"};
+    "backend",      "frontend",   "bug",       "feature",      "security",
+    "performance",  "P::1",       "P::2",      "team::orders", "team::platform",
+    "needs review", "regression", "tech debt", "gr\u00fcn"};
 static const char *const words[] = {
     "the",   "request", "queue",  "reader",  "we",       "should", "keep",  "until", "a",
     "later", "batch",   "commit", "returns", "customer", "sees",   "error", "while", "page",
@@ -59,7 +63,8 @@ static struct wh_slice finish(const char *to, int n, size_t max)
 
 static size_t make_paragraph(char *to, uint64_t seed)
 {
-    static const char *const heads[] = {"", "## What does this do?\\n\\n", "- [x] ", "> ", "```\\n"};
+    static const char *const heads[] = {"", "## What does this do?\\n\\n", "- [x] ", "> ",
+                                        "```\\n"};
     size_t kind = seed % 16 < 12 ? 0 : seed % 16 - 11;
     unsigned n_words = 18 + (unsigned)(seed >> 8 & 15);
     int n = snprintf(to, PARAGRAPH_MAX, "%s", heads[kind]);
@@ -125,10 +130,9 @@ struct wh_slice gl_title(char to[GL_TITLE_MAX], uint64_t seed, uint32_t rev)
 
 struct wh_slice gl_person(char to[GL_TITLE_MAX], uint64_t seed)
 {
-    return finish(to,
-                  snprintf(to, GL_TITLE_MAX, "%s %s", first_names[seed % 16],
-                           last_names[seed / 16 % 16]),
-                  GL_TITLE_MAX);
+    return finish(
+        to, snprintf(to, GL_TITLE_MAX, "%s %s", first_names[seed % 16], last_names[seed / 16 % 16]),
+        GL_TITLE_MAX);
 }
 
 struct wh_slice gl_username(char to[GL_TITLE_MAX], uint64_t seed, size_t n)
@@ -143,14 +147,13 @@ struct wh_slice gl_project_name(char to[GL_TITLE_MAX], size_t n)
 {
     size_t round = n / COUNT(project_names);
 
-    return finish(to,
-                  round ? snprintf(to, GL_TITLE_MAX, "%s %zu|%s-%zu",
-                                   project_names[n % COUNT(project_names)], round + 1,
-                                   project_paths[n % COUNT(project_paths)], round + 1)
-                        : snprintf(to, GL_TITLE_MAX, "%s|%s",
-                                   project_names[n % COUNT(project_names)],
-                                   project_paths[n % COUNT(project_paths)]),
-                  GL_TITLE_MAX);
+    return finish(
+        to,
+        round ? snprintf(to, GL_TITLE_MAX, "%s %zu|%s-%zu", project_names[n % COUNT(project_names)],
+                         round + 1, project_paths[n % COUNT(project_paths)], round + 1)
+              : snprintf(to, GL_TITLE_MAX, "%s|%s", project_names[n % COUNT(project_names)],
+                         project_paths[n % COUNT(project_paths)]),
+        GL_TITLE_MAX);
 }
 
 struct wh_slice gl_branch(char to[GL_BRANCH_MAX], uint64_t seed, int64_t iid)
@@ -158,10 +161,10 @@ struct wh_slice gl_branch(char to[GL_BRANCH_MAX], uint64_t seed, int64_t iid)
     static const char *const stems[] = {"fix-login", "export-csv", "retry-queue", "tidy-index",
                                         "new-menu",  "faster-ci",  "audit-log",   "dark-mode"};
 
-    return finish(to,
-                  snprintf(to, GL_BRANCH_MAX, "%lld-%s", (long long)iid,
-                           stems[gl_mix(seed) % COUNT(stems)]),
-                  GL_BRANCH_MAX);
+    return finish(
+        to,
+        snprintf(to, GL_BRANCH_MAX, "%lld-%s", (long long)iid, stems[gl_mix(seed) % COUNT(stems)]),
+        GL_BRANCH_MAX);
 }
 
 struct wh_slice gl_label(unsigned n)
