@@ -208,10 +208,19 @@ lint: ## format, clang-tidy, cppcheck and our own gates
 	@scripts/install-deps build test lint
 	@scripts/lint/all
 
+BENCH_BIN := $(B)/bin/bench-fill $(B)/bin/bench-store
+$(B)/bin/bench-fill: $(call obj,tests/bench/fill_raw.c tests/bench/body.c) $(COMMON_LIB)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/bin/bench-store: $(call obj,tests/bench/bare_store.c) $(B)/libstage-sink.a $(COMMON_LIB)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: bench-programs
+bench-programs: all $(BENCH_BIN)
+
 .PHONY: bench
 bench: ## figures and ratios of each stage, one run
 	@scripts/install-deps build kafka test bench
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) --no-print-directory -j$(JOBS) bench-programs
 	@tests/bench/run
 
 .PHONY: install

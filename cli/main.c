@@ -299,7 +299,7 @@ static bool load_conf(const char *config, char **env, struct cli_conf *conf)
 {
     char file_option[] = "--config";
     char *argv[3] = {(char[]){"wellhead"}, file_option, NULL};
-    char *path = config ? strdup(config) : NULL;
+    char *path = config && config[0] ? strdup(config) : NULL;
     enum wh_conf_action action;
     struct wh_err err;
     enum wh_rc rc;

@@ -46,7 +46,7 @@ static rd_kafka_event_t *await(struct kafka_admin *a, int timeout_ms, const char
     rd_kafka_event_t *event = rd_kafka_queue_poll(a->queue, timeout_ms + 1000);
 
     if (event == NULL) {
-        (void)wh_fail(err, WH_E_UNAVAILABLE, "%s: no broker answers", doing);
+        (void)wh_fail(err, WH_E_UNAVAILABLE, "%s: no broker answers at %.100s", doing, a->bootstrap);
         return NULL;
     }
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -54,7 +54,7 @@ static rd_kafka_event_t *await(struct kafka_admin *a, int timeout_ms, const char
                       rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TIMED_OUT
                           ? WH_E_UNAVAILABLE
                           : bus_kafka_rc(rd_kafka_event_error(event)),
-                      "%s: %.160s", doing, rd_kafka_event_error_string(event));
+                      "%s at %.60s: %.120s", doing, a->bootstrap, rd_kafka_event_error_string(event));
         rd_kafka_event_destroy(event);
         return NULL;
     }
