@@ -1,4 +1,5 @@
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include <rocksdb/c.h>
 
@@ -40,6 +41,7 @@ struct rocks_store {
     rocksdb_writeoptions_t *write_sync;
     rocksdb_writeoptions_t *write_fast;
     char *path;
+    uint64_t reserve_bytes;
 };
 
 struct rocks_batch {
@@ -377,12 +379,38 @@ static void rocks_batch_free(struct wh_batch *base)
     wh_mem_free(b);
 }
 
+/*
+ * A log that once failed on a full disk is not usable for this version of the library (its own check
+ * aborts the process, or a reopening is needed). So writing stops earlier, while there is room for
+ * what is in memory; when another program takes that too, the library's error is what is left.
+ */
+static enum wh_rc check_space(const struct rocks_store *s, size_t batch_bytes, struct wh_err *err)
+{
+    struct statvfs fs;
+    uint64_t needed = s->reserve_bytes + 2 * (uint64_t)batch_bytes;
+    uint64_t free_bytes;
+
+    if (statvfs(s->path, &fs) != 0) {
+        return WH_OK; /* the write itself will tell */
+    }
+    free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (free_bytes >= needed) {
+        return WH_OK;
+    }
+    return wh_fail(err, WH_E_NO_SPACE, "%llu MiB are free in %.150s, writing needs %llu MiB",
+                   (unsigned long long)(free_bytes >> 20), s->path,
+                   (unsigned long long)((needed + (1 << 20) - 1) >> 20));
+}
+
 static enum wh_rc rocks_write(struct wh_store *base, struct wh_batch *batch, bool sync,
                               struct wh_err *err)
 {
     struct rocks_store *s = of_store(base);
     char *text = NULL;
 
+    if (check_space(s, rocks_batch_bytes(batch), err) != WH_OK) {
+        return err->rc;
+    }
     /* Counters that nobody reads cost a tenth of a large write; the level is the thread's own. */
     rocksdb_set_perf_level(rocksdb_disable);
     rocksdb_write(s->db, sync ? s->write_sync : s->write_fast, of_batch(batch)->batch, &text);
@@ -561,6 +589,7 @@ static enum wh_rc make_options(struct rocks_store *s, const struct wh_store_conf
                                struct wh_err *err)
 {
     s->n_families = conf->n_families;
+    s->reserve_bytes = (uint64_t)conf->memtable_bytes * MEMTABLES_IN_ALL;
     s->path = wh_mem_dup(conf->path, strlen(conf->path));
     s->families = wh_mem_zalloc(conf->n_families, sizeof(*s->families));
     s->family_options = wh_mem_zalloc(conf->n_families, sizeof(*s->family_options));

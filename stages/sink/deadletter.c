@@ -95,7 +95,7 @@ static enum wh_rc set_one_aside(struct sink_writer *w, const struct wh_bus_msg *
 
 enum wh_rc sink_set_aside(struct sink_writer *w, struct wh_err *err)
 {
-    if (w->n_set_aside == 0) {
+    if (w->n_set_aside == 0 || w->conf.rebuild) {
         return WH_OK;
     }
     w->deps.deliveries->failed = 0;

@@ -278,6 +278,7 @@ static enum wh_rc start_sink(struct app *app, struct wh_err *err)
     conf.sync = app->set.sync;
     conf.discover_ms = app->set.discover_ms;
     conf.retry_ms = app->set.retry_ms;
+    conf.rebuild = app->set.rebuild;
     conf.accept_gap = app->set.accept_gap;
     return sink_new(&deps, &conf, &app->sink, err);
 }

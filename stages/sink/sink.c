@@ -1,5 +1,6 @@
 #include "stages/sink/sink.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -8,7 +9,7 @@
 #include "stages/sink/freshness.h"
 #include "stages/sink/writer.h"
 
-enum { POLL_MS = 100, SCOUT_FAILURES_TOLD = 3, LABEL_MAX = 128, SETTLE_MS = 100 };
+enum { POLL_MS = 100, TRIM_AFTER_TURNS = 20, SCOUT_FAILURES_TOLD = 3, LABEL_MAX = 128, SETTLE_MS = 100 };
 
 struct sink {
     struct sink_deps deps;
@@ -203,18 +204,33 @@ static void nap(struct sink *s, int64_t ms)
     pthread_mutex_unlock(&s->lock);
 }
 
+/*
+ * A backlog leaves hundreds of megabytes of freed buffers with the allocator: given back once, some
+ * quiet turns later.
+ */
+static void trim_when_quiet(const struct sink *s, size_t *quiet_turns)
+{
+    if (s->writer->n_msgs > 0) {
+        *quiet_turns = 0;
+    } else if (++*quiet_turns == TRIM_AFTER_TURNS) {
+        (void)malloc_trim(0);
+    }
+}
+
 static void *writer_main(void *arg)
 {
     struct sink *s = arg;
     struct wh_err err = {0};
     enum wh_rc rc = WH_OK;
     int64_t wait_ms = 0;
+    size_t quiet_turns = 0;
 
     while (rc == WH_OK && !atomic_load(&s->stop)) {
         rc = take_found(s, &err);
         if (rc == WH_OK) {
             rc = sink_writer_turn(s->writer, POLL_MS, &wait_ms, &err);
         }
+        trim_when_quiet(s, &quiet_turns);
         if (atomic_exchange(&s->wants_scout, sink_writer_wants_scout(s->writer)) !=
             sink_writer_wants_scout(s->writer)) {
             wh_wake_send(s->wake);

@@ -38,6 +38,7 @@ struct sink_conf {
     bool sync;             /* durable before the next batch */
     int64_t discover_ms;   /* how often topics and ends are asked for */
     int64_t retry_ms;      /* first pause after a full disk or a refused dead letter; doubles to 16x */
+    bool rebuild;          /* damaged records were set aside before: only counted */
     bool accept_gap;       /* go on at the log's start when the stored offset is gone */
 };
 
