@@ -1,19 +1,20 @@
 /*
  * Routes, authentication, jobs; how a request is answered: api_internal.h.
  *
- *   GET /api/v1/entities?kind=TABLE&COLUMN[__OP]=VALUE&_sort=|_sort_desc=&_size=&_next=&_col=&_deleted=include
+ *   GET /api/v1/entities?kind=TABLE          a list: COLUMN[__OPERATOR]=VALUE, _sort or _sort_desc,
+ *                                            _size, _next, _col, _deleted=include, _shape
  *   GET /api/v1/entities?url=PAGE            the entity of that page at the source
  *   GET /api/v1/entities/ID                  every field, and which revision set it
  *   GET /api/v1/entities/ID/revisions        newest first; _size, _next
  *   GET /api/v1/entities/ID/links            both directions; _size, _next
- *   GET /api/v1/sql?sql=&NAME=VALUE&_size=&_timelimit=&_shape=objects|arrays
- *   POST /api/v1/sql                         {"query","params","limit","timeout_ms","format","shape"}
+ *   GET /api/v1/sql?sql=TEXT&NAME=VALUE      _size, _timelimit (ms), _shape=objects or arrays
+ *   POST /api/v1/sql                         {query, params, limit, timeout_ms, format, shape}
  *   GET /api/v1/kinds, /api/v1/status
  *   GET /registry/...                        schema registry, read-only
  *
- * Rows come as JSON, NDJSON or CSV: _format=, or the Accept header. All but the registry needs the
- * bearer token. Errors: {"ok":false,"error":TEXT,"code":NAME,"status":N}; 400 wrong question or refused
- * SQL, 401, 404, 405, 413 too large, 503 busy (Retry-After), 504 time limit.
+ * Rows come as JSON, NDJSON or CSV: _format, or the Accept header. All but the registry needs the
+ * bearer token. Errors: {"ok":false,"error":TEXT,"code":NAME,"status":N}; 400 wrong question or
+ * refused SQL, 401, 404, 405, 413 too large, 503 busy (Retry-After), 504 time limit.
  */
 #include <stdio.h>
 
@@ -35,7 +36,7 @@ enum {
 static const int64_t sql_memory_bytes = INT64_C(256) << 20;
 
 struct route {
-    const char *path;   /* '*' stands for one segment, an entity's id */
+    const char *path; /* '*' stands for one segment, an entity's id */
     const char *allow;
     enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
 };
@@ -401,20 +402,23 @@ static void submit(struct sink_api *api, struct api_job *job)
     api->n_waiting++;
 }
 
-static enum wh_rc make_job(struct sink_api *api, struct wh_http_req *req, struct api_job **ret,
-                           struct wh_err *err)
+/* NULL when it cannot be taken on. */
+static struct api_job *make_job(struct sink_api *api, struct wh_http_req *req, struct wh_err *err)
 {
     struct api_job *job;
 
     if (api->draining) {
-        return wh_fail(err, WH_E_UNAVAILABLE, "this sink is stopping");
+        (void)wh_fail(err, WH_E_UNAVAILABLE, "this sink is stopping");
+        return NULL;
     }
     if (api->n_waiting >= WAITING_MAX) {
-        return wh_fail(err, WH_E_BUSY, "too many requests are waiting; ask again in a second");
+        (void)wh_fail(err, WH_E_BUSY, "too many requests are waiting; ask again in a second");
+        return NULL;
     }
     job = wh_mem_zalloc(1, sizeof(*job));
     if (job == NULL) {
-        return wh_fail(err, WH_E_UNAVAILABLE, "out of memory");
+        (void)wh_fail(err, WH_E_UNAVAILABLE, "out of memory");
+        return NULL;
     }
     job->api = api;
     job->http = req;
@@ -423,10 +427,9 @@ static enum wh_rc make_job(struct sink_api *api, struct wh_http_req *req, struct
     api_out_init(&job->out, api->deps.conf.data_path);
     if (copy_request(job, err) != WH_OK) {
         job_free(job);
-        return err->rc;
+        return NULL;
     }
-    *ret = job;
-    return WH_OK;
+    return job;
 }
 
 /* ---- the handler ---- */
@@ -483,7 +486,8 @@ static void on_request(void *ctx, struct wh_http_req *req)
         reply_error(req, 405, "method_not_allowed", "this address is read with GET", &allow);
         return;
     }
-    if (make_job(api, req, &job, &err) != WH_OK) {
+    job = make_job(api, req, &err);
+    if (job == NULL) {
         reply_failure(api, req, &err);
         return;
     }
@@ -582,7 +586,8 @@ void sink_api_free(struct sink_api *api)
     if (api->engine) {
         sink_api_drain(api);
     }
-    /* Queries whose readers have gone may still be on a pool thread; they end at their next look. */
+    /* Queries whose readers have gone may still be on a pool thread; they end at their next look.
+     */
     while (api->n_running > 0) {
         wh_loop_turn(api->deps.loop, true);
     }

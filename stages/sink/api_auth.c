@@ -43,9 +43,7 @@ static enum wh_rc create(const char *path, struct wh_err *err)
     enum wh_rc rc;
 
     if (fd < 0) {
-        return errno == EEXIST
-                   ? WH_OK
-                   : wh_fail(err, WH_E_CONFIG, "cannot make %.180s", path);
+        return errno == EEXIST ? WH_OK : wh_fail(err, WH_E_CONFIG, "cannot make %.180s", path);
     }
     rc = make_token(path, fd, err);
     if (close(fd) != 0 && rc == WH_OK) {

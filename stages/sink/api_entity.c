@@ -223,7 +223,8 @@ static enum wh_rc write_counts(struct reading *r, struct wh_json_writer *w, stru
     static const struct {
         const char *key;
         unsigned family;
-    } counts[] = {{"links_out", SINK_LINKS}, {"links_in", SINK_BACKLINKS}, {"revisions", SINK_REVISIONS}};
+    } counts[] = {
+        {"links_out", SINK_LINKS}, {"links_in", SINK_BACKLINKS}, {"revisions", SINK_REVISIONS}};
     int64_t n = 0;
 
     wh_jw_key(w, "counts");

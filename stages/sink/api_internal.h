@@ -1,9 +1,9 @@
 /*
  * api_internal.h - shared by api.c and api_*.c.
  *
- * A request is copied and answered on a pool thread (a job): the loop never waits for the store. The
- * answer is written to an api_out, at most 1 MiB of it in memory, the rest in an unlinked file, so that
- * its status is known before its first byte is sent and a slow reader costs no memory.
+ * A request is copied and answered on a pool thread (a job): the loop never waits for the store.
+ * The answer is written to an api_out, at most 1 MiB of it in memory, the rest in an unlinked file,
+ * so that its status is known before its first byte is sent and a slow reader costs no memory.
  *
  *   loop:  copy the request -> queue ... -> send, or stream from the file
  *   pool:                      answer
@@ -26,7 +26,7 @@
 
 struct api_out {
     struct wh_buf memory;
-    int fd;           /* -1 as long as memory is enough */
+    int fd; /* -1 as long as memory is enough */
     int64_t in_file;
     const char *folder;
 };
@@ -95,7 +95,7 @@ struct api_job {
     struct api_out out;
     const char *content_type;
     char link[API_HEADER_MAX_BYTES]; /* value of a Link header, or empty */
-    struct wh_err err; /* rc WH_OK when it was answered */
+    struct wh_err err;               /* rc WH_OK when it was answered */
     int64_t sent;
 };
 

@@ -1,7 +1,8 @@
 /*
- * The read-only part of the schema registry's API under /registry: kcat, Redpanda Console, kafbat and
- * AKHQ ask it for the schemas of our topics. No token: the schemas are no secret, and these tools send
- * none. Subjects are <topic>-value, ids and versions are those of the build (schemas/ids.json).
+ * The read-only part of the schema registry's API under /registry: kcat, Redpanda Console, kafbat
+ * and AKHQ ask it for the schemas of our topics. No token: the schemas are no secret, and these
+ * tools send none. Subjects are <topic>-value, ids and versions are those of the build
+ * (schemas/ids.json).
  */
 #include <stdio.h>
 

@@ -69,8 +69,8 @@ static enum wh_rc csv_text(struct wh_buf *out, struct wh_slice text, struct wh_e
     bool quote = text.len == 0; /* "" is an empty text, nothing is NULL */
 
     for (size_t i = 0; i < text.len && !quote; i++) {
-        quote = text.ptr[i] == ',' || text.ptr[i] == '"' || text.ptr[i] == '\n' ||
-                text.ptr[i] == '\r';
+        quote =
+            text.ptr[i] == ',' || text.ptr[i] == '"' || text.ptr[i] == '\n' || text.ptr[i] == '\r';
     }
     if (!quote) {
         return wh_buf_append(out, text, err);
@@ -292,8 +292,8 @@ enum wh_rc api_rows_end(struct api_rows *rows, const char *cut, struct wh_slice 
     switch (rows->format) {
     case API_NDJSON:
         if (cut) {
-            rc = wh_buf_printf(&rows->row, err, "{\"ok\":false,\"truncated\":true,\"error\":\"%s\"}\n",
-                               cut);
+            rc = wh_buf_printf(&rows->row, err,
+                               "{\"ok\":false,\"truncated\":true,\"error\":\"%s\"}\n", cut);
         }
         break;
     case API_CSV:

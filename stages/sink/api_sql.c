@@ -98,7 +98,8 @@ static enum wh_rc json_member(const struct api_job *job, struct wh_slice key, st
         }
         *(limit ? &ret->limit : &ret->timeout_ms) = wh_json_int(v);
         return limit ? check_int("limit", ret->limit, 0, job->api->deps.conf.sql_rows, err)
-                     : check_int("timeout_ms", ret->timeout_ms, 1, job->api->deps.conf.sql_timeout_ms, err);
+                     : check_int("timeout_ms", ret->timeout_ms, 1,
+                                 job->api->deps.conf.sql_timeout_ms, err);
     }
     if (wh_json_type(v) != WH_JSON_STRING) {
         return wh_fail(err, WH_E_TYPE, "%.40s must be a text", key.len < 40 ? key.ptr : "a member");
@@ -110,8 +111,9 @@ static enum wh_rc json_member(const struct api_job *job, struct wh_slice key, st
     } else if (wh_slice_eq(key, WH_LIT("shape"))) {
         ret->shape = wh_json_string(v);
     } else {
-        return wh_fail(err, WH_E_INVALID,
-                       "unknown member; a query has query, params, limit, timeout_ms, format, shape");
+        return wh_fail(
+            err, WH_E_INVALID,
+            "unknown member; a query has query, params, limit, timeout_ms, format, shape");
     }
     return WH_OK;
 }
@@ -128,7 +130,8 @@ static enum wh_rc read_body(const struct api_job *job, struct wh_json_parser *pa
         return wh_err_prefix(err, "the request is not JSON");
     }
     if (wh_json_type(root) != WH_JSON_OBJECT) {
-        return wh_fail(err, WH_E_TYPE, "the request must be an object: {\"query\": \"select ...\"}");
+        return wh_fail(err, WH_E_TYPE,
+                       "the request must be an object: {\"query\": \"select ...\"}");
     }
     it = wh_json_iter(root);
     while (wh_json_next(&it, &key, &v)) {
@@ -154,8 +157,8 @@ static enum wh_rc read_args(const struct api_job *job, struct sql_request *ret, 
             if (ret->n_params == PARAMS_MAX) {
                 return wh_fail(err, WH_E_TOO_LARGE, "more than %d parameters", PARAMS_MAX);
             }
-            ret->params[ret->n_params++] = (struct sql_param){
-                arg->name, {.type = SQL_TEXT, .bytes = arg->value}};
+            ret->params[ret->n_params++] =
+                (struct sql_param){arg->name, {.type = SQL_TEXT, .bytes = arg->value}};
         }
     }
     if (api_arg(request, "_shape").ptr) {
@@ -213,8 +216,8 @@ static enum wh_rc run(struct api_job *job, const struct sql_request *r, enum api
                       struct wh_err *err)
 {
     const struct sink_api_conf *conf = &job->api->deps.conf;
-    int64_t otherwise = format == API_JSON && ROWS_DEFAULT < conf->sql_rows ? ROWS_DEFAULT
-                                                                           : conf->sql_rows;
+    int64_t otherwise =
+        format == API_JSON && ROWS_DEFAULT < conf->sql_rows ? ROWS_DEFAULT : conf->sql_rows;
     struct sql_query query = {
         .text = r->text,
         .params = r->params,
@@ -362,15 +365,15 @@ static enum wh_rc own_params(struct api_job *job, const char *last, struct sql_p
     }
     params[0] = (struct sql_param){WH_LIT("id"), {.type = SQL_TEXT, .bytes = job->id}};
     params[1] = (struct sql_param){
-        WH_LIT("next"),
-        {.type = SQL_TEXT, .bytes = next.ptr ? next : wh_slice_str(last)}};
+        WH_LIT("next"), {.type = SQL_TEXT, .bytes = next.ptr ? next : wh_slice_str(last)}};
     return WH_OK;
 }
 
 enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err *err)
 {
     static const char text[] =
-        "SELECT entity_id, kind, version, version_at, revision, change, reason, origin, delivery_id,"
+        "SELECT entity_id, kind, version, version_at, revision, change, reason, origin, "
+        "delivery_id,"
         " observed_at, topic, partition, offset, view, shown, changed, source_project_id,"
         " source_iid, url, version FROM revisions"
         " WHERE entity_id = :id AND version < :next ORDER BY version DESC";

@@ -39,8 +39,9 @@ static void write_counts(struct wh_json_writer *w, const struct sink_kind_counts
 static const char *field_type(enum wh_field_type type)
 {
     static const char *const names[] = {
-        [WH_FIELD_STRING] = "string", [WH_FIELD_LONG] = "integer", [WH_FIELD_DOUBLE] = "number",
-        [WH_FIELD_BOOL] = "boolean",  [WH_FIELD_TIME] = "time",    [WH_FIELD_STRINGS] = "strings",
+        [WH_FIELD_STRING] = "string", [WH_FIELD_LONG] = "integer",
+        [WH_FIELD_DOUBLE] = "number", [WH_FIELD_BOOL] = "boolean",
+        [WH_FIELD_TIME] = "time",     [WH_FIELD_STRINGS] = "strings",
         [WH_FIELD_REF] = "reference", [WH_FIELD_REFS] = "references",
     };
 

@@ -8,8 +8,9 @@
  *   links, revisions, changes, connection_documents
  * Views: incidents, issues, merge_requests, pipelines, connections
  *
- * Times are RFC 3339 UTC text with milliseconds: text order is time order and SQLite's date functions
- * read them. Lists are JSON arrays as text, references are uuids as text, booleans 0 and 1.
+ * Times are RFC 3339 UTC text with milliseconds: text order is time order and SQLite's date
+ * functions read them. Lists are JSON arrays as text, references are uuids as text, booleans 0
+ * and 1.
  *
  * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; ranges of
  * and order by version_at; project =; links.from_id = and to_id =; revisions.entity_id =;
@@ -82,8 +83,8 @@ struct sql_outcome {
     int64_t rows_read; /* of the store, by all scans */
 };
 
-WH_MUST_CHECK enum wh_rc sql_engine_new(const struct sql_engine_conf *conf,
-                                        struct sql_engine **ret, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine **ret,
+                                        struct wh_err *err);
 /* Running statements end with WH_E_CANCELED, new ones are refused. */
 void sql_engine_stop(struct sql_engine *engine);
 /* No statement runs any more. */
@@ -114,14 +115,15 @@ enum { SQL_COLUMNS_MAX = WH_FIELDS_MAX + 16 };
 
 struct sql_table_info {
     const char *name;
-    const char *base; /* table of a view, else NULL */
+    const char *base;  /* table of a view, else NULL */
     enum wh_kind kind; /* WH_KIND_NONE: not a table of entities */
     const char *doc;
 };
 
 /* All tables and views but the _all variants. */
 const struct sql_table_info *sql_tables(size_t *ret_n);
-/* Columns of a table or view ("work_items", "work_items_all", "incidents"); 0 when it is unknown. */
+/* Columns of a table or view ("work_items", "work_items_all", "incidents"); 0 when it is unknown.
+ */
 size_t sql_columns(struct wh_slice table, struct sql_column out[SQL_COLUMNS_MAX]);
 
 #endif

@@ -11,7 +11,8 @@ static const struct sql_column identity_columns[] = {
     {"source_iid", "TEXT", SQL_SHAPE_PLAIN, "the source's number within the project"},
     {"url", "TEXT", SQL_SHAPE_PLAIN, "its page at the source"},
     {"deleted", "INTEGER", SQL_SHAPE_BOOL, "gone at the source; such rows are in <table>_all only"},
-    {"deleted_reason", "TEXT", SQL_SHAPE_PLAIN, "deleted, moved, lost_access, project_removed, ..."},
+    {"deleted_reason", "TEXT", SQL_SHAPE_PLAIN,
+     "deleted, moved, lost_access, project_removed, ..."},
     {"deleted_at", "TEXT", SQL_SHAPE_TIME, "version time of the deletion"},
     {"version", "TEXT", SQL_SHAPE_PLAIN, "newest version: 32 hex digits in version order"},
     {"version_at", "TEXT", SQL_SHAPE_TIME, "time of the newest version at the source; indexed"},
@@ -92,7 +93,8 @@ static const struct sql_table_info tables[] = {
     {"issues", "work_items", WH_KIND_WORK_ITEM, "work items of type issue"},
     {"merge_requests", "work_items", WH_KIND_WORK_ITEM, "work items of type merge_request"},
     {"pipelines", "build_records", WH_KIND_BUILD_RECORD, "build records under GitLab's name"},
-    {"links", NULL, WH_KIND_NONE, "references between entities, with the revision that set them; those of deleted ones stay"},
+    {"links", NULL, WH_KIND_NONE,
+     "references between entities, with the revision that set them; those of deleted ones stay"},
     {"revisions", NULL, WH_KIND_NONE, "history: every distinct observation of every entity"},
     {"changes", NULL, WH_KIND_NONE, "what was stored, in order"},
     {"connection_documents", NULL, WH_KIND_NONE, "connections as JSON"},
@@ -179,8 +181,8 @@ size_t sql_columns(struct wh_slice table, struct sql_column out[SQL_COLUMNS_MAX]
 {
     static const char all[] = "_all";
     size_t all_len = sizeof(all) - 1;
-    bool variant = table.len > all_len &&
-                   memcmp(table.ptr + table.len - all_len, all, all_len) == 0;
+    bool variant =
+        table.len > all_len && memcmp(table.ptr + table.len - all_len, all, all_len) == 0;
 
     if (variant) {
         table.len -= all_len;

@@ -205,7 +205,8 @@ static enum wh_rc conn_open(struct sql_conn *conn, struct wh_err *err)
                         NULL) != SQLITE_OK) {
         return wh_fail(err, WH_E_NOMEM, "SQLite cannot open a connection");
     }
-    if (execute(conn, "PRAGMA temp_store = MEMORY", err) != WH_OK || add_tables(conn, err) != WH_OK) {
+    if (execute(conn, "PRAGMA temp_store = MEMORY", err) != WH_OK ||
+        add_tables(conn, err) != WH_OK) {
         return err->rc;
     }
     (void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -260,7 +261,7 @@ enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine 
     (void)pthread_mutex_init(&e->lock, NULL);
     (void)pthread_cond_init(&e->returned, NULL);
     for (size_t i = 0; i < conf->connections; i++) {
-        struct sql_conn *conn;
+        struct sql_conn *conn = NULL;
 
         if (conn_new(e, &conn, err) != WH_OK) {
             sql_engine_free(e);
@@ -398,8 +399,8 @@ static bool more_statements(struct sql_conn *conn, const char *tail, const char 
     return more;
 }
 
-static enum wh_rc prepare(struct sql_conn *conn, const struct sql_query *query,
-                          sqlite3_stmt **ret, struct wh_err *err)
+static enum wh_rc prepare(struct sql_conn *conn, const struct sql_query *query, sqlite3_stmt **ret,
+                          struct wh_err *err)
 {
     sqlite3_stmt *stmt = NULL;
     const char *tail = NULL;
@@ -540,9 +541,8 @@ static struct sql_value column_value(sqlite3_stmt *stmt, int i)
 }
 
 static enum wh_rc send_rows(struct sql_conn *conn, const struct sql_query *query,
-                            sqlite3_stmt *stmt, struct wh_arena *arena,
-                            const struct sql_rows *rows, struct sql_outcome *ret,
-                            struct wh_err *err)
+                            sqlite3_stmt *stmt, struct wh_arena *arena, const struct sql_rows *rows,
+                            struct sql_outcome *ret, struct wh_err *err)
 {
     int n = sqlite3_column_count(stmt);
     struct sql_value *values;

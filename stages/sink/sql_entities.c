@@ -270,8 +270,7 @@ static void identity(const struct sql_head *h, sqlite3_context *out, enum identi
     }
 }
 
-static enum wh_rc column(struct sql_cursor *c, sqlite3_context *out, int number,
-                         struct wh_err *err)
+static enum wh_rc column(struct sql_cursor *c, sqlite3_context *out, int number, struct wh_err *err)
 {
     int n_fields = (int)c->table->kind->n_fields;
 

@@ -34,8 +34,8 @@ static struct wh_version read_version(struct wh_avro_reader *r)
 
 enum wh_rc sql_head_decode(struct wh_slice bytes, struct sql_head *ret, struct wh_err *err)
 {
-    struct wh_slice *source[] = {&ret->source.system, &ret->source.instance, &ret->source.kind,
-                                 &ret->source.project, &ret->source.id,      &ret->source.iid,
+    struct wh_slice *source[] = {&ret->source.system,  &ret->source.instance, &ret->source.kind,
+                                 &ret->source.project, &ret->source.id,       &ret->source.iid,
                                  &ret->source.url};
     struct wh_avro_reader r;
 

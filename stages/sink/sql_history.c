@@ -493,5 +493,5 @@ static enum wh_rc documents_column(struct sql_cursor *c, sqlite3_context *out, i
     return WH_OK;
 }
 
-const struct sql_table_def sql_connections = {documents_indexes, 1, documents_filter,
-                                              documents_row, documents_column};
+const struct sql_table_def sql_connections = {documents_indexes, 1, documents_filter, documents_row,
+                                              documents_column};

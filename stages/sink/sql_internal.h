@@ -2,9 +2,9 @@
  * sql_internal.h - shared by sql_engine.c, sql_vtab.c, sql_entities.c and sql_history.c alone. The
  * only place that includes sqlite3.h.
  *
- * One sqlite3_module serves all tables. A table says which indexes it has; an index gives a range of
- * keys of one family; each key found is a row. The bounds that an index takes from constraints may be
- * wider than the constraint, never narrower: SQLite checks every constraint again.
+ * One sqlite3_module serves all tables. A table says which indexes it has; an index gives a range
+ * of keys of one family; each key found is a row. The bounds that an index takes from constraints
+ * may be wider than the constraint, never narrower: SQLite checks every constraint again.
  */
 #ifndef WH_SINK_SQL_INTERNAL_H
 #define WH_SINK_SQL_INTERNAL_H
@@ -29,8 +29,8 @@ struct sql_cursor;
 struct sql_table;
 
 /*
- * How rows can be found: names of columns, NULL for none. Rows come in the order of (order, then), or
- * backwards. A table that has no column `eq` has no such index.
+ * How rows can be found: names of columns, NULL for none. Rows come in the order of (order, then),
+ * or backwards. A table that has no column `eq` has no such index.
  */
 struct sql_index_def {
     const char *eq;    /* must be given */
@@ -134,7 +134,7 @@ struct sql_conn {
     int64_t rows_read;
     bool declaring;      /* a table of ours is made known, which is a CREATE TABLE to SQLite */
     const char *refused; /* static text of what the authorizer refused */
-    struct wh_err err; /* of a table, while a statement runs */
+    struct wh_err err;   /* of a table, while a statement runs */
     struct sql_table tables[SQL_TABLES_MAX];
     size_t n_tables;
     struct sql_conn *next;

@@ -187,8 +187,8 @@ enum wh_rc sql_result_value(sqlite3_context *out, struct wh_buf *scratch, enum w
     }
 }
 
-enum wh_rc sql_kind_of(struct sql_conn *conn, const struct wh_entity_id *id,
-                       struct wh_buf *scratch, const struct wh_kind_def **ret, struct wh_err *err)
+enum wh_rc sql_kind_of(struct sql_conn *conn, const struct wh_entity_id *id, struct wh_buf *scratch,
+                       const struct wh_kind_def **ret, struct wh_err *err)
 {
     unsigned char key[SINK_ENTITY_KEY];
 

@@ -1,4 +1,5 @@
-/* The one virtual table module: constraints -> an index of the store -> rows; see sql_internal.h. */
+/* The one virtual table module: constraints -> an index of the store -> rows; see sql_internal.h.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 

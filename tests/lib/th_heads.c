@@ -9,9 +9,22 @@
 enum { HEAD_MAX_BYTES = 1 << 20, ARENA_BYTES = 256 << 20 };
 
 static const char *const words[] = {
-    "opened", "closed", "merged", "a, b", "say \"hi\"", "two\r\nlines", "", "50%_off", "it's",
-    "\xc3\xa4\xc3\xb6\xe2\x82\xac \xf0\x9f\x98\x80", "'; DROP TABLE work_items; --", " padded ",
-    "incident", "issue", "merge_request", "main",
+    "opened",
+    "closed",
+    "merged",
+    "a, b",
+    "say \"hi\"",
+    "two\r\nlines",
+    "",
+    "50%_off",
+    "it's",
+    "\xc3\xa4\xc3\xb6\xe2\x82\xac \xf0\x9f\x98\x80",
+    "'; DROP TABLE work_items; --",
+    " padded ",
+    "incident",
+    "issue",
+    "merge_request",
+    "main",
 };
 
 struct wh_store *th_sink_store(void)
@@ -147,10 +160,10 @@ static void random_source(struct th_heads *h, struct wh_head *head, size_t i)
 
 static struct wh_version random_version(struct th_heads *h)
 {
-    struct wh_instant at = {INT64_C(1763000000000) + th_random_below(&h->random, 2000) * 1501, true};
+    struct wh_instant at = {INT64_C(1763000000000) + th_random_below(&h->random, 2000) * 1501,
+                            true};
 
-    return (struct wh_version){wh_version_order(at, 0, WH_ORIGIN_REST),
-                               th_random_next(&h->random)};
+    return (struct wh_version){wh_version_order(at, 0, WH_ORIGIN_REST), th_random_next(&h->random)};
 }
 
 static struct wh_head *random_head(struct th_heads *h)

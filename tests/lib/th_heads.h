@@ -1,6 +1,6 @@
 /*
- * th_heads.h - a store filled with random heads of one kind, and the same heads in memory as an oracle.
- * Heads and index keys are written as stages/sink/keyspace.h says.
+ * th_heads.h - a store filled with random heads of one kind, and the same heads in memory as an
+ * oracle. Heads and index keys are written as stages/sink/keyspace.h says.
  */
 #ifndef TH_HEADS_H
 #define TH_HEADS_H

@@ -193,7 +193,7 @@ void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *m
 
     (void)retry_after_s;
     begin_reply(req, status, "application/json");
-    th_ok(wh_buf_printf(&req->answer, &err, "{\"ok\":false,\"error\":\"%s\",\"status\":%u}", message,
-                        status),
+    th_ok(wh_buf_printf(&req->answer, &err, "{\"ok\":false,\"error\":\"%s\",\"status\":%u}",
+                        message, status),
           &err);
 }

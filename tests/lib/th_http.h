@@ -1,6 +1,7 @@
 /*
- * th_http.h - requests without a server: defines the wh_http_* calls of common/httpd for handlers, so
- * that a test gives a request and reads the answer. A program that links this links no real server.
+ * th_http.h - requests without a server: defines the wh_http_* calls of common/httpd for handlers,
+ * so that a test gives a request and reads the answer. A program that links this links no real
+ * server.
  */
 #ifndef TH_HTTP_H
 #define TH_HTTP_H
@@ -41,7 +42,8 @@ struct wh_http_req {
 void th_http_init(struct wh_http_req *req, const char *method, const char *url);
 void th_http_arg(struct wh_http_req *req, const char *name, const char *value);
 void th_http_header(struct wh_http_req *req, const char *name, const char *value);
-/* on_head, then on_request when it did not reply, then turns of the loop until the reply is there. */
+/* on_head, then on_request when it did not reply, then turns of the loop until the reply is there.
+ */
 void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler,
                   struct wh_loop *loop);
 /* Tells the handler that the request is over. */

@@ -19,7 +19,8 @@ struct fixture {
 
 static void apply_all(struct fixture *f)
 {
-    struct th_encoded *list = th_observations_new(17, OBSERVATIONS, ENTITIES, INT64_C(1763000000000));
+    struct th_encoded *list =
+        th_observations_new(17, OBSERVATIONS, ENTITIES, INT64_C(1763000000000));
     struct wh_err err;
 
     for (size_t i = 0; i < OBSERVATIONS; i++) {
@@ -160,8 +161,8 @@ static void counts_are_the_writers(void **state)
         entities += number(f, sql);
         (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", def->table);
         assert_int_equal(number(f, sql), counts[k].entities - counts[k].deleted);
-        (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM revisions WHERE kind = '%s' AND revision",
-                       def->name);
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT count(*) FROM revisions WHERE kind = '%s' AND revision", def->name);
         assert_int_equal(number(f, sql), counts[k].revisions);
     }
     assert_true(entities > ENTITIES / 2);
@@ -180,13 +181,15 @@ static void indexes_equal_scans(void **state)
         char b[512];
 
         for (size_t d = 0; d < 2; d++) {
-            (void)snprintf(a, sizeof(a), "SELECT id, version FROM %s_all ORDER BY version_at %s, id %s",
+            (void)snprintf(a, sizeof(a),
+                           "SELECT id, version FROM %s_all ORDER BY version_at %s, id %s",
                            def->table, directions[d], directions[d]);
             (void)snprintf(b, sizeof(b),
-                           "SELECT id, version FROM %s_all ORDER BY +version_at %s, +id %s", def->table,
-                           directions[d], directions[d]);
+                           "SELECT id, version FROM %s_all ORDER BY +version_at %s, +id %s",
+                           def->table, directions[d], directions[d]);
             same_rows(f, a, b);
-            (void)snprintf(a, sizeof(a), "SELECT id FROM %s ORDER BY id %s", def->table, directions[d]);
+            (void)snprintf(a, sizeof(a), "SELECT id FROM %s ORDER BY id %s", def->table,
+                           directions[d]);
             (void)snprintf(b, sizeof(b), "SELECT id FROM %s ORDER BY +id %s", def->table,
                            directions[d]);
             same_rows(f, a, b);
@@ -198,9 +201,10 @@ static void indexes_equal_scans(void **state)
                        "SELECT p.project, t.id FROM (SELECT DISTINCT project FROM %s_all) p"
                        " CROSS JOIN %s_all t ON t.project = p.project ORDER BY 1, 2",
                        def->table, def->table);
-        (void)snprintf(b, sizeof(b),
-                       "SELECT project, id FROM %s_all WHERE project IS NOT NULL ORDER BY +project, +id",
-                       def->table);
+        (void)snprintf(
+            b, sizeof(b),
+            "SELECT project, id FROM %s_all WHERE project IS NOT NULL ORDER BY +project, +id",
+            def->table);
         same_rows(f, a, b);
     }
 }
@@ -224,16 +228,18 @@ static void links_are_the_fields(void **state)
                                "SELECT id, %s FROM %s_all WHERE %s IS NOT NULL ORDER BY 1, 2",
                                field->name, def->table, field->name);
             } else if (field->type == WH_FIELD_REFS) {
-                (void)snprintf(a, sizeof(a),
-                               "SELECT t.id, j.value FROM %s_all t, json_each(t.%s) j ORDER BY 1, 2",
-                               def->table, field->name);
+                (void)snprintf(
+                    a, sizeof(a),
+                    "SELECT t.id, j.value FROM %s_all t, json_each(t.%s) j ORDER BY 1, 2",
+                    def->table, field->name);
             } else {
                 continue;
             }
-            (void)snprintf(b, sizeof(b),
-                           "SELECT from_id, to_id FROM links WHERE from_kind = '%s' AND relation = '%s'"
-                           " ORDER BY 1, 2",
-                           def->name, field->name);
+            (void)snprintf(
+                b, sizeof(b),
+                "SELECT from_id, to_id FROM links WHERE from_kind = '%s' AND relation = '%s'"
+                " ORDER BY 1, 2",
+                def->name, field->name);
             same_rows(f, a, b);
             (void)snprintf(b, sizeof(b),
                            "SELECT count(*) FROM links WHERE from_kind = '%s' AND relation = '%s'",
@@ -254,10 +260,10 @@ static void heads_are_their_revisions(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(0, number(f, "SELECT count(*) FROM work_items_all w WHERE w.version <>"
-                                  " (SELECT max(version) FROM revisions r WHERE r.entity_id = w.id)"));
-    same_rows(f,
-              "SELECT id, title FROM work_items_all WHERE title IS NOT NULL ORDER BY id",
+    assert_int_equal(0,
+                     number(f, "SELECT count(*) FROM work_items_all w WHERE w.version <>"
+                               " (SELECT max(version) FROM revisions r WHERE r.entity_id = w.id)"));
+    same_rows(f, "SELECT id, title FROM work_items_all WHERE title IS NOT NULL ORDER BY id",
               "SELECT id, title FROM (SELECT w.id, (SELECT json_extract(r.changed, '$.title')"
               "  FROM revisions r WHERE r.entity_id = w.id AND r.changed LIKE '%\"title\":%'"
               "  ORDER BY r.version DESC LIMIT 1) AS title FROM work_items_all w)"

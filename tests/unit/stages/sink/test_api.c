@@ -627,8 +627,9 @@ static void sql_requests(void **state)
     post_sql_is(f, "{\"query\":\"SELECT 1 AS a, 'x' AS a\"}", 200,
                 "{\"ok\":true,\"columns\":[\"a\",\"a_2\"],\"rows\":[{\"a\":1,\"a_2\":\"x\"}],"
                 "\"truncated\":false");
-    post_sql_is(f, "{\"query\":\"SELECT :t, :i, :d, :b, :n\",\"shape\":\"arrays\",\"params\":"
-                   "{\"t\":\"a\\\"b\",\"i\":5,\"d\":1.5,\"b\":true,\"n\":null}}",
+    post_sql_is(f,
+                "{\"query\":\"SELECT :t, :i, :d, :b, :n\",\"shape\":\"arrays\",\"params\":"
+                "{\"t\":\"a\\\"b\",\"i\":5,\"d\":1.5,\"b\":true,\"n\":null}}",
                 200, "[\"a\\\"b\",5,1.5,1,null]");
     post_sql_is(f, "{\"query\":\"SELECT 1 UNION SELECT 2\",\"format\":\"ndjson\"}", 200,
                 "{\"1\":1}\n{\"1\":2}\n");
@@ -637,8 +638,9 @@ static void sql_requests(void **state)
     post_sql_is(f, "{\"query\":\"DELETE FROM work_items\"}", 400, "refused");
     post_sql_is(f, "{\"query\":\"ATTACH 'x' AS y\"}", 400, "refused");
     post_sql_is(f, "{\"query\":\"SELECT titel FROM work_items\"}", 400, "did you mean title");
-    post_sql_is(f, "{\"query\":\"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c)"
-                   " SELECT count(*) FROM c\",\"timeout_ms\":100}",
+    post_sql_is(f,
+                "{\"query\":\"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c)"
+                " SELECT count(*) FROM c\",\"timeout_ms\":100}",
                 504, "time limit");
     post_sql_is(f, "{\"query\":\"SELECT 1\",\"timeout_ms\":9999999}", 400, "timeout_ms");
     post_sql_is(f, "{\"query\":\"SELECT 1\",\"limit\":-5}", 400, "limit");
@@ -766,8 +768,9 @@ static void a_drain_answers_all(void **state)
 
     for (size_t i = 0; i < N; i++) {
         th_http_init(&reqs[i], "GET", "/api/v1/sql");
-        th_http_arg(&reqs[i], "sql", "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
-                                     " SELECT count(*) FROM c");
+        th_http_arg(&reqs[i], "sql",
+                    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
+                    " SELECT count(*) FROM c");
         f->handler.on_request(f->handler.ctx, &reqs[i]);
     }
     sink_api_free(f->api);

@@ -19,10 +19,8 @@ struct fixture {
 
 static struct sql_engine *engine_over(struct wh_store *store, int64_t memory)
 {
-    const struct sql_engine_conf conf = {.store = store,
-                                         .clock = wh_clock_real(),
-                                         .connections = 2,
-                                         .memory_bytes = memory};
+    const struct sql_engine_conf conf = {
+        .store = store, .clock = wh_clock_real(), .connections = 2, .memory_bytes = memory};
     struct sql_engine *engine = NULL;
     struct wh_err err;
 
@@ -68,7 +66,8 @@ static enum wh_rc on_columns(void *ctx, const struct wh_slice *names, size_t n, 
     struct collected *c = ctx;
 
     for (size_t i = 0; i < n; i++) {
-        if (wh_buf_printf(&c->names, err, "%s%.*s", i ? "," : "", WH_SLICE_ARG(names[i])) != WH_OK) {
+        if (wh_buf_printf(&c->names, err, "%s%.*s", i ? "," : "", WH_SLICE_ARG(names[i])) !=
+            WH_OK) {
             return err->rc;
         }
     }
@@ -261,8 +260,7 @@ static bool in_window(const struct wh_head *h, const void *ctx)
     const struct wh_value *project = th_field(h, "project");
 
     return at >= w->from_ms && at <= w->to_ms &&
-           (w->project == NULL ||
-            (project && wh_entity_id_cmp(&project->u.ref, w->project) == 0));
+           (w->project == NULL || (project && wh_entity_id_cmp(&project->u.ref, w->project) == 0));
 }
 
 /* Indexed, and the same with unary plus, which no index serves. */
@@ -274,8 +272,7 @@ static void windows(void **state)
     for (int i = 0; i < 120; i++) {
         int64_t from = INT64_C(1763000000000) + th_random_below(&random, 3002000);
         struct wh_entity_id project = th_project(th_random_below(&random, TH_PROJECTS));
-        struct window w = {from, from + th_random_below(&random, 2000000),
-                           i % 2 ? &project : NULL};
+        struct window w = {from, from + th_random_below(&random, 2000000), i % 2 ? &project : NULL};
         struct expect e = {in_window, &w, by_version_at, i % 3 == 0, i % 5 == 0};
         const char *table = e.deleted ? "work_items_all" : "work_items";
         const char *plus = i % 4 < 2 ? "" : "+";
@@ -293,8 +290,8 @@ static void windows(void **state)
         (void)snprintf(sql, sizeof(sql),
                        "SELECT id FROM %s WHERE %sversion_at >= '%s' AND %sversion_at <= '%s'%s"
                        " ORDER BY version_at %s, id %s",
-                       table, plus, wh_time_format(w.from_ms, a), plus,
-                       wh_time_format(w.to_ms, b), condition, desc, desc);
+                       table, plus, wh_time_format(w.from_ms, a), plus, wh_time_format(w.to_ms, b),
+                       condition, desc, desc);
         same(f, sql, &e);
     }
 }
@@ -303,9 +300,20 @@ static void windows(void **state)
 static void odd_bounds(void **state)
 {
     static const char *const bounds[] = {
-        "'2025-11-13'", "'2025-11-13T02'", "'2025-11-13T02:30:00'", "'2025-11-13T02:30:00Z'",
-        "'2025-11-13 02:30:00'", "'2025-11-13T02:30:00.5'", "'2025-13-99'", "''", "'zzz'", "'2'",
-        "NULL", "5", "x'3230'", "'2025-11-13T02:30:00.000Z '",
+        "'2025-11-13'",
+        "'2025-11-13T02'",
+        "'2025-11-13T02:30:00'",
+        "'2025-11-13T02:30:00Z'",
+        "'2025-11-13 02:30:00'",
+        "'2025-11-13T02:30:00.5'",
+        "'2025-13-99'",
+        "''",
+        "'zzz'",
+        "'2'",
+        "NULL",
+        "5",
+        "x'3230'",
+        "'2025-11-13T02:30:00.000Z '",
     };
     static const char *const ops[] = {">", ">=", "<", "<=", "="};
     struct fixture *f = *state;
@@ -317,9 +325,10 @@ static void odd_bounds(void **state)
             char *a;
             char *b;
 
-            (void)snprintf(pushed, sizeof(pushed),
-                           "SELECT id FROM work_items WHERE version_at %s %s ORDER BY version_at, id",
-                           ops[k], bounds[i]);
+            (void)snprintf(
+                pushed, sizeof(pushed),
+                "SELECT id FROM work_items WHERE version_at %s %s ORDER BY version_at, id", ops[k],
+                bounds[i]);
             (void)snprintf(plain, sizeof(plain),
                            "SELECT id FROM work_items WHERE +version_at %s CAST(%s AS TEXT)"
                            " ORDER BY +version_at, +id",
@@ -360,8 +369,9 @@ static void points(void **state)
     rows_are(f->engine, "SELECT id FROM work_items WHERE id = 'nonsense'", "");
     rows_are(f->engine, "SELECT id FROM work_items WHERE id = NULL", "");
     rows_are(f->engine, "SELECT id FROM work_items WHERE url IN ('a', 'b', NULL)", "");
-    (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM work_items_all WHERE id IN ('%s','%s','x')",
-                   id, wh_entity_id_format(&f->heads.items[0]->id, want));
+    (void)snprintf(sql, sizeof(sql),
+                   "SELECT count(*) FROM work_items_all WHERE id IN ('%s','%s','x')", id,
+                   wh_entity_id_format(&f->heads.items[0]->id, want));
     rows_are(f->engine, sql, "2\n");
 }
 
@@ -615,7 +625,8 @@ static void time_is_limited(void **state)
         struct wh_err err;
 
         collected_init(&c);
-        assert_int_equal(run_with(f->engine, endless[i], 150, 10, &c, &outcome, &err), WH_E_TIMEOUT);
+        assert_int_equal(run_with(f->engine, endless[i], 150, 10, &c, &outcome, &err),
+                         WH_E_TIMEOUT);
         assert_non_null(strstr(err.msg, "150 ms"));
         assert_true(outcome.elapsed_us >= 150000);
         assert_true(outcome.elapsed_us < 5000000);
@@ -653,7 +664,8 @@ static void rows_are_limited(void **state)
     assert_int_equal(outcome.cut, SQL_CUT_ROWS);
     /* Lazily: the rest of the table is not read. */
     assert_true(outcome.rows_read < 20);
-    th_ok(run_with(f->engine, "SELECT id FROM work_items_all", 5000, ROWS, &c, &outcome, &err), &err);
+    th_ok(run_with(f->engine, "SELECT id FROM work_items_all", 5000, ROWS, &c, &outcome, &err),
+          &err);
     assert_int_equal(outcome.cut, SQL_WHOLE);
     assert_int_equal(outcome.rows, ROWS);
     collected_done(&c);
@@ -665,7 +677,8 @@ static void indexes_read_few_rows(void **state)
         "SELECT id FROM work_items_all ORDER BY version_at DESC LIMIT 5",
         "SELECT id FROM work_items_all ORDER BY version_at DESC, id DESC LIMIT 5",
         "SELECT id FROM work_items_all ORDER BY id LIMIT 5",
-        "SELECT id FROM work_items_all WHERE version_at >= '2025-11-13T02:00:00' ORDER BY version_at"
+        "SELECT id FROM work_items_all WHERE version_at >= '2025-11-13T02:00:00' ORDER BY "
+        "version_at"
         " LIMIT 5",
     };
     struct fixture *f = *state;
@@ -762,11 +775,12 @@ static void connections_come_from_documents(void **state)
     struct wh_err err;
 
     th_ok(wh_batch_new(f->store, &batch, &err), &err);
-    th_ok(wh_batch_put(batch, SINK_META, WH_LIT("xc1"),
-                       WH_LIT("{\"id\":\"c1\",\"instance\":\"https://g.test\",\"state\":\"enabled\","
-                              "\"created_at_ms\":1763000000123}"),
-                       &err),
-          &err);
+    th_ok(
+        wh_batch_put(batch, SINK_META, WH_LIT("xc1"),
+                     WH_LIT("{\"id\":\"c1\",\"instance\":\"https://g.test\",\"state\":\"enabled\","
+                            "\"created_at_ms\":1763000000123}"),
+                     &err),
+        &err);
     th_ok(wh_batch_put(batch, SINK_META, WH_LIT("f"), WH_LIT("1"), &err), &err);
     th_ok(wh_store_write(f->store, batch, false, &err), &err);
     wh_batch_free(batch);

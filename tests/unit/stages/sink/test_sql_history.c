@@ -196,24 +196,33 @@ static void revisions(void **state)
 
     rows_are(f, "SELECT count(*), count(DISTINCT entity_id), sum(revision) FROM revisions",
              "108|12|72\n");
-    formatted(f, "SELECT kind, change, reason, origin, delivery_id, observed_at, topic, partition,"
-                 " offset, view, shown, changed, version_at FROM revisions WHERE entity_id = ", 3,
-              " ORDER BY version DESC LIMIT 1",
-              "work_item|delete|moved|webhook|d\"1|2025-11-13T02:13:20.500Z|wellhead.raw.c1|3|"
-              "5000000008|gitlab.issue.webhook@1|[\"type\",\"title\"]|{\"title\":\"new \\\"title\\\"\"}"
-              "|2025-11-13T02:13:28.000Z\n");
-    formatted(f, "SELECT group_concat(offset - 5000000000) FROM (SELECT * FROM revisions"
-                 " WHERE entity_id = ", 4, " ORDER BY version)", "0,1,2,3,4,5,6,7,8\n");
-    formatted(f, "SELECT group_concat(offset - 5000000000) FROM (SELECT * FROM revisions"
-                 " WHERE entity_id = ", 4, " ORDER BY version DESC)", "8,7,6,5,4,3,2,1,0\n");
+    formatted(
+        f,
+        "SELECT kind, change, reason, origin, delivery_id, observed_at, topic, partition,"
+        " offset, view, shown, changed, version_at FROM revisions WHERE entity_id = ",
+        3, " ORDER BY version DESC LIMIT 1",
+        "work_item|delete|moved|webhook|d\"1|2025-11-13T02:13:20.500Z|wellhead.raw.c1|3|"
+        "5000000008|gitlab.issue.webhook@1|[\"type\",\"title\"]|{\"title\":\"new \\\"title\\\"\"}"
+        "|2025-11-13T02:13:28.000Z\n");
+    formatted(f,
+              "SELECT group_concat(offset - 5000000000) FROM (SELECT * FROM revisions"
+              " WHERE entity_id = ",
+              4, " ORDER BY version)", "0,1,2,3,4,5,6,7,8\n");
+    formatted(f,
+              "SELECT group_concat(offset - 5000000000) FROM (SELECT * FROM revisions"
+              " WHERE entity_id = ",
+              4, " ORDER BY version DESC)", "8,7,6,5,4,3,2,1,0\n");
     /* A range between two versions of the same entity, from both sides. */
-    formatted(f, "WITH v AS (SELECT version, offset - 5000000000 AS n FROM revisions WHERE entity_id = ",
-              4, ") SELECT count(*) FROM v a, revisions r, v b WHERE r.entity_id ="
-                 " (SELECT entity_id FROM revisions WHERE offset = 5000000000 LIMIT 1)"
-                 " AND a.n = 2 AND b.n = 5 AND r.version > a.version AND r.version <= b.version",
-              "3\n");
+    formatted(
+        f,
+        "WITH v AS (SELECT version, offset - 5000000000 AS n FROM revisions WHERE entity_id = ", 4,
+        ") SELECT count(*) FROM v a, revisions r, v b WHERE r.entity_id ="
+        " (SELECT entity_id FROM revisions WHERE offset = 5000000000 LIMIT 1)"
+        " AND a.n = 2 AND b.n = 5 AND r.version > a.version AND r.version <= b.version",
+        "3\n");
     rows_are(f, "SELECT count(*) FROM revisions WHERE entity_id = 'x'", "0\n");
-    rows_are(f, "SELECT count(*) FROM (SELECT * FROM revisions ORDER BY entity_id DESC, version DESC)",
+    rows_are(f,
+             "SELECT count(*) FROM (SELECT * FROM revisions ORDER BY entity_id DESC, version DESC)",
              "108\n");
 }
 
@@ -227,22 +236,28 @@ static void links(void **state)
     formatted(f, "SELECT count(*) FROM links WHERE +to_id = ", 0, "", "12\n");
     formatted(f, "SELECT count(*) FROM links WHERE from_id = ", 3, "", "2\n");
     formatted(f, "SELECT count(*) FROM links WHERE to_id = ", 3, "", "1\n");
-    formatted(f, "SELECT to_id = ", 4, " FROM links WHERE from_id <> to_id AND from_id IN"
-                                       " (SELECT from_id FROM links WHERE relation = 'nosuch')", "");
+    formatted(f, "SELECT to_id = ", 4,
+              " FROM links WHERE from_id <> to_id AND from_id IN"
+              " (SELECT from_id FROM links WHERE relation = 'nosuch')",
+              "");
     rows_are(f, "SELECT version_at FROM links LIMIT 1", "2025-11-13T02:13:21.000Z\n");
     /* Every link both ways. */
-    rows_are(f, "SELECT count(*) FROM links a WHERE EXISTS (SELECT 1 FROM links b"
-                " WHERE b.to_id = a.to_id AND b.from_id = a.from_id)", "23\n");
+    rows_are(f,
+             "SELECT count(*) FROM links a WHERE EXISTS (SELECT 1 FROM links b"
+             " WHERE b.to_id = a.to_id AND b.from_id = a.from_id)",
+             "23\n");
 }
 
 static void changes(void **state)
 {
     struct fixture *f = *state;
 
-    rows_are(f, "SELECT group_concat(sequence) FROM (SELECT sequence FROM changes ORDER BY sequence)",
+    rows_are(f,
+             "SELECT group_concat(sequence) FROM (SELECT sequence FROM changes ORDER BY sequence)",
              "1,2,3,4,5,6,7,8,9,10,11,12\n");
-    rows_are(f, "SELECT sequence, kind, outcome, stored_at FROM changes WHERE sequence > 10"
-                " ORDER BY sequence DESC",
+    rows_are(f,
+             "SELECT sequence, kind, outcome, stored_at FROM changes WHERE sequence > 10"
+             " ORDER BY sequence DESC",
              "12|work_item|revision|2025-11-13T02:13:29.000Z\n"
              "11|work_item|revision|2025-11-13T02:13:29.000Z\n");
     rows_are(f, "SELECT count(*) FROM changes WHERE sequence = 7", "1\n");
@@ -256,7 +271,8 @@ static void changes(void **state)
     rows_are(f, "SELECT count(*) FROM changes WHERE sequence <= 9223372036854775807", "12\n");
     rows_are(f, "SELECT count(*) FROM changes WHERE sequence = NULL", "0\n");
     /* Joins push the bound of one table to the other. */
-    rows_are(f, "SELECT count(*) FROM changes c JOIN work_items_all w ON w.id = c.entity_id", "12\n");
+    rows_are(f, "SELECT count(*) FROM changes c JOIN work_items_all w ON w.id = c.entity_id",
+             "12\n");
 }
 
 int main(void)
