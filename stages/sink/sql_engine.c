@@ -230,12 +230,14 @@ static enum wh_rc conn_open(struct sql_conn *conn, struct wh_err *err)
     return WH_OK;
 }
 
-static enum wh_rc conn_new(struct sql_engine *engine, struct sql_conn **ret, struct wh_err *err)
+/* NULL when it cannot be opened. */
+static struct sql_conn *conn_new(struct sql_engine *engine, struct wh_err *err)
 {
     struct sql_conn *conn = wh_mem_zalloc(1, sizeof(*conn));
 
     if (conn == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for a connection of SQLite");
+        (void)wh_fail(err, WH_E_NOMEM, "no memory for a connection of SQLite");
+        return NULL;
     }
     conn->engine = engine;
     conn->store = engine->conf.store;
@@ -243,10 +245,9 @@ static enum wh_rc conn_new(struct sql_engine *engine, struct sql_conn **ret, str
     conn->stopped = &engine->stopped;
     if (conn_open(conn, err) != WH_OK) {
         conn_free(conn);
-        return err->rc;
+        return NULL;
     }
-    *ret = conn;
-    return WH_OK;
+    return conn;
 }
 
 enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine **ret,
@@ -261,9 +262,9 @@ enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine 
     (void)pthread_mutex_init(&e->lock, NULL);
     (void)pthread_cond_init(&e->returned, NULL);
     for (size_t i = 0; i < conf->connections; i++) {
-        struct sql_conn *conn = NULL;
+        struct sql_conn *conn = conn_new(e, err);
 
-        if (conn_new(e, &conn, err) != WH_OK) {
+        if (conn == NULL) {
             sql_engine_free(e);
             return err->rc;
         }
