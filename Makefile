@@ -79,6 +79,10 @@ $(B)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -MMD -MP -c $< -o $@
 
+# What the assembler takes in by .incbin.
+$(B)/stages/mapper/views.S.o: $(wildcard schemas/views/*.json)
+$(B)/common/avro/texts.S.o: $(wildcard schemas/*.avsc)
+
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 

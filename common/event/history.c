@@ -117,13 +117,18 @@ static int provenance_cmp(const struct wh_provenance *a, const struct wh_provena
     return wh_slice_cmp(a->delivery_id, b->delivery_id);
 }
 
-static bool see(struct wh_head *head, int64_t at_ms)
+static bool see(struct wh_head *head, const struct wh_observation *o)
 {
-    bool changed = at_ms < head->first_seen_ms || at_ms > head->last_seen_ms;
+    int64_t at_ms = o->provenance.observed_at_ms;
+    bool first = head->first_seen_ms == 0 || at_ms < head->first_seen_ms;
+    bool last = at_ms > head->last_seen_ms;
 
-    head->first_seen_ms = at_ms < head->first_seen_ms ? at_ms : head->first_seen_ms;
-    head->last_seen_ms = at_ms > head->last_seen_ms ? at_ms : head->last_seen_ms;
-    return changed;
+    if (wh_version_is_aside(o->version)) {
+        return false;
+    }
+    head->first_seen_ms = first ? at_ms : head->first_seen_ms;
+    head->last_seen_ms = last ? at_ms : head->last_seen_ms;
+    return first || last;
 }
 
 static enum wh_rc apply_duplicate(struct wh_head *head, struct wh_entry *known,
@@ -131,7 +136,7 @@ static enum wh_rc apply_duplicate(struct wh_head *head, struct wh_entry *known,
                                   struct wh_history_result *ret, struct wh_err *err)
 {
     ret->outcome = WH_HISTORY_DUPLICATE;
-    ret->head_changed = see(head, o->provenance.observed_at_ms);
+    ret->head_changed = see(head, o);
     if (provenance_cmp(&o->provenance, &known->provenance) >= 0) {
         return WH_OK;
     }
@@ -158,7 +163,7 @@ static enum wh_rc apply_newest(struct wh_head *head, bool is_new, const struct w
     ret->deleted_changed = deletion;
     ret->head_changed = true;
     ret->outcome = ret->changed || deletion ? WH_HISTORY_REVISION : WH_HISTORY_SIGHTING;
-    (void)see(head, o->provenance.observed_at_ms);
+    (void)see(head, o);
     entry_of(o, ret->changed, ret->changed || deletion, entry);
     return io->put(io->ctx, &o->id, entry, err);
 }
@@ -302,7 +307,7 @@ static enum wh_rc apply_late(struct wh_head *head, const struct wh_observation *
     f->first = true;
     empty_state(&f->before, head);
     empty_state(&f->after, head);
-    (void)see(&f->after, o->provenance.observed_at_ms);
+    (void)see(&f->after, o);
     if (run_refold(f, entries, n, o, io, arena, &revision, err) != WH_OK) {
         return err->rc;
     }
@@ -328,8 +333,8 @@ enum wh_rc wh_history_apply(struct wh_head *head, bool is_new, const struct wh_o
         head->source = o->source;
         head->body.def = o->body.def;
         head->body.present = 0;
-        head->first_seen_ms = o->provenance.observed_at_ms;
-        head->last_seen_ms = o->provenance.observed_at_ms;
+        head->first_seen_ms = 0;
+        head->last_seen_ms = 0;
         return apply_newest(head, true, o, io, arena, ret, err);
     }
     if (wh_version_cmp(o->version, head->version) > 0) {

@@ -28,8 +28,8 @@ struct wh_head {
     bool deleted;
     struct wh_slice reason;          /* when deleted */
     struct wh_version deleted_version; /* the entry that set `deleted` */
-    int64_t first_seen_ms;             /* smallest observed_at of all entries */
-    int64_t last_seen_ms;              /* largest observed_at of all entries */
+    int64_t first_seen_ms; /* smallest observed_at of all observations but asides; 0: none yet */
+    int64_t last_seen_ms;  /* largest observed_at of all observations but asides; 0: none yet */
     struct wh_body body;               /* present: fields that any entry has shown */
     /* Per present field: the version of the entry that last showed it (LWW), and of the entry that
      * last changed its value (the revision to blame). */

@@ -15,7 +15,12 @@
  * Version time: updated_at where there is one. Without: pipeline, job - the latest of created_at,
  * started_at, finished_at; deployment - status_changed_at, then as job; release - the later of
  * created_at and released_at in webhooks; REST rows of kinds without any (release, member, user,
- * environment without updated_at) - the time of the read. See docs of schemas/.
+ * environment without updated_at) - the time of the read. See schemas/README.md.
+ *
+ * An object that is only mentioned inside another (the author of a merge request, the project of a
+ * webhook) has no time of its own. Its version time is 0: it is "aside". It fills what nothing else
+ * has shown and never goes over it; the same mention is the same version, however often it comes, so
+ * that a person's history does not grow with everything that person does. Asides do not count as seen.
  */
 #ifndef WH_EVENT_VERSION_H
 #define WH_EVENT_VERSION_H
@@ -39,6 +44,11 @@ enum wh_origin wh_origin_parse(struct wh_slice name);
 uint64_t wh_version_order(struct wh_instant at, unsigned state_rank, enum wh_origin origin);
 /* The version time, ms. */
 int64_t wh_version_at_ms(uint64_t order);
+
+static inline bool wh_version_is_aside(struct wh_version v)
+{
+    return v.order >> 28 == 0;
+}
 
 static inline int wh_version_cmp(struct wh_version a, struct wh_version b)
 {

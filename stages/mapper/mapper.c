@@ -529,8 +529,9 @@ static void turn_on_loop(void *ctx)
 {
     struct mapper *m = ctx;
 
+    /* A wake-up and no timer: one that is due at once would keep all else from its turn. */
     if (mapper_turn(m) && !m->drained) {
-        wh_timer_start(m->soon, 0, 0);
+        wh_wake_send(m->again);
     }
 }
 
@@ -550,12 +551,13 @@ static void on_tick(void *ctx)
 static enum wh_rc start_loop(struct mapper *m, struct wh_err *err)
 {
     m->soon = wh_timer_new(m->deps.loop, turn_on_loop, m);
+    m->again = wh_wake_new(m->deps.loop, turn_on_loop, m);
     m->ticker = wh_timer_new(m->deps.loop, on_tick, m);
     m->consumer_watch = wh_watch_new(m->deps.loop, wh_consumer_fd(m->consumer), WH_READABLE,
                                      on_readable, m);
     m->producer_watch = wh_watch_new(m->deps.loop, wh_producer_fd(m->producer), WH_READABLE,
                                      on_readable, m);
-    if (!m->soon || !m->ticker || !m->consumer_watch || !m->producer_watch) {
+    if (!m->soon || !m->again || !m->ticker || !m->consumer_watch || !m->producer_watch) {
         return wh_fail(err, WH_E_NOMEM, "no memory for timers");
     }
     wh_timer_start(m->soon, 0, 0);
@@ -663,6 +665,7 @@ void mapper_free(struct mapper *m)
     wh_watch_free(m->consumer_watch);
     wh_watch_free(m->producer_watch);
     wh_timer_free(m->soon);
+    wh_wake_free(m->again);
     wh_timer_free(m->ticker);
     while (m->parts) {
         part_free(m, m->parts);

@@ -10,7 +10,7 @@
 #include "stages/mapper/mapper.h"
 #include "stages/mapper/rereads.h"
 
-enum { MAPPER_BATCH = 256, MAPPER_TEXT_MAX = 96 };
+enum { MAPPER_BATCH = 256, MAPPER_TEXT_MAX = 96, MAPPER_MENTIONED = 1 << 16 };
 
 /* One input partition. */
 struct part {
@@ -60,6 +60,7 @@ struct mapper {
     struct wh_watch *consumer_watch;
     struct wh_watch *producer_watch;
     struct wh_timer *soon;
+    struct wh_wake *again;
     struct wh_timer *ticker;
     struct part *parts;
     struct part *last; /* of the message before */
@@ -85,6 +86,7 @@ struct mapper {
     struct wh_err why; /* of its dead letter */
     struct wh_buf scratch;
 
+    uint64_t mentioned[MAPPER_MENTIONED]; /* asides that were sent */
     struct mapper_rereads *rereads;
     char reread_topic[WH_TOPIC_MAX];
     struct mapper_breaker breaker;

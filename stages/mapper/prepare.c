@@ -57,12 +57,37 @@ static enum wh_rc finish_out(struct mapper *m, struct out *out, struct wh_err *e
     return WH_OK;
 }
 
+/*
+ * The same mention again is the same version: it changes nothing, so that it is made once and then left
+ * out. The table forgets by itself; what it forgot is made again.
+ */
+static bool mentioned_before(struct mapper *m, const struct wh_observation *o)
+{
+    uint64_t key;
+    uint64_t *place;
+
+    if (!wh_version_is_aside(o->version)) {
+        return false;
+    }
+    memcpy(&key, o->id.bytes, sizeof(key));
+    key ^= o->version.tie ^ o->version.order;
+    place = &m->mentioned[(key ^ key >> 32) % MAPPER_MENTIONED];
+    if (*place == key) {
+        return true;
+    }
+    *place = key;
+    return false;
+}
+
 static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, struct wh_err *err)
 {
     struct mapper *m = ctx;
     char id[WH_ENTITY_ID_TEXT + 1];
     struct out *out;
 
+    if (mentioned_before(m, o)) {
+        return WH_OK;
+    }
     if (add_out(m, OUT_ENTITIES, &out, err) != WH_OK) {
         return err->rc;
     }
@@ -166,6 +191,8 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
 
     m->n_outs = 0;
     wh_buf_reset(&m->bytes);
+    /* What this event mentioned is not sent after all. */
+    memset(m->mentioned, 0, sizeof(m->mentioned));
     if (msg->value.len + msg->key.len > m->conf.max_record_bytes / 10 * 9) {
         d.value = wh_slice("", 0);
     }

@@ -96,10 +96,11 @@ static bool compile_version(struct view_loader *l, const struct view_place *plac
     if (otherwise.doc) {
         name = wh_json_string(otherwise);
         version->otherwise = wh_slice_eq(name, WH_LIT("observed")) ? ELSE_OBSERVED
+                             : wh_slice_eq(name, WH_LIT("aside"))  ? ELSE_ASIDE
                              : wh_slice_eq(name, WH_LIT("parent")) ? ELSE_PARENT
                                                                    : ELSE_FAIL;
         if (version->otherwise == ELSE_FAIL) {
-            return view_loader_fail(l, "'else' is observed or parent");
+            return view_loader_fail(l, "'else' is observed, parent or aside");
         }
     }
     return optional_alts(l, place, first_of, CONV_TIME, &version->first_of) &&

@@ -462,7 +462,9 @@ static enum wh_rc find_version(struct mapper_eval *ev, const struct view_emissio
     if (!found && alts_time(ev, &v->latest_of, false, &found, &at, err) != WH_OK) {
         return err->rc;
     }
-    if (!found && v->otherwise == ELSE_PARENT && ev->emitted) {
+    if (!found && v->otherwise == ELSE_ASIDE) {
+        at = (struct wh_instant){0};
+    } else if (!found && v->otherwise == ELSE_PARENT && ev->emitted) {
         at = ev->parent;
     } else if (!found && v->otherwise != ELSE_FAIL) {
         at = (struct wh_instant){.ms = ev->e->observed_at_ms, .has_fraction = true};

@@ -149,7 +149,7 @@ struct view_field {
     struct view_alts alts;
 };
 
-enum view_else { ELSE_FAIL, ELSE_OBSERVED, ELSE_PARENT };
+enum view_else { ELSE_FAIL, ELSE_OBSERVED, ELSE_PARENT, ELSE_ASIDE };
 
 struct view_version {
     struct view_alts first_of;
