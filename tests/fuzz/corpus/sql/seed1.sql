@@ -1,0 +1,1 @@
+SELECT * FROM work_items WHERE version_at >= '2025-11-13' AND project = 'x' ORDER BY version_at DESC, id LIMIT 3

@@ -1,0 +1,1 @@
+EXPLAIN QUERY PLAN SELECT w.*, t.username FROM work_items w LEFT JOIN team_members t ON t.id = w.author WHERE w.url = 'x'

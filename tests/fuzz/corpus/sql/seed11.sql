@@ -1,0 +1,1 @@
+SELECT printf('%*s', 1000000, 'x'), hex(zeroblob(1000)), replace('aaa','a','bbbb')

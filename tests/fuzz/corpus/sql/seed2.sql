@@ -1,0 +1,1 @@
+SELECT count(*), state FROM work_items_all GROUP BY state HAVING count(*) > 1

@@ -1,0 +1,1 @@
+SELECT * FROM links WHERE to_id = 'a' UNION ALL SELECT * FROM links WHERE from_id IN (SELECT id FROM incidents)

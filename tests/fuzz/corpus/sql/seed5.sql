@@ -1,0 +1,1 @@
+SELECT j.value FROM work_items, json_each(labels) j WHERE id > '0' AND id <= 'f'

@@ -1,0 +1,1 @@
+SELECT * FROM revisions WHERE entity_id = (SELECT id FROM notes) AND version < 'g' ORDER BY version DESC

@@ -1,0 +1,1 @@
+SELECT * FROM changes WHERE sequence BETWEEN 1 AND 5 ORDER BY sequence DESC
