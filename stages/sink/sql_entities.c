@@ -43,35 +43,6 @@ static enum wh_rc by_id(struct sql_cursor *c, const struct wh_entity_id *id, str
     return sql_cursor_single(c, SINK_ENTITIES, wh_slice(key, sizeof(key)), err);
 }
 
-static enum wh_rc by_url(struct sql_cursor *c, sqlite3_value *value, struct wh_err *err)
-{
-    struct sql_conn *conn = c->table->conn;
-    struct wh_entity_id id;
-    bool found = false;
-
-    if (sqlite3_value_type(value) != SQLITE_TEXT) {
-        return WH_OK;
-    }
-    wh_buf_reset(&c->text);
-    if (wh_buf_append_char(&c->text, 'u', err) != WH_OK ||
-        wh_buf_append(&c->text,
-                      wh_slice(sqlite3_value_text(value), (size_t)sqlite3_value_bytes(value)),
-                      err) != WH_OK) {
-        return err->rc;
-    }
-    wh_buf_reset(&c->fetched);
-    if (wh_store_get(conn->store, conn->snap, SINK_SOURCE_IDS, wh_buf_slice(&c->text), &c->fetched,
-                     &found, err) != WH_OK) {
-        return err->rc;
-    }
-    if (!found || c->fetched.len != SINK_ENTITY_KEY ||
-        (unsigned char)c->fetched.ptr[0] != c->table->kind->kind) {
-        return WH_OK;
-    }
-    memcpy(id.bytes, c->fetched.ptr + 1, sizeof(id.bytes));
-    return by_id(c, &id, err);
-}
-
 static enum wh_rc scan(struct sql_cursor *c, const struct sql_bounds *bounds, struct wh_err *err)
 {
     unsigned char lower[SINK_ENTITY_KEY] = {(unsigned char)c->table->kind->kind};
@@ -90,6 +61,37 @@ static enum wh_rc scan(struct sql_cursor *c, const struct sql_bounds *bounds, st
     }
     return sql_cursor_range(c, SINK_ENTITIES, wh_slice(lower, sizeof(lower)),
                             wh_slice(upper, upper_len), bounds->backwards, err);
+}
+
+/* One too long to be indexed is looked for in all rows. */
+static enum wh_rc by_url(struct sql_cursor *c, sqlite3_value *value, struct wh_err *err)
+{
+    const struct sql_bounds none = {0};
+    struct sql_conn *conn = c->table->conn;
+    struct wh_entity_id id;
+    struct wh_slice url;
+    bool found = false;
+
+    if (sqlite3_value_type(value) != SQLITE_TEXT) {
+        return WH_OK;
+    }
+    url = wh_slice(sqlite3_value_text(value), (size_t)sqlite3_value_bytes(value));
+    wh_buf_reset(&c->text);
+    if (url.len + 1 > SINK_SOURCE_KEY_MAX) {
+        return scan(c, &none, err);
+    }
+    wh_buf_reset(&c->fetched);
+    if (sink_url_key(url, &c->text, err) != WH_OK ||
+        wh_store_get(conn->store, conn->snap, SINK_SOURCE_IDS, wh_buf_slice(&c->text), &c->fetched,
+                     &found, err) != WH_OK) {
+        return err->rc;
+    }
+    if (!found || c->fetched.len != SINK_ENTITY_KEY ||
+        (unsigned char)c->fetched.ptr[0] != c->table->kind->kind) {
+        return WH_OK;
+    }
+    memcpy(id.bytes, c->fetched.ptr + 1, sizeof(id.bytes));
+    return by_id(c, &id, err);
 }
 
 /* prefix, then the version time, then an id. */
