@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 
 enum { OUTS_FIRST = 64, OUTS_MAX = 200000, HEADERS_MAX = 12 };
@@ -59,7 +60,7 @@ static enum wh_rc finish_out(struct mapper *m, struct out *out, struct wh_err *e
 
 /*
  * The same mention again is the same version: it changes nothing, so that it is made once and then left
- * out. The table forgets by itself; what it forgot is made again.
+ * out, in each connection's topic. The table forgets by itself; what it forgot is made again.
  */
 static bool mentioned_before(struct mapper *m, const struct wh_observation *o)
 {
@@ -70,7 +71,7 @@ static bool mentioned_before(struct mapper *m, const struct wh_observation *o)
         return false;
     }
     memcpy(&key, o->id.bytes, sizeof(key));
-    key ^= o->version.tie ^ o->version.order;
+    key ^= o->version.tie ^ o->version.order ^ wh_hash64(m->event.connection);
     place = &m->mentioned[(key ^ key >> 32) % MAPPER_MENTIONED];
     if (*place == key) {
         return true;

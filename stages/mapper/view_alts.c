@@ -385,7 +385,7 @@ struct alts_build {
 
 static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct view_alt *model)
 {
-    struct view_alt *alt = &b->items[b->n];
+    struct view_alt *alt;
 
     if (wh_json_type(from) != WH_JSON_STRING) {
         return view_loader_fail(b->l, "an operand is a text like \"/a/b\"");
@@ -393,6 +393,7 @@ static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct 
     if (b->n == VIEW_ALTS_MAX) {
         return view_loader_fail(b->l, "more than %d alternatives", VIEW_ALTS_MAX);
     }
+    alt = &b->items[b->n];
     *alt = *model;
     b->n++;
     return compile_operand(b->l, b->place, wh_json_string(from), false, &alt->op) &&
@@ -444,34 +445,45 @@ static bool add_object(struct alts_build *b, struct wh_json_val object, struct v
                     : view_loader_fail(b->l, "an alternative lacks 'from'");
 }
 
+static bool add_all(struct alts_build *b, struct wh_json_val val, const struct view_alt *model)
+{
+    struct wh_json_iter it = wh_json_iter(val);
+    struct wh_json_val each;
+
+    if (wh_json_type(val) == WH_JSON_OBJECT) {
+        return add_object(b, val, *model);
+    }
+    if (wh_json_type(val) != WH_JSON_ARRAY) {
+        return add_alt(b, val, model);
+    }
+    while (wh_json_next(&it, NULL, &each)) {
+        if (wh_json_type(each) == WH_JSON_OBJECT ? !add_object(b, each, *model)
+                                                 : !add_alt(b, each, model)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool view_alts_compile(struct view_loader *l, const struct view_place *place,
                        struct wh_json_val val, const struct wh_field_def *field,
                        enum view_conv_type fallback, struct view_alts *ret)
 {
-    struct alts_build b = {.l = l, .place = place, .field = field};
+    struct view_alt items[VIEW_ALTS_MAX];
+    struct alts_build b = {.l = l, .place = place, .field = field, .items = items};
     struct view_alt model = {.conv = {.type = field ? default_conv(field->type) : fallback}};
-    struct wh_json_iter it = wh_json_iter(val);
-    struct wh_json_val each;
+    struct view_alt *exact;
 
-    b.items = view_loader_alloc(l, VIEW_ALTS_MAX, sizeof(*b.items));
-    if (b.items == NULL) {
+    if (!add_all(&b, val, &model)) {
         return false;
     }
-    if (wh_json_type(val) == WH_JSON_OBJECT) {
-        if (!add_object(&b, val, model)) {
-            return false;
-        }
-    } else if (wh_json_type(val) == WH_JSON_ARRAY) {
-        while (wh_json_next(&it, NULL, &each)) {
-            if (wh_json_type(each) == WH_JSON_OBJECT ? !add_object(&b, each, model)
-                                                     : !add_alt(&b, each, &model)) {
-                return false;
-            }
-        }
-    } else if (!add_alt(&b, val, &model)) {
+    /* No more than there are, so that what a view needs lies together. */
+    exact = view_loader_alloc(l, b.n ? b.n : 1, sizeof(*exact));
+    if (exact == NULL) {
         return false;
     }
-    *ret = (struct view_alts){b.items, b.n};
+    memcpy(exact, items, b.n * sizeof(*exact));
+    *ret = (struct view_alts){exact, b.n};
     return true;
 }
 
