@@ -87,7 +87,8 @@ static enum wh_rc pad(struct wh_json_parser *p, struct wh_slice text, struct wh_
     return WH_OK;
 }
 
-/* The first byte that does not continue well-formed UTF-8: the longest good prefix, by bisection. */
+/* The first byte that does not continue well-formed UTF-8: the longest good prefix, by bisection.
+ */
 static size_t utf8_error_at(struct wh_slice text)
 {
     size_t good = 0;

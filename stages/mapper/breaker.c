@@ -3,7 +3,9 @@
 void mapper_breaker_init(struct mapper_breaker *b, size_t window, size_t at_least, unsigned share)
 {
     *b = (struct mapper_breaker){
-        .window = window < 1 ? 1 : window > MAPPER_BREAKER_MAX ? MAPPER_BREAKER_MAX : window,
+        .window = window < 1                    ? 1
+                  : window > MAPPER_BREAKER_MAX ? MAPPER_BREAKER_MAX
+                                                : window,
         .at_least = at_least,
         .share = share,
     };

@@ -12,9 +12,9 @@ enum { MAPPER_BREAKER_MAX = 4096 };
 
 struct mapper_breaker {
     bool ring[MAPPER_BREAKER_MAX];
-    size_t window;  /* events looked back on, at most MAPPER_BREAKER_MAX */
+    size_t window;   /* events looked back on, at most MAPPER_BREAKER_MAX */
     size_t at_least; /* events before it can open */
-    unsigned share; /* percent of failures at which it opens; 0: never */
+    unsigned share;  /* percent of failures at which it opens; 0: never */
     size_t seen;
     size_t next;
     size_t failed;

@@ -48,7 +48,8 @@ static const struct wh_conf_key keys[] = {
      "start of all topic names"},
     {"group", WH_CONF_STRING, 0, "wellhead-mapper", 0, 0, AT(group),
      "consumer group; mappers of one group share the partitions"},
-    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address), "address to listen on"},
+    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address),
+     "address to listen on"},
     {"http.port", WH_CONF_INT, 0, "8703", 0, 65535, AT(http_port), "port to listen on; 0: any"},
     {"http.port_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(http_port_file),
      "file to write the port in use to"},
@@ -138,8 +139,8 @@ static const char *not_ready(void *ctx)
 /* ---- parts ---- */
 
 /*
- * librdkafka 2.0.2 stops fetching for a whole second when its queue has this many records; the bound
- * that counts is fetch.bytes. A value of the user's own stays.
+ * librdkafka 2.0.2 stops fetching for a whole second when its queue has this many records; the
+ * bound that counts is fetch.bytes. A value of the user's own stays.
  */
 static enum wh_rc raise_queue(struct wh_conf_pairs *pairs, struct wh_err *err)
 {
@@ -292,8 +293,7 @@ int main(int argc, char **argv)
     struct wh_err err;
     int code = 0;
 
-    if (wh_conf_load(&program, argc, argv, environ, stdout, &app.set, &action,
-                     &err) != WH_OK) {
+    if (wh_conf_load(&program, argc, argv, environ, stdout, &app.set, &action, &err) != WH_OK) {
         (void)fprintf(stderr, "wellhead-mapper: %s\n", err.msg);
         return 2;
     }

@@ -83,8 +83,7 @@ static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struc
     part->track = wh_acktrack_new(m->conf.in_flight_max, msg->offset);
     (void)snprintf(part->topic, sizeof(part->topic), "%s", msg->topic);
     if (part->track == NULL ||
-        !wh_topic_connection(m->conf.topic_prefix, WH_TOPIC_RAW, part->topic,
-                             &part->connection) ||
+        !wh_topic_connection(m->conf.topic_prefix, WH_TOPIC_RAW, part->topic, &part->connection) ||
         wh_topic_name(m->conf.topic_prefix, WH_TOPIC_ENTITIES, part->connection, part->entities,
                       err) != WH_OK ||
         wh_topic_name(m->conf.topic_prefix, WH_TOPIC_DEAD_LETTER, part->connection,
@@ -269,8 +268,8 @@ static void open_breaker(struct mapper *m)
     (void)snprintf(m->not_ready, sizeof(m->not_ready),
                    "stopped: %zu of the last %zu events could not be mapped, the last one: %.120s",
                    m->breaker.failed, m->breaker.seen, m->why.msg);
-    wh_log_error(m->deps.log, "most events fail, no more are read", WH_I("failed", m->breaker.failed),
-                 WH_I("seen", m->breaker.seen), WH_RC(&m->why));
+    wh_log_error(m->deps.log, "most events fail, no more are read",
+                 WH_I("failed", m->breaker.failed), WH_I("seen", m->breaker.seen), WH_RC(&m->why));
 }
 
 /* A newer writer: this build cannot read it, a later one can. Nothing is skipped. */
@@ -280,8 +279,7 @@ static enum step wait_for_schema(struct mapper *m, const struct wh_err *err)
 
     if (m->blocked_since == 0) {
         m->blocked_since = now;
-        (void)snprintf(m->not_ready, sizeof(m->not_ready), "waiting: %.200s",
-                       err->msg);
+        (void)snprintf(m->not_ready, sizeof(m->not_ready), "waiting: %.200s", err->msg);
         wh_log_error(m->deps.log, "an event has a schema that this build does not know",
                      WH_RC(err));
     }
@@ -553,10 +551,10 @@ static enum wh_rc start_loop(struct mapper *m, struct wh_err *err)
     m->soon = wh_timer_new(m->deps.loop, turn_on_loop, m);
     m->again = wh_wake_new(m->deps.loop, turn_on_loop, m);
     m->ticker = wh_timer_new(m->deps.loop, on_tick, m);
-    m->consumer_watch = wh_watch_new(m->deps.loop, wh_consumer_fd(m->consumer), WH_READABLE,
-                                     on_readable, m);
-    m->producer_watch = wh_watch_new(m->deps.loop, wh_producer_fd(m->producer), WH_READABLE,
-                                     on_readable, m);
+    m->consumer_watch =
+        wh_watch_new(m->deps.loop, wh_consumer_fd(m->consumer), WH_READABLE, on_readable, m);
+    m->producer_watch =
+        wh_watch_new(m->deps.loop, wh_producer_fd(m->producer), WH_READABLE, on_readable, m);
     if (!m->soon || !m->again || !m->ticker || !m->consumer_watch || !m->producer_watch) {
         return wh_fail(err, WH_E_NOMEM, "no memory for timers");
     }
@@ -621,8 +619,8 @@ static void make_metrics(struct mapper *m)
         if (wh_rc_class((enum wh_rc)rc) == WH_CLASS_POISON) {
             (void)snprintf(label, sizeof(label), "stage=\"mapper\",code=\"%s\"",
                            wh_rc_name((enum wh_rc)rc));
-            m->dead_lettered[rc] = wh_metrics_counter(
-                x, "wellhead_records_dead_lettered_total", label, "inputs set aside, by reason");
+            m->dead_lettered[rc] = wh_metrics_counter(x, "wellhead_records_dead_lettered_total",
+                                                      label, "inputs set aside, by reason");
         }
     }
 }

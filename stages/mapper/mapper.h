@@ -22,17 +22,17 @@ struct mapper;
 
 struct mapper_conf {
     const char *topic_prefix;
-    size_t in_flight_max;    /* events per partition that wait for acknowledgement */
-    size_t max_event_bytes;  /* of a payload */
+    size_t in_flight_max;   /* events per partition that wait for acknowledgement */
+    size_t max_event_bytes; /* of a payload */
     size_t max_event_depth;
     size_t max_record_bytes; /* of what is produced */
     int64_t commit_interval_ms;
-    int64_t flush_ms;        /* longest wait for acknowledgements when partitions go or at the end */
+    int64_t flush_ms; /* longest wait for acknowledgements when partitions go or at the end */
     size_t breaker_window;
     size_t breaker_min;
-    unsigned breaker_share;         /* percent */
-    int64_t breaker_exit_after_ms;  /* 0: stay stopped */
-    int64_t schema_wait_ms;         /* how long an unknown schema id is waited for before the end */
+    unsigned breaker_share;        /* percent */
+    int64_t breaker_exit_after_ms; /* 0: stay stopped */
+    int64_t schema_wait_ms;        /* how long an unknown schema id is waited for before the end */
 };
 
 struct mapper_deps {

@@ -10,17 +10,19 @@ enum { OUTS_FIRST = 64, OUTS_MAX = 200000, HEADERS_MAX = 12 };
 
 /* CloudEvents types, by kind, ready made: no printing for each record. */
 #define TYPES(suffix)                                                                              \
-    {[WH_KIND_WORK_ITEM] = "wellhead.work_item." suffix,                                           \
-     [WH_KIND_BUILD_RECORD] = "wellhead.build_record." suffix,                                     \
-     [WH_KIND_JOB] = "wellhead.job." suffix,                                                       \
-     [WH_KIND_TEAM_MEMBER] = "wellhead.team_member." suffix,                                       \
-     [WH_KIND_PROJECT] = "wellhead.project." suffix,                                               \
-     [WH_KIND_DEPLOYMENT] = "wellhead.deployment." suffix,                                         \
-     [WH_KIND_ENVIRONMENT] = "wellhead.environment." suffix,                                       \
-     [WH_KIND_RELEASE] = "wellhead.release." suffix,                                               \
-     [WH_KIND_MILESTONE] = "wellhead.milestone." suffix,                                           \
-     [WH_KIND_NOTE] = "wellhead.note." suffix,                                                     \
-     [WH_KIND_MEMBERSHIP] = "wellhead.membership." suffix}
+    {                                                                                              \
+        [WH_KIND_WORK_ITEM] = "wellhead.work_item." suffix,                                        \
+        [WH_KIND_BUILD_RECORD] = "wellhead.build_record." suffix,                                  \
+        [WH_KIND_JOB] = "wellhead.job." suffix,                                                    \
+        [WH_KIND_TEAM_MEMBER] = "wellhead.team_member." suffix,                                    \
+        [WH_KIND_PROJECT] = "wellhead.project." suffix,                                            \
+        [WH_KIND_DEPLOYMENT] = "wellhead.deployment." suffix,                                      \
+        [WH_KIND_ENVIRONMENT] = "wellhead.environment." suffix,                                    \
+        [WH_KIND_RELEASE] = "wellhead.release." suffix,                                            \
+        [WH_KIND_MILESTONE] = "wellhead.milestone." suffix,                                        \
+        [WH_KIND_NOTE] = "wellhead.note." suffix,                                                  \
+        [WH_KIND_MEMBERSHIP] = "wellhead.membership." suffix                                       \
+    }
 
 static const char *const observed_types[WH_KIND_COUNT] = TYPES("observed");
 static const char *const deleted_types[WH_KIND_COUNT] = TYPES("deleted");
@@ -35,8 +37,8 @@ static enum wh_rc add_out(struct mapper *m, enum out_topic topic, struct out **r
         struct out *grown = cap > OUTS_MAX ? NULL : wh_mem_resize(m->outs, cap, sizeof(*grown));
 
         if (grown == NULL) {
-            return cap > OUTS_MAX ? wh_fail(err, WH_E_TOO_LARGE, "more than %d entities in one event",
-                                            OUTS_MAX)
+            return cap > OUTS_MAX ? wh_fail(err, WH_E_TOO_LARGE,
+                                            "more than %d entities in one event", OUTS_MAX)
                                   : wh_fail(err, WH_E_NOMEM, "no memory for %zu records", cap);
         }
         m->outs = grown;
@@ -59,8 +61,8 @@ static enum wh_rc finish_out(struct mapper *m, struct out *out, struct wh_err *e
 }
 
 /*
- * The same mention again is the same version: it changes nothing, so that it is made once and then left
- * out, in each connection's topic. The table forgets by itself; what it forgot is made again.
+ * The same mention again is the same version: it changes nothing, so that it is made once and then
+ * left out, in each connection's topic. The table forgets by itself; what it forgot is made again.
  */
 static bool mentioned_before(struct mapper *m, const struct wh_observation *o)
 {
@@ -214,11 +216,9 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
 static enum wh_rc map_event(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg,
                             enum mapper_outcome *ret, struct wh_err *err)
 {
-    const struct mapper_out sinks = {
-        .observation = on_observation, .reread = on_reread, .ctx = m};
-    const struct wh_provenance at = {.topic = wh_slice_str(part->topic),
-                                     .partition = msg->partition,
-                                     .offset = msg->offset};
+    const struct mapper_out sinks = {.observation = on_observation, .reread = on_reread, .ctx = m};
+    const struct wh_provenance at = {
+        .topic = wh_slice_str(part->topic), .partition = msg->partition, .offset = msg->offset};
 
     wh_arena_reset(&m->arena);
     if (msg->value.ptr == NULL) {
@@ -249,8 +249,8 @@ enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct
     if (rc == WH_OK) {
         wh_counter_add(outcome == MAPPER_IGNORED ? m->ignored : m->mapped, 1);
         m->why.rc = WH_OK;
-        m->trace = m->n_outs ? wh_consumer_header(m->consumer, msg, "traceparent")
-                             : wh_slice(NULL, 0);
+        m->trace =
+            m->n_outs ? wh_consumer_header(m->consumer, msg, "traceparent") : wh_slice(NULL, 0);
         return WH_OK;
     }
     if (wh_rc_class(rc) != WH_CLASS_POISON) {
@@ -287,18 +287,16 @@ static size_t dead_headers(const struct mapper *m, const struct part *part,
 
     (void)snprintf(numbers[0], sizeof(numbers[0]), "%d", msg->partition);
     (void)snprintf(numbers[1], sizeof(numbers[1]), "%lld", (long long)msg->offset);
-    headers[n++] =
-        (struct wh_bus_header){WH_LIT("__dlq.errors.topic"), wh_slice_str(part->topic)};
+    headers[n++] = (struct wh_bus_header){WH_LIT("__dlq.errors.topic"), wh_slice_str(part->topic)};
     headers[n++] =
         (struct wh_bus_header){WH_LIT("__dlq.errors.partition"), wh_slice_str(numbers[0])};
     headers[n++] = (struct wh_bus_header){WH_LIT("__dlq.errors.offset"), wh_slice_str(numbers[1])};
-    headers[n++] =
-        (struct wh_bus_header){WH_LIT("__dlq.errors.message"), wh_slice_str(m->why.msg)};
+    headers[n++] = (struct wh_bus_header){WH_LIT("__dlq.errors.message"), wh_slice_str(m->why.msg)};
     headers[n++] = (struct wh_bus_header){WH_LIT("wellhead.stage"), WH_LIT("mapper")};
-    headers[n++] = (struct wh_bus_header){
-        WH_LIT("wellhead.error.class"), wh_slice_str(wh_class_name(wh_rc_class(m->why.rc)))};
-    headers[n++] = (struct wh_bus_header){WH_LIT("wellhead.error.code"),
-                                          wh_slice_str(wh_rc_name(m->why.rc))};
+    headers[n++] = (struct wh_bus_header){WH_LIT("wellhead.error.class"),
+                                          wh_slice_str(wh_class_name(wh_rc_class(m->why.rc)))};
+    headers[n++] =
+        (struct wh_bus_header){WH_LIT("wellhead.error.code"), wh_slice_str(wh_rc_name(m->why.rc))};
     return n;
 }
 

@@ -166,9 +166,8 @@ static bool compile_pointer(struct view_loader *l, const struct view_place *plac
 
     if (place->scope < 0 || absolute) {
         op->type = OP_ROOT;
-        return view_trie_add(l, &place->view->trie,
-                             absolute ? wh_slice(NULL, 0) : place->prefix, pointer, "",
-                             &op->node);
+        return view_trie_add(l, &place->view->trie, absolute ? wh_slice(NULL, 0) : place->prefix,
+                             pointer, "", &op->node);
     }
     op->type = OP_ELEMENT;
     return view_trie_add(l, &place->view->scopes[place->scope].trie, place->prefix, pointer,
@@ -242,9 +241,10 @@ static const struct {
     const char *name;
     enum view_conv_type type;
 } conv_names[] = {
-    {"string", CONV_STRING}, {"lower", CONV_LOWER},     {"email", CONV_EMAIL}, {"date", CONV_DATE},
-    {"map", CONV_MAP},       {"long", CONV_LONG},       {"double", CONV_DOUBLE}, {"bool", CONV_BOOL},
-    {"time", CONV_TIME},     {"strings", CONV_STRINGS}, {"ref", CONV_REF},     {"refs", CONV_REFS},
+    {"string", CONV_STRING},   {"lower", CONV_LOWER}, {"email", CONV_EMAIL},
+    {"date", CONV_DATE},       {"map", CONV_MAP},     {"long", CONV_LONG},
+    {"double", CONV_DOUBLE},   {"bool", CONV_BOOL},   {"time", CONV_TIME},
+    {"strings", CONV_STRINGS}, {"ref", CONV_REF},     {"refs", CONV_REFS},
 };
 
 static bool fits(enum wh_field_type type, enum view_conv_type conv)
@@ -331,8 +331,7 @@ static bool parse_conv(struct view_loader *l, struct wh_slice text, struct view_
         }
         if (conv->type == CONV_MAP) {
             conv->map = view_loader_map(l->maps, l->n_maps, arg);
-            return conv->map ? true
-                             : view_loader_fail(l, "no map '%.*s'", WH_SLICE_ARG(arg));
+            return conv->map ? true : view_loader_fail(l, "no map '%.*s'", WH_SLICE_ARG(arg));
         }
         return arg.len == 0 || view_loader_dup(l, arg, &conv->key);
     }
@@ -533,8 +532,7 @@ bool view_conds_compile(struct view_loader *l, const struct view_place *place,
             return view_loader_fail(l, "too many conditions");
         }
         conds[n].unless = unless;
-        if (!compile_operand(l, place, unless ? wh_slice_from(key, 1) : key, false,
-                             &conds[n].op) ||
+        if (!compile_operand(l, place, unless ? wh_slice_from(key, 1) : key, false, &conds[n].op) ||
             !add_values(l, value, &conds[n])) {
             return false;
         }

@@ -32,7 +32,10 @@ static bool members(struct view_loader *l, struct wh_json_val object, const stru
     return true;
 }
 
-#define MEMBER(name) {#name, &name}
+#define MEMBER(name)                                                                               \
+    {                                                                                              \
+#name, &name                                                                               \
+    }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool text(struct view_loader *l, struct wh_json_val v, const char *what,
@@ -134,10 +137,8 @@ static bool compile_fields(struct view_loader *l, const struct view_place *place
                 return view_loader_fail(l, "field '%s' is there twice", field->name);
             }
         }
-        fields[e->n_fields] =
-            (struct view_field){.field = (unsigned)index, .type = field->type};
-        if (!view_alts_compile(l, place, v, field, CONV_STRING,
-                               &fields[e->n_fields++].alts)) {
+        fields[e->n_fields] = (struct view_field){.field = (unsigned)index, .type = field->type};
+        if (!view_alts_compile(l, place, v, field, CONV_STRING, &fields[e->n_fields++].alts)) {
             return view_loader_fail(l, "field '%s'", field->name);
         }
     }
@@ -242,17 +243,21 @@ static bool gather(struct view_loader *l, struct wh_json_val v, struct emission_
 {
     struct wh_json_val use = {0};
     struct wh_json_val definition;
-    const struct member list[] = {
-        {"use", &use},           {"at", &src->at},         {"kind", &src->kind},
-        {"optional", &src->optional}, {"when", &src->when}, {"source", &src->source},
-        {"version", &src->version}, {"delete", &src->del},  {"fields", &src->fields}};
+    const struct member list[] = {{"use", &use},
+                                  {"at", &src->at},
+                                  {"kind", &src->kind},
+                                  {"optional", &src->optional},
+                                  {"when", &src->when},
+                                  {"source", &src->source},
+                                  {"version", &src->version},
+                                  {"delete", &src->del},
+                                  {"fields", &src->fields}};
 
     if (wh_json_get(v, WH_LIT("use"), &use)) {
         struct wh_json_val unused = {0};
 
         if (!view_loader_define(l, wh_json_string(use), &definition)) {
-            return view_loader_fail(l, "no definition '%.*s'",
-                                    WH_SLICE_ARG(wh_json_string(use)));
+            return view_loader_fail(l, "no definition '%.*s'", WH_SLICE_ARG(wh_json_string(use)));
         }
         if (wh_json_get(definition, WH_LIT("use"), &unused)) {
             return view_loader_fail(l, "a definition cannot use another one");
@@ -306,9 +311,9 @@ static bool compile_reread(struct view_loader *l, struct view *view, struct wh_j
     struct wh_json_val when = {0};
     struct wh_json_val trailing = {0};
     struct wh_json_val unless_emitted = {0};
-    const struct member list[] = {MEMBER(kind),   MEMBER(id),   MEMBER(project),  MEMBER(reason),
-                                  MEMBER(within), MEMBER(when), MEMBER(trailing),
-                                  MEMBER(unless_emitted)};
+    const struct member list[] = {
+        MEMBER(kind),   MEMBER(id),   MEMBER(project),  MEMBER(reason),
+        MEMBER(within), MEMBER(when), MEMBER(trailing), MEMBER(unless_emitted)};
     const struct view_place place = {.view = view, .scope = -1};
     struct view_reread *r = &view->rereads[view->n_rereads];
 

@@ -283,8 +283,8 @@ static struct wh_slice cond_text(const struct view_found *found, char digits[24]
     case WH_JSON_BOOL:
         return wh_json_bool(found->json) ? WH_LIT("true") : WH_LIT("false");
     case WH_JSON_INT:
-        return wh_slice(digits, (size_t)snprintf(digits, 24, "%lld",
-                                                 (long long)wh_json_int(found->json)));
+        return wh_slice(digits,
+                        (size_t)snprintf(digits, 24, "%lld", (long long)wh_json_int(found->json)));
     case WH_JSON_NULL:
     case WH_JSON_UINT:
     case WH_JSON_DOUBLE:
@@ -412,9 +412,9 @@ static enum wh_rc alts_time(struct mapper_eval *ev, const struct view_alts *alts
         if (find(ev, &alt->op, &shown, &found, err) != WH_OK) {
             return err->rc;
         }
-        if (shown != VIEW_SHOWN || (found.form == FOUND_JSON &&
-                                    wh_json_type(found.json) == WH_JSON_STRING &&
-                                    wh_json_string(found.json).len == 0)) {
+        if (shown != VIEW_SHOWN ||
+            (found.form == FOUND_JSON && wh_json_type(found.json) == WH_JSON_STRING &&
+             wh_json_string(found.json).len == 0)) {
             continue;
         }
         if (convert_time(&c, &found, &at, err) != WH_OK) {
@@ -490,9 +490,8 @@ static enum wh_rc find_source(struct mapper_eval *ev, const struct view_emission
     struct wh_source_id *s = &ev->o.source;
     enum view_shown shown;
 
-    *s = (struct wh_source_id){.system = WH_LIT("gitlab"),
-                               .instance = ev->e->instance,
-                               .kind = em->source_kind};
+    *s = (struct wh_source_id){
+        .system = WH_LIT("gitlab"), .instance = ev->e->instance, .kind = em->source_kind};
     if (alts_id(ev, &em->id, false, ret_shown, &s->id, err) != WH_OK) {
         return err->rc;
     }
@@ -638,10 +637,8 @@ static enum wh_rc emit_all(struct mapper_eval *ev, struct wh_err *err)
 static enum wh_rc ask_reread(struct mapper_eval *ev, const struct view_reread *r,
                              struct wh_err *err)
 {
-    struct mapper_reread wish = {.kind = r->kind,
-                                 .reason = r->reason,
-                                 .within_ms = r->within_ms,
-                                 .trailing = r->trailing};
+    struct mapper_reread wish = {
+        .kind = r->kind, .reason = r->reason, .within_ms = r->within_ms, .trailing = r->trailing};
     enum view_shown shown;
 
     if (r->n_conds && !conds_hold(ev, r->conds, r->n_conds)) {

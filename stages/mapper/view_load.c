@@ -283,9 +283,9 @@ static bool first_pass(struct view_loader *l, struct wh_json_val root)
             continue;
         }
         while (wh_json_next(&inner, &key, &v)) {
-            if (define  ? !add_define(l, key, v)
-                : maps  ? !add_map(l, l->maps, &l->n_maps, key, v)
-                        : !add_map(l, l->ranks, &l->n_ranks, key, v)) {
+            if (define ? !add_define(l, key, v)
+                : maps ? !add_map(l, l->maps, &l->n_maps, key, v)
+                       : !add_map(l, l->ranks, &l->n_ranks, key, v)) {
                 return false;
             }
         }

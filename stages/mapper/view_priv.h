@@ -2,8 +2,8 @@
  * view_priv.h - compiled views, shared by view_load.c, view_compile.c, view_eval.c and convert.c.
  *
  * All pointers of a view live in tries, one over the document and one for each array whose elements
- * are emitted ("scope"). A node of a trie is also the slot of its value, so one walk over the mapped
- * objects finds everything:
+ * are emitted ("scope"). A node of a trie is also the slot of its value, so one walk over the
+ * mapped objects finds everything:
  *
  *   "/object_attributes/id", "/object_attributes/state"      root -> object_attributes -> id
  *                                                                                      -> state
@@ -78,7 +78,7 @@ struct view_operand {
 };
 
 struct view_part {
-    struct wh_slice text;            /* when hole is NULL */
+    struct wh_slice text; /* when hole is NULL */
     const struct view_operand *hole;
 };
 
@@ -86,10 +86,10 @@ struct view_part {
 
 enum view_conv_type {
     CONV_STRING,
-    CONV_LOWER,   /* lower case, blanks become '_' */
-    CONV_EMAIL,   /* "[REDACTED]" is not shown, "" is null */
-    CONV_DATE,    /* the date of a date or a time */
-    CONV_MAP,     /* by a table of the view files */
+    CONV_LOWER, /* lower case, blanks become '_' */
+    CONV_EMAIL, /* "[REDACTED]" is not shown, "" is null */
+    CONV_DATE,  /* the date of a date or a time */
+    CONV_MAP,   /* by a table of the view files */
     CONV_LONG,
     CONV_DOUBLE,
     CONV_BOOL,
@@ -249,8 +249,7 @@ bool view_loader_fail(struct view_loader *l, const char *fmt, ...) WH_PRINTF(2, 
 void *view_loader_alloc(struct view_loader *l, size_t n, size_t size);
 bool view_loader_dup(struct view_loader *l, struct wh_slice text, struct wh_slice *ret);
 /* By name, the last one wins. */
-bool view_loader_define(const struct view_loader *l, struct wh_slice name,
-                        struct wh_json_val *ret);
+bool view_loader_define(const struct view_loader *l, struct wh_slice name, struct wh_json_val *ret);
 const struct view_map *view_loader_map(const struct view_map *maps, unsigned n,
                                        struct wh_slice name);
 /* Compiles the view object; NULL with an error. */
@@ -259,7 +258,7 @@ struct view *view_compile(struct view_loader *l, struct wh_json_val val);
 /* view_alts.c: operands, conversions, conditions, tries */
 struct view_place {
     struct view *view;
-    int scope;             /* -1 or index */
+    int scope;              /* -1 or index */
     struct wh_slice prefix; /* pointer in front of relative ones */
 };
 bool view_trie_init(struct view_loader *l, struct view_trie *trie);

@@ -1,6 +1,6 @@
 /*
- * Bytes to the mapper. First byte: which view (origin and kind), 255 for a framed raw event; the rest
- * is the payload. Whatever comes out must encode, decode and be the same again.
+ * Bytes to the mapper. First byte: which view (origin and kind), 255 for a framed raw event; the
+ * rest is the payload. Whatever comes out must encode, decode and be the same again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,17 +14,28 @@ static const struct {
     enum wh_origin origin;
     const char *kind;
 } shapes[] = {
-    {WH_ORIGIN_WEBHOOK, "merge_request"}, {WH_ORIGIN_REST, "merge_request"},
-    {WH_ORIGIN_WEBHOOK, "issue"},         {WH_ORIGIN_REST, "issue"},
-    {WH_ORIGIN_WEBHOOK, "pipeline"},      {WH_ORIGIN_REST, "pipeline_detail"},
-    {WH_ORIGIN_WEBHOOK, "build"},         {WH_ORIGIN_REST, "job"},
-    {WH_ORIGIN_WEBHOOK, "deployment"},    {WH_ORIGIN_REST, "deployment"},
-    {WH_ORIGIN_WEBHOOK, "release"},       {WH_ORIGIN_REST, "release"},
-    {WH_ORIGIN_WEBHOOK, "note"},          {WH_ORIGIN_REST, "note"},
-    {WH_ORIGIN_WEBHOOK, "milestone"},     {WH_ORIGIN_REST, "user"},
-    {WH_ORIGIN_REST, "member"},           {WH_ORIGIN_REST, "project"},
-    {WH_ORIGIN_REST, "issue_links"},      {WH_ORIGIN_REST, "gone"},
-    {WH_ORIGIN_WEBHOOK, "user_add_to_team"}, {WH_ORIGIN_WEBHOOK, "project_create"},
+    {WH_ORIGIN_WEBHOOK, "merge_request"},
+    {WH_ORIGIN_REST, "merge_request"},
+    {WH_ORIGIN_WEBHOOK, "issue"},
+    {WH_ORIGIN_REST, "issue"},
+    {WH_ORIGIN_WEBHOOK, "pipeline"},
+    {WH_ORIGIN_REST, "pipeline_detail"},
+    {WH_ORIGIN_WEBHOOK, "build"},
+    {WH_ORIGIN_REST, "job"},
+    {WH_ORIGIN_WEBHOOK, "deployment"},
+    {WH_ORIGIN_REST, "deployment"},
+    {WH_ORIGIN_WEBHOOK, "release"},
+    {WH_ORIGIN_REST, "release"},
+    {WH_ORIGIN_WEBHOOK, "note"},
+    {WH_ORIGIN_REST, "note"},
+    {WH_ORIGIN_WEBHOOK, "milestone"},
+    {WH_ORIGIN_REST, "user"},
+    {WH_ORIGIN_REST, "member"},
+    {WH_ORIGIN_REST, "project"},
+    {WH_ORIGIN_REST, "issue_links"},
+    {WH_ORIGIN_REST, "gone"},
+    {WH_ORIGIN_WEBHOOK, "user_add_to_team"},
+    {WH_ORIGIN_WEBHOOK, "project_create"},
 };
 
 struct fuzz {

@@ -66,8 +66,7 @@ static void write_id(struct wh_json_writer *w, const struct wh_entity_id *id)
     wh_jw_str(w, wh_slice_str(wh_entity_id_format(id, text)));
 }
 
-static void write_value(struct wh_json_writer *w, enum wh_field_type type,
-                        const struct wh_value *v)
+static void write_value(struct wh_json_writer *w, enum wh_field_type type, const struct wh_value *v)
 {
     if (v->is_null) {
         wh_jw_null(w);
@@ -131,8 +130,7 @@ static void write_observation(struct wh_json_writer *w, const struct wh_observat
     write_text(w, "order", wh_slice_str(order));
     wh_jw_key(w, "at");
     wh_jw_int(w, wh_version_at_ms(o->version.order));
-    write_text(w, "change",
-               o->change == WH_CHANGE_DELETE ? WH_LIT("delete") : WH_LIT("upsert"));
+    write_text(w, "change", o->change == WH_CHANGE_DELETE ? WH_LIT("delete") : WH_LIT("upsert"));
     write_text(w, "reason", o->reason);
     write_text(w, "view", o->provenance.view);
     wh_jw_key(w, "fields");
@@ -194,8 +192,7 @@ struct wh_json_val th_map(struct th_map *map, enum wh_origin origin, const char 
                                    .payload = payload};
     const struct wh_provenance at = {
         .topic = WH_LIT("wellhead.raw.c1"), .partition = 3, .offset = 77};
-    const struct mapper_out out = {
-        .observation = on_observation, .reread = on_reread, .ctx = map};
+    const struct mapper_out out = {.observation = on_observation, .reread = on_reread, .ctx = map};
     enum mapper_outcome outcome = MAPPER_MAPPED;
     struct wh_json_val root;
     struct wh_err err = {0};

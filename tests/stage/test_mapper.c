@@ -122,12 +122,11 @@ static void put_bytes(struct stage *s, struct wh_slice value)
 {
     struct wh_err err;
 
-    th_ok(wh_producer_produce(s->writer,
-                              &(struct wh_bus_record){.topic = RAW,
-                                                      .partition = 0,
-                                                      .key = WH_LIT("issue:1:5"),
-                                                      .value = value},
-                              &err),
+    th_ok(wh_producer_produce(
+              s->writer,
+              &(struct wh_bus_record){
+                  .topic = RAW, .partition = 0, .key = WH_LIT("issue:1:5"), .value = value},
+              &err),
           &err);
     (void)wh_producer_poll(s->writer, 0);
 }
@@ -278,6 +277,28 @@ static void test_dead_letter(void **state)
     assert_true(wh_slice_eq(raw.value, d.value));
     assert_true(wh_bus_mem_get(s->bus, DEAD, 1, &msg, &headers, &n));
     th_slice_is(header(headers, n, "wellhead.error.code"), "invalid");
+    stop_mapper(s);
+}
+
+/* One person in many events is mentioned once; a dead letter takes back what its event mentioned.
+ */
+static void test_mentions(void **state)
+{
+    struct stage *s = *state;
+    struct mapper_conf conf;
+
+    mapper_conf_init(&conf);
+    start_mapper(s, &conf, 1000);
+    put(s, WH_ORIGIN_REST, "issue",
+        "{\"id\":5,\"author\":{\"id\":7,\"name\":\"a\"},\"assignees\":[{\"id\":-1}]," AT "}");
+    put(s, WH_ORIGIN_REST, "issue", "{\"id\":5,\"author\":{\"id\":7,\"name\":\"a\"}," AT "}");
+    put(s, WH_ORIGIN_REST, "issue", "{\"id\":6,\"author\":{\"id\":7,\"name\":\"a\"}," AT "}");
+    put(s, WH_ORIGIN_REST, "issue", "{\"id\":6,\"author\":{\"id\":7,\"name\":\"b\"}," AT "}");
+    run(s, 30);
+    assert_int_equal(wh_bus_mem_count(s->bus, DEAD), 1);
+    /* Issues 5, 6 and 6 again; the person as "a" and as "b". */
+    assert_int_equal(wh_bus_mem_count(s->bus, ENTITIES), 5);
+    assert_int_equal(committed(s), 4);
     stop_mapper(s);
 }
 
@@ -452,9 +473,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_maps_and_commits), T(test_commits_only_acknowledged), T(test_dead_letter),
-        T(test_back_pressure),    T(test_breaker),                   T(test_unknown_schema),
-        T(test_rereads),          T(test_delivery_fails),            T(test_drain),
+        T(test_maps_and_commits),   T(test_commits_only_acknowledged),
+        T(test_dead_letter),        T(test_mentions),
+        T(test_back_pressure),      T(test_breaker),
+        T(test_unknown_schema),     T(test_rereads),
+        T(test_delivery_fails),     T(test_drain),
         T(test_foreign_connection),
     };
 

@@ -134,8 +134,8 @@ static void test_utf8_place(void **state)
     struct wh_err err = {0};
     struct wh_json_val v;
 
-    assert_int_equal(
-        wh_json_parse(*state, wh_slice_str("[\"\xC3\xA9 abc\",\"\xff\"]"), &v, &err), WH_E_UTF8);
+    assert_int_equal(wh_json_parse(*state, wh_slice_str("[\"\xC3\xA9 abc\",\"\xff\"]"), &v, &err),
+                     WH_E_UTF8);
     assert_non_null(strstr(err.msg, "byte 11 of"));
 }
 
@@ -196,11 +196,14 @@ static void test_split(void **state)
     th_ok(wh_json_split_array(*state, wh_buf_slice(&buf), on_row, &rows, &err), &err);
     assert_string_equal(rows.text, "{\"a\":\"x],\\\"{\"}|[1,2]|3|\"s,\"|{}|");
     rows = (struct rows){.stop_at = 2};
-    assert_int_equal(wh_json_split_array(*state, wh_buf_slice(&buf), on_row, &rows, &err), WH_E_BUSY);
+    assert_int_equal(wh_json_split_array(*state, wh_buf_slice(&buf), on_row, &rows, &err),
+                     WH_E_BUSY);
     assert_int_equal(rows.n, 2);
     rows = (struct rows){.stop_at = 9};
-    assert_int_equal(wh_json_split_array(*state, WH_LIT("{\"a\":1}"), on_row, &rows, &err), WH_E_TYPE);
-    assert_int_equal(wh_json_split_array(*state, WH_LIT("[{},{]"), on_row, &rows, &err), WH_E_INVALID);
+    assert_int_equal(wh_json_split_array(*state, WH_LIT("{\"a\":1}"), on_row, &rows, &err),
+                     WH_E_TYPE);
+    assert_int_equal(wh_json_split_array(*state, WH_LIT("[{},{]"), on_row, &rows, &err),
+                     WH_E_INVALID);
     assert_int_equal(rows.n, 0);
     th_ok(wh_json_split_array(*state, WH_LIT("[ ]"), on_row, &rows, &err), &err);
     assert_int_equal(rows.n, 0);

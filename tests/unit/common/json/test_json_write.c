@@ -32,8 +32,9 @@ static void test_nesting(void **state)
     wh_jw_double(&w, NAN);
     wh_jw_end(&w);
     th_ok(wh_jw_finish(&w, &err), &err);
-    assert_string_equal(wh_buf_str(&buf),
-                        "{\"a\":[-9223372036854775808,0,true,null,{},[1]],\"b\":0.1,\"c\\\"\":null}");
+    assert_string_equal(
+        wh_buf_str(&buf),
+        "{\"a\":[-9223372036854775808,0,true,null,{},[1]],\"b\":0.1,\"c\\\"\":null}");
     wh_buf_done(&buf);
 }
 
@@ -152,7 +153,7 @@ static void test_doubles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nesting), cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_nesting),    cmocka_unit_test(test_strings),
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_doubles),
     };

@@ -4,9 +4,16 @@
 #include "common/base/mem.h"
 #include "tests/lib/th_map.h"
 
-static const char *const names[] = {"issues", "merge_requests", "pipeline", "pipeline_details",
-                                    "job", "trigger_job", "deployments", "merge_request_notes",
-                                    "users_direct_api", "users"};
+static const char *const names[] = {"issues",
+                                    "merge_requests",
+                                    "pipeline",
+                                    "pipeline_details",
+                                    "job",
+                                    "trigger_job",
+                                    "deployments",
+                                    "merge_request_notes",
+                                    "users_direct_api",
+                                    "users"};
 static const size_t rows[] = {16, 18, 29, 16, 75, 1, 8, 26, 6, 6};
 
 static void text_is(struct wh_json_val want, struct wh_json_val got, const char *key,

@@ -6,8 +6,8 @@
 #include "tests/lib/th_tmp.h"
 
 #define VIEW(emit)                                                                                 \
-    "{\"views\":[{\"name\":\"v@1\",\"match\":{\"origin\":[\"rest\"],\"kind\":[\"x\"]},\"emit\":["     \
-    emit "]}]}"
+    "{\"views\":[{\"name\":\"v@1\",\"match\":{\"origin\":[\"rest\"],\"kind\":[\"x\"]},\"emit\":"   \
+    "[" emit "]}]}"
 #define SOURCE "\"source\":{\"kind\":\"issue\",\"id\":\"/id\"},\"version\":{\"else\":\"observed\"}"
 
 static void test_refused(void **state)
@@ -23,15 +23,20 @@ static void test_refused(void **state)
         {VIEW("{\"kind\":\"note\"," SOURCE "}"), "'fields' or 'delete'"},
         {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"nope\":\"/a\"}}"), "no field 'nope'"},
         {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"a\"}}"), "not a pointer"},
-        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":{\"from\":\"/a\",\"as\":\"time\"}}}"),
+        {VIEW("{\"kind\":\"note\"," SOURCE
+              ",\"fields\":{\"text\":{\"from\":\"/a\",\"as\":\"time\"}}}"),
          "does not fit"},
-        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":{\"from\":\"/a\",\"as\":\"x\"}}}"),
+        {VIEW("{\"kind\":\"note\"," SOURCE
+              ",\"fields\":{\"text\":{\"from\":\"/a\",\"as\":\"x\"}}}"),
          "no conversion 'x'"},
-        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":{\"as\":\"string\"}}}"), "lacks 'from'"},
-        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"work_item\":\"/a\"}}"), "name the source kind"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":{\"as\":\"string\"}}}"),
+         "lacks 'from'"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"work_item\":\"/a\"}}"),
+         "name the source kind"},
         {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"={/a\"}}"), "lacks a '}'"},
         {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"@nothing\"}}"), "not known"},
-        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"/a/b/c/d/e/f/g/h/i\"}}"), "too deep"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"/a/b/c/d/e/f/g/h/i\"}}"),
+         "too deep"},
         {VIEW("{\"use\":\"nobody\"}"), "no definition"},
         {VIEW("{\"kind\":\"note\",\"fields\":{},\"version\":{}}"), "needs 'source'"},
         {VIEW(""), "at least one"},
@@ -73,10 +78,11 @@ static void test_folder(void **state)
     struct wh_err err;
 
     (void)state;
-    write_file(dir, "own.json",
-               "{\"ignore\":[{\"origin\":[\"webhook\"],\"kind\":[\"note\"]}],"
-               "\"views\":[{\"name\":\"own@1\",\"match\":{\"origin\":[\"rest\"],\"kind\":[\"issue\"]},"
-               "\"emit\":[{\"kind\":\"work_item\"," SOURCE ",\"fields\":{\"title\":\"/summary\"}}]}]}");
+    write_file(
+        dir, "own.json",
+        "{\"ignore\":[{\"origin\":[\"webhook\"],\"kind\":[\"note\"]}],"
+        "\"views\":[{\"name\":\"own@1\",\"match\":{\"origin\":[\"rest\"],\"kind\":[\"issue\"]},"
+        "\"emit\":[{\"kind\":\"work_item\"," SOURCE ",\"fields\":{\"title\":\"/summary\"}}]}]}");
     write_file(dir, "README.md", "not a view");
     th_ok(mapper_views_load(dir, &views, &err), &err);
     map = th_map_new(views);
@@ -112,7 +118,8 @@ static void test_repository(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused), cmocka_unit_test(test_folder),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_folder),
                                        cmocka_unit_test(test_repository)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

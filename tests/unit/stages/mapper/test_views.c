@@ -81,7 +81,8 @@ static size_t count(struct wh_json_val v, const char *path)
 
 static void test_merge_request_hook(void **state)
 {
-    struct wh_json_val v = file(state, WH_ORIGIN_WEBHOOK, "merge_request", HOOKS "merge_request.json");
+    struct wh_json_val v =
+        file(state, WH_ORIGIN_WEBHOOK, "merge_request", HOOKS "merge_request.json");
 
     is(v, "rc", "ok");
     is(v, "observations.0.kind", "work_item");
@@ -135,8 +136,7 @@ static void test_job_hook(void **state)
 
     is(v, "observations.0.kind", "job");
     is(v, "observations.0.source_id", "3580121225");
-    is(v, "observations.0.url",
-       "https://gitlab.com/jsmithy2/release-tools-fake/-/jobs/3580121225");
+    is(v, "observations.0.url", "https://gitlab.com/jsmithy2/release-tools-fake/-/jobs/3580121225");
     is(v, "observations.0.fields.environment", "production");
     is_int(v, "observations.0.fields.retries", 1);
     is_int(v, "observations.0.at", 1673358654000);
@@ -176,7 +176,8 @@ static void test_system_hooks(void **state)
 
     is(v, "observations.0.source_id", "project:74:41");
     is_int(v, "observations.0.fields.access_level", 40);
-    v = file(state, WH_ORIGIN_WEBHOOK, "user_remove_from_team", SYSTEM "user_remove_from_team.json");
+    v = file(state, WH_ORIGIN_WEBHOOK, "user_remove_from_team",
+             SYSTEM "user_remove_from_team.json");
     is(v, "observations.0.change", "delete");
     is(v, "observations.0.reason", "deleted");
     is_int(v, "observations.0.at", TH_MAP_OBSERVED);
@@ -220,8 +221,8 @@ static void test_incident(void **state)
     is(v, "observations.0.fields.type", "incident");
     is(v, "observations.0.fields.severity", "critical");
     /* Same second: the read with milliseconds is newer than the push. */
-    assert_true(wh_slice_cmp(wh_json_string(th_json(v, "observations.0.order")),
-                             wh_slice_str(order)) > 0);
+    assert_true(
+        wh_slice_cmp(wh_json_string(th_json(v, "observations.0.order")), wh_slice_str(order)) > 0);
     v = file(state, WH_ORIGIN_WEBHOOK, "work_item", OWN "work_item_test_case.json");
     is(v, "observations.0.fields.type", "test_case");
     is(v, "rereads.0.id", "99");
@@ -240,8 +241,9 @@ static void test_milestone(void **state)
 /* One pipeline by webhook, list, detail and as job's parent: one id. */
 static void test_one_id(void **state)
 {
-    static const char hook[] = "{\"object_attributes\":{\"id\":31,\"status\":\"running\","
-                               "\"created_at\":\"2026-01-01 00:00:00 UTC\"},\"project\":{\"id\":14}}";
+    static const char hook[] =
+        "{\"object_attributes\":{\"id\":31,\"status\":\"running\","
+        "\"created_at\":\"2026-01-01 00:00:00 UTC\"},\"project\":{\"id\":14}}";
     static const char row[] = "{\"id\":31,\"project_id\":14,\"status\":\"running\","
                               "\"updated_at\":\"2026-01-01T00:00:01.000Z\"}";
     static const char job[] = "{\"id\":1,\"pipeline\":{\"id\":31},"
@@ -364,7 +366,8 @@ static void test_poison(void **state)
         {"issue", "{\"id\":5,\"assignees\":[{\"id\":1,\"id\":2}]," AT "}", "duplicate_key", "'id'"},
         {"issue", "{\"id\":5,\"author\":{\"id\":-1}," AT "}", "out_of_range", "/author/id"},
         {"issue", "{\"id\":5,\"id\":6," AT "}", "duplicate_key", "/id"},
-        {"issue", "{\"id\":5,\"author\":{\"id\":1,\"id\":1}," AT "}", "duplicate_key", "/author/id"},
+        {"issue", "{\"id\":5,\"author\":{\"id\":1,\"id\":1}," AT "}", "duplicate_key",
+         "/author/id"},
         {"issue", "{\"id\":5,\"updated_at\":\"yesterday\"}", "invalid", "/updated_at"},
         {"issue", "{\"id\":5,\"updated_at\":12345}", "wrong_type", "/updated_at"},
         {"issue", "[]", "wrong_type", "/: an object"},
@@ -423,10 +426,21 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_merge_request_hook), T(test_pipeline_hook), T(test_job_hook), T(test_other_hooks),
-        T(test_system_hooks),       T(test_incident),      T(test_milestone), T(test_one_id),
-        T(test_state_rank),         T(test_links_and_gone), T(test_release_deleted), T(test_shown),
-        T(test_poison),             T(test_unmapped_duplicates), T(test_pure),
+        T(test_merge_request_hook),
+        T(test_pipeline_hook),
+        T(test_job_hook),
+        T(test_other_hooks),
+        T(test_system_hooks),
+        T(test_incident),
+        T(test_milestone),
+        T(test_one_id),
+        T(test_state_rank),
+        T(test_links_and_gone),
+        T(test_release_deleted),
+        T(test_shown),
+        T(test_poison),
+        T(test_unmapped_duplicates),
+        T(test_pure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
