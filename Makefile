@@ -112,8 +112,12 @@ $(B)/bin/wellhead-gitlab: $(call obj,$(GITLAB_SRC)) $(COMMON_LIB)
 
 # ---- tests: one program per tests/{unit,stage,fault}/**/test_*.c ----
 
-TEST_LIB_SRC := $(sort $(wildcard tests/lib/*.c))
+# th_http.c stands in for the HTTP server's requests: not for the tests of that server.
+TEST_LIB_SRC := $(filter-out tests/lib/th_http.c,$(sort $(wildcard tests/lib/*.c)))
 TEST_LIB := $(B)/libtest.a
+HTTP_TWIN := $(B)/libtest-http.a
+$(HTTP_TWIN): $(call obj,tests/lib/th_http.c)
+	$(Q)rm -f $@ && ar rcs $@ $^
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -121,9 +125,9 @@ TEST_SRC := $(sort $(shell find tests/unit tests/stage tests/fault tests/broker 
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a)
 
-$(TEST_BIN): $(B)/%: $(B)/%.c.o $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
+$(TEST_BIN): $(B)/%: $(B)/%.c.o $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< -Wl,--start-group $(if $(findstring /common/,$@),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 
