@@ -354,7 +354,7 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
         {"fetch.error.backoff.ms", "100"},
         {"fetch.message.max.bytes", "4194304"},
         {"queued.max.messages.kbytes", kbytes},
-        {"queued.min.messages", "20000"},
+        {"queued.min.messages", "1000000"},
         {"check.crcs", "true"},
         {"topic.metadata.refresh.interval.ms", refresh},
         {"session.timeout.ms", session},

@@ -71,7 +71,7 @@ struct stream_count {
     uint64_t total_rows; /* since start */
 };
 
-enum { STREAMS = 10 };
+enum { STREAMS = 14 };
 
 enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS };
 

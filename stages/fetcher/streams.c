@@ -1,6 +1,11 @@
 #include "stages/fetcher/fetcher.h"
 #include "stages/fetcher/streams.h"
 
+#define OPEN_PIPELINES(status)                                                                     \
+    {                                                                                              \
+        "pipelines_" status, "pipeline", "/pipelines?status=" status, STREAM_OPEN, FOLLOW_PIPELINE \
+    }
+
 /* Small listings first: who the people are is known before what they did. */
 const struct stream streams[STREAMS] = {
     {"projects", "project", "", STREAM_PROJECTS, FOLLOW_NONE},
@@ -12,7 +17,11 @@ const struct stream streams[STREAMS] = {
     {"merge_requests", "merge_request", "/merge_requests?scope=all", STREAM_BY_UPDATE,
      FOLLOW_MR_CLOSES},
     {"pipelines", "pipeline", "/pipelines", STREAM_BY_UPDATE, FOLLOW_PIPELINE},
-    /* Running ones may have no updated_at yet, and so are not in the listing above. */
-    {"open_pipelines", "pipeline", "/pipelines?status=running", STREAM_OPEN, FOLLOW_PIPELINE},
+    /* What is not final may have no updated_at yet, and so is not in the listing above. */
+    OPEN_PIPELINES("running"),
+    OPEN_PIPELINES("pending"),
+    OPEN_PIPELINES("created"),
+    OPEN_PIPELINES("preparing"),
+    OPEN_PIPELINES("waiting_for_resource"),
     {"deployments", "deployment", "/deployments", STREAM_BY_UPDATE, FOLLOW_NONE},
 };

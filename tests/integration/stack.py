@@ -1,0 +1,280 @@
+"""The real processes of one scenario: its own topic prefix, ports and folder, ended by pid."""
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.path.join(ROOT, os.environ.get("BIN", "build/release/bin"))
+
+
+class Failure(Exception):
+    """What a scenario found wrong."""
+
+
+def await_true(what, seconds, condition, pause=0.1):
+    """Asks until the condition holds; its last value is returned."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"{what}: not within {seconds} s")
+        time.sleep(pause)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def call(method, url, body=None, token=None, timeout=60):
+    """(status, text) of one HTTP call; status 0 when nobody answers."""
+    request = urllib.request.Request(url, method=method)
+    data = None
+    if body is not None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    if token:
+        request.add_header("Authorization", "Bearer " + token)
+    try:
+        with urllib.request.urlopen(request, data, timeout) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode(errors="replace")
+    except OSError:
+        return 0, ""
+
+
+class Broker:
+    """One Kafka for all scenarios, or the one that BOOTSTRAP names."""
+
+    def __init__(self):
+        self.folder = None
+        self.address = os.environ.get("BOOTSTRAP")
+        if not self.address:
+            self.folder = tempfile.mkdtemp(prefix="wellhead-kafka-")
+            self.port = free_port()
+            self.address = f"127.0.0.1:{self.port}"
+            self.start()
+
+    def script(self, *arguments):
+        subprocess.run([os.path.join(ROOT, "scripts/broker"), *arguments], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def start(self):
+        self.script("start", self.folder, str(self.port))
+
+    def kill(self):
+        self.script("kill", self.folder)
+
+    def close(self):
+        if self.folder:
+            self.script("stop", self.folder)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Stack:
+    """Stand-in, four stages and what is known of them."""
+
+    def __init__(self, broker, name, gitlab=(), fetcher=(), sink=(), data_path=None):
+        self.broker = broker
+        self.prefix = f"t{os.getpid()}.{name}."
+        self.folder = tempfile.mkdtemp(prefix=f"wellhead-{name}-")
+        self.processes = {}
+        self.arguments = {}
+        self.ports = {n: free_port() for n in ("gitlab", "control", "fetcher", "webhook-intake", "mapper", "sink")}
+        self.data_path = data_path or self.path("store")
+        with open(self.path("gitlab.token"), "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write("glpat-0123456789abcdef\n")
+        kafka = [f"--kafka.bootstrap.servers={broker.address}", f"--topic.prefix={self.prefix}"]
+        key = [f"--secrets.key_file={self.path('key')}"]
+        self.arguments = {
+            "gitlab": ["--token-file", self.path("gitlab.token"), "--port", str(self.ports["gitlab"]),
+                       "--control-port", str(self.ports["control"]), "--fixtures",
+                       os.path.join(ROOT, "tests/fixtures/gitlab-standin"), *gitlab],
+            "fetcher": [*kafka, *key, self.port_key("fetcher"), "--allow.http=true", "--sync.interval=1h",
+                        "--reread.delay=300ms", f"--control.token_file={self.path('control.token')}", *fetcher],
+            "webhook-intake": [*kafka, *key, self.port_key("webhook-intake")],
+            "mapper": [*kafka, self.port_key("mapper"), "--discover.interval=500ms"],
+            "sink": [*kafka, self.port_key("sink"), f"--data.path={self.data_path}", "--discover.interval=500ms",
+                     "--store.memtable=8MiB", f"--api.token_file={self.path('api.token')}", *sink],
+        }
+        self.connection = None
+        self.webhook = None
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def port_key(self, name):
+        return f"--http.port={self.ports[name]}"
+
+    # ---- processes ----
+
+    def start(self, *names):
+        for name in names:
+            log = open(self.path(name + ".log"), "ab")
+            self.processes[name] = subprocess.Popen([os.path.join(BIN, "wellhead-" + name), *self.arguments[name]],
+                                                    stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                                    start_new_session=True)
+            log.close()
+
+    def await_ready(self, *names, seconds=60):
+        for name in names:
+            url = (f"http://127.0.0.1:{self.ports['control']}/control/live" if name == "gitlab"
+                   else f"http://127.0.0.1:{self.ports[name]}/ready")
+            await_true(f"{name} ready", seconds, lambda u=url: call("GET", u)[0] == 200)
+
+    def kill(self, name):
+        self.processes[name].send_signal(signal.SIGKILL)
+        self.processes[name].wait()
+
+    def stop(self, name, seconds=30):
+        """Asks it to end; gives the exit code."""
+        process = self.processes.pop(name)
+        process.terminate()
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise Failure(f"{name} did not drain within {seconds} s") from None
+
+    def died(self):
+        return [n for n, p in self.processes.items() if p.poll() is not None]
+
+    def close(self, keep=False):
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def last_words(self):
+        text = []
+        for name in self.arguments:
+            try:
+                with open(self.path(name + ".log"), errors="replace") as f:
+                    text += [f"    {name}: {line.rstrip()[:300]}" for line in f.readlines()[-4:]]
+            except OSError:
+                pass
+        return "\n".join(text)
+
+    # ---- what is asked of them ----
+
+    def cli(self, *arguments, check=True):
+        environment = dict(os.environ,
+                           WELLHEAD_CONFIG="",
+                           WELLHEAD_KAFKA_BOOTSTRAP_SERVERS=self.broker.address,
+                           WELLHEAD_TOPIC_PREFIX=self.prefix,
+                           WELLHEAD_FETCHER_URL=f"http://127.0.0.1:{self.ports['fetcher']}",
+                           WELLHEAD_SINK_URL=f"http://127.0.0.1:{self.ports['sink']}",
+                           WELLHEAD_MAPPER_URL=f"http://127.0.0.1:{self.ports['mapper']}",
+                           WELLHEAD_INTAKE_URL=f"http://127.0.0.1:{self.ports['webhook-intake']}",
+                           WELLHEAD_MAPPER_PROGRAM=os.path.join(BIN, "wellhead-mapper"),
+                           WELLHEAD_FETCHER_TOKEN_FILE=self.path("control.token"),
+                           WELLHEAD_SINK_TOKEN_FILE=self.path("api.token"))
+        done = subprocess.run([os.path.join(BIN, "wellhead"), *arguments], env=environment, capture_output=True,
+                              text=True, timeout=300)
+        if check and done.returncode != 0:
+            raise Failure(f"wellhead {' '.join(arguments)[:120]}: exit {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def control(self, path, body=None):
+        status, text = call("GET" if body is None else "POST",
+                            f"http://127.0.0.1:{self.ports['control']}/control/{path}", body)
+        if status not in (200, 202, 204):
+            raise Failure(f"stand-in: {path}: HTTP {status}: {text[:200]}")
+        return text
+
+    def raw_records(self):
+        """Records in the raw topic, by the plan of a replay."""
+        plan = self.cli("replay", self.connection, "--from", "start").stdout
+        return int(plan.splitlines()[0].split()[-2])
+
+    def oracle(self):
+        return [json.loads(line) for line in self.control("oracle").splitlines() if line]
+
+    def sql(self, query):
+        """Rows as dictionaries."""
+        out = self.cli("sql", query, "--ndjson", "--timeout", "10s").stdout
+        rows = [json.loads(line) for line in out.splitlines() if line]
+        return [r for r in rows if not ("ok" in r and "row_count" in r)]
+
+    def fetcher_status(self):
+        with open(self.path("control.token")) as f:
+            status, text = call("GET", f"http://127.0.0.1:{self.ports['fetcher']}/api/v1/status", token=f.read().strip())
+        return json.loads(text) if status == 200 else None
+
+    def connect(self):
+        answer = json.loads(self.cli("connect", f"http://127.0.0.1:{self.ports['gitlab']}", "--token-file",
+                                     self.path("gitlab.token"), "--json").stdout)
+        self.connection = answer["connection"]
+        self.webhook = answer["webhook"] if "token" in answer["webhook"] else self.webhook
+        return answer
+
+    def hook(self):
+        self.control("hook", {"url": f"http://127.0.0.1:{self.ports['webhook-intake']}{self.webhook['path']}",
+                              "token": self.webhook["token"], "signing_key": self.webhook["signing_key"]})
+
+    def up(self, *without):
+        """Topics, all stages, connected."""
+        self.start("gitlab")
+        self.cli("topics", "--quiet")
+        names = [n for n in ("fetcher", "webhook-intake", "mapper", "sink") if n not in without]
+        self.start("fetcher")
+        self.await_ready("gitlab", "fetcher")
+        self.start(*[n for n in names if n != "fetcher"])
+        self.await_ready(*names)
+        self.connect()
+
+    def sync(self, seconds=120):
+        """One more run of the fetcher, to its end."""
+        def runs():
+            status = self.fetcher_status()
+            return status["connections"][0] if status and status["connections"] else None
+        before = await_true("the fetcher", 60, lambda: (runs() or {}).get("phase") == "idle" and runs())
+        with open(self.path("control.token")) as f:
+            status, text = call("POST", f"http://127.0.0.1:{self.ports['fetcher']}/api/v1/connections/{self.connection}/sync",
+                                body={}, token=f.read().strip())
+        if status != 202:
+            raise Failure(f"sync: HTTP {status}: {text[:200]}")
+        await_true("a run", seconds, lambda: (runs() or {}).get("phase") == "idle" and
+                   runs()["runs"] > before["runs"])
+
+    def first_sync(self, seconds=120):
+        await_true("the first run", seconds, lambda: any(c["runs"] > 0 and c["phase"] == "idle" for c in
+                                                         (self.fetcher_status() or {"connections": []})["connections"]))
+        self.settle()
+
+    def settle(self, seconds=60):
+        """Until nothing moves any more: no re-reads open, and four looks at the store agree."""
+        looks = []
+
+        def still():
+            fetcher = self.fetcher_status()
+            done = self.cli("status", "--json", check=False)
+            if not fetcher or fetcher["rereads_open"] or done.returncode != 0:
+                looks.clear()
+                return False
+            sink = json.loads(done.stdout)["sink"]
+            if not sink["observations"] or sink["lag_records"] != 0 or not sink["caught_up"]:
+                looks.clear()
+                return False
+            looks.append(sink["observations"])
+            return len(looks) >= 4 and looks[-4:] == looks[-1:] * 4
+        await_true("everything stored", seconds, still, pause=0.4)
+
+
+def shaken(seed):
+    return random.Random(seed)
