@@ -152,7 +152,7 @@ static int run_mapper(struct cli *cli, const struct plan *plan, const char *conn
 
     (void)snprintf(options[0], OPTION_MAX, "--kafka.bootstrap.servers=%.500s", cli->conf.bootstrap);
     (void)snprintf(options[1], OPTION_MAX, "--topic.prefix=%.200s", cli->conf.topic_prefix);
-    (void)snprintf(options[2], OPTION_MAX, "--consumer.group=%s", plan->group);
+    (void)snprintf(options[2], OPTION_MAX, "--group=%s", plan->group);
     (void)snprintf(options[3], OPTION_MAX, "--replay.connection=%.64s", connection);
     (void)snprintf(options[4], OPTION_MAX, "--replay.dead_letters=%s",
                    cli->opt.dead_letters ? "true" : "false");

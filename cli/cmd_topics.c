@@ -1,11 +1,12 @@
 /* wellhead topics: makes and checks the topics that all stages share. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
 #include "common/event/topics.h"
 
-enum { ADMIN_TIMEOUT_MS = 30000, SHARED = 4, DAY_MS = 86400000 };
+enum { ADMIN_TIMEOUT_MS = 30000, SHARED = 4, DAY_MS = 86400000, SHOW_LOOKS = 100, SHOW_PAUSE_MS = 100 };
 
 struct shared_topic {
     enum wh_topic_role role;
@@ -57,17 +58,11 @@ static int32_t partitions_of(const struct wh_bus_topic_info *list, size_t n, con
     return 0;
 }
 
-static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_topic *topics,
-                  struct wh_err *err)
+static void print_state(const struct cli *cli, const struct wh_bus_topic *topics,
+                        const struct wh_bus_topic_info *list, size_t n)
 {
-    struct wh_bus_topic_info *list = NULL;
-    size_t n = 0;
     struct cli_table table;
-    bool missing = false;
 
-    if (wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
-        return cli_fail(cli, "listing topics", err);
-    }
     cli_table_init(&table, 3);
     cli_table_str(&table, "topic");
     cli_table_str(&table, "partitions");
@@ -75,17 +70,50 @@ static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_t
     for (size_t i = 0; i < SHARED; i++) {
         int32_t have = partitions_of(list, n, topics[i].name);
 
-        missing = missing || have == 0;
         cli_table_str(&table, topics[i].name);
         cli_table_int(&table, have);
         cli_table_str(&table, have ? "ok" : "missing: run `wellhead topics`");
     }
-    if (!cli->opt.quiet) {
-        cli_table_print(cli, &table, stdout);
-    }
+    cli_table_print(cli, &table, stdout);
     cli_table_done(&table);
+}
+
+static bool all_there(const struct wh_bus_topic *topics, const struct wh_bus_topic_info *list,
+                      size_t n)
+{
+    for (size_t i = 0; i < SHARED; i++) {
+        if (partitions_of(list, n, topics[i].name) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A topic that was just made may take a moment until a broker names it. */
+static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_topic *topics,
+                  struct wh_err *err)
+{
+    const struct timespec pause = {.tv_nsec = SHOW_PAUSE_MS * 1000000L};
+    struct wh_bus_topic_info *list = NULL;
+    unsigned looks = cli->opt.check ? 1 : SHOW_LOOKS;
+    bool there = false;
+    size_t n = 0;
+
+    for (unsigned i = 0; i < looks && !there; i++) {
+        if (i > 0) {
+            wh_bus_topic_list_free(list, n);
+            (void)nanosleep(&pause, NULL);
+        }
+        if (wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
+            return cli_fail(cli, "listing topics", err);
+        }
+        there = all_there(topics, list, n);
+    }
+    if (!cli->opt.quiet) {
+        print_state(cli, topics, list, n);
+    }
     wh_bus_topic_list_free(list, n);
-    return missing ? CLI_NOT_HEALTHY : CLI_OK;
+    return there ? CLI_OK : CLI_NOT_HEALTHY;
 }
 
 int cli_topics(struct cli *cli)

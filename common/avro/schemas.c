@@ -28,7 +28,7 @@ static const struct wh_schema_info schemas[] = {
     SCHEMA(7, RUN, 1, "Run", run),
 };
 
-enum { N_SCHEMAS = sizeof(schemas) / sizeof(schemas[0]) };
+enum { N_SCHEMAS = sizeof(schemas) / sizeof(schemas[0]), NEWER_MAX = 1000 };
 
 const struct wh_schema_info *wh_schemas(size_t *ret_n)
 {
@@ -72,6 +72,9 @@ enum wh_rc wh_frame_read(struct wh_slice bytes, enum wh_schema want, int *ret_ve
     }
     id = (int32_t)wh_be_get32(bytes.ptr + 1);
     info = wh_schema_by_id(id);
+    if (info == NULL && (id < 1 || id > N_SCHEMAS + NEWER_MAX)) {
+        return wh_fail(err, WH_E_INVALID, "%d is no schema id of ours", id);
+    }
     if (info == NULL) {
         return wh_fail(err, WH_E_UNKNOWN_SCHEMA, "schema id %d is not known to this version", id);
     }

@@ -51,8 +51,8 @@ enum { WH_FRAME_BYTES = 5 };
 WH_MUST_CHECK enum wh_rc wh_frame_write(enum wh_schema schema, struct wh_buf *out,
                                         struct wh_err *err);
 /*
- * Takes the frame off. WH_E_INVALID when there is none, WH_E_UNKNOWN_SCHEMA (retryable: a newer
- * writer) for an id that is not known, WH_E_TYPE when it is another schema's.
+ * Takes the frame off. WH_E_INVALID when there is none or its id can never be ours,
+ * WH_E_UNKNOWN_SCHEMA (retryable: a newer writer) for an id that is not known yet, WH_E_TYPE when it is another schema's.
  */
 WH_MUST_CHECK enum wh_rc wh_frame_read(struct wh_slice bytes, enum wh_schema want, int *ret_version,
                                        struct wh_slice *ret_body, struct wh_err *err);

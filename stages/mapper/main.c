@@ -9,7 +9,9 @@
 
 #include "common/base/mem.h"
 #include "common/run/run.h"
+#include "common/event/topics.h"
 #include "stages/mapper/mapper.h"
+#include "stages/mapper/replay.h"
 
 enum { CLIENT_ID_MAX = 128, DELIVERY_TIMEOUT_MS = 24 * 3600 * 1000 };
 
@@ -37,6 +39,8 @@ struct settings {
     int64_t breaker_share;
     int64_t breaker_exit_ms;
     int64_t schema_wait_ms;
+    char *replay_connection;
+    bool replay_dead_letters;
     struct wh_conf_pairs kafka;
 };
 
@@ -86,6 +90,10 @@ static const struct wh_conf_key keys[] = {
      "how long the stage stays up with an open breaker before it ends; 0: for ever"},
     {"schema.wait", WH_CONF_DURATION, 0, "60s", 0, 86400000, AT(schema_wait_ms),
      "how long an unknown schema id is waited for before the stage ends"},
+    {"replay.connection", WH_CONF_STRING, 0, NULL, 0, 0, AT(replay_connection),
+     "map this connection's raw events from the group's positions to their present end, then end"},
+    {"replay.dead_letters", WH_CONF_BOOL, 0, "false", 0, 0, AT(replay_dead_letters),
+     "replay the connection's dead letters instead"},
 };
 
 static const struct wh_conf_program program = {
@@ -99,6 +107,7 @@ static const struct wh_conf_program program = {
 
 struct app {
     struct settings set;
+    struct replay_ends ends;
     struct wh_run *run;
     struct mapper_views *views;
     struct mapper *mapper;
@@ -243,16 +252,48 @@ static enum wh_rc make_mapper(struct app *app, struct wh_err *err)
     conf.breaker_share = (unsigned)set->breaker_share;
     conf.breaker_exit_after_ms = set->breaker_exit_ms;
     conf.schema_wait_ms = set->schema_wait_ms;
+    conf.replay_connection = set->replay_connection;
+    conf.replay_dead_letters = set->replay_dead_letters;
+    conf.ends = app->ends.parts;
+    conf.n_ends = app->ends.n;
     return mapper_new(&deps, &conf, &app->mapper, err);
+}
+
+/* False: there is nothing to replay. */
+static enum wh_rc find_ends(struct app *app, bool *ret_work, struct wh_err *err)
+{
+    const struct settings *set = &app->set;
+    enum wh_topic_role role = set->replay_dead_letters ? WH_TOPIC_DEAD_LETTER : WH_TOPIC_RAW;
+    struct wh_admin *admin = NULL;
+    enum wh_rc rc;
+
+    *ret_work = true;
+    if (set->replay_connection[0] == '\0') {
+        return WH_OK;
+    }
+    if (wh_topic_name(set->topic_prefix, role, wh_slice_str(set->replay_connection),
+                      app->ends.topic, err) != WH_OK ||
+        wh_admin_kafka_new(set->bootstrap, "wellhead-mapper", &set->kafka, NULL, &admin, err) !=
+            WH_OK) {
+        return err->rc;
+    }
+    rc = replay_ends_find(admin, set->group, &app->ends, err);
+    wh_admin_free(admin);
+    *ret_work = app->ends.n > 0;
+    return rc;
 }
 
 static int run_stage(struct app *app)
 {
     const struct wh_run_stage stage = {.drain = drain, .not_ready = not_ready, .ctx = app};
     struct wh_err err;
+    bool work = true;
     int code = 1;
 
-    if (mapper_views_load(app->set.views_path, &app->views, &err) == WH_OK &&
+    if (find_ends(app, &work, &err) == WH_OK && !work) {
+        return 0;
+    }
+    if (work && mapper_views_load(app->set.views_path, &app->views, &err) == WH_OK &&
         raise_queue(&app->set.kafka, &err) == WH_OK && start_run(app, &err) == WH_OK &&
         make_mapper(app, &err) == WH_OK && open_kafka(app, &err) == WH_OK) {
         wh_log_info(wh_run_log(app->run), "views are compiled",

@@ -32,6 +32,7 @@ void mapper_conf_init(struct mapper_conf *conf)
         .breaker_share = 50,
         .breaker_exit_after_ms = 30000,
         .schema_wait_ms = 60000,
+        .replay_connection = "",
     };
 }
 
@@ -69,6 +70,11 @@ static void part_free(struct mapper *m, struct part *part)
     wh_mem_free(part);
 }
 
+static enum wh_topic_role mapper_input(const struct mapper *m)
+{
+    return m->conf.replay_dead_letters ? WH_TOPIC_DEAD_LETTER : WH_TOPIC_RAW;
+}
+
 static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struct part **ret,
                            struct wh_err *err)
 {
@@ -83,14 +89,14 @@ static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struc
     part->track = wh_acktrack_new(m->conf.in_flight_max, msg->offset);
     (void)snprintf(part->topic, sizeof(part->topic), "%s", msg->topic);
     if (part->track == NULL ||
-        !wh_topic_connection(m->conf.topic_prefix, WH_TOPIC_RAW, part->topic, &part->connection) ||
+        !wh_topic_connection(m->conf.topic_prefix, mapper_input(m), part->topic, &part->connection) ||
         wh_topic_name(m->conf.topic_prefix, WH_TOPIC_ENTITIES, part->connection, part->entities,
                       err) != WH_OK ||
         wh_topic_name(m->conf.topic_prefix, WH_TOPIC_DEAD_LETTER, part->connection,
                       part->dead_letters, err) != WH_OK) {
         wh_acktrack_free(part->track);
         wh_mem_free(part);
-        return wh_fail(err, WH_E_INTERNAL, "%s is not a raw topic", msg->topic);
+        return wh_fail(err, WH_E_INTERNAL, "%s is not a topic to read", msg->topic);
     }
     (void)snprintf(label, sizeof(label), "topic=\"%s\"", part->topic);
     if (m->deps.metrics) {
@@ -329,12 +335,12 @@ static enum step begin_event(struct mapper *m, struct part *part, const struct w
     return STEP_NEXT;
 }
 
-static enum step send_outs(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg)
+static enum step send_outs(struct mapper *m, const struct part *part)
 {
     struct wh_err err;
 
     for (; m->next_out < m->n_outs; m->next_out++) {
-        enum wh_rc rc = prepare_send(m, part, msg, m->next_out, &err);
+        enum wh_rc rc = prepare_send(m, part, m->next_out, &err);
 
         if (rc == WH_E_BUSY) {
             return STEP_WAIT;
@@ -369,7 +375,7 @@ static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
             return step;
         }
     }
-    step = send_outs(m, part, msg);
+    step = send_outs(m, part);
     if (step != STEP_NEXT) {
         return step;
     }
@@ -499,6 +505,19 @@ static void send_due_rereads(struct mapper *m, bool all)
     }
 }
 
+/* A replay is over when every partition was worked to its end and all of it is acknowledged. */
+static bool replayed(const struct mapper *m)
+{
+    for (size_t i = 0; i < m->conf.n_ends; i++) {
+        const struct part *p = part_find(m, m->conf.ends[i].topic, m->conf.ends[i].partition);
+
+        if (p == NULL || wh_acktrack_position(p->track) < m->conf.ends[i].offset) {
+            return false;
+        }
+    }
+    return m->conf.n_ends > 0;
+}
+
 void mapper_tick(struct mapper *m)
 {
     int64_t now = wh_clock_now_ms(&m->deps.clock);
@@ -511,6 +530,10 @@ void mapper_tick(struct mapper *m)
     if (now - m->last_commit_ms >= m->conf.commit_interval_ms || now < m->last_commit_ms) {
         commit_all(m, false);
         m->last_commit_ms = now;
+    }
+    if (!m->draining && replayed(m)) {
+        mapper_drain(m);
+        return;
     }
     if (m->opened_at_ms && !m->dead && m->conf.breaker_exit_after_ms &&
         now - m->opened_at_ms >= m->conf.breaker_exit_after_ms && m->in_flight == 0) {
@@ -571,7 +594,10 @@ enum wh_rc mapper_start(struct mapper *m, struct wh_consumer *consumer,
 
     m->consumer = consumer;
     m->producer = producer;
-    if (wh_topic_pattern(m->conf.topic_prefix, WH_TOPIC_RAW, pattern, err) != WH_OK ||
+    if ((m->conf.replay_connection[0]
+             ? wh_topic_name(m->conf.topic_prefix, mapper_input(m),
+                             wh_slice_str(m->conf.replay_connection), pattern, err)
+             : wh_topic_pattern(m->conf.topic_prefix, WH_TOPIC_RAW, pattern, err)) != WH_OK ||
         wh_consumer_subscribe(consumer, topics, 1, err) != WH_OK) {
         return err->rc;
     }

@@ -48,6 +48,15 @@ struct out {
     size_t value_len;
 };
 
+/* Where the event at hand is from. */
+struct origin {
+    struct wh_slice topic;
+    int32_t partition;
+    int64_t offset;
+    struct wh_slice value;
+    int32_t attempt;
+};
+
 enum step { STEP_NEXT, STEP_WAIT, STEP_STOP };
 
 struct mapper {
@@ -82,6 +91,7 @@ struct mapper {
     size_t cap_outs;
     size_t next_out;
     struct wh_raw_event event;
+    struct origin origin;
     struct wh_slice trace;
     struct wh_err why; /* of its dead letter */
     struct wh_buf scratch;
@@ -115,8 +125,8 @@ struct mapper {
 WH_MUST_CHECK enum wh_rc prepare_event(struct mapper *m, const struct part *part,
                                        const struct wh_bus_msg *msg, struct wh_err *err);
 /* Hands record i over. */
-WH_MUST_CHECK enum wh_rc prepare_send(struct mapper *m, const struct part *part,
-                                      const struct wh_bus_msg *msg, size_t i, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i,
+                                      struct wh_err *err);
 WH_MUST_CHECK enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish,
                                              void *opaque, struct wh_err *err);
 

@@ -173,6 +173,37 @@ enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish, v
         err);
 }
 
+/* ---- where an event is from ---- */
+
+/* The message itself, or, when dead letters are replayed, what is inside. */
+static enum wh_rc find_origin(struct mapper *m, const struct part *part,
+                              const struct wh_bus_msg *msg, struct wh_err *err)
+{
+    struct wh_dead_letter letter;
+
+    m->origin = (struct origin){.topic = wh_slice_str(part->topic),
+                                .partition = msg->partition,
+                                .offset = msg->offset,
+                                .value = msg->value,
+                                .attempt = 1};
+    if (!m->conf.replay_dead_letters || msg->value.ptr == NULL) {
+        return WH_OK;
+    }
+    if (wh_dead_letter_decode(msg->value, &letter, err) != WH_OK) {
+        return err->rc;
+    }
+    m->origin = (struct origin){.topic = letter.topic,
+                                .partition = letter.partition,
+                                .offset = letter.offset,
+                                .value = letter.value,
+                                .attempt = letter.attempt + 1};
+    /* What the sink set aside is no raw event. */
+    if (!wh_slice_eq(letter.stage, WH_LIT("mapper"))) {
+        m->origin.value = wh_slice(NULL, 0);
+    }
+    return WH_OK;
+}
+
 /* ---- dead letters ---- */
 
 static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
@@ -183,13 +214,13 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
                                .class_ = wh_slice_str(wh_class_name(wh_rc_class(m->why.rc))),
                                .code = wh_slice_str(wh_rc_name(m->why.rc)),
                                .text = wh_slice_str(m->why.msg),
-                               .topic = wh_slice_str(part->topic),
-                               .partition = msg->partition,
-                               .offset = msg->offset,
-                               .attempt = 1,
+                               .topic = m->origin.topic,
+                               .partition = m->origin.partition,
+                               .offset = m->origin.offset,
+                               .attempt = m->origin.attempt,
                                .at_ms = wh_clock_now_ms(&m->deps.clock),
                                .key = msg->key,
-                               .value = msg->value};
+                               .value = m->origin.value};
     struct out *out;
 
     m->n_outs = 0;
@@ -217,15 +248,20 @@ static enum wh_rc map_event(struct mapper *m, const struct part *part, const str
                             enum mapper_outcome *ret, struct wh_err *err)
 {
     const struct mapper_out sinks = {.observation = on_observation, .reread = on_reread, .ctx = m};
-    const struct wh_provenance at = {
-        .topic = wh_slice_str(part->topic), .partition = msg->partition, .offset = msg->offset};
+    struct wh_provenance at;
 
     wh_arena_reset(&m->arena);
-    if (msg->value.ptr == NULL) {
+    if (find_origin(m, part, msg, err) != WH_OK) {
+        return err->rc;
+    }
+    at = (struct wh_provenance){.topic = m->origin.topic,
+                                .partition = m->origin.partition,
+                                .offset = m->origin.offset};
+    if (m->origin.value.ptr == NULL) {
         *ret = MAPPER_IGNORED;
         return WH_OK;
     }
-    if (wh_raw_event_decode(msg->value, &m->arena, &m->event, err) != WH_OK) {
+    if (wh_raw_event_decode(m->origin.value, &m->arena, &m->event, err) != WH_OK) {
         return err->rc;
     }
     if (!wh_slice_eq(m->event.connection, part->connection)) {
@@ -279,15 +315,14 @@ static size_t entity_headers(const struct mapper *m, const struct out *out,
     return n;
 }
 
-static size_t dead_headers(const struct mapper *m, const struct part *part,
-                           const struct wh_bus_msg *msg, char numbers[2][24],
+static size_t dead_headers(const struct mapper *m, char numbers[2][24],
                            struct wh_bus_header headers[HEADERS_MAX])
 {
     size_t n = 0;
 
-    (void)snprintf(numbers[0], sizeof(numbers[0]), "%d", msg->partition);
-    (void)snprintf(numbers[1], sizeof(numbers[1]), "%lld", (long long)msg->offset);
-    headers[n++] = (struct wh_bus_header){WH_LIT("__dlq.errors.topic"), wh_slice_str(part->topic)};
+    (void)snprintf(numbers[0], sizeof(numbers[0]), "%d", m->origin.partition);
+    (void)snprintf(numbers[1], sizeof(numbers[1]), "%lld", (long long)m->origin.offset);
+    headers[n++] = (struct wh_bus_header){WH_LIT("__dlq.errors.topic"), m->origin.topic};
     headers[n++] =
         (struct wh_bus_header){WH_LIT("__dlq.errors.partition"), wh_slice_str(numbers[0])};
     headers[n++] = (struct wh_bus_header){WH_LIT("__dlq.errors.offset"), wh_slice_str(numbers[1])};
@@ -300,8 +335,7 @@ static size_t dead_headers(const struct mapper *m, const struct part *part,
     return n;
 }
 
-enum wh_rc prepare_send(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg,
-                        size_t i, struct wh_err *err)
+enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i, struct wh_err *err)
 {
     const struct out *out = &m->outs[i];
     struct wh_bus_header headers[HEADERS_MAX];
@@ -321,7 +355,7 @@ enum wh_rc prepare_send(struct mapper *m, const struct part *part, const struct 
         break;
     case OUT_DEAD_LETTER:
         record.topic = part->dead_letters;
-        record.n_headers = dead_headers(m, part, msg, numbers, headers);
+        record.n_headers = dead_headers(m, numbers, headers);
         break;
     case OUT_REREADS:
     default:
