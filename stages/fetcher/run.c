@@ -186,11 +186,15 @@ void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, b
 {
     if (!ok && why == CLIENT_SIGN_IN) {
         sign_in_needed(c);
-    } else if (!ok && project && (why == CLIENT_GONE || why == CLIENT_DENIED)) {
-        /* One stream that is switched off or not allowed stops nothing else. */
+    } else if (!ok && project &&
+               (why == CLIENT_GONE || why == CLIENT_DENIED || why == CLIENT_REFUSED)) {
+        /* One stream that is switched off, not allowed or not known to an older GitLab stops nothing. */
         c->counts[stream].skipped++;
         (void)snprintf(c->error, sizeof(c->error), "project %s: %s is %s", project->id,
-                       streams[stream].name, why == CLIENT_GONE ? "not there" : "not allowed");
+                       streams[stream].name,
+                       why == CLIENT_GONE     ? "not there"
+                       : why == CLIENT_DENIED ? "not allowed"
+                                              : "refused");
     } else if (!ok) {
         c->run_failed = true;
         c->counts[stream].failed++;

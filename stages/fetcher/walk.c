@@ -237,6 +237,7 @@ static void on_record(struct ack *ack, const struct wh_bus_delivery *d)
 
     if (d->rc != WH_OK) {
         p->failed = true;
+        walk_fail(p->walk, CLIENT_FAILED, d->reason);
     }
     page_done_one(p);
 }

@@ -8,7 +8,7 @@
 enum { BENCH_BODY_MAX = 16 << 10 };
 
 /* A merge request webhook of 2 to 10 KB about object `id`, revision `revision`; gives its length. */
-size_t bench_body(char out[BENCH_BODY_MAX], uint64_t id, uint64_t revision, uint64_t *seed);
+size_t bench_body(char out[BENCH_BODY_MAX], uint64_t id, uint64_t revision);
 uint64_t bench_random(uint64_t *seed);
 
 #endif

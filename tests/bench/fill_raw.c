@@ -32,7 +32,6 @@ int main(int argc, char **argv)
     struct wh_buf record;
     struct wh_buf key;
     static char body[BENCH_BODY_MAX];
-    uint64_t seed = 88172645463325252ULL;
     uint64_t count = argc == 6 ? strtoull(argv[4], NULL, 10) : 0;
     uint64_t objects = argc == 6 ? strtoull(argv[5], NULL, 10) : 0;
     uint64_t bytes = 0;
@@ -65,7 +64,7 @@ int main(int argc, char **argv)
             .object_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
             .observed_at_ms = 1764000000000 + (int64_t)i,
             .delivery_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
-            .payload = wh_slice(body, bench_body(body, id, i / objects, &seed)),
+            .payload = wh_slice(body, bench_body(body, id, i / objects)),
         };
         struct wh_bus_record r = {.topic = argv[2], .partition = -1};
 

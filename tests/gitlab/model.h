@@ -48,6 +48,8 @@ enum gl_state {
     GL_S_AVAILABLE,
     GL_S_STOPPED,
     GL_S_BLOCKED,
+    GL_S_PREPARING,
+    GL_S_WAITING,
     GL_S_COUNT
 };
 
