@@ -106,8 +106,7 @@ struct cli_answer {
  */
 WH_MUST_CHECK enum wh_rc cli_http(struct cli *cli, const char *method, const char *base,
                                   struct wh_slice path, const char *token_file,
-                                  struct wh_slice body, struct cli_answer *ret,
-                                  struct wh_err *err);
+                                  struct wh_slice body, struct cli_answer *ret, struct wh_err *err);
 /* Says on stderr what went wrong; gives the exit code that fits. */
 int cli_fail(const struct cli *cli, const char *doing, const struct wh_err *err);
 /* The "error" text of a JSON answer, or the status. Gives the exit code that fits. */

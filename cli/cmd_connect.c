@@ -44,8 +44,9 @@ static void print_webhook(const struct cli *cli, struct wh_json_val hook)
     (void)printf("  %-14s Push no; Issues, Confidential issues, Merge request, Comments, Job,\n"
                  "  %-14s Pipeline, Deployment, Releases, Milestone yes\n",
                  "Triggers", "");
-    (void)printf("  Use the signing token where GitLab offers one (19.0 and later), else the secret "
-                 "token.\n  Both are shown this once.\n");
+    (void)printf(
+        "  Use the signing token where GitLab offers one (19.0 and later), else the secret "
+        "token.\n  Both are shown this once.\n");
 }
 
 static void print_answer(const struct cli *cli, struct wh_json_val root)
@@ -115,8 +116,8 @@ int cli_connect(struct cli *cli)
     if (request_body(cli->opt.args[1], token, &body, &err) != WH_OK) {
         code = cli_fail(cli, "connect", &err);
     } else if (cli_http(cli, "POST", cli->conf.fetcher_url, WH_LIT("/api/v1/connections"),
-                        cli->conf.fetcher_token_file, wh_buf_slice(&body), &answer, &err) !=
-               WH_OK) {
+                        cli->conf.fetcher_token_file, wh_buf_slice(&body), &answer,
+                        &err) != WH_OK) {
         code = cli_fail(cli, "connect", &err);
         wh_buf_done(&answer.body);
     } else {

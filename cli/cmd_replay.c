@@ -1,6 +1,7 @@
 /*
- * wellhead replay: maps raw events again. A mapper of its own runs over the chosen range, in a group
- * of its own, beside the live ones: observations are the same again, so that nothing is doubled.
+ * wellhead replay: maps raw events again. A mapper of its own runs over the chosen range, in a
+ * group of its own, beside the live ones: observations are the same again, so that nothing is
+ * doubled.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -145,8 +145,8 @@ static void print_head(struct wh_json_val entity)
 
 static int show_all(struct cli *cli, struct wh_json_val entity)
 {
-    static const char *const revision_columns[] = {"version_at", "change", "origin",   "observed_at",
-                                                   "topic",      "partition", "offset", "changed"};
+    static const char *const revision_columns[] = {
+        "version_at", "change", "origin", "observed_at", "topic", "partition", "offset", "changed"};
     static const char *const link_columns[] = {"direction", "relation", "kind", "id", "title"};
     struct wh_slice id = cli_get_str(entity, "id");
     char path[PATH_MAX_BYTES];

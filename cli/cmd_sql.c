@@ -113,7 +113,8 @@ static int print_table(struct cli *cli, const struct cli_answer *answer)
     struct wh_err err;
     size_t n = 0;
 
-    if (parser == NULL || wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) != WH_OK ||
+    if (parser == NULL ||
+        wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) != WH_OK ||
         !wh_json_get(root, WH_LIT("columns"), &columns) ||
         !wh_json_get(root, WH_LIT("rows"), &rows)) {
         wh_json_parser_free(parser);
@@ -142,7 +143,8 @@ int cli_sql(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2) {
-        (void)fprintf(stderr, "wellhead: sql wants one query, or - to read it from standard input\n");
+        (void)fprintf(stderr,
+                      "wellhead: sql wants one query, or - to read it from standard input\n");
         return CLI_USAGE;
     }
     wh_buf_init(&query, QUERY_MAX_BYTES);

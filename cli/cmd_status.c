@@ -98,7 +98,7 @@ static void print_connections(const struct cli *cli, const struct look *l)
         cli_table_int(&t, cli_get_int(c, "runs", 0));
         cli_table_int(&t, cli_get_int(c, "requests", 0));
         cli_table_cell(&t, cli_get_str(c, "error").len ? cli_get_str(c, "error")
-                                                      : cli_get_str(c, "phase"));
+                                                       : cli_get_str(c, "phase"));
     }
     cli_table_print(cli, &t, stdout);
     if (t.n_cells == 6) {

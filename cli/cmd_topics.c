@@ -6,7 +6,13 @@
 #include "cli/cli.h"
 #include "common/event/topics.h"
 
-enum { ADMIN_TIMEOUT_MS = 30000, SHARED = 4, DAY_MS = 86400000, SHOW_LOOKS = 100, SHOW_PAUSE_MS = 100 };
+enum {
+    ADMIN_TIMEOUT_MS = 30000,
+    SHARED = 4,
+    DAY_MS = 86400000,
+    SHOW_LOOKS = 100,
+    SHOW_PAUSE_MS = 100
+};
 
 struct shared_topic {
     enum wh_topic_role role;
@@ -24,7 +30,8 @@ static const struct shared_topic shared_topics[SHARED] = {
 
 enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err)
 {
-    return wh_admin_kafka_new(cli->conf.bootstrap, "wellhead-cli", &cli->conf.kafka, NULL, ret, err);
+    return wh_admin_kafka_new(cli->conf.bootstrap, "wellhead-cli", &cli->conf.kafka, NULL, ret,
+                              err);
 }
 
 static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],

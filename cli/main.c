@@ -21,7 +21,8 @@ static const struct wh_conf_key conf_keys[] = {
     KEY("intake.url", WH_CONF_STRING, intake_url, "http://127.0.0.1:8702", "webhook-intake"),
     KEY("mapper.url", WH_CONF_STRING, mapper_url, "http://127.0.0.1:8703", "the mapper"),
     KEY("sink.url", WH_CONF_STRING, sink_url, "http://127.0.0.1:8704", "the sink"),
-    KEY("fetcher.token_file", WH_CONF_STRING, fetcher_token_file, "", "the fetcher's control token"),
+    KEY("fetcher.token_file", WH_CONF_STRING, fetcher_token_file, "",
+        "the fetcher's control token"),
     KEY("sink.token_file", WH_CONF_STRING, sink_token_file, "", "the sink's API token"),
     KEY("mapper.program", WH_CONF_STRING, mapper_program, "wellhead-mapper", "run by replay"),
     KEY("timeout", WH_CONF_DURATION, timeout_ms, "30s", "of one call"),
@@ -66,8 +67,9 @@ static const struct cli_command commands[] = {
      "  wellhead replay gitlab-example-com --from @2026-11-24T00:00:00Z --execute\n"
      "  wellhead replay gitlab-example-com --dead-letters --from start --execute\n",
      cli_replay},
-    {"topics", "make and check the topics that all stages share", "wellhead topics [--check] [--json]",
-     "  wellhead topics\n  wellhead topics --check\n", cli_topics},
+    {"topics", "make and check the topics that all stages share",
+     "wellhead topics [--check] [--json]", "  wellhead topics\n  wellhead topics --check\n",
+     cli_topics},
     {"doctor", "check every part and say what to do about what fails", "wellhead doctor [--json]",
      "  wellhead doctor\n", cli_doctor},
 };
@@ -80,17 +82,18 @@ static const char exit_codes[] =
 
 static void print_help(FILE *out)
 {
-    (void)fprintf(out, "wellhead - GitLab as part of your own records\n\nExamples:\n"
-                       "  wellhead connect https://gitlab.example.com --token-file gitlab.token\n"
-                       "  wellhead status\n"
-                       "  wellhead sql \"select title, state from work_items limit 5\"\n\nCommands:\n");
+    (void)fprintf(out,
+                  "wellhead - GitLab as part of your own records\n\nExamples:\n"
+                  "  wellhead connect https://gitlab.example.com --token-file gitlab.token\n"
+                  "  wellhead status\n"
+                  "  wellhead sql \"select title, state from work_items limit 5\"\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) {
         (void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     }
-    (void)fprintf(out,
-                  "\n`wellhead help COMMAND` explains one. Settings come from --config FILE, from\n"
-                  "WELLHEAD_CONFIG or /etc/wellhead/wellhead.conf, and from WELLHEAD_* variables;\n"
-                  "`wellhead help settings` lists them, `wellhead help exit-codes` the exit codes.\n");
+    (void)fprintf(
+        out, "\n`wellhead help COMMAND` explains one. Settings come from --config FILE, from\n"
+             "WELLHEAD_CONFIG or /etc/wellhead/wellhead.conf, and from WELLHEAD_* variables;\n"
+             "`wellhead help settings` lists them, `wellhead help exit-codes` the exit codes.\n");
 }
 
 static void print_command_help(const struct cli_command *command, FILE *out)

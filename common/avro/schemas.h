@@ -2,7 +2,8 @@
  * schemas.h - the schemas of our topics, embedded, with their fixed ids, and the framing of values:
  * 0x00, schema id as 4 bytes big-endian, Avro body (the schema registry's wire format).
  *
- * Ids are append-only (schemas/ids.json, held by a golden test): a released id never changes its text.
+ * Ids are append-only (schemas/ids.json, held by a golden test): a released id never changes its
+ * text.
  */
 #ifndef WH_AVRO_SCHEMAS_H
 #define WH_AVRO_SCHEMAS_H
@@ -26,8 +27,8 @@ enum wh_schema {
 struct wh_schema_info {
     int32_t id;
     enum wh_schema schema;
-    int version;      /* of that schema, from 1 */
-    const char *name; /* "RawEvent" */
+    int version;       /* of that schema, from 1 */
+    const char *name;  /* "RawEvent" */
     const char *begin; /* of the schema's text */
     const char *end;
 };
@@ -52,7 +53,8 @@ WH_MUST_CHECK enum wh_rc wh_frame_write(enum wh_schema schema, struct wh_buf *ou
                                         struct wh_err *err);
 /*
  * Takes the frame off. WH_E_INVALID when there is none or its id can never be ours,
- * WH_E_UNKNOWN_SCHEMA (retryable: a newer writer) for an id that is not known yet, WH_E_TYPE when it is another schema's.
+ * WH_E_UNKNOWN_SCHEMA (retryable: a newer writer) for an id that is not known yet, WH_E_TYPE when
+ * it is another schema's.
  */
 WH_MUST_CHECK enum wh_rc wh_frame_read(struct wh_slice bytes, enum wh_schema want, int *ret_version,
                                        struct wh_slice *ret_body, struct wh_err *err);

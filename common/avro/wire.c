@@ -171,7 +171,7 @@ void wh_avro_write_raw(struct wh_avro_writer *w, struct wh_slice bytes)
 
 void wh_avro_write_long(struct wh_avro_writer *w, int64_t v)
 {
-    uint64_t zigzag = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+    uint64_t zigzag = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
     char *to;
 
     if (w->rc != WH_OK) {

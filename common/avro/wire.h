@@ -35,8 +35,8 @@ struct wh_slice wh_avro_read_text(struct wh_avro_reader *r);
 /* Index of a union's branch, below n. */
 unsigned wh_avro_read_branch(struct wh_avro_reader *r, unsigned n);
 /*
- * Items of an array's next block, 0 at its end. Each item takes at least one byte in our schemas, so
- * a count above what is left is refused: nothing a peer sends chooses an allocation.
+ * Items of an array's next block, 0 at its end. Each item takes at least one byte in our schemas,
+ * so a count above what is left is refused: nothing a peer sends chooses an allocation.
  */
 size_t wh_avro_read_block(struct wh_avro_reader *r);
 /* WH_OK when nothing failed and every byte was used. */

@@ -19,7 +19,8 @@ struct wh_arena {
     size_t max_bytes;
 };
 
-/* No allocation. A block holds block_bytes; all that is handed out between resets is <= max_bytes. */
+/* No allocation. A block holds block_bytes; all that is handed out between resets is <= max_bytes.
+ */
 void wh_arena_init(struct wh_arena *arena, size_t block_bytes, size_t max_bytes);
 void wh_arena_done(struct wh_arena *arena);
 /* All memory handed out becomes invalid; blocks are kept for reuse. */

@@ -34,8 +34,8 @@ WH_MUST_CHECK enum wh_rc wh_buf_reserve(struct wh_buf *buf, size_t n, struct wh_
 WH_MUST_CHECK enum wh_rc wh_buf_append(struct wh_buf *buf, struct wh_slice bytes,
                                        struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_buf_append_char(struct wh_buf *buf, char c, struct wh_err *err);
-WH_MUST_CHECK enum wh_rc wh_buf_printf(struct wh_buf *buf, struct wh_err *err, const char *fmt,
-                                       ...) WH_PRINTF(3, 4);
+WH_MUST_CHECK enum wh_rc wh_buf_printf(struct wh_buf *buf, struct wh_err *err, const char *fmt, ...)
+    WH_PRINTF(3, 4);
 /* Gives the bytes (free with wh_mem_free); buf is empty afterwards. NULL if nothing was written. */
 char *wh_buf_take(struct wh_buf *buf, size_t *ret_len);
 

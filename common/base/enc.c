@@ -166,8 +166,8 @@ enum wh_rc wh_base64_decode(struct wh_slice text, struct wh_buf *out, struct wh_
 
 static bool unreserved(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 enum wh_rc wh_percent_encode(struct wh_slice bytes, struct wh_buf *out, struct wh_err *err)

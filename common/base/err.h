@@ -18,7 +18,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-enum wh_class { WH_CLASS_NONE, WH_CLASS_TRANSIENT, WH_CLASS_POISON, WH_CLASS_FATAL, WH_CLASS_CANCELED };
+enum wh_class {
+    WH_CLASS_NONE,
+    WH_CLASS_TRANSIENT,
+    WH_CLASS_POISON,
+    WH_CLASS_FATAL,
+    WH_CLASS_CANCELED
+};
 
 /* X(code, class, name, text): the name is what logs, headers and JSON answers carry. */
 #define WH_RC_LIST(X)                                                                              \

@@ -72,9 +72,9 @@ enum wh_rc wh_num_duration_ms(struct wh_slice text, int64_t *ret_ms, struct wh_e
 
 enum wh_rc wh_num_size_bytes(struct wh_slice text, int64_t *ret_bytes, struct wh_err *err)
 {
-    static const struct unit units[] = {
-        {"", 1},          {"B", 1},          {"KB", 1000},       {"MB", 1000000},
-        {"GB", 1000000000}, {"KiB", 1 << 10}, {"MiB", 1 << 20},   {"GiB", 1 << 30}};
+    static const struct unit units[] = {{"", 1},          {"B", 1},           {"KB", 1000},
+                                        {"MB", 1000000},  {"GB", 1000000000}, {"KiB", 1 << 10},
+                                        {"MiB", 1 << 20}, {"GiB", 1 << 30}};
 
     return with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_bytes, err);
 }

@@ -29,8 +29,8 @@ struct wh_clock wh_clock_real(void)
 }
 
 /*
- * Days since 1970-01-01 of a date of the proleptic Gregorian calendar. Years are counted from March,
- * so that the leap day is the last of its year and month lengths follow one linear formula.
+ * Days since 1970-01-01 of a date of the proleptic Gregorian calendar. Years are counted from
+ * March, so that the leap day is the last of its year and month lengths follow one linear formula.
  */
 static int64_t days_from_civil(int year, int month, int day)
 {

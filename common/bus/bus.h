@@ -73,11 +73,11 @@ enum wh_bus_profile {
 };
 
 struct wh_producer_conf {
-    const char *bootstrap;           /* "host:port,..." */
-    const char *client_id;           /* "wellhead-mapper-<host>" */
+    const char *bootstrap; /* "host:port,..." */
+    const char *client_id; /* "wellhead-mapper-<host>" */
     enum wh_bus_profile profile;
     const struct wh_conf_pairs *extra; /* kafka.* pass-through, wins; may be NULL */
-    size_t queue_max_bytes;          /* over it produce answers WH_E_BUSY */
+    size_t queue_max_bytes;            /* over it produce answers WH_E_BUSY */
     size_t queue_max_records;
     int64_t delivery_timeout_ms;
     wh_bus_delivery_fn on_delivery;
@@ -95,9 +95,8 @@ WH_MUST_CHECK enum wh_rc wh_producer_kafka_new(const struct wh_producer_conf *co
  * again), WH_E_FATAL_BUS when this producer is lost: drain, free, make a new one, and send again
  * what was not acknowledged. Every WH_OK is followed by exactly one on_delivery.
  */
-static inline WH_MUST_CHECK enum wh_rc wh_producer_produce(struct wh_producer *p,
-                                                           const struct wh_bus_record *r,
-                                                           struct wh_err *err)
+static inline WH_MUST_CHECK enum wh_rc
+wh_producer_produce(struct wh_producer *p, const struct wh_bus_record *r, struct wh_err *err)
 {
     return p->ops->produce(p, r, err);
 }
@@ -202,8 +201,8 @@ struct wh_consumer_conf {
     const char *client_id;
     const char *group; /* NULL or "": no group, assign by hand, no commits */
     const struct wh_conf_pairs *extra;
-    size_t fetch_max_bytes;            /* prefetch bound */
-    int64_t metadata_refresh_ms;       /* how soon new topics of a pattern are found */
+    size_t fetch_max_bytes;      /* prefetch bound */
+    int64_t metadata_refresh_ms; /* how soon new topics of a pattern are found */
     int64_t session_timeout_ms;
     struct wh_bus_rebalance rebalance; /* for groups */
     struct wh_log *log;
@@ -281,8 +280,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_consumer_commit(struct wh_consumer *c,
 static inline WH_MUST_CHECK enum wh_rc wh_consumer_watermarks(struct wh_consumer *c,
                                                               const char *topic, int32_t partition,
                                                               int timeout_ms, int64_t *ret_low,
-                                                              int64_t *ret_high,
-                                                              struct wh_err *err)
+                                                              int64_t *ret_high, struct wh_err *err)
 {
     return c->ops->watermarks(c, topic, partition, timeout_ms, ret_low, ret_high, err);
 }
@@ -320,14 +318,13 @@ struct wh_admin_ops {
                          struct wh_err *err);
     enum wh_rc (*list)(struct wh_admin *a, int timeout_ms, struct wh_bus_topic_info **ret,
                        size_t *ret_n, struct wh_err *err);
-    enum wh_rc (*offsets)(struct wh_admin *a, const char *topic, int32_t partition,
-                          int64_t at_ms, int timeout_ms, int64_t *ret_offset, struct wh_err *err);
+    enum wh_rc (*offsets)(struct wh_admin *a, const char *topic, int32_t partition, int64_t at_ms,
+                          int timeout_ms, int64_t *ret_offset, struct wh_err *err);
     enum wh_rc (*group_set)(struct wh_admin *a, const char *group,
                             const struct wh_bus_partition *parts, size_t n, int timeout_ms,
                             struct wh_err *err);
-    enum wh_rc (*group_get)(struct wh_admin *a, const char *group,
-                            struct wh_bus_partition *parts, size_t n, int timeout_ms,
-                            struct wh_err *err);
+    enum wh_rc (*group_get)(struct wh_admin *a, const char *group, struct wh_bus_partition *parts,
+                            size_t n, int timeout_ms, struct wh_err *err);
     void (*free)(struct wh_admin *a);
 };
 struct wh_admin {
@@ -362,7 +359,8 @@ static inline WH_MUST_CHECK enum wh_rc wh_admin_list(struct wh_admin *a, int tim
     return a->ops->list(a, timeout_ms, ret, ret_n, err);
 }
 
-/* The first offset whose time is >= at_ms; at_ms WH_OFFSET_BEGINNING or WH_OFFSET_END for the marks. */
+/* The first offset whose time is >= at_ms; at_ms WH_OFFSET_BEGINNING or WH_OFFSET_END for the
+ * marks. */
 static inline WH_MUST_CHECK enum wh_rc wh_admin_offset(struct wh_admin *a, const char *topic,
                                                        int32_t partition, int64_t at_ms,
                                                        int timeout_ms, int64_t *ret_offset,

@@ -5,8 +5,9 @@
 static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
     const struct bus_kafka_opaque *opaque = rd_kafka_opaque(rk);
-    enum wh_log_level to = level <= LOG_ERR ? WH_LOG_WARN : level <= LOG_NOTICE ? WH_LOG_INFO
-                                                                               : WH_LOG_DEBUG;
+    enum wh_log_level to = level <= LOG_ERR      ? WH_LOG_WARN
+                           : level <= LOG_NOTICE ? WH_LOG_INFO
+                                                 : WH_LOG_DEBUG;
 
     if (opaque) {
         WH_LOG(opaque->log, to, "kafka client", WH_STR("facility", fac), WH_STR("text", text));

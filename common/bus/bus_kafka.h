@@ -1,9 +1,9 @@
 /*
  * bus_kafka.h - inside bus/ only: what the three Kafka implementations share.
  *
- * Traps of librdkafka 2.0.2 that are minded here and in the files: conf objects belong to the library
- * only after a successful rd_kafka_new; ALL_BROKERS_DOWN may come on an idle disconnect and is only
- * logged; unknown topics are retried.
+ * Traps of librdkafka 2.0.2 that are minded here and in the files: conf objects belong to the
+ * library only after a successful rd_kafka_new; ALL_BROKERS_DOWN may come on an idle disconnect and
+ * is only logged; unknown topics are retried.
  */
 #ifndef WH_BUS_BUS_KAFKA_H
 #define WH_BUS_BUS_KAFKA_H

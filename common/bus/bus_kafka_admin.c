@@ -46,7 +46,8 @@ static rd_kafka_event_t *await(struct kafka_admin *a, int timeout_ms, const char
     rd_kafka_event_t *event = rd_kafka_queue_poll(a->queue, timeout_ms + 1000);
 
     if (event == NULL) {
-        (void)wh_fail(err, WH_E_UNAVAILABLE, "%s: no broker answers at %.100s", doing, a->bootstrap);
+        (void)wh_fail(err, WH_E_UNAVAILABLE, "%s: no broker answers at %.100s", doing,
+                      a->bootstrap);
         return NULL;
     }
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -54,7 +55,8 @@ static rd_kafka_event_t *await(struct kafka_admin *a, int timeout_ms, const char
                       rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TIMED_OUT
                           ? WH_E_UNAVAILABLE
                           : bus_kafka_rc(rd_kafka_event_error(event)),
-                      "%s at %.60s: %.120s", doing, a->bootstrap, rd_kafka_event_error_string(event));
+                      "%s at %.60s: %.120s", doing, a->bootstrap,
+                      rd_kafka_event_error_string(event));
         rd_kafka_event_destroy(event);
         return NULL;
     }
@@ -221,8 +223,7 @@ static enum wh_rc ka_list(struct wh_admin *base, int timeout_ms, struct wh_bus_t
 }
 
 static enum wh_rc ka_offsets(struct wh_admin *base, const char *topic, int32_t partition,
-                             int64_t at_ms, int timeout_ms, int64_t *ret_offset,
-                             struct wh_err *err)
+                             int64_t at_ms, int timeout_ms, int64_t *ret_offset, struct wh_err *err)
 {
     rd_kafka_t *rk = self(base)->rk;
     rd_kafka_topic_partition_list_t *list;
@@ -283,7 +284,8 @@ static enum wh_rc ka_group_set(struct wh_admin *base, const char *group,
     code = rd_kafka_commit(rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+        code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
         code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS) {
         return wh_fail(err, WH_E_BUSY, "group %.80s has members; stop them first", group);
     }

@@ -123,14 +123,13 @@ static void keep_positions(struct kafka_consumer *c, rd_kafka_topic_partition_li
     }
     (void)rd_kafka_position(c->rk, now);
     for (int i = 0; i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *old = rd_kafka_topic_partition_list_find(
-            now, list->elems[i].topic, list->elems[i].partition);
+        const rd_kafka_topic_partition_t *old =
+            rd_kafka_topic_partition_list_find(now, list->elems[i].topic, list->elems[i].partition);
 
         if (list->elems[i].offset != RD_KAFKA_OFFSET_STORED) {
             continue;
         }
-        list->elems[i].offset =
-            old && old->offset >= 0 ? old->offset : RD_KAFKA_OFFSET_BEGINNING;
+        list->elems[i].offset = old && old->offset >= 0 ? old->offset : RD_KAFKA_OFFSET_BEGINNING;
     }
     rd_kafka_topic_partition_list_destroy(now);
 }
@@ -187,8 +186,7 @@ static void give(struct kafka_consumer *c, rd_kafka_message_t *m, struct wh_bus_
 }
 
 /* A message that carries an error: only a fatal one ends the consumer. */
-static enum wh_rc message_error(struct kafka_consumer *c, rd_kafka_message_t *m,
-                                struct wh_err *err)
+static enum wh_rc message_error(struct kafka_consumer *c, rd_kafka_message_t *m, struct wh_err *err)
 {
     rd_kafka_resp_err_t code = m->err;
     enum wh_rc rc = WH_OK;

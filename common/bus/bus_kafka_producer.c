@@ -84,8 +84,7 @@ static enum wh_rc kp_produce(struct wh_producer *base, const struct wh_bus_recor
     vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS,
                                .u.i = r->take_value ? RD_KAFKA_MSG_F_FREE : RD_KAFKA_MSG_F_COPY};
     if (r->timestamp_ms) {
-        vus[n++] =
-            (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->timestamp_ms};
+        vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->timestamp_ms};
     }
     if (headers) {
         vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};

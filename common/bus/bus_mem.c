@@ -162,8 +162,7 @@ static enum wh_rc fault_of(struct wh_bus_mem *bus, enum wh_bus_mem_call call)
     return f->rc;
 }
 
-static enum wh_rc check_fault(struct wh_bus_mem *bus, enum wh_bus_mem_call call,
-                              struct wh_err *err)
+static enum wh_rc check_fault(struct wh_bus_mem *bus, enum wh_bus_mem_call call, struct wh_err *err)
 {
     enum wh_rc rc = fault_of(bus, call);
 
@@ -200,8 +199,8 @@ static uint32_t murmur2(struct wh_slice key)
     uint32_t h = 0x9747b28cU ^ (uint32_t)len;
 
     for (; len >= 4; p += 4, len -= 4) {
-        uint32_t k = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-                     (uint32_t)p[3] << 24;
+        uint32_t k =
+            (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 
         k *= m;
         k ^= k >> 24;
@@ -521,8 +520,8 @@ static int64_t start_offset(const struct mem_consumer *c, const struct mem_topic
     if (wanted == WH_OFFSET_END) {
         return (int64_t)t->partitions[partition].n;
     }
-    committed = c->group[0] ? wh_bus_mem_committed(c->bus, c->group, t->name, partition)
-                            : WH_OFFSET_STORED;
+    committed =
+        c->group[0] ? wh_bus_mem_committed(c->bus, c->group, t->name, partition) : WH_OFFSET_STORED;
     return wanted == WH_OFFSET_STORED && committed >= 0 ? committed : 0;
 }
 
@@ -902,8 +901,7 @@ static enum wh_rc ma_list(struct wh_admin *a, int timeout_ms, struct wh_bus_topi
 }
 
 static enum wh_rc ma_offsets(struct wh_admin *a, const char *topic, int32_t partition,
-                             int64_t at_ms, int timeout_ms, int64_t *ret_offset,
-                             struct wh_err *err)
+                             int64_t at_ms, int timeout_ms, int64_t *ret_offset, struct wh_err *err)
 {
     struct mem_topic *t = find_topic(bus_of(a), topic);
     struct mem_partition *part;

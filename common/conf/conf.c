@@ -105,8 +105,7 @@ static struct wh_conf_pairs *pairs_of(const struct wh_conf_loader *loader)
     if (loader->program->pairs_offset == SIZE_MAX) {
         return NULL;
     }
-    return (struct wh_conf_pairs *)(void *)((char *)loader->target +
-                                            loader->program->pairs_offset);
+    return (struct wh_conf_pairs *)(void *)((char *)loader->target + loader->program->pairs_offset);
 }
 
 static enum wh_rc pair_set(struct wh_conf_pairs *pairs, const char *name, const char *value,
@@ -426,8 +425,7 @@ static void print_help(const struct wh_conf_program *program, FILE *out)
     for (size_t i = 0; i < program->n_keys; i++) {
         const struct wh_conf_key *key = &program->keys[i];
 
-        (void)fprintf(out, "  %-28s %s [%s]\n", key->name, key->help,
-                      key->value ? key->value : "");
+        (void)fprintf(out, "  %-28s %s [%s]\n", key->name, key->help, key->value ? key->value : "");
     }
     if (program->pairs_offset != SIZE_MAX) {
         (void)fprintf(out, "  %-28s %s\n", "kafka.<property>", "any property of librdkafka");

@@ -19,8 +19,8 @@ static enum wh_rc check_mode(int fd, const char *path, struct wh_err *err)
     }
     if ((st.st_mode & 077) != 0 &&
         strncmp(path, mounted_secrets, sizeof(mounted_secrets) - 1) != 0) {
-        return wh_fail(err, WH_E_CONFIG, "%.160s is open to others (mode %03o): chmod 600 it",
-                       path, (unsigned)st.st_mode & 0777U);
+        return wh_fail(err, WH_E_CONFIG, "%.160s is open to others (mode %03o): chmod 600 it", path,
+                       (unsigned)st.st_mode & 0777U);
     }
     return WH_OK;
 }

@@ -89,8 +89,8 @@ enum wh_rc wh_aead_seal(const unsigned char key[WH_AEAD_KEY_BYTES], struct wh_sl
     }
     ctx = EVP_CIPHER_CTX_new();
     memcpy(out->ptr + out->len, nonce, NONCE_BYTES);
-    ok = ctx != NULL && seal_into(ctx, key, nonce, plain, aad,
-                                  (unsigned char *)out->ptr + out->len + NONCE_BYTES);
+    ok = ctx != NULL &&
+         seal_into(ctx, key, nonce, plain, aad, (unsigned char *)out->ptr + out->len + NONCE_BYTES);
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         return wh_fail(err, WH_E_INTERNAL, "sealing failed");
@@ -131,8 +131,7 @@ enum wh_rc wh_aead_open(const unsigned char key[WH_AEAD_KEY_BYTES], struct wh_sl
         return err->rc;
     }
     ctx = EVP_CIPHER_CTX_new();
-    ok = ctx != NULL &&
-         open_into(ctx, key, sealed, aad, (unsigned char *)out->ptr + out->len);
+    ok = ctx != NULL && open_into(ctx, key, sealed, aad, (unsigned char *)out->ptr + out->len);
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         OPENSSL_cleanse(out->ptr + out->len, text_len);

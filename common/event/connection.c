@@ -192,8 +192,7 @@ enum wh_rc wh_secret_open(const struct wh_secret_key *key, struct wh_slice id, c
     WH_AUTO(buf) struct wh_buf bytes;
 
     wh_buf_init(&bytes, SECRET_MAX_BYTES);
-    if (aad_of(id, purpose, &aad, err) != WH_OK ||
-        wh_base64_decode(sealed, &bytes, err) != WH_OK) {
+    if (aad_of(id, purpose, &aad, err) != WH_OK || wh_base64_decode(sealed, &bytes, err) != WH_OK) {
         return err->rc;
     }
     return wh_aead_open(key->bytes, wh_buf_slice(&bytes), wh_buf_slice(&aad), out, err);

@@ -23,8 +23,8 @@ struct wh_connection {
     struct wh_slice detail;   /* why, for people; may be empty */
     int64_t created_at_ms;
     int64_t updated_at_ms;
-    struct wh_slice gitlab_version;  /* may be empty */
-    struct wh_slice token_sealed;    /* base64; purpose "read_api"; may be empty */
+    struct wh_slice gitlab_version;       /* may be empty */
+    struct wh_slice token_sealed;         /* base64; purpose "read_api"; may be empty */
     struct wh_slice webhook_key_sealed;   /* base64; purpose "webhook_key": whsec_... signing key */
     struct wh_slice webhook_token_sealed; /* base64; purpose "webhook_token": X-Gitlab-Token */
 };
@@ -34,9 +34,8 @@ WH_MUST_CHECK enum wh_rc wh_connection_write(const struct wh_connection *c, stru
                                              struct wh_err *err);
 /* Slices live in the arena. WH_E_INVALID, WH_E_MISSING. */
 WH_MUST_CHECK enum wh_rc wh_connection_parse(struct wh_slice document,
-                                             struct wh_json_parser *parser,
-                                             struct wh_arena *arena, struct wh_connection *ret,
-                                             struct wh_err *err);
+                                             struct wh_json_parser *parser, struct wh_arena *arena,
+                                             struct wh_connection *ret, struct wh_err *err);
 
 struct wh_secret_key {
     unsigned char bytes[WH_AEAD_KEY_BYTES];

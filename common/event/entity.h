@@ -7,8 +7,8 @@
  *
  * Source kinds and ids:
  *   merge_request <id>, issue <id> (incidents and tasks too: one number space), pipeline <id>,
- *   job <id>, user <id>, project <id>, deployment <id>, environment <id>, milestone <id>, note <id>,
- *   release <project id>:<tag>, membership <project|group>:<id>:<user id>
+ *   job <id>, user <id>, project <id>, deployment <id>, environment <id>, milestone <id>, note
+ * <id>, release <project id>:<tag>, membership <project|group>:<id>:<user id>
  */
 #ifndef WH_EVENT_ENTITY_H
 #define WH_EVENT_ENTITY_H

@@ -28,7 +28,8 @@ static bool deletion_changes(const struct wh_head *state, bool first, const stru
 {
     bool deleted = s->change == WH_CHANGE_DELETE;
 
-    return first || state->deleted != deleted || (deleted && !wh_slice_eq(state->reason, s->reason));
+    return first || state->deleted != deleted ||
+           (deleted && !wh_slice_eq(state->reason, s->reason));
 }
 
 /* Moves the state over one observation; gives the fields that it changed. */

@@ -3,10 +3,9 @@
  * Any order, duplication or replay ends in the same bytes.
  *
  *   entry   one distinct observation (distinct by version: order and tie), in version order
- *   state   last-writer-wins map by field of the entries so far; "deleted" is a field like any other
- *   head    the state after the last entry
- *   revision an entry that changed the state (or is the first); other entries are sightings: the same
- *           content seen again, which only counts
+ *   state   last-writer-wins map by field of the entries so far; "deleted" is a field like any
+ * other head    the state after the last entry revision an entry that changed the state (or is the
+ * first); other entries are sightings: the same content seen again, which only counts
  *
  * An entry is stored as the fields it showed (shown) and the values of those that it changed
  * (delta). That loses nothing: what it showed without changing equals the state before it. An entry
@@ -26,11 +25,11 @@ struct wh_head {
     struct wh_source_id source; /* of the newest entry that had each part */
     struct wh_version version;  /* newest entry */
     bool deleted;
-    struct wh_slice reason;          /* when deleted */
+    struct wh_slice reason;            /* when deleted */
     struct wh_version deleted_version; /* the entry that set `deleted` */
     int64_t first_seen_ms; /* smallest observed_at of all observations but asides; 0: none yet */
     int64_t last_seen_ms;  /* largest observed_at of all observations but asides; 0: none yet */
-    struct wh_body body;               /* present: fields that any entry has shown */
+    struct wh_body body;   /* present: fields that any entry has shown */
     /* Per present field: the version of the entry that last showed it (LWW), and of the entry that
      * last changed its value (the revision to blame). */
     struct wh_version shown[WH_FIELDS_MAX];
@@ -92,8 +91,8 @@ enum wh_history_outcome {
 
 struct wh_history_result {
     enum wh_history_outcome outcome;
-    bool head_changed;  /* the head must be written */
-    uint64_t changed;   /* body fields whose head value changed (links and indexes to redo) */
+    bool head_changed; /* the head must be written */
+    uint64_t changed;  /* body fields whose head value changed (links and indexes to redo) */
     bool deleted_changed;
 };
 

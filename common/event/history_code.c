@@ -85,8 +85,8 @@ static void write_versions(struct wh_avro_writer *w, const struct wh_head *h)
 
 enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out, struct wh_err *err)
 {
-    const struct wh_slice source[] = {h->source.system, h->source.instance, h->source.kind,
-                                      h->source.project, h->source.id,      h->source.iid,
+    const struct wh_slice source[] = {h->source.system,  h->source.instance, h->source.kind,
+                                      h->source.project, h->source.id,       h->source.iid,
                                       h->source.url};
     size_t start = out->len;
     struct wh_avro_writer w;
@@ -161,8 +161,8 @@ static void read_versions(struct wh_avro_reader *r, struct wh_head *h)
 enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh_slice bytes,
                           struct wh_arena *arena, struct wh_head *ret, struct wh_err *err)
 {
-    struct wh_slice *source[] = {&ret->source.system, &ret->source.instance, &ret->source.kind,
-                                 &ret->source.project, &ret->source.id,      &ret->source.iid,
+    struct wh_slice *source[] = {&ret->source.system,  &ret->source.instance, &ret->source.kind,
+                                 &ret->source.project, &ret->source.id,       &ret->source.iid,
                                  &ret->source.url};
     struct wh_avro_reader r;
     struct wh_slice body;

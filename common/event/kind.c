@@ -2,14 +2,38 @@
 
 #include <stddef.h>
 
-#define STR(name, doc) {name, WH_FIELD_STRING, WH_KIND_NONE, 1, doc}
-#define LONG(name, doc) {name, WH_FIELD_LONG, WH_KIND_NONE, 1, doc}
-#define DBL(name, doc) {name, WH_FIELD_DOUBLE, WH_KIND_NONE, 1, doc}
-#define BOOL(name, doc) {name, WH_FIELD_BOOL, WH_KIND_NONE, 1, doc}
-#define TIME(name, doc) {name, WH_FIELD_TIME, WH_KIND_NONE, 1, doc}
-#define STRS(name, doc) {name, WH_FIELD_STRINGS, WH_KIND_NONE, 1, doc}
-#define REF(name, kind, doc) {name, WH_FIELD_REF, WH_KIND_##kind, 1, doc}
-#define REFS(name, kind, doc) {name, WH_FIELD_REFS, WH_KIND_##kind, 1, doc}
+#define STR(name, doc)                                                                             \
+    {                                                                                              \
+        name, WH_FIELD_STRING, WH_KIND_NONE, 1, doc                                                \
+    }
+#define LONG(name, doc)                                                                            \
+    {                                                                                              \
+        name, WH_FIELD_LONG, WH_KIND_NONE, 1, doc                                                  \
+    }
+#define DBL(name, doc)                                                                             \
+    {                                                                                              \
+        name, WH_FIELD_DOUBLE, WH_KIND_NONE, 1, doc                                                \
+    }
+#define BOOL(name, doc)                                                                            \
+    {                                                                                              \
+        name, WH_FIELD_BOOL, WH_KIND_NONE, 1, doc                                                  \
+    }
+#define TIME(name, doc)                                                                            \
+    {                                                                                              \
+        name, WH_FIELD_TIME, WH_KIND_NONE, 1, doc                                                  \
+    }
+#define STRS(name, doc)                                                                            \
+    {                                                                                              \
+        name, WH_FIELD_STRINGS, WH_KIND_NONE, 1, doc                                               \
+    }
+#define REF(name, kind, doc)                                                                       \
+    {                                                                                              \
+        name, WH_FIELD_REF, WH_KIND_##kind, 1, doc                                                 \
+    }
+#define REFS(name, kind, doc)                                                                      \
+    {                                                                                              \
+        name, WH_FIELD_REFS, WH_KIND_##kind, 1, doc                                                \
+    }
 
 static const struct wh_field_def work_item_fields[] = {
     STR("type", "merge_request, issue, incident, task, ... in lower case"),
@@ -210,7 +234,8 @@ static const struct wh_field_def note_fields[] = {
 static const struct wh_field_def membership_fields[] = {
     STR("scope", "project or group"),
     LONG("scope_id", "id of the project or group"),
-    LONG("access_level", "10 guest, 15 planner, 20 reporter, 30 developer, 40 maintainer, 50 owner"),
+    LONG("access_level",
+         "10 guest, 15 planner, 20 reporter, 30 developer, 40 maintainer, 50 owner"),
     STR("state", "active, awaiting"),
     STR("expires_at", "date alone"),
     TIME("created_at", "since when"),
@@ -219,12 +244,12 @@ static const struct wh_field_def membership_fields[] = {
 };
 
 #define KIND(code, name, table, record, doc, fields)                                               \
-    [WH_KIND_##code] = {WH_KIND_##code, name, table, record, doc, fields,                          \
-                        sizeof(fields) / sizeof((fields)[0])}
+    [WH_KIND_##code] = {                                                                           \
+        WH_KIND_##code, name, table, record, doc, fields, sizeof(fields) / sizeof((fields)[0])}
 
 static const struct wh_kind_def kinds[WH_KIND_COUNT] = {
-    KIND(WORK_ITEM, "work_item", "work_items", "WorkItem",
-         "merge request, issue, incident or task", work_item_fields),
+    KIND(WORK_ITEM, "work_item", "work_items", "WorkItem", "merge request, issue, incident or task",
+         work_item_fields),
     KIND(BUILD_RECORD, "build_record", "build_records", "BuildRecord", "pipeline",
          build_record_fields),
     KIND(JOB, "job", "jobs", "Job", "job of a pipeline", job_fields),

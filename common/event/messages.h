@@ -1,5 +1,6 @@
 /*
- * messages.h - the small records of the other topics (schemas/ has their Avro): dead letters, rereads.
+ * messages.h - the small records of the other topics (schemas/ has their Avro): dead letters,
+ * rereads.
  *
  * connections, fetch-state and runs are JSON documents inside one Avro string field ("document"),
  * with the keys a router needs beside it: their shape belongs to the fetcher alone.
@@ -40,7 +41,7 @@ struct wh_reread {
 /* connections, fetch-state, runs. */
 struct wh_document {
     struct wh_slice connection;
-    struct wh_slice key;  /* the record key again, for tools */
+    struct wh_slice key; /* the record key again, for tools */
     int64_t at_ms;
     struct wh_slice document; /* JSON */
 };

@@ -369,8 +369,8 @@ static void write_body(struct wh_avro_writer *w, const struct wh_body *body)
 enum wh_rc wh_observation_encode(const struct wh_observation *o, struct wh_buf *out,
                                  struct wh_err *err)
 {
-    const struct wh_slice source[] = {o->source.system, o->source.instance, o->source.kind,
-                                      o->source.project, o->source.id,      o->source.iid,
+    const struct wh_slice source[] = {o->source.system,  o->source.instance, o->source.kind,
+                                      o->source.project, o->source.id,       o->source.iid,
                                       o->source.url};
     bool deleted = o->change == WH_CHANGE_DELETE;
     struct wh_avro_writer w;
@@ -427,8 +427,8 @@ static void read_body(struct wh_avro_reader *r, struct wh_arena *arena, int vers
 
 static void read_head(struct wh_avro_reader *r, struct wh_observation *o)
 {
-    struct wh_slice *source[] = {&o->source.system, &o->source.instance, &o->source.kind,
-                                 &o->source.project, &o->source.id,      &o->source.iid,
+    struct wh_slice *source[] = {&o->source.system,  &o->source.instance, &o->source.kind,
+                                 &o->source.project, &o->source.id,       &o->source.iid,
                                  &o->source.url};
 
     o->id = read_id(r, ID_TEXT);

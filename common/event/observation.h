@@ -1,5 +1,6 @@
 /*
- * observation.h - what one delivery or one page row showed of one entity (schemas/observation.avsc).
+ * observation.h - what one delivery or one page row showed of one entity
+ * (schemas/observation.avsc).
  *
  * present says which body fields the observation carries: "not shown" is not "null".
  *
@@ -42,7 +43,7 @@ bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct
 
 struct wh_body {
     const struct wh_kind_def *def;
-    uint64_t present; /* bit i: field i is shown */
+    uint64_t present;                      /* bit i: field i is shown */
     struct wh_value values[WH_FIELDS_MAX]; /* valid where present */
 };
 
@@ -69,8 +70,8 @@ struct wh_observation {
     struct wh_body body;    /* body.def is the kind; no fields on a delete */
 };
 
-/* XXH3-64 over kind, change, source project, iid and url, then reason or the stored form of the body:
- * version.tie. The same version thus means the same content. */
+/* XXH3-64 over kind, change, source project, iid and url, then reason or the stored form of the
+ * body: version.tie. The same version thus means the same content. */
 WH_MUST_CHECK enum wh_rc wh_observation_tie(const struct wh_observation *o, struct wh_buf *scratch,
                                             uint64_t *ret, struct wh_err *err);
 

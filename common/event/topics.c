@@ -51,8 +51,8 @@ enum wh_rc wh_topic_name(const char *prefix, enum wh_topic_role role, struct wh_
     return WH_OK;
 }
 
-enum wh_rc wh_topic_pattern(const char *prefix, enum wh_topic_role role,
-                            char ret[WH_TOPIC_MAX * 2], struct wh_err *err)
+enum wh_rc wh_topic_pattern(const char *prefix, enum wh_topic_role role, char ret[WH_TOPIC_MAX * 2],
+                            struct wh_err *err)
 {
     const char *parts[] = {prefix, role_names[role]};
     size_t n = 0;

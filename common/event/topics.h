@@ -22,7 +22,8 @@ enum wh_topic_role {
     WH_TOPIC_ROLE_COUNT
 };
 
-/* "wellhead.raw.c1". connection is ignored for shared topics. WH_E_INVALID when the name is not legal. */
+/* "wellhead.raw.c1". connection is ignored for shared topics. WH_E_INVALID when the name is not
+ * legal. */
 WH_MUST_CHECK enum wh_rc wh_topic_name(const char *prefix, enum wh_topic_role role,
                                        struct wh_slice connection, char ret[WH_TOPIC_MAX],
                                        struct wh_err *err);

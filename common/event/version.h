@@ -19,8 +19,9 @@
  *
  * An object that is only mentioned inside another (the author of a merge request, the project of a
  * webhook) has no time of its own. Its version time is 0: it is "aside". It fills what nothing else
- * has shown and never goes over it; the same mention is the same version, however often it comes, so
- * that a person's history does not grow with everything that person does. Asides do not count as seen.
+ * has shown and never goes over it; the same mention is the same version, however often it comes,
+ * so that a person's history does not grow with everything that person does. Asides do not count as
+ * seen.
  */
 #ifndef WH_EVENT_VERSION_H
 #define WH_EVENT_VERSION_H
@@ -34,7 +35,13 @@ struct wh_version {
     uint64_t tie;
 };
 
-enum wh_origin { WH_ORIGIN_IMPORT, WH_ORIGIN_WEBHOOK, WH_ORIGIN_MCP, WH_ORIGIN_REST, WH_ORIGIN_COUNT };
+enum wh_origin {
+    WH_ORIGIN_IMPORT,
+    WH_ORIGIN_WEBHOOK,
+    WH_ORIGIN_MCP,
+    WH_ORIGIN_REST,
+    WH_ORIGIN_COUNT
+};
 
 const char *wh_origin_name(enum wh_origin origin); /* "import", "webhook", "mcp", "rest" */
 /* WH_ORIGIN_COUNT when unknown. */

@@ -31,8 +31,8 @@ struct wh_httpc_request {
     /* "Authorization: Bearer <secret>" or "PRIVATE-TOKEN: <secret>", kept out of every log. */
     const char *secret_header;
     struct wh_slice secret;
-    size_t body_max;    /* of the answer; past it WH_E_TOO_LARGE */
-    int64_t timeout_ms; /* whole transfer */
+    size_t body_max;          /* of the answer; past it WH_E_TOO_LARGE */
+    int64_t timeout_ms;       /* whole transfer */
     int64_t stall_timeout_ms; /* no byte for so long: WH_E_TIMEOUT */
 };
 
@@ -71,8 +71,8 @@ struct wh_httpc_conf {
 };
 
 WH_MUST_CHECK enum wh_rc wh_httpc_curl_new(struct wh_loop *loop, struct wh_log *log,
-                                           const struct wh_httpc_conf *conf,
-                                           struct wh_httpc **ret, struct wh_err *err);
+                                           const struct wh_httpc_conf *conf, struct wh_httpc **ret,
+                                           struct wh_err *err);
 
 /* fn is called exactly once, later, unless the transfer is cancelled. *ret may be NULL-able: pass
  * NULL when it is not needed. */

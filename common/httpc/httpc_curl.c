@@ -190,8 +190,8 @@ static void fill_answer(struct wh_httpc_transfer *t, CURLcode code, struct wh_ht
     if (t->limit_rc != WH_OK) {
         a->rc = wh_fail(&a->err, t->limit_rc, "the answer is larger than the limit");
     } else if (code != CURLE_OK) {
-        a->rc = wh_fail(&a->err, rc_of(code), "%s",
-                        t->error[0] ? t->error : curl_easy_strerror(code));
+        a->rc =
+            wh_fail(&a->err, rc_of(code), "%s", t->error[0] ? t->error : curl_easy_strerror(code));
     }
 }
 
@@ -364,7 +364,8 @@ static enum wh_rc set_options(struct curl_client *c, struct wh_httpc_transfer *t
     char url[8192];
     char method[16];
 
-    if (req->url.len >= sizeof(url) || !clean_value(req->url) || req->method.len >= sizeof(method)) {
+    if (req->url.len >= sizeof(url) || !clean_value(req->url) ||
+        req->method.len >= sizeof(method)) {
         return wh_fail(err, WH_E_INVALID, "the address or the method is not well-formed");
     }
     (void)snprintf(url, sizeof(url), "%.*s", WH_SLICE_ARG(req->url));
@@ -513,9 +514,8 @@ enum wh_rc wh_httpc_curl_new(struct wh_loop *loop, struct wh_log *log,
     c->log = log;
     c->connect_timeout_ms = conf->connect_timeout_ms;
     c->user_agent = wh_mem_dup(conf->user_agent, strlen(conf->user_agent));
-    c->ca_file = conf->ca_file && conf->ca_file[0]
-                     ? wh_mem_dup(conf->ca_file, strlen(conf->ca_file))
-                     : NULL;
+    c->ca_file =
+        conf->ca_file && conf->ca_file[0] ? wh_mem_dup(conf->ca_file, strlen(conf->ca_file)) : NULL;
     c->timer = wh_timer_new(loop, on_timer, c);
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     c->multi = curl_multi_init();

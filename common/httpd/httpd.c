@@ -1,4 +1,5 @@
-/* The server's life and libmicrohttpd's callbacks; replies are in reply.c, request data in request.c. */
+/* The server's life and libmicrohttpd's callbacks; replies are in reply.c, request data in
+ * request.c. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -182,7 +183,8 @@ static enum MHD_Result queue(struct wh_http_req *req)
 
 static bool has_body(const char *method)
 {
-    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
 }
 
 /* Checks what can be known from the headers; replies when it will not do. */
@@ -239,7 +241,8 @@ static enum MHD_Result take_bytes(struct wh_http_req *req, const char *bytes, si
 {
     struct wh_err err;
 
-    if (req->state == HTTPD_BODY && wh_buf_append(&req->body, wh_slice(bytes, *size), &err) != WH_OK) {
+    if (req->state == HTTPD_BODY &&
+        wh_buf_append(&req->body, wh_slice(bytes, *size), &err) != WH_OK) {
         unsigned status = err.rc == WH_E_TOO_LARGE ? 413 : 503;
 
         /* What still comes is dropped, the answer follows at its end. */

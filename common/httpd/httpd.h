@@ -40,8 +40,9 @@ struct wh_http_reply {
 };
 
 /*
- * Streams a long answer (chunked): fill appends at most max bytes to out; *ret_end ends it; an error
- * aborts the chunked stream, which clients see. Runs in the app thread. done is called exactly once.
+ * Streams a long answer (chunked): fill appends at most max bytes to out; *ret_end ends it; an
+ * error aborts the chunked stream, which clients see. Runs in the app thread. done is called
+ * exactly once.
  */
 struct wh_http_stream {
     enum wh_rc (*fill)(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
@@ -64,13 +65,13 @@ struct wh_http_handler {
 };
 
 struct wh_httpd_conf {
-    const char *address;          /* "127.0.0.1", "::1", "0.0.0.0" */
-    uint16_t port;                /* 0: any free one, see wh_httpd_port */
-    unsigned max_connections;     /* over it: refused at accept */
-    unsigned max_per_ip;          /* 0: no limit */
-    size_t body_max;              /* default limit of a body, bytes */
-    size_t body_limit;            /* the largest body_max that on_head may set */
-    int64_t idle_timeout_ms;      /* between requests, and while headers come */
+    const char *address;      /* "127.0.0.1", "::1", "0.0.0.0" */
+    uint16_t port;            /* 0: any free one, see wh_httpd_port */
+    unsigned max_connections; /* over it: refused at accept */
+    unsigned max_per_ip;      /* 0: no limit */
+    size_t body_max;          /* default limit of a body, bytes */
+    size_t body_limit;        /* the largest body_max that on_head may set */
+    int64_t idle_timeout_ms;  /* between requests, and while headers come */
     int64_t body_timeout_ms;
     int64_t reply_timeout_ms;
 };
@@ -80,8 +81,8 @@ void wh_httpd_conf_init(struct wh_httpd_conf *conf);
 /* Listens at once. WH_E_IO names the address and why. handler is copied, its ctx kept. */
 WH_MUST_CHECK enum wh_rc wh_httpd_new(struct wh_loop *loop, struct wh_log *log,
                                       const struct wh_httpd_conf *conf,
-                                      const struct wh_http_handler *handler,
-                                      struct wh_httpd **ret, struct wh_err *err);
+                                      const struct wh_http_handler *handler, struct wh_httpd **ret,
+                                      struct wh_err *err);
 uint16_t wh_httpd_port(const struct wh_httpd *httpd);
 /* Stops listening; requests that are there go on. */
 void wh_httpd_quiesce(struct wh_httpd *httpd);
@@ -93,7 +94,8 @@ void wh_httpd_free(struct wh_httpd *httpd);
 struct wh_slice wh_http_method(const struct wh_http_req *req);
 /* Percent-decoded, without the query; always starts with '/'. */
 struct wh_slice wh_http_path(const struct wh_http_req *req);
-/* Case-insensitive; empty slice with ptr NULL when absent; WH: a header given twice is joined by ", ". */
+/* Case-insensitive; empty slice with ptr NULL when absent; WH: a header given twice is joined by ",
+ * ". */
 struct wh_slice wh_http_header(const struct wh_http_req *req, const char *name);
 /* Decoded query argument; ptr NULL when absent. */
 struct wh_slice wh_http_query(const struct wh_http_req *req, const char *name);

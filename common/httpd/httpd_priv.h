@@ -1,4 +1,5 @@
-/* httpd_priv.h - inside httpd/ only: one request, as libmicrohttpd's callbacks and the API share it. */
+/* httpd_priv.h - inside httpd/ only: one request, as libmicrohttpd's callbacks and the API share
+ * it. */
 #ifndef WH_HTTPD_HTTPD_PRIV_H
 #define WH_HTTPD_HTTPD_PRIV_H
 
@@ -10,10 +11,10 @@ enum { HTTPD_URL_MAX = 8192, HTTPD_KEPT_MAX = 32 };
 
 /* Where a request is in its life. */
 enum httpd_state {
-    HTTPD_HEAD,     /* on_head is to be called */
-    HTTPD_BODY,     /* bytes come */
-    HTTPD_DRAIN,    /* refused while bytes come: they are dropped, the answer is queued at the end */
-    HTTPD_HANDED,   /* on_request was called, the answer is awaited */
+    HTTPD_HEAD,   /* on_head is to be called */
+    HTTPD_BODY,   /* bytes come */
+    HTTPD_DRAIN,  /* refused while bytes come: they are dropped, the answer is queued at the end */
+    HTTPD_HANDED, /* on_request was called, the answer is awaited */
     HTTPD_ANSWERED, /* a reply is there */
 };
 
@@ -27,7 +28,7 @@ struct wh_http_req {
     bool in_callback; /* libmicrohttpd is calling: replies are queued when it comes back */
     bool head_done;
     bool gone;
-    char *path;       /* decoded */
+    char *path; /* decoded */
     struct wh_slice raw_query;
     struct wh_slice method;
     struct wh_buf body;
@@ -50,9 +51,9 @@ struct wh_httpd {
     struct wh_httpd_conf conf;
     struct wh_http_handler handler;
     struct wh_watch *watch;
-    struct wh_timer *timer;  /* libmicrohttpd's own timeouts */
-    struct wh_timer *sweep;  /* our deadlines */
-    struct wh_timer *soon;   /* run again in the next turn */
+    struct wh_timer *timer; /* libmicrohttpd's own timeouts */
+    struct wh_timer *sweep; /* our deadlines */
+    struct wh_timer *soon;  /* run again in the next turn */
     struct wh_clock clock;
     struct wh_http_req *requests;
     struct wh_http_req *pool; /* finished ones, to be used again */

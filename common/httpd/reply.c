@@ -38,8 +38,8 @@ static void add_header(struct MHD_Response *response, struct wh_slice name, stru
 
 void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
 {
-    enum MHD_ResponseMemoryMode mode = reply->body_taken ? MHD_RESPMEM_MUST_FREE
-                                                         : MHD_RESPMEM_MUST_COPY;
+    enum MHD_ResponseMemoryMode mode =
+        reply->body_taken ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_MUST_COPY;
     struct MHD_Response *response;
     void *bytes;
 
@@ -120,7 +120,8 @@ static ssize_t stream_read(void *ctx, uint64_t pos, char *to, size_t max)
         if (s->ended) {
             return MHD_CONTENT_READER_END_OF_STREAM;
         }
-        if (s->source.fill(s->source.ctx, &s->ready, STREAM_BLOCK_BYTES, &s->ended, &err) != WH_OK) {
+        if (s->source.fill(s->source.ctx, &s->ready, STREAM_BLOCK_BYTES, &s->ended, &err) !=
+            WH_OK) {
             return MHD_CONTENT_READER_END_WITH_ERROR;
         }
     }

@@ -23,8 +23,8 @@ struct wh_json_parser;
 enum wh_json_type {
     WH_JSON_NULL,
     WH_JSON_BOOL,
-    WH_JSON_INT,    /* fits int64 */
-    WH_JSON_UINT,   /* above int64 */
+    WH_JSON_INT,  /* fits int64 */
+    WH_JSON_UINT, /* above int64 */
     WH_JSON_DOUBLE,
     WH_JSON_STRING,
     WH_JSON_ARRAY,

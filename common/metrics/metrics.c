@@ -45,9 +45,9 @@ struct wh_metrics {
     double start_seconds;
 };
 
-const double wh_latency_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05,
-                                    0.075,  0.1,   0.25,   0.5,   1.0,  2.5,   5.0,  10.0, 30.0,
-                                    60.0};
+const double wh_latency_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02,
+                                    0.03,   0.05,  0.075,  0.1,   0.25, 0.5,   1.0,
+                                    2.5,    5.0,   10.0,   30.0,  60.0};
 const size_t wh_latency_bounds_n = sizeof(wh_latency_bounds) / sizeof(wh_latency_bounds[0]);
 
 struct wh_metrics *wh_metrics_new(const char *stage)
@@ -182,9 +182,8 @@ struct wh_histogram *wh_metrics_histogram(struct wh_metrics *m, const char *name
                                           const char *labels, const char *help,
                                           const double *bounds, size_t n_bounds)
 {
-    struct wh_histogram *h =
-        find_or_add(m, HISTOGRAM, name, labels, help,
-                    sizeof(*h) + (n_bounds + 1) * sizeof(h->buckets[0]));
+    struct wh_histogram *h = find_or_add(m, HISTOGRAM, name, labels, help,
+                                         sizeof(*h) + (n_bounds + 1) * sizeof(h->buckets[0]));
 
     if (h && h->bounds == NULL) {
         h->bounds = bounds;
@@ -302,19 +301,17 @@ static enum wh_rc render_histogram(const struct metric *m, struct wh_buf *out, s
         enum wh_rc rc;
 
         total += atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
-        rc = i < h->n_bounds
-                 ? wh_buf_printf(out, err, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", m->name,
-                                 labels, comma, h->bounds[i], total)
-                 : wh_buf_printf(out, err, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", m->name,
-                                 labels, comma, total);
+        rc = i < h->n_bounds ? wh_buf_printf(out, err, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n",
+                                             m->name, labels, comma, h->bounds[i], total)
+                             : wh_buf_printf(out, err, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n",
+                                             m->name, labels, comma, total);
         if (rc != WH_OK) {
             return rc;
         }
     }
     return wh_buf_printf(out, err, "%s_sum%s%s%s %.17g\n%s_count%s%s%s %" PRIu64 "\n", m->name,
-                         open, labels, shut,
-                         atomic_load_explicit(&h->sum, memory_order_relaxed), m->name, open, labels,
-                         shut, total);
+                         open, labels, shut, atomic_load_explicit(&h->sum, memory_order_relaxed),
+                         m->name, open, labels, shut, total);
 }
 
 static enum wh_rc render_metric(const struct metric *m, bool first_of_name, struct wh_buf *out,

@@ -53,7 +53,7 @@ static void reply_text(struct wh_http_req *req, unsigned status, struct wh_slice
 
 static void reply_ready(struct wh_run *run, struct wh_http_req *req)
 {
-    const char *why = run->phase != RUNNING        ? "draining"
+    const char *why = run->phase != RUNNING          ? "draining"
                       : run->stage.not_ready == NULL ? NULL
                                                      : run->stage.not_ready(run->stage.ctx);
 
@@ -114,7 +114,8 @@ static void serve_own(struct wh_run *run, struct wh_http_req *req)
     if (!wh_slice_eq(method, WH_LIT("GET")) && !wh_slice_eq(method, WH_LIT("HEAD"))) {
         static const struct wh_http_header allow = {{"Allow", 5}, {"GET, HEAD", 9}};
 
-        wh_http_reply(req, &(struct wh_http_reply){.status = 405, .headers = &allow, .n_headers = 1});
+        wh_http_reply(req,
+                      &(struct wh_http_reply){.status = 405, .headers = &allow, .n_headers = 1});
         return;
     }
     if (wh_slice_eq(path, WH_LIT("/live"))) {
@@ -231,7 +232,8 @@ static enum wh_rc make_parts(struct wh_run *run, const struct wh_run_conf *conf,
     enum wh_log_level level = WH_LOG_INFO;
 
     if (!wh_log_level_parse(wh_slice_str(conf->log_level), &level)) {
-        return wh_fail(err, WH_E_CONFIG, "log.level must be error, warn, info or debug, not '%.32s'",
+        return wh_fail(err, WH_E_CONFIG,
+                       "log.level must be error, warn, info or debug, not '%.32s'",
                        conf->log_level);
     }
     run->log = wh_log_new(STDERR_FILENO, conf->stage, level, wh_clock_real());

@@ -24,15 +24,15 @@
 struct wh_run;
 
 struct wh_run_conf {
-    const char *stage;             /* "mapper" */
-    const char *http_address;      /* of health, metrics and the stage's own routes */
+    const char *stage;        /* "mapper" */
+    const char *http_address; /* of health, metrics and the stage's own routes */
     uint16_t http_port;
     const char *log_level;
     int64_t drain_deadline_ms;
     /* Optional: where the port in use is written as text, for tests and scripts. */
     const char *port_file;
-    /* Of the stage's own routes; NULL for none. on_head, on_request and on_done see all requests but
-     * /live, /ready, /metrics. */
+    /* Of the stage's own routes; NULL for none. on_head, on_request and on_done see all requests
+     * but /live, /ready, /metrics. */
     const struct wh_http_handler *routes;
     struct wh_httpd_conf httpd; /* limits; address and port are taken from above */
 };

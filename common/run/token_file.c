@@ -43,9 +43,7 @@ static enum wh_rc create(const char *path, struct wh_err *err)
     enum wh_rc rc;
 
     if (fd < 0) {
-        return errno == EEXIST
-                   ? WH_OK
-                   : wh_fail(err, WH_E_CONFIG, "cannot make %.180s", path);
+        return errno == EEXIST ? WH_OK : wh_fail(err, WH_E_CONFIG, "cannot make %.180s", path);
     }
     rc = make_token(path, fd, err);
     if (close(fd) != 0 && rc == WH_OK) {
@@ -57,8 +55,7 @@ static enum wh_rc create(const char *path, struct wh_err *err)
     return rc;
 }
 
-enum wh_rc wh_token_file_load(const char *path, char ret[WH_TOKEN_TEXT + 1],
-                              struct wh_err *err)
+enum wh_rc wh_token_file_load(const char *path, char ret[WH_TOKEN_TEXT + 1], struct wh_err *err)
 {
     char *text = NULL;
     size_t len;
@@ -66,17 +63,17 @@ enum wh_rc wh_token_file_load(const char *path, char ret[WH_TOKEN_TEXT + 1],
     if (path == NULL || path[0] == 0) {
         return wh_fail(err, WH_E_CONFIG, "no token file is set: the API would have no token");
     }
-    if (create(path, err) != WH_OK || wh_conf_secret_read(path, WH_TOKEN_TEXT, &text, err) != WH_OK) {
+    if (create(path, err) != WH_OK ||
+        wh_conf_secret_read(path, WH_TOKEN_TEXT, &text, err) != WH_OK) {
         return wh_err_prefix(err, "token file");
     }
     len = strlen(text);
     memcpy(ret, text, len + 1);
     wh_mem_wipe(text, len);
     wh_mem_free(text);
-    return len >= TOKEN_TEXT_MIN
-               ? WH_OK
-               : wh_fail(err, WH_E_CONFIG, "%.150s holds less than %d characters",
-                         path, TOKEN_TEXT_MIN);
+    return len >= TOKEN_TEXT_MIN ? WH_OK
+                                 : wh_fail(err, WH_E_CONFIG, "%.150s holds less than %d characters",
+                                           path, TOKEN_TEXT_MIN);
 }
 
 static bool is_scheme(struct wh_slice text)

@@ -11,7 +11,8 @@
 
 #define WH_TOKEN_TEXT 64
 
-/* Reads the token, 16 to 64 characters; makes a random one when the file is not there. WH_E_CONFIG. */
+/* Reads the token, 16 to 64 characters; makes a random one when the file is not there. WH_E_CONFIG.
+ */
 WH_MUST_CHECK enum wh_rc wh_token_file_load(const char *path, char ret[WH_TOKEN_TEXT + 1],
                                             struct wh_err *err);
 /* Does an Authorization header carry that token? Constant time. */

@@ -21,8 +21,8 @@ struct wh_iter;
 
 struct wh_store_family {
     const char *name;
-    bool point_reads;      /* bloom filter, whole keys */
-    size_t prefix_bytes;   /* fixed prefix for range scans, 0 none */
+    bool point_reads;    /* bloom filter, whole keys */
+    size_t prefix_bytes; /* fixed prefix for range scans, 0 none */
 };
 
 struct wh_store_conf {
@@ -36,8 +36,7 @@ struct wh_store_conf {
 
 struct wh_store_ops {
     enum wh_rc (*get)(struct wh_store *s, const struct wh_snapshot *snap, unsigned family,
-                      struct wh_slice key, struct wh_buf *out, bool *ret_found,
-                      struct wh_err *err);
+                      struct wh_slice key, struct wh_buf *out, bool *ret_found, struct wh_err *err);
     enum wh_rc (*batch_new)(struct wh_store *s, struct wh_batch **ret, struct wh_err *err);
     enum wh_rc (*put)(struct wh_batch *b, unsigned family, struct wh_slice key,
                       struct wh_slice value, struct wh_err *err);
@@ -75,18 +74,18 @@ struct wh_iter {
     const struct wh_store_ops *ops;
 };
 
-/* Opens or makes it. WH_E_CORRUPT, WH_E_NO_SPACE, WH_E_IO; WH_E_BUSY when another process has it. */
+/* Opens or makes it. WH_E_CORRUPT, WH_E_NO_SPACE, WH_E_IO; WH_E_BUSY when another process has it.
+ */
 WH_MUST_CHECK enum wh_rc wh_store_rocks_open(const struct wh_store_conf *conf,
                                              struct wh_store **ret, struct wh_err *err);
-WH_MUST_CHECK enum wh_rc wh_store_mem_open(const struct wh_store_conf *conf,
-                                           struct wh_store **ret, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc wh_store_mem_open(const struct wh_store_conf *conf, struct wh_store **ret,
+                                           struct wh_err *err);
 
 /* Appends the value to out. snap NULL: the newest state. */
 static inline WH_MUST_CHECK enum wh_rc wh_store_get(struct wh_store *s,
-                                                    const struct wh_snapshot *snap,
-                                                    unsigned family, struct wh_slice key,
-                                                    struct wh_buf *out, bool *ret_found,
-                                                    struct wh_err *err)
+                                                    const struct wh_snapshot *snap, unsigned family,
+                                                    struct wh_slice key, struct wh_buf *out,
+                                                    bool *ret_found, struct wh_err *err)
 {
     return s->ops->get(s, snap, family, key, out, ret_found, err);
 }
@@ -113,8 +112,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_batch_remove(struct wh_batch *b, unsig
 /* [from, to) */
 static inline WH_MUST_CHECK enum wh_rc wh_batch_remove_range(struct wh_batch *b, unsigned family,
                                                              struct wh_slice from,
-                                                             struct wh_slice to,
-                                                             struct wh_err *err)
+                                                             struct wh_slice to, struct wh_err *err)
 {
     return b->ops->remove_range(b, family, from, to, err);
 }
@@ -143,9 +141,8 @@ static inline WH_MUST_CHECK enum wh_rc wh_store_write(struct wh_store *s, struct
     return s->ops->write(s, b, sync, err);
 }
 
-static inline WH_MUST_CHECK enum wh_rc wh_store_snapshot(struct wh_store *s,
-                                                         struct wh_snapshot **ret,
-                                                         struct wh_err *err)
+static inline WH_MUST_CHECK enum wh_rc
+wh_store_snapshot(struct wh_store *s, struct wh_snapshot **ret, struct wh_err *err)
 {
     return s->ops->snapshot(s, ret, err);
 }

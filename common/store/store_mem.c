@@ -555,8 +555,8 @@ static bool merge_tables(struct merge *m, const struct table *old)
             merge_old(m, old->items[i++]);
             continue;
         }
-        if (p + 1 < m->n_points && wh_slice_eq(op_key(m->batch, m->points[p]),
-                                               op_key(m->batch, m->points[p + 1]))) {
+        if (p + 1 < m->n_points &&
+            wh_slice_eq(op_key(m->batch, m->points[p]), op_key(m->batch, m->points[p + 1]))) {
             p++; /* a later operation on the same key decides */
             continue;
         }

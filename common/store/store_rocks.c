@@ -380,9 +380,10 @@ static void rocks_batch_free(struct wh_batch *base)
 }
 
 /*
- * A log that once failed on a full disk is not usable for this version of the library (its own check
- * aborts the process, or a reopening is needed). So writing stops earlier, while there is room for
- * what is in memory; when another program takes that too, the library's error is what is left.
+ * A log that once failed on a full disk is not usable for this version of the library (its own
+ * check aborts the process, or a reopening is needed). So writing stops earlier, while there is
+ * room for what is in memory; when another program takes that too, the library's error is what is
+ * left.
  */
 static enum wh_rc check_space(const struct rocks_store *s, size_t batch_bytes, struct wh_err *err)
 {
@@ -627,11 +628,10 @@ static enum wh_rc open_db(struct rocks_store *s, const struct wh_store_conf *con
         names[i + 1] = conf->families[i].name;
         options[i + 1] = s->family_options[i];
     }
-    s->db = conf->read_only
-                ? rocksdb_open_for_read_only_column_families(s->db_options, s->path, (int)n, names,
-                                                             options, handles, 0, &text)
-                : rocksdb_open_column_families(s->db_options, s->path, (int)n, names, options,
-                                               handles, &text);
+    s->db = conf->read_only ? rocksdb_open_for_read_only_column_families(
+                                  s->db_options, s->path, (int)n, names, options, handles, 0, &text)
+                            : rocksdb_open_column_families(s->db_options, s->path, (int)n, names,
+                                                           options, handles, &text);
     if (text) {
         s->db = NULL;
         return fail_with(err, text);

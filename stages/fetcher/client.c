@@ -174,7 +174,8 @@ static int64_t header_number(const struct wh_httpc_answer *a, const char *name)
     return text.ptr && wh_num_i64(text, &n, &err) == WH_OK && n >= 0 ? n : -1;
 }
 
-/* Takes over what the answer says of the budget; gives the wait that a 429 asks for, -1 for none. */
+/* Takes over what the answer says of the budget; gives the wait that a 429 asks for, -1 for none.
+ */
 static int64_t read_budget(struct client *c, const struct wh_httpc_answer *a)
 {
     int64_t left = header_number(a, "ratelimit-remaining");

@@ -26,11 +26,11 @@ enum client_outcome {
 struct client_answer {
     enum client_outcome outcome;
     unsigned status;
-    struct wh_buf *body; /* 64 readable bytes are behind its end */
+    struct wh_buf *body;       /* 64 readable bytes are behind its end */
     struct wh_slice link;      /* Link header */
     struct wh_slice next_page; /* x-next-page */
     struct wh_slice total;     /* x-total */
-    const char *error; /* what went wrong, for people */
+    const char *error;         /* what went wrong, for people */
 };
 
 typedef void (*client_fn)(void *ctx, const struct client_answer *answer);
@@ -44,7 +44,7 @@ struct client_conf {
     const char *instance;
     unsigned max_in_flight;
     unsigned retry_max;
-    int64_t backoff_ms;     /* first wait; doubles */
+    int64_t backoff_ms; /* first wait; doubles */
     int64_t backoff_max_ms;
     int64_t timeout_ms;
     size_t body_max;
@@ -53,10 +53,10 @@ struct client_conf {
 struct client_stats {
     uint64_t requests;
     uint64_t retries;
-    uint64_t throttled;   /* 429 answers */
-    int64_t waited_ms;    /* by the rate limit */
-    int64_t rate_limit;   /* newest RateLimit-Limit, -1 when GitLab sends none */
-    int64_t rate_left;    /* newest RateLimit-Remaining, -1 */
+    uint64_t throttled; /* 429 answers */
+    int64_t waited_ms;  /* by the rate limit */
+    int64_t rate_limit; /* newest RateLimit-Limit, -1 when GitLab sends none */
+    int64_t rate_left;  /* newest RateLimit-Remaining, -1 */
 };
 
 struct client;

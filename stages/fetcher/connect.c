@@ -241,9 +241,8 @@ static enum wh_rc fill_document(struct connect *k, struct conn *old, struct wh_a
         doc->webhook_token_sealed = old->doc.webhook_token_sealed;
         return WH_OK;
     }
-    if (make_secrets(k, err) != WH_OK ||
-        seal(k, "webhook_key", wh_buf_slice(&k->signing_key), arena, &doc->webhook_key_sealed,
-             err) != WH_OK) {
+    if (make_secrets(k, err) != WH_OK || seal(k, "webhook_key", wh_buf_slice(&k->signing_key),
+                                              arena, &doc->webhook_key_sealed, err) != WH_OK) {
         return err->rc;
     }
     return seal(k, "webhook_token", wh_buf_slice(&k->webhook_token), arena,
@@ -270,8 +269,7 @@ static enum wh_rc adopt(struct connect *k, const struct wh_connection *doc, stru
     }
     msg.value = wh_buf_slice(&record);
     fetcher_take_connection(k->f, &msg);
-    return fetcher_find(k->f, doc->id) ? WH_OK
-                                       : wh_fail(err, WH_E_INTERNAL, "connection not made");
+    return fetcher_find(k->f, doc->id) ? WH_OK : wh_fail(err, WH_E_INTERNAL, "connection not made");
 }
 
 static void save(struct connect *k)
@@ -323,8 +321,7 @@ static void make_topics(void *ctx)
         };
     }
     if (k->admin_rc == WH_OK) {
-        k->admin_rc =
-            wh_admin_create(k->f->deps.admin, topics, 3, ADMIN_TIMEOUT_MS, &k->admin_err);
+        k->admin_rc = wh_admin_create(k->f->deps.admin, topics, 3, ADMIN_TIMEOUT_MS, &k->admin_err);
     }
 }
 

@@ -78,12 +78,12 @@ enum wh_rc emit_document(struct fetcher *f, enum wh_document_schema schema, cons
     if (json.len && wh_document_encode(schema, &doc, &f->scratch, err) != WH_OK) {
         return err->rc;
     }
-    return produce(f,
-                   &(struct wh_bus_record){.topic = topic,
-                                           .partition = -1,
-                                           .key = key,
-                                           .value = json.len ? wh_buf_slice(&f->scratch)
-                                                             : wh_slice(NULL, 0),
-                                           .opaque = ack},
-                   err);
+    return produce(
+        f,
+        &(struct wh_bus_record){.topic = topic,
+                                .partition = -1,
+                                .key = key,
+                                .value = json.len ? wh_buf_slice(&f->scratch) : wh_slice(NULL, 0),
+                                .opaque = ack},
+        err);
 }

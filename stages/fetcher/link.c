@@ -15,8 +15,8 @@ static bool strip(struct wh_slice *text, const char *prefix)
 
 static bool host_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == ':' || c == '[' || c == ']';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == ':' || c == '[' || c == ']';
 }
 
 static bool path_char(char c)
@@ -83,8 +83,11 @@ enum wh_rc link_connection_id(struct wh_slice instance, struct wh_buf *out, stru
             continue;
         }
         dash = !word;
-        if (wh_buf_append_char(out, !word ? '-' : c >= 'A' && c <= 'Z' ? (char)(c + 32) : c, err) !=
-            WH_OK) {
+        if (wh_buf_append_char(out,
+                               !word                  ? '-'
+                               : c >= 'A' && c <= 'Z' ? (char)(c + 32)
+                                                      : c,
+                               err) != WH_OK) {
             return err->rc;
         }
     }
@@ -139,7 +142,8 @@ bool link_next(struct wh_slice header, struct wh_slice *ret_url)
 
 bool link_path_of(struct wh_slice url, struct wh_slice instance, struct wh_slice *ret_path)
 {
-    if (!wh_slice_starts(url, instance) || url.len == instance.len || url.ptr[instance.len] != '/') {
+    if (!wh_slice_starts(url, instance) || url.len == instance.len ||
+        url.ptr[instance.len] != '/') {
         return false;
     }
     *ret_path = wh_slice_from(url, instance.len);

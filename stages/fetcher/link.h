@@ -11,8 +11,8 @@
 #include "common/base/err.h"
 
 /*
- * "GitLab.example.com/" -> "https://gitlab.example.com"; a path stays (relative URL root). http only
- * when allow_http. WH_E_INVALID for credentials, queries, fragments and other schemes.
+ * "GitLab.example.com/" -> "https://gitlab.example.com"; a path stays (relative URL root). http
+ * only when allow_http. WH_E_INVALID for credentials, queries, fragments and other schemes.
  */
 WH_MUST_CHECK enum wh_rc link_normalise(struct wh_slice text, bool allow_http, struct wh_buf *out,
                                         struct wh_err *err);

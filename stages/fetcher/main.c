@@ -57,7 +57,8 @@ static const struct wh_conf_key keys[] = {
      "partitions of a new connection's topics"},
     {"topics.replication", WH_CONF_INT, 0, "1", 1, 15, AT(replication),
      "replicas of a new connection's topics"},
-    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address), "address to listen on"},
+    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address),
+     "address to listen on"},
     {"http.port", WH_CONF_INT, 0, "8701", 0, 65535, AT(http_port), "port to listen on; 0: any"},
     {"http.port_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(http_port_file),
      "file to write the port in use to"},
@@ -399,7 +400,8 @@ static const char *not_ready(void *ctx)
 
 static enum wh_rc start_run(struct app *app, struct wh_err *err)
 {
-    const struct wh_http_handler routes = {.on_request = on_request, .on_done = on_done, .ctx = app};
+    const struct wh_http_handler routes = {
+        .on_request = on_request, .on_done = on_done, .ctx = app};
     struct wh_run_conf conf;
 
     wh_run_conf_init(&conf, "fetcher");

@@ -10,7 +10,7 @@
 enum { OPEN_MAX = 20000, TICK_MS = 200, BUCKETS = 1024 };
 
 struct reread {
-    struct ack ack; /* first: records carry it */
+    struct ack ack;      /* first: records carry it */
     struct reread *next; /* in its bucket */
     struct rereads *owner;
     struct conn *conn;

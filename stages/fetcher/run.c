@@ -177,8 +177,7 @@ static void sign_in_needed(struct conn *c)
 {
     c->run_failed = true;
     c->next_project = NULL;
-    conn_set_state(c, "need_reconnect",
-                   "GitLab refuses the token; connect again with a valid one");
+    conn_set_state(c, "need_reconnect", "GitLab refuses the token; connect again with a valid one");
 }
 
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
@@ -188,7 +187,8 @@ void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, b
         sign_in_needed(c);
     } else if (!ok && project &&
                (why == CLIENT_GONE || why == CLIENT_DENIED || why == CLIENT_REFUSED)) {
-        /* One stream that is switched off, not allowed or not known to an older GitLab stops nothing. */
+        /* One stream that is switched off, not allowed or not known to an older GitLab stops
+         * nothing. */
         c->counts[stream].skipped++;
         (void)snprintf(c->error, sizeof(c->error), "project %s: %s is %s", project->id,
                        streams[stream].name,

@@ -23,7 +23,7 @@ struct page {
     struct walk *walk;
     struct page *next;
     struct follow *follows; /* under way */
-    size_t waiting; /* records, follow-ups, and the parsing itself */
+    size_t waiting;         /* records, follow-ups, and the parsing itself */
     bool failed;
     char after[STATE_AFTER_MAX];
     uint64_t rows;
@@ -46,16 +46,16 @@ struct walk {
     size_t n_pages;
     char after[STATE_AFTER_MAX]; /* where the next request begins */
     int64_t after_ms;
-    unsigned page;              /* number of the next page */
+    unsigned page;                  /* number of the next page */
     char next_path[PATH_MAX_BYTES]; /* keyset: the next address */
-    uint64_t seen[SEEN_MAX];    /* ids with updated_at == after */
+    uint64_t seen[SEEN_MAX];        /* ids with updated_at == after */
     size_t n_seen;
-    unsigned page_index;        /* pages asked for so far */
-    bool listed; /* the last page was asked for and came */
-    bool asking; /* a request for a page is under way */
+    unsigned page_index; /* pages asked for so far */
+    bool listed;         /* the last page was asked for and came */
+    bool asking;         /* a request for a page is under way */
     bool failed;
     enum client_outcome why;
-    size_t saving; /* cursor records not acknowledged */
+    size_t saving;             /* cursor records not acknowledged */
     char path[PATH_MAX_BYTES]; /* of the request under way */
 };
 
@@ -379,18 +379,18 @@ static void on_follow(void *ctx, const struct client_answer *a)
     struct follow *follow = ctx;
     struct page *p = follow->page;
     struct walk *w = p->walk;
-    struct wh_slice body = wh_slice(a->body && a->body->ptr ? a->body->ptr : "",
-                                    a->body ? a->body->len : 0);
+    struct wh_slice body =
+        wh_slice(a->body && a->body->ptr ? a->body->ptr : "", a->body ? a->body->len : 0);
     struct wh_err err;
     enum wh_rc rc = WH_OK;
 
     count_of(w)->follow_ups++;
     switch (a->outcome) {
     case CLIENT_OK:
-        rc = follow->array ? wh_json_split_array(w->conn->fetcher->arrays, body, follow_row,
-                                                 follow, &err)
-                           : page_emit(p, follow->kind, wh_slice_str(follow->object_id),
-                                       wh_slice_str(follow->path), body, &err);
+        rc = follow->array
+                 ? wh_json_split_array(w->conn->fetcher->arrays, body, follow_row, follow, &err)
+                 : page_emit(p, follow->kind, wh_slice_str(follow->object_id),
+                             wh_slice_str(follow->path), body, &err);
         break;
     case CLIENT_FAILED:
     case CLIENT_SIGN_IN:

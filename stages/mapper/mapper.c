@@ -89,7 +89,8 @@ static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struc
     part->track = wh_acktrack_new(m->conf.in_flight_max, msg->offset);
     (void)snprintf(part->topic, sizeof(part->topic), "%s", msg->topic);
     if (part->track == NULL ||
-        !wh_topic_connection(m->conf.topic_prefix, mapper_input(m), part->topic, &part->connection) ||
+        !wh_topic_connection(m->conf.topic_prefix, mapper_input(m), part->topic,
+                             &part->connection) ||
         wh_topic_name(m->conf.topic_prefix, WH_TOPIC_ENTITIES, part->connection, part->entities,
                       err) != WH_OK ||
         wh_topic_name(m->conf.topic_prefix, WH_TOPIC_DEAD_LETTER, part->connection,

@@ -34,8 +34,8 @@ struct mapper_conf {
     int64_t breaker_exit_after_ms; /* 0: stay stopped */
     int64_t schema_wait_ms;        /* how long an unknown schema id is waited for before the end */
     /*
-     * A replay: one connection's raw events (or its dead letters) once more, up to the given ends (one
-     * past the last offset, kept), then drained by itself. Empty: the live pipeline.
+     * A replay: one connection's raw events (or its dead letters) once more, up to the given ends
+     * (one past the last offset, kept), then drained by itself. Empty: the live pipeline.
      */
     const char *replay_connection;
     bool replay_dead_letters;

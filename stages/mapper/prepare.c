@@ -254,9 +254,8 @@ static enum wh_rc map_event(struct mapper *m, const struct part *part, const str
     if (find_origin(m, part, msg, err) != WH_OK) {
         return err->rc;
     }
-    at = (struct wh_provenance){.topic = m->origin.topic,
-                                .partition = m->origin.partition,
-                                .offset = m->origin.offset};
+    at = (struct wh_provenance){
+        .topic = m->origin.topic, .partition = m->origin.partition, .offset = m->origin.offset};
     if (m->origin.value.ptr == NULL) {
         *ret = MAPPER_IGNORED;
         return WH_OK;

@@ -15,7 +15,8 @@ struct replay_ends {
     size_t n;
 };
 
-/* Fills parts with those partitions of ends->topic that have records behind the group's position. */
+/* Fills parts with those partitions of ends->topic that have records behind the group's position.
+ */
 WH_MUST_CHECK enum wh_rc replay_ends_find(struct wh_admin *admin, const char *group,
                                           struct replay_ends *ends, struct wh_err *err);
 

@@ -117,8 +117,7 @@ static enum wh_rc see(struct sink_apply *a, struct wh_version version, struct wh
         a->seen = seen;
         a->cap_seen = cap;
     }
-    a->seen[a->n_seen] =
-        (struct sink_seen){.version = version, .bytes = bytes, .rank = a->n_seen};
+    a->seen[a->n_seen] = (struct sink_seen){.version = version, .bytes = bytes, .rank = a->n_seen};
     a->n_seen++;
     return WH_OK;
 }
@@ -316,8 +315,8 @@ static enum wh_rc log_change(struct sink_apply *a, const struct wh_observation *
     wh_be_put64(value + SINK_ENTITY_KEY + 8, o->version.tie);
     value[SINK_ENTITY_KEY + 16] = (unsigned char)outcome;
     wh_be_put64(value + SINK_ENTITY_KEY + 17, (uint64_t)now_ms);
-    return sink_op_put(a, SINK_CHANGES, wh_slice(key, sizeof(key)),
-                       wh_slice(value, sizeof(value)), err);
+    return sink_op_put(a, SINK_CHANGES, wh_slice(key, sizeof(key)), wh_slice(value, sizeof(value)),
+                       err);
 }
 
 static void count_entity(struct sink_apply *a, enum wh_kind kind, bool was_new, bool was_deleted,
@@ -331,8 +330,7 @@ static void count_entity(struct sink_apply *a, enum wh_kind kind, bool was_new, 
 }
 
 enum wh_rc sink_apply_observation(struct sink_apply *a, const struct wh_observation *o,
-                                  int64_t now_ms, struct wh_history_result *ret,
-                                  struct wh_err *err)
+                                  int64_t now_ms, struct wh_history_result *ret, struct wh_err *err)
 {
     const struct wh_history_io io = {
         .entries = io_entries, .find = io_find, .put = io_put, .ctx = a};
@@ -394,8 +392,8 @@ enum wh_rc sink_apply_forget_topic(struct sink_apply *a, const char *topic, stru
     return wh_batch_remove_range(a->batch, SINK_META, from, to, err);
 }
 
-enum wh_rc sink_apply_connection(struct sink_apply *a, struct wh_slice id,
-                                 struct wh_slice document, struct wh_err *err)
+enum wh_rc sink_apply_connection(struct sink_apply *a, struct wh_slice id, struct wh_slice document,
+                                 struct wh_err *err)
 {
     wh_buf_reset(&a->scratch);
     if (wh_buf_append_char(&a->scratch, 'x', err) != WH_OK ||
@@ -415,8 +413,8 @@ static enum wh_rc seal_head(struct sink_apply *a, const struct sink_cached *c, s
     sink_entity_key(key, c->kind, &c->id);
     wh_buf_reset(&a->scratch);
     if (wh_head_encode(c->head, &a->scratch, err) != WH_OK ||
-        sink_op_put(a, SINK_ENTITIES, wh_slice(key, sizeof(key)), wh_buf_slice(&a->scratch),
-                    err) != WH_OK) {
+        sink_op_put(a, SINK_ENTITIES, wh_slice(key, sizeof(key)), wh_buf_slice(&a->scratch), err) !=
+            WH_OK) {
         return err->rc;
     }
     return sink_derive(a, c, err);

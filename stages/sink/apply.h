@@ -1,7 +1,7 @@
 /*
  * apply.h - observations into the store: one batch in the making. Several observations of one
- * entity read and write its head once; all that is derived (links, indexes, counts) is a function of
- * the heads before and after the batch, and goes into the same write.
+ * entity read and write its head once; all that is derived (links, indexes, counts) is a function
+ * of the heads before and after the batch, and goes into the same write.
  *
  *   begin -> observation ... offset ... -> seal -> commit (again, after a full disk) -> begin
  *
@@ -18,7 +18,8 @@
 
 struct sink_apply;
 
-/* Reads counts and sequence; sets the format version of a new store, WH_E_CORRUPT for another one. */
+/* Reads counts and sequence; sets the format version of a new store, WH_E_CORRUPT for another one.
+ */
 WH_MUST_CHECK enum wh_rc sink_apply_new(struct wh_store *store, size_t max_records,
                                         struct sink_apply **ret, struct wh_err *err);
 void sink_apply_free(struct sink_apply *a);

@@ -130,8 +130,7 @@ enum wh_rc sink_data_current(const char *data_path, char ret[SINK_PATH_MAX], str
 {
     int64_t number;
 
-    if (make_folder(data_path, err) != WH_OK ||
-        current_number(data_path, &number, err) != WH_OK) {
+    if (make_folder(data_path, err) != WH_OK || current_number(data_path, &number, err) != WH_OK) {
         return err->rc;
     }
     if (number > 0) {
@@ -147,8 +146,7 @@ enum wh_rc sink_data_next(const char *data_path, char ret[SINK_PATH_MAX], struct
 {
     int64_t number;
 
-    if (make_folder(data_path, err) != WH_OK ||
-        current_number(data_path, &number, err) != WH_OK) {
+    if (make_folder(data_path, err) != WH_OK || current_number(data_path, &number, err) != WH_OK) {
         return err->rc;
     }
     return store_path(data_path, number + 1, ret, err);

@@ -29,8 +29,7 @@ void sink_freshness_add(struct sink_freshness_ring *ring, int64_t now_ms, enum w
                         int64_t age_ms)
 {
     int64_t number = slot_number(now_ms);
-    struct sink_freshness_slot *slot =
-        &ring->slots[(uint64_t)number % SINK_FRESHNESS_SLOTS];
+    struct sink_freshness_slot *slot = &ring->slots[(uint64_t)number % SINK_FRESHNESS_SLOTS];
 
     if (slot->number != number) {
         memset(slot, 0, sizeof(*slot));

@@ -36,10 +36,10 @@ enum wh_rc sink_url_key(struct wh_slice url, struct wh_buf *out, struct wh_err *
 enum wh_rc sink_iid_key(const struct wh_source_id *source, struct wh_buf *out, struct wh_err *err)
 {
     const struct wh_slice nul = wh_slice("", 1);
-    const struct wh_slice parts[] = {WH_LIT("i"), source->instance, nul, source->kind, nul,
-                                     source->project, nul, source->iid};
-    size_t len = 4 + source->instance.len + source->kind.len + source->project.len +
-                 source->iid.len;
+    const struct wh_slice parts[] = {WH_LIT("i"), source->instance, nul, source->kind,
+                                     nul,         source->project,  nul, source->iid};
+    size_t len =
+        4 + source->instance.len + source->kind.len + source->project.len + source->iid.len;
 
     if (len > SINK_SOURCE_KEY_MAX) {
         return wh_fail(err, WH_E_TOO_LARGE, "a source id of %zu bytes is not indexed", len);

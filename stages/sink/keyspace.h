@@ -5,18 +5,15 @@
  *  family     key                                                value
  *  entities   kind 1, entity id 16                               head (event/history.h)
  *  revisions  entity id 16, order 8, tie 8                       entry (event/history.h)
- *  links      from id 16, kind 1, field 1, to id 16              order 8, tie 8 of the entry that set it
- *  backlinks  to id 16, kind 1, field 1, from id 16              the same
- *  by_time    kind 1, version time 8, entity id 16               -
- *  by_project kind 1, project entity id 16, version time 8, id 16  -
- *  source_ids 'u' url | 'i' instance 0 source kind 0 project 0 iid   kind 1, entity id 16
- *  changes    sequence 8                                         kind 1, entity id 16, order 8, tie 8,
- *                                                                outcome 1, stored_at ms 8
- *  meta       'o' topic 0 partition 4                            next offset 8
- *             'f'                                                format version 4
- *             'n'                                                last sequence 8
- *             'c' kind 1                                         entities 8, deleted 8, revisions 8
- *             'x' connection id                                  connection document (JSON, no secrets)
+ *  links      from id 16, kind 1, field 1, to id 16              order 8, tie 8 of the entry that
+ * set it backlinks  to id 16, kind 1, field 1, from id 16              the same by_time    kind 1,
+ * version time 8, entity id 16               - by_project kind 1, project entity id 16, version
+ * time 8, id 16  - source_ids 'u' url | 'i' instance 0 source kind 0 project 0 iid   kind 1, entity
+ * id 16 changes    sequence 8                                         kind 1, entity id 16, order
+ * 8, tie 8, outcome 1, stored_at ms 8 meta       'o' topic 0 partition 4 next offset 8 'f' format
+ * version 4 'n'                                                last sequence 8 'c' kind 1 entities
+ * 8, deleted 8, revisions 8 'x' connection id                                  connection document
+ * (JSON, no secrets)
  *
  * kind and field of a link are those of the `from` entity's reference field: the relation.
  */

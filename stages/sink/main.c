@@ -56,7 +56,8 @@ static const struct wh_conf_key keys[] = {
      "Kafka brokers, host:port,..."},
     {"topic.prefix", WH_CONF_STRING, 0, "wellhead.", 0, 0, AT(topic_prefix),
      "start of all topic names"},
-    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address), "address to listen on"},
+    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address),
+     "address to listen on"},
     {"http.port", WH_CONF_INT, 0, "8704", 0, 65535, AT(http_port), "port to listen on; 0: any"},
     {"http.port_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(http_port_file),
      "file to write the port in use to"},
@@ -249,8 +250,8 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
         wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK) {
         return err->rc;
     }
-    return wh_admin_kafka_new(app->set.bootstrap, client_id, &app->set.kafka,
-                              wh_run_log(app->run), &app->admin, err);
+    return wh_admin_kafka_new(app->set.bootstrap, client_id, &app->set.kafka, wh_run_log(app->run),
+                              &app->admin, err);
 }
 
 static enum wh_rc start_sink(struct app *app, struct wh_err *err)
@@ -299,10 +300,10 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
                  .data_path = set->data_path,
                  .token_file = app->token_path},
     };
-    int n = set->token_file[0]
-                ? snprintf(app->token_path, sizeof(app->token_path), "%s", set->token_file)
-                : snprintf(app->token_path, sizeof(app->token_path), "%s/api.token",
-                           set->data_path);
+    int n =
+        set->token_file[0]
+            ? snprintf(app->token_path, sizeof(app->token_path), "%s", set->token_file)
+            : snprintf(app->token_path, sizeof(app->token_path), "%s/api.token", set->data_path);
 
     if (n < 0 || (size_t)n >= sizeof(app->token_path)) {
         return wh_fail(err, WH_E_CONFIG, "api.token_file is too long");

@@ -44,7 +44,8 @@ static enum wh_rc add(struct sink_apply *a, unsigned family, struct wh_slice key
     if (key.len > UINT32_MAX || value.len > UINT32_MAX) {
         return wh_fail(err, WH_E_TOO_LARGE, "a value of %zu bytes", value.len);
     }
-    if (make_room(a, err) != WH_OK || wh_arena_alloc(&a->arena, copied + 1, &memory, err) != WH_OK) {
+    if (make_room(a, err) != WH_OK ||
+        wh_arena_alloc(&a->arena, copied + 1, &memory, err) != WH_OK) {
         return err->rc;
     }
     bytes = memory;
@@ -145,9 +146,9 @@ enum wh_rc sink_ops_flush(struct sink_apply *a, struct wh_err *err)
         if (i + 1 < a->n_ops && key_cmp(op, places[i + 1].op) == 0) {
             continue; /* a later one on the same key decides */
         }
-        rc = op->remove ? wh_batch_remove(a->batch, op->family, key, err)
-                        : wh_batch_put(a->batch, op->family, key,
-                                       wh_slice(op->value, op->value_len), err);
+        rc = op->remove
+                 ? wh_batch_remove(a->batch, op->family, key, err)
+                 : wh_batch_put(a->batch, op->family, key, wh_slice(op->value, op->value_len), err);
         if (rc != WH_OK) {
             return rc;
         }

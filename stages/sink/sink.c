@@ -9,7 +9,13 @@
 #include "stages/sink/freshness.h"
 #include "stages/sink/writer.h"
 
-enum { POLL_MS = 100, TRIM_AFTER_TURNS = 20, SCOUT_FAILURES_TOLD = 3, LABEL_MAX = 128, SETTLE_MS = 100 };
+enum {
+    POLL_MS = 100,
+    TRIM_AFTER_TURNS = 20,
+    SCOUT_FAILURES_TOLD = 3,
+    LABEL_MAX = 128,
+    SETTLE_MS = 100
+};
 
 struct sink {
     struct sink_deps deps;
@@ -321,8 +327,8 @@ static void scout_done(void *ctx)
     if (s->scout_failures == 1) {
         wh_log_warn(s->deps.log, "topics cannot be listed", WH_RC(&s->scout_err));
     }
-    wh_timer_start(s->scout_timer,
-                   atomic_load(&s->wants_scout) ? SETTLE_MS : s->conf.discover_ms, 0);
+    wh_timer_start(s->scout_timer, atomic_load(&s->wants_scout) ? SETTLE_MS : s->conf.discover_ms,
+                   0);
 }
 
 static void scout_start(void *ctx)
@@ -439,8 +445,8 @@ static void make_metrics(struct sink *s)
                                        "Files and memory of a family of keys");
     }
     s->commit_seconds =
-        wh_metrics_histogram(m, "wellhead_store_commit_duration_seconds", NULL,
-                             "Writing one batch", wh_latency_bounds, wh_latency_bounds_n);
+        wh_metrics_histogram(m, "wellhead_store_commit_duration_seconds", NULL, "Writing one batch",
+                             wh_latency_bounds, wh_latency_bounds_n);
     s->revisions = wh_metrics_counter(m, "wellhead_store_revisions_total", NULL,
                                       "Revisions in the store, over all kinds");
     s->observations[0] = wh_metrics_counter(m, "wellhead_observations_total", "result=\"new\"",

@@ -33,13 +33,13 @@ struct sink;
 
 struct sink_conf {
     const char *topic_prefix;
-    size_t batch_records;  /* most records of one batch */
-    size_t batch_bytes;    /* most bytes of one batch, about */
-    bool sync;             /* durable before the next batch */
-    int64_t discover_ms;   /* how often topics and ends are asked for */
-    int64_t retry_ms;      /* first pause after a full disk or a refused dead letter; doubles to 16x */
-    bool rebuild;          /* damaged records were set aside before: only counted */
-    bool accept_gap;       /* go on at the log's start when the stored offset is gone */
+    size_t batch_records; /* most records of one batch */
+    size_t batch_bytes;   /* most bytes of one batch, about */
+    bool sync;            /* durable before the next batch */
+    int64_t discover_ms;  /* how often topics and ends are asked for */
+    int64_t retry_ms; /* first pause after a full disk or a refused dead letter; doubles to 16x */
+    bool rebuild;     /* damaged records were set aside before: only counted */
+    bool accept_gap;  /* go on at the log's start when the stored offset is gone */
 };
 
 /* Failed deliveries of the dead letter producer; its on_delivery is sink_on_delivery with this. */
@@ -51,7 +51,7 @@ void sink_on_delivery(void *ctx, const struct wh_bus_delivery *delivery);
 
 struct sink_deps {
     struct wh_store *store;
-    struct wh_consumer *consumer;     /* no group */
+    struct wh_consumer *consumer; /* no group */
     struct wh_admin *admin;
     struct wh_producer *dead_letters;
     struct sink_deliveries *deliveries;
@@ -81,9 +81,9 @@ void sink_collect(struct sink *s);
 /* ---- for the query side; Thread: any ---- */
 
 enum sink_state {
-    SINK_STARTING,  /* topics not known yet */
+    SINK_STARTING, /* topics not known yet */
     SINK_RUNNING,
-    SINK_PAUSED,    /* disk full, or a dead letter cannot be set aside: reading goes on */
+    SINK_PAUSED, /* disk full, or a dead letter cannot be set aside: reading goes on */
     SINK_STOPPED,
 };
 
@@ -104,26 +104,26 @@ struct sink_status {
     enum sink_state state;
     char reason[WH_ERR_MSG_MAX]; /* why it is not ready; empty when it is */
     int64_t started_at_ms;
-    int64_t last_write_ms;       /* 0: none yet */
-    uint64_t sequence;           /* last durable change */
-    uint64_t observations;       /* applied since start */
-    uint64_t duplicates;         /* of these */
-    uint64_t dead_letters;       /* set aside since start */
-    bool caught_up;              /* all that was there at the start is stored */
-    int64_t lag_records;         /* over all topics; -1 while not known */
+    int64_t last_write_ms; /* 0: none yet */
+    uint64_t sequence;     /* last durable change */
+    uint64_t observations; /* applied since start */
+    uint64_t duplicates;   /* of these */
+    uint64_t dead_letters; /* set aside since start */
+    bool caught_up;        /* all that was there at the start is stored */
+    int64_t lag_records;   /* over all topics; -1 while not known */
     struct sink_kind_counts kinds[WH_KIND_COUNT];
     struct sink_freshness freshness[WH_ORIGIN_COUNT];
 };
 
 struct sink_topic_status {
     char topic[WH_BUS_TOPIC_MAX + 1];
-    char connection[65];       /* empty for the connections topic */
+    char connection[65]; /* empty for the connections topic */
     int32_t partitions;
-    int64_t stored_records;    /* sum of next offsets minus the logs' starts */
-    int64_t lag_records;       /* -1 while not known */
-    double lag_seconds;        /* 0 when there is no lag: age of the newest stored record, else */
-    int64_t last_record_ms;    /* Kafka time of the newest stored record; 0: none since start */
-    bool held;                 /* a partition is stopped; status.reason says why */
+    int64_t stored_records; /* sum of next offsets minus the logs' starts */
+    int64_t lag_records;    /* -1 while not known */
+    double lag_seconds;     /* 0 when there is no lag: age of the newest stored record, else */
+    int64_t last_record_ms; /* Kafka time of the newest stored record; 0: none since start */
+    bool held;              /* a partition is stopped; status.reason says why */
 };
 
 void sink_status_get(struct sink *s, struct sink_status *ret);

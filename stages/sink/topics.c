@@ -54,12 +54,12 @@ struct sink_partition *sink_table_find(struct sink_table *t, const char *topic, 
     return &t->last_topic->partitions[partition];
 }
 
-void sink_table_hold(struct sink_table *t, const struct sink_topic *topic,
-                     struct sink_partition *p, const char *why)
+void sink_table_hold(struct sink_table *t, const struct sink_topic *topic, struct sink_partition *p,
+                     const char *why)
 {
     p->held = true;
-    (void)snprintf(t->held_reason, sizeof(t->held_reason), "%.120s/%d is not read: %s",
-                   topic->name, p->partition, why);
+    (void)snprintf(t->held_reason, sizeof(t->held_reason), "%.120s/%d is not read: %s", topic->name,
+                   p->partition, why);
     wh_log_error(t->log, "a partition is not read any more", WH_STR("topic", topic->name),
                  WH_I("partition", p->partition), WH_I("offset", p->next), WH_STR("err", why));
 }
@@ -163,8 +163,8 @@ static bool is_found(const struct sink_found *found, const char *name)
 
 typedef enum wh_rc (*gone_fn)(void *ctx, const char *topic, struct wh_err *err);
 
-static enum wh_rc drop_gone(struct sink_table *t, const struct sink_found *found,
-                            bool *ret_changed, gone_fn gone, void *ctx, struct wh_err *err)
+static enum wh_rc drop_gone(struct sink_table *t, const struct sink_found *found, bool *ret_changed,
+                            gone_fn gone, void *ctx, struct wh_err *err)
 {
     for (size_t i = 0; i < t->n_topics;) {
         struct sink_topic *topic = t->topics[i];
@@ -250,8 +250,7 @@ enum wh_rc sink_table_take(struct sink_table *t, const struct sink_found *found,
         const struct sink_found_partition *p = &found->partitions[i];
         struct sink_topic *topic = take_topic(t, &found->topics[p->topic], err);
 
-        if (topic == NULL ||
-            take_partition(t, topic, p, relocate, ret_changed, err) != WH_OK) {
+        if (topic == NULL || take_partition(t, topic, p, relocate, ret_changed, err) != WH_OK) {
             return err->rc;
         }
     }
@@ -259,8 +258,7 @@ enum wh_rc sink_table_take(struct sink_table *t, const struct sink_found *found,
     return WH_OK;
 }
 
-enum wh_rc sink_table_assign(const struct sink_table *t, struct wh_consumer *c,
-                             struct wh_err *err)
+enum wh_rc sink_table_assign(const struct sink_table *t, struct wh_consumer *c, struct wh_err *err)
 {
     WH_AUTO_FREE struct wh_bus_partition *parts =
         wh_mem_zalloc(SINK_PARTITIONS_MAX, sizeof(*parts));

@@ -23,7 +23,7 @@ enum { SINK_TOPICS_MAX = 256, SINK_PARTITIONS_MAX = 4096 };
 struct sink_found_partition {
     size_t topic; /* index into topics */
     int32_t partition;
-    int64_t low;  /* -1: not known (asked for only when the caller needs it) */
+    int64_t low; /* -1: not known (asked for only when the caller needs it) */
     int64_t high;
 };
 
@@ -51,11 +51,11 @@ void sink_found_free(struct sink_found *found);
 
 struct sink_partition {
     int32_t partition;
-    int64_t next;         /* durable: the next offset to read */
-    int64_t pending;      /* the same, with the batch in hand */
-    int64_t first;        /* the log's start when found */
-    int64_t high;         /* the log's end as last heard */
-    int64_t target;       /* end at the process' start; -1 for partitions found later */
+    int64_t next;    /* durable: the next offset to read */
+    int64_t pending; /* the same, with the batch in hand */
+    int64_t first;   /* the log's start when found */
+    int64_t high;    /* the log's end as last heard */
+    int64_t target;  /* end at the process' start; -1 for partitions found later */
     bool held;
 };
 
@@ -74,7 +74,7 @@ struct sink_table {
     bool accept_gap;
     struct sink_topic *topics[SINK_TOPICS_MAX];
     size_t n_topics;
-    bool known;           /* at least one find was taken */
+    bool known; /* at least one find was taken */
     char held_reason[WH_ERR_MSG_MAX];
     /* The last lookup: records come in partition order. */
     const char *last_name;
@@ -101,8 +101,8 @@ WH_MUST_CHECK enum wh_rc sink_table_assign(const struct sink_table *t, struct wh
 struct sink_partition *sink_table_find(struct sink_table *t, const char *topic, int32_t partition,
                                        struct sink_topic **ret_topic);
 /* Stops reading it; the reason is kept for readiness. */
-void sink_table_hold(struct sink_table *t, const struct sink_topic *topic,
-                     struct sink_partition *p, const char *why);
+void sink_table_hold(struct sink_table *t, const struct sink_topic *topic, struct sink_partition *p,
+                     const char *why);
 /* All that was there at the start is durable. */
 bool sink_table_caught_up(const struct sink_table *t);
 int64_t sink_topic_lag(const struct sink_topic *topic);

@@ -54,18 +54,18 @@ static void sample(struct sink_writer *w, const struct sink_partition *p,
     if (msg->offset < p->target) {
         return; /* a rebuild or a backlog from before the start says nothing about freshness */
     }
-    w->samples[w->n_samples++] = (struct sink_sample){.kind = (unsigned char)o->body.def->kind,
-                                                      .origin = (unsigned char)o->provenance.origin,
-                                                      .observed_at_ms =
-                                                          o->provenance.observed_at_ms};
+    w->samples[w->n_samples++] =
+        (struct sink_sample){.kind = (unsigned char)o->body.def->kind,
+                             .origin = (unsigned char)o->provenance.origin,
+                             .observed_at_ms = o->provenance.observed_at_ms};
 }
 
 static void put_aside(struct sink_writer *w, size_t index, const struct sink_topic *topic,
                       enum wh_rc rc)
 {
     wh_log_error(w->deps.log, "a damaged record is set aside", WH_STR("topic", topic->name),
-                 WH_I("partition", w->msgs[index].partition),
-                 WH_I("offset", w->msgs[index].offset), WH_STR("rc", wh_rc_name(rc)));
+                 WH_I("partition", w->msgs[index].partition), WH_I("offset", w->msgs[index].offset),
+                 WH_STR("rc", wh_rc_name(rc)));
     w->set_aside[w->n_set_aside] = index;
     w->set_aside_rc[w->n_set_aside++] = rc;
 }
@@ -173,9 +173,9 @@ static enum wh_rc seal(struct sink_writer *w, struct wh_err *err)
 }
 
 /*
- * A record could not be applied. First in its batch: it is damaged, the batch starts again without it.
- * Else what came before it is written first, and it gets a batch of its own, as it may only have
- * been too much.
+ * A record could not be applied. First in its batch: it is damaged, the batch starts again without
+ * it. Else what came before it is written first, and it gets a batch of its own, as it may only
+ * have been too much.
  */
 static enum wh_rc isolate(struct sink_writer *w, size_t index, enum wh_rc rc)
 {

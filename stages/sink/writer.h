@@ -1,6 +1,6 @@
 /*
- * writer.h - the writer: polls records, turns them into batches, writes them. One turn at a time, so
- * that a test can drive it without a thread.
+ * writer.h - the writer: polls records, turns them into batches, writes them. One turn at a time,
+ * so that a test can drive it without a thread.
  *
  *   IDLE      nothing in hand: poll
  *   BUILDING  records of the last poll wait
@@ -57,9 +57,9 @@ struct sink_writer {
     enum sink_phase phase;
     struct wh_bus_msg *msgs; /* of the last poll */
     size_t n_msgs;
-    size_t from;  /* the batch in hand is msgs[from, to) */
+    size_t from; /* the batch in hand is msgs[from, to) */
     size_t to;
-    size_t limit; /* a batch may not go past it: what lies there needs a batch of its own */
+    size_t limit;      /* a batch may not go past it: what lies there needs a batch of its own */
     size_t *set_aside; /* indexes of damaged records in the batch */
     enum wh_rc *set_aside_rc;
     size_t n_set_aside;

@@ -25,9 +25,9 @@ struct intake_connection {
     struct wh_buf key;   /* decoded; empty: none */
     struct wh_buf token; /* empty: none */
     bool disabled;
-    bool sealed;  /* it has secrets that do not open with our key */
-    bool warmed;  /* the producer has met its topic */
-    bool away;    /* the last delivery to its topic failed */
+    bool sealed;      /* it has secrets that do not open with our key */
+    bool warmed;      /* the producer has met its topic */
+    bool away;        /* the last delivery to its topic failed */
     int64_t probe_ns; /* while away: when the next request may try */
     struct wh_gauge *last_delivery;
     unsigned refs;
@@ -54,8 +54,7 @@ void intake_connections_done(struct intake_connections *cs);
  * secrets that cannot be opened leave a connection that refuses everything with 503.
  */
 WH_MUST_CHECK enum wh_rc intake_connections_apply(struct intake_connections *cs,
-                                                  const struct wh_bus_msg *msg,
-                                                  struct wh_err *err);
+                                                  const struct wh_bus_msg *msg, struct wh_err *err);
 /* NULL when there is none. Borrowed. */
 struct intake_connection *intake_connections_find(const struct intake_connections *cs,
                                                   struct wh_slice id);

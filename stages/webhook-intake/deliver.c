@@ -28,9 +28,9 @@ static const struct intake_refusal too_large = {413, INTAKE_TOO_LARGE,
 /* ---- wrapping ---- */
 
 static const char *const kept_headers[] = {
-    "x-gitlab-event", "x-gitlab-event-uuid", "x-gitlab-webhook-uuid", "x-gitlab-instance",
-    "idempotency-key", "webhook-id",         "webhook-timestamp",     "user-agent",
-    "traceparent",
+    "x-gitlab-event",    "x-gitlab-event-uuid", "x-gitlab-webhook-uuid",
+    "x-gitlab-instance", "idempotency-key",     "webhook-id",
+    "webhook-timestamp", "user-agent",          "traceparent",
 };
 
 enum { KEPT_HEADERS = sizeof(kept_headers) / sizeof(kept_headers[0]) };
@@ -186,8 +186,8 @@ static void note_failure(struct delivery *d, const struct wh_bus_delivery *deliv
 {
     struct intake_connection *c = d->connection;
 
-    wh_log_error(d->intake->deps.log, "a delivery was not acknowledged", WH_STR("connection", c->id),
-                 WH_STR("rc", wh_rc_name(delivery->rc)),
+    wh_log_error(d->intake->deps.log, "a delivery was not acknowledged",
+                 WH_STR("connection", c->id), WH_STR("rc", wh_rc_name(delivery->rc)),
                  WH_STR("reason", delivery->reason ? delivery->reason : ""));
     if (delivery->rc == WH_E_TOO_LARGE) {
         intake_refuse(d, &too_large);
@@ -216,8 +216,7 @@ static void on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
         if (c->last_delivery == NULL) {
             c->last_delivery = intake_tally_last(&intake->tally, c->id);
         }
-        wh_gauge_set(c->last_delivery,
-                     (double)wh_clock_now_ms(&intake->deps.clock) / MS_PER_S);
+        wh_gauge_set(c->last_delivery, (double)wh_clock_now_ms(&intake->deps.clock) / MS_PER_S);
         intake_accept(d);
     } else {
         note_failure(d, delivery);
@@ -313,8 +312,8 @@ void intake_warm(struct intake *intake, int64_t budget_ms)
         c->warmed = true;
         if (wh_producer_warm(intake->producer, c->raw_topic,
                              (int)(left_ms < WARM_ONE_MS ? left_ms : WARM_ONE_MS), &err) != WH_OK) {
-            wh_log_warn(intake->deps.log, "no metadata of a topic yet",
-                        WH_STR("connection", c->id), WH_RC(&err));
+            wh_log_warn(intake->deps.log, "no metadata of a topic yet", WH_STR("connection", c->id),
+                        WH_RC(&err));
         }
     }
 }

@@ -167,8 +167,8 @@ static void on_retry(void *ctx)
         return;
     }
     f->assigned = true;
-    f->watch = wh_watch_new(f->deps.loop, wh_consumer_fd(f->deps.consumer), WH_READABLE,
-                            on_readable, f);
+    f->watch =
+        wh_watch_new(f->deps.loop, wh_consumer_fd(f->deps.consumer), WH_READABLE, on_readable, f);
     if (f->watch == NULL) {
         (void)wh_fail(&err, WH_E_NOMEM, "no memory to watch the consumer");
         fatal(f, &err);

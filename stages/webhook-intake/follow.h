@@ -1,9 +1,9 @@
 /*
- * follow.h - reads the connections topic from its beginning, without a group: every intake knows all
- * connections. Caught up once all that was there at the assignment has been applied.
+ * follow.h - reads the connections topic from its beginning, without a group: every intake knows
+ * all connections. Caught up once all that was there at the assignment has been applied.
  *
- * Until the topic can be assigned, the loop asks the broker again and again, each time for at most a
- * second; nothing is served meanwhile, so nobody waits for that.
+ * Until the topic can be assigned, the loop asks the broker again and again, each time for at most
+ * a second; nothing is served meanwhile, so nobody waits for that.
  */
 #ifndef INTAKE_FOLLOW_H
 #define INTAKE_FOLLOW_H

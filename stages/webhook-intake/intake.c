@@ -197,7 +197,8 @@ static size_t announced(const struct intake *intake, const struct wh_http_req *r
         return intake->conf.body_max;
     }
     for (size_t i = 0; i < length.len && n <= intake->conf.body_max; i++) {
-        n = n * 10 + (size_t)(length.ptr[i] >= '0' && length.ptr[i] <= '9' ? length.ptr[i] - '0' : 0);
+        n = n * 10 +
+            (size_t)(length.ptr[i] >= '0' && length.ptr[i] <= '9' ? length.ptr[i] - '0' : 0);
     }
     return n < intake->conf.body_max ? n : intake->conf.body_max;
 }
@@ -236,12 +237,13 @@ static void refuse_method(struct wh_http_req *req)
 {
     static const struct wh_http_header allow = {{"Allow", 5}, {"POST", 4}};
 
-    wh_http_reply(req, &(struct wh_http_reply){
-                           .status = 405,
-                           .content_type = "application/json",
-                           .body = WH_LIT("{\"ok\":false,\"error\":\"only POST\",\"status\":405}\n"),
-                           .headers = &allow,
-                           .n_headers = 1});
+    wh_http_reply(req,
+                  &(struct wh_http_reply){
+                      .status = 405,
+                      .content_type = "application/json",
+                      .body = WH_LIT("{\"ok\":false,\"error\":\"only POST\",\"status\":405}\n"),
+                      .headers = &allow,
+                      .n_headers = 1});
 }
 
 static void let_in(struct intake *intake, struct wh_http_req *req, struct intake_connection *c,

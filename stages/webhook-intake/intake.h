@@ -26,7 +26,7 @@ struct intake_deps {
                                 struct wh_producer **ret, struct wh_err *err);
     /* Something that a restart may heal. */
     void (*on_fatal)(void *ctx, const struct wh_err *err);
-    void *ctx; /* of both */
+    void *ctx;                    /* of both */
     struct wh_consumer *consumer; /* without a group; borrowed */
     struct wh_admin *admin;       /* borrowed */
     struct wh_loop *loop;

@@ -46,8 +46,7 @@ static struct wh_hash128 hash_of(struct wh_slice event, struct wh_slice body)
 }
 
 void intake_delivery_id(struct wh_slice webhook_id, struct wh_slice idempotency_key,
-                        struct wh_slice event, struct wh_slice body,
-                        struct intake_delivery_id *ret)
+                        struct wh_slice event, struct wh_slice body, struct intake_delivery_id *ret)
 {
     if (usable(webhook_id)) {
         ret->text = webhook_id;
@@ -145,10 +144,9 @@ static void read_kind(struct wh_json_val root, struct intake_key *ret)
 
 static void read_object_id(struct wh_json_val root, struct intake_key *ret)
 {
-    static const struct wh_slice names[] = {{"build_id", 8}, {"deployment_id", 13},
-                                            {"id", 2},       {"user_id", 7},
-                                            {"group_id", 8}, {"project_id", 10},
-                                            {"ref", 3}};
+    static const struct wh_slice names[] = {
+        {"build_id", 8}, {"deployment_id", 13}, {"id", 2}, {"user_id", 7},
+        {"group_id", 8}, {"project_id", 10},    {"ref", 3}};
     struct wh_slice found;
 
     if (child_id(root, WH_LIT("object_attributes"), ret->object_text, sizeof(ret->object_text),
@@ -173,8 +171,7 @@ void intake_key_read(struct wh_json_parser *parser, struct wh_slice body, struct
     ret->kind = WH_LIT("unknown");
     ret->project = WH_LIT("");
     ret->object_id = wh_slice(NULL, 0);
-    if (wh_json_parse(parser, body, &root, &err) == WH_OK &&
-        wh_json_type(root) == WH_JSON_OBJECT) {
+    if (wh_json_parse(parser, body, &root, &err) == WH_OK && wh_json_type(root) == WH_JSON_OBJECT) {
         read_kind(root, ret);
         read_object_id(root, ret);
         if (child_id(root, WH_LIT("project"), ret->project_text, sizeof(ret->project_text),

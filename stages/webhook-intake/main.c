@@ -1,6 +1,6 @@
 /*
- * wellhead-webhook-intake - takes webhook deliveries of GitLab and puts them into Kafka as they are.
- * See stages/webhook-intake/README.md.
+ * wellhead-webhook-intake - takes webhook deliveries of GitLab and puts them into Kafka as they
+ * are. See stages/webhook-intake/README.md.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -46,7 +46,8 @@ static const struct wh_conf_key keys[] = {
      "Kafka brokers, host:port,..."},
     {"topic.prefix", WH_CONF_STRING, 0, "wellhead.", 0, 0, AT(topic_prefix),
      "start of all topic names"},
-    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address), "address to listen on"},
+    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address),
+     "address to listen on"},
     {"http.port", WH_CONF_INT, 0, "8702", 0, 65535, AT(http_port), "port to listen on; 0: any"},
     {"http.port_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(http_port_file),
      "file to write the port in use to"},

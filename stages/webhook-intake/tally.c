@@ -5,10 +5,10 @@
 enum { NAME_MAX_BYTES = 64 };
 
 static const char *const events[INTAKE_EVENT_COUNT] = {
-    "none",     "other",    "issue",     "work_item",    "merge_request",
-    "note",     "pipeline", "job",       "deployment",   "release",
-    "emoji",    "milestone", "member",   "project",      "subgroup",
-    "push",     "tag_push", "wiki_page", "feature_flag", "resource_access_token",
+    "none",          "other",     "issue",     "work_item",    "merge_request",
+    "note",          "pipeline",  "job",       "deployment",   "release",
+    "emoji",         "milestone", "member",    "project",      "subgroup",
+    "push",          "tag_push",  "wiki_page", "feature_flag", "resource_access_token",
     "vulnerability", "system",
 };
 

@@ -1,7 +1,7 @@
 /*
- * bare_store FROM TO BATCH - the limit that the sink is measured against: writes all that the store in
- * FROM holds into a new store in TO, the same keys and values in batches of BATCH entities, synced, with
- * the same options and nothing else. Prints "<entities> <bytes> <seconds>".
+ * bare_store FROM TO BATCH - the limit that the sink is measured against: writes all that the store
+ * in FROM holds into a new store in TO, the same keys and values in batches of BATCH entities,
+ * synced, with the same options and nothing else. Prints "<entities> <bytes> <seconds>".
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* bench.h - bodies of GitLab's size and shape, made from templates; shared by the bench programs. */
+/* bench.h - bodies of GitLab's size and shape, made from templates; shared by the bench programs.
+ */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -7,7 +8,8 @@
 
 enum { BENCH_BODY_MAX = 16 << 10 };
 
-/* A merge request webhook of 2 to 10 KB about object `id`, revision `revision`; gives its length. */
+/* A merge request webhook of 2 to 10 KB about object `id`, revision `revision`; gives its length.
+ */
 size_t bench_body(char out[BENCH_BODY_MAX], uint64_t id, uint64_t revision);
 uint64_t bench_random(uint64_t *seed);
 

@@ -4,8 +4,9 @@
  *
  *   bench_sink FOLDER [observations, default 400000 [alone]]
  *
- * The observations look like REST rows of merge requests: some 25 fields, two for each entity. Times are
- * of one thread: decoding, history, links and indexes, one synced write for each batch of 4096.
+ * The observations look like REST rows of merge requests: some 25 fields, two for each entity.
+ * Times are of one thread: decoding, history, links and indexes, one synced write for each batch of
+ * 4096.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,16 +217,14 @@ static void fill(struct wh_observation *o, size_t entity, unsigned round, char t
     struct wh_entity_id *assignees = (struct wh_entity_id *)(void *)text[3];
 
     (void)snprintf(text[0], 160, "%zu", entity);
-    (void)snprintf(text[1], 160, "https://gitlab.example.com/group/project-%zu/-/merge_requests/%zu",
-                   entity % 97, entity);
+    (void)snprintf(text[1], 160,
+                   "https://gitlab.example.com/group/project-%zu/-/merge_requests/%zu", entity % 97,
+                   entity);
     (void)snprintf(text[2], 160, "Make the queue's retry loop fair, part %zu of %u", entity, round);
     o->id = id_of("merge_request", entity);
-    o->source = (struct wh_source_id){WH_LIT("gitlab"),
-                                      WH_LIT("https://gitlab.example.com"),
-                                      WH_LIT("merge_request"),
-                                      WH_LIT("97"),
-                                      wh_slice_str(text[0]),
-                                      wh_slice_str(text[0]),
+    o->source = (struct wh_source_id){WH_LIT("gitlab"),        WH_LIT("https://gitlab.example.com"),
+                                      WH_LIT("merge_request"), WH_LIT("97"),
+                                      wh_slice_str(text[0]),   wh_slice_str(text[0]),
                                       wh_slice_str(text[1])};
     body->def = wh_kind_def(WH_KIND_WORK_ITEM);
     set_str(body, "type", "merge_request");

@@ -1,6 +1,6 @@
 /*
- * fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS - COUNT webhooks about OBJECTS merge requests, as raw
- * events into a topic, as fast as Kafka takes them. Prints "<records> <bytes>".
+ * fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS - COUNT webhooks about OBJECTS merge requests,
+ * as raw events into a topic, as fast as Kafka takes them. Prints "<records> <bytes>".
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
- * Headers and body of a delivery. The input is id, timestamp, signature, token and body, each ended by
- * a newline (the body takes the rest). Whoever does not know the key or token is never authentic; the
- * key of any body can be made.
+ * Headers and body of a delivery. The input is id, timestamp, signature, token and body, each ended
+ * by a newline (the body takes the rest). Whoever does not know the key or token is never
+ * authentic; the key of any body can be made.
  */
 #include <stdint.h>
 #include <stdlib.h>

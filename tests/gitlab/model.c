@@ -5,12 +5,23 @@
 #include "common/base/mem.h"
 
 static const char *const state_names[GL_S_COUNT] = {
-    [GL_S_OPENED] = "opened",       [GL_S_CLOSED] = "closed",   [GL_S_MERGED] = "merged",
-    [GL_S_CREATED] = "created",     [GL_S_PENDING] = "pending", [GL_S_RUNNING] = "running",
-    [GL_S_SUCCESS] = "success",     [GL_S_FAILED] = "failed",   [GL_S_CANCELED] = "canceled",
-    [GL_S_SKIPPED] = "skipped",     [GL_S_MANUAL] = "manual",   [GL_S_ACTIVE] = "active",
-    [GL_S_AVAILABLE] = "available", [GL_S_STOPPED] = "stopped", [GL_S_BLOCKED] = "blocked",
-    [GL_S_PREPARING] = "preparing", [GL_S_WAITING] = "waiting_for_resource",
+    [GL_S_OPENED] = "opened",
+    [GL_S_CLOSED] = "closed",
+    [GL_S_MERGED] = "merged",
+    [GL_S_CREATED] = "created",
+    [GL_S_PENDING] = "pending",
+    [GL_S_RUNNING] = "running",
+    [GL_S_SUCCESS] = "success",
+    [GL_S_FAILED] = "failed",
+    [GL_S_CANCELED] = "canceled",
+    [GL_S_SKIPPED] = "skipped",
+    [GL_S_MANUAL] = "manual",
+    [GL_S_ACTIVE] = "active",
+    [GL_S_AVAILABLE] = "available",
+    [GL_S_STOPPED] = "stopped",
+    [GL_S_BLOCKED] = "blocked",
+    [GL_S_PREPARING] = "preparing",
+    [GL_S_WAITING] = "waiting_for_resource",
 };
 static const char *const kind_names[GL_KIND_COUNT] = {
     [GL_MR] = "merge_request", [GL_ISSUE] = "issue",           [GL_PIPELINE] = "pipeline",

@@ -42,10 +42,8 @@ static enum wh_rc make_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
 
 void th_intake_record(struct th_intake *t, const char *key, struct wh_slice value)
 {
-    const struct wh_bus_record record = {.topic = "wellhead.connections",
-                                         .partition = -1,
-                                         .key = wh_slice_str(key),
-                                         .value = value};
+    const struct wh_bus_record record = {
+        .topic = "wellhead.connections", .partition = -1, .key = wh_slice_str(key), .value = value};
     struct wh_err err;
 
     th_ok(wh_producer_produce(t->writer, &record, &err), &err);

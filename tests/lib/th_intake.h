@@ -29,7 +29,8 @@ struct th_intake {
     size_t queue_max_records;
 };
 
-/* Topics "wellhead.connections" (3 partitions) and "wellhead.raw.c1", connection c1; no intake yet. */
+/* Topics "wellhead.connections" (3 partitions) and "wellhead.raw.c1", connection c1; no intake yet.
+ */
 void th_intake_init(struct th_intake *t);
 /* Makes the core. With settle: turns the loop until it is ready. */
 void th_intake_start(struct th_intake *t, const struct intake_conf *conf, bool settle);

@@ -133,8 +133,8 @@ static void random_body(struct th_random *r, struct wh_arena *arena, unsigned en
 {
     body->present = 0;
     for (unsigned i = 0; i < body->def->n_fields; i++) {
-        bool ref = body->def->fields[i].type == WH_FIELD_REF ||
-                   body->def->fields[i].type == WH_FIELD_REFS;
+        bool ref =
+            body->def->fields[i].type == WH_FIELD_REF || body->def->fields[i].type == WH_FIELD_REFS;
 
         if (th_random_below(r, ref ? 2 : 5) == 0) {
             body->present |= UINT64_C(1) << i;

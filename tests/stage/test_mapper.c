@@ -351,7 +351,7 @@ static void test_unknown_schema(void **state)
     mapper_conf_init(&conf);
     start_mapper(s, &conf, 1000);
     put_issue(s, 5);
-    put_bytes(s, wh_slice("\0\0\0\x7f\x01rest", 9));
+    put_bytes(s, wh_slice("\0\0\0\x01\x01rest", 9));
     put_issue(s, 6);
     run(s, 100);
     assert_int_equal(wh_bus_mem_count(s->bus, ENTITIES), 1);

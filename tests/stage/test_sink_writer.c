@@ -1,6 +1,6 @@
 /*
- * The sink's writer on Kafka and store in memory: positions, damaged records, full disks, topics that
- * come and go.
+ * The sink's writer on Kafka and store in memory: positions, damaged records, full disks, topics
+ * that come and go.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -107,8 +107,7 @@ static void start_consumer(struct fixture *f)
 
 static int setup(void **state)
 {
-    const struct wh_store_conf store = {.families = sink_families,
-                                        .n_families = SINK_FAMILY_COUNT};
+    const struct wh_store_conf store = {.families = sink_families, .n_families = SINK_FAMILY_COUNT};
     struct fixture *f = calloc(1, sizeof(*f));
     struct wh_producer_conf producer;
     struct wh_err err;
@@ -220,8 +219,7 @@ static void drain_ok(struct fixture *f)
 /* The heads that the whole list leads to, by one straight batch. */
 static void assert_store_is(struct fixture *f, size_t n)
 {
-    const struct wh_store_conf conf = {.families = sink_families,
-                                       .n_families = SINK_FAMILY_COUNT};
+    const struct wh_store_conf conf = {.families = sink_families, .n_families = SINK_FAMILY_COUNT};
     struct wh_history_result result;
     struct wh_observation o;
     struct sink_apply *a;
@@ -231,8 +229,8 @@ static void assert_store_is(struct fixture *f, size_t n)
     th_ok(wh_store_mem_open(&conf, &want, &err), &err);
     th_ok(sink_apply_new(want, N, &a, &err), &err);
     for (size_t i = 0; i < n; i++) {
-        th_ok(wh_observation_decode(wh_slice(f->list[i].bytes, f->list[i].len),
-                                    sink_apply_arena(a), &o, &err),
+        th_ok(wh_observation_decode(wh_slice(f->list[i].bytes, f->list[i].len), sink_apply_arena(a),
+                                    &o, &err),
               &err);
         th_ok(sink_apply_observation(a, &o, 1, &result, &err), &err);
     }
@@ -369,7 +367,10 @@ static void test_unknown_schema_holds_its_partition(void **state)
 {
     struct fixture *f = *state;
 
-    send(f, ENTITIES_TOPIC, 0, WH_LIT("k"), wh_slice("\0\0\1\0\0future", 11));
+    send(f, ENTITIES_TOPIC, 0, WH_LIT("k"),
+         wh_slice("\0\0\0\1\1"
+                  "future",
+                  11));
     send_observations(f, 0, N);
     find_topics(f);
     drain_ok(f);
@@ -587,8 +588,10 @@ static void test_gone_while_down(void **state)
 static void test_connections(void **state)
 {
     struct fixture *f = *state;
-    const struct wh_connection c = {.id = WH_LIT("c1"), .instance = WH_LIT("https://gitlab.test"),
-                                    .state = WH_LIT("enabled"), .detail = WH_LIT(""),
+    const struct wh_connection c = {.id = WH_LIT("c1"),
+                                    .instance = WH_LIT("https://gitlab.test"),
+                                    .state = WH_LIT("enabled"),
+                                    .detail = WH_LIT(""),
                                     .gitlab_version = WH_LIT("17.1"),
                                     .token_sealed = WH_LIT("c2VhbGVkLXRva2Vu"),
                                     .webhook_key_sealed = WH_LIT("c2VhbGVkLWtleQ=="),

@@ -80,12 +80,23 @@ static void test_percent(void **state)
 
 static void test_utf8(void **state)
 {
-    static const char *const good[] = {"", "plain ascii text, long enough for words", "é", "€",
-                                       "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+    static const char *const good[] = {"",
+                                       "plain ascii text, long enough for words",
+                                       "é",
+                                       "€",
+                                       "\xf0\x9f\x98\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
                                        "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80",         "\xc0\x80",         "\xc1\xbf",
-                                      "\xe0\x9f\xbf", "\xed\xa0\x80",     "\xf0\x8f\xbf\xbf",
-                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82",
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xe2\x82",
                                       "ascii ascii ascii \xff ascii"};
 
     (void)state;

@@ -17,11 +17,33 @@ struct target {
 };
 
 static const struct wh_conf_key keys[] = {
-    {.name = "http.name", .type = WH_CONF_STRING, .value = "x", .offset = offsetof(struct target, name), .help = "name"},
-    {.name = "http.port", .type = WH_CONF_INT, .value = "80", .min = 1, .max = 65535, .offset = offsetof(struct target, port), .help = "port"},
-    {.name = "live", .type = WH_CONF_BOOL, .value = "yes", .offset = offsetof(struct target, on), .help = "on"},
-    {.name = "wait", .type = WH_CONF_DURATION, .value = "5s", .offset = offsetof(struct target, wait_ms), .help = "wait"},
-    {.name = "size", .type = WH_CONF_SIZE, .value = "1MiB", .offset = offsetof(struct target, size), .help = "size"},
+    {.name = "http.name",
+     .type = WH_CONF_STRING,
+     .value = "x",
+     .offset = offsetof(struct target, name),
+     .help = "name"},
+    {.name = "http.port",
+     .type = WH_CONF_INT,
+     .value = "80",
+     .min = 1,
+     .max = 65535,
+     .offset = offsetof(struct target, port),
+     .help = "port"},
+    {.name = "live",
+     .type = WH_CONF_BOOL,
+     .value = "yes",
+     .offset = offsetof(struct target, on),
+     .help = "on"},
+    {.name = "wait",
+     .type = WH_CONF_DURATION,
+     .value = "5s",
+     .offset = offsetof(struct target, wait_ms),
+     .help = "wait"},
+    {.name = "size",
+     .type = WH_CONF_SIZE,
+     .value = "1MiB",
+     .offset = offsetof(struct target, size),
+     .help = "size"},
 };
 
 static const struct wh_conf_program program = {
@@ -59,11 +81,12 @@ static enum wh_rc load(int argc, char **argv, char **env, struct target *t, stru
 static void test_precedence(void **state)
 {
     char *path = write_file("http: { port = 81; name = \"file\"; };\nwait = \"7s\";\n"
-                            "kafka: { linger: { ms = 3; }; };\n", 0600);
+                            "kafka: { linger: { ms = 3; }; };\n",
+                            0600);
     char *env[] = {(char[]){"WELLHEAD_HTTP_PORT=82"}, (char[]){"WELLHEAD_KAFKA_CLIENT_ID=me"},
                    (char[]){"OTHER=1"}, NULL};
-    char *argv[] = {(char[]){"prog"}, (char[]){"--config"}, path, (char[]){"--http.port=83"},
-                    (char[]){"--size"}, (char[]){"2KiB"}, NULL};
+    char *argv[] = {(char[]){"prog"},   (char[]){"--config"}, path, (char[]){"--http.port=83"},
+                    (char[]){"--size"}, (char[]){"2KiB"},     NULL};
     struct target t = {0};
     struct wh_err err;
 

@@ -1,7 +1,7 @@
 /*
- * The heart of the promise "any order, any duplication, any crash gives the same state": random sets
- * of observations, applied in many orders, must end in the same bytes, and those must say what a
- * naive fold over the sorted set says.
+ * The heart of the promise "any order, any duplication, any crash gives the same state": random
+ * sets of observations, applied in many orders, must end in the same bytes, and those must say what
+ * a naive fold over the sorted set says.
  */
 #include "tests/lib/th_cmocka.h"
 
@@ -172,9 +172,9 @@ static void random_observation(uint64_t *seed, struct wh_observation *o)
     struct wh_err err;
 
     memset(o, 0, sizeof(*o));
-    o->source = (struct wh_source_id){WH_LIT("gitlab"), WH_LIT("https://g"), WH_LIT("issue"),
-                                      WH_LIT("5"), WH_LIT("7"), texts[below(seed, 3)],
-                                      texts[below(seed, 3)]};
+    o->source = (struct wh_source_id){
+        WH_LIT("gitlab"), WH_LIT("https://g"),   WH_LIT("issue"),      WH_LIT("5"),
+        WH_LIT("7"),      texts[below(seed, 3)], texts[below(seed, 3)]};
     o->id = wh_entity_id_make(o->source.instance, o->source.kind, o->source.id);
     at.ms += at.has_fraction ? below(seed, 3) : 0;
     o->provenance.origin = origin;
@@ -298,8 +298,8 @@ static void check_oracle(const struct wh_observation *o, size_t n, const struct 
         const struct wh_observation *x = sorted[i];
         struct wh_entry e;
         bool is_delete = x->change == WH_CHANGE_DELETE;
-        bool changes = distinct == 0 || is_delete != deleted ||
-                       (is_delete && !wh_slice_eq(reason, x->reason));
+        bool changes =
+            distinct == 0 || is_delete != deleted || (is_delete && !wh_slice_eq(reason, x->reason));
 
         if (i > 0 && wh_version_cmp(sorted[i - 1]->version, x->version) == 0) {
             continue;
@@ -313,9 +313,11 @@ static void check_oracle(const struct wh_observation *o, size_t n, const struct 
         }
         deleted = is_delete;
         reason = is_delete ? x->reason : WH_LIT("");
-        th_ok(wh_entry_decode(def, wh_slice(out->entries.items[distinct].bytes,
-                                            out->entries.items[distinct].len),
-                              &arena, &e, &err), &err);
+        th_ok(wh_entry_decode(
+                  def,
+                  wh_slice(out->entries.items[distinct].bytes, out->entries.items[distinct].len),
+                  &arena, &e, &err),
+              &err);
         if (e.revision != changes) {
             fail_msg("revision flag of entry %zu is wrong, seed %llu", distinct,
                      (unsigned long long)seed);
@@ -403,8 +405,7 @@ static void test_deletion_is_a_version(void **state)
         do {
             random_observation(&seed, &o[i]);
         } while (o[i].change != changes[i]);
-        o[i].version.order =
-            wh_version_order((struct wh_instant){.ms = at[i]}, 0, WH_ORIGIN_REST);
+        o[i].version.order = wh_version_order((struct wh_instant){.ms = at[i]}, 0, WH_ORIGIN_REST);
     }
     for (size_t n = 1; n <= 4; n++) {
         const size_t order[] = {0, 1, 2, 3};

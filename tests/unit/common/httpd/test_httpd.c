@@ -61,9 +61,12 @@ static void on_request(void *ctx, struct wh_http_req *req)
     struct wh_slice path = wh_http_path(req);
 
     if (wh_slice_eq(path, WH_LIT("/echo"))) {
-        wh_http_reply(req, &(struct wh_http_reply){.status = 200, .content_type = "text/plain", .body = wh_http_body(req)});
+        wh_http_reply(req, &(struct wh_http_reply){.status = 200,
+                                                   .content_type = "text/plain",
+                                                   .body = wh_http_body(req)});
     } else if (wh_slice_eq(path, WH_LIT("/query"))) {
-        wh_http_reply(req, &(struct wh_http_reply){.status = 200, .body = wh_http_query(req, "a b")});
+        wh_http_reply(req,
+                      &(struct wh_http_reply){.status = 200, .body = wh_http_query(req, "a b")});
     } else if (wh_slice_eq(path, WH_LIT("/later"))) {
         s->held = req;
         wh_timer_start(s->later, 20, 0);
@@ -186,7 +189,8 @@ static void test_echo_in_pieces_and_keep_alive(void **state)
     say(fd, "ngth: 5\r\n\r\nhe");
     say(fd, "llo");
     contains(hear(fd, "hello"), "200 OK");
-    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
     contains(hear(fd, "abcdefg"), "200 OK");
     (void)close(fd);
 }

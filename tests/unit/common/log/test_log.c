@@ -55,9 +55,10 @@ static void test_line(void **state)
     (void)state;
     wh_log_info(f->log, "hello", WH_STR("s", "a\"b\\c\n\x01"), WH_I("i", -5), WH_B("b", true));
     wh_log_debug(f->log, "hidden", WH_I("i", 1));
-    assert_string_equal(tear_down(f),
-                        "{\"ts\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"stage\":\"test\","
-                        "\"msg\":\"hello\",\"s\":\"a\\\"b\\\\c\\u000a\\u0001\",\"i\":-5,\"b\":true}\n");
+    assert_string_equal(
+        tear_down(f),
+        "{\"ts\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"stage\":\"test\","
+        "\"msg\":\"hello\",\"s\":\"a\\\"b\\\\c\\u000a\\u0001\",\"i\":-5,\"b\":true}\n");
     free(f);
 }
 
@@ -69,8 +70,9 @@ static void test_bad_utf8_and_length(void **state)
 
     (void)state;
     memset(big, '"', sizeof(big));
-    wh_log_info(f->log, "bytes", WH_S("s", wh_slice("\xff\xfe", 2)), WH_S("big", wh_slice(big, sizeof(big))),
-                WH_S("big2", wh_slice(big, sizeof(big))), WH_I("last", 7));
+    wh_log_info(f->log, "bytes", WH_S("s", wh_slice("\xff\xfe", 2)),
+                WH_S("big", wh_slice(big, sizeof(big))), WH_S("big2", wh_slice(big, sizeof(big))),
+                WH_I("last", 7));
     text = tear_down(f);
     assert_non_null(strstr(text, "\\u00ff\\u00fe"));
     assert_true(strlen(text) <= 8192);

@@ -38,7 +38,8 @@ static void test_exposition(void **state)
 static void test_quantile(void **state)
 {
     struct wh_metrics *m = wh_metrics_new("test");
-    struct wh_histogram *h = wh_metrics_histogram(m, "h", NULL, "h", wh_latency_bounds, wh_latency_bounds_n);
+    struct wh_histogram *h =
+        wh_metrics_histogram(m, "h", NULL, "h", wh_latency_bounds, wh_latency_bounds_n);
 
     (void)state;
     assert_true(wh_histogram_quantile(h, 0.5) == 0);

@@ -167,8 +167,8 @@ static void oracle_field(struct oracle *o, const struct wh_head *h, unsigned i)
     if (strcmp(field->name, "project") == 0) {
         unsigned char key[SINK_BY_PROJECT_KEY];
 
-        sink_by_project_key(key, h->body.def->kind, &v->u.ref,
-                            wh_version_at_ms(h->version.order), &h->id);
+        sink_by_project_key(key, h->body.def->kind, &v->u.ref, wh_version_at_ms(h->version.order),
+                            &h->id);
         oracle_put(o, SINK_BY_PROJECT, key, sizeof(key), WH_LIT(""));
     }
 }
@@ -188,9 +188,9 @@ static void oracle_sources(struct oracle *o, const struct wh_head *h)
     }
     if (h->source.iid.len) {
         wh_buf_reset(&key);
-        th_ok(wh_buf_printf(&key, &err, "i%.*s%c%.*s%c%.*s%c%.*s",
-                            WH_SLICE_ARG(h->source.instance), 0, WH_SLICE_ARG(h->source.kind), 0,
-                            WH_SLICE_ARG(h->source.project), 0, WH_SLICE_ARG(h->source.iid)),
+        th_ok(wh_buf_printf(&key, &err, "i%.*s%c%.*s%c%.*s%c%.*s", WH_SLICE_ARG(h->source.instance),
+                            0, WH_SLICE_ARG(h->source.kind), 0, WH_SLICE_ARG(h->source.project), 0,
+                            WH_SLICE_ARG(h->source.iid)),
               &err);
         oracle_put(o, SINK_SOURCE_IDS, key.ptr, key.len, wh_slice(owner, sizeof(owner)));
     }
@@ -220,8 +220,8 @@ static void oracle_head(struct oracle *o, struct wh_slice key, struct wh_slice v
     o->counts[def->kind].deleted += h.deleted;
 }
 
-static void oracle_revisions(struct oracle *o, struct wh_store *store, const struct wh_kind_def *def,
-                             const struct wh_entity_id *id)
+static void oracle_revisions(struct oracle *o, struct wh_store *store,
+                             const struct wh_kind_def *def, const struct wh_entity_id *id)
 {
     struct wh_arena arena;
     struct wh_iter *it;
@@ -445,12 +445,9 @@ static void test_other_format_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_orders_agree),
-        cmocka_unit_test(test_orders_agree_on_rocks),
-        cmocka_unit_test(test_failed_write),
-        cmocka_unit_test(test_counts_survive),
-        cmocka_unit_test(test_forget_topic),
-        cmocka_unit_test(test_other_format_is_refused),
+        cmocka_unit_test(test_orders_agree), cmocka_unit_test(test_orders_agree_on_rocks),
+        cmocka_unit_test(test_failed_write), cmocka_unit_test(test_counts_survive),
+        cmocka_unit_test(test_forget_topic), cmocka_unit_test(test_other_format_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,7 @@
 
 static struct wh_store *store_with(const char *head)
 {
-    const struct wh_store_conf conf = {.families = sink_families,
-                                       .n_families = SINK_FAMILY_COUNT};
+    const struct wh_store_conf conf = {.families = sink_families, .n_families = SINK_FAMILY_COUNT};
     struct wh_entity_id id = {{1, 2, 3}};
     unsigned char key[SINK_ENTITY_KEY];
     struct wh_store *s;

@@ -83,8 +83,10 @@ static void test_kinds_are_ranges(void **state)
 
 static void test_source_keys(void **state)
 {
-    struct wh_source_id s = {.instance = WH_LIT("https://a"), .kind = WH_LIT("issue"),
-                             .project = WH_LIT("7"), .iid = WH_LIT("12")};
+    struct wh_source_id s = {.instance = WH_LIT("https://a"),
+                             .kind = WH_LIT("issue"),
+                             .project = WH_LIT("7"),
+                             .iid = WH_LIT("12")};
     static char longer[SINK_SOURCE_KEY_MAX + 1];
     struct wh_buf key;
     struct wh_err err;
@@ -92,8 +94,15 @@ static void test_source_keys(void **state)
     (void)state;
     wh_buf_init(&key, 1 << 16);
     th_ok(sink_iid_key(&s, &key, &err), &err);
-    assert_int_equal(key.len, sizeof("ihttps://a\0issue\0" "7\0" "12") - 1);
-    assert_memory_equal(key.ptr, "ihttps://a\0issue\0" "7\0" "12", key.len);
+    assert_int_equal(key.len, sizeof("ihttps://a\0issue\0"
+                                     "7\0"
+                                     "12") -
+                                  1);
+    assert_memory_equal(key.ptr,
+                        "ihttps://a\0issue\0"
+                        "7\0"
+                        "12",
+                        key.len);
     wh_buf_reset(&key);
     th_ok(sink_url_key(WH_LIT("https://a/b"), &key, &err), &err);
     th_slice_is(wh_buf_slice(&key), "uhttps://a/b");

@@ -441,8 +441,10 @@ static void test_metrics(void **state)
     intake_collect(t->intake);
     wh_buf_init(&text, 1 << 20);
     th_ok(wh_metrics_render(t->metrics, &text, &err), &err);
-    assert_non_null(strstr(text.ptr, "wellhead_webhook_deliveries_total{event=\"issue\",result=\"accepted\"} 1"));
-    assert_non_null(strstr(text.ptr, "wellhead_webhook_deliveries_total{event=\"other\",result=\"unauthorized\"} 1"));
+    assert_non_null(strstr(
+        text.ptr, "wellhead_webhook_deliveries_total{event=\"issue\",result=\"accepted\"} 1"));
+    assert_non_null(strstr(
+        text.ptr, "wellhead_webhook_deliveries_total{event=\"other\",result=\"unauthorized\"} 1"));
     assert_non_null(strstr(text.ptr, "wellhead_webhook_connections 1"));
     assert_non_null(strstr(text.ptr, "wellhead_webhook_in_flight 0"));
     assert_null(strstr(text.ptr, "evil"));

@@ -29,14 +29,15 @@ static void key_is(const char *body, const char *kind, const char *project, cons
 static void test_kinds(void **state)
 {
     (void)state;
-    key_is("{\"object_kind\":\"merge_request\",\"project\":{\"id\":5},\"object_attributes\":{\"id\":99}}",
+    key_is("{\"object_kind\":\"merge_request\",\"project\":{\"id\":5},\"object_attributes\":{"
+           "\"id\":99}}",
            "merge_request", "5", "99");
     key_is("{\"object_kind\":\"build\",\"build_id\":1977,\"project_id\":380,\"user\":{\"id\":3}}",
            "build", "380", "1977");
     key_is("{\"object_kind\":\"deployment\",\"deployment_id\":15,\"project\":{\"id\":30}}",
            "deployment", "30", "15");
-    key_is("{\"id\":1,\"object_kind\":\"release\",\"tag\":\"v1\",\"project\":{\"id\":2}}", "release",
-           "2", "1");
+    key_is("{\"id\":1,\"object_kind\":\"release\",\"tag\":\"v1\",\"project\":{\"id\":2}}",
+           "release", "2", "1");
     key_is("{\"event_name\":\"user_add_to_group\",\"user_id\":64,\"group_id\":100}",
            "user_add_to_group", "", "64");
     key_is("{\"event_name\":\"project_create\",\"project_id\":74}", "project_create", "74", "74");

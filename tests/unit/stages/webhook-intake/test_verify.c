@@ -149,8 +149,14 @@ static void test_tolerance(void **state)
 static void test_malformed_heads(void **state)
 {
     struct fixture *f = *state;
-    static const char *const times[] = {"",  "x",  "1700000000.5", " 1700000000", "-1700000000",
-                                        "9223372036854775807", "92233720368547758079", "0x1"};
+    static const char *const times[] = {"",
+                                        "x",
+                                        "1700000000.5",
+                                        " 1700000000",
+                                        "-1700000000",
+                                        "9223372036854775807",
+                                        "92233720368547758079",
+                                        "0x1"};
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         f->proof.timestamp = wh_slice_str(times[i]);
