@@ -2,7 +2,7 @@
 # runtime libraries only.
 FROM debian:12-slim AS build
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-        gcc g++ make pkg-config librdkafka-dev libcurl4-openssl-dev libmicrohttpd-dev libuv1-dev \
+        gcc g++ make git pkg-config librdkafka-dev libcurl4-openssl-dev libmicrohttpd-dev libuv1-dev \
         libsqlite3-dev libssl-dev libconfig-dev uuid-dev libxxhash-dev librocksdb-dev libsimdjson-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
