@@ -20,6 +20,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "common/run/token_file.h"
 #include "stages/sink/api_internal.h"
 
 enum {
@@ -449,7 +450,7 @@ static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
     if (is_registry(path)) {
         return;
     }
-    if (!api_token_fits(api->token, wh_http_header(req, "Authorization"))) {
+    if (!wh_token_fits(api->token, wh_http_header(req, "Authorization"))) {
         reply_error(req, 401, wh_rc_name(WH_E_AUTH),
                     "send the sink's token: Authorization: Bearer <content of api.token_file>",
                     &ask);
@@ -549,7 +550,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
         return wh_fail(err, WH_E_NOMEM, "no memory for the API");
     }
     api->deps = *deps;
-    if (api_token_load(deps->conf.token_file, api->token, err) != WH_OK ||
+    if (wh_token_file_load(deps->conf.token_file, api->token, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK) {
         sink_api_free(api);
         return err->rc;

@@ -162,9 +162,4 @@ void api_registry(struct sink_api *api, struct wh_http_req *req, struct wh_slice
 
 /* ---- api_auth.c ---- */
 
-/* Reads the token file; makes it (64 hex digits, mode 0600) when it is not there. */
-WH_MUST_CHECK enum wh_rc api_token_load(const char *path, char ret[65], struct wh_err *err);
-/* Is "Bearer <token>" the header? Constant time. */
-bool api_token_fits(const char *token, struct wh_slice authorization);
-
 #endif
