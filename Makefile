@@ -11,6 +11,9 @@ SHELL := /bin/bash
 
 CC := gcc
 CXX := g++
+# What was compiled before is taken from ccache's folder, also in another clone.
+CCACHE := $(if $(CCACHE_DISABLE),,$(shell command -v ccache 2>/dev/null))
+export CCACHE_NOHASHDIR := 1
 WERROR ?= 1
 SAN ?=
 VARIANT := $(if $(SAN),$(SAN),$(if $(filter clang%,$(CC)),clang,release))
@@ -68,16 +71,24 @@ all: $(BINS) ## build the four stages, the command line and the GitLab stand-in
 $(B)/%.c.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $<")
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DWH_VERSION='"$(VERSION)"' -c $< -o $@
+	$(Q)$(CCACHE) $(CC) $(CPPFLAGS) $(CFLAGS) $(DEFINES) -c $< -o $@
 
 $(B)/%.cpp.o: %.cpp
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CXX  $<")
-	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
+	$(Q)$(CCACHE) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
 
 $(B)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -MMD -MP -c $< -o $@
+
+# The version is compiled into one file, again only when it is another one.
+$(B)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+.PHONY: FORCE
+$(B)/common/base/build_version.c.o: DEFINES := -DWH_VERSION='"$(VERSION)"'
+$(B)/common/base/build_version.c.o: $(B)/version
 
 # What the assembler takes in by .incbin.
 $(B)/stages/mapper/views.S.o: $(wildcard schemas/views/*.json)
@@ -88,7 +99,7 @@ $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 
 # A stage's core (all but main.c) is an archive too, so that tests can link it.
 define stage_rules
-STAGE_SRC_$(1) := $$(filter-out stages/$(1)/main.c,$$(sort $$(wildcard stages/$(1)/*.c stages/$(1)/*.S)))
+STAGE_SRC_$(1) := $$(filter-out stages/$(1)/main.c,$$(sort $$(wildcard stages/$(1)/*.c stages/$(1)/*.S stages/$(1)/*/*.c)))
 $$(B)/libstage-$(1).a: $$(call obj,$$(STAGE_SRC_$(1)))
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 $$(B)/bin/wellhead-$(1): $$(B)/stages/$(1)/main.c.o $$(B)/libstage-$(1).a $$(COMMON_LIB)

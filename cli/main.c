@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "common/base/build_version.h"
 #include "common/base/num.h"
 
 #define KEY(name_, type_, member_, value_, help_)                                                  \
@@ -340,7 +341,7 @@ static int dispatch(struct cli *cli, const struct globals *g, char **env)
     int code;
 
     if (g->version) {
-        (void)printf("wellhead %s\n", WH_VERSION);
+        (void)printf("wellhead %s\n", wh_build_version());
         return CLI_OK;
     }
     if (name && strcmp(name, "help") == 0) {

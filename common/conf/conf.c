@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/base/build_version.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/conf/conf_priv.h"
@@ -504,7 +505,7 @@ enum wh_rc wh_conf_load(const struct wh_conf_program *program, int argc, char *c
         return WH_OK;
     }
     if (options.version) {
-        (void)fprintf(out, "%s %s\n", program->name, WH_VERSION);
+        (void)fprintf(out, "%s %s\n", program->name, wh_build_version());
         return WH_OK;
     }
     if (options.file == NULL && program->default_file && access(program->default_file, R_OK) == 0) {

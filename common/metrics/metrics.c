@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/build_version.h"
 #include "common/base/mem.h"
 
 enum metric_type { COUNTER, GAUGE, HISTOGRAM };
@@ -63,7 +64,8 @@ struct wh_metrics *wh_metrics_new(const char *stage)
     m->last = &m->first;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     m->start_seconds = (double)now.tv_sec;
-    (void)snprintf(labels, sizeof(labels), "stage=\"%s\",version=\"%s\"", stage, WH_VERSION);
+    (void)snprintf(labels, sizeof(labels), "stage=\"%s\",version=\"%s\"", stage,
+                   wh_build_version());
     wh_gauge_set(wh_metrics_gauge(m, "wellhead_build_info", labels, "Version of this process."), 1);
     return m;
 }

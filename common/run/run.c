@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/base/build_version.h"
 #include "common/base/mem.h"
 
 enum { METRICS_MAX_BYTES = 1 << 20 };
@@ -333,8 +334,8 @@ struct wh_httpd *wh_run_httpd(struct wh_run *run)
 int wh_run_main(struct wh_run *run, const struct wh_run_stage *stage)
 {
     run->stage = *stage;
-    wh_log_info(run->log, "process up", WH_STR("version", WH_VERSION), WH_I("pid", getpid()),
-                WH_I("port", wh_httpd_port(run->httpd)));
+    wh_log_info(run->log, "process up", WH_STR("version", wh_build_version()),
+                WH_I("pid", getpid()), WH_I("port", wh_httpd_port(run->httpd)));
     if (run->phase != STOPPED) {
         wh_loop_run(run->loop);
     }

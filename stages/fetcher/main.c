@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/build_version.h"
 #include "common/base/mem.h"
 #include "common/run/run.h"
 #include "stages/fetcher/control.h"
@@ -417,9 +418,10 @@ static enum wh_rc start_run(struct app *app, struct wh_err *err)
 static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
 {
     const struct settings *set = &app->set;
+    char user_agent[96];
     const struct wh_httpc_conf http = {
         .max_connections = (unsigned)set->max_in_flight,
-        .user_agent = "wellhead-fetcher/" WH_VERSION,
+        .user_agent = user_agent,
         .ca_file = set->ca_file,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
     };
@@ -441,6 +443,7 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
                  .request_timeout_ms = set->request_timeout_ms},
     };
 
+    (void)snprintf(user_agent, sizeof(user_agent), "wellhead-fetcher/%s", wh_build_version());
     if (wh_secret_key_load(set->key_file, true, &deps.key, err) != WH_OK) {
         return wh_err_prefix(err, "secrets.key_file");
     }
