@@ -63,9 +63,9 @@ enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice projec
                    err);
 }
 
-enum wh_rc emit_document(struct fetcher *f, enum wh_document_schema schema, const char *topic,
-                         struct wh_slice key, struct wh_slice connection, struct wh_slice json,
-                         struct ack *ack, struct wh_err *err)
+static enum wh_rc emit(struct fetcher *f, enum wh_document_schema schema, const char *topic,
+                       int32_t partition, struct wh_slice key, struct wh_slice connection,
+                       struct wh_slice json, struct ack *ack, struct wh_err *err)
 {
     const struct wh_document doc = {
         .connection = connection,
@@ -81,9 +81,25 @@ enum wh_rc emit_document(struct fetcher *f, enum wh_document_schema schema, cons
     return produce(
         f,
         &(struct wh_bus_record){.topic = topic,
-                                .partition = -1,
+                                .partition = partition,
                                 .key = key,
                                 .value = json.len ? wh_buf_slice(&f->scratch) : wh_slice(NULL, 0),
                                 .opaque = ack},
         err);
+}
+
+enum wh_rc emit_document(struct fetcher *f, enum wh_document_schema schema, const char *topic,
+                         struct wh_slice key, struct wh_slice connection, struct wh_slice json,
+                         struct ack *ack, struct wh_err *err)
+{
+    return emit(f, schema, topic, -1, key, connection, json, ack, err);
+}
+
+enum wh_rc emit_state(struct fetcher *f, struct wh_slice connection, struct wh_slice project,
+                      struct wh_slice key, struct wh_slice json, struct ack *ack,
+                      struct wh_err *err)
+{
+    return emit(f, WH_DOCUMENT_FETCH_STATE, f->state_topic,
+                share_partition(connection, project, f->share.partitions), key, connection, json,
+                ack, err);
 }

@@ -84,6 +84,11 @@ struct conn *fetcher_find(struct fetcher *f, struct wh_slice id)
     return NULL;
 }
 
+bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project)
+{
+    return share_owns(&f->share, wh_slice_str(connection), wh_slice_str(project ? project : ""));
+}
+
 /* ---- connections ---- */
 
 static void on_run_timer(void *ctx)

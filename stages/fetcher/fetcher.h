@@ -21,6 +21,7 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "stages/fetcher/client.h"
+#include "stages/fetcher/share.h"
 #include "stages/fetcher/state.h"
 
 struct fetcher_conf {
@@ -108,6 +109,7 @@ struct fetcher {
     struct fetcher_deps deps;
     struct wh_producer *producer;
     struct state *state;
+    struct share share; /* which projects are this member's */
     struct conn *conns;
     struct wh_json_parser *rows;   /* one row */
     struct wh_json_parser *arrays; /* pages */
@@ -138,6 +140,9 @@ bool fetcher_idle(const struct fetcher *f);
 void fetcher_free(struct fetcher *f);
 
 struct conn *fetcher_find(struct fetcher *f, struct wh_slice id);
+/* This member may work for the project now; project NULL or "": for the connection itself (its list
+ * of projects, its tokens). */
+bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project);
 /* Starts a run now, or right after the one that is under way. */
 void conn_run(struct conn *c);
 /* Sets state and detail, writes the document. */
@@ -156,6 +161,12 @@ WH_MUST_CHECK enum wh_rc emit_document(struct fetcher *f, enum wh_document_schem
                                        const char *topic, struct wh_slice key,
                                        struct wh_slice connection, struct wh_slice json,
                                        struct ack *ack, struct wh_err *err);
+
+/* A record of fetch-state: on the partition of its project (share.h); project "": the connection's.
+ * The key begins with "<connection>:<project>:". Empty json: a tombstone. */
+WH_MUST_CHECK enum wh_rc emit_state(struct fetcher *f, struct wh_slice connection,
+                                    struct wh_slice project, struct wh_slice key,
+                                    struct wh_slice json, struct ack *ack, struct wh_err *err);
 
 /* ---- walk.c ---- */
 

@@ -166,8 +166,8 @@ static void save_cursor(struct walk *w)
 
     wh_buf_init(&json, 16384);
     if (cursor_write(w->cursor, &json, &err) != WH_OK ||
-        emit_document(f, WH_DOCUMENT_FETCH_STATE, f->state_topic, wh_slice_str(w->key),
-                      wh_slice_str(w->conn->id), wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
+        emit_state(f, wh_slice_str(w->conn->id), project_of(w), wh_slice_str(w->key),
+                   wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
         walk_fail(w, CLIENT_FAILED, err.msg);
         return;
     }
