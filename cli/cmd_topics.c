@@ -8,7 +8,7 @@
 
 enum {
     ADMIN_TIMEOUT_MS = 30000,
-    SHARED = 4,
+    SHARED = 5,
     DAY_MS = 86400000,
     SHOW_LOOKS = 100,
     SHOW_PAUSE_MS = 100
@@ -20,12 +20,14 @@ struct shared_topic {
     int64_t retention_ms;
 };
 
-/* The connections topic has one partition: it is small, and everybody reads all of it. */
+/* The connections and health topics have one partition: they are small, and everybody reads all of
+ * them. */
 static const struct shared_topic shared_topics[SHARED] = {
     {WH_TOPIC_CONNECTIONS, true, -1},
     {WH_TOPIC_FETCH_STATE, true, -1},
     {WH_TOPIC_REREADS, false, DAY_MS},
     {WH_TOPIC_RUNS, false, INT64_C(90) * DAY_MS},
+    {WH_TOPIC_HEALTH, true, -1},
 };
 
 enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err)
@@ -38,7 +40,8 @@ static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],
                            struct wh_bus_topic topics[SHARED], struct wh_err *err)
 {
     for (size_t i = 0; i < SHARED; i++) {
-        bool one = shared_topics[i].role == WH_TOPIC_CONNECTIONS;
+        bool one = shared_topics[i].role == WH_TOPIC_CONNECTIONS ||
+                   shared_topics[i].role == WH_TOPIC_HEALTH;
 
         if (wh_topic_name(cli->conf.topic_prefix, shared_topics[i].role, WH_LIT(""), names[i],
                           err) != WH_OK) {

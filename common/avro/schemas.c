@@ -11,6 +11,7 @@ EMBEDDED(reread);
 EMBEDDED(connection);
 EMBEDDED(fetch_state);
 EMBEDDED(run);
+EMBEDDED(health);
 
 #define SCHEMA(id, code, version, record, name)                                                    \
     {                                                                                              \
@@ -26,6 +27,7 @@ static const struct wh_schema_info schemas[] = {
     SCHEMA(5, CONNECTION, 1, "Connection", connection),
     SCHEMA(6, FETCH_STATE, 1, "FetchState", fetch_state),
     SCHEMA(7, RUN, 1, "Run", run),
+    SCHEMA(8, HEALTH, 1, "Health", health),
 };
 
 enum { N_SCHEMAS = sizeof(schemas) / sizeof(schemas[0]), NEWER_MAX = 1000 };

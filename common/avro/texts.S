@@ -11,4 +11,5 @@ EMBED(reread, "schemas/reread.avsc")
 EMBED(connection, "schemas/connection.avsc")
 EMBED(fetch_state, "schemas/fetch_state.avsc")
 EMBED(run, "schemas/run.avsc")
+EMBED(health, "schemas/health.avsc")
     .section .note.GNU-stack,"",@progbits

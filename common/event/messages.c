@@ -100,7 +100,9 @@ enum wh_rc wh_reread_decode(struct wh_slice bytes, struct wh_reread *ret, struct
 }
 
 static const enum wh_schema document_schemas[] = {WH_SCHEMA_CONNECTION, WH_SCHEMA_FETCH_STATE,
-                                                  WH_SCHEMA_RUN};
+                                                  WH_SCHEMA_RUN, WH_SCHEMA_HEALTH};
+
+enum { DOCUMENT_SCHEMAS = sizeof(document_schemas) / sizeof(document_schemas[0]) };
 
 enum wh_rc wh_document_encode(enum wh_document_schema schema, const struct wh_document *d,
                               struct wh_buf *out, struct wh_err *err)
@@ -126,8 +128,8 @@ enum wh_rc wh_document_decode(struct wh_slice bytes, struct wh_document *ret, st
     int version;
     enum wh_rc rc = WH_E_TYPE;
 
-    /* The three schemas have one shape: any of them will do. */
-    for (unsigned i = 0; rc == WH_E_TYPE && i < 3; i++) {
+    /* These schemas have one shape: any of them will do. */
+    for (unsigned i = 0; rc == WH_E_TYPE && i < DOCUMENT_SCHEMAS; i++) {
         rc = wh_frame_read(bytes, document_schemas[i], &version, &body, err);
     }
     if (rc != WH_OK) {

@@ -2,8 +2,9 @@
  * messages.h - the small records of the other topics (schemas/ has their Avro): dead letters,
  * rereads.
  *
- * connections, fetch-state and runs are JSON documents inside one Avro string field ("document"),
- * with the keys a router needs beside it: their shape belongs to the fetcher alone.
+ * connections, fetch-state, runs and health are JSON documents inside one Avro string field
+ * ("document"), with the keys a router needs beside it: their shape belongs to the fetcher; that of
+ * health is in health.h.
  */
 #ifndef WH_EVENT_MESSAGES_H
 #define WH_EVENT_MESSAGES_H
@@ -38,7 +39,7 @@ struct wh_reread {
     int64_t asked_at_ms;
 };
 
-/* connections, fetch-state, runs. */
+/* connections, fetch-state, runs, health. */
 struct wh_document {
     struct wh_slice connection;
     struct wh_slice key; /* the record key again, for tools */
@@ -46,7 +47,12 @@ struct wh_document {
     struct wh_slice document; /* JSON */
 };
 
-enum wh_document_schema { WH_DOCUMENT_CONNECTION, WH_DOCUMENT_FETCH_STATE, WH_DOCUMENT_RUN };
+enum wh_document_schema {
+    WH_DOCUMENT_CONNECTION,
+    WH_DOCUMENT_FETCH_STATE,
+    WH_DOCUMENT_RUN,
+    WH_DOCUMENT_HEALTH,
+};
 
 WH_MUST_CHECK enum wh_rc wh_dead_letter_encode(const struct wh_dead_letter *d, struct wh_buf *out,
                                                struct wh_err *err);

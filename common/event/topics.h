@@ -19,6 +19,7 @@ enum wh_topic_role {
     WH_TOPIC_FETCH_STATE,
     WH_TOPIC_REREADS,
     WH_TOPIC_RUNS,
+    WH_TOPIC_HEALTH,
     WH_TOPIC_ROLE_COUNT
 };
 

@@ -11,7 +11,7 @@
 #include "common/event/topics.h"
 #include "stages/sink/api_internal.h"
 
-enum { TOPICS_MAX = 256, SUBJECTS_MAX = 3 * TOPICS_MAX + 4, ANSWER_MAX_BYTES = 1 << 20 };
+enum { TOPICS_MAX = 256, SUBJECTS_MAX = 3 * TOPICS_MAX + 5, ANSWER_MAX_BYTES = 1 << 20 };
 
 static const char type[] = "application/vnd.schemaregistry.v1+json";
 
@@ -73,6 +73,7 @@ static void add_topics(struct subjects *s, const struct sink_topic_status *topic
     add_subject(s, prefix, WH_TOPIC_FETCH_STATE, "", WH_SCHEMA_FETCH_STATE);
     add_subject(s, prefix, WH_TOPIC_REREADS, "", WH_SCHEMA_REREAD);
     add_subject(s, prefix, WH_TOPIC_RUNS, "", WH_SCHEMA_RUN);
+    add_subject(s, prefix, WH_TOPIC_HEALTH, "", WH_SCHEMA_HEALTH);
 }
 
 static enum wh_rc load_subjects(struct sink_api *api, struct subjects *s, struct wh_err *err)
