@@ -11,6 +11,10 @@
  * (delta). That loses nothing: what it showed without changing equals the state before it. An entry
  * that comes late is inserted, and the entries behind it are recomputed.
  *
+ * A head is written again with each change, so it does not carry long texts (WH_FAR_BYTES and
+ * more): it has their hash, and the text is in the delta of the entry whose version is `set` of
+ * that field.
+ *
  * The same observation delivered twice keeps the provenance with the smallest (observed_at, topic,
  * partition, offset).
  */
@@ -18,6 +22,8 @@
 #define WH_EVENT_HISTORY_H
 
 #include "common/event/observation.h"
+
+enum { WH_FAR_BYTES = 256 };
 
 /* Which fields of a source identity and of the lifecycle a head carries besides the body. */
 struct wh_head {
@@ -29,7 +35,7 @@ struct wh_head {
     struct wh_version deleted_version; /* the entry that set `deleted` */
     int64_t first_seen_ms; /* smallest observed_at of all observations but asides; 0: none yet */
     int64_t last_seen_ms;  /* largest observed_at of all observations but asides; 0: none yet */
-    struct wh_body body;   /* present: fields that any entry has shown */
+    struct wh_body body; /* present: fields that any entry has shown; decoded: may hold far texts */
     /* Per present field: the version of the entry that last showed it (LWW), and of the entry that
      * last changed its value (the revision to blame). */
     struct wh_version shown[WH_FIELDS_MAX];
@@ -58,11 +64,22 @@ WH_MUST_CHECK enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh
 WH_MUST_CHECK enum wh_rc wh_head_body(struct wh_slice bytes, struct wh_slice *ret_body,
                                       struct wh_err *err);
 
+/* The version that set a present field of an encoded head: where a far text is. */
+WH_MUST_CHECK enum wh_rc wh_head_set_version(const struct wh_kind_def *def, struct wh_slice bytes,
+                                             unsigned field, struct wh_version *ret,
+                                             struct wh_err *err);
+
 WH_MUST_CHECK enum wh_rc wh_entry_encode(const struct wh_entry *e, struct wh_buf *out,
                                          struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_entry_decode(const struct wh_kind_def *def, struct wh_slice bytes,
                                          struct wh_arena *arena, struct wh_entry *ret,
                                          struct wh_err *err);
+
+/* One field of an encoded entry's delta; WH_E_CORRUPT when it is not there. The value points into
+ * bytes, arrays into the arena. */
+WH_MUST_CHECK enum wh_rc wh_entry_field(const struct wh_kind_def *def, struct wh_slice bytes,
+                                        unsigned field, struct wh_arena *arena,
+                                        struct wh_value *ret, struct wh_err *err);
 
 /*
  * What the sink keeps for an entity, so that the fold needs no store of its own. All calls happen

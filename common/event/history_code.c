@@ -10,7 +10,7 @@ static uint64_t bit(unsigned field)
 }
 
 /*
- * Head:   body length, body (wh_body_encode) - first, so that a column is read without the rest
+ * Head:   body length, body (wh_body_encode_far) - first, so that a column is read without the rest
  *         flags, 7 source texts, version, reason, deleted version, first seen, last seen,
  *         n distinct versions ascending, then for each present field the indexes of shown and set
  * Entry:  flags, reason, shown, delta (wh_body_encode), provenance, source project, iid, url
@@ -95,7 +95,7 @@ enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out, struct wh
 
     /* Room for the length, which is known afterwards. */
     if (wh_buf_append(out, wh_slice("\0\0\0\0", sizeof(length)), err) != WH_OK ||
-        wh_body_encode(&h->body, out, err) != WH_OK) {
+        wh_body_encode_far(&h->body, WH_FAR_BYTES, out, err) != WH_OK) {
         return err->rc;
     }
     body_len = out->len - start - sizeof(length);
@@ -158,12 +158,28 @@ static void read_versions(struct wh_avro_reader *r, struct wh_head *h)
     }
 }
 
+/* All behind the body; which fields are present is known. */
+static void read_tail(struct wh_avro_reader *r, struct wh_head *h)
+{
+    struct wh_slice *source[] = {&h->source.system,  &h->source.instance, &h->source.kind,
+                                 &h->source.project, &h->source.id,       &h->source.iid,
+                                 &h->source.url};
+
+    h->deleted = wh_avro_read_long(r) == FLAG_DELETED;
+    for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
+        *source[i] = wh_avro_read_bytes(r);
+    }
+    h->version = read_version(r);
+    h->reason = wh_avro_read_bytes(r);
+    h->deleted_version = read_version(r);
+    h->first_seen_ms = wh_avro_read_long(r);
+    h->last_seen_ms = wh_avro_read_long(r);
+    read_versions(r, h);
+}
+
 enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh_slice bytes,
                           struct wh_arena *arena, struct wh_head *ret, struct wh_err *err)
 {
-    struct wh_slice *source[] = {&ret->source.system,  &ret->source.instance, &ret->source.kind,
-                                 &ret->source.project, &ret->source.id,       &ret->source.iid,
-                                 &ret->source.url};
     struct wh_avro_reader r;
     struct wh_slice body;
     size_t used;
@@ -173,19 +189,35 @@ enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh_slice bytes,
         return err->rc;
     }
     wh_avro_reader_init(&r, wh_slice_from(bytes, 4 + body.len));
-    ret->deleted = wh_avro_read_long(&r) == FLAG_DELETED;
-    for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
-        *source[i] = wh_avro_read_bytes(&r);
-    }
-    ret->version = read_version(&r);
-    ret->reason = wh_avro_read_bytes(&r);
-    ret->deleted_version = read_version(&r);
-    ret->first_seen_ms = wh_avro_read_long(&r);
-    ret->last_seen_ms = wh_avro_read_long(&r);
-    read_versions(&r, ret);
+    read_tail(&r, ret);
     if (wh_avro_reader_end(&r, err) != WH_OK) {
         return wh_err_prefix(err, "stored head");
     }
+    return WH_OK;
+}
+
+enum wh_rc wh_head_set_version(const struct wh_kind_def *def, struct wh_slice bytes, unsigned field,
+                               struct wh_version *ret, struct wh_err *err)
+{
+    struct wh_slice body;
+    struct wh_avro_reader r;
+    struct wh_head head;
+
+    if (wh_head_body(bytes, &body, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_avro_reader_init(&r, body);
+    head.body.def = def;
+    head.body.present = (uint64_t)wh_avro_read_long(&r);
+    if (r.rc != WH_OK || (head.body.present & bit(field)) == 0) {
+        return wh_fail(err, WH_E_CORRUPT, "a stored head does not have field %u", field);
+    }
+    wh_avro_reader_init(&r, wh_slice_from(bytes, 4 + body.len));
+    read_tail(&r, &head);
+    if (r.rc != WH_OK) {
+        return wh_fail(err, r.rc, "stored head: %s", r.what);
+    }
+    *ret = head.set[field];
     return WH_OK;
 }
 
@@ -212,6 +244,27 @@ enum wh_rc wh_entry_encode(const struct wh_entry *e, struct wh_buf *out, struct 
     wh_avro_write_bytes(&w, e->source.iid);
     wh_avro_write_bytes(&w, e->source.url);
     return w.rc;
+}
+
+enum wh_rc wh_entry_field(const struct wh_kind_def *def, struct wh_slice bytes, unsigned field,
+                          struct wh_arena *arena, struct wh_value *ret, struct wh_err *err)
+{
+    struct wh_avro_reader r;
+    bool present = false;
+
+    wh_avro_reader_init(&r, bytes);
+    (void)wh_avro_read_long(&r);
+    (void)wh_avro_read_bytes(&r);
+    (void)wh_avro_read_long(&r);
+    if (r.rc != WH_OK) {
+        return wh_fail(err, r.rc, "stored entry: %s", r.what);
+    }
+    if (wh_body_decode_field(def, wh_slice(r.p, (size_t)(r.end - r.p)), field, arena, &present, ret,
+                             err) != WH_OK) {
+        return err->rc;
+    }
+    return present ? WH_OK
+                   : wh_fail(err, WH_E_CORRUPT, "a stored entry did not set field %u", field);
 }
 
 enum wh_rc wh_entry_decode(const struct wh_kind_def *def, struct wh_slice bytes,

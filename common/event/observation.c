@@ -2,11 +2,29 @@
 
 #include "common/avro/schemas.h"
 #include "common/avro/wire.h"
-#include "common/base/hash.h"
+#include "common/base/be.h"
 
 static uint64_t bit(unsigned field)
 {
     return UINT64_C(1) << field;
+}
+
+static struct wh_hash128 hash_of(const struct wh_value *v)
+{
+    return v->is_far ? v->u.far : wh_hash128(v->u.str);
+}
+
+static bool string_eq(const struct wh_value *a, const struct wh_value *b)
+{
+    struct wh_hash128 x;
+    struct wh_hash128 y;
+
+    if (!a->is_far && !b->is_far) {
+        return wh_slice_eq(a->u.str, b->u.str);
+    }
+    x = hash_of(a);
+    y = hash_of(b);
+    return x.high == y.high && x.low == y.low;
 }
 
 bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct wh_value *b)
@@ -40,13 +58,16 @@ bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct
         return true;
     case WH_FIELD_STRING:
     default:
-        return wh_slice_eq(a->u.str, b->u.str);
+        return string_eq(a, b);
     }
 }
 
 /* ---- values: Avro with uuids as text on the wire, as 16 bytes in the store ---- */
 
 enum id_form { ID_TEXT, ID_BYTES };
+
+/* Branches of a value's union; BRANCH_FAR in heads alone: hash, 16 bytes. */
+enum { BRANCH_NULL, BRANCH_VALUE, BRANCH_FAR, HASH_BYTES = 16 };
 
 static void write_id(struct wh_avro_writer *w, const struct wh_entity_id *id, enum id_form form)
 {
@@ -104,10 +125,21 @@ static void write_strings(struct wh_avro_writer *w, const struct wh_value *v)
     wh_avro_write_long(w, 0);
 }
 
+static void write_far(struct wh_avro_writer *w, const struct wh_value *v)
+{
+    struct wh_hash128 hash = hash_of(v);
+    unsigned char bytes[HASH_BYTES];
+
+    wh_be_put64(bytes, hash.high);
+    wh_be_put64(bytes + 8, hash.low);
+    wh_avro_write_long(w, BRANCH_FAR);
+    wh_avro_write_raw(w, wh_slice(bytes, sizeof(bytes)));
+}
+
 static void write_value(struct wh_avro_writer *w, enum wh_field_type type, const struct wh_value *v,
                         enum id_form form)
 {
-    wh_avro_write_long(w, v->is_null ? 0 : 1);
+    wh_avro_write_long(w, v->is_null ? BRANCH_NULL : BRANCH_VALUE);
     if (v->is_null) {
         return;
     }
@@ -205,11 +237,34 @@ static void read_strings(struct wh_avro_reader *r, struct wh_arena *arena, struc
     v->u.strs.n = items.n;
 }
 
+static void read_far(struct wh_avro_reader *r, struct wh_value *v)
+{
+    if ((size_t)(r->end - r->p) < HASH_BYTES) {
+        wh_avro_fail(r, WH_E_INVALID, "the record ends within a hash");
+        return;
+    }
+    v->u.far = (struct wh_hash128){wh_be_get64(r->p), wh_be_get64(r->p + 8)};
+    r->p += HASH_BYTES;
+}
+
+/* A branch that this form and type may have. */
+static unsigned read_value_branch(struct wh_avro_reader *r, enum wh_field_type type,
+                                  enum id_form form)
+{
+    return wh_avro_read_branch(r, form == ID_BYTES && type == WH_FIELD_STRING ? 3 : 2);
+}
+
 static void read_value(struct wh_avro_reader *r, enum wh_field_type type, struct wh_arena *arena,
                        enum id_form form, struct wh_value *v)
 {
-    *v = (struct wh_value){.is_null = wh_avro_read_branch(r, 2) == 0};
+    unsigned branch = read_value_branch(r, type, form);
+
+    *v = (struct wh_value){.is_null = branch == BRANCH_NULL, .is_far = branch == BRANCH_FAR};
     if (v->is_null) {
+        return;
+    }
+    if (v->is_far) {
+        read_far(r, v);
         return;
     }
     switch (type) {
@@ -243,8 +298,14 @@ static void read_value(struct wh_avro_reader *r, enum wh_field_type type, struct
 static void skip_value(struct wh_avro_reader *r, enum wh_field_type type)
 {
     size_t block;
+    unsigned branch = read_value_branch(r, type, ID_BYTES);
+    struct wh_value far;
 
-    if (wh_avro_read_branch(r, 2) == 0) {
+    if (branch == BRANCH_NULL) {
+        return;
+    }
+    if (branch == BRANCH_FAR) {
+        read_far(r, &far);
         return;
     }
     switch (type) {
@@ -284,18 +345,36 @@ static void skip_value(struct wh_avro_reader *r, enum wh_field_type type)
 
 /* ---- the store's coding of a body ---- */
 
-enum wh_rc wh_body_encode(const struct wh_body *body, struct wh_buf *out, struct wh_err *err)
+static bool goes_far(enum wh_field_type type, const struct wh_value *v, size_t far_from)
+{
+    return type == WH_FIELD_STRING && !v->is_null && (v->is_far || v->u.str.len >= far_from);
+}
+
+enum wh_rc wh_body_encode_far(const struct wh_body *body, size_t far_from, struct wh_buf *out,
+                              struct wh_err *err)
 {
     struct wh_avro_writer w;
 
     wh_avro_writer_init(&w, out, err);
     wh_avro_write_long(&w, (int64_t)body->present);
     for (unsigned i = 0; i < body->def->n_fields; i++) {
-        if (body->present & bit(i)) {
-            write_value(&w, body->def->fields[i].type, &body->values[i], ID_BYTES);
+        enum wh_field_type type = body->def->fields[i].type;
+
+        if ((body->present & bit(i)) == 0) {
+            continue;
+        }
+        if (goes_far(type, &body->values[i], far_from)) {
+            write_far(&w, &body->values[i]);
+        } else {
+            write_value(&w, type, &body->values[i], ID_BYTES);
         }
     }
     return w.rc;
+}
+
+enum wh_rc wh_body_encode(const struct wh_body *body, struct wh_buf *out, struct wh_err *err)
+{
+    return wh_body_encode_far(body, SIZE_MAX, out, err);
 }
 
 static uint64_t read_present(struct wh_avro_reader *r, const struct wh_kind_def *def)

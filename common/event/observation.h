@@ -15,14 +15,20 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/base/hash.h"
 #include "common/event/entity.h"
 #include "common/event/kind.h"
 #include "common/event/version.h"
 
-/* One field's value; which member counts is said by the field's type. */
+/*
+ * One field's value; which member counts is said by the field's type. A STRING of a stored head may
+ * be far: a long text that stands in the entry that set it alone, and here by its hash (history.h).
+ */
 struct wh_value {
     bool is_null;
+    bool is_far;
     union {
+        struct wh_hash128 far;
         struct wh_slice str;
         int64_t i; /* LONG, TIME */
         double num;
@@ -39,6 +45,7 @@ struct wh_value {
     } u;
 };
 
+/* A far text equals one with its hash. */
 bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct wh_value *b);
 
 struct wh_body {
@@ -89,6 +96,9 @@ WH_MUST_CHECK enum wh_rc wh_observation_decode(struct wh_slice bytes, struct wh_
 /* The same body coding alone, for the store: present as long, then the present values in order. */
 WH_MUST_CHECK enum wh_rc wh_body_encode(const struct wh_body *body, struct wh_buf *out,
                                         struct wh_err *err);
+/* The same, with strings of far_from bytes and more as far ones: for heads. */
+WH_MUST_CHECK enum wh_rc wh_body_encode_far(const struct wh_body *body, size_t far_from,
+                                            struct wh_buf *out, struct wh_err *err);
 /* *ret_used: bytes read. */
 WH_MUST_CHECK enum wh_rc wh_body_decode(const struct wh_kind_def *def, struct wh_slice bytes,
                                         struct wh_arena *arena, struct wh_body *ret,

@@ -4,6 +4,7 @@
 
 #include "common/event/history.h"
 #include "stages/sink/api_internal.h"
+#include "stages/sink/far.h"
 #include "stages/sink/sql_json.h"
 
 enum { VALUE_MAX_BYTES = 64 << 20, VERSION_TEXT = 33, KEY_MAX_BYTES = 5000 };
@@ -73,17 +74,36 @@ static bool present(const struct reading *r, unsigned field)
     return (r->head.body.present >> field & 1) != 0;
 }
 
-static void write_fields(const struct reading *r, struct wh_json_writer *w)
+static enum wh_rc write_far(struct reading *r, struct wh_json_writer *w, unsigned field,
+                            struct wh_err *err)
+{
+    struct wh_value value;
+
+    if (sink_far_read(r->store, r->snap, r->def, &r->head.id, field, r->head.set[field],
+                      &r->job->arena, &r->value, &value, err) != WH_OK) {
+        return err->rc;
+    }
+    sql_json_value(w, r->def->fields[field].type, &value);
+    return WH_OK;
+}
+
+static enum wh_rc write_fields(struct reading *r, struct wh_json_writer *w, struct wh_err *err)
 {
     wh_jw_key(w, "fields");
     wh_jw_object(w);
     for (unsigned i = 0; i < r->def->n_fields; i++) {
-        if (present(r, i)) {
-            wh_jw_key(w, r->def->fields[i].name);
+        if (!present(r, i)) {
+            continue;
+        }
+        wh_jw_key(w, r->def->fields[i].name);
+        if (!r->head.body.values[i].is_far) {
             sql_json_value(w, r->def->fields[i].type, &r->head.body.values[i]);
+        } else if (write_far(r, w, i, err) != WH_OK) {
+            return err->rc;
         }
     }
     wh_jw_end(w);
+    return WH_OK;
 }
 
 static void write_identity(const struct reading *r, struct wh_json_writer *w)
@@ -252,8 +272,10 @@ static enum wh_rc write_entity(struct reading *r, const struct wh_entity_id *id,
     wh_jw_key(&j.w, "entity");
     wh_jw_object(&j.w);
     write_identity(r, &j.w);
-    write_fields(r, &j.w);
-    rc = write_provenance(r, &j.w, err);
+    rc = write_fields(r, &j.w, err);
+    if (rc == WH_OK) {
+        rc = write_provenance(r, &j.w, err);
+    }
     if (rc == WH_OK) {
         rc = write_counts(r, &j.w, err);
     }

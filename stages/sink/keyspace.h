@@ -1,22 +1,29 @@
+/* clang-format off */
 /*
  * keyspace.h - the families of the entity store and their keys. Numbers are big-endian and fixed
  * width, so that byte order is number order; times are ms with the sign bit flipped.
  *
- *  family     key                                                value
- *  entities   kind 1, entity id 16                               head (event/history.h)
- *  revisions  entity id 16, order 8, tie 8                       entry (event/history.h)
- *  links      from id 16, kind 1, field 1, to id 16              order 8, tie 8 of the entry that
- * set it backlinks  to id 16, kind 1, field 1, from id 16              the same by_time    kind 1,
- * version time 8, entity id 16               - by_project kind 1, project entity id 16, version
- * time 8, id 16  - source_ids 'u' url | 'i' instance 0 source kind 0 project 0 iid   kind 1, entity
- * id 16 changes    sequence 8                                         kind 1, entity id 16, order
- * 8, tie 8, outcome 1, stored_at ms 8 meta       'o' topic 0 partition 4 next offset 8 'f' format
- * version 4 'n'                                                last sequence 8 'c' kind 1 entities
- * 8, deleted 8, revisions 8 'x' connection id                                  connection document
- * (JSON, no secrets)
+ *  family      key                                         value
+ *  entities    kind 1, entity id 16                        head (event/history.h)
+ *  revisions   entity id 16, order 8, tie 8                entry (event/history.h); has the long texts
+ *                                                          of the head too (far.h)
+ *  links       from id 16, kind 1, field 1, to id 16       order 8, tie 8 of the entry that set it
+ *  backlinks   to id 16, kind 1, field 1, from id 16       the same
+ *  by_time     kind 1, version time 8, entity id 16        -
+ *  by_project  kind 1, project id 16, version time 8, id   -
+ *  source_ids  'u' url                                     kind 1, entity id 16
+ *              'i' instance 0 source kind 0 project 0 iid  the same
+ *  changes     sequence 8                                  kind 1, entity id 16, order 8, tie 8,
+ *                                                          outcome 1, stored_at ms 8
+ *  meta        'o' topic 0 partition 4                     next offset 8
+ *              'f'                                         format version 4
+ *              'n'                                         last sequence 8
+ *              'c' kind 1                                  entities 8, deleted 8, revisions 8
+ *              'x' connection id                           connection document (JSON, no secrets)
  *
  * kind and field of a link are those of the `from` entity's reference field: the relation.
  */
+/* clang-format on */
 #ifndef WH_SINK_KEYSPACE_H
 #define WH_SINK_KEYSPACE_H
 
@@ -47,7 +54,7 @@ enum {
     SINK_LINK_KEY = 16 + 1 + 1 + 16,
     SINK_BY_TIME_KEY = 1 + 8 + 16,
     SINK_BY_PROJECT_KEY = 1 + 16 + 8 + 16,
-    SINK_FORMAT_VERSION = 1,
+    SINK_FORMAT_VERSION = 2,
 };
 
 extern const struct wh_store_family sink_families[SINK_FAMILY_COUNT];

@@ -1,5 +1,6 @@
 /* Tables of entities: a row is a head of the store; columns are decoded when they are asked for. */
 #include "common/base/be.h"
+#include "stages/sink/far.h"
 #include "stages/sink/sql_internal.h"
 
 enum { INDEX_SCAN, INDEX_ID, INDEX_URL, INDEX_TIME, INDEX_PROJECT };
@@ -191,6 +192,23 @@ static enum wh_rc row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
 
 /* ---- columns ---- */
 
+/* A long text that the head does not carry. */
+static enum wh_rc far_text(struct sql_cursor *c, sqlite3_context *out, unsigned i,
+                           struct wh_err *err)
+{
+    const struct wh_kind_def *kind = c->table->kind;
+    const struct sql_conn *conn = c->table->conn;
+    struct wh_version set = {0};
+    struct wh_value value;
+
+    if (wh_head_set_version(kind, c->value, i, &set, err) != WH_OK ||
+        sink_far_read(conn->store, conn->snap, kind, &c->id, i, set, &c->arena, &c->text, &value,
+                      err) != WH_OK) {
+        return err->rc;
+    }
+    return sql_result_value(out, &c->text, kind->fields[i].type, &value, err);
+}
+
 static enum wh_rc field(struct sql_cursor *c, sqlite3_context *out, unsigned i, struct wh_err *err)
 {
     const struct wh_kind_def *kind = c->table->kind;
@@ -216,6 +234,9 @@ static enum wh_rc field(struct sql_cursor *c, sqlite3_context *out, unsigned i, 
     if (!present) {
         sqlite3_result_null(out);
         return WH_OK;
+    }
+    if (value->is_far) {
+        return far_text(c, out, i, err);
     }
     return sql_result_value(out, &c->text, kind->fields[i].type, value, err);
 }

@@ -2,11 +2,11 @@
  * bench_sink.c - how fast observations become durable, and how that compares with a bare loop that
  * writes the same keys and values to the same kind of store.
  *
- *   bench_sink FOLDER [observations, default 400000 [alone]]
+ *   bench_sink FOLDER OBSERVATIONS ROUNDS TEXT [alone]
  *
- * The observations look like REST rows of merge requests: some 25 fields, two for each entity.
- * Times are of one thread: decoding, history, links and indexes, one synced write for each batch of
- * 4096.
+ * The observations look like REST rows of merge requests: some 25 fields, ROUNDS for each entity,
+ * with a description of TEXT bytes on average that stays the same. Times are of one thread:
+ * decoding, history, links and indexes, one synced write for each batch of 4096.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 #include "common/base/num.h"
 #include "common/base/time.h"
 #include "stages/sink/apply.h"
+#include "tests/bench/bench.h"
 
 enum { BATCH = 4096, RECORD_MAX = 1 << 16 };
 
@@ -207,12 +208,9 @@ static void set_str(struct wh_body *body, const char *name, const char *text)
     set_field(body, name, (struct wh_value){.u.str = wh_slice_str(text)});
 }
 
-static void fill(struct wh_observation *o, size_t entity, unsigned round, char text[4][160])
+static void fill(struct wh_observation *o, size_t entity, unsigned round, char text[4][160],
+                 const char *description)
 {
-    static const char description[] =
-        "Moves the retry loop behind the queue, so that a slow peer does not hold the others. "
-        "Measured on the staging cluster: the p99 falls from 340 ms to 95 ms. Closes the follow-up "
-        "of the incident of last week; see the notes there for the graphs.";
     struct wh_body *body = &o->body;
     struct wh_entity_id *assignees = (struct wh_entity_id *)(void *)text[3];
 
@@ -262,9 +260,20 @@ static void fill(struct wh_observation *o, size_t entity, unsigned round, char t
         wh_version_order((struct wh_instant){epoch_ms + round * 1000, true}, 0, WH_ORIGIN_REST);
 }
 
-static struct list make_list(size_t n)
+/* One text for each entity: between a fifth and nine fifths of the mean. */
+static void describe(char *to, size_t entity, size_t mean)
+{
+    uint64_t seed = (uint64_t)entity * UINT64_C(0x9E3779B97F4A7C15) | 1;
+    size_t len = mean / 5 + (size_t)(bench_random(&seed) % (mean * 8 / 5 + 1));
+
+    to[bench_pad(to, len, &seed)] = '\0';
+}
+
+static struct list make_list(size_t n, size_t rounds, size_t mean)
 {
     static char text[4][160];
+    static char description[RECORD_MAX];
+    size_t entities = n / rounds + 1;
     struct list l = {.n = n};
     struct wh_buf out;
     struct wh_buf scratch;
@@ -275,9 +284,10 @@ static struct list make_list(size_t n)
     l.ends = wh_mem_zalloc(n, sizeof(*l.ends));
     for (size_t i = 0; i < n; i++) {
         struct wh_observation o = {0};
-        unsigned round = i >= n / 2;
+        size_t entity = i % entities * 7919 % entities;
 
-        fill(&o, (i - round * (n / 2)) * 7919 % (n / 2 + 1), round, text);
+        describe(description, entity, mean);
+        fill(&o, entity, (unsigned)(i / entities), text, description);
         wh_buf_reset(&scratch);
         need(wh_observation_tie(&o, &scratch, &o.version.tie, &err), &err);
         need(wh_observation_encode(&o, &out, &err), &err);
@@ -395,22 +405,32 @@ static void print_families(const struct spy *spy, size_t n)
     }
 }
 
+static size_t number(const char *text)
+{
+    struct wh_err err;
+    int64_t n;
+
+    if (wh_num_i64(wh_slice_str(text), &n, &err) != WH_OK || n < 1 || n > 1 << 24) {
+        (void)fprintf(stderr, "bench_sink: not a number: %s\n", text);
+        exit(2);
+    }
+    return (size_t)n;
+}
+
 int main(int argc, char **argv)
 {
-    int64_t n = 400000;
     struct spy spy = {0};
     struct list l;
     struct wh_store *store;
-    struct wh_err err;
     double sink_wall;
     double wall;
     double cpu;
 
-    if (argc < 2 || (argc > 2 && wh_num_i64(wh_slice_str(argv[2]), &n, &err) != WH_OK) || n < 2) {
-        (void)fprintf(stderr, "usage: bench_sink FOLDER [observations [alone]]\n");
+    if (argc < 5) {
+        (void)fprintf(stderr, "usage: bench_sink FOLDER OBSERVATIONS ROUNDS TEXT [alone]\n");
         return 2;
     }
-    l = make_list((size_t)n);
+    l = make_list(number(argv[2]), number(argv[3]), number(argv[4]));
     (void)printf("%zu observations of %zu bytes on average\n", l.n, l.ends[l.n - 1] / l.n);
     store = open_store(argv[1], "sink");
     wall = seconds();
@@ -419,7 +439,7 @@ int main(int argc, char **argv)
     sink_wall = seconds() - wall;
     report("sink", l.n, sink_wall, cpu_seconds() - cpu);
     wh_store_free(store);
-    if (argc > 3) {
+    if (argc > 5) {
         return 0; /* the sink alone, for a profiler */
     }
     store = open_store(argv[1], "spy");

@@ -13,7 +13,7 @@ uint64_t bench_random(uint64_t *seed)
     return *seed;
 }
 
-static size_t pad(char *to, size_t n, uint64_t *seed)
+size_t bench_pad(char *to, size_t n, uint64_t *seed)
 {
     static const char *const words[] = {"deploy ", "the ",     "cache ",   "rollback ", "customer ",
                                         "retry ",  "timeout ", "invoice ", "region ",   "queue "};
@@ -66,7 +66,7 @@ size_t bench_body(char out[BENCH_BODY_MAX], uint64_t id, uint64_t revision)
                                "\"Bo\",\"username\":\"bo\",\"avatar_url\":null}]}";
     size_t len = n > 0 ? (size_t)n : 0;
 
-    len += pad(out + len, want, &own);
+    len += bench_pad(out + len, want, &own);
     for (size_t i = 0; i < sizeof(tail) - 1; i++) {
         out[len++] = tail[i];
     }

@@ -71,6 +71,22 @@ static struct wh_slice word(struct th_heads *h)
     return wh_slice_str(words[th_random_below(&h->random, sizeof(words) / sizeof(words[0]))]);
 }
 
+/* Now and then one that heads do not carry. */
+static struct wh_slice string_value(struct th_heads *h)
+{
+    size_t n = WH_FAR_BYTES + th_random_below(&h->random, 500);
+    char *text;
+
+    if (!h->long_texts || th_random_below(&h->random, 12) != 0) {
+        return word(h);
+    }
+    text = take(h, n, 1);
+    for (size_t i = 0; i < n; i++) {
+        text[i] = (char)('a' + th_random_below(&h->random, 26));
+    }
+    return wh_slice(text, n);
+}
+
 static int cmp_ids(const void *a, const void *b)
 {
     return wh_entity_id_cmp(a, b);
@@ -128,7 +144,7 @@ static void random_value(struct th_heads *h, enum wh_field_type type, struct wh_
         break;
     case WH_FIELD_STRING:
     default:
-        v->u.str = word(h);
+        v->u.str = string_value(h);
         break;
     }
 }
@@ -207,6 +223,39 @@ static void put(struct wh_batch *b, unsigned family, const void *key, size_t len
     th_ok(wh_batch_put(b, family, wh_slice(key, len), value, &err), &err);
 }
 
+static bool has_long_text(const struct wh_head *head)
+{
+    for (unsigned i = 0; i < head->body.def->n_fields; i++) {
+        const struct wh_value *v = &head->body.values[i];
+
+        if ((head->body.present >> i & 1) && !v->is_null &&
+            head->body.def->fields[i].type == WH_FIELD_STRING && v->u.str.len >= WH_FAR_BYTES) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The revision that set all fields: where long texts are. */
+static void put_entry(struct wh_batch *batch, const struct wh_head *head)
+{
+    struct wh_entry *e = wh_mem_zalloc(1, sizeof(*e));
+    unsigned char key[SINK_REVISION_KEY];
+    struct wh_buf bytes;
+    struct wh_err err;
+
+    assert_non_null(e);
+    e->revision = true;
+    e->shown = head->body.present;
+    e->delta = head->body;
+    wh_buf_init(&bytes, HEAD_MAX_BYTES);
+    th_ok(wh_entry_encode(e, &bytes, &err), &err);
+    sink_revision_key(key, &head->id, head->version);
+    put(batch, SINK_REVISIONS, key, sizeof(key), wh_buf_slice(&bytes));
+    wh_buf_done(&bytes);
+    wh_mem_free(e);
+}
+
 void th_head_put(struct wh_store *store, const struct wh_head *head)
 {
     const struct wh_value *project = th_field(head, "project");
@@ -225,6 +274,9 @@ void th_head_put(struct wh_store *store, const struct wh_head *head)
     th_ok(wh_head_encode(head, &bytes, &err), &err);
     sink_entity_key(entity, kind, &head->id);
     put(batch, SINK_ENTITIES, entity, sizeof(entity), wh_buf_slice(&bytes));
+    if (has_long_text(head)) {
+        put_entry(batch, head);
+    }
     sink_by_time_key(key, kind, at, &head->id);
     put(batch, SINK_BY_TIME, key, SINK_BY_TIME_KEY, WH_LIT(""));
     if (project) {

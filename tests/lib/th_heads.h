@@ -14,6 +14,7 @@ struct th_heads {
     struct wh_store *store;
     struct wh_arena arena;
     struct th_random random;
+    bool long_texts; /* some strings stand in a revision alone; init: no */
     const struct wh_kind_def *def;
     struct wh_head **items; /* in no order */
     size_t n;
@@ -30,7 +31,8 @@ void th_heads_add(struct th_heads *h, size_t n);
 void th_heads_done(struct th_heads *h);
 /* One of the projects that entities refer to. */
 struct wh_entity_id th_project(unsigned i);
-/* Writes a head and its index keys. */
+/* Writes a head and its index keys; and a revision that set its fields when a text is a long one.
+ */
 void th_head_put(struct wh_store *store, const struct wh_head *head);
 /* The head's field, NULL when it was not shown or is null. */
 const struct wh_value *th_field(const struct wh_head *head, const char *name);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/event/history.h"
 #include "tests/lib/th_cmocka.h"
 
 enum { POOL_BYTES = 1 << 20, VERSIONS = 12 };
@@ -44,6 +45,18 @@ static struct wh_slice text(struct wh_arena *arena, const char *format, unsigned
     assert_true(n > 0);
     th_ok(wh_arena_dup(arena, wh_slice(line, (size_t)n), &copy, &err), &err);
     return copy;
+}
+
+/* Few values, so that they come again; one of them so long that heads do not carry it. */
+static struct wh_slice string_value(struct wh_arena *arena, unsigned n)
+{
+    static char lengthy[WH_FAR_BYTES + 44];
+
+    if (n > 0) {
+        return text(arena, "value", n, 0);
+    }
+    memset(lengthy, 'x', sizeof(lengthy));
+    return wh_slice(lengthy, sizeof(lengthy));
 }
 
 static struct wh_entity_id entity(unsigned e)
@@ -93,7 +106,7 @@ static void random_value(struct th_random *r, struct wh_arena *arena, enum wh_fi
     }
     switch (type) {
     case WH_FIELD_STRING:
-        v->u.str = text(arena, "value", th_random_below(r, 3), 0);
+        v->u.str = string_value(arena, th_random_below(r, 3));
         break;
     case WH_FIELD_LONG:
     case WH_FIELD_TIME:

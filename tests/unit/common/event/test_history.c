@@ -122,7 +122,12 @@ static enum wh_rc memory_find(void *ctx, const struct wh_entity_id *id, struct w
 
 /* ---- random observations ---- */
 
-static const struct wh_slice texts[] = {{"a", 1}, {"b", 1}, {"", 0}, {"longer text", 11}};
+#define LONG_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LONG_TEXT LONG_64 LONG_64 LONG_64 LONG_64
+
+/* The last ones are so long that heads do not carry them. */
+static const struct wh_slice texts[] = {
+    {"a", 1}, {"b", 1}, {"", 0}, {LONG_TEXT, 256}, {LONG_TEXT "+", 257}};
 static const struct wh_entity_id ids[] = {{{1}}, {{2}}, {{3}}};
 
 /* type, iid, title, state, labels, author, assignees, confidential: one of each sort. */
@@ -158,7 +163,7 @@ static void random_value(uint64_t *seed, enum wh_field_type type, struct wh_valu
         break;
     case WH_FIELD_STRING:
     default:
-        v->u.str = texts[below(seed, 4)];
+        v->u.str = texts[below(seed, 5)];
         break;
     }
 }
@@ -275,6 +280,35 @@ static int by_version(const void *a, const void *b)
     return wh_version_cmp((*x)->version, (*y)->version);
 }
 
+/* A text is far exactly when it is long, and then the entry that set it has it. */
+static void check_far(const struct outcome *out, const struct wh_head *head, unsigned field,
+                      const struct wh_value *want, struct wh_arena *arena)
+{
+    const struct wh_kind_def *def = out->entries.def;
+    struct wh_version set;
+    struct wh_value got;
+    struct wh_err err;
+    bool is_long;
+
+    if (want == NULL || def->fields[field].type != WH_FIELD_STRING || want->is_null) {
+        return;
+    }
+    is_long = want->u.str.len >= WH_FAR_BYTES;
+    assert_int_equal(head->body.values[field].is_far, is_long);
+    th_ok(wh_head_set_version(def, wh_buf_slice(&out->head), field, &set, &err), &err);
+    assert_int_equal(wh_version_cmp(set, head->set[field]), 0);
+    for (size_t i = 0; i < out->entries.n; i++) {
+        const struct stored *e = &out->entries.items[i];
+
+        if (wh_version_cmp(e->version, set) == 0) {
+            th_ok(wh_entry_field(def, wh_slice(e->bytes, e->len), field, arena, &got, &err), &err);
+            assert_true(!got.is_far && wh_slice_eq(got.u.str, want->u.str));
+            return;
+        }
+    }
+    fail_msg("no entry has the version that set field %u", field);
+}
+
 /* Sorts the set, takes each version once, and says for each field who showed it last. */
 static void check_oracle(const struct wh_observation *o, size_t n, const struct outcome *out,
                          uint64_t seed)
@@ -332,6 +366,7 @@ static void check_oracle(const struct wh_observation *o, size_t n, const struct 
         if (state[f] && !wh_value_eq(def->fields[f].type, state[f], &head->body.values[f])) {
             fail_msg("field %s is wrong, seed %llu", def->fields[f].name, (unsigned long long)seed);
         }
+        check_far(out, head, f, state[f], &arena);
     }
     free(head);
     wh_arena_done(&arena);

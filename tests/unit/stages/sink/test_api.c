@@ -259,6 +259,39 @@ static void an_entity(void **state)
     get_is(f, path, NULL, 200, "\"rows\":[]");
 }
 
+/* Texts that heads do not carry are shown all the same. */
+static void long_texts(void **state)
+{
+    struct fixture *f = *state;
+    size_t compared = 0;
+
+    f->heads.long_texts = true;
+    th_heads_add(&f->heads, 40);
+    for (size_t i = ROWS; i < f->heads.n; i++) {
+        const struct wh_head *head = f->heads.items[i];
+        const struct wh_value *text = th_field(head, "description");
+        char id[WH_ENTITY_ID_TEXT + 1];
+        struct wh_http_req req;
+        struct wh_slice got;
+        char path[128];
+
+        if (text == NULL || text->u.str.len < WH_FAR_BYTES) {
+            continue;
+        }
+        (void)snprintf(path, sizeof(path), "/api/v1/entities/%s",
+                       wh_entity_id_format(&head->id, id));
+        th_http_init(&req, "GET", path);
+        send(f, &req);
+        assert_int_equal(req.status, 200);
+        got = wh_json_string(
+            member(member(member(parsed(f, &req), "entity"), "fields"), "description"));
+        assert_true(wh_slice_eq(got, text->u.str));
+        th_http_done(&req);
+        compared++;
+    }
+    assert_true(compared > 0);
+}
+
 static size_t live(const struct th_heads *heads)
 {
     size_t n = 0;
@@ -844,6 +877,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_open_token_file_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(addresses_and_methods, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_entity, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_texts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages_lose_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(filters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_questions, set_up, tear_down),

@@ -34,6 +34,7 @@ static int set_up(void **state)
 
     f->store = th_sink_store();
     th_heads_init(&f->heads, f->store, WH_KIND_WORK_ITEM, 42);
+    f->heads.long_texts = true;
     th_heads_add(&f->heads, ROWS);
     f->engine = engine_over(f->store, 256 << 20);
     *state = f;
