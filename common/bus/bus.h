@@ -68,7 +68,7 @@ struct wh_producer {
 };
 
 enum wh_bus_profile {
-    WH_BUS_LIVE, /* linger ~1 ms: webhooks, rereads, dead letters */
+    WH_BUS_LIVE, /* linger ~1 ms, one request out at a time: webhooks, rereads, dead letters */
     WH_BUS_BULK, /* linger ~20 ms, larger batches: backfill, mapping at full speed */
 };
 

@@ -205,6 +205,13 @@ static enum wh_rc make_conf(const struct wh_producer_conf *conf, struct kafka_pr
         {"partitioner", "murmur2_random"},
         {"compression.codec", "lz4"},
         {"linger.ms", bulk ? "20" : "1"},
+        /*
+         * Live: what comes while a request is out goes into the next one. More in flight would gain
+         * nothing but the network's time (a broker answers one request of a connection before it
+         * looks at the next), and librdkafka 2.0.2 polls without a pause while a linger of a
+         * millisecond runs, which took a third of a core.
+         */
+        {"max.in.flight.requests.per.connection", bulk ? "5" : "1"},
         {"batch.size", "1000000"},
         {"batch.num.messages", "10000"},
         {"queue.buffering.max.kbytes", kbytes},
