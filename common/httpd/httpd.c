@@ -1,9 +1,7 @@
 /* The server's life and libmicrohttpd's callbacks; replies are in reply.c, request data in
  * request.c. */
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,7 +13,8 @@ enum {
     POOL_MAX = 256,
     POOLED_BODY_BYTES = 64 << 10,
     SWEEP_MS = 250,
-    HEADER_MEMORY_BYTES = 32 << 10,
+    /* libmicrohttpd clears all of it after each request. */
+    HEADER_MEMORY_BYTES = 16 << 10,
     NS_PER_MS = 1000000,
 };
 
@@ -40,16 +39,18 @@ static struct wh_http_req *take_request(struct wh_httpd *httpd)
 
     if (req) {
         struct wh_buf body = req->body;
+        struct wh_buf path = req->path;
 
         httpd->pool = req->next;
         httpd->n_pool--;
-        *req = (struct wh_http_req){.body = body};
+        *req = (struct wh_http_req){.body = body, .path = path};
     } else {
         req = wh_mem_zalloc(1, sizeof(*req));
         if (req == NULL) {
             return NULL;
         }
         wh_buf_init(&req->body, 1);
+        wh_buf_init(&req->path, HTTPD_URL_MAX);
     }
     req->httpd = httpd;
     req->next = httpd->requests;
@@ -59,6 +60,21 @@ static struct wh_http_req *take_request(struct wh_httpd *httpd)
     httpd->requests = req;
     httpd->n_active++;
     return req;
+}
+
+static void free_request(struct wh_http_req *req)
+{
+    wh_buf_done(&req->body);
+    wh_buf_done(&req->path);
+    wh_mem_free(req);
+}
+
+void httpd_drop_response(struct wh_http_req *req)
+{
+    if (req->response && !req->response_shared) {
+        MHD_destroy_response(req->response);
+    }
+    req->response = NULL;
 }
 
 static void give_back(struct wh_http_req *req)
@@ -74,44 +90,33 @@ static void give_back(struct wh_http_req *req)
         req->next->prev = req->prev;
     }
     httpd->n_active--;
-    wh_mem_free(req->path);
-    req->path = NULL;
     while (req->n_kept) {
         wh_mem_free(req->kept[--req->n_kept]);
     }
-    if (req->response) {
-        MHD_destroy_response(req->response);
-        req->response = NULL;
+    httpd_drop_response(req);
+    if (httpd->n_pool == POOL_MAX) {
+        free_request(req);
+        return;
     }
     if (req->body.cap > POOLED_BODY_BYTES) {
         wh_buf_done(&req->body);
     }
-    if (httpd->n_pool == POOL_MAX) {
-        wh_buf_done(&req->body);
-        wh_mem_free(req);
-        return;
-    }
     wh_buf_reset(&req->body);
+    wh_buf_reset(&req->path);
     req->next = httpd->pool;
     httpd->pool = req;
     httpd->n_pool++;
 }
 
-static bool decode_path(struct wh_http_req *req, const char *url)
+/* Leaves the path empty when it is not well-formed. */
+static void decode_path(struct wh_http_req *req, const char *url, size_t len)
 {
-    const char *mark = strchr(url, '?');
-    size_t len = mark ? (size_t)(mark - url) : strlen(url);
-    struct wh_buf path;
     struct wh_err err;
-    size_t n;
 
-    wh_buf_init(&path, HTTPD_URL_MAX);
-    if (wh_percent_decode(wh_slice(url, len), false, &path, &err) != WH_OK) {
-        wh_buf_done(&path);
-        return false;
+    if (wh_percent_decode(wh_slice(url, len), false, &req->path, &err) != WH_OK ||
+        req->path.len == 0 || req->path.ptr[0] != '/') {
+        wh_buf_reset(&req->path);
     }
-    req->path = wh_buf_take(&path, &n);
-    return req->path != NULL && req->path[0] == '/';
 }
 
 /* libmicrohttpd unescapes what it hands out; we want to do that once, ourselves. */
@@ -134,10 +139,7 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
     }
     req->connection = connection;
     req->body_max = httpd->conf.body_max;
-    if (!decode_path(req, uri)) {
-        wh_mem_free(req->path);
-        req->path = NULL;
-    }
+    decode_path(req, uri, mark ? (size_t)(mark - uri) : strlen(uri));
     req->raw_query = wh_slice("", 0);
     if (mark) {
         /* Copied: libmicrohttpd cuts the text up in place. */
@@ -148,36 +150,12 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
     return req;
 }
 
-static void format_peer(struct wh_http_req *req)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-    if (info == NULL || info->client_addr == NULL) {
-        return;
-    }
-    if (info->client_addr->sa_family == AF_INET) {
-        struct sockaddr_in in;
-
-        memcpy(&in, info->client_addr, sizeof(in));
-        (void)inet_ntop(AF_INET, &in.sin_addr, req->peer, sizeof(req->peer));
-    } else if (info->client_addr->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-
-        memcpy(&in6, info->client_addr, sizeof(in6));
-        (void)inet_ntop(AF_INET6, &in6.sin6_addr, req->peer, sizeof(req->peer));
-    }
-}
-
 /* Queues the reply that is there; MHD_NO makes libmicrohttpd close the connection. */
 static enum MHD_Result queue(struct wh_http_req *req)
 {
-    struct MHD_Response *response = req->response;
-    enum MHD_Result ok;
+    enum MHD_Result ok = MHD_queue_response(req->connection, req->status, req->response);
 
-    req->response = NULL;
-    ok = MHD_queue_response(req->connection, req->status, response);
-    MHD_destroy_response(response);
+    httpd_drop_response(req);
     return ok;
 }
 
@@ -187,20 +165,31 @@ static bool has_body(const char *method)
            strcmp(method, "PATCH") == 0;
 }
 
-/* Checks what can be known from the headers; replies when it will not do. */
-static void check_head(struct wh_http_req *req, const char *method)
+static uint64_t content_length(struct wh_slice text)
 {
-    struct wh_slice length = wh_http_header(req, "Content-Length");
-    struct wh_slice chunked = wh_http_header(req, "Transfer-Encoding");
     uint64_t n = 0;
 
-    if (req->path == NULL) {
-        wh_http_reply_error(req, 400, "the path is not well-formed", 0);
-        return;
+    for (size_t i = 0; i < text.len; i++) {
+        n = n < UINT64_MAX / 20 ? n * 10 + (uint64_t)(text.ptr[i] - '0') : UINT64_MAX / 2;
     }
-    if (has_body(method) && length.ptr == NULL && chunked.ptr == NULL) {
+    return n;
+}
+
+/* Checks what can be known from the headers; replies when it will not do. Gives the announced
+ * length. */
+static uint64_t check_head(struct wh_http_req *req, const char *method)
+{
+    struct wh_slice length = wh_http_header(req, "Content-Length");
+    uint64_t n = content_length(length);
+
+    if (req->path.len == 0) {
+        wh_http_reply_error(req, 400, "the path is not well-formed", 0);
+        return 0;
+    }
+    if (has_body(method) && length.ptr == NULL &&
+        wh_http_header(req, "Transfer-Encoding").ptr == NULL) {
         wh_http_reply_error(req, 411, "a body needs Content-Length or chunks", 0);
-        return;
+        return 0;
     }
     if (req->httpd->handler.on_head) {
         req->httpd->handler.on_head(req->httpd->handler.ctx, req, &req->body_max);
@@ -208,32 +197,47 @@ static void check_head(struct wh_http_req *req, const char *method)
     if (req->body_max > req->httpd->conf.body_limit) {
         req->body_max = req->httpd->conf.body_limit;
     }
-    for (size_t i = 0; i < length.len; i++) {
-        n = n < UINT64_MAX / 20 ? n * 10 + (uint64_t)(length.ptr[i] - '0') : UINT64_MAX / 2;
-    }
     if (req->state != HTTPD_ANSWERED && n > req->body_max) {
         wh_http_reply_error(req, 413, "the body is larger than the limit", 0);
+    }
+    return n;
+}
+
+/* An announced length is believed up to what the pool keeps anyway; beyond that, bytes must come.
+ */
+static void prepare_body(struct wh_http_req *req, uint64_t announced)
+{
+    struct wh_err err;
+
+    req->body.max = req->body_max ? req->body_max : 1;
+    if (req->body.cap > req->body.max) {
+        wh_buf_done(&req->body);
+    }
+    if (announced > 0) {
+        /* Without memory now, appending will say so. */
+        (void)!wh_buf_reserve(&req->body,
+                              announced < POOLED_BODY_BYTES ? (size_t)announced : POOLED_BODY_BYTES,
+                              &err);
     }
 }
 
 static enum MHD_Result first_call(struct wh_http_req *req, const char *method)
 {
     struct wh_httpd *httpd = req->httpd;
+    uint64_t announced;
 
     req->method = wh_slice_str(method);
-    format_peer(req);
     req->state = HTTPD_BODY;
     req->in_callback = true;
-    check_head(req, method);
+    announced = check_head(req, method);
     req->in_callback = false;
-    wh_buf_done(&req->body);
-    req->body.max = req->body_max ? req->body_max : 1;
-    req->body_deadline_ns =
-        wh_clock_mono_ns(&httpd->clock) + httpd->conf.body_timeout_ms * NS_PER_MS;
     if (req->state == HTTPD_ANSWERED) {
         /* Before the body: libmicrohttpd answers at once and closes if a body was announced. */
         return queue(req);
     }
+    prepare_body(req, announced);
+    req->body_deadline_ns =
+        wh_clock_mono_ns(&httpd->clock) + httpd->conf.body_timeout_ms * NS_PER_MS;
     return MHD_YES;
 }
 
@@ -554,9 +558,11 @@ void wh_httpd_free(struct wh_httpd *httpd)
     while (httpd->pool) {
         struct wh_http_req *next = httpd->pool->next;
 
-        wh_buf_done(&httpd->pool->body);
-        wh_mem_free(httpd->pool);
+        free_request(httpd->pool);
         httpd->pool = next;
+    }
+    while (httpd->n_constants) {
+        MHD_destroy_response(httpd->constants[--httpd->n_constants].response);
     }
     wh_mem_free(httpd);
 }

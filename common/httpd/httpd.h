@@ -37,6 +37,9 @@ struct wh_http_reply {
     bool body_taken;          /* body.ptr came from wh_mem_alloc and is freed by the server */
     const struct wh_http_header *headers; /* extra ones; values without CR, LF or NUL */
     size_t n_headers;
+    /* The struct and all that it points to stay as they are while the server lives: what is sent
+     * is made once. At most 8 such replies of a server; body_taken must be false. */
+    bool constant;
 };
 
 /*

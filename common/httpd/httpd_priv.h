@@ -7,7 +7,7 @@
 
 #include "common/httpd/httpd.h"
 
-enum { HTTPD_URL_MAX = 8192, HTTPD_KEPT_MAX = 32 };
+enum { HTTPD_URL_MAX = 8192, HTTPD_KEPT_MAX = 32, HTTPD_CONSTANTS_MAX = 8 };
 
 /* Where a request is in its life. */
 enum httpd_state {
@@ -28,7 +28,7 @@ struct wh_http_req {
     bool in_callback; /* libmicrohttpd is calling: replies are queued when it comes back */
     bool head_done;
     bool gone;
-    char *path; /* decoded */
+    struct wh_buf path; /* decoded; empty: not well-formed */
     struct wh_slice raw_query;
     struct wh_slice method;
     struct wh_buf body;
@@ -36,12 +36,19 @@ struct wh_http_req {
     int64_t body_deadline_ns;
     int64_t reply_deadline_ns;
     struct MHD_Response *response;
+    bool response_shared; /* it belongs to httpd->constants */
     unsigned status;
     void *user;
-    char peer[64];
+    char peer[64]; /* formatted when first asked for */
     /* Decoded query arguments that were asked for. */
     char *kept[HTTPD_KEPT_MAX];
     size_t n_kept;
+};
+
+/* The response of a reply that never changes. */
+struct httpd_constant {
+    const struct wh_http_reply *reply;
+    struct MHD_Response *response;
 };
 
 struct wh_httpd {
@@ -59,6 +66,8 @@ struct wh_httpd {
     struct wh_http_req *pool; /* finished ones, to be used again */
     size_t n_pool;
     size_t n_active;
+    struct httpd_constant constants[HTTPD_CONSTANTS_MAX];
+    size_t n_constants;
     uint16_t port;
     bool running; /* inside MHD_run */
     bool again;   /* something was resumed meanwhile */
@@ -67,6 +76,8 @@ struct wh_httpd {
 
 /* Lets libmicrohttpd work, now or in the next turn when it is at work already. */
 void httpd_kick(struct wh_httpd *httpd);
+/* Lets go of the response that waits, if there is one. */
+void httpd_drop_response(struct wh_http_req *req);
 /* Takes text (from wh_mem), which lives as long as the request; empty when there is no room. */
 struct wh_slice httpd_keep(struct wh_http_req *req, struct wh_slice text);
 

@@ -8,15 +8,17 @@
 enum { STREAM_BLOCK_BYTES = 64 << 10, ERROR_MAX_BYTES = 4096 };
 
 /* Hands the answer to libmicrohttpd: at once when it is calling, by waking it when it is not. */
-static void answer(struct wh_http_req *req, unsigned status, struct MHD_Response *response)
+static void answer(struct wh_http_req *req, unsigned status, struct MHD_Response *response,
+                   bool shared)
 {
     if (req->state == HTTPD_ANSWERED || req->response || response == NULL) {
-        if (response) {
+        if (response && !shared) {
             MHD_destroy_response(response);
         }
         return;
     }
     req->response = response;
+    req->response_shared = shared;
     req->status = status;
     req->state = HTTPD_ANSWERED;
     if (!req->in_callback && req->suspended) {
@@ -36,10 +38,11 @@ static void add_header(struct MHD_Response *response, struct wh_slice name, stru
     (void)MHD_add_response_header(response, n, v);
 }
 
-void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
+static struct MHD_Response *make_response(const struct wh_http_reply *reply)
 {
-    enum MHD_ResponseMemoryMode mode =
-        reply->body_taken ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_MUST_COPY;
+    enum MHD_ResponseMemoryMode mode = reply->body_taken ? MHD_RESPMEM_MUST_FREE
+                                       : reply->constant ? MHD_RESPMEM_PERSISTENT
+                                                         : MHD_RESPMEM_MUST_COPY;
     struct MHD_Response *response;
     void *bytes;
 
@@ -51,7 +54,7 @@ void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
         wh_mem_free(bytes);
     }
     if (response == NULL) {
-        return;
+        return NULL;
     }
     if (reply->content_type) {
         (void)MHD_add_response_header(response, "Content-Type", reply->content_type);
@@ -59,7 +62,33 @@ void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
     for (size_t i = 0; i < reply->n_headers; i++) {
         add_header(response, reply->headers[i].name, reply->headers[i].value);
     }
-    answer(req, reply->status, response);
+    return response;
+}
+
+/* NULL: no memory, or no place for one more. */
+static struct MHD_Response *find_constant(struct wh_httpd *httpd, const struct wh_http_reply *reply)
+{
+    struct httpd_constant *c = httpd->constants;
+
+    for (size_t i = 0; i < httpd->n_constants; i++) {
+        if (c[i].reply == reply) {
+            return c[i].response;
+        }
+    }
+    if (httpd->n_constants == HTTPD_CONSTANTS_MAX) {
+        return NULL;
+    }
+    c += httpd->n_constants;
+    *c = (struct httpd_constant){reply, make_response(reply)};
+    httpd->n_constants += c->response != NULL;
+    return c->response;
+}
+
+void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
+{
+    struct MHD_Response *constant = reply->constant ? find_constant(req->httpd, reply) : NULL;
+
+    answer(req, reply->status, constant ? constant : make_response(reply), constant != NULL);
 }
 
 void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *message,
@@ -101,6 +130,7 @@ void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *m
 /* ---- streams ---- */
 
 struct stream {
+    struct wh_httpd *httpd;
     struct wh_http_stream source;
     struct wh_buf ready; /* filled, not sent yet */
     size_t sent;
@@ -122,6 +152,8 @@ static ssize_t stream_read(void *ctx, uint64_t pos, char *to, size_t max)
         }
         if (s->source.fill(s->source.ctx, &s->ready, STREAM_BLOCK_BYTES, &s->ended, &err) !=
             WH_OK) {
+            /* libmicrohttpd closes the connection in its next turn: which may be long away. */
+            httpd_kick(s->httpd);
             return MHD_CONTENT_READER_END_WITH_ERROR;
         }
     }
@@ -153,6 +185,7 @@ void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *
         wh_http_reply_error(req, 503, "out of memory", 1);
         return;
     }
+    s->httpd = req->httpd;
     s->source = *source;
     wh_buf_init(&s->ready, 2 * STREAM_BLOCK_BYTES + (16 << 20));
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read,
@@ -163,5 +196,5 @@ void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *
         return;
     }
     (void)MHD_add_response_header(response, "Content-Type", content_type);
-    answer(req, status, response);
+    answer(req, status, response, false);
 }

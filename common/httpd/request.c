@@ -1,7 +1,20 @@
 /* What a handler may ask about a request. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/httpd/httpd_priv.h"
+
+/* A request that is only read is still ours: what was asked for is kept with it. */
+static struct wh_http_req *owner_of(const struct wh_http_req *req)
+{
+    struct wh_http_req *owner;
+
+    memcpy(&owner, &req, sizeof(owner));
+    return owner;
+}
 
 struct wh_slice wh_http_method(const struct wh_http_req *req)
 {
@@ -10,7 +23,7 @@ struct wh_slice wh_http_method(const struct wh_http_req *req)
 
 struct wh_slice wh_http_path(const struct wh_http_req *req)
 {
-    return wh_slice_str(req->path ? req->path : "/");
+    return req->path.len ? wh_buf_slice(&req->path) : wh_slice("/", 1);
 }
 
 struct wh_slice wh_http_header(const struct wh_http_req *req, const char *name)
@@ -86,14 +99,12 @@ static void match_pair(void *ctx, struct wh_slice name, struct wh_slice value)
 struct wh_slice wh_http_query(const struct wh_http_req *req, const char *name)
 {
     struct query_search search = {.name = name};
-    struct wh_http_req *owner;
 
     wh_http_query_each(req, match_pair, &search);
     if (search.found.ptr == NULL) {
         return search.found;
     }
-    memcpy(&owner, &req, sizeof(owner));
-    return httpd_keep(owner, search.found);
+    return httpd_keep(owner_of(req), search.found);
 }
 
 struct wh_slice httpd_keep(struct wh_http_req *req, struct wh_slice text)
@@ -119,8 +130,34 @@ struct wh_slice wh_http_body(const struct wh_http_req *req)
     return wh_slice(req->body.ptr ? req->body.ptr : "", req->body.len);
 }
 
+static void format_peer(struct wh_http_req *req)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (info == NULL || info->client_addr == NULL) {
+        return;
+    }
+    if (info->client_addr->sa_family == AF_INET) {
+        struct sockaddr_in in;
+
+        memcpy(&in, info->client_addr, sizeof(in));
+        (void)inet_ntop(AF_INET, &in.sin_addr, req->peer, sizeof(req->peer));
+    } else if (info->client_addr->sa_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+
+        memcpy(&in6, info->client_addr, sizeof(in6));
+        (void)inet_ntop(AF_INET6, &in6.sin6_addr, req->peer, sizeof(req->peer));
+    }
+}
+
 struct wh_slice wh_http_peer(const struct wh_http_req *req)
 {
+    struct wh_http_req *owner = owner_of(req);
+
+    if (owner->peer[0] == '\0') {
+        format_peer(owner);
+    }
     return wh_slice_str(req->peer);
 }
 

@@ -117,7 +117,11 @@ void intake_refuse(struct delivery *d, const struct intake_refusal *why)
 void intake_accept(struct delivery *d)
 {
     static const struct wh_http_reply ok = {
-        .status = 200, .content_type = "application/json", .body = {"{\"ok\":true}\n", 12}};
+        .status = 200,
+        .content_type = "application/json",
+        .body = {"{\"ok\":true}\n", 12},
+        .constant = true,
+    };
     struct wh_http_req *req = d->req;
 
     count(d, req ? INTAKE_ACCEPTED : INTAKE_LATE);

@@ -213,9 +213,7 @@ static enum wh_rc make_control(struct app *app, struct wh_err *err)
     struct wh_httpd_conf conf;
 
     app->server.live = wh_timer_new(app->server.loop, gl_control_live_tick, &app->server);
-    app->server.poke = wh_timer_new(app->server.loop, gl_rest_poke, &app->server);
-    app->server.port = wh_httpd_port(wh_run_httpd(app->run));
-    if (app->server.live == NULL || app->server.poke == NULL) {
+    if (app->server.live == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     wh_httpd_conf_init(&conf);

@@ -1,15 +1,12 @@
 /* The API: who may, limits, faults, and the answer's way out. Routes are in routes.c. */
 #include "tests/gitlab/rest.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/crypto/crypto.h"
 
-enum { POKE_MS = 20, REFUSED_STATUS = 400 };
+enum { REFUSED_STATUS = 400 };
 
 /* A request that is answered late. */
 struct gl_delayed {
@@ -20,7 +17,6 @@ struct gl_delayed {
 };
 
 struct cut {
-    struct gl_server *server;
     struct gl_out out;
     size_t keep;
 };
@@ -62,13 +58,11 @@ static void cut_done(void *ctx)
 {
     struct cut *cut = ctx;
 
-    wh_timer_start(cut->server->poke, POKE_MS, 0);
     gl_out_done(&cut->out);
     wh_mem_free(cut);
 }
 
-static void reply_cut(struct gl_server *s, struct wh_http_req *req, struct gl_out *out,
-                      bool at_once)
+static void reply_cut(struct wh_http_req *req, struct gl_out *out, bool at_once)
 {
     struct cut *cut = wh_mem_zalloc(1, sizeof(*cut));
 
@@ -77,29 +71,11 @@ static void reply_cut(struct gl_server *s, struct wh_http_req *req, struct gl_ou
         wh_http_reply_error(req, 500, "no memory for the answer", 0);
         return;
     }
-    cut->server = s;
     cut->out = *out;
     cut->keep = at_once ? 0 : out->len / 2;
     *out = (struct gl_out){0};
     wh_http_reply_stream(req, 200, "application/json",
                          &(struct wh_http_stream){cut_fill, cut_done, cut});
-}
-
-/*
- * libmicrohttpd closes a failed stream's connection when it runs next, which is when something
- * comes: so something comes.
- */
-void gl_rest_poke(void *ctx)
-{
-    const struct gl_server *s = ctx;
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(s->port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd >= 0) {
-        (void)connect(fd, (const struct sockaddr *)&to, sizeof(to));
-        (void)close(fd);
-    }
 }
 
 /* ---- the way out ---- */
@@ -112,7 +88,7 @@ void gl_rest_send(struct gl_call *call, unsigned status)
 
     gl_reqlog_add(&s->requests, call->req, gl_now_ms(s->model), reset ? 0 : status);
     if (reset || truncate) {
-        reply_cut(s, call->req, &call->out, reset);
+        reply_cut(call->req, &call->out, reset);
         return;
     }
     gl_reply_json(call->req, status, &call->out, &call->headers);

@@ -24,8 +24,6 @@ struct gl_server {
     struct gl_reqlog requests;
     char *token;
     struct gl_delayed *delayed; /* slow answers */
-    uint16_t port;              /* of the API */
-    struct wh_timer *poke;      /* freed by the loop: streams end after all else */
     struct wh_timer *live;
     double live_rate; /* events a second */
     double live_due;  /* parts of events not made yet */
@@ -38,7 +36,6 @@ struct gl_server {
 void gl_rest_request(void *ctx, struct wh_http_req *req);
 void gl_rest_done(void *ctx, struct wh_http_req *req);
 void gl_rest_release(struct gl_server *server);
-void gl_rest_poke(void *ctx);
 void gl_control_request(void *ctx, struct wh_http_req *req);
 void gl_control_live_tick(void *ctx);
 

@@ -50,10 +50,31 @@ static enum wh_rc fill(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
     return WH_OK;
 }
 
+static enum wh_rc fill_and_break(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
+                                 struct wh_err *err)
+{
+    struct server *s = ctx;
+
+    (void)max;
+    *ret_end = false;
+    if (s->streamed > 0) {
+        return wh_fail(err, WH_E_NET, "broken on purpose");
+    }
+    s->streamed = 1;
+    return wh_buf_append(out, WH_LIT("half"), err);
+}
+
 static void filled(void *ctx)
 {
     (void)ctx;
 }
+
+static const struct wh_http_header constant_header = {{"X-Same", 6}, {"yes", 3}};
+static const struct wh_http_reply constant = {.status = 200,
+                                              .body = {"always", 6},
+                                              .headers = &constant_header,
+                                              .n_headers = 1,
+                                              .constant = true};
 
 static void on_request(void *ctx, struct wh_http_req *req)
 {
@@ -75,6 +96,14 @@ static void on_request(void *ctx, struct wh_http_req *req)
     } else if (wh_slice_eq(path, WH_LIT("/stream"))) {
         s->streamed = 0;
         wh_http_reply_stream(req, 200, "text/plain", &(struct wh_http_stream){fill, filled, s});
+    } else if (wh_slice_eq(path, WH_LIT("/broken"))) {
+        s->streamed = 0;
+        wh_http_reply_stream(req, 200, "text/plain",
+                             &(struct wh_http_stream){fill_and_break, filled, s});
+    } else if (wh_slice_eq(path, WH_LIT("/constant"))) {
+        wh_http_reply(req, &constant);
+    } else if (wh_slice_eq(path, WH_LIT("/peer"))) {
+        wh_http_reply(req, &(struct wh_http_reply){.status = 200, .body = wh_http_peer(req)});
     } else {
         wh_http_reply_error(req, 404, "no such page", 0);
     }
@@ -318,6 +347,64 @@ static void test_stream(void **state)
     (void)close(fd);
 }
 
+static void test_broken_stream_is_closed(void **state)
+{
+    int fd = dial(*state);
+    const char *text;
+
+    say(fd, "GET /broken HTTP/1.1\r\nHost: x\r\n\r\n");
+    text = hear(fd, NULL);
+    contains(text, "half");
+    assert_null(strstr(text, "\r\n0\r\n"));
+    (void)close(fd);
+}
+
+static void test_constant_reply_again_and_again(void **state)
+{
+    int fds[3];
+
+    for (size_t i = 0; i < 9; i++) {
+        int *fd = &fds[i % 3];
+        const char *text;
+
+        if (i < 3) {
+            *fd = dial(*state);
+        }
+        say(*fd, "GET /constant HTTP/1.1\r\nHost: x\r\n\r\n");
+        text = hear(*fd, "always");
+        contains(text, "X-Same: yes");
+        contains(text, "200 OK");
+    }
+    for (size_t i = 0; i < 3; i++) {
+        (void)close(fds[i]);
+    }
+}
+
+/* A body's memory is used again: nothing of the one before may be left in it. */
+static void test_shorter_body_after_longer(void **state)
+{
+    int fd = dial(*state);
+    const char *text;
+
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\nlonger-body.");
+    contains(hear(fd, "longer-body."), "200 OK");
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+    text = hear(fd, "abc");
+    contains(text, "Content-Length: 3\r\n");
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    contains(hear(fd, "\r\n\r\n"), "Content-Length: 0\r\n");
+    (void)close(fd);
+}
+
+static void test_peer(void **state)
+{
+    int fd = dial(*state);
+
+    say(fd, "GET /peer HTTP/1.1\r\nHost: x\r\n\r\n");
+    contains(hear(fd, "127.0.0.1"), "200 OK");
+    (void)close(fd);
+}
+
 static void test_free_with_open_requests(void **state)
 {
     int fd = dial(*state);
@@ -342,6 +429,10 @@ int main(void)
         T(test_slow_body),
         T(test_malformed),
         T(test_stream),
+        T(test_broken_stream_is_closed),
+        T(test_constant_reply_again_and_again),
+        T(test_shorter_body_after_longer),
+        T(test_peer),
         T(test_free_with_open_requests),
     };
 
