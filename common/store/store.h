@@ -60,6 +60,7 @@ struct wh_store_ops {
     enum wh_rc (*iter_error)(const struct wh_iter *it, struct wh_err *err);
     void (*iter_free)(struct wh_iter *it);
     enum wh_rc (*checkpoint)(struct wh_store *s, const char *path, struct wh_err *err);
+    enum wh_rc (*compact)(struct wh_store *s, unsigned family, struct wh_err *err);
     /* "family.<n>.bytes", "background-errors", "write-stopped": -1 when unknown. */
     int64_t (*property)(struct wh_store *s, const char *name);
     void (*free)(struct wh_store *s);
@@ -198,6 +199,13 @@ static inline WH_MUST_CHECK enum wh_rc wh_store_checkpoint(struct wh_store *s, c
                                                            struct wh_err *err)
 {
     return s->ops->checkpoint(s, path, err);
+}
+
+/* Writes the family's files anew, without what was removed; takes as long as it takes. */
+static inline WH_MUST_CHECK enum wh_rc wh_store_compact(struct wh_store *s, unsigned family,
+                                                        struct wh_err *err)
+{
+    return s->ops->compact(s, family, err);
 }
 
 static inline int64_t wh_store_property(struct wh_store *s, const char *name)

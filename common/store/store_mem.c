@@ -646,6 +646,14 @@ static enum wh_rc mem_checkpoint(struct wh_store *base, const char *path, struct
     return wh_fail(err, WH_E_UNSUPPORTED, "a store in memory has no copies on disk");
 }
 
+static enum wh_rc mem_compact(struct wh_store *base, unsigned family, struct wh_err *err)
+{
+    (void)base;
+    (void)family;
+    (void)err;
+    return WH_OK;
+}
+
 static int64_t mem_property(struct wh_store *base, const char *name)
 {
     struct mem_store *s = of_store(base);
@@ -704,6 +712,7 @@ static const struct wh_store_ops mem_ops = {
     .iter_error = mem_iter_error,
     .iter_free = mem_iter_free,
     .checkpoint = mem_checkpoint,
+    .compact = mem_compact,
     .property = mem_property,
     .free = mem_free,
 };

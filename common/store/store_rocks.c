@@ -18,6 +18,7 @@
 enum {
     BACKGROUND_JOBS = 2,
     BLOOM_BITS = 10,
+    BOTTOMMOST_FORCE = 2, /* BottommostLevelCompaction::kForce */
     INFO_LOG_BYTES = 4 << 20,
     INFO_LOG_FILES = 4,
     INFO_LOG_WARN = 2,
@@ -434,6 +435,21 @@ static enum wh_rc rocks_checkpoint(struct wh_store *base, const char *path, stru
     return text ? fail_with(err, text) : WH_OK;
 }
 
+static enum wh_rc rocks_compact(struct wh_store *base, unsigned family, struct wh_err *err)
+{
+    struct rocks_store *s = of_store(base);
+    rocksdb_compactoptions_t *o = rocksdb_compactoptions_create();
+
+    if (o == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a compaction");
+    }
+    /* The last level too: what was removed must not stay in a file that nothing touches. */
+    rocksdb_compactoptions_set_bottommost_level_compaction(o, BOTTOMMOST_FORCE);
+    rocksdb_compact_range_cf_opt(s->db, s->families[family], o, NULL, 0, NULL, 0);
+    rocksdb_compactoptions_destroy(o);
+    return WH_OK;
+}
+
 static int64_t number_property(rocksdb_t *db, const char *name)
 {
     uint64_t value = 0;
@@ -533,6 +549,7 @@ static const struct wh_store_ops rocks_ops = {
     .iter_error = rocks_iter_error,
     .iter_free = rocks_iter_free,
     .checkpoint = rocks_checkpoint,
+    .compact = rocks_compact,
     .property = rocks_property,
     .free = rocks_free,
 };

@@ -111,5 +111,20 @@ WH_MUST_CHECK enum wh_rc sink_derived_take(struct sink_apply *a, const struct si
 /* Removes and puts what follows from the change of one head. */
 WH_MUST_CHECK enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cached *c,
                                      struct wh_err *err);
+/* Removes what followed from a head that goes (c->old; c->head is not looked at). */
+WH_MUST_CHECK enum wh_rc sink_underive(struct sink_apply *a, const struct sink_cached *c,
+                                       struct wh_err *err);
+
+/* ---- apply_purge.c ---- */
+
+/* Is this head one of an entity of the instance? */
+bool sink_head_is_of(struct sink_apply *a, struct wh_slice key, struct wh_slice value,
+                     struct wh_slice instance);
+/* When the head is one of the instance: takes the entity out of the store, with its revisions, all
+ * that follows from its head, and its share of the counts. */
+WH_MUST_CHECK enum wh_rc sink_apply_purge(struct sink_apply *a, enum wh_kind kind,
+                                          const struct wh_entity_id *id, struct wh_slice head_bytes,
+                                          struct wh_slice instance, bool *ret_removed,
+                                          uint64_t *ret_revisions, struct wh_err *err);
 
 #endif

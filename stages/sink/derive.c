@@ -72,13 +72,13 @@ static enum wh_rc remove_key(struct sink_apply *a, unsigned family, const void *
 /* ---- by_time, by_project ---- */
 
 static enum wh_rc derive_by_time(struct sink_apply *a, const struct sink_cached *c,
-                                 struct wh_err *err)
+                                 const struct sink_derived *now, struct wh_err *err)
 {
     unsigned char key[SINK_BY_TIME_KEY];
     int64_t old_ms = wh_version_at_ms(c->old.version.order);
-    int64_t new_ms = wh_version_at_ms(c->head->version.order);
+    int64_t new_ms = wh_version_at_ms(now->version.order);
 
-    if (c->old.exists && old_ms == new_ms) {
+    if (c->old.exists && now->exists && old_ms == new_ms) {
         return WH_OK;
     }
     if (c->old.exists) {
@@ -86,6 +86,9 @@ static enum wh_rc derive_by_time(struct sink_apply *a, const struct sink_cached 
         if (remove_key(a, SINK_BY_TIME, key, sizeof(key), err) != WH_OK) {
             return err->rc;
         }
+    }
+    if (!now->exists) {
+        return WH_OK;
     }
     sink_by_time_key(key, c->kind, new_ms, &c->id);
     return put_key(a, SINK_BY_TIME, key, sizeof(key), WH_LIT(""), err);
@@ -306,15 +309,30 @@ static enum wh_rc derive_links(struct sink_apply *a, const struct sink_cached *c
     return WH_OK;
 }
 
+static enum wh_rc derive_all(struct sink_apply *a, const struct sink_cached *c,
+                             const struct sink_derived *now, struct wh_err *err)
+{
+    if (derive_by_time(a, c, now, err) != WH_OK || derive_by_project(a, c, now, err) != WH_OK ||
+        derive_source(a, c, now, true, err) != WH_OK ||
+        derive_source(a, c, now, false, err) != WH_OK) {
+        return err->rc;
+    }
+    return derive_links(a, c, now, err);
+}
+
 enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cached *c, struct wh_err *err)
 {
     struct sink_derived now;
 
-    if (sink_derived_take(a, &a->refs[c->kind], c->head, &now, err) != WH_OK ||
-        derive_by_time(a, c, err) != WH_OK || derive_by_project(a, c, &now, err) != WH_OK ||
-        derive_source(a, c, &now, true, err) != WH_OK ||
-        derive_source(a, c, &now, false, err) != WH_OK) {
+    if (sink_derived_take(a, &a->refs[c->kind], c->head, &now, err) != WH_OK) {
         return err->rc;
     }
-    return derive_links(a, c, &now, err);
+    return derive_all(a, c, &now, err);
+}
+
+enum wh_rc sink_underive(struct sink_apply *a, const struct sink_cached *c, struct wh_err *err)
+{
+    const struct sink_derived nothing = {0};
+
+    return derive_all(a, c, &nothing, err);
 }

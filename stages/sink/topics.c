@@ -161,6 +161,25 @@ static bool is_found(const struct sink_found *found, const char *name)
     return false;
 }
 
+static void remove_at(struct sink_table *t, size_t i)
+{
+    struct sink_topic *topic = t->topics[i];
+
+    t->topics[i] = t->topics[--t->n_topics];
+    topic_free(topic);
+    t->last_topic = NULL;
+}
+
+void sink_table_drop(struct sink_table *t, const char *topic)
+{
+    for (size_t i = 0; i < t->n_topics; i++) {
+        if (strcmp(t->topics[i]->name, topic) == 0) {
+            remove_at(t, i);
+            return;
+        }
+    }
+}
+
 typedef enum wh_rc (*gone_fn)(void *ctx, const char *topic, struct wh_err *err);
 
 static enum wh_rc drop_gone(struct sink_table *t, const struct sink_found *found, bool *ret_changed,
@@ -178,9 +197,7 @@ static enum wh_rc drop_gone(struct sink_table *t, const struct sink_found *found
         if (gone && gone(ctx, topic->name, err) != WH_OK) {
             return err->rc;
         }
-        t->topics[i] = t->topics[--t->n_topics];
-        topic_free(topic);
-        t->last_topic = NULL;
+        remove_at(t, i);
         *ret_changed = true;
     }
     return WH_OK;
@@ -248,8 +265,13 @@ enum wh_rc sink_table_take(struct sink_table *t, const struct sink_found *found,
     }
     for (size_t i = 0; i < found->n_partitions; i++) {
         const struct sink_found_partition *p = &found->partitions[i];
-        struct sink_topic *topic = take_topic(t, &found->topics[p->topic], err);
+        const struct sink_found_topic *f = &found->topics[p->topic];
+        struct sink_topic *topic;
 
+        if (f->connection[0] != '\0' && strcmp(f->connection, t->purging) == 0) {
+            continue;
+        }
+        topic = take_topic(t, f, err);
         if (topic == NULL || take_partition(t, topic, p, relocate, ret_changed, err) != WH_OK) {
             return err->rc;
         }

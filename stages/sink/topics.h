@@ -76,6 +76,7 @@ struct sink_table {
     size_t n_topics;
     bool known; /* at least one find was taken */
     char held_reason[WH_ERR_MSG_MAX];
+    char purging[65]; /* the connection whose topics are passed over for now; "" for none */
     /* The last lookup: records come in partition order. */
     const char *last_name;
     struct sink_topic *last_topic;
@@ -95,6 +96,8 @@ WH_MUST_CHECK enum wh_rc sink_table_take(struct sink_table *t, const struct sink
                                          enum wh_rc (*gone)(void *ctx, const char *topic,
                                                             struct wh_err *err),
                                          void *ctx, struct wh_err *err);
+/* Forgets a topic as if it were gone; renew the assignment afterwards. */
+void sink_table_drop(struct sink_table *t, const char *topic);
 WH_MUST_CHECK enum wh_rc sink_table_assign(const struct sink_table *t, struct wh_consumer *c,
                                            struct wh_err *err);
 /* NULL: not ours. */

@@ -18,6 +18,16 @@ static const size_t nothing = SIZE_MAX;
 
 /* ---- one record ---- */
 
+/* The connection was purged: its rows go, step by step, once this is durable. */
+static enum wh_rc drop_connection(struct sink_writer *w, const struct wh_bus_msg *msg,
+                                  struct wh_err *err)
+{
+    if (sink_purge_mark(w->purge, msg->key, &w->purge_marked, err) != WH_OK) {
+        return err->rc;
+    }
+    return sink_apply_connection(w->apply, msg->key, wh_slice(NULL, 0), err);
+}
+
 static enum wh_rc keep_connection(struct sink_writer *w, const struct wh_bus_msg *msg,
                                   struct wh_err *err)
 {
@@ -26,7 +36,7 @@ static enum wh_rc keep_connection(struct sink_writer *w, const struct wh_bus_msg
     struct wh_connection c;
 
     if (msg->value.ptr == NULL) {
-        return sink_apply_connection(w->apply, msg->key, wh_slice(NULL, 0), err);
+        return drop_connection(w, msg, err);
     }
     if (wh_document_decode(msg->value, &document, err) != WH_OK ||
         wh_connection_parse(document.document, w->json, arena, &c, err) != WH_OK) {
@@ -133,6 +143,7 @@ static void forget_batch(struct sink_writer *w)
     sink_apply_begin(w->apply);
     w->n_set_aside = 0;
     w->aside_done = false;
+    w->purge_marked = false;
     w->n_samples = 0;
     w->observations = 0;
     w->duplicates = 0;
@@ -188,6 +199,16 @@ static enum wh_rc isolate(struct sink_writer *w, size_t index, enum wh_rc rc)
     return WH_OK;
 }
 
+/* What a purge has to know of a connection is read from the store: it must be there. */
+static bool ends_batch(struct sink_writer *w, const struct wh_bus_msg *msg)
+{
+    struct sink_topic *topic = NULL;
+
+    return msg->value.ptr == NULL && w->to > w->from &&
+           sink_table_find(&w->table, msg->topic, msg->partition, &topic) &&
+           topic->connection[0] == '\0';
+}
+
 static enum wh_rc build(struct sink_writer *w, struct wh_err *err)
 {
     int64_t now_ms = wh_clock_now_ms(&w->deps.clock);
@@ -197,7 +218,7 @@ static enum wh_rc build(struct sink_writer *w, struct wh_err *err)
         enum wh_rc rc;
 
         if (w->to - w->from == w->conf.batch_records ||
-            sink_apply_full(w->apply, w->conf.batch_bytes)) {
+            sink_apply_full(w->apply, w->conf.batch_bytes) || ends_batch(w, &w->msgs[w->to])) {
             break;
         }
         rc = apply_record(w, w->to, now_ms, err);
@@ -305,6 +326,9 @@ static enum wh_rc write_batch(struct sink_writer *w, int64_t *ret_wait_ms, struc
         return wh_err_prefix(err, "writing the store");
     }
     resume(w);
+    if (w->purge_marked && sink_purge_start(w->purge, err) != WH_OK) {
+        return err->rc;
+    }
     committed(w, started_ns);
     return WH_OK;
 }
@@ -337,10 +361,62 @@ static enum wh_rc poll_records(struct sink_writer *w, int timeout_ms, struct wh_
     return WH_OK;
 }
 
+static enum wh_rc forget_topic(void *ctx, const char *topic, struct wh_err *err);
+
+/*
+ * While a connection is purged its topic is not read, and afterwards it is read from its start:
+ * what a new connection of that name brought before goes with the old rows, and comes again.
+ */
+static enum wh_rc set_purging(struct sink_writer *w, const char *connection, struct wh_err *err)
+{
+    char topic[WH_TOPIC_MAX];
+
+    if (strcmp(w->table.purging, connection) == 0) {
+        return WH_OK;
+    }
+    if (connection[0] != '\0') {
+        if (wh_topic_name(w->conf.topic_prefix, WH_TOPIC_ENTITIES, wh_slice_str(connection), topic,
+                          err) != WH_OK ||
+            forget_topic(w, topic, err) != WH_OK) {
+            return err->rc;
+        }
+        sink_table_drop(&w->table, topic);
+        w->reassign = true;
+    }
+    (void)snprintf(w->table.purging, sizeof(w->table.purging), "%s", connection);
+    return WH_OK;
+}
+
+static enum wh_rc purge_step(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
+{
+    enum wh_rc rc = set_purging(w, sink_purge_connection(w->purge), err);
+
+    if (rc == WH_OK) {
+        rc = sink_purge_step(w->purge, err);
+    }
+    if (rc == WH_E_NO_SPACE) {
+        pause_for(w, "the disk is full", err, ret_wait_ms);
+        return WH_OK;
+    }
+    if (rc != WH_OK) {
+        return wh_err_prefix(err, "purging a connection");
+    }
+    resume(w);
+    return set_purging(w, sink_purge_connection(w->purge), err);
+}
+
 enum wh_rc sink_writer_turn(struct sink_writer *w, int timeout_ms, int64_t *ret_wait_ms,
                             struct wh_err *err)
 {
     *ret_wait_ms = 0;
+    if (w->phase == SINK_IDLE && sink_purge_due(w->purge)) {
+        enum wh_rc rc = purge_step(w, ret_wait_ms, err);
+
+        if (rc != WH_OK || *ret_wait_ms > 0) {
+            return rc;
+        }
+        timeout_ms = 0;
+    }
     if (w->phase == SINK_IDLE && w->relocate > 0) {
         *ret_wait_ms = timeout_ms;
         return WH_OK;
@@ -427,7 +503,9 @@ enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sin
         sink_writer_free(w);
         return wh_fail(err, WH_E_NOMEM, "no memory for the writer");
     }
-    if (sink_apply_new(deps->store, n, &w->apply, err) != WH_OK) {
+    if (sink_apply_new(deps->store, n, &w->apply, err) != WH_OK ||
+        sink_purge_new(deps->store, w->apply, deps->clock, deps->log, conf->sync, &w->purge, err) !=
+            WH_OK) {
         sink_writer_free(w);
         return err->rc;
     }
@@ -440,6 +518,7 @@ void sink_writer_free(struct sink_writer *w)
     if (w == NULL) {
         return;
     }
+    sink_purge_free(w->purge);
     sink_apply_free(w->apply);
     sink_table_done(&w->table);
     wh_buf_done(&w->scratch);

@@ -12,6 +12,7 @@
 #ifndef WH_SINK_WRITER_H
 #define WH_SINK_WRITER_H
 
+#include "stages/sink/purge.h"
 #include "stages/sink/topics.h"
 
 enum sink_phase { SINK_IDLE, SINK_BUILDING, SINK_SEALED };
@@ -52,6 +53,7 @@ struct sink_writer {
     struct sink_writer_deps deps;
     struct sink_conf conf;
     struct sink_apply *apply;
+    struct sink_purge *purge;
     struct sink_table table;
     struct wh_json_parser *json;
     enum sink_phase phase;
@@ -74,7 +76,8 @@ struct sink_writer {
     int64_t pause_ms;
     int64_t retry_at_ns;
     bool aside_done;   /* the damaged records of this batch are acknowledged */
-    bool reassign;     /* a partition was held */
+    bool reassign;     /* a partition was held, a topic forgotten */
+    bool purge_marked; /* the batch in hand makes a purge due */
     unsigned relocate; /* the consumer lost its place: finds to wait for, the first may be old */
 };
 
