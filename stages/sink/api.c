@@ -50,6 +50,7 @@ static const struct route routes[] = {
     {"/api/v1/entities/*/links", "GET", api_answer_links},
     {"/api/v1/kinds", "GET", api_answer_kinds},
     {"/api/v1/status", "GET", api_answer_status},
+    {"/api/v1/purges/*", "GET", api_answer_purge},
 };
 
 static bool route_fits(struct wh_slice path, const char *pattern, struct wh_slice *ret_id)

@@ -152,6 +152,7 @@ WH_MUST_CHECK enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err
 WH_MUST_CHECK enum wh_rc api_answer_links(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_purge(struct api_job *job, struct wh_err *err);
 /* The entity whose page at the source this is; WH_E_NOT_FOUND. */
 WH_MUST_CHECK enum wh_rc api_find_url(struct api_job *job, struct wh_slice url,
                                       struct wh_entity_id *ret, struct wh_err *err);

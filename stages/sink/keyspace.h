@@ -20,6 +20,7 @@
  *              'n'                                         last sequence 8
  *              'c' kind 1                                  entities 8, deleted 8, revisions 8
  *              'x' connection id                           connection document (JSON, no secrets)
+ *              'g' connection id                           report of its last purge (JSON; purge.h)
  *
  * kind and field of a link are those of the `from` entity's reference field: the relation.
  */

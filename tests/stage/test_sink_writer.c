@@ -585,9 +585,8 @@ static void test_gone_while_down(void **state)
 
 /* ---- connections ---- */
 
-static void test_connections(void **state)
+static void send_connection(struct fixture *f)
 {
-    struct fixture *f = *state;
     const struct wh_connection c = {.id = WH_LIT("c1"),
                                     .instance = WH_LIT("https://gitlab.test"),
                                     .state = WH_LIT("enabled"),
@@ -600,8 +599,6 @@ static void test_connections(void **state)
     struct wh_buf json;
     struct wh_buf value;
     struct wh_err err;
-    char *meta;
-    bool found = false;
 
     wh_buf_init(&json, 1 << 16);
     wh_buf_init(&value, 1 << 16);
@@ -609,10 +606,31 @@ static void test_connections(void **state)
     document.document = wh_buf_slice(&json);
     th_ok(wh_document_encode(WH_DOCUMENT_CONNECTION, &document, &value, &err), &err);
     send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c1"), wh_buf_slice(&value));
+    wh_buf_done(&json);
+    wh_buf_done(&value);
+}
+
+static bool has_connection(struct fixture *f)
+{
+    char *meta = th_store_dump(f->store, SINK_META);
+    bool has = strstr(meta, "786331 ") != NULL; /* "xc1" */
+
+    wh_mem_free(meta);
+    return has;
+}
+
+static void test_connections(void **state)
+{
+    struct fixture *f = *state;
+    struct wh_buf value;
+    struct wh_err err;
+    bool found = false;
+
+    wh_buf_init(&value, 1 << 16);
+    send_connection(f);
     send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c0"), WH_LIT("garbage"));
     find_topics(f);
     drain_ok(f);
-    wh_buf_reset(&value);
     th_ok(wh_store_get(f->store, NULL, SINK_META, WH_LIT("xc1"), &value, &found, &err), &err);
     assert_true(found);
     assert_non_null(strstr(wh_buf_str(&value), "https://gitlab.test"));
@@ -620,11 +638,88 @@ static void test_connections(void **state)
     assert_int_equal(stored_offsets(f, CONNECTIONS_TOPIC, 1), 2);
     send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c1"), wh_slice(NULL, 0));
     drain_ok(f);
-    meta = th_store_dump(f->store, SINK_META);
-    assert_null(strstr(meta, "786331 ")); /* "xc1" */
-    wh_mem_free(meta);
-    wh_buf_done(&json);
+    assert_false(has_connection(f));
     wh_buf_done(&value);
+}
+
+/* ---- purge ---- */
+
+static void finish_purge(struct fixture *f)
+{
+    struct wh_err err;
+    int64_t wait_ms;
+
+    assert_true(sink_purge_due(f->writer->purge));
+    for (unsigned i = 0; sink_purge_due(f->writer->purge); i++) {
+        assert_true(i < TURNS_MAX);
+        th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
+        assert_int_equal(wait_ms, 0);
+    }
+}
+
+static void assert_no_rows(struct fixture *f)
+{
+    for (unsigned family = 0; family < SINK_META; family++) {
+        char *dump = th_store_dump(f->store, family);
+
+        assert_null(strpbrk(dump, "0123456789abcdef"));
+        wh_mem_free(dump);
+    }
+}
+
+/* A connection and its tombstone in one poll, then a new connection of the same name. */
+static void test_purge(void **state)
+{
+    const char *const entities[] = {ENTITIES_TOPIC};
+    struct fixture *f = *state;
+    struct wh_err err;
+
+    send_observations(f, 0, 60);
+    send_connection(f);
+    find_topics(f);
+    drain_ok(f);
+    assert_store_is(f, 60);
+    th_ok(wh_admin_remove(f->admin, entities, 1, 1000, &err), &err);
+    send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c1"), wh_slice(NULL, 0));
+    do {
+        int64_t wait_ms;
+
+        th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
+    } while (!sink_purge_due(f->writer->purge));
+    restart(f);
+    finish_purge(f);
+    assert_no_rows(f);
+    assert_false(has_connection(f));
+    assert_int_equal(stored_offsets(f, ENTITIES_TOPIC, PARTITIONS), 0);
+    th_ok(wh_bus_mem_topic(f->bus, ENTITIES_TOPIC, PARTITIONS, &err), &err);
+    send_connection(f);
+    send_observations(f, 0, 60);
+    find_topics(f);
+    drain_ok(f);
+    assert_true(has_connection(f));
+    assert_store_is(f, 60);
+}
+
+/* This sink was down: it reads the rows of the new connection before the old one's tombstone. */
+static void test_purge_of_what_is_back_already(void **state)
+{
+    struct fixture *f = *state;
+
+    send_observations(f, 0, 60);
+    find_topics(f);
+    drain_ok(f);
+    send_connection(f);
+    send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c1"), wh_slice(NULL, 0));
+    send_connection(f);
+    drain_ok(f);
+    while (sink_purge_due(f->writer->purge)) {
+        finish_purge(f);
+    }
+    assert_no_rows(f);
+    assert_true(has_connection(f));
+    find_topics(f);
+    drain_ok(f);
+    assert_store_is(f, 60);
 }
 
 int main(void)
@@ -645,6 +740,8 @@ int main(void)
         TEST(test_gone_topics_are_forgotten),
         TEST(test_gone_while_down),
         TEST(test_connections),
+        TEST(test_purge),
+        TEST(test_purge_of_what_is_back_already),
     };
 #undef TEST
 
