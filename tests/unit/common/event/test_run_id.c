@@ -1,3 +1,4 @@
+#include "common/base/mem.h"
 #include "common/event/run_id.h"
 #include "tests/lib/th_cmocka.h"
 
