@@ -4,7 +4,7 @@
 
 #include "common/base/enc.h"
 
-enum { LONG_MAX_BYTES = 10 };
+enum { LONG_MAX_BYTES = WH_AVRO_LONG_BYTES };
 
 void wh_avro_reader_init(struct wh_avro_reader *r, struct wh_slice bytes)
 {
@@ -162,35 +162,6 @@ void wh_avro_writer_init(struct wh_avro_writer *w, struct wh_buf *out, struct wh
     *w = (struct wh_avro_writer){.out = out, .err = err};
 }
 
-void wh_avro_write_raw(struct wh_avro_writer *w, struct wh_slice bytes)
-{
-    if (w->rc == WH_OK) {
-        w->rc = wh_buf_append(w->out, bytes, w->err);
-    }
-}
-
-void wh_avro_write_long(struct wh_avro_writer *w, int64_t v)
-{
-    uint64_t zigzag = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
-    char *to;
-
-    if (w->rc != WH_OK) {
-        return;
-    }
-    w->rc = wh_buf_reserve(w->out, LONG_MAX_BYTES, w->err);
-    if (w->rc != WH_OK) {
-        return;
-    }
-    to = w->out->ptr + w->out->len;
-    while (zigzag > 0x7F) {
-        *to++ = (char)(zigzag | 0x80);
-        zigzag >>= 7;
-    }
-    *to++ = (char)zigzag;
-    w->out->len = (size_t)(to - w->out->ptr);
-    *to = '\0';
-}
-
 void wh_avro_write_bool(struct wh_avro_writer *w, bool v)
 {
     wh_avro_write_raw(w, wh_slice(v ? "\1" : "\0", 1));
@@ -206,12 +177,6 @@ void wh_avro_write_double(struct wh_avro_writer *w, double v)
         bytes[i] = (unsigned char)(bits >> (8 * i));
     }
     wh_avro_write_raw(w, wh_slice(bytes, sizeof(bytes)));
-}
-
-void wh_avro_write_bytes(struct wh_avro_writer *w, struct wh_slice bytes)
-{
-    wh_avro_write_long(w, (int64_t)bytes.len);
-    wh_avro_write_raw(w, bytes);
 }
 
 void wh_avro_write_text_or_null(struct wh_avro_writer *w, struct wh_slice text)

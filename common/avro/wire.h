@@ -49,12 +49,68 @@ struct wh_avro_writer {
 };
 
 void wh_avro_writer_init(struct wh_avro_writer *w, struct wh_buf *out, struct wh_err *err);
-void wh_avro_write_long(struct wh_avro_writer *w, int64_t v);
 void wh_avro_write_bool(struct wh_avro_writer *w, bool v);
 void wh_avro_write_double(struct wh_avro_writer *w, double v);
-void wh_avro_write_bytes(struct wh_avro_writer *w, struct wh_slice bytes);
 /* Union of null and something: index 0 when ptr is NULL, else 1 and the text. */
 void wh_avro_write_text_or_null(struct wh_avro_writer *w, struct wh_slice text);
-void wh_avro_write_raw(struct wh_avro_writer *w, struct wh_slice bytes);
+
+/* Inline, as records are mostly lengths and short texts. */
+
+enum { WH_AVRO_LONG_BYTES = 10 };
+
+/* Puts v at `to`, which has room for WH_AVRO_LONG_BYTES; gives the place behind it. */
+static inline char *wh_avro_put_long(char *to, int64_t v)
+{
+    uint64_t zigzag = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
+
+    while (zigzag > 0x7F) {
+        *to++ = (char)(zigzag | 0x80);
+        zigzag >>= 7;
+    }
+    *to++ = (char)zigzag;
+    return to;
+}
+
+static inline bool wh_avro_room(struct wh_avro_writer *w, size_t n)
+{
+    if (w->rc == WH_OK) {
+        w->rc = wh_buf_reserve(w->out, n, w->err);
+    }
+    return w->rc == WH_OK;
+}
+
+static inline void wh_avro_wrote(struct wh_avro_writer *w, char *end)
+{
+    w->out->len = (size_t)(end - w->out->ptr);
+    *end = '\0';
+}
+
+static inline void wh_avro_write_long(struct wh_avro_writer *w, int64_t v)
+{
+    if (wh_avro_room(w, WH_AVRO_LONG_BYTES)) {
+        wh_avro_wrote(w, wh_avro_put_long(w->out->ptr + w->out->len, v));
+    }
+}
+
+static inline void wh_avro_write_raw(struct wh_avro_writer *w, struct wh_slice bytes)
+{
+    if (w->rc == WH_OK) {
+        w->rc = wh_buf_append(w->out, bytes, w->err);
+    }
+}
+
+static inline void wh_avro_write_bytes(struct wh_avro_writer *w, struct wh_slice bytes)
+{
+    char *to;
+
+    if (!wh_avro_room(w, WH_AVRO_LONG_BYTES + bytes.len)) {
+        return;
+    }
+    to = wh_avro_put_long(w->out->ptr + w->out->len, (int64_t)bytes.len);
+    if (bytes.len) {
+        memcpy(to, bytes.ptr, bytes.len);
+    }
+    wh_avro_wrote(w, to + bytes.len);
+}
 
 #endif

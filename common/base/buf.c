@@ -38,16 +38,13 @@ static size_t grown(size_t cap, size_t need, size_t limit)
     return next < limit ? next : limit;
 }
 
-enum wh_rc wh_buf_reserve(struct wh_buf *buf, size_t n, struct wh_err *err)
+enum wh_rc wh_buf_grow(struct wh_buf *buf, size_t n, struct wh_err *err)
 {
     char *ptr;
     size_t cap;
 
     if (n > buf->max - buf->len) {
         return wh_fail(err, WH_E_TOO_LARGE, "buffer limit of %zu bytes exceeded", buf->max);
-    }
-    if (buf->ptr && n <= buf->cap - buf->len) {
-        return WH_OK;
     }
     cap = grown(buf->cap, buf->len + n, buf->max);
     ptr = wh_mem_resize(buf->ptr, cap + 1, 1);
@@ -57,19 +54,6 @@ enum wh_rc wh_buf_reserve(struct wh_buf *buf, size_t n, struct wh_err *err)
     ptr[buf->len] = '\0';
     buf->ptr = ptr;
     buf->cap = cap;
-    return WH_OK;
-}
-
-enum wh_rc wh_buf_append(struct wh_buf *buf, struct wh_slice bytes, struct wh_err *err)
-{
-    if (wh_buf_reserve(buf, bytes.len, err) != WH_OK) {
-        return err->rc;
-    }
-    if (bytes.len) {
-        memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
-    }
-    buf->len += bytes.len;
-    buf->ptr[buf->len] = '\0';
     return WH_OK;
 }
 

@@ -12,6 +12,7 @@
 
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/base/err.h"
 #include "common/base/slice.h"
@@ -29,10 +30,31 @@ void wh_buf_init(struct wh_buf *buf, size_t max);
 void wh_buf_done(struct wh_buf *buf);
 /* len = 0, the memory stays. */
 void wh_buf_reset(struct wh_buf *buf);
+/* As wh_buf_reserve, when there is not room already. */
+WH_MUST_CHECK enum wh_rc wh_buf_grow(struct wh_buf *buf, size_t n, struct wh_err *err);
+
 /* Makes room for n more bytes at ptr+len. WH_E_TOO_LARGE past max, WH_E_NOMEM. */
-WH_MUST_CHECK enum wh_rc wh_buf_reserve(struct wh_buf *buf, size_t n, struct wh_err *err);
-WH_MUST_CHECK enum wh_rc wh_buf_append(struct wh_buf *buf, struct wh_slice bytes,
-                                       struct wh_err *err);
+static inline WH_MUST_CHECK enum wh_rc wh_buf_reserve(struct wh_buf *buf, size_t n,
+                                                      struct wh_err *err)
+{
+    /* cap never is over max. */
+    return buf->ptr && n <= buf->cap - buf->len ? WH_OK : wh_buf_grow(buf, n, err);
+}
+
+static inline WH_MUST_CHECK enum wh_rc wh_buf_append(struct wh_buf *buf, struct wh_slice bytes,
+                                                     struct wh_err *err)
+{
+    if (wh_buf_reserve(buf, bytes.len, err) != WH_OK) {
+        return err->rc;
+    }
+    if (bytes.len) {
+        memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+    }
+    buf->len += bytes.len;
+    buf->ptr[buf->len] = '\0';
+    return WH_OK;
+}
+
 WH_MUST_CHECK enum wh_rc wh_buf_append_char(struct wh_buf *buf, char c, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_buf_printf(struct wh_buf *buf, struct wh_err *err, const char *fmt, ...)
     WH_PRINTF(3, 4);

@@ -2,6 +2,8 @@
 
 #include <uuid/uuid.h>
 
+#include "common/base/be.h"
+
 enum { NAME_MAX_BYTES = 2048 };
 
 /* The namespace of all entity ids: a random UUID, fixed for ever. */
@@ -34,19 +36,33 @@ struct wh_entity_id wh_entity_id_make(struct wh_slice instance, struct wh_slice 
     return id;
 }
 
+/* Four bytes as eight hex digits: a nibble to each byte, then each byte to its character. */
+static uint64_t hex(uint32_t v)
+{
+    uint64_t x = v;
+    uint64_t above_nine;
+
+    x = (x << 16 | x) & UINT64_C(0x0000FFFF0000FFFF);
+    x = (x << 8 | x) & UINT64_C(0x00FF00FF00FF00FF);
+    x = (x << 4 | x) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+    above_nine = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    return x + UINT64_C(0x3030303030303030) + above_nine * ('a' - '0' - 10);
+}
+
 const char *wh_entity_id_format(const struct wh_entity_id *id, char text[WH_ENTITY_ID_TEXT + 1])
 {
-    static const char digits[] = "0123456789abcdef";
-    size_t n = 0;
+    char digits[2 * WH_ENTITY_ID_BYTES];
 
-    for (unsigned i = 0; i < WH_ENTITY_ID_BYTES; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            text[n++] = '-';
-        }
-        text[n++] = digits[id->bytes[i] >> 4];
-        text[n++] = digits[id->bytes[i] & 15];
+    for (size_t i = 0; i < WH_ENTITY_ID_BYTES; i += 4) {
+        wh_be_put64(digits + 2 * i, hex(wh_be_get32(id->bytes + i)));
     }
-    text[n] = '\0';
+    memcpy(text, digits, 8);
+    memcpy(text + 9, digits + 8, 4);
+    memcpy(text + 14, digits + 12, 4);
+    memcpy(text + 19, digits + 16, 4);
+    memcpy(text + 24, digits + 20, 12);
+    text[8] = text[13] = text[18] = text[23] = '-';
+    text[WH_ENTITY_ID_TEXT] = '\0';
     return text;
 }
 

@@ -71,14 +71,17 @@ enum { BRANCH_NULL, BRANCH_VALUE, BRANCH_FAR, HASH_BYTES = 16 };
 
 static void write_id(struct wh_avro_writer *w, const struct wh_entity_id *id, enum id_form form)
 {
-    char text[WH_ENTITY_ID_TEXT + 1];
+    char *to;
 
     if (form == ID_BYTES) {
         wh_avro_write_raw(w, wh_slice(id->bytes, sizeof(id->bytes)));
         return;
     }
-    (void)wh_entity_id_format(id, text);
-    wh_avro_write_bytes(w, wh_slice(text, WH_ENTITY_ID_TEXT));
+    if (wh_avro_room(w, WH_AVRO_LONG_BYTES + WH_ENTITY_ID_TEXT + 1)) {
+        to = wh_avro_put_long(w->out->ptr + w->out->len, WH_ENTITY_ID_TEXT);
+        (void)wh_entity_id_format(id, to);
+        wh_avro_wrote(w, to + WH_ENTITY_ID_TEXT);
+    }
 }
 
 static struct wh_entity_id read_id(struct wh_avro_reader *r, enum id_form form)

@@ -3,8 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "common/base/hash.h"
-#include "common/base/mem.h"
 #include "common/base/num.h"
 
 static const char *type_name(struct wh_json_val v)
@@ -519,54 +517,4 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
     default:
         return wh_fail(err, WH_E_INTERNAL, "conversion %d", (int)conv->type);
     }
-}
-
-/* ---- entity ids, remembered: a SHA-1 each costs more than all the rest of a small event ---- */
-
-enum { CACHE_PLACES = 8192, CACHE_KEY_MAX = 103 };
-
-struct cache_entry {
-    struct wh_entity_id id;
-    unsigned char len; /* 0: empty */
-    char key[CACHE_KEY_MAX];
-};
-
-struct view_idcache {
-    struct cache_entry entries[CACHE_PLACES];
-};
-
-struct view_idcache *view_idcache_new(void)
-{
-    return wh_mem_zalloc(1, sizeof(struct view_idcache));
-}
-
-void view_idcache_free(struct view_idcache *cache)
-{
-    wh_mem_free(cache);
-}
-
-struct wh_entity_id view_idcache_make(struct view_idcache *cache, struct wh_slice instance,
-                                      struct wh_slice kind, struct wh_slice id)
-{
-    size_t len = instance.len + kind.len + id.len + 2;
-    char key[CACHE_KEY_MAX];
-    struct cache_entry *entry;
-
-    if (len > CACHE_KEY_MAX) {
-        return wh_entity_id_make(instance, kind, id);
-    }
-    memcpy(key, id.ptr, id.len);
-    key[id.len] = '\0';
-    memcpy(key + id.len + 1, kind.ptr, kind.len);
-    key[id.len + 1 + kind.len] = '\0';
-    if (instance.len) {
-        memcpy(key + id.len + kind.len + 2, instance.ptr, instance.len);
-    }
-    entry = &cache->entries[wh_hash64(wh_slice(key, len)) % CACHE_PLACES];
-    if (entry->len != len || memcmp(entry->key, key, len) != 0) {
-        entry->id = wh_entity_id_make(instance, kind, id);
-        entry->len = (unsigned char)len;
-        memcpy(entry->key, key, len);
-    }
-    return entry->id;
 }

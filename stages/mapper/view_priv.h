@@ -288,7 +288,7 @@ struct view_found {
 struct view_idcache;
 struct view_idcache *view_idcache_new(void);
 void view_idcache_free(struct view_idcache *cache);
-/* As wh_entity_id_make, remembering. */
+/* As wh_entity_id_make, remembering. kind is a text that stays as long as the cache. */
 struct wh_entity_id view_idcache_make(struct view_idcache *cache, struct wh_slice instance,
                                       struct wh_slice kind, struct wh_slice id);
 
