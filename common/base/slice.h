@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct wh_slice {
@@ -28,9 +29,45 @@ static inline struct wh_slice wh_slice_str(const char *text)
     return (struct wh_slice){text, text ? strlen(text) : 0};
 }
 
+/* Two words of n bytes each that cover both ends of the bytes. */
+#define WH_SLICE_ENDS_EQ(type, p, q, n)                                                            \
+    (wh_slice_load_##type(p) == wh_slice_load_##type(q) &&                                         \
+     wh_slice_load_##type((p) + (n) - sizeof(type)) ==                                             \
+         wh_slice_load_##type((q) + (n) - sizeof(type)))
+
+static inline uint64_t wh_slice_load_uint64_t(const char *p)
+{
+    uint64_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline uint32_t wh_slice_load_uint32_t(const char *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+/* Most are names of a few bytes: a call to memcmp costs more than comparing those. */
 static inline bool wh_slice_eq(struct wh_slice a, struct wh_slice b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    if (a.len != b.len) {
+        return false;
+    }
+    if (a.len > 16) {
+        return memcmp(a.ptr, b.ptr, a.len) == 0;
+    }
+    if (a.len >= 8) {
+        return WH_SLICE_ENDS_EQ(uint64_t, a.ptr, b.ptr, a.len);
+    }
+    if (a.len >= 4) {
+        return WH_SLICE_ENDS_EQ(uint32_t, a.ptr, b.ptr, a.len);
+    }
+    return a.len == 0 || (a.ptr[0] == b.ptr[0] && a.ptr[a.len / 2] == b.ptr[a.len / 2] &&
+                          a.ptr[a.len - 1] == b.ptr[a.len - 1]);
 }
 
 /* Byte order, shorter first on a common prefix; <0, 0, >0. */

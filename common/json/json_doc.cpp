@@ -1,10 +1,7 @@
 /*
  * json_doc.cpp - simdjson's DOM behind json_doc.h; the only file that includes it.
  *
- * A value is (document, index of its word on simdjson's tape). The tape's layout is part of
- * simdjson's documentation (doc/tape.md): a word is a type character in the top byte and 56 bits of
- * payload; numbers take the next word too; '[' and '{' carry the index behind their end in the low
- * 32 bits; a string's payload is its place in the string buffer: 4 bytes of length, bytes, NUL.
+ * A value is (document, index of its word on simdjson's tape); json_doc.h has the tape's layout.
  */
 #include <cstdlib>
 #include <cstring>
@@ -23,18 +20,18 @@ extern "C" {
 
 namespace dom = simdjson::dom;
 
-static const uint64_t PAYLOAD = 0x00FFFFFFFFFFFFFFULL;
 static const size_t COPY_MIN = 16384;
 
 struct wh_json_parser {
     dom::parser parser;
+    struct wh_json_doc doc;
     char *copy;
     size_t copy_bytes;
     size_t max_bytes;
     size_t max_depth;
 
     wh_json_parser(size_t bytes, size_t depth) noexcept
-        : parser(bytes), copy(nullptr), copy_bytes(0), max_bytes(bytes), max_depth(depth)
+        : parser(bytes), doc(), copy(nullptr), copy_bytes(0), max_bytes(bytes), max_depth(depth)
     {
     }
 };
@@ -158,7 +155,7 @@ static bool surrogate_escape(struct wh_slice text)
     return false;
 }
 
-static enum wh_rc check_strings(const dom::document &doc, struct wh_err *err);
+static enum wh_rc check_strings(const struct wh_json_doc *doc, struct wh_err *err);
 
 enum wh_rc wh_json_parse(struct wh_json_parser *parser, struct wh_slice text,
                          struct wh_json_val *ret, struct wh_err *err)
@@ -179,105 +176,40 @@ enum wh_rc wh_json_parse(struct wh_json_parser *parser, struct wh_slice text,
     if (code != simdjson::SUCCESS) {
         return explain(code, text, err);
     }
-    if (surrogate_escape(text) && check_strings(parser->parser.doc, err) != WH_OK) {
+    parser->doc.tape = parser->parser.doc.tape.get();
+    parser->doc.strings = parser->parser.doc.string_buf.get();
+    if (surrogate_escape(text) && check_strings(&parser->doc, err) != WH_OK) {
         return err->rc;
     }
-    ret->doc = &parser->parser.doc;
+    ret->doc = &parser->doc;
     ret->index = 1;
     return WH_OK;
 }
 
-/* ---- the tape ---- */
+/* ---- values ---- */
 
-static inline uint64_t word(const void *doc, size_t index)
+static enum wh_rc check_strings(const struct wh_json_doc *doc, struct wh_err *err)
 {
-    return static_cast<const dom::document *>(doc)->tape[index];
-}
+    size_t end = doc->tape[0] & 0xFFFFFFFFU;
+    struct wh_json_val v = {doc, 1};
 
-static inline char tag(const void *doc, size_t index)
-{
-    return static_cast<char>(word(doc, index) >> 56);
-}
+    while (v.index < end) {
+        char t = wh_json_tag(v);
 
-static inline struct wh_slice string_at(const void *doc, size_t index)
-{
-    const uint8_t *p =
-        static_cast<const dom::document *>(doc)->string_buf.get() + (word(doc, index) & PAYLOAD);
-    uint32_t n;
-
-    memcpy(&n, p, sizeof(n));
-    return wh_slice(p + sizeof(n), n);
-}
-
-/* Index of the word behind the value. */
-static inline size_t after(const void *doc, size_t index)
-{
-    switch (tag(doc, index)) {
-    case '[':
-    case '{':
-        return static_cast<uint32_t>(word(doc, index));
-    case 'l':
-    case 'u':
-    case 'd':
-        return index + 2;
-    default:
-        return index + 1;
-    }
-}
-
-static enum wh_rc check_strings(const dom::document &doc, struct wh_err *err)
-{
-    size_t end = word(&doc, 0) & 0xFFFFFFFFU;
-
-    for (size_t i = 1; i < end;) {
-        char t = tag(&doc, i);
-
-        if (t == '"' && !wh_utf8_valid(string_at(&doc, i))) {
+        if (t == '"' && !wh_utf8_valid(wh_json_string_at(v))) {
             return wh_fail(err, WH_E_UTF8, "a string escapes a lone surrogate");
         }
-        i += t == 'l' || t == 'u' || t == 'd' ? 2 : 1;
+        v.index += t == 'l' || t == 'u' || t == 'd' ? 2 : 1;
     }
     return WH_OK;
 }
 
-enum wh_json_type wh_json_type(struct wh_json_val v)
-{
-    switch (tag(v.doc, v.index)) {
-    case '"':
-        return WH_JSON_STRING;
-    case 'l':
-        return WH_JSON_INT;
-    case 'u':
-        return WH_JSON_UINT;
-    case 'd':
-        return WH_JSON_DOUBLE;
-    case 't':
-    case 'f':
-        return WH_JSON_BOOL;
-    case '[':
-        return WH_JSON_ARRAY;
-    case '{':
-        return WH_JSON_OBJECT;
-    default:
-        return WH_JSON_NULL;
-    }
-}
-
-int64_t wh_json_int(struct wh_json_val v)
-{
-    return tag(v.doc, v.index) == 'l' ? static_cast<int64_t>(word(v.doc, v.index + 1)) : 0;
-}
-
 uint64_t wh_json_uint(struct wh_json_val v)
 {
-    char t = tag(v.doc, v.index);
+    char t = wh_json_tag(v);
+    uint64_t word = t == 'u' || t == 'l' ? wh_json_number_word(v) : 0;
 
-    if (t == 'u') {
-        return word(v.doc, v.index + 1);
-    }
-    return t == 'l' && static_cast<int64_t>(word(v.doc, v.index + 1)) >= 0
-               ? word(v.doc, v.index + 1)
-               : 0;
+    return t == 'u' || static_cast<int64_t>(word) >= 0 ? word : 0;
 }
 
 double wh_json_double(struct wh_json_val v)
@@ -285,58 +217,18 @@ double wh_json_double(struct wh_json_val v)
     uint64_t bits;
     double d;
 
-    switch (tag(v.doc, v.index)) {
+    switch (wh_json_tag(v)) {
     case 'l':
-        return static_cast<double>(static_cast<int64_t>(word(v.doc, v.index + 1)));
+        return static_cast<double>(static_cast<int64_t>(wh_json_number_word(v)));
     case 'u':
-        return static_cast<double>(word(v.doc, v.index + 1));
+        return static_cast<double>(wh_json_number_word(v));
     case 'd':
-        bits = word(v.doc, v.index + 1);
+        bits = wh_json_number_word(v);
         memcpy(&d, &bits, sizeof(d));
         return d;
     default:
         return 0;
     }
-}
-
-bool wh_json_bool(struct wh_json_val v)
-{
-    return tag(v.doc, v.index) == 't';
-}
-
-struct wh_slice wh_json_string(struct wh_json_val v)
-{
-    return tag(v.doc, v.index) == '"' ? string_at(v.doc, v.index) : wh_slice(nullptr, 0);
-}
-
-struct wh_json_iter wh_json_iter(struct wh_json_val container)
-{
-    struct wh_json_iter it = {container.doc, 0, 0, false};
-    char t = tag(container.doc, container.index);
-
-    if (t == '[' || t == '{') {
-        it.object = t == '{';
-        it.pos = container.index + 1;
-        it.end = after(container.doc, container.index) - 1;
-    }
-    return it;
-}
-
-bool wh_json_next(struct wh_json_iter *it, struct wh_slice *ret_key, struct wh_json_val *ret)
-{
-    if (it->pos >= it->end) {
-        return false;
-    }
-    if (it->object) {
-        if (ret_key != nullptr) {
-            *ret_key = string_at(it->doc, it->pos);
-        }
-        it->pos++;
-    }
-    ret->doc = it->doc;
-    ret->index = it->pos;
-    it->pos = after(it->doc, it->pos);
-    return true;
 }
 
 bool wh_json_get(struct wh_json_val object, struct wh_slice key, struct wh_json_val *ret)

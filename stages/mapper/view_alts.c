@@ -164,14 +164,16 @@ static bool compile_pointer(struct view_loader *l, const struct view_place *plac
     bool absolute = text.len && text.ptr[0] == '^';
     struct wh_slice pointer = absolute ? wh_slice_from(text, 1) : text;
 
-    if (place->scope < 0 || absolute) {
-        op->type = OP_ROOT;
-        return view_trie_add(l, &place->view->trie, absolute ? wh_slice(NULL, 0) : place->prefix,
-                             pointer, "", &op->node);
+    bool root = place->scope < 0 || absolute;
+    struct view_trie *trie = root ? &place->view->trie : &place->view->scopes[place->scope].trie;
+
+    op->type = root ? OP_ROOT : OP_ELEMENT;
+    if (!view_trie_add(l, trie, absolute ? wh_slice(NULL, 0) : place->prefix, pointer,
+                       root ? "" : "(element)", &op->node)) {
+        return false;
     }
-    op->type = OP_ELEMENT;
-    return view_trie_add(l, &place->view->scopes[place->scope].trie, place->prefix, pointer,
-                         "(element)", &op->node);
+    op->text = trie->nodes[op->node].pointer;
+    return true;
 }
 
 static bool compile_template(struct view_loader *l, const struct view_place *place,

@@ -158,29 +158,12 @@ static enum view_shown look(const struct view_trie *trie, const struct slot *slo
 
 /* ---- operands ---- */
 
-static const char *operand_name(const struct mapper_eval *ev, const struct view_operand *op)
+static struct convert converter(struct mapper_eval *ev, const struct view_operand *op)
 {
-    switch (op->type) {
-    case OP_ROOT:
-        return ev->view->trie.nodes[op->node].pointer;
-    case OP_ELEMENT:
-        return ev->element_trie->nodes[op->node].pointer;
-    case OP_META:
-    case OP_TEMPLATE:
-    default:
-        return op->text;
-    }
-}
-
-static struct convert converter(const struct mapper_eval *ev, const struct view_operand *op)
-{
-    /* Only its members change, through pointers. */
-    struct mapper_eval *own = (struct mapper_eval *)(uintptr_t)ev;
-
-    return (struct convert){.arena = &own->arena,
+    return (struct convert){.arena = &ev->arena,
                             .ids = ev->ids,
                             .instance = ev->e->instance,
-                            .pointer = operand_name(ev, op)};
+                            .pointer = op->text};
 }
 
 static enum view_shown find_simple(const struct mapper_eval *ev, const struct view_operand *op,
@@ -498,7 +481,7 @@ static enum wh_rc find_source(struct mapper_eval *ev, const struct view_emission
     if (*ret_shown != VIEW_SHOWN) {
         return em->optional ? WH_OK
                             : wh_fail(err, WH_E_MISSING, "%s: the id is missing, null or 0",
-                                      operand_name(ev, &em->id.items[0].op));
+                                      em->id.items[0].op.text);
     }
     if (alts_id(ev, &em->project, false, &shown, &s->project, err) != WH_OK) {
         return err->rc;
