@@ -21,6 +21,31 @@ struct wh_httpc_header {
     struct wh_slice value;
 };
 
+struct wh_httpc_answer;
+
+/* What becomes of bytes of a body that arrive. */
+enum wh_httpc_take {
+    WH_HTTPC_KEEP,  /* collected in the answer's body */
+    WH_HTTPC_TAKEN, /* the callback has used them */
+    WH_HTTPC_STOP,  /* enough: the transfer ends now, answered with WH_E_CANCELED */
+};
+/* head: status and headers, valid during the call only. Nothing may be cancelled from here. */
+typedef enum wh_httpc_take (*wh_httpc_data_fn)(void *ctx, const struct wh_httpc_answer *head,
+                                               struct wh_slice bytes);
+
+/*
+ * Whom a transfer may connect to. Judged by the address that was resolved, at the moment of
+ * connecting, so that neither a name nor an odd spelling nor a second answer of the resolver gets
+ * past it; such a transfer shares no connection with others.
+ */
+enum wh_httpc_peer {
+    WH_HTTPC_PEER_ANY,
+    /* Not loopback, private, link-local, unique-local, shared, multicast or reserved, also when
+     * mapped into IPv6: WH_E_FORBIDDEN. */
+    WH_HTTPC_PEER_PUBLIC,
+    WH_HTTPC_PEER_LOOPBACK, /* loopback alone */
+};
+
 /* Borrowed for the call of wh_httpc_start; copied. Values with CR, LF or NUL are WH_E_INVALID. */
 struct wh_httpc_request {
     struct wh_slice method; /* "GET", "POST" */
@@ -31,7 +56,9 @@ struct wh_httpc_request {
     /* "Authorization: Bearer <secret>" or "PRIVATE-TOKEN: <secret>", kept out of every log. */
     const char *secret_header;
     struct wh_slice secret;
-    size_t body_max;          /* of the answer; past it WH_E_TOO_LARGE */
+    wh_httpc_data_fn on_data; /* NULL: every byte is kept; called with the ctx of start */
+    enum wh_httpc_peer peer;
+    size_t body_max;          /* of the answer, what on_data took included; WH_E_TOO_LARGE */
     int64_t timeout_ms;       /* whole transfer */
     int64_t stall_timeout_ms; /* no byte for so long: WH_E_TIMEOUT */
 };
@@ -99,6 +126,12 @@ static inline void wh_httpc_free(struct wh_httpc *c)
         c->ops->free(c);
     }
 }
+
+/* Is that an address of the public Internet? addr is a struct sockaddr of IPv4 or IPv6; any other
+ * family is not. */
+struct sockaddr;
+bool wh_httpc_public(const struct sockaddr *addr);
+bool wh_httpc_loopback(const struct sockaddr *addr);
 
 /* The value of the first header with that (lower case) name; ptr NULL when absent. */
 struct wh_slice wh_httpc_answer_header(const struct wh_httpc_answer *answer, const char *name);

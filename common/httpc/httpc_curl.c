@@ -1,6 +1,7 @@
 /* The HTTP client on curl's multi interface, driven by the loop. */
 #include <curl/curl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "common/base/mem.h"
 #include "common/httpc/httpc.h"
@@ -30,6 +31,10 @@ struct wh_httpc_transfer {
     size_t n_headers;
     wh_httpc_fn fn;
     void *ctx;
+    wh_httpc_data_fn on_data;
+    enum wh_httpc_peer peer;
+    size_t received;
+    size_t body_max;
     enum wh_rc limit_rc; /* why we stopped it ourselves */
     int64_t stall_timeout_ms;
     char error[CURL_ERROR_SIZE];
@@ -83,21 +88,42 @@ static void free_transfer(struct wh_httpc_transfer *t)
     }
     curl_slist_free_all(t->headers);
     wh_buf_done(&t->body);
+    if (t->request_body.ptr) {
+        wh_mem_wipe(t->request_body.ptr, t->request_body.len); /* forms carry secrets */
+    }
     wh_buf_done(&t->request_body);
     wh_buf_done(&t->header_text);
     wh_mem_free(t);
 }
 
+static void fill_head(struct wh_httpc_transfer *t, struct wh_httpc_answer *a);
+
 static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 {
     struct wh_httpc_transfer *t = ctx;
+    struct wh_slice piece = wh_slice(bytes, size * n);
+    enum wh_httpc_take take = WH_HTTPC_KEEP;
+    struct wh_httpc_answer head;
     struct wh_err err;
 
-    if (wh_buf_append(&t->body, wh_slice(bytes, size * n), &err) != WH_OK) {
+    if (piece.len > t->body_max - t->received) {
+        t->limit_rc = WH_E_TOO_LARGE;
+        return 0;
+    }
+    t->received += piece.len;
+    if (t->on_data) {
+        fill_head(t, &head);
+        take = t->on_data(t->ctx, &head, piece);
+    }
+    if (take == WH_HTTPC_STOP) {
+        t->limit_rc = WH_E_CANCELED;
+        return 0;
+    }
+    if (take == WH_HTTPC_KEEP && wh_buf_append(&t->body, piece, &err) != WH_OK) {
         t->limit_rc = err.rc;
         return 0;
     }
-    return size * n;
+    return piece.len;
 }
 
 static struct wh_slice trimmed(struct wh_slice s)
@@ -169,7 +195,7 @@ static enum wh_rc rc_of(CURLcode code)
     }
 }
 
-static void fill_answer(struct wh_httpc_transfer *t, CURLcode code, struct wh_httpc_answer *a)
+static void fill_head(struct wh_httpc_transfer *t, struct wh_httpc_answer *a)
 {
     long status = 0;
     curl_off_t total = 0;
@@ -187,8 +213,20 @@ static void fill_answer(struct wh_httpc_transfer *t, CURLcode code, struct wh_ht
                                   .headers = t->header_list,
                                   .n_headers = t->n_headers,
                                   .total_us = (int64_t)total};
+}
+
+static const char *limit_text(enum wh_rc rc)
+{
+    return rc == WH_E_FORBIDDEN  ? "the address is not a public one"
+           : rc == WH_E_CANCELED ? "enough of the answer"
+                                 : "the answer is larger than the limit";
+}
+
+static void fill_answer(struct wh_httpc_transfer *t, CURLcode code, struct wh_httpc_answer *a)
+{
+    fill_head(t, a);
     if (t->limit_rc != WH_OK) {
-        a->rc = wh_fail(&a->err, t->limit_rc, "the answer is larger than the limit");
+        a->rc = wh_fail(&a->err, t->limit_rc, "%s", limit_text(t->limit_rc));
     } else if (code != CURLE_OK) {
         a->rc =
             wh_fail(&a->err, rc_of(code), "%s", t->error[0] ? t->error : curl_easy_strerror(code));
@@ -327,8 +365,12 @@ static enum wh_rc add_header_line(struct wh_httpc_transfer *t, const char *prefi
     if (!clean_value(name) || !clean_value(value)) {
         return wh_fail(err, WH_E_INVALID, "a header holds a line break or NUL");
     }
+    /* To curl "Name:" takes a header of its own away, "Name;" sends an empty one. */
     n = snprintf(line, sizeof(line), "%s%.*s%s%.*s", prefix ? prefix : "", WH_SLICE_ARG(name),
-                 prefix ? "" : ": ", WH_SLICE_ARG(value));
+                 prefix                           ? ""
+                 : value.len == 0 && name.len > 0 ? ";"
+                                                  : ": ",
+                 WH_SLICE_ARG(value));
     if (n < 0 || (size_t)n >= sizeof(line)) {
         return wh_fail(err, WH_E_TOO_LARGE, "a header is too long");
     }
@@ -354,7 +396,33 @@ static enum wh_rc add_headers(struct wh_httpc_transfer *t, const struct wh_httpc
         return err->rc;
     }
     /* No 100-continue dance for small bodies. */
-    return add_header_line(t, NULL, WH_LIT("Expect"), WH_LIT(""), err);
+    return add_header_line(t, "Expect:", WH_LIT(""), WH_LIT(""), err);
+}
+
+/* curl asks for a socket with the address that it resolved: the place to say no. */
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct wh_httpc_transfer *t = ctx;
+    bool allowed = t->peer == WH_HTTPC_PEER_LOOPBACK ? wh_httpc_loopback(&address->addr)
+                                                     : wh_httpc_public(&address->addr);
+
+    (void)purpose;
+    if (!allowed) {
+        t->limit_rc = WH_E_FORBIDDEN;
+        return CURL_SOCKET_BAD;
+    }
+    t->limit_rc = t->limit_rc == WH_E_FORBIDDEN ? WH_OK : t->limit_rc;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static void set_peer(struct wh_httpc_transfer *t)
+{
+    if (t->peer != WH_HTTPC_PEER_ANY) {
+        (void)curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+        (void)curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
+        (void)curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+        (void)curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    }
 }
 
 static enum wh_rc set_options(struct curl_client *c, struct wh_httpc_transfer *t,
@@ -396,6 +464,9 @@ static enum wh_rc set_options(struct curl_client *c, struct wh_httpc_transfer *t
     if (c->ca_file) {
         (void)curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
     }
+    /* A proxy would resolve names in our stead. */
+    (void)curl_easy_setopt(e, CURLOPT_NOPROXY, t->peer == WH_HTTPC_PEER_ANY ? NULL : "*");
+    set_peer(t);
     if (strcmp(method, "GET") != 0) {
         (void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
     }
@@ -438,6 +509,9 @@ static enum wh_rc cc_start(struct wh_httpc *base, const struct wh_httpc_request 
     t->client = c;
     t->fn = fn;
     t->ctx = ctx;
+    t->on_data = req->on_data;
+    t->peer = req->peer;
+    t->body_max = req->body_max;
     wh_buf_init(&t->body, req->body_max);
     wh_buf_init(&t->request_body, req->body.len + 1);
     wh_buf_init(&t->header_text, HEADER_BYTES_MAX);
