@@ -1,0 +1,98 @@
+/* Dynamic client registration (RFC 7591). */
+#include "common/json/json_write.h"
+#include "stages/fetcher/oauth/oauth.h"
+
+static void words(struct wh_json_writer *w, const char *key, const char *first, const char *second)
+{
+    wh_jw_key(w, key);
+    wh_jw_array(w);
+    wh_jw_str(w, wh_slice_str(first));
+    if (second) {
+        wh_jw_str(w, wh_slice_str(second));
+    }
+    wh_jw_end(w);
+}
+
+static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
+{
+    wh_jw_key(w, key);
+    wh_jw_str(w, value);
+}
+
+enum wh_rc oauth_register_body(struct wh_slice client_name, struct wh_slice redirect_uri,
+                               struct wh_slice scope, struct wh_buf *out, struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    text(&w, "client_name", client_name);
+    wh_jw_key(&w, "redirect_uris");
+    wh_jw_array(&w);
+    wh_jw_str(&w, redirect_uri);
+    wh_jw_end(&w);
+    words(&w, "grant_types", "authorization_code", "refresh_token");
+    words(&w, "response_types", "code", NULL);
+    text(&w, "token_endpoint_auth_method", WH_LIT("none"));
+    text(&w, "application_type", WH_LIT("native"));
+    if (scope.len) {
+        text(&w, "scope", scope);
+    }
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, err);
+}
+
+struct wh_slice oauth_auth_method(const struct oauth_server *server, bool secret)
+{
+    if (!secret) {
+        return WH_LIT("none");
+    }
+    /* Basic is what every server must know (RFC 6749 2.3.1). */
+    if (server->auth_methods.len == 0 ||
+        oauth_scope_has(server->auth_methods, WH_LIT("client_secret_basic")) ||
+        !oauth_scope_has(server->auth_methods, WH_LIT("client_secret_post"))) {
+        return WH_LIT("client_secret_basic");
+    }
+    return WH_LIT("client_secret_post");
+}
+
+static enum wh_rc member(struct wh_json_val root, const char *key, struct wh_arena *arena,
+                         struct wh_slice *ret, struct wh_err *err)
+{
+    struct wh_json_val v;
+
+    *ret = wh_slice("", 0);
+    if (wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING) {
+        return wh_arena_dup(arena, wh_json_string(v), ret, err);
+    }
+    return WH_OK;
+}
+
+enum wh_rc oauth_register_read(struct wh_slice json, struct wh_json_parser *parser,
+                               const struct oauth_server *server, struct wh_slice redirect_uri,
+                               struct wh_arena *arena, struct oauth_client *ret, struct wh_err *err)
+{
+    struct oauth_client c = {0};
+    struct wh_json_val root;
+
+    if (wh_json_parse(parser, json, &root, err) != WH_OK ||
+        member(root, "client_id", arena, &c.client_id, err) != WH_OK ||
+        member(root, "client_secret", arena, &c.client_secret, err) != WH_OK ||
+        member(root, "token_endpoint_auth_method", arena, &c.auth_method, err) != WH_OK ||
+        wh_arena_dup(arena, server->issuer, &c.issuer, err) != WH_OK ||
+        wh_arena_dup(arena, redirect_uri, &c.redirect_uri, err) != WH_OK) {
+        return err->rc;
+    }
+    if (c.client_id.len == 0) {
+        return wh_fail(err, WH_E_MISSING, "the registration gave no client id");
+    }
+    /* What the registration says wins over the server's metadata. */
+    if (c.auth_method.len == 0) {
+        c.auth_method = oauth_auth_method(server, c.client_secret.len > 0);
+    }
+    if (c.client_secret.len == 0) {
+        c.auth_method = WH_LIT("none");
+    }
+    *ret = c;
+    return WH_OK;
+}
