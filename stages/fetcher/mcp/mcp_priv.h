@@ -1,0 +1,97 @@
+/* mcp_priv.h - what the files of the MCP client share. */
+#ifndef WH_FETCHER_MCP_MCP_PRIV_H
+#define WH_FETCHER_MCP_MCP_PRIV_H
+
+#include "stages/fetcher/mcp/mcp.h"
+#include "stages/fetcher/mcp/sse.h"
+
+enum {
+    MCP_SESSION_MAX = 256,
+    MCP_TEXT_MAX = 200,
+    MCP_VERSION_MAX = 16,
+};
+
+enum mcp_call_kind {
+    CALL_OPEN,   /* initialize or server/discover */
+    CALL_READY,  /* notifications/initialized */
+    CALL_LIST,   /* tools/list */
+    CALL_TOOL,   /* tools/call */
+    CALL_ANSWER, /* to a request of the server's; nobody waits */
+    CALL_NOTICE, /* cancelled; nobody waits */
+    CALL_DELETE, /* end of the session; nobody waits */
+};
+
+struct mcp_call {
+    struct mcp_call *next; /* of all, or of those that wait for the handshake */
+    struct mcp *mcp;
+    enum mcp_call_kind kind;
+    int64_t id;
+    struct wh_slice name; /* owned */
+    struct wh_slice arguments;
+    struct wh_slice cursor;
+    bool has_cursor;
+    unsigned pages;
+    uint64_t cursor_hash; /* of the cursors so far, the newest and a slow one */
+    uint64_t slow_hash;
+    mcp_fn fn;
+    void *ctx;
+    struct wh_httpc_transfer *transfer;
+    struct wh_timer *timer;
+    struct mcp_sse sse;
+    struct wh_buf reply; /* the message that answers, out of a stream */
+    struct wh_buf body;  /* a ready body: CALL_ANSWER, CALL_NOTICE */
+    bool streaming;
+    bool resuming; /* the next request is a GET that reads the stream on */
+    bool reopened; /* the session was opened anew for it once */
+    bool had_session;
+    bool parked; /* challenged: somebody will resume it */
+    bool failed; /* to be ended in the loop's next turn, by why */
+    struct mcp_answer why;
+    char why_text[MCP_TEXT_MAX];
+    unsigned attempt;
+    unsigned resumes;
+    unsigned exchanges; /* of versions */
+};
+
+struct mcp {
+    struct mcp_conf conf;
+    char *endpoint;
+    struct oauth_url url;
+    struct wh_json_parser *parser;
+    struct wh_json_parser *arguments;
+    struct mcp_tools tools;
+    char version[MCP_VERSION_MAX]; /* asked for, then negotiated */
+    char session[MCP_SESSION_MAX + 1];
+    char server_version[64];
+    bool opened;
+    bool opening;
+    int64_t next_id;
+    struct mcp_call *calls;   /* under way */
+    struct mcp_call *waiting; /* for the handshake */
+    uint64_t jitter;
+};
+
+bool mcp_modern(const struct mcp *m);
+
+/* send.c */
+WH_MUST_CHECK enum wh_rc mcp_send(struct mcp_call *call, struct wh_err *err);
+/* receive.c: the transfer's callbacks */
+void mcp_on_answer(void *ctx, const struct wh_httpc_answer *a);
+enum wh_httpc_take mcp_on_data(void *ctx, const struct wh_httpc_answer *head,
+                               struct wh_slice bytes);
+
+/* mcp.c */
+struct mcp_call *mcp_call_new(struct mcp *m, enum mcp_call_kind kind, mcp_fn fn, void *ctx);
+void mcp_call_free(struct mcp_call *call);
+/* Sends now, or ends the call with why not. */
+void mcp_go(struct mcp_call *call);
+void mcp_go_after(struct mcp_call *call, int64_t wait_ms);
+void mcp_end(struct mcp_call *call, const struct mcp_answer *answer);
+void mcp_end_text(struct mcp_call *call, enum mcp_outcome outcome, unsigned status,
+                  const char *text);
+/* A whole message that answers the call is there. */
+void mcp_take_message(struct mcp_call *call, unsigned status, const struct mcp_message *msg);
+/* The server has forgotten the session. */
+void mcp_session_lost(struct mcp_call *call);
+
+#endif
