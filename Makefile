@@ -235,6 +235,17 @@ $(B)/bin/bench-store: $(call obj,tests/bench/bare_store.c) $(B)/libstage-sink.a 
 $(B)/bin/bench-sink: $(call obj,tests/bench/bench_sink.c tests/bench/body.c) $(B)/libstage-sink.a $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# ---- the official MCP suite against the fetcher's own modules ----
+
+$(B)/bin/conformance-client: $(call obj,tests/conformance/client.c) $(B)/libstage-fetcher.a $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: test-conformance
+test-conformance: $(B)/bin/conformance-client ## the official MCP suite against the fetcher's MCP and OAuth client
+	@scripts/install-deps build conformance
+	@tests/conformance/run $(B)/bin/conformance-client
+
 .PHONY: bench-programs
 bench-programs: all $(BENCH_BIN)
 
