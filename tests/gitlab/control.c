@@ -252,7 +252,83 @@ static void token(struct gl_server *s, struct wh_http_req *req, struct wh_slice 
     }
     wh_mem_free(s->token);
     s->token = copy;
+    s->token_sees_hooks = gl_scan_bool(body, "hooks", s->token_sees_hooks);
     ok(req);
+}
+
+/* ---- how this server differs, and what goes wrong with OAuth and MCP ---- */
+
+static void quirks(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    const char *why = is_get(req) ? NULL : gl_quirks_set(&s->quirks, body);
+    struct gl_out out = {0};
+
+    if (why) {
+        refuse(req, 400, why);
+        return;
+    }
+    gl_quirks_render(&s->quirks, &out);
+    reply(req, 200, &out);
+}
+
+static void answers(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    const char *why = is_get(req) ? NULL : gl_answers_set(&s->answers, body);
+    struct gl_out out = {0};
+
+    if (why) {
+        refuse(req, 400, why);
+        return;
+    }
+    gl_answers_render(&s->answers, &out);
+    reply(req, 200, &out);
+}
+
+static void release(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    struct gl_out out = {0};
+
+    (void)body;
+    gl_out_tpl(&out, "{'ok':true,'released':%d}\n", (int64_t)gl_answers_release(s));
+    reply(req, 200, &out);
+}
+
+static void done_or(struct wh_http_req *req, const char *why)
+{
+    if (why) {
+        refuse(req, 400, why);
+    } else {
+        ok(req);
+    }
+}
+
+static void application(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    done_or(req, gl_oauth_add_app(s, body));
+}
+
+static void another_token(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    done_or(req, gl_oauth_add_pat(s, body));
+}
+
+static void oauth(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    struct gl_out out = {0};
+
+    if (!is_get(req)) {
+        if (gl_scan_bool(body, "revoke", false) || gl_scan_bool(body, "expire", false)) {
+            gl_oauth_end_tokens(s, gl_scan_bool(body, "revoke", false));
+        }
+        if (gl_scan_bool(body, "forget", false)) {
+            gl_oauth_release(&s->oauth);
+        }
+        if (gl_scan_bool(body, "forget_sessions", false)) {
+            gl_mcp_forget_sessions(&s->mcp);
+        }
+    }
+    gl_oauth_render(s, &out);
+    reply(req, 200, &out);
 }
 
 static const struct {
@@ -269,6 +345,12 @@ static const struct {
     {"/control/faults", faults, true, true},
     {"/control/hook", hook, false, true},
     {"/control/token", token, false, true},
+    {"/control/tokens", another_token, false, true},
+    {"/control/application", application, false, true},
+    {"/control/oauth", oauth, true, true},
+    {"/control/quirks", quirks, true, true},
+    {"/control/answers", answers, true, true},
+    {"/control/release", release, false, true},
     {"/control/requests", requests, true, true},
     {"/control/deliveries", deliveries, true, false},
     {"/control/oracle", oracle, true, false},

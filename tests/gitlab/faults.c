@@ -18,6 +18,9 @@ static const char *const names[GL_FAULT_COUNT] = {
     [GL_FAULT_DELAY_HOOK] = "delay_hook",
 };
 
+static const char *const limit_names[GL_LIMIT_COUNT] = {"jobs_per_minute", "members_per_minute",
+                                                        "users_per_minute"};
+
 void gl_faults_init(struct gl_faults *f, uint64_t seed)
 {
     *f = (struct gl_faults){.slow_ms = 1000,
@@ -76,6 +79,9 @@ const char *gl_faults_set(struct gl_faults *f, struct wh_slice json)
     f->retry_after_s = gl_scan_int(json, "retry_after", f->retry_after_s);
     f->insert_mid_listing = gl_scan_int(json, "insert_mid_listing", f->insert_mid_listing);
     f->rate_limit = gl_scan_int(json, "rate_limit_per_minute", f->rate_limit);
+    for (unsigned i = 0; i < GL_LIMIT_COUNT; i++) {
+        f->limits[i] = gl_scan_int(json, limit_names[i], f->limits[i]);
+    }
     if (f->status_5xx < 500 || f->status_5xx > 599) {
         f->status_5xx = 502;
         return "status must be 500 to 599";
@@ -92,20 +98,34 @@ void gl_faults_render(const struct gl_faults *f, struct gl_out *out)
     }
     gl_out_tpl(out,
                "'slow_ms':%d,'delay_ms':%d,'status':%d,'retry_after':%d,'insert_mid_listing':%d,"
-               "'rate_limit_per_minute':%d}",
+               "'rate_limit_per_minute':%d",
                f->slow_ms, f->delay_ms, f->status_5xx, f->retry_after_s, f->insert_mid_listing,
                f->rate_limit);
+    for (unsigned i = 0; i < GL_LIMIT_COUNT; i++) {
+        gl_out_tpl(out, ",'%s':%d", wh_slice_str(limit_names[i]), f->limits[i]);
+    }
+    gl_out_str(out, "}");
 }
 
-bool gl_rate_limited(struct gl_faults *f, int64_t now_s)
+static bool over(struct gl_window *window, int64_t limit, int64_t now_s)
 {
-    if (f->rate_limit <= 0) {
+    if (limit <= 0) {
         return false;
     }
-    if (now_s >= f->window_start_s + WINDOW_S) {
-        f->window_start_s = now_s / WINDOW_S * WINDOW_S;
-        f->observed = 0;
+    if (now_s >= window->start_s + WINDOW_S) {
+        window->start_s = now_s / WINDOW_S * WINDOW_S;
+        window->n = 0;
     }
-    f->observed++;
-    return f->observed > f->rate_limit;
+    window->n++;
+    return window->n > limit;
+}
+
+bool gl_rate_limited(struct gl_faults *f, unsigned user, int64_t now_s)
+{
+    return over(&f->budgets[user], f->rate_limit, now_s);
+}
+
+bool gl_endpoint_limited(struct gl_faults *f, enum gl_limit limit, unsigned user, int64_t now_s)
+{
+    return over(&f->limited[limit][user], f->limits[limit], now_s);
 }

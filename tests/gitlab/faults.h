@@ -24,6 +24,17 @@ enum gl_fault {
     GL_FAULT_COUNT
 };
 
+/* One for each user whose tokens ask: GitLab counts by user. */
+enum { GL_BUDGETS = 8 };
+
+/* Limits of some endpoints alone: 429 without headers. */
+enum gl_limit { GL_LIMIT_JOBS, GL_LIMIT_MEMBERS, GL_LIMIT_USERS, GL_LIMIT_COUNT };
+
+struct gl_window {
+    int64_t start_s;
+    int64_t n;
+};
+
 struct gl_faults {
     double p[GL_FAULT_COUNT];
     int64_t next[GL_FAULT_COUNT];
@@ -34,8 +45,9 @@ struct gl_faults {
     int64_t retry_after_s;
     int64_t insert_mid_listing; /* objects before each page after the first */
     int64_t rate_limit;         /* requests a minute; 0: none */
-    int64_t window_start_s;
-    int64_t observed;
+    struct gl_window budgets[GL_BUDGETS];
+    int64_t limits[GL_LIMIT_COUNT]; /* requests a minute and user; 0: none */
+    struct gl_window limited[GL_LIMIT_COUNT][GL_BUDGETS];
     uint64_t random;
 };
 
@@ -49,6 +61,7 @@ bool gl_fault_hit(struct gl_faults *f, enum gl_fault fault);
 const char *gl_faults_set(struct gl_faults *f, struct wh_slice json);
 void gl_faults_render(const struct gl_faults *f, struct gl_out *out);
 /* Counts a request; true when it is over the limit. Nothing when there is no limit. */
-bool gl_rate_limited(struct gl_faults *f, int64_t now_s);
+bool gl_rate_limited(struct gl_faults *f, unsigned user, int64_t now_s);
+bool gl_endpoint_limited(struct gl_faults *f, enum gl_limit limit, unsigned user, int64_t now_s);
 
 #endif

@@ -32,6 +32,9 @@ struct settings {
     char *webhook_key_file;
     int64_t hook_concurrency;
     int64_t rate_limit;
+    char *gitlab_version;
+    int64_t token_life_s;
+    bool token_sees_hooks;
     char *log_level;
     int64_t drain_ms;
 };
@@ -74,6 +77,12 @@ static const struct wh_conf_key keys[] = {
      "webhooks in flight at once"},
     {"rate-limit", WH_CONF_INT, 0, "0", 0, 10000000, AT(rate_limit),
      "requests a minute; 0: no limit, no RateLimit headers"},
+    {"gitlab-version", WH_CONF_STRING, 0, "19.5", 0, 0, AT(gitlab_version),
+     "which server this looks like: 18.6, 19.3, 19.4 or 19.5"},
+    {"token-life", WH_CONF_INT, 0, "7200", 1, 1000000, AT(token_life_s),
+     "seconds that an OAuth access token lives"},
+    {"token-sees-hooks", WH_CONF_BOOL, 0, "false", 0, 0, AT(token_sees_hooks),
+     "the token may read webhooks, as a maintainer's does"},
     {"log-level", WH_CONF_STRING, 0, "info", 0, 0, AT(log_level), "error, warn, info or debug"},
     {"drain", WH_CONF_DURATION, 0, "5s", 100, 600000, AT(drain_ms),
      "longest time for stopping in order"},
@@ -251,6 +260,13 @@ static enum wh_rc start(struct app *app, struct wh_err *err)
     app->server.log = wh_run_log(app->run);
     gl_faults_init(&app->server.faults, (uint64_t)app->set.seed);
     app->server.faults.rate_limit = app->set.rate_limit;
+    app->server.token_sees_hooks = app->set.token_sees_hooks;
+    gl_answers_init(&app->server.answers);
+    gl_quirks_init(&app->server.quirks);
+    app->server.quirks.token_life_s = app->set.token_life_s;
+    if (!gl_quirks_version(&app->server.quirks, wh_slice_str(app->set.gitlab_version))) {
+        return wh_fail(err, WH_E_CONFIG, "gitlab-version must be 18.6, 19.3, 19.4 or 19.5");
+    }
     if (make_data(app, err) != WH_OK || make_hooks(app, err) != WH_OK) {
         return err->rc;
     }
@@ -262,12 +278,15 @@ static void stop(struct app *app)
     struct gl_server *s = &app->server;
 
     gl_rest_release(s);
+    gl_answers_drop(s);
     gl_hooks_free(s->hooks);
     wh_timer_free(s->live);
     wh_httpd_free(app->control);
     wh_run_free(app->run);
     gl_reqlog_clear(&s->requests);
     gl_model_free(s->model);
+    gl_oauth_release(&s->oauth);
+    gl_mcp_release(&s->mcp);
     forget(s->token);
 }
 

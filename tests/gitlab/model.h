@@ -55,7 +55,23 @@ enum gl_state {
 
 enum gl_issue_type { GL_T_ISSUE, GL_T_INCIDENT, GL_T_TASK, GL_T_COUNT };
 
-enum gl_flags { GL_F_DELETED = 1, GL_F_CONFIDENTIAL = 2, GL_F_DRAFT = 4, GL_F_LINKED = 8 };
+enum gl_flags {
+    GL_F_DELETED = 1,
+    GL_F_CONFIDENTIAL = 2,
+    GL_F_DRAFT = 4,
+    GL_F_LINKED = 8,
+    GL_F_MOVED = 16,  /* closed here, went on in another project */
+    GL_F_HIDDEN = 32, /* confidential, and the tokens may not see that */
+    GL_F_GONE = GL_F_DELETED | GL_F_HIDDEN
+};
+
+/* What the tokens see of a project. */
+enum gl_presence {
+    GL_HERE,
+    GL_UNLISTED, /* public: still readable, but nobody is a member */
+    GL_LOST,     /* 404 */
+    GL_REMOVED   /* deleted: 404 */
+};
 
 #define GL_NOBODY UINT32_MAX
 
@@ -92,7 +108,8 @@ struct gl_obj {
     uint8_t severity;
     uint8_t milestone; /* index + 1 */
     uint8_t flags;
-    uint32_t raw; /* recorded row + 1 */
+    uint32_t raw;      /* recorded row + 1 */
+    uint32_t moved_to; /* id of the issue that a moved one became */
 };
 
 /* Positions in items never change; the indexes leave out what was deleted. */
@@ -135,6 +152,8 @@ struct gl_project {
     int64_t created_ms;
     uint32_t creator;
     bool recorded; /* never changes */
+    bool archived;
+    enum gl_presence presence;
     struct gl_set sets[GL_KIND_COUNT];
     struct gl_link *links;
     uint32_t n_links;
@@ -216,6 +235,11 @@ int64_t gl_now_ms(struct gl_model *model);
 uint64_t gl_random(struct gl_model *model);
 
 struct gl_project *gl_project_by_id(const struct gl_model *model, int64_t id);
+/* Whether the tokens may read it. */
+static inline bool gl_project_seen(const struct gl_project *project)
+{
+    return project->presence <= GL_UNLISTED;
+}
 /* NULL when there is none, or when it was deleted. */
 struct gl_obj *gl_by_iid(const struct gl_project *project, enum gl_kind kind, int64_t iid);
 struct gl_obj *gl_by_id(const struct gl_project *project, enum gl_kind kind, int64_t id);

@@ -68,6 +68,8 @@ struct gl_page {
     bool more;
 };
 
+/* The first page of what a list gives when it is asked nothing. */
+void gl_query_init(struct gl_query *q, const struct gl_list_def *def);
 void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def, enum gl_kind kind,
                     struct gl_query *q, struct gl_refusal *refusal);
 /* users gives the ids of authors. */

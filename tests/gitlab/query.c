@@ -290,10 +290,8 @@ static void check_paging(const struct parse *p)
     }
 }
 
-void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def, enum gl_kind kind,
-                    struct gl_query *q, struct gl_refusal *refusal)
+void gl_query_init(struct gl_query *q, const struct gl_list_def *def)
 {
-    struct parse p = {q, def, kind, refusal};
     const struct gl_range all = {INT64_MIN, INT64_MAX - 1, false};
 
     *q = (struct gl_query){.page = 1,
@@ -305,6 +303,14 @@ void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def
                            .finished = all,
                            .type = -1,
                            .env = -1};
+}
+
+void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def, enum gl_kind kind,
+                    struct gl_query *q, struct gl_refusal *refusal)
+{
+    struct parse p = {q, def, kind, refusal};
+
+    gl_query_init(q, def);
     refusal->status = 0;
     wh_http_query_each(req, on_arg, &p);
     if (refusal->status == 0) {

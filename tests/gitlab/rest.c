@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "common/crypto/crypto.h"
 
 enum { REFUSED_STATUS = 400 };
 
@@ -62,7 +61,7 @@ static void cut_done(void *ctx)
     wh_mem_free(cut);
 }
 
-static void reply_cut(struct wh_http_req *req, struct gl_out *out, bool at_once)
+void gl_rest_cut(struct wh_http_req *req, struct gl_out *out, bool at_once)
 {
     struct cut *cut = wh_mem_zalloc(1, sizeof(*cut));
 
@@ -80,15 +79,43 @@ static void reply_cut(struct wh_http_req *req, struct gl_out *out, bool at_once)
 
 /* ---- the way out ---- */
 
+void gl_rest_log(const struct gl_call *call, unsigned status)
+{
+    gl_reqlog_add(&call->server->requests, call->req, gl_now_ms(call->server->model), status,
+                  call->note, call->write);
+}
+
+void gl_rest_reply(struct gl_call *call, unsigned status)
+{
+    bool empty = call->out.ptr == NULL || call->out.len == 0;
+
+    gl_rest_log(call, status);
+    if (call->out.failed) {
+        gl_out_done(&call->out);
+        wh_http_reply_error(call->req, 500, "no memory for the answer", 0);
+        return;
+    }
+    wh_http_reply(call->req,
+                  &(struct wh_http_reply){.status = status,
+                                          .content_type = empty                ? NULL
+                                                          : call->content_type ? call->content_type
+                                                                               : "application/json",
+                                          .body = gl_out_slice(&call->out),
+                                          .body_taken = call->out.ptr != NULL,
+                                          .headers = call->headers.items,
+                                          .n_headers = call->headers.n});
+    call->out = (struct gl_out){0};
+}
+
 void gl_rest_send(struct gl_call *call, unsigned status)
 {
     struct gl_server *s = call->server;
     bool reset = status == 200 && gl_fault_hit(&s->faults, GL_FAULT_RESET);
     bool truncate = status == 200 && !reset && gl_fault_hit(&s->faults, GL_FAULT_TRUNCATE);
 
-    gl_reqlog_add(&s->requests, call->req, gl_now_ms(s->model), reset ? 0 : status);
+    gl_rest_log(call, reset ? 0 : status);
     if (reset || truncate) {
-        reply_cut(call->req, &call->out, reset);
+        gl_rest_cut(call->req, &call->out, reset);
         return;
     }
     gl_reply_json(call->req, status, &call->out, &call->headers);
@@ -103,7 +130,7 @@ void gl_rest_fail(struct gl_call *call, unsigned status, const char *key, const 
 
 static void reply_text(struct gl_call *call, unsigned status, const char *text)
 {
-    gl_reqlog_add(&call->server->requests, call->req, gl_now_ms(call->server->model), status);
+    gl_rest_log(call, status);
     gl_out_done(&call->out);
     wh_http_reply(call->req, &(struct wh_http_reply){.status = status,
                                                      .content_type = "text/plain",
@@ -114,28 +141,18 @@ static void reply_text(struct gl_call *call, unsigned status, const char *text)
 
 /* ---- the way in ---- */
 
-static bool authorized(const struct gl_server *s, const struct wh_http_req *req)
-{
-    struct wh_slice token = wh_http_header(req, "PRIVATE-TOKEN");
-    struct wh_slice bearer = wh_http_header(req, "Authorization");
-
-    if (token.len == 0 && wh_slice_starts(bearer, WH_LIT("Bearer "))) {
-        token = wh_slice_from(bearer, 7);
-    }
-    return token.len > 0 && wh_constant_time_eq(token, wh_slice_str(s->token));
-}
-
 static void put_rate_headers(struct gl_call *call, int64_t now_s, bool limited)
 {
     const struct gl_faults *f = &call->server->faults;
     int64_t limit = f->rate_limit ? f->rate_limit : 600;
-    int64_t left = limit > f->observed ? limit - f->observed : 0;
-    int64_t reset = f->rate_limit ? f->window_start_s + 60 : now_s + f->retry_after_s;
+    const struct gl_window *window = &f->budgets[call->who.user];
+    int64_t left = limit > window->n ? limit - window->n : 0;
+    int64_t reset = f->rate_limit ? window->start_s + 60 : now_s + f->retry_after_s;
     char text[GL_TIME_MAX];
 
     gl_header(&call->headers, "RateLimit-Limit", "%lld", (long long)limit);
     gl_header(&call->headers, "RateLimit-Name", "throttle_authenticated_api");
-    gl_header(&call->headers, "RateLimit-Observed", "%lld", (long long)f->observed);
+    gl_header(&call->headers, "RateLimit-Observed", "%lld", (long long)window->n);
     gl_header(&call->headers, "RateLimit-Remaining", "%lld", (long long)(limited ? 0 : left));
     gl_header(&call->headers, "RateLimit-Reset", "%lld", (long long)reset);
     if (limited) {
@@ -147,23 +164,45 @@ static void put_rate_headers(struct gl_call *call, int64_t now_s, bool limited)
     }
 }
 
+bool gl_rest_over_budget(struct gl_call *call)
+{
+    struct gl_faults *f = &call->server->faults;
+    int64_t now_s = gl_now_ms(call->server->model) / 1000;
+    bool limited = gl_rate_limited(f, call->who.user, now_s);
+
+    limited = gl_fault_hit(f, GL_FAULT_429) || limited;
+    if (limited || f->rate_limit) {
+        put_rate_headers(call, now_s, limited);
+    }
+    return limited;
+}
+
+bool gl_rest_limited(struct gl_call *call, enum gl_limit limit)
+{
+    if (!gl_endpoint_limited(&call->server->faults, limit, call->who.user,
+                             gl_now_ms(call->server->model) / 1000)) {
+        return false;
+    }
+    /* What the throttle said is not repeated by an application limit. */
+    call->headers.n = 0;
+    call->out.len = 0;
+    gl_out_str(&call->out, "{\"message\":{\"error\":\"This endpoint has been requested too many "
+                           "times. Try again later.\"}}");
+    gl_rest_reply(call, 429);
+    return true;
+}
+
 /* True when it answered: the request was over a limit, or a fault struck. */
 static bool refuse_by_chance(struct gl_call *call)
 {
     struct gl_server *s = call->server;
-    int64_t now_s = gl_now_ms(s->model) / 1000;
-    bool limited = gl_rate_limited(&s->faults, now_s);
     char page[128];
 
     if (gl_fault_hit(&s->faults, GL_FAULT_BARE_429)) {
         reply_text(call, 429, "Retry later\n");
         return true;
     }
-    limited = gl_fault_hit(&s->faults, GL_FAULT_429) || limited;
-    if (limited || s->faults.rate_limit) {
-        put_rate_headers(call, now_s, limited);
-    }
-    if (limited) {
+    if (gl_rest_over_budget(call)) {
         reply_text(call, 429, "Retry later\n");
         return true;
     }
@@ -176,16 +215,31 @@ static bool refuse_by_chance(struct gl_call *call)
     return false;
 }
 
+/* An OAuth token, or a personal one, that may not read by REST. */
+static void out_of_scope(struct gl_call *call)
+{
+    gl_out_str(
+        &call->out,
+        "{\"error\":\"insufficient_scope\",\"error_description\":\"The request requires "
+        "higher privileges than provided by the access token.\",\"scope\":\"api read_api\"}");
+    gl_rest_send(call, 403);
+}
+
 static void serve(struct gl_server *s, struct wh_http_req *req)
 {
     struct gl_call call = {.server = s, .req = req, .path = wh_http_path(req)};
+    unsigned may = GL_SCOPE_READ_API | GL_SCOPE_API;
 
+    if (gl_discovery_route(&call) || gl_oauth_route(&call) || gl_mcp_route(&call)) {
+        return;
+    }
     gl_header(&call.headers, "X-Request-Id", "01STANDIN%016llX",
               (unsigned long long)++s->next_request_id);
     if (!wh_slice_eq(wh_http_method(req), WH_LIT("GET"))) {
         gl_rest_fail(&call, 403, "error", "insufficient_scope");
         return;
     }
+    call.who = gl_who_asks(s, req);
     if (refuse_by_chance(&call)) {
         return;
     }
@@ -193,8 +247,12 @@ static void serve(struct gl_server *s, struct wh_http_req *req)
         gl_rest_fail(&call, 404, "error", "404 Not Found");
         return;
     }
-    if (!authorized(s, req)) {
-        gl_rest_fail(&call, 401, "message", "401 Unauthorized");
+    if (call.who.state != GL_WHO_OK) {
+        gl_rest_send(&call, gl_who_refuse(&call, call.who.state));
+        return;
+    }
+    if (!(call.who.scopes & may) && !gl_mcp_may_read(&call)) {
+        out_of_scope(&call);
         return;
     }
     gl_route(&call);
@@ -252,7 +310,7 @@ void gl_rest_done(void *ctx, struct wh_http_req *req)
     struct gl_server *s = ctx;
 
     if (wh_http_user(req) == NULL && wh_http_path(req).len > 0) {
-        gl_reqlog_add(&s->requests, req, gl_now_ms(s->model), REFUSED_STATUS);
+        gl_reqlog_add(&s->requests, req, gl_now_ms(s->model), REFUSED_STATUS, "", false);
     }
 }
 

@@ -283,8 +283,15 @@ static void project_route(struct gl_call *call, const struct gl_ctx *c, struct w
         gl_rest_send(call, 200);
         return;
     }
+    if (part_is(&p, 0, "jobs") || part_is(&p, 2, "jobs")) {
+        if (gl_rest_limited(call, GL_LIMIT_JOBS)) {
+            return;
+        }
+    }
     if (part_is(&p, 0, "members") && (p.n == 1 || (p.n == 2 && part_is(&p, 1, "all")))) {
-        list(call, c, GL_MEMBER, "members/all");
+        if (!gl_rest_limited(call, GL_LIMIT_MEMBERS)) {
+            list(call, c, GL_MEMBER, "members/all");
+        }
         return;
     }
     for (size_t i = 0; i < sizeof(collections) / sizeof(collections[0]); i++) {
@@ -375,7 +382,8 @@ static void self_token(struct gl_call *call)
 
 static void metadata(struct gl_call *call, bool full)
 {
-    gl_out_str(&call->out, "{\"version\":\"19.2.1-ee\",\"revision\":\"5ca1ab1e\"");
+    gl_out_tpl(&call->out, "{'version':'%s','revision':'5ca1ab1e'",
+               wh_slice_str(gl_version_text(&call->server->quirks)));
     if (full) {
         gl_out_str(&call->out,
                    ",\"kas\":{\"enabled\":false,\"externalUrl\":null,"
@@ -396,7 +404,9 @@ void gl_route(struct gl_call *call)
     } else if (part_is(&p, 0, "projects")) {
         list_projects(call);
     } else if (part_is(&p, 0, "users")) {
-        users_route(call, &p);
+        if (!gl_rest_limited(call, GL_LIMIT_USERS)) {
+            users_route(call, &p);
+        }
     } else if (part_is(&p, 0, "user") && p.n == 1) {
         gl_render_user(call->server->model, 0, true, &call->out);
         gl_rest_send(call, 200);

@@ -7,10 +7,14 @@
 #include "common/httpd/httpd.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
+#include "tests/gitlab/answers.h"
 #include "tests/gitlab/faults.h"
 #include "tests/gitlab/hooks.h"
+#include "tests/gitlab/mcp.h"
 #include "tests/gitlab/model.h"
+#include "tests/gitlab/oauth.h"
 #include "tests/gitlab/paging.h"
+#include "tests/gitlab/quirks.h"
 #include "tests/gitlab/reqlog.h"
 
 struct gl_delayed;
@@ -21,8 +25,13 @@ struct gl_server {
     struct wh_log *log;
     struct gl_hooks *hooks;
     struct gl_faults faults;
+    struct gl_quirks quirks;
+    struct gl_answers answers;
+    struct gl_oauth oauth;
+    struct gl_mcp mcp;
     struct gl_reqlog requests;
     char *token;
+    bool token_sees_hooks;
     struct gl_delayed *delayed; /* slow answers */
     struct wh_timer *live;
     double live_rate; /* events a second */
