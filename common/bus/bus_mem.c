@@ -387,6 +387,9 @@ static enum wh_rc mp_warm(struct wh_producer *base, const char *topic, int timeo
                           struct wh_err *err)
 {
     (void)timeout_ms;
+    if (check_fault(((struct mem_producer *)base)->bus, WH_BUS_MEM_WARM, err) != WH_OK) {
+        return err->rc;
+    }
     if (find_topic(((struct mem_producer *)base)->bus, topic) == NULL) {
         return wh_fail(err, WH_E_NOT_FOUND, "no topic %.80s", topic);
     }

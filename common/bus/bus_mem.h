@@ -19,6 +19,7 @@ enum wh_bus_mem_call {
     WH_BUS_MEM_POLL,     /* consumer poll answers the fault's rc */
     WH_BUS_MEM_COMMIT,
     WH_BUS_MEM_ADMIN,
+    WH_BUS_MEM_WARM,
     WH_BUS_MEM_CALL_COUNT
 };
 

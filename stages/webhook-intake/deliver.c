@@ -15,6 +15,8 @@ enum {
     PROBE_NS = 1000000000,
     REBUILD_RETRY_MS = 1000,
     WARM_ONE_MS = 1000,
+    WARM_AGAIN_MS = 100, /* deliveries wait meanwhile */
+    NS_PER_MS = 1000000,
     TRACEPARENT_LEN = 55,
     MS_PER_S = 1000,
 };
@@ -278,6 +280,15 @@ static void give_up_pending(struct intake *intake)
     }
 }
 
+/* A new producer has met nobody. */
+static void forget_warmth(struct intake *intake)
+{
+    for (size_t i = 0; i < intake->connections.n; i++) {
+        intake->connections.items[i]->warmed = false;
+    }
+    wh_timer_start(intake->warm, 0, 0);
+}
+
 void intake_rebuild(void *ctx)
 {
     struct intake *intake = ctx;
@@ -294,26 +305,47 @@ void intake_rebuild(void *ctx)
     if (intake_producer_start(intake, &err) != WH_OK) {
         wh_log_error(intake->deps.log, "no new Kafka producer; trying again", WH_RC(&err));
         wh_timer_start(intake->rebuild, REBUILD_RETRY_MS, 0);
+        return;
     }
+    forget_warmth(intake);
+}
+
+static bool warm_one(struct intake *intake, struct intake_connection *c, int64_t left_ms)
+{
+    struct wh_err err;
+
+    if (left_ms <= 0 || intake->producer == NULL) {
+        return false;
+    }
+    if (wh_producer_warm(intake->producer, c->raw_topic,
+                         (int)(left_ms < WARM_ONE_MS ? left_ms : WARM_ONE_MS), &err) != WH_OK) {
+        wh_log_warn(intake->deps.log, "no metadata of a topic yet", WH_STR("connection", c->id),
+                    WH_RC(&err));
+        return false;
+    }
+    return true;
 }
 
 void intake_warm(struct intake *intake, int64_t budget_ms)
 {
-    int64_t until_ns = wh_clock_mono_ns(&intake->deps.clock) + budget_ms * 1000000;
+    int64_t until_ns = wh_clock_mono_ns(&intake->deps.clock) + budget_ms * NS_PER_MS;
+    bool all = true;
 
     for (size_t i = 0; i < intake->connections.n; i++) {
         struct intake_connection *c = intake->connections.items[i];
-        int64_t left_ms = (until_ns - wh_clock_mono_ns(&intake->deps.clock)) / 1000000;
-        struct wh_err err;
 
-        if (c->warmed || c->disabled || left_ms <= 0 || intake->producer == NULL) {
-            continue;
-        }
-        c->warmed = true;
-        if (wh_producer_warm(intake->producer, c->raw_topic,
-                             (int)(left_ms < WARM_ONE_MS ? left_ms : WARM_ONE_MS), &err) != WH_OK) {
-            wh_log_warn(intake->deps.log, "no metadata of a topic yet", WH_STR("connection", c->id),
-                        WH_RC(&err));
+        if (!c->warmed && !c->disabled) {
+            c->warmed =
+                warm_one(intake, c, (until_ns - wh_clock_mono_ns(&intake->deps.clock)) / NS_PER_MS);
+            all &= c->warmed;
         }
     }
+    if (!all) {
+        wh_timer_start(intake->warm, intake->conf.warm_again_ms, 0);
+    }
+}
+
+void intake_warm_again(void *ctx)
+{
+    intake_warm(ctx, WARM_AGAIN_MS);
 }

@@ -21,6 +21,7 @@ void intake_conf_init(struct intake_conf *conf)
         .body_max = 25 << 20,
         .bodies_max = 256 << 20,
         .warm_ms = 5000,
+        .warm_again_ms = 5000,
     };
 }
 
@@ -405,7 +406,8 @@ static enum wh_rc start(struct intake *intake, struct wh_err *err)
 
     intake->parser = wh_json_parser_new(intake->conf.body_max, JSON_DEPTH);
     intake->rebuild = wh_timer_new(intake->deps.loop, intake_rebuild, intake);
-    if (!intake->parser || !intake->rebuild) {
+    intake->warm = wh_timer_new(intake->deps.loop, intake_warm_again, intake);
+    if (!intake->parser || !intake->rebuild || !intake->warm) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     if (wh_topic_name(intake->conf.topic_prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""),
@@ -461,6 +463,7 @@ void intake_drain(struct intake *intake, void (*done)(void *ctx), void *ctx)
     intake->draining = true;
     intake->drained = done;
     intake->drained_ctx = ctx;
+    wh_timer_stop(intake->warm);
     intake_follow_stop(intake->follow);
     check_drained(intake);
 }
@@ -483,9 +486,8 @@ void intake_free(struct intake *intake)
     intake->drained = NULL;
     intake_follow_free(intake->follow);
     intake_producer_stop(intake);
-    if (intake->rebuild) {
-        wh_timer_free(intake->rebuild);
-    }
+    wh_timer_free(intake->rebuild);
+    wh_timer_free(intake->warm);
     for (struct delivery *d = intake->active; d; d = d->next) {
         intake_connection_unref(d->connection);
     }

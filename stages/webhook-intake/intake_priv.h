@@ -33,6 +33,7 @@ struct intake {
     struct wh_producer *producer; /* NULL between two */
     struct wh_watch *watch;
     struct wh_timer *rebuild;
+    struct wh_timer *warm; /* runs while metadata of a connection's topic is missing */
     bool producer_lost;
     struct delivery *active;
     struct delivery *pool;
@@ -68,7 +69,9 @@ void intake_producer_stop(struct intake *intake);
 void intake_rebuild(void *ctx);
 /* Wraps and produces; refuses when that fails. */
 void intake_deliver(struct delivery *d, struct wh_slice body);
-/* Metadata of topics that the producer has not met, for at most budget_ms. */
+/* Metadata of topics that the producer has not met, for at most budget_ms; tries the rest later. */
 void intake_warm(struct intake *intake, int64_t budget_ms);
+/* Timer: what could not be had before, within little time. */
+void intake_warm_again(void *ctx);
 
 #endif

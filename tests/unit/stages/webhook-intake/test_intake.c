@@ -375,6 +375,43 @@ static void test_lost_producer_is_replaced(void **state)
     assert_int_equal(hook(t), 200);
 }
 
+static void await_warm(struct th_intake *t, size_t calls)
+{
+    for (int i = 0; wh_bus_mem_calls(t->bus, WH_BUS_MEM_WARM) < calls; i++) {
+        assert_true(i < 10000);
+        wh_loop_turn(t->loop, true);
+    }
+}
+
+/* The first delivery to a topic is slow unless its metadata is there: it is asked for before. */
+static void test_topics_are_met_before_deliveries(void **state)
+{
+    struct th_intake *t = *state;
+    struct intake_conf conf;
+    struct wh_err err;
+
+    intake_conf_init(&conf);
+    conf.warm_again_ms = 1;
+    th_intake_start(t, &conf, true);
+    assert_int_equal(wh_bus_mem_calls(t->bus, WH_BUS_MEM_WARM), 1);
+    assert_int_equal(hook(t), 200);
+    /* One that comes later; its topic first refuses, then is there. */
+    th_ok(wh_bus_mem_topic(t->bus, "wellhead.raw.c2", 4, &err), &err);
+    wh_bus_mem_fail(t->bus, WH_BUS_MEM_WARM, 0, 2, WH_E_TIMEOUT);
+    th_intake_connection(t, "c2", "enabled", NULL, TH_INTAKE_TOKEN);
+    await_warm(t, 4);
+    /* Known ones are not asked for again, be their documents new. */
+    th_intake_connection(t, "c2", "enabled", NULL, TH_INTAKE_TOKEN);
+    th_intake_turns(t, 20);
+    assert_int_equal(wh_bus_mem_calls(t->bus, WH_BUS_MEM_WARM), 4);
+    /* A new producer has to meet both. */
+    wh_bus_mem_fail(t->bus, WH_BUS_MEM_PRODUCE, 0, 1, WH_E_FATAL_BUS);
+    assert_int_equal(hook(t), 503);
+    await_warm(t, 6);
+    assert_int_equal(t->producers, 2);
+    assert_int_equal(hook(t), 200);
+}
+
 static void on_drained(void *ctx)
 {
     (*(int *)ctx)++;
@@ -468,6 +505,7 @@ int main(void)
         CASE(test_back_pressure),
         CASE(test_bodies_are_bounded),
         CASE(test_lost_producer_is_replaced),
+        CASE(test_topics_are_met_before_deliveries),
         CASE(test_drain),
         CASE(test_idle_drain_is_at_once),
         CASE(test_freed_with_work_in_flight),
