@@ -148,7 +148,7 @@ int cli_sql(struct cli *cli)
         return CLI_USAGE;
     }
     wh_buf_init(&query, QUERY_MAX_BYTES);
-    wh_buf_init(&body, QUERY_MAX_BYTES * 2);
+    wh_buf_init(&body, (size_t)2 * QUERY_MAX_BYTES);
     if ((strcmp(cli->opt.args[1], "-") == 0
              ? read_stdin(&query, &err)
              : wh_buf_append(&query, wh_slice_str(cli->opt.args[1]), &err)) != WH_OK ||

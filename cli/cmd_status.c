@@ -191,7 +191,7 @@ static int print_json(const struct look *l)
     struct wh_json_writer w;
     struct wh_err err;
 
-    wh_buf_init(&out, 2 * ANSWER_MAX_BYTES);
+    wh_buf_init(&out, (size_t)2 * ANSWER_MAX_BYTES);
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
     wh_jw_key(&w, "ok");

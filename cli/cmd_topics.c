@@ -23,10 +23,8 @@ struct shared_topic {
 /* The connections and health topics have one partition: they are small, and everybody reads all of
  * them. */
 static const struct shared_topic shared_topics[SHARED] = {
-    {WH_TOPIC_CONNECTIONS, true, -1},
-    {WH_TOPIC_FETCH_STATE, true, -1},
-    {WH_TOPIC_REREADS, false, DAY_MS},
-    {WH_TOPIC_RUNS, false, INT64_C(90) * DAY_MS},
+    {WH_TOPIC_CONNECTIONS, true, -1},  {WH_TOPIC_FETCH_STATE, true, -1},
+    {WH_TOPIC_REREADS, false, DAY_MS}, {WH_TOPIC_RUNS, false, INT64_C(90) * DAY_MS},
     {WH_TOPIC_HEALTH, true, -1},
 };
 
@@ -61,7 +59,7 @@ static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],
 static int32_t partitions_of(const struct wh_bus_topic_info *list, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i].name, name) == 0) {
+        if (name && strcmp(list[i].name, name) == 0) {
             return list[i].partitions;
         }
     }
@@ -129,7 +127,7 @@ static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_t
 int cli_topics(struct cli *cli)
 {
     char names[SHARED][WH_TOPIC_MAX];
-    struct wh_bus_topic topics[SHARED];
+    struct wh_bus_topic topics[SHARED] = {{0}};
     struct wh_admin *admin = NULL;
     struct wh_err err;
     int code;

@@ -284,6 +284,7 @@ static bool parse_options(int argc, char **argv, struct cli_options *opt, struct
 {
     int code;
 
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
     while ((code = getopt_long(argc, argv, "hqp:", long_options, NULL)) != -1) {
         if (!take_option(code, opt, g)) {
             return false;

@@ -56,7 +56,7 @@ const char *wh_class_name(enum wh_class class)
     }
 }
 
-enum wh_rc wh_fail(struct wh_err *err, enum wh_rc rc, const char *fmt, ...)
+enum wh_rc(wh_fail)(struct wh_err *err, enum wh_rc rc, const char *fmt, ...)
 {
     va_list ap;
 
@@ -67,7 +67,7 @@ enum wh_rc wh_fail(struct wh_err *err, enum wh_rc rc, const char *fmt, ...)
     return rc;
 }
 
-enum wh_rc wh_err_prefix(struct wh_err *err, const char *fmt, ...)
+enum wh_rc(wh_err_prefix)(struct wh_err *err, const char *fmt, ...)
 {
     char old[WH_ERR_MSG_MAX];
     size_t len;

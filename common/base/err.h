@@ -91,4 +91,11 @@ enum wh_rc wh_err_prefix(struct wh_err *err, const char *fmt, ...) WH_PRINTF(2, 
 
 void wh_err_clear(struct wh_err *err);
 
+#ifdef __clang_analyzer__
+/* The analyser sees one file at a time: it must be told that a failure is not WH_OK. */
+#define wh_fail(err, rc, ...) ((void)wh_fail((err), (rc), __VA_ARGS__), (rc))
+#define wh_err_prefix(err, ...)                                                                    \
+    ((void)wh_err_prefix((err), __VA_ARGS__), (err)->rc != WH_OK ? (err)->rc : WH_E_INTERNAL)
+#endif
+
 #endif

@@ -164,7 +164,7 @@ static bool read_time(struct cursor *c, int64_t *ret_ms, bool *ret_fraction)
     if (hour > 23 || minute > 59 || second > 60) {
         return false;
     }
-    *ret_ms = ((int64_t)hour * 3600 + minute * 60 + second) * MS_PER_SECOND + ms;
+    *ret_ms = ((int64_t)hour * 3600 + (int64_t)minute * 60 + second) * MS_PER_SECOND + ms;
     return true;
 }
 

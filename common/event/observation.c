@@ -27,6 +27,14 @@ static bool string_eq(const struct wh_value *a, const struct wh_value *b)
     return x.high == y.high && x.low == y.low;
 }
 
+static uint64_t double_bits(double v)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    return bits;
+}
+
 bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct wh_value *b)
 {
     if (a->is_null || b->is_null) {
@@ -37,7 +45,8 @@ bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct
     case WH_FIELD_TIME:
         return a->u.i == b->u.i;
     case WH_FIELD_DOUBLE:
-        return memcmp(&a->u.num, &b->u.num, sizeof(a->u.num)) == 0;
+        /* As bytes: what is stored is equal or not; -0.0 and NaN are values like others. */
+        return double_bits(a->u.num) == double_bits(b->u.num);
     case WH_FIELD_BOOL:
         return a->u.b == b->u.b;
     case WH_FIELD_REF:
@@ -194,7 +203,7 @@ static void *next_item(struct wh_avro_reader *r, struct items *items, size_t blo
             wh_avro_fail(r, err.rc, "an array is too large");
             return NULL;
         }
-        if (items->n) {
+        if (items->ptr && items->n) {
             memcpy(grown, items->ptr, items->n * items->size);
         }
         items->ptr = grown;
@@ -559,7 +568,7 @@ enum wh_rc wh_observation_decode(struct wh_slice bytes, struct wh_arena *arena,
     }
     read_change(&r, ret);
     ret->body.present = (uint64_t)wh_avro_read_long(&r);
-    if (r.rc == WH_OK) {
+    if (r.rc == WH_OK && ret->body.def) {
         read_body(&r, arena, version, &ret->body);
     }
     if (r.rc == WH_OK && (ret->change == WH_CHANGE_DELETE && ret->body.present)) {

@@ -175,18 +175,18 @@ static void stream_free(void *ctx)
 }
 
 void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *content_type,
-                          const struct wh_http_stream *source)
+                          const struct wh_http_stream *stream)
 {
     struct stream *s = wh_mem_zalloc(1, sizeof(*s));
     struct MHD_Response *response;
 
     if (s == NULL) {
-        source->done(source->ctx);
+        stream->done(stream->ctx);
         wh_http_reply_error(req, 503, "out of memory", 1);
         return;
     }
     s->httpd = req->httpd;
-    s->source = *source;
+    s->source = *stream;
     wh_buf_init(&s->ready, 2 * STREAM_BLOCK_BYTES + (16 << 20));
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read,
                                                  s, stream_free);

@@ -293,10 +293,10 @@ enum wh_rc wh_json_split_array(struct wh_json_parser *parser, struct wh_slice te
 {
     const char *p = text.ptr;
     const char *end = text.ptr + text.len;
-    struct wh_json_val root;
+    struct wh_json_val root = {};
 
     /* The parser checks the whole text; after that a plain scan finds the ends. */
-    if (wh_json_parse(parser, text, &root, err) != WH_OK) {
+    if (wh_json_parse(parser, text, &root, err) != WH_OK || root.doc == nullptr) {
         return err->rc;
     }
     if (wh_json_type(root) != WH_JSON_ARRAY) {

@@ -10,9 +10,9 @@ enum wh_store_mem_call { WH_STORE_MEM_GET, WH_STORE_MEM_WRITE, WH_STORE_MEM_CALL
 
 /* After `after` more successes that call fails `times` times with rc (-1: until told otherwise;
  * 0: never). A failed write changes nothing. Thread: any. */
-void wh_store_mem_fail(struct wh_store *s, enum wh_store_mem_call call, enum wh_rc rc, int after,
+void wh_store_mem_fail(struct wh_store *base, enum wh_store_mem_call call, enum wh_rc rc, int after,
                        int times);
 /* Calls of that kind so far, failed ones included. */
-uint64_t wh_store_mem_calls(struct wh_store *s, enum wh_store_mem_call call);
+uint64_t wh_store_mem_calls(struct wh_store *base, enum wh_store_mem_call call);
 
 #endif
