@@ -125,7 +125,7 @@ static enum wh_rc to_lower(const struct convert *c, struct wh_slice text, struct
 enum wh_rc convert_time(const struct convert *c, const struct view_found *found,
                         struct wh_instant *ret, struct wh_err *err)
 {
-    struct wh_slice text;
+    struct wh_slice text = {NULL, 0};
 
     if (found->form == FOUND_TIME) {
         *ret = (struct wh_instant){.ms = found->ms, .has_fraction = true};
@@ -145,7 +145,7 @@ static enum wh_rc to_text(const struct convert *c, const struct view_conv *conv,
                           const struct view_found *found, enum view_shown *ret_shown,
                           struct wh_value *ret, struct wh_err *err)
 {
-    struct wh_instant at;
+    struct wh_instant at = {0};
     struct wh_slice text;
 
     if (want_text(c, found, &text, err) != WH_OK) {
@@ -473,7 +473,7 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
                          enum wh_field_type type, const struct view_found *found,
                          enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
 {
-    struct wh_instant at;
+    struct wh_instant at = {0};
 
     *ret_shown = VIEW_SHOWN;
     ret->is_null = false;

@@ -131,8 +131,12 @@ static enum wh_rc part_of(struct mapper *m, const struct wh_bus_msg *msg, struct
     if (!part_is(m->last, msg)) {
         m->last = part_find(m, msg->topic, msg->partition);
     }
-    if (m->last == NULL && part_new(m, msg, &m->last, err) != WH_OK) {
-        return err->rc;
+    if (m->last == NULL) {
+        enum wh_rc rc = part_new(m, msg, &m->last, err);
+
+        if (rc != WH_OK) {
+            return rc;
+        }
     }
     *ret = m->last;
     return WH_OK;
@@ -359,7 +363,7 @@ static enum step send_outs(struct mapper *m, const struct part *part)
 static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
 {
     bool failed;
-    struct part *part;
+    struct part *part = NULL;
     struct wh_err err;
     enum step step;
 

@@ -275,7 +275,7 @@ static enum wh_rc map_event(struct mapper *m, const struct part *part, const str
 enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg,
                          struct wh_err *err)
 {
-    enum mapper_outcome outcome;
+    enum mapper_outcome outcome = MAPPER_IGNORED;
     enum wh_rc rc;
 
     m->n_outs = 0;

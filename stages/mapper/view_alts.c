@@ -23,6 +23,7 @@ static const char *pointer_text(struct view_loader *l, const char *base, const s
     if (text) {
         size_t at = strlen(above);
 
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): the loader gives zeroed memory */
         memcpy(text, above, at);
         text[at] = '/';
         memcpy(text + at + 1, key.ptr, key.len);
@@ -143,9 +144,6 @@ bool view_trie_seal(struct view_loader *l, struct view_trie *trie)
 static const char *const meta_names[META_COUNT] = {"project", "object_id", "observed_at",
                                                    "instance"};
 
-static bool compile_operand(struct view_loader *l, const struct view_place *place,
-                            struct wh_slice text, bool in_template, struct view_operand *ret);
-
 static bool compile_meta(struct view_loader *l, struct wh_slice name, struct view_operand *op)
 {
     op->type = OP_META;
@@ -174,6 +172,34 @@ static bool compile_pointer(struct view_loader *l, const struct view_place *plac
     }
     op->text = trie->nodes[op->node].pointer;
     return true;
+}
+
+static bool operand_init(struct view_loader *l, struct wh_slice text, struct view_operand *ret)
+{
+    struct wh_slice copy;
+
+    *ret = (struct view_operand){0};
+    if (!view_loader_dup(l, text, &copy)) {
+        return false;
+    }
+    ret->text = copy.ptr;
+    return true;
+}
+
+/* All but a template. */
+static bool compile_plain(struct view_loader *l, const struct view_place *place,
+                          struct wh_slice text, struct view_operand *ret)
+{
+    if (!operand_init(l, text, ret)) {
+        return false;
+    }
+    if (text.len && text.ptr[0] == '@') {
+        return compile_meta(l, wh_slice_from(text, 1), ret);
+    }
+    if (text.len && text.ptr[0] == '=') {
+        return view_loader_fail(l, "a template within a template");
+    }
+    return compile_pointer(l, place, text, ret);
 }
 
 static bool compile_template(struct view_loader *l, const struct view_place *place,
@@ -206,7 +232,7 @@ static bool compile_template(struct view_loader *l, const struct view_place *pla
         if (stop == NULL || inner == NULL) {
             return view_loader_fail(l, "'%.*s' lacks a '}'", WH_SLICE_ARG(text));
         }
-        if (!compile_operand(l, place, wh_slice(p + 1, (size_t)(stop - p - 1)), true, inner)) {
+        if (!compile_plain(l, place, wh_slice(p + 1, (size_t)(stop - p - 1)), inner)) {
             return false;
         }
         part->hole = inner;
@@ -216,25 +242,12 @@ static bool compile_template(struct view_loader *l, const struct view_place *pla
 }
 
 static bool compile_operand(struct view_loader *l, const struct view_place *place,
-                            struct wh_slice text, bool in_template, struct view_operand *ret)
+                            struct wh_slice text, struct view_operand *ret)
 {
-    struct wh_slice copy;
-
-    *ret = (struct view_operand){0};
-    if (!view_loader_dup(l, text, &copy)) {
-        return false;
+    if (text.len == 0 || text.ptr[0] != '=') {
+        return compile_plain(l, place, text, ret);
     }
-    ret->text = copy.ptr;
-    if (text.len && text.ptr[0] == '@') {
-        return compile_meta(l, wh_slice_from(text, 1), ret);
-    }
-    if (text.len && text.ptr[0] == '=') {
-        if (in_template) {
-            return view_loader_fail(l, "a template within a template");
-        }
-        return compile_template(l, place, wh_slice_from(text, 1), ret);
-    }
-    return compile_pointer(l, place, text, ret);
+    return operand_init(l, text, ret) && compile_template(l, place, wh_slice_from(text, 1), ret);
 }
 
 /* ---- conversions ---- */
@@ -397,7 +410,7 @@ static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct 
     alt = &b->items[b->n];
     *alt = *model;
     b->n++;
-    return compile_operand(b->l, b->place, wh_json_string(from), false, &alt->op) &&
+    return compile_operand(b->l, b->place, wh_json_string(from), &alt->op) &&
            check_conv(b->l, b->field, &alt->conv);
 }
 
@@ -534,7 +547,7 @@ bool view_conds_compile(struct view_loader *l, const struct view_place *place,
             return view_loader_fail(l, "too many conditions");
         }
         conds[n].unless = unless;
-        if (!compile_operand(l, place, unless ? wh_slice_from(key, 1) : key, false, &conds[n].op) ||
+        if (!compile_operand(l, place, unless ? wh_slice_from(key, 1) : key, &conds[n].op) ||
             !add_values(l, value, &conds[n])) {
             return false;
         }

@@ -32,10 +32,13 @@ static bool members(struct view_loader *l, struct wh_json_val object, const stru
     return true;
 }
 
+/* A key of an object and the variable of the same name that takes it. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define MEMBER(name)                                                                               \
     {                                                                                              \
 #name, &name                                                                               \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool text(struct view_loader *l, struct wh_json_val v, const char *what,

@@ -361,7 +361,7 @@ static enum wh_rc alts_value(struct mapper_eval *ev, const struct view_alts *alt
 static enum wh_rc alts_text(struct mapper_eval *ev, const struct view_alts *alts,
                             struct wh_slice *ret, struct wh_err *err)
 {
-    struct wh_value value;
+    struct wh_value value = {0};
     enum view_shown shown;
 
     *ret = wh_slice(NULL, 0);
@@ -414,7 +414,7 @@ static enum wh_rc alts_time(struct mapper_eval *ev, const struct view_alts *alts
 static enum wh_rc find_rank(struct mapper_eval *ev, const struct view_version *v, unsigned *ret,
                             struct wh_err *err)
 {
-    struct wh_slice state;
+    struct wh_slice state = {NULL, 0};
 
     *ret = v->rank_fixed;
     if (v->rank == NULL) {
