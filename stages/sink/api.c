@@ -344,21 +344,27 @@ static void send_answer(struct api_job *job)
 
 static void start_waiting(struct sink_api *api);
 
+/* Its answer or its failure goes out. */
+static void settle(struct api_job *job)
+{
+    if (job->http == NULL) {
+        job_free(job);
+    } else if (job->err.rc != WH_OK) {
+        wh_http_set_user(job->http, NULL);
+        reply_failure(job->api, job->http, &job->err);
+        job_free(job);
+    } else {
+        send_answer(job);
+    }
+}
+
 static void finished(void *ctx)
 {
     struct api_job *job = ctx;
     struct sink_api *api = job->api;
 
     api->n_running--;
-    if (job->http == NULL) {
-        job_free(job);
-    } else if (job->err.rc != WH_OK) {
-        wh_http_set_user(job->http, NULL);
-        reply_failure(api, job->http, &job->err);
-        job_free(job);
-    } else {
-        send_answer(job);
-    }
+    settle(job);
     start_waiting(api);
 }
 
@@ -368,8 +374,9 @@ static void start(struct sink_api *api, struct api_job *job)
 
     api->n_running++;
     if (wh_loop_work(api->deps.loop, work, finished, job, &err) != WH_OK) {
+        api->n_running--;
         job->err = err;
-        finished(job);
+        settle(job);
     }
 }
 

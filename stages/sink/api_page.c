@@ -205,7 +205,7 @@ enum wh_rc api_list_next(struct api_list *l, bool more, struct wh_buf *members, 
         return wh_buf_printf(members, err, "\"next\":null,\"next_url\":null,\"truncated\":%s",
                              more ? "true" : "false");
     }
-    wh_buf_init(&token, 2 * TOKEN_MAX_BYTES);
+    wh_buf_init(&token, (size_t)2 * TOKEN_MAX_BYTES);
     wh_buf_init(&url, URL_MAX_BYTES);
     rc = wh_base64url_encode(wh_buf_slice(&l->last), &token, err);
     if (rc == WH_OK) {

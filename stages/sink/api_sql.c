@@ -384,7 +384,7 @@ enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err *err)
         SQL_SHAPE_JSON,  SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN,
     };
     struct sql_param params[2];
-    int64_t size;
+    int64_t size = 0;
 
     if (own_params(job, "g", params, &size, err) != WH_OK) {
         return err->rc;
@@ -401,7 +401,7 @@ enum wh_rc api_answer_links(struct api_job *job, struct wh_err *err)
         "  'i' || relation || from_id FROM links WHERE to_id = :id)"
         " WHERE place > :next ORDER BY place";
     struct sql_param params[2];
-    int64_t size;
+    int64_t size = 0;
 
     if (own_params(job, "", params, &size, err) != WH_OK) {
         return err->rc;

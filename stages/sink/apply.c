@@ -95,7 +95,7 @@ static struct sink_cached *get_cached(struct sink_apply *a, const struct wh_obse
     }
     c = &a->cached[a->n_cached];
     *c = (struct sink_cached){.kind = o->body.def->kind, .id = o->id};
-    if (read_head(a, c, err) != WH_OK) {
+    if (read_head(a, c, err) != WH_OK || c->head == NULL) {
         return NULL;
     }
     a->slots[slot] = (uint32_t)++a->n_cached;

@@ -75,7 +75,7 @@ static enum wh_rc read_link(const char *data_path, char name[64], struct wh_err 
 /* 0: there is none. */
 static enum wh_rc current_number(const char *data_path, int64_t *ret, struct wh_err *err)
 {
-    char name[64];
+    char name[64] = "";
 
     *ret = 0;
     if (read_link(data_path, name, err) != WH_OK) {

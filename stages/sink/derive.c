@@ -322,7 +322,7 @@ static enum wh_rc derive_all(struct sink_apply *a, const struct sink_cached *c,
 
 enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cached *c, struct wh_err *err)
 {
-    struct sink_derived now;
+    struct sink_derived now = {0};
 
     if (sink_derived_take(a, &a->refs[c->kind], c->head, &now, err) != WH_OK) {
         return err->rc;

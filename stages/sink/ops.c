@@ -138,7 +138,7 @@ enum wh_rc sink_ops_flush(struct sink_apply *a, struct wh_err *err)
     if (sorted(a, &places, err) != WH_OK) {
         return err->rc;
     }
-    for (size_t i = 0; i < a->n_ops; i++) {
+    for (size_t i = 0; places && i < a->n_ops; i++) {
         const struct sink_op *op = places[i].op;
         struct wh_slice key = wh_slice(op->key, op->key_len);
         enum wh_rc rc;

@@ -30,8 +30,10 @@ void sink_table_done(struct sink_table *t)
 static struct sink_topic *by_name(const struct sink_table *t, const char *name)
 {
     for (size_t i = 0; i < t->n_topics; i++) {
-        if (strcmp(t->topics[i]->name, name) == 0) {
-            return t->topics[i];
+        struct sink_topic *topic = t->topics[i];
+
+        if (topic && strcmp(topic->name, name) == 0) {
+            return topic;
         }
     }
     return NULL;
