@@ -491,9 +491,7 @@ void connect_begin(struct fetcher *f, struct wh_http_req *req)
     k->f = f;
     k->req = req;
     wh_http_set_user(req, k);
-    if (read_request(k, wh_http_body(req), &err) != WH_OK) {
-        fail(k, 400, err.msg);
-    } else if (start_probe(k, &err) != WH_OK) {
+    if (read_request(k, wh_http_body(req), &err) != WH_OK || start_probe(k, &err) != WH_OK) {
         fail(k, 400, err.msg);
     }
 }

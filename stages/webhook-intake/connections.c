@@ -118,7 +118,7 @@ enum wh_rc intake_connections_init(struct intake_connections *cs, const char *pr
                                    struct wh_err *err)
 {
     *cs = (struct intake_connections){.prefix = prefix, .secret_key = secret_key, .log = log};
-    wh_arena_init(&cs->arena, ARENA_BLOCK, 4 * DOCUMENT_MAX_BYTES);
+    wh_arena_init(&cs->arena, ARENA_BLOCK, (size_t)4 * DOCUMENT_MAX_BYTES);
     cs->parser = wh_json_parser_new(DOCUMENT_MAX_BYTES, DOCUMENT_DEPTH);
     return cs->parser ? WH_OK : wh_fail(err, WH_E_NOMEM, "no memory for a parser");
 }
@@ -247,7 +247,7 @@ enum wh_rc intake_connections_apply(struct intake_connections *cs, const struct 
     if (make(cs, &parsed, &c, err) != WH_OK) {
         return err->rc;
     }
-    if (put_in(cs, c, err) != WH_OK) {
+    if (c == NULL || put_in(cs, c, err) != WH_OK) {
         intake_connection_unref(c);
         return err->rc;
     }
