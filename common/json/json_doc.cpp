@@ -157,22 +157,13 @@ static bool surrogate_escape(struct wh_slice text)
 
 static enum wh_rc check_strings(const struct wh_json_doc *doc, struct wh_err *err);
 
-enum wh_rc wh_json_parse(struct wh_json_parser *parser, struct wh_slice text,
-                         struct wh_json_val *ret, struct wh_err *err)
+/* bytes: the text where the padding is readable. */
+static enum wh_rc parse_padded(struct wh_json_parser *parser, const char *bytes,
+                               struct wh_slice text, struct wh_json_val *ret, struct wh_err *err)
 {
     dom::element root;
+    auto code = parser->parser.parse(bytes, text.len, false).get(root);
 
-    if (text.len > parser->max_bytes) {
-        return wh_fail(err, WH_E_TOO_LARGE, "JSON of %zu bytes is over the limit of %zu", text.len,
-                       parser->max_bytes);
-    }
-    if (text.len == 0) {
-        return wh_fail(err, WH_E_INVALID, "JSON text is empty");
-    }
-    if (pad(parser, text, err) != WH_OK) {
-        return err->rc;
-    }
-    auto code = parser->parser.parse(parser->copy, text.len, false).get(root);
     if (code != simdjson::SUCCESS) {
         return explain(code, text, err);
     }
@@ -184,6 +175,28 @@ enum wh_rc wh_json_parse(struct wh_json_parser *parser, struct wh_slice text,
     ret->doc = &parser->doc;
     ret->index = 1;
     return WH_OK;
+}
+
+static enum wh_rc check_size(const struct wh_json_parser *parser, struct wh_slice text,
+                             struct wh_err *err)
+{
+    if (text.len > parser->max_bytes) {
+        return wh_fail(err, WH_E_TOO_LARGE, "JSON of %zu bytes is over the limit of %zu", text.len,
+                       parser->max_bytes);
+    }
+    if (text.len == 0) {
+        return wh_fail(err, WH_E_INVALID, "JSON text is empty");
+    }
+    return WH_OK;
+}
+
+enum wh_rc wh_json_parse(struct wh_json_parser *parser, struct wh_slice text,
+                         struct wh_json_val *ret, struct wh_err *err)
+{
+    if (check_size(parser, text, err) != WH_OK || pad(parser, text, err) != WH_OK) {
+        return err->rc;
+    }
+    return parse_padded(parser, parser->copy, text, ret, err);
 }
 
 /* ---- values ---- */
@@ -253,18 +266,21 @@ static inline bool blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* End of the element that starts at p, in text known to be well-formed. */
-static const char *element_end(const char *p, const char *end)
+/* The structural characters of the text that was parsed last: where simdjson's first stage found
+ * each bracket, comma and colon, and each value's first byte. */
+struct structure {
+    const char *text;
+    const uint32_t *at;
+    size_t n;
+};
+
+/* Index of what ends the element that begins at i: a comma or a bracket, of its own level. */
+static size_t element_end(const struct structure *s, size_t i)
 {
     size_t depth = 0;
 
-    for (; p < end; p++) {
-        switch (*p) {
-        case '"':
-            for (p++; p < end && *p != '"'; p++) {
-                p += *p == '\\';
-            }
-            break;
+    for (; i < s->n; i++) {
+        switch (s->text[s->at[i]]) {
         case '[':
         case '{':
             depth++;
@@ -272,61 +288,56 @@ static const char *element_end(const char *p, const char *end)
         case ']':
         case '}':
             if (depth == 0) {
-                return p;
+                return i;
             }
             depth--;
             break;
         case ',':
             if (depth == 0) {
-                return p;
+                return i;
             }
             break;
         default:
             break;
         }
     }
-    return end;
+    return i;
 }
 
 enum wh_rc wh_json_split_array(struct wh_json_parser *parser, struct wh_slice text,
                                wh_json_row_fn fn, void *ctx, struct wh_err *err)
 {
-    const char *p = text.ptr;
-    const char *end = text.ptr + text.len;
     struct wh_json_val root = {};
+    struct wh_json_val value = {};
+    struct wh_json_iter it;
 
-    /* The parser checks the whole text; after that a plain scan finds the ends. */
-    if (wh_json_parse(parser, text, &root, err) != WH_OK || root.doc == nullptr) {
+    if (check_size(parser, text, err) != WH_OK ||
+        parse_padded(parser, text.ptr, text, &root, err) != WH_OK || root.doc == nullptr) {
         return err->rc;
     }
     if (wh_json_type(root) != WH_JSON_ARRAY) {
         return wh_fail(err, WH_E_TYPE, "a JSON array was expected");
     }
-    while (*p != '[') {
-        p++;
-    }
-    for (p++; p < end; p++) {
-        const char *stop;
-        const char *last;
+    const auto &stage1 = *parser->parser.implementation;
+    const struct structure s = {text.ptr, stage1.structural_indexes.get(),
+                                stage1.n_structural_indexes};
+    size_t i = 1;
+
+    it = wh_json_iter(root);
+    while (wh_json_next(&it, nullptr, &value)) {
+        size_t stop = element_end(&s, i);
+        const char *first = text.ptr + s.at[i];
+        const char *last = text.ptr + s.at[stop];
         enum wh_rc rc;
 
-        while (p < end && blank(*p)) {
-            p++;
+        while (blank(last[-1])) {
+            last--;
         }
-        if (p == end || *p == ']') {
-            break;
-        }
-        stop = element_end(p, end);
-        for (last = stop; last > p && blank(last[-1]); last--) {
-        }
-        rc = fn(ctx, wh_slice(p, static_cast<size_t>(last - p)), err);
+        rc = fn(ctx, wh_slice(first, static_cast<size_t>(last - first)), value, err);
         if (rc != WH_OK) {
             return rc;
         }
-        p = stop;
-        if (p == end || *p == ']') {
-            break;
-        }
+        i = stop + 1;
     }
     return WH_OK;
 }

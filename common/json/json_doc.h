@@ -184,11 +184,13 @@ static inline bool wh_json_next(struct wh_json_iter *it, struct wh_slice *ret_ke
 bool wh_json_get(struct wh_json_val object, struct wh_slice key, struct wh_json_val *ret);
 
 /*
- * The elements of a top-level array as byte ranges of text, which the caller gives whole; each call
- * of fn gets one element, exactly as received. Stops when fn fails. Elements are checked to be
- * well-formed. WH_E_TYPE when text is not an array; `text` must have 64 readable bytes behind it.
+ * The elements of a top-level array, each as its value and as its bytes in text, exactly as
+ * received; one pass for both. Stops when fn fails. The whole text is checked before the first
+ * call. WH_E_TYPE when text is not an array. `text` must have 64 readable bytes behind it, and fn
+ * must not parse with this parser.
  */
-typedef enum wh_rc (*wh_json_row_fn)(void *ctx, struct wh_slice row, struct wh_err *err);
+typedef enum wh_rc (*wh_json_row_fn)(void *ctx, struct wh_slice row, struct wh_json_val value,
+                                     struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_json_split_array(struct wh_json_parser *parser, struct wh_slice text,
                                              wh_json_row_fn fn, void *ctx, struct wh_err *err);
 

@@ -1,10 +1,11 @@
 /* Records of the fetcher into Kafka. */
 #include <stdio.h>
 
+#include "common/base/mem.h"
 #include "common/event/raw_event.h"
 #include "stages/fetcher/fetcher.h"
 
-enum { BUSY_WAIT_MS = 50, BUSY_TRIES = 600 };
+enum { BUSY_WAIT_MS = 50, BUSY_TRIES = 600, EVENT_OVERHEAD = 160, TYPE_MAX = 96 };
 
 /* A full queue is waited for: reading on would only fill memory. */
 static enum wh_rc produce(struct fetcher *f, const struct wh_bus_record *record, struct wh_err *err)
@@ -18,6 +19,52 @@ static enum wh_rc produce(struct fetcher *f, const struct wh_bus_record *record,
         (void)wh_producer_poll(f->producer, BUSY_WAIT_MS);
     }
     return wh_err_prefix(err, "Kafka takes no records");
+}
+
+/* "com.gitlab.<kind>.observed" */
+static struct wh_slice event_type(struct wh_slice kind, char to[TYPE_MAX])
+{
+    static const char before[] = "com.gitlab.";
+    static const char after[] = ".observed";
+    size_t n = sizeof(before) - 1;
+
+    if (n + kind.len + sizeof(after) > TYPE_MAX) {
+        return WH_LIT("com.gitlab.observed");
+    }
+    memcpy(to, before, n);
+    memcpy(to + n, kind.ptr, kind.len);
+    memcpy(to + n + kind.len, after, sizeof(after) - 1);
+    return wh_slice(to, n + kind.len + sizeof(after) - 1);
+}
+
+/* Enough for the encoded event, and not much more: the record is allocated once, at its size. */
+static size_t event_max(const struct wh_raw_event *e)
+{
+    return EVENT_OVERHEAD + e->connection.len + e->instance.len + e->kind.len + e->project.len +
+           e->object_id.len + e->delivery_id.len + e->payload.len;
+}
+
+/* The value goes over to the bus with WH_OK. */
+static enum wh_rc produce_event(struct conn *c, const struct wh_raw_event *e, struct wh_slice value,
+                                struct ack *ack, struct wh_err *err)
+{
+    char type[TYPE_MAX];
+    const struct wh_bus_header headers[] = {
+        {WH_LIT("ce_specversion"), WH_LIT("1.0")}, {WH_LIT("ce_type"), event_type(e->kind, type)},
+        {WH_LIT("ce_source"), e->instance},        {WH_LIT("ce_id"), e->delivery_id},
+        {WH_LIT("ce_subject"), e->object_id},
+    };
+
+    return produce(c->fetcher,
+                   &(struct wh_bus_record){.topic = c->raw_topic,
+                                           .partition = -1,
+                                           .key = wh_buf_slice(&c->fetcher->key),
+                                           .value = value,
+                                           .take_value = true,
+                                           .headers = headers,
+                                           .n_headers = sizeof(headers) / sizeof(headers[0]),
+                                           .opaque = ack},
+                   err);
 }
 
 enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
@@ -36,31 +83,18 @@ enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice projec
         .delivery_id = path,
         .payload = payload,
     };
-    char type[96];
-    int n = snprintf(type, sizeof(type), "com.gitlab.%.*s.observed", WH_SLICE_ARG(kind));
-    const struct wh_bus_header headers[] = {
-        {WH_LIT("ce_specversion"), WH_LIT("1.0")},
-        {WH_LIT("ce_type"), wh_slice(type, n > 0 ? (size_t)n : 0)},
-        {WH_LIT("ce_source"), wh_slice_str(c->instance)},
-        {WH_LIT("ce_id"), path},
-        {WH_LIT("ce_subject"), object_id},
-    };
+    struct wh_buf value;
 
-    wh_buf_reset(&f->scratch);
+    wh_buf_init(&value, event_max(&event));
     wh_buf_reset(&f->key);
-    if (wh_raw_event_encode(&event, &f->scratch, err) != WH_OK ||
-        wh_raw_event_key(&event, &f->key, err) != WH_OK) {
+    if (wh_buf_reserve(&value, value.max, err) != WH_OK ||
+        wh_raw_event_encode(&event, &value, err) != WH_OK ||
+        wh_raw_event_key(&event, &f->key, err) != WH_OK ||
+        produce_event(c, &event, wh_buf_slice(&value), ack, err) != WH_OK) {
+        wh_buf_done(&value);
         return err->rc;
     }
-    return produce(f,
-                   &(struct wh_bus_record){.topic = c->raw_topic,
-                                           .partition = -1,
-                                           .key = wh_buf_slice(&f->key),
-                                           .value = wh_buf_slice(&f->scratch),
-                                           .headers = headers,
-                                           .n_headers = sizeof(headers) / sizeof(headers[0]),
-                                           .opaque = ack},
-                   err);
+    return WH_OK;
 }
 
 static enum wh_rc emit(struct fetcher *f, enum wh_document_schema schema, const char *topic,

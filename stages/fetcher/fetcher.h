@@ -74,6 +74,13 @@ struct stream_count {
 
 enum { STREAMS = 14 };
 
+struct conn;
+struct row;
+/* A row of a listing that this run meets for the first time; project NULL: of the list of projects.
+ * All is borrowed for the call. */
+typedef void (*fetcher_row_fn)(void *ctx, struct conn *c, const struct project *project,
+                               unsigned stream, const struct row *row);
+
 enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS };
 
 struct fetcher;
@@ -115,6 +122,8 @@ struct fetcher {
     struct wh_json_parser *arrays; /* pages */
     struct wh_buf scratch;         /* the record being encoded */
     struct wh_buf key;
+    fetcher_row_fn on_row; /* may be NULL */
+    void *on_row_ctx;
     bool draining;
     bool caught_up; /* connections and fetch-state are read to their ends */
     char connections_topic[WH_TOPIC_MAX];
@@ -171,7 +180,7 @@ WH_MUST_CHECK enum wh_rc emit_state(struct fetcher *f, struct wh_slice connectio
 /* ---- walk.c ---- */
 
 /* Reads one stream of a project (project NULL: the list of projects); frees itself at its end and
- * then calls conn_walk_ended. */
+ * then calls conn_walk_ended: ok says that every page came and all of its records are in Kafka. */
 WH_MUST_CHECK enum wh_rc walk_start(struct conn *c, struct project *project, unsigned stream,
                                     struct wh_err *err);
 void walk_free_all(struct conn *c);

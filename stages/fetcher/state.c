@@ -32,6 +32,7 @@ void state_free(struct state *s)
         while (s->buckets[i]) {
             struct slot *next = s->buckets[i]->next;
 
+            cursor_clear(&s->buckets[i]->cursor);
             wh_mem_free(s->buckets[i]->key);
             wh_mem_free(s->buckets[i]);
             s->buckets[i] = next;
@@ -64,6 +65,64 @@ struct cursor *state_cursor(struct state *s, struct wh_slice key)
     return &slot->cursor;
 }
 
+void cursor_clear(struct cursor *c)
+{
+    wh_mem_free(c->hashes);
+    wh_mem_free(c->spans);
+    *c = (struct cursor){0};
+}
+
+void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash)
+{
+    if (index >= STATE_HASHES_MAX) {
+        return;
+    }
+    if (index >= c->n_hashes) {
+        uint64_t *more = wh_mem_resize(c->hashes, index + 1, sizeof(*more));
+
+        if (more == NULL) {
+            return;
+        }
+        memset(more + c->n_hashes, 0, (index + 1 - c->n_hashes) * sizeof(*more));
+        c->hashes = more;
+        c->n_hashes = index + 1;
+    }
+    c->hashes[index] = hash;
+}
+
+enum wh_rc cursor_set_spans(struct cursor *c, unsigned n, struct wh_err *err)
+{
+    if (n > STATE_SPANS_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "fetch-state: too many spans");
+    }
+    if (n > c->n_spans) {
+        struct cursor_span *more = wh_mem_resize(c->spans, n, sizeof(*more));
+
+        if (more == NULL) {
+            return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
+        }
+        memset(more + c->n_spans, 0, (n - c->n_spans) * sizeof(*more));
+        c->spans = more;
+    }
+    c->n_spans = n;
+    return WH_OK;
+}
+
+static void write_spans(struct wh_json_writer *w, const struct cursor *c)
+{
+    wh_jw_key(w, "spans");
+    wh_jw_array(w);
+    for (unsigned i = 0; i < c->n_spans; i++) {
+        wh_jw_object(w);
+        wh_jw_key(w, "after");
+        wh_jw_str(w, wh_slice_str(c->spans[i].after));
+        wh_jw_key(w, "before_ms");
+        wh_jw_int(w, c->spans[i].before_ms);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
 enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out, struct wh_err *err)
 {
     struct wh_json_writer w;
@@ -85,6 +144,9 @@ enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out, struct wh_er
         wh_jw_str(&w, wh_slice_str(text));
     }
     wh_jw_end(&w);
+    if (c->n_spans) {
+        write_spans(&w, c);
+    }
     wh_jw_end(&w);
     return wh_jw_finish(&w, err);
 }
@@ -95,13 +157,59 @@ static void parse_hashes(struct wh_json_val list, struct cursor *c)
     struct wh_json_val item;
     struct wh_slice key;
 
-    c->n_hashes = 0;
-    while (wh_json_next(&it, &key, &item) && c->n_hashes < STATE_HASHES_MAX) {
+    for (unsigned i = 0; wh_json_next(&it, &key, &item) && i < STATE_HASHES_MAX; i++) {
         char text[20];
 
-        (void)snprintf(text, sizeof(text), "%.*s", 16, wh_json_string(item).ptr);
-        c->hashes[c->n_hashes++] = strtoull(text, NULL, 16);
+        (void)snprintf(text, sizeof(text), "%.*s", WH_SLICE_ARG(wh_json_string(item)));
+        cursor_set_hash(c, i, strtoull(text, NULL, 16));
     }
+}
+
+static enum wh_rc copy_after(struct wh_json_val object, char to[STATE_AFTER_MAX],
+                             struct wh_err *err)
+{
+    struct wh_json_val v;
+    struct wh_slice text;
+
+    if (!wh_json_get(object, WH_LIT("after"), &v)) {
+        return WH_OK;
+    }
+    text = wh_json_string(v);
+    if (text.len >= STATE_AFTER_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "fetch-state: the cursor is too long");
+    }
+    if (text.len) {
+        memcpy(to, text.ptr, text.len);
+    }
+    to[text.len] = '\0';
+    return WH_OK;
+}
+
+/* Leaving one out would leave its rows out. */
+static enum wh_rc parse_spans(struct wh_json_val list, struct cursor *c, struct wh_err *err)
+{
+    struct wh_json_iter it = wh_json_iter(list);
+    struct wh_json_val item;
+    struct wh_json_val before;
+    struct wh_slice key;
+
+    while (wh_json_next(&it, &key, &item)) {
+        struct cursor_span *span;
+
+        if (cursor_set_spans(c, c->n_spans + 1, err) != WH_OK) {
+            return err->rc;
+        }
+        span = &c->spans[c->n_spans - 1];
+        if (copy_after(item, span->after, err) != WH_OK) {
+            return err->rc;
+        }
+        if (!wh_json_get(item, WH_LIT("before_ms"), &before) ||
+            wh_json_type(before) != WH_JSON_INT) {
+            return wh_fail(err, WH_E_TYPE, "fetch-state: a span without an end");
+        }
+        span->before_ms = wh_json_int(before);
+    }
+    return WH_OK;
 }
 
 enum wh_rc cursor_parse(struct wh_slice json, struct wh_json_parser *parser, struct cursor *ret,
@@ -114,13 +222,10 @@ enum wh_rc cursor_parse(struct wh_slice json, struct wh_json_parser *parser, str
     if (wh_json_parse(parser, json, &root, err) != WH_OK) {
         return wh_err_prefix(err, "fetch-state");
     }
-    if (wh_json_get(root, WH_LIT("after"), &v)) {
-        struct wh_slice text = wh_json_string(v);
-
-        if (text.len >= sizeof(c.after)) {
-            return wh_fail(err, WH_E_TOO_LARGE, "fetch-state: the cursor is too long");
-        }
-        memcpy(c.after, text.ptr ? text.ptr : "", text.len);
+    if (copy_after(root, c.after, err) != WH_OK ||
+        (wh_json_get(root, WH_LIT("spans"), &v) && parse_spans(v, &c, err) != WH_OK)) {
+        cursor_clear(&c);
+        return err->rc;
     }
     if (wh_json_get(root, WH_LIT("rows"), &v)) {
         c.rows = (uint64_t)wh_json_int(v);
@@ -131,6 +236,7 @@ enum wh_rc cursor_parse(struct wh_slice json, struct wh_json_parser *parser, str
     if (wh_json_get(root, WH_LIT("hashes"), &v)) {
         parse_hashes(v, &c);
     }
+    cursor_clear(ret);
     *ret = c;
     return WH_OK;
 }

@@ -11,13 +11,22 @@
 #include "common/base/err.h"
 #include "common/json/json_doc.h"
 
-enum { STATE_AFTER_MAX = 40, STATE_HASHES_MAX = 128 };
+enum { STATE_AFTER_MAX = 40, STATE_HASHES_MAX = 128, STATE_SPANS_MAX = 16 };
 
+/* A part of a listing that is not read to its end. */
+struct cursor_span {
+    char after[STATE_AFTER_MAX];
+    int64_t before_ms; /* where it ends, excluded */
+};
+
+/* What is not read: after..the newest row, and each span. */
 struct cursor {
     char after[STATE_AFTER_MAX]; /* updated_at of the last row read, as GitLab wrote it; or empty */
     uint64_t rows;               /* read so far */
-    uint64_t hashes[STATE_HASHES_MAX]; /* of each page of a listing without versions */
+    uint64_t *hashes;            /* of each page of a listing without versions; NULL */
     unsigned n_hashes;
+    struct cursor_span *spans; /* NULL */
+    unsigned n_spans;
     int64_t finished_at_ms; /* when the stream was last read to its end; 0 never */
 };
 
@@ -27,6 +36,11 @@ struct state *state_new(void);
 void state_free(struct state *s);
 /* Makes an empty one where there is none; NULL: no memory. The pointer stays. */
 struct cursor *state_cursor(struct state *s, struct wh_slice key);
+/* Grows the list with zeros; without memory, or past STATE_HASHES_MAX, nothing is noted. */
+void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash);
+/* n at most STATE_SPANS_MAX; the entries stay as they were, new ones are zeros. */
+WH_MUST_CHECK enum wh_rc cursor_set_spans(struct cursor *c, unsigned n, struct wh_err *err);
+void cursor_clear(struct cursor *c);
 WH_MUST_CHECK enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out,
                                       struct wh_err *err);
 /* Leaves the cursor as it is when the document is damaged. */

@@ -1,0 +1,22 @@
+/*
+ * row.h - what the fetcher must know of a row: its number, its id, its version.
+ */
+#ifndef WH_FETCHER_ROW_H
+#define WH_FETCHER_ROW_H
+
+#include "common/base/time.h"
+#include "common/json/json_doc.h"
+
+struct row {
+    char id[24]; /* as text; empty where the row has none, as releases */
+    char iid[24];
+    int64_t number; /* id */
+    struct wh_slice updated_at;
+    struct wh_instant at; /* of it */
+    bool has_update;
+};
+
+/* Borrows from the value's parser. What is not there, or of a wrong type, is empty. */
+void row_read(struct wh_json_val value, struct row *ret);
+
+#endif
