@@ -28,7 +28,7 @@ static size_t left(const struct wh_avro_reader *r)
     return (size_t)(r->end - r->p);
 }
 
-int64_t wh_avro_read_long(struct wh_avro_reader *r)
+int64_t wh_avro_read_long_more(struct wh_avro_reader *r)
 {
     uint64_t v = 0;
 

@@ -25,7 +25,17 @@ struct wh_avro_reader {
 
 void wh_avro_reader_init(struct wh_avro_reader *r, struct wh_slice bytes);
 void wh_avro_fail(struct wh_avro_reader *r, enum wh_rc rc, const char *what);
-int64_t wh_avro_read_long(struct wh_avro_reader *r);
+int64_t wh_avro_read_long_more(struct wh_avro_reader *r);
+/* Most numbers take one byte. */
+static inline int64_t wh_avro_read_long(struct wh_avro_reader *r)
+{
+    if (r->p != r->end && *r->p < 0x80) {
+        unsigned char b = *r->p++;
+
+        return (int64_t)(b >> 1) ^ -(int64_t)(b & 1);
+    }
+    return wh_avro_read_long_more(r);
+}
 int32_t wh_avro_read_int(struct wh_avro_reader *r);
 bool wh_avro_read_bool(struct wh_avro_reader *r);
 double wh_avro_read_double(struct wh_avro_reader *r);

@@ -32,54 +32,59 @@ static struct wh_version read_version(struct wh_avro_reader *r)
     return v;
 }
 
-/* Distinct versions of a head, ascending; few, so a sorted array does. */
+/* Distinct versions of a head in the order they were met; few, and neighbours have the same. */
 struct versions {
     struct wh_version items[VERSIONS_MAX];
+    uint8_t rank[VERSIONS_MAX]; /* place in ascending order */
     size_t n;
 };
 
-static size_t place_of(const struct versions *all, struct wh_version v)
+static uint8_t version_slot(struct versions *all, struct wh_version v)
 {
-    size_t i = all->n;
-
-    while (i > 0 && wh_version_cmp(all->items[i - 1], v) >= 0) {
-        i--;
+    for (size_t i = all->n; i > 0; i--) {
+        if (wh_version_cmp(all->items[i - 1], v) == 0) {
+            return (uint8_t)(i - 1);
+        }
     }
-    return i;
+    all->items[all->n] = v;
+    return (uint8_t)all->n++;
 }
 
-static void add_version(struct versions *all, struct wh_version v)
+/* Writes them ascending. */
+static void write_ranked(struct wh_avro_writer *w, struct versions *all)
 {
-    size_t at = place_of(all, v);
+    uint8_t by_rank[VERSIONS_MAX];
 
-    if (at < all->n && wh_version_cmp(all->items[at], v) == 0) {
-        return;
+    for (size_t i = 0; i < all->n; i++) {
+        all->rank[i] = 0;
+        for (size_t k = 0; k < all->n; k++) {
+            all->rank[i] =
+                (uint8_t)(all->rank[i] + (wh_version_cmp(all->items[k], all->items[i]) < 0));
+        }
+        by_rank[all->rank[i]] = (uint8_t)i;
     }
-    memmove(&all->items[at + 1], &all->items[at], (all->n - at) * sizeof(all->items[0]));
-    all->items[at] = v;
-    all->n++;
+    wh_avro_write_long(w, (int64_t)all->n);
+    for (size_t i = 0; i < all->n; i++) {
+        write_version(w, all->items[by_rank[i]]);
+    }
 }
 
 static void write_versions(struct wh_avro_writer *w, const struct wh_head *h)
 {
     struct versions all;
+    uint8_t slots[VERSIONS_MAX];
+    size_t n = 0;
 
     all.n = 0;
     for (unsigned i = 0; i < h->body.def->n_fields; i++) {
         if (h->body.present & bit(i)) {
-            add_version(&all, h->shown[i]);
-            add_version(&all, h->set[i]);
+            slots[n++] = version_slot(&all, h->shown[i]);
+            slots[n++] = version_slot(&all, h->set[i]);
         }
     }
-    wh_avro_write_long(w, (int64_t)all.n);
-    for (size_t i = 0; i < all.n; i++) {
-        write_version(w, all.items[i]);
-    }
-    for (unsigned i = 0; i < h->body.def->n_fields; i++) {
-        if (h->body.present & bit(i)) {
-            wh_avro_write_long(w, (int64_t)place_of(&all, h->shown[i]));
-            wh_avro_write_long(w, (int64_t)place_of(&all, h->set[i]));
-        }
+    write_ranked(w, &all);
+    for (size_t i = 0; i < n; i++) {
+        wh_avro_write_long(w, all.rank[slots[i]]);
     }
 }
 

@@ -563,6 +563,7 @@ static rocksdb_options_t *db_options(const struct wh_store_conf *conf)
     rocksdb_options_set_create_if_missing(o, !conf->read_only);
     rocksdb_options_set_create_missing_column_families(o, !conf->read_only);
     rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
+    rocksdb_options_set_allow_concurrent_memtable_write(o, 0); /* one writer */
     rocksdb_options_set_db_write_buffer_size(o, conf->memtable_bytes * MEMTABLES_IN_ALL);
     rocksdb_options_set_max_total_wal_size(o, WAL_BYTES_MAX);
     rocksdb_options_set_max_open_files(o, OPEN_FILES_MAX);
@@ -573,12 +574,39 @@ static rocksdb_options_t *db_options(const struct wh_store_conf *conf)
     return o;
 }
 
-static rocksdb_options_t *family_options(const struct rocks_store *s,
-                                         const struct wh_store_conf *conf, size_t i)
+/*
+ * Batches come sorted, so that the place of a key in the memtable is near the one before. The
+ * library looks from there, instead of from the top, only where it is told to; and its C interface
+ * has no function for that, but takes it in a text.
+ */
+static rocksdb_options_t *sorted_options(struct wh_err *err)
 {
-    rocksdb_options_t *o = rocksdb_options_create();
-    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+    rocksdb_options_t *plain = rocksdb_options_create();
+    rocksdb_options_t *sorted = rocksdb_options_create();
+    char *text = NULL;
 
+    rocksdb_get_options_from_string(plain, "memtable_insert_with_hint_prefix_extractor=fixed:1",
+                                    sorted, &text);
+    rocksdb_options_destroy(plain);
+    if (text == NULL) {
+        return sorted;
+    }
+    rocksdb_options_destroy(sorted);
+    (void)fail_with(err, text);
+    return NULL;
+}
+
+static rocksdb_options_t *family_options(const struct rocks_store *s,
+                                         const struct wh_store_conf *conf, size_t i,
+                                         struct wh_err *err)
+{
+    rocksdb_options_t *o = sorted_options(err);
+    rocksdb_block_based_table_options_t *table;
+
+    if (o == NULL) {
+        return NULL;
+    }
+    table = rocksdb_block_based_options_create();
     rocksdb_block_based_options_set_block_cache(table, s->cache);
     rocksdb_block_based_options_set_block_size(table, 8 << 10);
     rocksdb_block_based_options_set_format_version(table, 5);
@@ -617,7 +645,10 @@ static enum wh_rc make_options(struct rocks_store *s, const struct wh_store_conf
     s->cache = rocksdb_cache_create_lru(conf->cache_bytes);
     s->db_options = db_options(conf);
     for (size_t i = 0; i < s->n_families; i++) {
-        s->family_options[i] = family_options(s, conf, i);
+        s->family_options[i] = family_options(s, conf, i, err);
+        if (s->family_options[i] == NULL) {
+            return err->rc;
+        }
     }
     s->read = rocksdb_readoptions_create();
     s->write_sync = rocksdb_writeoptions_create();

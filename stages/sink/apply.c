@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/base/mem.h"
@@ -60,9 +61,11 @@ static enum wh_rc read_head(struct sink_apply *a, struct sink_cached *c, struct 
 
     sink_entity_key(key, c->kind, &c->id);
     if (stored(a, SINK_ENTITIES, wh_slice(key, sizeof(key)), &bytes, err) != WH_OK ||
-        wh_arena_zalloc(&a->arena, 1, sizeof(struct wh_head), &head, err) != WH_OK) {
+        wh_arena_alloc(&a->arena, sizeof(struct wh_head), &head, err) != WH_OK) {
         return err->rc;
     }
+    memset(head, 0,
+           offsetof(struct wh_head, body.values)); /* what is behind counts where present */
     c->head = head;
     c->is_new = bytes.ptr == NULL;
     if (c->is_new) {

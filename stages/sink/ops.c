@@ -85,7 +85,11 @@ enum wh_rc sink_op_remove(struct sink_apply *a, unsigned family, struct wh_slice
     return add(a, family, key, wh_slice("", 0), true, true, err);
 }
 
-/* What is sorted: small, so that it stays in the cache; the rest is looked at on a tie alone. */
+/* ---- sorting: by the order's bytes, then within equal ones by the next bytes of the key ---- */
+
+enum { RADIX = 256, ORDER_BYTES = 8, SHORT_RUN = 16, DEEPEST_BYTES = 128 };
+
+/* What is sorted: small, so that it stays in the cache. */
 struct place {
     uint64_t order;
     const struct sink_op *op;
@@ -93,23 +97,111 @@ struct place {
 
 static int key_cmp(const struct sink_op *a, const struct sink_op *b)
 {
-    if (a->order != b->order) {
-        return a->order < b->order ? -1 : 1;
+    if (a->family != b->family) {
+        return a->family < b->family ? -1 : 1;
     }
     return wh_slice_cmp(wh_slice(a->key, a->key_len), wh_slice(b->key, b->key_len));
 }
 
 static int place_cmp(const void *left, const void *right)
 {
-    const struct place *a = left;
-    const struct place *b = right;
-    int c;
+    const struct sink_op *a = ((const struct place *)left)->op;
+    const struct sink_op *b = ((const struct place *)right)->op;
+    int c = key_cmp(a, b);
 
-    if (a->order != b->order) {
-        return a->order < b->order ? -1 : 1;
+    return c ? c : (a->number > b->number) - (a->number < b->number);
+}
+
+static void sort_short(struct place *places, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct place moved = places[i];
+        size_t k = i;
+
+        for (; k > 0 && place_cmp(&places[k - 1], &moved) > 0; k--) {
+            places[k] = places[k - 1];
+        }
+        places[k] = moved;
     }
-    c = key_cmp(a->op, b->op);
-    return c ? c : (a->op->number > b->op->number) - (a->op->number < b->op->number);
+}
+
+/* One pass over a byte of the order; false when all have the same. */
+static bool radix_pass(const struct place *from, struct place *to, size_t n, unsigned shift)
+{
+    size_t starts[RADIX] = {0};
+    size_t at = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        starts[from[i].order >> shift & 0xff]++;
+    }
+    if (starts[from[0].order >> shift & 0xff] == n) {
+        return false;
+    }
+    for (size_t b = 0; b < RADIX; b++) {
+        size_t count = starts[b];
+
+        starts[b] = at;
+        at += count;
+    }
+    for (size_t i = 0; i < n; i++) {
+        to[starts[from[i].order >> shift & 0xff]++] = from[i];
+    }
+    return true;
+}
+
+static void radix_sort(struct place *places, struct place *spare, size_t n)
+{
+    struct place *from = places;
+    struct place *to = spare;
+
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        if (radix_pass(from, to, n, shift)) {
+            struct place *t = from;
+
+            from = to;
+            to = t;
+        }
+    }
+    if (from != places) {
+        memcpy(places, from, n * sizeof(*places));
+    }
+}
+
+/* The key's bytes from an offset on, zeros behind its end. */
+static uint64_t bytes_at(const struct sink_op *op, size_t offset)
+{
+    unsigned char bytes[ORDER_BYTES] = {0};
+
+    if (op->key_len > offset) {
+        size_t left = op->key_len - offset;
+
+        memcpy(bytes, op->key + offset, left < ORDER_BYTES ? left : ORDER_BYTES);
+    }
+    return wh_be_get64(bytes);
+}
+
+/* offset: of the key's bytes behind those that order has. */
+static void sort_places(struct place *places, struct place *spare, size_t n, size_t offset)
+{
+    size_t end;
+
+    radix_sort(places, spare, n);
+    for (size_t i = 0; i < n; i = end) {
+        for (end = i + 1; end < n && places[end].order == places[i].order; end++) {
+        }
+        if (end - i <= SHORT_RUN) {
+            sort_short(places + i, end - i);
+            continue;
+        }
+        if (offset >= DEEPEST_BYTES) {
+            qsort(places + i, end - i, sizeof(*places), place_cmp);
+            continue;
+        }
+        for (size_t k = i; k < end; k++) {
+            places[k].order = bytes_at(places[k].op, offset);
+        }
+        sort_places(places + i, spare, end - i, offset + ORDER_BYTES);
+    }
 }
 
 static enum wh_rc sorted(struct sink_apply *a, struct place **ret, struct wh_err *err)
@@ -117,7 +209,7 @@ static enum wh_rc sorted(struct sink_apply *a, struct place **ret, struct wh_err
     void *memory = NULL;
     struct place *places;
 
-    if (wh_arena_alloc(&a->arena, a->n_ops * sizeof(*places) + 1, &memory, err) != WH_OK) {
+    if (wh_arena_alloc(&a->arena, 2 * a->n_ops * sizeof(*places) + 1, &memory, err) != WH_OK) {
         return err->rc;
     }
     places = memory;
@@ -125,7 +217,7 @@ static enum wh_rc sorted(struct sink_apply *a, struct place **ret, struct wh_err
         places[i] = (struct place){a->ops[i].order, &a->ops[i]};
     }
     if (a->n_ops > 1) {
-        qsort(places, a->n_ops, sizeof(*places), place_cmp);
+        sort_places(places, places + a->n_ops, a->n_ops, ORDER_BYTES - 1);
     }
     *ret = places;
     return WH_OK;
