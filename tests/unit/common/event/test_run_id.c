@@ -1,5 +1,7 @@
 #include "common/base/mem.h"
 #include "common/event/run_id.h"
+
+#include "common/base/mem.h"
 #include "tests/lib/th_cmocka.h"
 
 static void test_round_trip(void **state)
