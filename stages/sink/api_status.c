@@ -150,21 +150,42 @@ static void write_lag(struct wh_json_writer *w, int64_t records)
     }
 }
 
+static void write_quantiles(struct wh_json_writer *w, const char *key,
+                            const struct sink_freshness *f)
+{
+    wh_jw_key(w, key);
+    wh_jw_object(w);
+    num(w, "count", (int64_t)f->count);
+    wh_jw_key(w, "p50_s");
+    wh_jw_double(w, f->p50_s);
+    wh_jw_key(w, "p99_s");
+    wh_jw_double(w, f->p99_s);
+    wh_jw_end(w);
+}
+
 static void write_freshness(struct wh_json_writer *w, const struct sink_status *s)
 {
     wh_jw_key(w, "freshness");
     wh_jw_object(w);
     for (unsigned o = 0; o < WH_ORIGIN_COUNT; o++) {
-        const struct sink_freshness *f = &s->freshness[o];
+        write_quantiles(w, wh_origin_name((enum wh_origin)o), &s->freshness[o]);
+    }
+    wh_jw_end(w);
+    /* Of webhooks, by kind: kinds without one in the last day are left out. */
+    wh_jw_key(w, "live");
+    wh_jw_object(w);
+    for (unsigned k = WH_KIND_NONE + 1; k < WH_KIND_COUNT; k++) {
+        const struct sink_live *l = &s->live[k];
 
-        wh_jw_key(w, wh_origin_name((enum wh_origin)o));
-        wh_jw_object(w);
-        num(w, "count", (int64_t)f->count);
-        wh_jw_key(w, "p50_s");
-        wh_jw_double(w, f->p50_s);
-        wh_jw_key(w, "p99_s");
-        wh_jw_double(w, f->p99_s);
-        wh_jw_end(w);
+        if (l->receipt_day.count > 0) {
+            wh_jw_key(w, wh_kind_def((enum wh_kind)k)->name);
+            wh_jw_object(w);
+            write_quantiles(w, "receipt_hour", &l->receipt_hour);
+            write_quantiles(w, "receipt_day", &l->receipt_day);
+            write_quantiles(w, "event_hour", &l->event_hour);
+            write_quantiles(w, "event_day", &l->event_day);
+            wh_jw_end(w);
+        }
     }
     wh_jw_end(w);
 }

@@ -348,6 +348,9 @@ enum wh_rc sink_apply_observation(struct sink_apply *a, const struct wh_observat
     a->n_seen = 0;
     was_deleted = c->head->deleted;
     was_new = c->is_new;
+    a->before = (struct sink_before){.is_new = was_new || c->head->first_seen_ms == 0,
+                                     .version = was_new ? (struct wh_version){0} : c->head->version,
+                                     .present = was_new ? 0 : c->head->body.present};
     if (wh_history_apply(c->head, c->is_new, o, &io, &a->arena, ret, err) != WH_OK) {
         return err->rc;
     }
@@ -360,7 +363,24 @@ enum wh_rc sink_apply_observation(struct sink_apply *a, const struct wh_observat
     return log_change(a, o, ret->outcome, now_ms, err);
 }
 
+const struct sink_before *sink_apply_before(const struct sink_apply *a)
+{
+    return &a->before;
+}
+
 /* ---- the rest of a batch ---- */
+
+enum wh_rc sink_apply_meta(struct sink_apply *a, struct wh_slice key, struct wh_slice value,
+                           struct wh_err *err)
+{
+    return wh_batch_put(a->batch, SINK_META, key, value, err);
+}
+
+enum wh_rc sink_apply_meta_remove(struct sink_apply *a, struct wh_slice from, struct wh_slice to,
+                                  struct wh_err *err)
+{
+    return wh_batch_remove_range(a->batch, SINK_META, from, to, err);
+}
 
 enum wh_rc sink_apply_offset(struct sink_apply *a, const char *topic, int32_t partition,
                              int64_t next, struct wh_err *err)

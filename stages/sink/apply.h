@@ -31,6 +31,13 @@ void sink_apply_begin(struct sink_apply *a);
 WH_MUST_CHECK enum wh_rc sink_apply_observation(struct sink_apply *a,
                                                 const struct wh_observation *o, int64_t now_ms,
                                                 struct wh_history_result *ret, struct wh_err *err);
+/* What was known of the entity before the observation that was applied last. */
+struct sink_before {
+    bool is_new; /* nothing, or only mentions */
+    struct wh_version version;
+    uint64_t present;
+};
+const struct sink_before *sink_apply_before(const struct sink_apply *a);
 /* The next offset to read. */
 WH_MUST_CHECK enum wh_rc sink_apply_offset(struct sink_apply *a, const char *topic,
                                            int32_t partition, int64_t next, struct wh_err *err);
@@ -40,6 +47,12 @@ WH_MUST_CHECK enum wh_rc sink_apply_forget_topic(struct sink_apply *a, const cha
 /* The document of a connection; ptr NULL removes it. */
 WH_MUST_CHECK enum wh_rc sink_apply_connection(struct sink_apply *a, struct wh_slice id,
                                                struct wh_slice document, struct wh_err *err);
+/* A value of the family meta; both are copied. */
+WH_MUST_CHECK enum wh_rc sink_apply_meta(struct sink_apply *a, struct wh_slice key,
+                                         struct wh_slice value, struct wh_err *err);
+/* Removes keys of meta in [from, to). */
+WH_MUST_CHECK enum wh_rc sink_apply_meta_remove(struct sink_apply *a, struct wh_slice from,
+                                                struct wh_slice to, struct wh_err *err);
 /* Room left for about this batch? */
 bool sink_apply_full(const struct sink_apply *a, size_t batch_bytes);
 WH_MUST_CHECK enum wh_rc sink_apply_seal(struct sink_apply *a, struct wh_err *err);

@@ -73,6 +73,7 @@ struct sink_apply {
     size_t max_cached;
     uint32_t *slots; /* index + 1 into cached; 0 free */
     size_t slot_mask;
+    struct sink_before before;   /* of the observation applied last */
     struct sink_cached *current; /* the entity that wh_history_apply works on */
     struct sink_seen *seen;      /* entries that it was shown, ascending */
     size_t n_seen;

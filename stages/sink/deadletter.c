@@ -9,7 +9,8 @@ void sink_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
 {
     struct sink_deliveries *d = ctx;
 
-    if (delivery->rc != WH_OK) {
+    /* Only dead letters are awaited; what else is told has an opaque. */
+    if (delivery->rc != WH_OK && delivery->opaque == NULL) {
         d->failed++;
         (void)snprintf(d->reason, sizeof(d->reason), "%s",
                        delivery->reason ? delivery->reason : wh_rc_text(delivery->rc));

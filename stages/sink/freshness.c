@@ -3,10 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-static int64_t slot_number(int64_t now_ms)
-{
-    return now_ms / SINK_FRESHNESS_SLOT_MS;
-}
+static const int64_t minute_ms = 60000;
+static const int64_t hour_ms = 3600000;
 
 /* Upper bound of a bucket in ms: 2^(i/4). */
 static double bound_ms(unsigned i)
@@ -25,18 +23,24 @@ static unsigned bucket_of(int64_t age_ms)
     return i >= SINK_FRESHNESS_BOUNDS ? SINK_FRESHNESS_BOUNDS : (unsigned)i;
 }
 
-void sink_freshness_add(struct sink_freshness_ring *ring, int64_t now_ms, enum wh_origin origin,
-                        int64_t age_ms)
+static void add(struct sink_freshness_slot *slots, size_t n, int64_t number, unsigned series,
+                int64_t age_ms)
 {
-    int64_t number = slot_number(now_ms);
-    struct sink_freshness_slot *slot = &ring->slots[(uint64_t)number % SINK_FRESHNESS_SLOTS];
+    struct sink_freshness_slot *slot = &slots[(uint64_t)number % n];
 
     if (slot->number != number) {
         memset(slot, 0, sizeof(*slot));
         slot->number = number;
     }
-    if ((unsigned)origin < WH_ORIGIN_COUNT) {
-        slot->counts[origin][bucket_of(age_ms)]++;
+    slot->counts[series][bucket_of(age_ms)]++;
+}
+
+void sink_freshness_add(struct sink_freshness_ring *ring, int64_t now_ms, unsigned series,
+                        int64_t age_ms)
+{
+    if (series < SINK_FRESHNESS_SERIES) {
+        add(ring->minutes, SINK_FRESHNESS_MINUTES, now_ms / minute_ms, series, age_ms);
+        add(ring->hours, SINK_FRESHNESS_HOURS, now_ms / hour_ms, series, age_ms);
     }
 }
 
@@ -55,21 +59,23 @@ static double quantile_s(const uint64_t counts[SINK_FRESHNESS_BOUNDS + 1], uint6
 }
 
 struct sink_freshness sink_freshness_get(const struct sink_freshness_ring *ring, int64_t now_ms,
-                                         enum wh_origin origin)
+                                         unsigned series, bool day)
 {
+    const struct sink_freshness_slot *slots = day ? ring->hours : ring->minutes;
+    int64_t n = day ? SINK_FRESHNESS_HOURS : SINK_FRESHNESS_MINUTES;
+    int64_t newest = now_ms / (day ? hour_ms : minute_ms);
     uint64_t counts[SINK_FRESHNESS_BOUNDS + 1] = {0};
     struct sink_freshness ret = {0};
-    int64_t newest = slot_number(now_ms);
 
-    for (unsigned s = 0; s < SINK_FRESHNESS_SLOTS; s++) {
-        const struct sink_freshness_slot *slot = &ring->slots[s];
+    for (int64_t s = 0; s < n; s++) {
+        const struct sink_freshness_slot *slot = &slots[s];
 
-        if (slot->number > newest || slot->number <= newest - SINK_FRESHNESS_SLOTS) {
+        if (slot->number > newest || slot->number <= newest - n) {
             continue;
         }
         for (unsigned i = 0; i <= SINK_FRESHNESS_BOUNDS; i++) {
-            counts[i] += slot->counts[origin][i];
-            ret.count += slot->counts[origin][i];
+            counts[i] += slot->counts[series][i];
+            ret.count += slot->counts[series][i];
         }
     }
     if (ret.count > 0) {

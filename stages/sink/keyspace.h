@@ -21,6 +21,10 @@
  *              'c' kind 1                                  entities 8, deleted 8, revisions 8
  *              'x' connection id                           connection document (JSON, no secrets)
  *              'g' connection id                           report of its last purge (JSON; purge.h)
+ *              'r' connection 0 run 8                      the fetcher's report of a run (JSON)
+ *              'u' connection 0 run 8                      what the run changed (JSON, outcomes.h)
+ *              'w' connection 0 project                    first and last webhook 8, 8: ms
+ *              'h' connection 0 rest of the key            record of the health topic (JSON)
  *
  * kind and field of a link are those of the `from` entity's reference field: the relation.
  */

@@ -7,15 +7,15 @@
 #include "common/event/run_id.h"
 
 enum {
-    RUNS = 16,              /* kept in memory; older ones are read again when they are needed */
-    PENDING = 1 << 12,      /* repairs that a late webhook may still take back */
+    RUNS = 16,         /* kept in memory; older ones are read again when they are needed */
+    PENDING = 1 << 12, /* repairs that a late webhook may still take back */
     KEY_MAX_BYTES = 256,
     DOCUMENT_MAX_BYTES = 64 << 10,
     CONNECTION_TEXT = 65,
 };
 
 struct run {
-    struct wh_outcome now;     /* with the batch in hand; its connection is `connection` */
+    struct wh_outcome now; /* with the batch in hand; its connection is `connection` */
     struct wh_outcome durable;
     char connection[CONNECTION_TEXT];
     bool dirty;   /* the batch in hand changes it */
@@ -122,14 +122,15 @@ static enum wh_rc cover_key(struct wh_buf *out, const struct cover *c, struct wh
 
 /* ---- covers ---- */
 
-static size_t cover_slot(const struct sink_outcomes *o, const char *connection, const char *project)
+static size_t cover_slot(const struct cover *covers, size_t cap, const char *connection,
+                         const char *project)
 {
     uint64_t hash = wh_hash64(wh_slice_str(connection)) * 31 + wh_hash64(wh_slice_str(project));
-    size_t i = (size_t)hash & (o->cap_covers - 1);
+    size_t i = (size_t)hash & (cap - 1);
 
-    while (o->covers[i].used && (strcmp(o->covers[i].connection, connection) != 0 ||
-                                 strcmp(o->covers[i].project, project) != 0)) {
-        i = (i + 1) & (o->cap_covers - 1);
+    while (covers[i].used && (strcmp(covers[i].connection, connection) != 0 ||
+                              strcmp(covers[i].project, project) != 0)) {
+        i = (i + 1) & (cap - 1);
     }
     return i;
 }
@@ -137,21 +138,20 @@ static size_t cover_slot(const struct sink_outcomes *o, const char *connection, 
 static enum wh_rc grow_covers(struct sink_outcomes *o, struct wh_err *err)
 {
     size_t cap = o->cap_covers ? o->cap_covers * 2 : 64;
-    struct sink_outcomes next = {.cap_covers = cap};
+    struct cover *grown = wh_mem_zalloc(cap, sizeof(*grown));
 
-    next.covers = wh_mem_zalloc(cap, sizeof(*next.covers));
-    if (next.covers == NULL) {
+    if (grown == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the webhooks of projects");
     }
     for (size_t i = 0; i < o->cap_covers; i++) {
         const struct cover *c = &o->covers[i];
 
         if (c->used) {
-            next.covers[cover_slot(&next, c->connection, c->project)] = *c;
+            grown[cover_slot(grown, cap, c->connection, c->project)] = *c;
         }
     }
     wh_mem_free(o->covers);
-    o->covers = next.covers;
+    o->covers = grown;
     o->cap_covers = cap;
     return WH_OK;
 }
@@ -174,7 +174,7 @@ static struct cover *cover_of(struct sink_outcomes *o, const char *connection,
     if (o->cap_covers == 0) {
         return NULL;
     }
-    c = &o->covers[cover_slot(o, connection, text)];
+    c = &o->covers[cover_slot(o->covers, o->cap_covers, connection, text)];
     if (!c->used && make) {
         *c = (struct cover){.used = true};
         (void)snprintf(c->connection, sizeof(c->connection), "%s", connection);
@@ -271,10 +271,9 @@ static bool repairs(struct sink_outcomes *o, const char *connection, const struc
                     struct wh_err *err)
 {
     uint64_t telling = o->telling[x->body.def->kind];
-    const struct cover *c =
-        telling ? cover_of(o, connection, x->source.project, false, err) : NULL;
+    const struct cover *c = telling ? cover_of(o, connection, x->source.project, false, err) : NULL;
 
-    if (c == NULL || x->change == WH_CHANGE_DELETE) {
+    if (c == NULL || c->first_ms == 0 || x->change == WH_CHANGE_DELETE) {
         return false;
     }
     if (before->is_new) {
@@ -390,6 +389,23 @@ enum wh_rc sink_outcomes_note(struct sink_outcomes *o, const char *connection,
     r->used = ++o->clock;
     o->changed = true;
     return WH_OK;
+}
+
+void sink_outcomes_drop(struct sink_outcomes *o, struct wh_slice connection)
+{
+    for (size_t i = 0; i < RUNS; i++) {
+        if (wh_slice_eq(wh_slice_str(o->runs[i].connection), connection)) {
+            o->runs[i] = (struct run){0};
+        }
+    }
+    for (size_t i = 0; i < o->cap_covers; i++) {
+        struct cover *c = &o->covers[i];
+
+        if (c->used && wh_slice_eq(wh_slice_str(c->connection), connection)) {
+            c->first_ms = c->last_ms = c->durable_first_ms = c->durable_last_ms = 0;
+            c->dirty = false;
+        }
+    }
 }
 
 /* ---- the batch ---- */

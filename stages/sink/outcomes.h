@@ -33,6 +33,8 @@ WH_MUST_CHECK enum wh_rc sink_outcomes_note(struct sink_outcomes *o, const char 
                                             const struct sink_before *before,
                                             const struct wh_history_result *result,
                                             struct wh_err *err);
+/* Forgets a connection. */
+void sink_outcomes_drop(struct sink_outcomes *o, struct wh_slice connection);
 /* Puts what changed into the batch. */
 WH_MUST_CHECK enum wh_rc sink_outcomes_seal(struct sink_outcomes *o, struct sink_apply *a,
                                             int64_t now_ms, struct wh_err *err);
@@ -40,8 +42,8 @@ void sink_outcomes_committed(struct sink_outcomes *o);
 /* The batch is forgotten. */
 void sink_outcomes_forget(struct sink_outcomes *o);
 
-/* An outcome that is durable and was not taken since it changed; borrowed until the next call. NULL:
- * none. */
+/* An outcome that is durable and was not taken since it changed; borrowed until the next call.
+ * NULL: none. */
 const struct wh_outcome *sink_outcomes_next(struct sink_outcomes *o);
 
 #endif

@@ -14,17 +14,33 @@ void sink_found_free(struct sink_found *found)
     }
 }
 
-/* Ours: the connections topic, or entities of a connection. */
-static bool ours(const char *prefix, const char *connections, const char *name,
+/* The topics that all connections share and that we read. */
+static const enum wh_topic_role shared_roles[] = {WH_TOPIC_CONNECTIONS, WH_TOPIC_RUNS,
+                                                  WH_TOPIC_HEALTH};
+
+enum { SHARED_ROLES = sizeof(shared_roles) / sizeof(shared_roles[0]) };
+
+/* Ours: a shared topic, or entities of a connection. */
+static bool ours(const char *prefix, const char *name, enum wh_topic_role *ret_role,
                  struct wh_slice *ret_connection)
 {
+    char shared[WH_TOPIC_MAX];
+    struct wh_err err;
+
     *ret_connection = wh_slice("", 0);
-    return strcmp(name, connections) == 0 ||
-           wh_topic_connection(prefix, WH_TOPIC_ENTITIES, name, ret_connection);
+    for (size_t i = 0; i < SHARED_ROLES; i++) {
+        *ret_role = shared_roles[i];
+        if (wh_topic_name(prefix, shared_roles[i], WH_LIT(""), shared, &err) == WH_OK &&
+            strcmp(name, shared) == 0) {
+            return true;
+        }
+    }
+    *ret_role = WH_TOPIC_ENTITIES;
+    return wh_topic_connection(prefix, WH_TOPIC_ENTITIES, name, ret_connection);
 }
 
 static enum wh_rc add_topic(struct sink_found *f, const struct wh_bus_topic_info *info,
-                            struct wh_slice connection, struct wh_err *err)
+                            enum wh_topic_role role, struct wh_slice connection, struct wh_err *err)
 {
     struct sink_found_topic *t = &f->topics[f->n_topics];
 
@@ -35,6 +51,7 @@ static enum wh_rc add_topic(struct sink_found *f, const struct wh_bus_topic_info
     }
     (void)snprintf(t->name, sizeof(t->name), "%s", info->name);
     (void)snprintf(t->connection, sizeof(t->connection), "%.*s", WH_SLICE_ARG(connection));
+    t->role = role;
     t->partitions = info->partitions;
     for (int32_t p = 0; p < info->partitions; p++) {
         f->partitions[f->n_partitions++] =
@@ -47,19 +64,16 @@ static enum wh_rc add_topic(struct sink_found *f, const struct wh_bus_topic_info
 static enum wh_rc list_ours(struct sink_found *f, struct wh_admin *admin, const char *prefix,
                             struct wh_err *err)
 {
-    char connections[WH_TOPIC_MAX];
     struct wh_bus_topic_info *list = NULL;
     size_t n = 0;
-    enum wh_rc rc = wh_topic_name(prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""), connections, err);
+    enum wh_rc rc = wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err);
 
-    if (rc == WH_OK) {
-        rc = wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err);
-    }
     for (size_t i = 0; rc == WH_OK && i < n; i++) {
+        enum wh_topic_role role;
         struct wh_slice connection;
 
-        if (ours(prefix, connections, list[i].name, &connection)) {
-            rc = add_topic(f, &list[i], connection, err);
+        if (ours(prefix, list[i].name, &role, &connection)) {
+            rc = add_topic(f, &list[i], role, connection, err);
         }
     }
     wh_bus_topic_list_free(list, n);

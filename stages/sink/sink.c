@@ -57,6 +57,7 @@ struct sink {
     struct wh_err fatal;
 
     struct wh_histogram *freshness[WH_KIND_COUNT][WH_ORIGIN_COUNT];
+    struct wh_histogram *event_age[WH_KIND_COUNT];
     struct wh_histogram *commit_seconds;
     struct wh_counter *observations[2]; /* new, duplicate */
     struct wh_counter *dead_letters;
@@ -109,6 +110,16 @@ static void publish(struct sink *s)
     atomic_store(&s->sequence, s->status.sequence);
 }
 
+static void observe_live(struct sink *s, const struct sink_sample *x, int64_t now_ms,
+                         int64_t age_ms)
+{
+    int64_t event_ms = now_ms > x->version_at_ms ? now_ms - x->version_at_ms : 0;
+
+    sink_freshness_add(s->ring, now_ms, sink_freshness_by_kind((enum wh_kind)x->kind), age_ms);
+    sink_freshness_add(s->ring, now_ms, sink_freshness_of_event((enum wh_kind)x->kind), event_ms);
+    wh_histogram_observe(s->event_age[x->kind], (double)event_ms / 1000);
+}
+
 static void observe(struct sink *s, const struct sink_commit *commit)
 {
     for (size_t i = 0; i < commit->n_samples; i++) {
@@ -119,8 +130,12 @@ static void observe(struct sink *s, const struct sink_commit *commit)
             continue;
         }
         age_ms = age_ms > 0 ? age_ms : 0;
-        sink_freshness_add(s->ring, commit->now_ms, (enum wh_origin)x->origin, age_ms);
+        sink_freshness_add(s->ring, commit->now_ms,
+                           sink_freshness_by_origin((enum wh_origin)x->origin), age_ms);
         wh_histogram_observe(s->freshness[x->kind][x->origin], (double)age_ms / 1000);
+        if (x->origin == WH_ORIGIN_WEBHOOK && x->version_at_ms > 0) {
+            observe_live(s, x, commit->now_ms, age_ms);
+        }
     }
 }
 
@@ -418,6 +433,10 @@ static void make_kind_metrics(struct sink *s, unsigned k, const struct wh_kind_d
     (void)snprintf(label, sizeof(label), "kind=\"%s\"", def->name);
     s->entities[k] = wh_metrics_gauge(s->deps.metrics, "wellhead_store_entities", label,
                                       "Entities in the store, deleted ones included");
+    s->event_age[k] =
+        wh_metrics_histogram(s->deps.metrics, "wellhead_event_age_seconds", label,
+                             "GitLab's own time of a webhook's event to durable in the store",
+                             wh_latency_bounds, wh_latency_bounds_n);
     for (unsigned o = 0; o < WH_ORIGIN_COUNT; o++) {
         (void)snprintf(label, sizeof(label), "kind=\"%s\",path=\"%s\"", def->name,
                        wh_origin_name((enum wh_origin)o));
@@ -545,6 +564,20 @@ const char *sink_not_ready(struct sink *s)
     return s->not_ready[0] ? s->not_ready : NULL;
 }
 
+/* Under the lock. */
+static struct sink_live live_of(const struct sink *s, enum wh_kind kind, int64_t now_ms)
+{
+    unsigned receipt = sink_freshness_by_kind(kind);
+    unsigned event = sink_freshness_of_event(kind);
+
+    return (struct sink_live){
+        .receipt_hour = sink_freshness_get(s->ring, now_ms, receipt, false),
+        .receipt_day = sink_freshness_get(s->ring, now_ms, receipt, true),
+        .event_hour = sink_freshness_get(s->ring, now_ms, event, false),
+        .event_day = sink_freshness_get(s->ring, now_ms, event, true),
+    };
+}
+
 void sink_status_get(struct sink *s, struct sink_status *ret)
 {
     int64_t now_ms = wh_clock_now_ms(&s->deps.clock);
@@ -553,7 +586,11 @@ void sink_status_get(struct sink *s, struct sink_status *ret)
     *ret = s->status;
     reason_of(s, ret->reason, sizeof(ret->reason));
     for (unsigned o = 0; o < WH_ORIGIN_COUNT; o++) {
-        ret->freshness[o] = sink_freshness_get(s->ring, now_ms, (enum wh_origin)o);
+        ret->freshness[o] =
+            sink_freshness_get(s->ring, now_ms, sink_freshness_by_origin((enum wh_origin)o), false);
+    }
+    for (unsigned k = WH_KIND_NONE + 1; k < WH_KIND_COUNT; k++) {
+        ret->live[k] = live_of(s, (enum wh_kind)k, now_ms);
     }
     pthread_mutex_unlock(&s->lock);
 }

@@ -93,11 +93,20 @@ struct sink_kind_counts {
     uint64_t revisions;
 };
 
-/* Receipt at our door -> durable in the store, over the last hour. */
+/* How old records were when they became durable in the store. */
 struct sink_freshness {
     uint64_t count;
     double p50_s;
     double p99_s;
+};
+
+/* Webhooks of one kind: since receipt at our door, and since GitLab's own time of the event (which
+ * webhooks cut to the second). */
+struct sink_live {
+    struct sink_freshness receipt_hour;
+    struct sink_freshness receipt_day;
+    struct sink_freshness event_hour;
+    struct sink_freshness event_day;
 };
 
 struct sink_status {
@@ -112,7 +121,8 @@ struct sink_status {
     bool caught_up;        /* all that was there at the start is stored */
     int64_t lag_records;   /* over all topics; -1 while not known */
     struct sink_kind_counts kinds[WH_KIND_COUNT];
-    struct sink_freshness freshness[WH_ORIGIN_COUNT];
+    struct sink_freshness freshness[WH_ORIGIN_COUNT]; /* since receipt, last hour */
+    struct sink_live live[WH_KIND_COUNT];
 };
 
 struct sink_topic_status {

@@ -77,6 +77,86 @@ static const struct sql_column connections_columns[] = {
     {"gitlab_version", "TEXT", SQL_SHAPE_PLAIN, "as the GitLab says"},
 };
 
+static const struct sql_column run_documents_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"run", "INTEGER", SQL_SHAPE_PLAIN, "number of the run: its start in ms"},
+    {"document", "TEXT", SQL_SHAPE_JSON, "the fetcher's report"},
+    {"outcome", "TEXT", SQL_SHAPE_JSON, "what the run changed in this store"},
+};
+
+static const struct sql_column health_documents_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"subject", "TEXT", SQL_SHAPE_PLAIN, "webhooks:<intake>, completeness:<project>, outcome"},
+    {"document", "TEXT", SQL_SHAPE_JSON, "as it was told"},
+};
+
+static const struct sql_column runs_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"run", "INTEGER", SQL_SHAPE_PLAIN, "number of the run: its start in ms"},
+    {"kind", "TEXT", SQL_SHAPE_PLAIN, "sync or sweep"},
+    {"state", "TEXT", SQL_SHAPE_PLAIN, "in_progress, success or error"},
+    {"started_at", "TEXT", SQL_SHAPE_PLAIN, "when it began"},
+    {"finished_at", "TEXT", SQL_SHAPE_PLAIN, "when it ended"},
+    {"requests", "INTEGER", SQL_SHAPE_PLAIN, "requests to GitLab"},
+    {"waited_ms", "INTEGER", SQL_SHAPE_PLAIN, "time that rate limits took"},
+    {"read", "INTEGER", SQL_SHAPE_PLAIN, "rows read"},
+    {"new", "INTEGER", SQL_SHAPE_PLAIN, "entities that were not there before"},
+    {"changed", "INTEGER", SQL_SHAPE_PLAIN, "entities that it changed"},
+    {"repaired", "INTEGER", SQL_SHAPE_PLAIN, "of these: a webhook should have said so, none had"},
+    {"deleted", "INTEGER", SQL_SHAPE_PLAIN, "entities that are gone at the source"},
+    {"skipped", "INTEGER", SQL_SHAPE_PLAIN, "reads that are not allowed or not there"},
+    {"failed", "INTEGER", SQL_SHAPE_PLAIN, "reads that failed"},
+    {"error", "TEXT", SQL_SHAPE_PLAIN, "what went wrong"},
+};
+
+static const struct sql_column run_streams_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"run", "INTEGER", SQL_SHAPE_PLAIN, "runs.run"},
+    {"stream", "TEXT", SQL_SHAPE_PLAIN, "what was read"},
+    {"read", "INTEGER", SQL_SHAPE_PLAIN, "rows"},
+    {"pages", "INTEGER", SQL_SHAPE_PLAIN, "pages"},
+    {"follow_ups", "INTEGER", SQL_SHAPE_PLAIN, "reads that rows asked for"},
+    {"records", "INTEGER", SQL_SHAPE_PLAIN, "records written"},
+    {"skipped", "INTEGER", SQL_SHAPE_PLAIN, "reads that are not allowed or not there"},
+    {"failed", "INTEGER", SQL_SHAPE_PLAIN, "reads that failed"},
+};
+
+static const struct sql_column run_changes_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"run", "INTEGER", SQL_SHAPE_PLAIN, "runs.run"},
+    {"source_kind", "TEXT", SQL_SHAPE_PLAIN, "issue, merge_request, pipeline, ..."},
+    {"read", "INTEGER", SQL_SHAPE_PLAIN, "observations"},
+    {"new", "INTEGER", SQL_SHAPE_PLAIN, "entities that were not there before"},
+    {"changed", "INTEGER", SQL_SHAPE_PLAIN, "entities that it changed"},
+    {"repaired", "INTEGER", SQL_SHAPE_PLAIN, "of these: a webhook should have said so, none had"},
+    {"deleted", "INTEGER", SQL_SHAPE_PLAIN, "entities that are gone at the source"},
+};
+
+static const struct sql_column webhook_health_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"intake", "TEXT", SQL_SHAPE_PLAIN, "the process that took them"},
+    {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "the source's project id"},
+    {"event", "TEXT", SQL_SHAPE_PLAIN, "issue, merge_request, pipeline, ..."},
+    {"last_delivery", "TEXT", SQL_SHAPE_PLAIN, "newest that was stored"},
+    {"deliveries", "INTEGER", SQL_SHAPE_PLAIN, "stored since the process' start"},
+};
+
+static const struct sql_column completeness_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "the source's project id"},
+    {"stream", "TEXT", SQL_SHAPE_PLAIN, "issues or merge_requests"},
+    {"expected", "INTEGER", SQL_SHAPE_PLAIN, "the highest number seen: GitLab leaves none out"},
+    {"have", "INTEGER", SQL_SHAPE_PLAIN, "read"},
+    {"missing", "INTEGER", SQL_SHAPE_PLAIN, "not looked for yet"},
+    {"deleted", "INTEGER", SQL_SHAPE_PLAIN, "GitLab says 404 and would show it"},
+    {"hidden", "INTEGER", SQL_SHAPE_PLAIN, "GitLab says 404: deleted, or hidden from this token"},
+    {"moved", "INTEGER", SQL_SHAPE_PLAIN, "in another project now"},
+    {"no_access", "INTEGER", SQL_SHAPE_PLAIN, "GitLab says 403"},
+    {"held", "INTEGER", SQL_SHAPE_PLAIN, "gone, but too many at once: waits for a person"},
+    {"confidential", "INTEGER", SQL_SHAPE_PLAIN, "of those that are read"},
+    {"checked_at", "TEXT", SQL_SHAPE_PLAIN, "when it was told"},
+};
+
 static const struct sql_table_info tables[] = {
     {"work_items", NULL, WH_KIND_WORK_ITEM, "merge requests, issues, incidents, tasks"},
     {"build_records", NULL, WH_KIND_BUILD_RECORD, "pipelines"},
@@ -99,6 +179,13 @@ static const struct sql_table_info tables[] = {
     {"changes", NULL, WH_KIND_NONE, "what was stored, in order"},
     {"connection_documents", NULL, WH_KIND_NONE, "connections as JSON"},
     {"connections", NULL, WH_KIND_NONE, "connections"},
+    {"run_documents", NULL, WH_KIND_NONE, "runs as JSON"},
+    {"health_documents", NULL, WH_KIND_NONE, "how webhooks and completeness are, as JSON"},
+    {"runs", NULL, WH_KIND_NONE, "runs of the fetcher: what each read, changed and repaired"},
+    {"run_streams", NULL, WH_KIND_NONE, "runs by stream"},
+    {"run_changes", NULL, WH_KIND_NONE, "what runs changed, by kind of object"},
+    {"webhook_health", NULL, WH_KIND_NONE, "webhook deliveries by project and event"},
+    {"completeness", NULL, WH_KIND_NONE, "numbers expected and had, by project and stream"},
 };
 
 const struct sql_table_info *sql_tables(size_t *ret_n)
@@ -157,22 +244,36 @@ static size_t copy(struct sql_column *out, const struct sql_column *columns, siz
     return bytes / sizeof(*columns);
 }
 
+#define OTHER(name)                                                                                \
+    {                                                                                              \
+#name, name##_columns, sizeof(name##_columns)                                              \
+    }
+
+static const struct {
+    const char *name;
+    const struct sql_column *columns;
+    size_t bytes;
+} others[] = {
+    OTHER(links),
+    OTHER(revisions),
+    OTHER(changes),
+    {"connection_documents", documents_columns, sizeof(documents_columns)},
+    OTHER(connections),
+    OTHER(run_documents),
+    OTHER(health_documents),
+    OTHER(runs),
+    OTHER(run_streams),
+    OTHER(run_changes),
+    OTHER(webhook_health),
+    OTHER(completeness),
+};
+
 static size_t other_columns(struct wh_slice table, struct sql_column *out)
 {
-    if (wh_slice_eq(table, WH_LIT("links"))) {
-        return copy(out, links_columns, sizeof(links_columns));
-    }
-    if (wh_slice_eq(table, WH_LIT("revisions"))) {
-        return copy(out, revisions_columns, sizeof(revisions_columns));
-    }
-    if (wh_slice_eq(table, WH_LIT("changes"))) {
-        return copy(out, changes_columns, sizeof(changes_columns));
-    }
-    if (wh_slice_eq(table, WH_LIT("connection_documents"))) {
-        return copy(out, documents_columns, sizeof(documents_columns));
-    }
-    if (wh_slice_eq(table, WH_LIT("connections"))) {
-        return copy(out, connections_columns, sizeof(connections_columns));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (wh_slice_eq(table, wh_slice_str(others[i].name))) {
+            return copy(out, others[i].columns, others[i].bytes);
+        }
     }
     return 0;
 }

@@ -111,6 +111,12 @@ static const struct sql_table_def *def_of(const char *name, enum wh_kind kind)
     if (strcmp(name, "changes") == 0) {
         return &sql_changes;
     }
+    if (strcmp(name, "run_documents") == 0) {
+        return &sql_runs;
+    }
+    if (strcmp(name, "health_documents") == 0) {
+        return &sql_health;
+    }
     return strcmp(name, "connection_documents") == 0 ? &sql_connections : NULL;
 }
 
@@ -162,6 +168,9 @@ static enum wh_rc add_tables(struct sql_conn *conn, struct wh_err *err)
             return err->rc;
         }
     }
+    if (execute(conn, sql_document_views, err) != WH_OK) {
+        return err->rc;
+    }
     return execute(conn,
                    "CREATE VIEW incidents AS SELECT * FROM work_items WHERE type = 'incident';"
                    "CREATE VIEW issues AS SELECT * FROM work_items WHERE type = 'issue';"
@@ -173,19 +182,7 @@ static enum wh_rc add_tables(struct sql_conn *conn, struct wh_err *err)
                    "CREATE VIEW issues_all AS SELECT * FROM work_items_all WHERE type = 'issue';"
                    "CREATE VIEW merge_requests_all AS"
                    " SELECT * FROM work_items_all WHERE type = 'merge_request';"
-                   "CREATE VIEW pipelines_all AS SELECT * FROM build_records_all;"
-                   "CREATE VIEW connections AS SELECT id,"
-                   " json_extract(document, '$.instance') AS instance,"
-                   " json_extract(document, '$.state') AS state,"
-                   " json_extract(document, '$.detail') AS detail,"
-                   " strftime('%Y-%m-%dT%H:%M:%fZ',"
-                   "  json_extract(document, '$.created_at_ms') / 1000.0, 'unixepoch')"
-                   "  AS created_at,"
-                   " strftime('%Y-%m-%dT%H:%M:%fZ',"
-                   "  json_extract(document, '$.updated_at_ms') / 1000.0, 'unixepoch')"
-                   "  AS updated_at,"
-                   " json_extract(document, '$.gitlab_version') AS gitlab_version"
-                   " FROM connection_documents",
+                   "CREATE VIEW pipelines_all AS SELECT * FROM build_records_all;",
                    err);
 }
 

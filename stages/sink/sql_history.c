@@ -463,35 +463,3 @@ static enum wh_rc changes_column(struct sql_cursor *c, sqlite3_context *out, int
 
 const struct sql_table_def sql_changes = {changes_indexes, 2, changes_filter, changes_row,
                                           changes_column};
-
-/* ---- connection documents ---- */
-
-static const struct sql_index_def documents_indexes[] = {
-    {NULL, NULL, "id", NULL, false, 10, 1},
-};
-
-static enum wh_rc documents_filter(struct sql_cursor *c, unsigned index,
-                                   const struct sql_bounds *bounds, struct wh_err *err)
-{
-    (void)index;
-    return prefix_range(c, SINK_META, WH_LIT("x"), bounds->backwards, err);
-}
-
-static enum wh_rc documents_row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
-{
-    (void)c;
-    (void)ret_skip;
-    (void)err;
-    return WH_OK;
-}
-
-static enum wh_rc documents_column(struct sql_cursor *c, sqlite3_context *out, int number,
-                                   struct wh_err *err)
-{
-    (void)err;
-    sql_result_slice(out, number == 0 ? wh_slice_from(c->key, 1) : c->value);
-    return WH_OK;
-}
-
-const struct sql_table_def sql_connections = {documents_indexes, 1, documents_filter, documents_row,
-                                              documents_column};

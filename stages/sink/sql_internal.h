@@ -146,6 +146,10 @@ extern const struct sql_table_def sql_links;
 extern const struct sql_table_def sql_revisions;
 extern const struct sql_table_def sql_changes;
 extern const struct sql_table_def sql_connections;
+extern const struct sql_table_def sql_runs;
+extern const struct sql_table_def sql_health;
+/* CREATE VIEW statements over these three. */
+extern const char *const sql_document_views;
 
 /* Fills in the table's indexes; its columns are set. */
 void sql_table_indexes(struct sql_table *table);

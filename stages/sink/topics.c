@@ -147,6 +147,7 @@ static struct sink_topic *take_topic(struct sink_table *t, const struct sink_fou
         }
         memcpy(topic->name, f->name, sizeof(topic->name));
         memcpy(topic->connection, f->connection, sizeof(topic->connection));
+        topic->role = f->role;
         topic->consumed = f->consumed;
         t->topics[t->n_topics++] = topic;
     }

@@ -29,7 +29,8 @@ struct sink_found_partition {
 
 struct sink_found_topic {
     char name[WH_TOPIC_MAX];
-    char connection[65]; /* empty: the connections topic */
+    char connection[65];     /* empty: a shared topic */
+    enum wh_topic_role role; /* connections, runs, health or entities */
     int32_t partitions;
     struct wh_counter *consumed; /* may be NULL */
 };
@@ -61,7 +62,8 @@ struct sink_partition {
 
 struct sink_topic {
     char name[WH_TOPIC_MAX];
-    char connection[65];
+    char connection[65]; /* empty: a shared topic */
+    enum wh_topic_role role;
     struct sink_partition *partitions;
     int32_t n_partitions;
     struct wh_counter *consumed;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "common/event/connection.h"
 #include "common/event/messages.h"
 #include "common/json/json_doc.h"
 
@@ -17,40 +16,6 @@ enum {
 static const size_t nothing = SIZE_MAX;
 
 /* ---- one record ---- */
-
-/* The connection was purged: its rows go, step by step, once this is durable. */
-static enum wh_rc drop_connection(struct sink_writer *w, const struct wh_bus_msg *msg,
-                                  struct wh_err *err)
-{
-    if (sink_purge_mark(w->purge, msg->key, &w->purge_marked, err) != WH_OK) {
-        return err->rc;
-    }
-    return sink_apply_connection(w->apply, msg->key, wh_slice(NULL, 0), err);
-}
-
-static enum wh_rc keep_connection(struct sink_writer *w, const struct wh_bus_msg *msg,
-                                  struct wh_err *err)
-{
-    struct wh_arena *arena = sink_apply_arena(w->apply);
-    struct wh_document document;
-    struct wh_connection c;
-
-    if (msg->value.ptr == NULL) {
-        return drop_connection(w, msg, err);
-    }
-    if (wh_document_decode(msg->value, &document, err) != WH_OK ||
-        wh_connection_parse(document.document, w->json, arena, &c, err) != WH_OK) {
-        return err->rc;
-    }
-    c.token_sealed = wh_slice("", 0);
-    c.webhook_key_sealed = wh_slice("", 0);
-    c.webhook_token_sealed = wh_slice("", 0);
-    wh_buf_reset(&w->scratch);
-    if (wh_connection_write(&c, &w->scratch, err) != WH_OK) {
-        return err->rc;
-    }
-    return sink_apply_connection(w->apply, msg->key, wh_buf_slice(&w->scratch), err);
-}
 
 static void sample(struct sink_writer *w, const struct sink_partition *p,
                    const struct wh_bus_msg *msg, const struct wh_observation *o,
@@ -67,7 +32,8 @@ static void sample(struct sink_writer *w, const struct sink_partition *p,
     w->samples[w->n_samples++] =
         (struct sink_sample){.kind = (unsigned char)o->body.def->kind,
                              .origin = (unsigned char)o->provenance.origin,
-                             .observed_at_ms = o->provenance.observed_at_ms};
+                             .observed_at_ms = o->provenance.observed_at_ms,
+                             .version_at_ms = wh_version_at_ms(o->version.order)};
 }
 
 static void put_aside(struct sink_writer *w, size_t index, const struct sink_topic *topic,
@@ -102,6 +68,8 @@ static enum wh_rc keep_observation(struct sink_writer *w, const struct sink_topi
     }
     if (rc == WH_OK) {
         sample(w, p, msg, &o, result.outcome);
+        rc = sink_outcomes_note(w->outcomes, topic->connection, &o, sink_apply_before(w->apply),
+                                &result, err);
     }
     return rc;
 }
@@ -121,7 +89,7 @@ static enum wh_rc apply_record(struct sink_writer *w, size_t index, int64_t now_
     if (index == w->poison) {
         put_aside(w, index, topic, w->poison_rc);
     } else {
-        rc = topic->connection[0] == '\0' ? keep_connection(w, msg, err)
+        rc = topic->connection[0] == '\0' ? sink_keep_document(w, topic->role, msg, err)
                                           : keep_observation(w, topic, p, index, now_ms, err);
     }
     if (rc == WH_E_UNKNOWN_SCHEMA) {
@@ -141,6 +109,7 @@ static enum wh_rc apply_record(struct sink_writer *w, size_t index, int64_t now_
 static void forget_batch(struct sink_writer *w)
 {
     sink_apply_begin(w->apply);
+    sink_outcomes_forget(w->outcomes);
     w->n_set_aside = 0;
     w->aside_done = false;
     w->purge_marked = false;
@@ -176,6 +145,9 @@ static enum wh_rc seal(struct sink_writer *w, struct wh_err *err)
 
     if (rc == WH_OK) {
         rc = put_offsets(w, err);
+    }
+    if (rc == WH_OK) {
+        rc = sink_outcomes_seal(w->outcomes, w->apply, wh_clock_now_ms(&w->deps.clock), err);
     }
     if (rc == WH_OK) {
         w->phase = SINK_SEALED;
@@ -329,6 +301,7 @@ static enum wh_rc write_batch(struct sink_writer *w, int64_t *ret_wait_ms, struc
     if (w->purge_marked && sink_purge_start(w->purge, err) != WH_OK) {
         return err->rc;
     }
+    sink_outcomes_committed(w->outcomes);
     committed(w, started_ns);
     return WH_OK;
 }
@@ -417,6 +390,7 @@ enum wh_rc sink_writer_turn(struct sink_writer *w, int timeout_ms, int64_t *ret_
         }
         timeout_ms = 0;
     }
+    sink_publish_outcomes(w);
     if (w->phase == SINK_IDLE && w->relocate > 0) {
         *ret_wait_ms = timeout_ms;
         return WH_OK;
@@ -504,6 +478,7 @@ enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sin
         return wh_fail(err, WH_E_NOMEM, "no memory for the writer");
     }
     if (sink_apply_new(deps->store, n, &w->apply, err) != WH_OK ||
+        sink_outcomes_new(deps->store, w->json, &w->outcomes, err) != WH_OK ||
         sink_purge_new(deps->store, w->apply, deps->clock, deps->log, conf->sync, &w->purge, err) !=
             WH_OK) {
         sink_writer_free(w);
@@ -519,6 +494,7 @@ void sink_writer_free(struct sink_writer *w)
         return;
     }
     sink_purge_free(w->purge);
+    sink_outcomes_free(w->outcomes);
     sink_apply_free(w->apply);
     sink_table_done(&w->table);
     wh_buf_done(&w->scratch);

@@ -12,6 +12,7 @@
 #ifndef WH_SINK_WRITER_H
 #define WH_SINK_WRITER_H
 
+#include "stages/sink/outcomes.h"
 #include "stages/sink/purge.h"
 #include "stages/sink/topics.h"
 
@@ -22,6 +23,7 @@ struct sink_sample {
     unsigned char kind;
     unsigned char origin;
     int64_t observed_at_ms;
+    int64_t version_at_ms; /* GitLab's own time of it; 0: none */
 };
 
 /* What a committed batch was. */
@@ -55,6 +57,8 @@ struct sink_writer {
     struct sink_apply *apply;
     struct sink_purge *purge;
     struct sink_table table;
+    struct sink_outcomes *outcomes;
+    int64_t publish_at_ns;
     struct wh_json_parser *json;
     enum sink_phase phase;
     struct wh_bus_msg *msgs; /* of the last poll */
@@ -97,6 +101,14 @@ WH_MUST_CHECK enum wh_rc sink_writer_turn(struct sink_writer *w, int timeout_ms,
                                           int64_t *ret_wait_ms, struct wh_err *err);
 /* A place was lost: nothing is read until the topics were found twice more. */
 bool sink_writer_wants_scout(const struct sink_writer *w);
+
+/* ---- documents.c ---- */
+
+/* A record of a shared topic into the batch. */
+WH_MUST_CHECK enum wh_rc sink_keep_document(struct sink_writer *w, enum wh_topic_role role,
+                                            const struct wh_bus_msg *msg, struct wh_err *err);
+/* Tells what runs changed, at most twice a second and only when all that was there is stored. */
+void sink_publish_outcomes(struct sink_writer *w);
 
 /* ---- deadletter.c ---- */
 

@@ -722,6 +722,130 @@ static void test_purge_of_what_is_back_already(void **state)
     assert_store_is(f, 60);
 }
 
+/* ---- runs and health ---- */
+
+static void send_document(struct fixture *f, const char *topic, enum wh_document_schema schema,
+                          const char *key, const char *json)
+{
+    const struct wh_document document = {.connection = WH_LIT("c1"),
+                                         .key = wh_slice_str(key),
+                                         .at_ms = 5,
+                                         .document = wh_slice_str(json)};
+    struct wh_buf value;
+    struct wh_err err;
+
+    wh_buf_init(&value, 1 << 16);
+    th_ok(wh_document_encode(schema, &document, &value, &err), &err);
+    send(f, topic, 0, wh_slice_str(key), wh_buf_slice(&value));
+    wh_buf_done(&value);
+}
+
+static bool has_meta(struct fixture *f, struct wh_slice key, const char *text)
+{
+    struct wh_buf value;
+    struct wh_err err;
+    bool found = false;
+
+    wh_buf_init(&value, 1 << 16);
+    th_ok(wh_store_get(f->store, NULL, SINK_META, key, &value, &found, &err), &err);
+    found = found && strcmp(wh_buf_str(&value), text) == 0;
+    wh_buf_done(&value);
+    return found;
+}
+
+static void test_runs_and_health(void **state)
+{
+    static const char late[] = "{\"started_at_ms\":10000000000,\"kind\":\"sync\"}";
+    static const char webhooks[] = "{\"connection\":\"c1\",\"projects\":[]}";
+    struct fixture *f = *state;
+    struct wh_err err;
+
+    th_ok(wh_bus_mem_topic(f->bus, "wellhead.runs", 1, &err), &err);
+    th_ok(wh_bus_mem_topic(f->bus, "wellhead.health", 1, &err), &err);
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:1", "{\"started_at_ms\":1}");
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:x", "{\"ok\":true}");
+    send_document(f, "wellhead.health", WH_DOCUMENT_HEALTH, "c1:webhooks:i1", webhooks);
+    send_document(f, "wellhead.health", WH_DOCUMENT_HEALTH, "c1:webhooks:i2", webhooks);
+    send(f, "wellhead.health", 0, WH_LIT("no colon"), WH_LIT("x"));
+    find_topics(f);
+    drain_ok(f);
+    assert_true(has_meta(f, wh_slice("rc1\0\0\0\0\0\0\0\0\1", 12), "{\"started_at_ms\":1}"));
+    assert_true(has_meta(f, wh_slice("hc1\0webhooks:i1", 15), webhooks));
+    /* A run of half a year later: the old report goes. */
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:2", late);
+    send(f, "wellhead.health", 0, WH_LIT("c1:webhooks:i1"), wh_slice(NULL, 0));
+    drain_ok(f);
+    assert_false(has_meta(f, wh_slice("rc1\0\0\0\0\0\0\0\0\1", 12), "{\"started_at_ms\":1}"));
+    assert_true(has_meta(f, wh_slice("rc1\0\0\0\0\2\x54\x0b\xe4\0", 12), late));
+    assert_false(has_meta(f, wh_slice("hc1\0webhooks:i1", 15), webhooks));
+    assert_true(has_meta(f, wh_slice("hc1\0webhooks:i2", 15), webhooks));
+    /* The connection goes, and all that was kept under its name. */
+    send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c1"), wh_slice(NULL, 0));
+    drain_ok(f);
+    assert_false(has_meta(f, wh_slice("hc1\0webhooks:i2", 15), webhooks));
+    assert_false(has_meta(f, wh_slice("rc1\0\0\0\0\2\x54\x0b\xe4\0", 12), late));
+    assert_int_equal(wh_bus_mem_count(f->bus, DEAD_TOPIC), 0); /* damaged ones are only logged */
+}
+
+/* One read of a run. */
+static void send_read(struct fixture *f)
+{
+    static struct wh_observation o;
+    struct wh_buf value;
+    struct wh_err err;
+
+    memset(&o, 0, sizeof(o));
+    o.body.def = wh_kind_def(WH_KIND_WORK_ITEM);
+    o.id.bytes[0] = 7;
+    o.source = (struct wh_source_id){.system = WH_LIT("gitlab"),
+                                     .instance = WH_LIT("https://g"),
+                                     .kind = WH_LIT("issue"),
+                                     .project = WH_LIT("1"),
+                                     .id = WH_LIT("9")};
+    o.version.order = wh_version_order((struct wh_instant){5000, true}, 0, WH_ORIGIN_REST);
+    o.provenance = (struct wh_provenance){.origin = WH_ORIGIN_REST,
+                                          .delivery_id = WH_LIT("/x#run=77"),
+                                          .observed_at_ms = 6000,
+                                          .topic = WH_LIT("wellhead.raw.c1"),
+                                          .view = WH_LIT("v")};
+    wh_buf_init(&value, 1 << 16);
+    th_ok(wh_observation_encode(&o, &value, &err), &err);
+    send(f, ENTITIES_TOPIC, 0, wh_slice(o.id.bytes, 16), wh_buf_slice(&value));
+    wh_buf_done(&value);
+}
+
+static void test_outcome_is_told(void **state)
+{
+    struct fixture *f = *state;
+    const struct wh_bus_header *headers;
+    struct wh_document document;
+    struct wh_bus_msg msg;
+    struct wh_err err;
+    size_t n_headers;
+
+    th_ok(wh_bus_mem_topic(f->bus, "wellhead.health", 1, &err), &err);
+    find_topics(f);
+    send_read(f);
+    drain_ok(f);
+    f->mono_ns += INT64_C(1000000000);
+    drain_ok(f);
+    th_ok(wh_producer_flush(f->dead, 1000, &err), &err);
+    assert_int_equal(wh_bus_mem_count(f->bus, "wellhead.health"), 1);
+    assert_true(wh_bus_mem_get(f->bus, "wellhead.health", 0, &msg, &headers, &n_headers));
+    th_slice_is(msg.key, "c1:outcome");
+    th_ok(wh_document_decode(msg.value, &document, &err), &err);
+    assert_non_null(memmem(document.document.ptr, document.document.len, "\"run\":77", 8));
+    /* Told once; a failure to tell it is no failure of a dead letter. */
+    f->mono_ns += INT64_C(1000000000);
+    send_read(f);
+    drain_ok(f);
+    wh_bus_mem_fail(f->bus, WH_BUS_MEM_DELIVERY, 0, 1, WH_E_UNAVAILABLE);
+    f->mono_ns += INT64_C(1000000000);
+    drain_ok(f);
+    th_ok(wh_producer_flush(f->dead, 1000, &err), &err);
+    assert_int_equal(f->deliveries.failed, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -742,6 +866,8 @@ int main(void)
         TEST(test_connections),
         TEST(test_purge),
         TEST(test_purge_of_what_is_back_already),
+        TEST(test_runs_and_health),
+        TEST(test_outcome_is_told),
     };
 #undef TEST
 

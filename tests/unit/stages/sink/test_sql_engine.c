@@ -789,6 +789,55 @@ static void connections_come_from_documents(void **state)
              "c1|https://g.test|enabled|NULL|2025-11-13T02:13:20.123Z\n");
 }
 
+static void put_meta(struct wh_batch *batch, struct wh_slice key, const char *json)
+{
+    struct wh_err err;
+
+    th_ok(wh_batch_put(batch, SINK_META, key, wh_slice_str(json), &err), &err);
+}
+
+static void runs_and_health_come_from_documents(void **state)
+{
+    struct fixture *f = *state;
+    struct wh_batch *batch = NULL;
+    struct wh_err err;
+
+    th_ok(wh_batch_new(f->store, &batch, &err), &err);
+    put_meta(
+        batch, wh_slice("rc1\0\0\0\0\0\0\0\0\5", 12),
+        "{\"kind\":\"sync\",\"state\":\"success\",\"started_at_ms\":1763000000123,"
+        "\"finished_at_ms\":0,\"requests\":9,\"streams\":{\"issues\":{\"rows\":3,\"skipped\":0},"
+        "\"releases\":{\"rows\":4,\"skipped\":1}}}");
+    put_meta(batch, wh_slice("rc1\0\0\0\0\0\0\0\0\6", 12), "{\"kind\":\"sweep\"}");
+    put_meta(batch, wh_slice("uc1\0\0\0\0\0\0\0\0\5", 12),
+             "{\"kinds\":{\"issue\":{\"read\":3,\"new\":2,\"changed\":1,\"repaired\":1,"
+             "\"deleted\":0},\"user\":{\"read\":5,\"new\":1,\"changed\":0,\"repaired\":0,"
+             "\"deleted\":0}}}");
+    put_meta(batch, wh_slice("hc1\0webhooks:i1", 15),
+             "{\"intake\":\"i1\",\"projects\":[{\"project\":\"7\",\"event\":\"issue\","
+             "\"last_ms\":1763000000123,\"count\":4}]}");
+    put_meta(batch, wh_slice("hc1\0completeness:7", 18),
+             "{\"project\":\"7\",\"streams\":{\"issues\":{\"expected\":9,\"have\":8,\"missing\":0,"
+             "\"deleted\":1}}}");
+    th_ok(wh_store_write(f->store, batch, false, &err), &err);
+    wh_batch_free(batch);
+    rows_are(f->engine,
+             "SELECT connection, run, kind, state, started_at, finished_at, read, new, changed,"
+             " repaired, skipped FROM runs ORDER BY run",
+             "c1|5|sync|success|2025-11-13T02:13:20.123Z|NULL|7|3|1|1|1\n"
+             "c1|6|sweep|NULL|NULL|NULL|0|0|0|0|0\n");
+    rows_are(f->engine, "SELECT stream, read, skipped FROM run_streams ORDER BY 1",
+             "issues|3|0\nreleases|4|1\n");
+    rows_are(f->engine, "SELECT source_kind, new FROM run_changes ORDER BY 1", "issue|2\nuser|1\n");
+    rows_are(
+        f->engine,
+        "SELECT intake, source_project_id, event, last_delivery, deliveries FROM webhook_health",
+        "i1|7|issue|2025-11-13T02:13:20.123Z|4\n");
+    rows_are(f->engine,
+             "SELECT source_project_id, stream, expected, have, missing, deleted FROM completeness",
+             "7|issues|9|8|0|1\n");
+}
+
 static void a_stopped_engine_refuses(void **state)
 {
     struct fixture *f = *state;
@@ -844,6 +893,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_statement_sees_one_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_beside_a_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(connections_come_from_documents, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(runs_and_health_come_from_documents, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stopped_engine_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parameters_are_values, set_up, tear_down),
     };
