@@ -34,6 +34,7 @@ struct wh_bus_record {
     struct wh_slice key;
     struct wh_slice value; /* ptr NULL: tombstone */
     bool take_value; /* value.ptr came from wh_mem_alloc; the bus frees it, but only on WH_OK */
+    bool keep_value; /* the caller keeps value.ptr as it is until on_delivery, or until free */
     const struct wh_bus_header *headers;
     size_t n_headers;
     int64_t timestamp_ms; /* 0: now */
@@ -91,7 +92,7 @@ WH_MUST_CHECK enum wh_rc wh_producer_kafka_new(const struct wh_producer_conf *co
                                                struct wh_producer **ret, struct wh_err *err);
 
 /*
- * Hands the record over: copied unless take_value. WH_E_BUSY when the queue is full (poll, then try
+ * Hands the record over: copied unless take_value or keep_value. WH_E_BUSY when the queue is full (poll, then try
  * again), WH_E_FATAL_BUS when this producer is lost: drain, free, make a new one, and send again
  * what was not acknowledged. Every WH_OK is followed by exactly one on_delivery.
  */

@@ -82,7 +82,9 @@ static enum wh_rc kp_produce(struct wh_producer *base, const struct wh_bus_recor
     vus[n++].u.mem.size = r->key.len;
     vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = r->opaque};
     vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS,
-                               .u.i = r->take_value ? RD_KAFKA_MSG_F_FREE : RD_KAFKA_MSG_F_COPY};
+                               .u.i = r->take_value   ? RD_KAFKA_MSG_F_FREE
+                                      : r->keep_value ? 0
+                                                      : RD_KAFKA_MSG_F_COPY};
     if (r->timestamp_ms) {
         vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->timestamp_ms};
     }

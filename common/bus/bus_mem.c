@@ -177,6 +177,7 @@ struct mem_pending {
     int32_t partition;
     struct mem_record *record;
     void *opaque;
+    struct wh_slice kept; /* read when it is delivered, as a client library does */
 };
 
 struct mem_producer {
@@ -301,6 +302,7 @@ static enum wh_rc mp_produce(struct wh_producer *base, const struct wh_bus_recor
     item->topic = t;
     item->partition = choose_partition(t, r);
     item->opaque = r->opaque;
+    item->kept = r->keep_value ? r->value : wh_slice(NULL, 0);
     *p->last = item;
     p->last = &item->next;
     p->pending++;
@@ -344,6 +346,9 @@ static void deliver(struct mem_producer *p, struct mem_pending *item)
                                 .offset = -1,
                                 .opaque = item->opaque};
 
+    if (item->kept.len) {
+        memcpy((char *)(uintptr_t)item->record->value.ptr, item->kept.ptr, item->kept.len);
+    }
     if (rc == WH_OK) {
         d.offset = store_record(&item->topic->partitions[item->partition], item->record);
         d.rc = d.offset < 0 ? WH_E_NOMEM : WH_OK;

@@ -169,6 +169,10 @@ static void flight_ack(struct mapper *m, struct flight *f)
     if (--f->waiting > 0) {
         return;
     }
+    if (f->slab) {
+        slabs_release(&m->slabs, f->slab);
+        f->slab = NULL;
+    }
     f->next_free = m->free_flights;
     m->free_flights = f;
     m->in_flight--;
@@ -333,8 +337,14 @@ static enum step begin_event(struct mapper *m, struct part *part, const struct w
     }
     f->part = part;
     f->waiting = 1;
+    f->slab = NULL;
     m->flight = f;
     m->in_flight++;
+    if (m->n_outs &&
+        slabs_put(&m->slabs, wh_buf_slice(&m->bytes), &f->slab, &f->bytes, &err) != WH_OK) {
+        fatal(m, &err);
+        return STEP_STOP;
+    }
     m->next_out = 0;
     m->prepared = true;
     return STEP_NEXT;
@@ -703,11 +713,15 @@ void mapper_free(struct mapper *m)
         struct flight *f = m->flights;
 
         m->flights = f->next;
+        if (f->slab) {
+            slabs_release(&m->slabs, f->slab);
+        }
         wh_mem_free(f);
     }
     wh_mem_free(m->outs);
     mapper_rereads_free(m->rereads);
     mapper_eval_free(m->eval);
+    slabs_done(&m->slabs);
     wh_buf_done(&m->bytes);
     wh_buf_done(&m->scratch);
     wh_arena_done(&m->arena);

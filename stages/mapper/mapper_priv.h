@@ -9,6 +9,7 @@
 #include "stages/mapper/breaker.h"
 #include "stages/mapper/mapper.h"
 #include "stages/mapper/rereads.h"
+#include "stages/mapper/slabs.h"
 
 enum { MAPPER_BATCH = 256, MAPPER_TEXT_MAX = 96, MAPPER_MENTIONED = 1 << 16 };
 
@@ -31,13 +32,15 @@ struct flight {
     struct part *part;
     uint64_t ticket;
     unsigned waiting;
+    struct slab *slab; /* of bytes; NULL: no records */
+    const char *bytes; /* a copy of mapper.bytes */
     struct flight *next_free;
     struct flight *next; /* of all that were ever made */
 };
 
 enum out_topic { OUT_ENTITIES, OUT_DEAD_LETTER, OUT_REREADS };
 
-/* A record made but not yet handed over; the bytes are in mapper.bytes. */
+/* A record made but not yet handed over: where it is in mapper.bytes, and in its flight's. */
 struct out {
     enum out_topic topic;
     enum wh_kind kind;
@@ -76,6 +79,7 @@ struct mapper {
     struct flight *flights;
     struct flight *free_flights;
     size_t in_flight;
+    struct slabs slabs;
 
     /* the batch at hand */
     struct wh_bus_msg batch[MAPPER_BATCH];

@@ -342,7 +342,8 @@ enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i, str
     struct wh_bus_record record = {
         .partition = -1,
         .key = wh_slice(m->bytes.ptr + out->key, out->key_len),
-        .value = wh_slice(m->bytes.ptr + out->value, out->value_len),
+        .value = wh_slice(m->flight->bytes + out->value, out->value_len),
+        .keep_value = true,
         .headers = headers,
         .opaque = m->flight,
     };

@@ -160,10 +160,8 @@ static enum view_shown look(const struct view_trie *trie, const struct slot *slo
 
 static struct convert converter(struct mapper_eval *ev, const struct view_operand *op)
 {
-    return (struct convert){.arena = &ev->arena,
-                            .ids = ev->ids,
-                            .instance = ev->e->instance,
-                            .pointer = op->text};
+    return (struct convert){
+        .arena = &ev->arena, .ids = ev->ids, .instance = ev->e->instance, .pointer = op->text};
 }
 
 static enum view_shown find_simple(const struct mapper_eval *ev, const struct view_operand *op,
