@@ -1,4 +1,4 @@
-/* The texts of schemas/*.avsc, as they are, inside the binary. */
+/* The texts of our Avro schemas (schemas/), as they are, inside the binary. */
     .section .rodata
 #define EMBED(name, file) \
     .global wh_avsc_##name; .global wh_avsc_##name##_end; \

@@ -196,7 +196,7 @@ static void *next_item(struct wh_avro_reader *r, struct items *items, size_t blo
     struct wh_err err;
 
     if (items->n == items->cap) {
-        size_t cap = items->n + block_left;
+        size_t cap = block_left < items->n ? 2 * items->n : items->n + block_left;
         void *grown;
 
         if (wh_arena_zalloc(items->arena, cap, items->size, &grown, &err) != WH_OK) {

@@ -29,7 +29,7 @@ static void test_nesting(void **state)
     wh_jw_key(&w, "b");
     wh_jw_double(&w, 0.1);
     wh_jw_key_slice(&w, WH_LIT("c\""));
-    wh_jw_double(&w, NAN);
+    wh_jw_double(&w, (double)NAN);
     wh_jw_end(&w);
     th_ok(wh_jw_finish(&w, &err), &err);
     assert_string_equal(
