@@ -7,6 +7,7 @@
 #include "common/base/num.h"
 #include "tests/gitlab/scan.h"
 #include "tests/gitlab/server.h"
+#include "tests/gitlab/vanish.h"
 
 enum { TICK_MS = 10, BURST_MAX = 2000, DEFAULT_LAST = 1000, MUTATE_MAX = 5000000 };
 
@@ -112,6 +113,62 @@ static void rename_project(struct gl_server *s, struct wh_http_req *req, struct 
         return;
     }
     ok(req);
+}
+
+/* What becomes of a project: presence, archived and namespace, those that are named. */
+static void change_project(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    struct gl_project *project = gl_project_by_id(s->model, gl_scan_int(body, "project", 0));
+    struct wh_slice presence = gl_scan_text(body, "presence");
+    struct wh_slice space = gl_scan_text(body, "namespace");
+    enum gl_presence p = GL_HERE;
+    struct wh_err err;
+
+    if (project == NULL || (presence.len && !gl_presence_parse(presence, &p))) {
+        refuse(req, 400,
+               "needs project, and presence (here, unlisted, lost, removed), archived or "
+               "namespace");
+        return;
+    }
+    if ((presence.len && !gl_project_set_presence(s->model, project, p)) ||
+        (space.len && gl_project_transfer(s->model, project, space, &err) != WH_OK)) {
+        refuse(req, 400, "the project cannot be changed that way");
+        return;
+    }
+    if (gl_scan(body, "archived").len) {
+        gl_project_archive(s->model, project, gl_scan_bool(body, "archived", false));
+    }
+    ok(req);
+}
+
+static void hide(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    struct gl_project *project = gl_project_by_id(s->model, gl_scan_int(body, "project", 0));
+
+    if (project == NULL || !gl_issue_hide(s->model, project, gl_scan_int(body, "iid", 0),
+                                          gl_scan_bool(body, "hidden", true))) {
+        refuse(req, 404, "no such issue in a project that may be changed");
+        return;
+    }
+    ok(req);
+}
+
+static void move(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    struct gl_project *from = gl_project_by_id(s->model, gl_scan_int(body, "project", 0));
+    struct gl_project *to = gl_project_by_id(s->model, gl_scan_int(body, "to", 0));
+    const struct gl_obj *made = from && to
+                                    ? gl_issue_move(s->model, from, gl_scan_int(body, "iid", 0), to,
+                                                    gl_scan_bool(body, "tell", false))
+                                    : NULL;
+    struct gl_out out = {0};
+
+    if (made == NULL) {
+        refuse(req, 404, "needs project, iid and to (another project)");
+        return;
+    }
+    gl_out_tpl(&out, "{'ok':true,'id':%d,'iid':%d}\n", made->id, made->iid);
+    reply(req, 200, &out);
 }
 
 static void set_clock(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
@@ -240,6 +297,18 @@ static void hook(struct gl_server *s, struct wh_http_req *req, struct wh_slice b
     ok(req);
 }
 
+static void hook_state(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    struct gl_hook_state *state = gl_hooks_state(s->hooks);
+
+    if (gl_scan_bool(body, "enable", false)) {
+        gl_hook_state_answer(state, true, 0);
+    }
+    state->disabled = gl_scan_bool(body, "disable", state->disabled);
+    state->first_ms = gl_scan_int(body, "pause_ms", state->first_ms);
+    ok(req);
+}
+
 /* Changes the token that the API accepts: the old one is refused from now on. */
 static void token(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
 {
@@ -339,6 +408,10 @@ static const struct {
 } routes[] = {
     {"/control/mutate", mutate, false, true},
     {"/control/delete", delete_object, false, true},
+    {"/control/project", change_project, false, true},
+    {"/control/hide", hide, false, true},
+    {"/control/move", move, false, true},
+    {"/control/hook_state", hook_state, false, true},
     {"/control/rename", rename_project, false, true},
     {"/control/clock", set_clock, false, true},
     {"/control/live", live, true, true},

@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "common/crypto/crypto.h"
 #include "common/httpc/httpc.h"
+#include "tests/gitlab/quirks.h"
 #include "tests/gitlab/text.h"
 
 enum {
@@ -62,6 +63,7 @@ struct gl_hooks {
     uint64_t n_ok;
     uint64_t n_failed;
     uint64_t n_dropped;
+    struct gl_hook_state state;
 };
 
 static void make_uuid(struct gl_hooks *h, char to[UUID_BYTES])
@@ -144,6 +146,11 @@ static void unlink_from(struct delivery **list, struct delivery *d)
     }
 }
 
+static int64_t now_ms(const struct gl_hooks *h)
+{
+    return wh_clock_now_ms(&h->conf.model->clock) + h->conf.model->clock_offset_ms;
+}
+
 static void finish(struct delivery *d, unsigned status, int64_t took_us)
 {
     struct gl_hooks *h = d->hooks;
@@ -157,6 +164,7 @@ static void finish(struct delivery *d, unsigned status, int64_t took_us)
     } else {
         h->n_failed++;
     }
+    gl_hook_state_answer(&h->state, status >= 200 && status < 400, now_ms(h));
     free_delivery(d);
 }
 
@@ -384,6 +392,7 @@ void gl_hooks_event(void *ctx, const struct gl_event *e)
     const char *event;
     struct record *r;
     struct delivery *d;
+    bool disabled;
 
     if (!gl_hooks_on(h)) {
         return;
@@ -394,8 +403,10 @@ void gl_hooks_event(void *ctx, const struct gl_event *e)
         gl_out_done(&body);
         return;
     }
-    if (h->n_queued >= QUEUE_MAX || gl_fault_hit(h->conf.faults, GL_FAULT_DROP_HOOK)) {
-        r->fault = "dropped";
+    disabled = h->state.disabled ||
+               (h->conf.quirks->auto_disable_hooks && !gl_hook_state_calls(&h->state, now_ms(h)));
+    if (disabled || h->n_queued >= QUEUE_MAX || gl_fault_hit(h->conf.faults, GL_FAULT_DROP_HOOK)) {
+        r->fault = disabled ? "disabled" : "dropped";
         r->done = true;
         h->n_dropped++;
         gl_out_done(&body);
@@ -406,6 +417,44 @@ void gl_hooks_event(void *ctx, const struct gl_event *e)
     if (d) {
         dispatch(h, d, e);
     }
+}
+
+/* ---- looking ---- */
+
+int64_t gl_hooks_id(const struct gl_project *project)
+{
+    return 500000 + project->id;
+}
+
+struct gl_hook_state *gl_hooks_state(struct gl_hooks *h)
+{
+    return &h->state;
+}
+
+void gl_hooks_render_hook(const struct gl_hooks *h, const struct gl_project *project,
+                          struct gl_out *out)
+{
+    bool counts = h->conf.quirks->auto_disable_hooks || h->state.disabled;
+
+    gl_out_tpl(out, "{'id':%d,'url':", gl_hooks_id(project));
+    gl_out_quoted(out, wh_slice_str(h->url));
+    gl_out_tpl(out,
+               ",'name':null,'description':null,'created_at':%t,'push_events':false,"
+               "'tag_push_events':false,'merge_requests_events':true,'repository_update_events':"
+               "false,'enable_ssl_verification':true,'alert_status':'%s','disabled_until':%t,"
+               "'url_variables':[],'custom_headers':[],'push_events_branch_filter':null,"
+               "'branch_filter_strategy':'wildcard','custom_webhook_template':null,",
+               project->created_ms,
+               wh_slice_str(counts ? gl_hook_state_name(&h->state, now_ms(h)) : "executable"),
+               counts ? h->state.until_ms : (int64_t)0);
+    gl_out_tpl(out,
+               "'project_id':%d,'issues_events':true,'confidential_issues_events':true,"
+               "'note_events':true,'confidential_note_events':true,'pipeline_events':true,"
+               "'wiki_page_events':false,'deployment_events':true,'feature_flag_events':false,"
+               "'job_events':true,'releases_events':true,'milestone_events':true,'emoji_events':"
+               "false,'resource_access_token_events':false,'token_present':%b,"
+               "'signing_token_present':%b}",
+               project->id, h->token[0] != '\0', h->key.len > 0);
 }
 
 /* ---- life ---- */

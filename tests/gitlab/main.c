@@ -194,6 +194,7 @@ static enum wh_rc make_hooks(struct app *app, struct wh_err *err)
                                        .log = s->log,
                                        .model = s->model,
                                        .faults = &s->faults,
+                                       .quirks = &s->quirks,
                                        .concurrency = (unsigned)app->set.hook_concurrency};
     char *token = NULL;
     char *key = NULL;

@@ -138,7 +138,7 @@ bool gl_set_reindex(struct gl_set *set)
     }
     set->n_live = 0;
     for (uint32_t i = 0; i < set->n; i++) {
-        if (!(set->items[i].flags & GL_F_DELETED)) {
+        if (!(set->items[i].flags & GL_F_GONE)) {
             set->by_id[set->n_live] = i;
             set->by_updated[set->n_live] = i;
             set->n_live++;
@@ -253,7 +253,7 @@ struct gl_project *gl_project_by_id(const struct gl_model *model, int64_t id)
 
 static struct gl_obj *living(struct gl_obj *obj)
 {
-    return obj->flags & GL_F_DELETED ? NULL : obj;
+    return obj->flags & GL_F_GONE ? NULL : obj;
 }
 
 struct gl_obj *gl_by_iid(const struct gl_project *project, enum gl_kind kind, int64_t iid)

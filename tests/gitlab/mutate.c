@@ -156,7 +156,7 @@ static bool close_or_reopen(struct mutation *m, enum gl_kind kind)
         return false;
     }
     obj = &set_of(m, kind)->items[pos];
-    if (obj->state == GL_S_MERGED) {
+    if (obj->state == GL_S_MERGED || obj->flags & GL_F_MOVED) {
         return edit(m, kind);
     }
     event = before(m, kind, pos, "close");
@@ -420,6 +420,13 @@ static struct mutation begin(struct gl_model *model)
     uint64_t h = gl_random(model);
     uint32_t project = (uint32_t)(h % model->n_generated);
 
+    /* Nothing happens in a project that is gone or archived. */
+    for (uint32_t i = 0;
+         i < model->n_generated &&
+         (model->projects[project].archived || model->projects[project].presence == GL_REMOVED);
+         i++) {
+        project = (project + 1) % model->n_generated;
+    }
     model->n_mutations++;
     return (struct mutation){.model = model,
                              .project = &model->projects[project],

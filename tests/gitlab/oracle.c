@@ -1,11 +1,12 @@
 /*
  * oracle.c - the truth now, from the model alone: one line of JSON for each object, in the order of
- * projects, kinds and ids; the last line has the counts. Deleted objects are there with
- * "deleted":true and are not counted. Nothing of Wellhead's mapping is used.
+ * projects, kinds and ids; the last line has the counts. What the tokens do not see is there with
+ * "deleted":true and the reason, and is not counted. Nothing of Wellhead's mapping is used.
  */
 #include "common/base/mem.h"
 #include "tests/gitlab/render.h"
 #include "tests/gitlab/server.h"
+#include "tests/gitlab/vanish.h"
 
 enum { USERS, PROJECTS, OBJECTS, COUNTS, END };
 
@@ -82,6 +83,17 @@ static void put_name(const struct gl_ctx *c, enum gl_kind kind, const struct gl_
     }
 }
 
+static void put_gone(const struct gl_ctx *c, const struct gl_obj *obj, struct gl_out *out)
+{
+    const char *gone = gl_gone(c->project, obj);
+
+    if (gone) {
+        gl_out_tpl(out, ",'deleted':true,'reason':'%s'}\n", wh_slice_str(gone));
+    } else {
+        gl_out_str(out, ",\"deleted\":false}\n");
+    }
+}
+
 /* A release and a member have no state; a REST release has no id. */
 static void put_object(const struct gl_ctx *c, enum gl_kind kind, const struct gl_obj *obj,
                        struct gl_out *out)
@@ -106,7 +118,11 @@ static void put_object(const struct gl_ctx *c, enum gl_kind kind, const struct g
     put_refs(c, kind, obj, out);
     gl_out_str(out, ",\"url\":\"");
     gl_render_url(c, kind, obj, out);
-    gl_out_tpl(out, "','deleted':%b}\n", (obj->flags & GL_F_DELETED) != 0);
+    gl_out_str(out, "\"");
+    if (obj->moved_to) {
+        gl_out_tpl(out, ",'moved_to_id':%d", (int64_t)obj->moved_to);
+    }
+    put_gone(c, obj, out);
 }
 
 static void put_recorded(const struct gl_ctx *c, enum gl_kind kind, const struct gl_obj *obj,
@@ -123,7 +139,8 @@ static void put_recorded(const struct gl_ctx *c, enum gl_kind kind, const struct
                row->author_id ? row->author_id : (int64_t)-1, row->title,
                row->labels.len ? row->labels : WH_LIT("[]"), row->url);
     /* Recorded jobs belong to pipelines that were not recorded: only /jobs lists them. */
-    gl_out_tpl(out, "'orphan':%b,'deleted':false}\n", kind == GL_JOB);
+    gl_out_tpl(out, "'orphan':%b", kind == GL_JOB);
+    put_gone(c, obj, out);
 }
 
 static void put_links_of(const struct gl_ctx *c, struct gl_out *out)
@@ -138,7 +155,9 @@ static void put_links_of(const struct gl_ctx *c, struct gl_out *out)
                    "'type':'%s','deleted':%b}\n",
                    c->project->id, link->id, issues[link->source].id, issues[link->target].id,
                    link->blocks ? WH_LIT("blocks") : WH_LIT("relates_to"),
-                   ((issues[link->source].flags | issues[link->target].flags) & GL_F_DELETED) != 0);
+                   !gl_project_seen(c->project) ||
+                       ((issues[link->source].flags | issues[link->target].flags) & GL_F_GONE) !=
+                           0);
     }
 }
 
@@ -153,20 +172,27 @@ static void put_project(const struct gl_ctx *c, struct gl_out *out)
 {
     gl_out_tpl(out,
                "{'kind':'project','id':%d,'title':'%s','path':'%s','created_at':%t,"
-               "'url':'%s/%s','recorded':%b}\n",
+               "'url':'%s/%s','recorded':%b,'presence':'%s','archived':%b,'deleted':%b}\n",
                c->project->id, wh_slice_str(c->project->name), gl_path(c), c->project->created_ms,
-               gl_base(c->model), gl_path(c), (int)c->project->recorded);
+               gl_base(c->model), gl_path(c), (int)c->project->recorded,
+               wh_slice_str(gl_presence_name(c->project->presence)), (int)c->project->archived,
+               !gl_project_seen(c->project));
+}
+
+static int64_t seen_of(const struct gl_project *p, unsigned kind)
+{
+    return gl_project_seen(p) ? (int64_t)p->sets[kind].n_live : 0;
 }
 
 static void put_counts(const struct gl_model *model, struct gl_out *out)
 {
     gl_out_tpl(out, "{'counts':{'user':%d,'project':%d", (int64_t)model->n_users,
-               (int64_t)model->n_projects);
+               (int64_t)model->project_set.n_live);
     for (unsigned k = 0; k < GL_KIND_COUNT; k++) {
         int64_t n = 0;
 
         for (uint32_t i = 0; i < model->n_projects; i++) {
-            n += model->projects[i].sets[k].n_live;
+            n += seen_of(&model->projects[i], k);
         }
         gl_out_tpl(out, ",'%s':%d", wh_slice_str(gl_kind_name((enum gl_kind)k)), n);
     }
@@ -177,9 +203,9 @@ static void put_counts(const struct gl_model *model, struct gl_out *out)
         gl_out_tpl(out, "%s{'id':%d,'path':'%s'", i ? WH_LIT(",") : WH_LIT(""), p->id,
                    wh_slice_str(p->path));
         for (unsigned k = 0; k < GL_KIND_COUNT; k++) {
-            gl_out_tpl(out, ",'%s':%d", wh_slice_str(gl_kind_name((enum gl_kind)k)),
-                       (int64_t)p->sets[k].n_live);
+            gl_out_tpl(out, ",'%s':%d", wh_slice_str(gl_kind_name((enum gl_kind)k)), seen_of(p, k));
         }
+        gl_expected_render(p, out);
         gl_out_str(out, "}");
     }
     gl_out_tpl(out, "],'mutations':%d,'now':%t}\n", (int64_t)model->n_mutations, model->last_ms);

@@ -207,13 +207,14 @@ static void put_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue,
                "'project_id':%d,'created_at':%i,'updated_at':%i,'closed_at':%i,"
                "'updated_by_id':null,'last_edited_at':null,'relative_position':0,"
                "'milestone_id':%n,'state_id':%d,'confidential':%b,'discussion_locked':null,"
-               "'due_date':null,'moved_to_id':null,'duplicated_to_id':null,'time_estimate':%d,"
+               "'due_date':null,'moved_to_id':%n,'duplicated_to_id':null,'time_estimate':%d,"
                "'total_time_spent':0,'time_change':0,'weight':%n,'health_status':null,",
                c->project->id, issue->created_ms, issue->updated_ms, issue->finished_ms,
                issue->milestone ? c->project->sets[GL_MILESTONE].items[issue->milestone - 1].id
                                 : (int64_t)-1,
                issue->state == GL_S_OPENED ? (int64_t)1 : (int64_t)2,
-               (issue->flags & GL_F_CONFIDENTIAL) != 0, issue->iid % 4 * 1800,
+               (issue->flags & GL_F_CONFIDENTIAL) != 0,
+               issue->moved_to ? (int64_t)issue->moved_to : (int64_t)-1, issue->iid % 4 * 1800,
                issue->id % 3 ? issue->id % 9 : (int64_t)-1);
     gl_out_tpl(out, "'type':'%s','severity':'%s','state':'%s','url':'",
                wh_slice_str(types[issue->type % GL_T_COUNT]),

@@ -155,15 +155,15 @@ void gl_render_project(const struct gl_model *model, uint32_t index, struct gl_o
                "'_links':{'self':'%s/api/v4/projects/%d','issues':'%s/api/v4/projects/%d/issues',"
                "'merge_requests':'%s/api/v4/projects/%d/merge_requests',"
                "'members':'%s/api/v4/projects/%d/members'},'packages_enabled':true,"
-               "'empty_repo':false,'archived':false,'issues_enabled':true,"
+               "'empty_repo':false,'archived':%b,'issues_enabled':true,"
                "'merge_requests_enabled':true,'jobs_enabled':true,'container_registry_enabled':"
                "true,'creator_id':%d,'import_status':'none','open_issues_count':%d,"
                "'updated_at':%t,'ci_config_path':'','public_jobs':true,'merge_method':'merge',"
                "'squash_option':'default_off','permissions':{'project_access':{'access_level':20,"
                "'notification_level':3},'group_access':null}}",
                (int64_t)7, space, space, space, base, space, base, p->id, base, p->id, base, p->id,
-               base, p->id, model->users[p->creator].id, (int64_t)p->sets[GL_ISSUE].n_live / 3,
-               p->created_ms);
+               base, p->id, (int)p->archived, model->users[p->creator].id,
+               (int64_t)p->sets[GL_ISSUE].n_live / 3, p->created_ms);
 }
 
 /* ---- dispatch ---- */

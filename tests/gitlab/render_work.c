@@ -238,10 +238,11 @@ static void put_issue_tail(const struct gl_ctx *c, const struct gl_obj *issue, s
                issue->iid, base, p, issue->iid, base, p, issue->iid, base, p);
     gl_out_tpl(out,
                "'references':{'short':'#%d','relative':'#%d','full':'%s#%d'},'severity':'%s',"
-               "'moved_to_id':null,'imported':false,'imported_from':'none',"
+               "'moved_to_id':%n,'imported':false,'imported_from':'none',"
                "'service_desk_reply_to':null,'epic_iid':null,'epic':null,'iteration':null,"
                "'health_status':null",
-               issue->iid, issue->iid, gl_path(c), issue->iid, wh_slice_str(upper_severity(issue)));
+               issue->iid, issue->iid, gl_path(c), issue->iid, wh_slice_str(upper_severity(issue)),
+               issue->moved_to ? (int64_t)issue->moved_to : (int64_t)-1);
 }
 
 void gl_render_issue_fields(const struct gl_ctx *c, const struct gl_obj *issue, struct gl_out *out)

@@ -194,7 +194,7 @@ static void closes_issues(struct gl_call *call, const struct gl_ctx *c, const st
     if (!parse(call, gl_list_def(GL_NOTE), GL_NOTE, &q)) {
         return;
     }
-    page.total = issue && !(issue->flags & GL_F_DELETED);
+    page.total = issue && !(issue->flags & GL_F_GONE);
     page.n = q.page == 1 ? (unsigned)page.total : 0;
     gl_out_str(&call->out, "[");
     if (page.n) {
@@ -219,7 +219,7 @@ static void links(struct gl_call *call, const struct gl_ctx *c, const struct gl_
         uint32_t other = link->source == pos ? link->target : link->source;
 
         if ((link->source == pos || link->target == pos) &&
-            !(c->project->sets[GL_ISSUE].items[other].flags & GL_F_DELETED)) {
+            !(c->project->sets[GL_ISSUE].items[other].flags & GL_F_GONE)) {
             gl_out_str(&call->out, comma ? "," : "");
             gl_render_link(c, link, pos, &call->out);
             comma = true;
@@ -273,6 +273,27 @@ static void moved(struct gl_call *call, const struct gl_ctx *c, struct wh_slice 
     gl_rest_send(call, 301);
 }
 
+/* Only those with a maintainer's rights see webhooks. project NULL: those of a group, none. */
+static void hooks(struct gl_call *call, const struct parts *p, const struct gl_project *project)
+{
+    bool one = project && p->n == 2;
+
+    if (!call->who.hooks) {
+        gl_rest_fail(call, 403, "message", "403 Forbidden");
+        return;
+    }
+    if (one && (part_number(p, 1) != gl_hooks_id(project) || !gl_hooks_on(call->server->hooks))) {
+        not_found(call, "404 Not found");
+        return;
+    }
+    gl_out_str(&call->out, one ? "" : "[");
+    if (project && gl_hooks_on(call->server->hooks)) {
+        gl_hooks_render_hook(call->server->hooks, project, &call->out);
+    }
+    gl_out_str(&call->out, one ? "" : "]");
+    gl_rest_send(call, 200);
+}
+
 static void project_route(struct gl_call *call, const struct gl_ctx *c, struct wh_slice rest)
 {
     struct parts p;
@@ -287,6 +308,10 @@ static void project_route(struct gl_call *call, const struct gl_ctx *c, struct w
         if (gl_rest_limited(call, GL_LIMIT_JOBS)) {
             return;
         }
+    }
+    if (part_is(&p, 0, "hooks")) {
+        hooks(call, &p, c->project);
+        return;
     }
     if (part_is(&p, 0, "members") && (p.n == 1 || (p.n == 2 && part_is(&p, 1, "all")))) {
         if (!gl_rest_limited(call, GL_LIMIT_MEMBERS)) {
@@ -320,6 +345,9 @@ static void projects_route(struct gl_call *call, struct wh_slice rest)
     for (uint32_t i = 0; i < model->n_projects; i++) {
         c.project = &model->projects[i];
         c.project_index = i;
+        if (!gl_project_seen(c.project)) {
+            continue;
+        }
         if (number ? c.project->id == id : path_leads(rest, c.project->path)) {
             project_route(call, &c,
                           wh_slice_from(rest, number ? n_first : strlen(c.project->path)));
@@ -333,12 +361,27 @@ static void projects_route(struct gl_call *call, struct wh_slice rest)
     not_found(call, "404 Project Not Found");
 }
 
+static void take_project_filters(const struct gl_call *call, struct gl_query *q)
+{
+    struct wh_slice archived = wh_http_query(call->req, "archived");
+
+    if (wh_slice_eq(wh_http_query(call->req, "membership"), WH_LIT("true"))) {
+        q->type = 0;
+        q->filtered = true;
+    }
+    if (archived.len) {
+        q->states = 1u << (wh_slice_eq(archived, WH_LIT("true")) ? GL_S_STOPPED : GL_S_OPENED);
+        q->filtered = true;
+    }
+}
+
 static void list_projects(struct gl_call *call)
 {
     struct gl_ctx c = {.model = call->server->model};
     struct gl_query q;
 
     if (parse(call, &gl_projects_list, GL_MEMBER, &q)) {
+        take_project_filters(call, &q);
         send_page(call, &c, GL_MEMBER, &c.model->project_set, &q, render_project,
                   "/api/v4/projects");
     }
@@ -401,6 +444,8 @@ void gl_route(struct gl_call *call)
     split(rest, &p);
     if (part_is(&p, 0, "projects") && p.n > 1) {
         projects_route(call, wh_slice_from(rest, strlen("projects/")));
+    } else if (part_is(&p, 0, "groups") && part_is(&p, 2, "hooks") && p.n == 3) {
+        hooks(call, &p, NULL);
     } else if (part_is(&p, 0, "projects")) {
         list_projects(call);
     } else if (part_is(&p, 0, "users")) {
