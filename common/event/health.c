@@ -90,6 +90,7 @@ enum wh_rc wh_outcome_write(const struct wh_outcome *o, struct wh_buf *out, stru
     put_text(&w, "connection", o->connection);
     put_int(&w, "run", o->run);
     put_int(&w, "at_ms", o->at_ms);
+    put_int(&w, "last_webhook_ms", o->last_webhook_ms);
     put_int(&w, "repaired_oldest_ms", o->repaired_oldest_ms);
     wh_jw_key(&w, "kinds");
     wh_jw_object(&w);
@@ -118,6 +119,7 @@ enum wh_rc wh_outcome_parse(struct wh_slice json, struct wh_json_parser *parser,
     o.connection = get_text(root, "connection");
     o.run = get_int(root, "run");
     o.at_ms = get_int(root, "at_ms");
+    o.last_webhook_ms = get_int(root, "last_webhook_ms");
     o.repaired_oldest_ms = get_int(root, "repaired_oldest_ms");
     if (o.connection.len == 0 || o.run <= 0 || !wh_json_get(root, WH_LIT("kinds"), &all)) {
         return wh_fail(err, WH_E_MISSING, "outcome of a run: connection, run or kinds is missing");

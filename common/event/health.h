@@ -34,6 +34,7 @@ struct wh_outcome {
     struct wh_slice connection;
     int64_t run;                /* run_id.h */
     int64_t at_ms;              /* when it last changed */
+    int64_t last_webhook_ms;    /* newest webhook of the connection that is stored; 0: none */
     int64_t repaired_oldest_ms; /* GitLab's time of the oldest repaired change; 0: none */
     struct wh_outcome_counts kinds[WH_OUTCOME_KINDS];
 };

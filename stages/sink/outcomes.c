@@ -410,11 +410,26 @@ void sink_outcomes_drop(struct sink_outcomes *o, struct wh_slice connection)
 
 /* ---- the batch ---- */
 
+static int64_t last_webhook_ms(const struct sink_outcomes *o, const char *connection)
+{
+    int64_t last = 0;
+
+    for (size_t i = 0; i < o->cap_covers; i++) {
+        const struct cover *c = &o->covers[i];
+
+        if (c->used && c->last_ms > last && strcmp(c->connection, connection) == 0) {
+            last = c->last_ms;
+        }
+    }
+    return last;
+}
+
 static enum wh_rc seal_run(struct sink_outcomes *o, struct sink_apply *a, struct run *r,
                            int64_t now_ms, struct wh_err *err)
 {
     r->now.at_ms = now_ms;
     r->now.connection = wh_slice_str(r->connection);
+    r->now.last_webhook_ms = last_webhook_ms(o, r->connection);
     if (wh_outcome_sum(&r->now).repaired == 0) {
         r->now.repaired_oldest_ms = 0;
     }

@@ -37,6 +37,7 @@ void intake_connection_unref(struct intake_connection *c)
     wipe(&c->key);
     wipe(&c->token);
     wh_buf_done(&c->instance);
+    intake_health_done(&c->health);
     wh_mem_free(c);
 }
 
@@ -210,6 +211,8 @@ static enum wh_rc put_in(struct intake_connections *cs, struct intake_connection
     if (found) {
         c->warmed = cs->items[i]->warmed;
         c->last_delivery = cs->items[i]->last_delivery;
+        c->health = cs->items[i]->health;
+        cs->items[i]->health = (struct intake_health){0};
         intake_connection_unref(cs->items[i]);
         cs->items[i] = c;
         return WH_OK;

@@ -14,6 +14,7 @@
 #include "common/event/connection.h"
 #include "common/event/topics.h"
 #include "common/json/json_doc.h"
+#include "stages/webhook-intake/health.h"
 #include "stages/webhook-intake/verify.h"
 
 enum { INTAKE_CONNECTIONS_MAX = 4096, INTAKE_CONNECTION_ID_SIZE = 65 };
@@ -30,6 +31,7 @@ struct intake_connection {
     bool away;        /* the last delivery to its topic failed */
     int64_t probe_ns; /* while away: when the next request may try */
     struct wh_gauge *last_delivery;
+    struct intake_health health;
     unsigned refs;
 };
 

@@ -4,6 +4,7 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
+#include "common/event/messages.h"
 #include "common/event/raw_event.h"
 #include "stages/webhook-intake/intake_priv.h"
 #include "stages/webhook-intake/key.h"
@@ -19,6 +20,7 @@ enum {
     NS_PER_MS = 1000000,
     TRACEPARENT_LEN = 55,
     MS_PER_S = 1000,
+    HEALTH_MAX_BYTES = 256 << 10,
 };
 
 static const struct intake_refusal busy = {503, INTAKE_BUSY, "too much is waiting; try again", 1};
@@ -140,6 +142,10 @@ static enum wh_rc wrap(struct delivery *d, struct wh_slice body, struct wh_err *
     intake_delivery_id(wh_http_header(d->req, "webhook-id"),
                        wh_http_header(d->req, "idempotency-key"),
                        wh_http_header(d->req, "x-gitlab-event"), body, &id);
+    if (key.project.len < sizeof(d->project) && key.project.len > 0) {
+        memcpy(d->project, key.project.ptr, key.project.len);
+        d->project[key.project.len] = '\0';
+    }
     event = (struct wh_raw_event){
         .connection = wh_slice_str(d->connection->id),
         .instance = wh_buf_slice(&d->connection->instance),
@@ -210,6 +216,9 @@ static void on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
     struct delivery *d = delivery->opaque;
     struct intake *intake = ctx;
 
+    if (d == NULL) {
+        return; /* a health document: the next one says more */
+    }
     d->pending = false;
     if (delivery->rc == WH_OK) {
         struct intake_connection *c = d->connection;
@@ -219,11 +228,60 @@ static void on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
             c->last_delivery = intake_tally_last(&intake->tally, c->id);
         }
         wh_gauge_set(c->last_delivery, (double)wh_clock_now_ms(&intake->deps.clock) / MS_PER_S);
+        intake_health_ok(&c->health, d->project, d->event, wh_clock_now_ms(&intake->deps.clock));
         intake_accept(d);
     } else {
         note_failure(d, delivery);
     }
     intake_settle(d);
+}
+
+/* ---- health ---- */
+
+static enum wh_rc tell_one(struct intake *intake, struct intake_connection *c, struct wh_err *err)
+{
+    char key[INTAKE_CONNECTION_ID_SIZE + 160];
+    int n = snprintf(key, sizeof(key), "%s:webhooks:%.128s", c->id, intake->conf.name);
+    int64_t now_ms = wh_clock_now_ms(&intake->deps.clock);
+    WH_AUTO(buf) struct wh_buf json;
+    WH_AUTO(buf) struct wh_buf value;
+    struct wh_document doc = {.connection = wh_slice_str(c->id),
+                              .key = wh_slice(key, n > 0 ? (size_t)n : 0),
+                              .at_ms = now_ms};
+
+    wh_buf_init(&json, HEALTH_MAX_BYTES);
+    wh_buf_init(&value, HEALTH_MAX_BYTES);
+    if (intake_health_write(&c->health, doc.connection, wh_slice_str(intake->conf.name), now_ms,
+                            &json, err) != WH_OK) {
+        return err->rc;
+    }
+    doc.document = wh_buf_slice(&json);
+    if (wh_document_encode(WH_DOCUMENT_HEALTH, &doc, &value, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_producer_produce(intake->producer,
+                               &(struct wh_bus_record){.topic = intake->health_topic,
+                                                       .partition = -1,
+                                                       .key = doc.key,
+                                                       .value = wh_buf_slice(&value)},
+                               err);
+}
+
+void intake_tell_health(void *ctx)
+{
+    struct intake *intake = ctx;
+    struct wh_err err;
+
+    for (size_t i = 0; i < intake->connections.n; i++) {
+        struct intake_connection *c = intake->connections.items[i];
+
+        if (!c->health.dirty || intake->producer == NULL || intake->producer_lost) {
+            continue;
+        }
+        if (tell_one(intake, c, &err) != WH_OK) {
+            wh_log_debug(intake->deps.log, "the health of webhooks is not told", WH_RC(&err));
+        }
+    }
 }
 
 /* ---- the producer ---- */

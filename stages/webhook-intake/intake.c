@@ -18,6 +18,7 @@ void intake_conf_init(struct intake_conf *conf)
 {
     *conf = (struct intake_conf){
         .topic_prefix = "wellhead.",
+        .name = "intake",
         .body_max = 25 << 20,
         .bodies_max = 256 << 20,
         .warm_ms = 5000,
@@ -104,12 +105,23 @@ static void count(struct delivery *d, enum intake_result result)
                        wh_clock_mono_ns(&intake->deps.clock) - d->start_ns);
 }
 
+static void note_refusal(struct intake *intake, struct intake_connection *c,
+                         enum intake_result result)
+{
+    if (c && result == INTAKE_UNAUTHORIZED) {
+        intake_health_unauthorized(&c->health, wh_clock_now_ms(&intake->deps.clock));
+    } else if (c && result != INTAKE_DISABLED) {
+        intake_health_refused(&c->health);
+    }
+}
+
 void intake_refuse(struct delivery *d, const struct intake_refusal *why)
 {
     struct wh_http_req *req = d->req;
 
     count(d, why->result);
     d->req = NULL;
+    note_refusal(d->intake, d->connection, why->result);
     if (req) {
         wh_http_reply_error(req, why->status, why->text, why->retry_after_s);
     }
@@ -302,6 +314,7 @@ static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
     if (why) {
         intake_tally_count(&intake->tally, event, why->result,
                            wh_clock_mono_ns(&intake->deps.clock) - start_ns);
+        note_refusal(intake, c, why->result);
         wh_http_reply_error(req, why->status, why->text, why->retry_after_s);
         return;
     }
@@ -407,16 +420,20 @@ static enum wh_rc start(struct intake *intake, struct wh_err *err)
     intake->parser = wh_json_parser_new(intake->conf.body_max, JSON_DEPTH);
     intake->rebuild = wh_timer_new(intake->deps.loop, intake_rebuild, intake);
     intake->warm = wh_timer_new(intake->deps.loop, intake_warm_again, intake);
-    if (!intake->parser || !intake->rebuild || !intake->warm) {
+    intake->tell = wh_timer_new(intake->deps.loop, intake_tell_health, intake);
+    if (!intake->parser || !intake->rebuild || !intake->warm || !intake->tell) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     if (wh_topic_name(intake->conf.topic_prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""),
                       intake->connections_topic, err) != WH_OK ||
+        wh_topic_name(intake->conf.topic_prefix, WH_TOPIC_HEALTH, WH_LIT(""), intake->health_topic,
+                      err) != WH_OK ||
         intake_connections_init(&intake->connections, intake->conf.topic_prefix,
                                 intake->deps.secret_key, intake->deps.log, err) != WH_OK ||
         intake_producer_start(intake, err) != WH_OK) {
         return err->rc;
     }
+    wh_timer_start(intake->tell, INTAKE_HEALTH_MS, INTAKE_HEALTH_MS);
     return intake_follow_new(&follow, &intake->follow, err);
 }
 
@@ -465,6 +482,7 @@ void intake_drain(struct intake *intake, void (*done)(void *ctx), void *ctx)
     intake->drained_ctx = ctx;
     wh_timer_stop(intake->warm);
     intake_follow_stop(intake->follow);
+    intake_tell_health(intake);
     check_drained(intake);
 }
 
@@ -488,6 +506,7 @@ void intake_free(struct intake *intake)
     intake_producer_stop(intake);
     wh_timer_free(intake->rebuild);
     wh_timer_free(intake->warm);
+    wh_timer_free(intake->tell);
     for (struct delivery *d = intake->active; d; d = d->next) {
         intake_connection_unref(d->connection);
     }

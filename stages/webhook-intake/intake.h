@@ -38,6 +38,7 @@ struct intake_deps {
 
 struct intake_conf {
     const char *topic_prefix; /* kept by reference */
+    const char *name;         /* of this intake, in health documents; kept by reference */
     size_t body_max;          /* one body */
     size_t bodies_max;        /* bodies of all deliveries that are not finished */
     int64_t warm_ms;          /* longest time spent on metadata at the start */

@@ -19,6 +19,7 @@ struct delivery {
     size_t reserved; /* of bodies_max */
     int64_t start_ns;
     unsigned event;
+    char project[INTAKE_PROJECT_SIZE]; /* empty: none, or too long */
 };
 
 struct intake {
@@ -33,6 +34,8 @@ struct intake {
     struct wh_producer *producer; /* NULL between two */
     struct wh_watch *watch;
     struct wh_timer *rebuild;
+    struct wh_timer *tell; /* health */
+    char health_topic[WH_TOPIC_MAX];
     struct wh_timer *warm; /* runs while metadata of a connection's topic is missing */
     bool producer_lost;
     struct delivery *active;
@@ -67,6 +70,8 @@ WH_MUST_CHECK enum wh_rc intake_producer_start(struct intake *intake, struct wh_
 void intake_producer_stop(struct intake *intake);
 /* Timer: a producer that is lost is replaced. */
 void intake_rebuild(void *ctx);
+/* Timer: tells how the webhooks of connections are, where that changed. */
+void intake_tell_health(void *ctx);
 /* Wraps and produces; refuses when that fails. */
 void intake_deliver(struct delivery *d, struct wh_slice body);
 /* Metadata of topics that the producer has not met, for at most budget_ms; tries the rest later. */

@@ -86,6 +86,7 @@ static const struct wh_conf_program program = {
 struct app {
     struct settings set;
     char client_id[CLIENT_ID_MAX];
+    char name[CLIENT_ID_MAX]; /* of this intake, among others */
     struct wh_secret_key key;
     struct wh_run *run;
     struct wh_consumer *consumer;
@@ -209,6 +210,11 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
 
     (void)gethostname(host, sizeof(host) - 1);
     (void)snprintf(app->client_id, sizeof(app->client_id), "wellhead-webhook-intake-%s", host);
+    if (app->set.http_port > 0) {
+        (void)snprintf(app->name, sizeof(app->name), "%s-%d", host, (int)app->set.http_port);
+    } else {
+        (void)snprintf(app->name, sizeof(app->name), "%s-pid-%d", host, (int)getpid());
+    }
     wh_consumer_conf_init(&consumer);
     consumer.bootstrap = app->set.bootstrap;
     consumer.client_id = app->client_id;
@@ -240,6 +246,7 @@ static enum wh_rc start_intake(struct app *app, struct wh_err *err)
 
     intake_conf_init(&conf);
     conf.topic_prefix = app->set.topic_prefix;
+    conf.name = app->name;
     conf.body_max = (size_t)app->set.body_max;
     conf.bodies_max = (size_t)app->set.bodies_max;
     if (intake_new(&deps, &conf, &app->intake, err) != WH_OK) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "common/event/messages.h"
 #include "common/event/raw_event.h"
 #include "tests/lib/th_http.h"
 #include "tests/lib/th_intake.h"
@@ -79,6 +80,32 @@ static const struct wh_bus_header *header(const struct wh_bus_header *headers, s
         }
     }
     return NULL;
+}
+
+/* How the webhooks are is told when it changed, the last time when the process stops. */
+static void test_health_is_told(void **state)
+{
+    struct th_intake *t = *state;
+    const struct wh_bus_header *headers;
+    struct wh_document doc;
+    struct wh_bus_msg msg;
+    struct wh_err err;
+    size_t n;
+
+    th_ok(wh_bus_mem_topic(t->bus, "wellhead.health", 1, &err), &err);
+    th_intake_start(t, NULL, true);
+    assert_int_equal(hook(t), 200);
+    assert_int_equal(post(t, "/hooks/c1", "wrong"), 401);
+    intake_drain(t->intake, NULL, NULL);
+    th_intake_turns(t, 3);
+    assert_int_equal(wh_bus_mem_count(t->bus, "wellhead.health"), 1);
+    assert_true(wh_bus_mem_get(t->bus, "wellhead.health", 0, &msg, &headers, &n));
+    th_slice_is(msg.key, "c1:webhooks:intake");
+    th_ok(wh_document_decode(msg.value, &doc, &err), &err);
+    th_slice_is(doc.connection, "c1");
+    assert_non_null(memmem(doc.document.ptr, doc.document.len, "\"accepted\":1", 12));
+    assert_non_null(memmem(doc.document.ptr, doc.document.len, "\"unauthorized\":1", 16));
+    assert_non_null(memmem(doc.document.ptr, doc.document.len, "\"project\":\"5\"", 13));
 }
 
 static void test_what_is_produced(void **state)
@@ -493,6 +520,7 @@ static void test_metrics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(test_health_is_told),
         CASE(test_what_is_produced),
         CASE(test_authentic_nonsense_is_kept),
         CASE(test_refusals),
