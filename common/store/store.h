@@ -23,6 +23,7 @@ struct wh_store_family {
     const char *name;
     bool point_reads;    /* bloom filter, whole keys */
     size_t prefix_bytes; /* fixed prefix for range scans, 0 none */
+    bool sorted;         /* batches come in key order, which is then faster; no remove_range */
 };
 
 struct wh_store_conf {
@@ -110,7 +111,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_batch_remove(struct wh_batch *b, unsig
     return b->ops->remove(b, family, key, err);
 }
 
-/* [from, to) */
+/* [from, to). WH_E_INTERNAL for a sorted family. */
 static inline WH_MUST_CHECK enum wh_rc wh_batch_remove_range(struct wh_batch *b, unsigned family,
                                                              struct wh_slice from,
                                                              struct wh_slice to, struct wh_err *err)

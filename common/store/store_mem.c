@@ -35,6 +35,7 @@ struct mem_store {
     struct wh_store base;
     pthread_mutex_t lock; /* tables, reference counts, faults */
     size_t n_families;
+    uint64_t sorted; /* bit i: family i */
     struct table **tables;
     struct fault faults[WH_STORE_MEM_CALL_COUNT];
 };
@@ -443,6 +444,9 @@ static enum wh_rc mem_remove(struct wh_batch *b, unsigned family, struct wh_slic
 static enum wh_rc mem_remove_range(struct wh_batch *b, unsigned family, struct wh_slice from,
                                    struct wh_slice to, struct wh_err *err)
 {
+    if (family < 64 && of_batch(b)->store->sorted & UINT64_C(1) << family) {
+        return wh_fail(err, WH_E_INTERNAL, "family %u takes no removal of a range", family);
+    }
     return batch_add(b, OP_REMOVE_RANGE, family, from, to, err);
 }
 
@@ -728,6 +732,9 @@ enum wh_rc wh_store_mem_open(const struct wh_store_conf *conf, struct wh_store *
     s->base.ops = &mem_ops;
     pthread_mutex_init(&s->lock, NULL);
     s->n_families = conf->n_families;
+    for (size_t i = 0; i < conf->n_families; i++) {
+        s->sorted |= (uint64_t)conf->families[i].sorted << i;
+    }
     s->tables = wh_mem_zalloc(conf->n_families, sizeof(struct table *));
     for (size_t i = 0; s->tables && i < s->n_families; i++) {
         s->tables[i] = table_new(0);

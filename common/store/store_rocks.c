@@ -36,6 +36,7 @@ struct rocks_store {
     rocksdb_options_t *db_options;
     rocksdb_options_t **family_options;
     rocksdb_column_family_handle_t **families;
+    uint64_t sorted; /* bit i: family i */
     size_t n_families;
     rocksdb_cache_t *cache;
     rocksdb_readoptions_t *read;
@@ -353,6 +354,9 @@ static enum wh_rc rocks_remove_range(struct wh_batch *base, unsigned family, str
     if (!family_ok(b->store, family, err)) {
         return err->rc;
     }
+    if (b->store->sorted & UINT64_C(1) << family) {
+        return wh_fail(err, WH_E_INTERNAL, "family %u takes no removal of a range", family);
+    }
     rocksdb_writebatch_delete_range_cf(b->batch, b->store->families[family], bytes_of(from),
                                        from.len, bytes_of(to), to.len);
     return WH_OK;
@@ -577,7 +581,8 @@ static rocksdb_options_t *db_options(const struct wh_store_conf *conf)
 /*
  * Batches come sorted, so that the place of a key in the memtable is near the one before. The
  * library looks from there, instead of from the top, only where it is told to; and its C interface
- * has no function for that, but takes it in a text.
+ * has no function for that, but takes it in a text. Not for a family with removals of ranges: the
+ * library keeps those in a list of their own but shares the places, and damages its memory.
  */
 static rocksdb_options_t *sorted_options(struct wh_err *err)
 {
@@ -600,7 +605,8 @@ static rocksdb_options_t *family_options(const struct rocks_store *s,
                                          const struct wh_store_conf *conf, size_t i,
                                          struct wh_err *err)
 {
-    rocksdb_options_t *o = sorted_options(err);
+    rocksdb_options_t *o =
+        conf->families[i].sorted ? sorted_options(err) : rocksdb_options_create();
     rocksdb_block_based_table_options_t *table;
 
     if (o == NULL) {
@@ -635,6 +641,9 @@ static enum wh_rc make_options(struct rocks_store *s, const struct wh_store_conf
                                struct wh_err *err)
 {
     s->n_families = conf->n_families;
+    for (size_t i = 0; i < conf->n_families; i++) {
+        s->sorted |= (uint64_t)conf->families[i].sorted << i;
+    }
     s->reserve_bytes = (uint64_t)conf->memtable_bytes * MEMTABLES_IN_ALL;
     s->path = wh_mem_dup(conf->path, strlen(conf->path));
     s->families = wh_mem_zalloc(conf->n_families, sizeof(*s->families));

@@ -1,15 +1,15 @@
 #include "stages/sink/keyspace.h"
 
 const struct wh_store_family sink_families[SINK_FAMILY_COUNT] = {
-    [SINK_ENTITIES] = {"entities", true, 1},
-    [SINK_REVISIONS] = {"revisions", true, 16},
-    [SINK_LINKS] = {"links", false, 16},
-    [SINK_BACKLINKS] = {"backlinks", false, 16},
-    [SINK_BY_TIME] = {"by_time", false, 1},
-    [SINK_BY_PROJECT] = {"by_project", false, 17},
-    [SINK_SOURCE_IDS] = {"source_ids", true, 0},
-    [SINK_CHANGES] = {"changes", false, 0},
-    [SINK_META] = {"meta", false, 0},
+    [SINK_ENTITIES] = {"entities", true, 1, true},
+    [SINK_REVISIONS] = {"revisions", true, 16, true},
+    [SINK_LINKS] = {"links", false, 16, true},
+    [SINK_BACKLINKS] = {"backlinks", false, 16, true},
+    [SINK_BY_TIME] = {"by_time", false, 1, true},
+    [SINK_BY_PROJECT] = {"by_project", false, 17, true},
+    [SINK_SOURCE_IDS] = {"source_ids", true, 0, true},
+    [SINK_CHANGES] = {"changes", false, 0, true},
+    [SINK_META] = {"meta", false, 0, false},
 };
 
 static enum wh_rc append_all(struct wh_buf *out, const struct wh_slice *parts, size_t n,

@@ -7,9 +7,10 @@
 #include "tests/lib/th_cmocka.h"
 
 const struct wh_store_family th_store_families[TH_STORE_FAMILIES] = {
-    {"points", true, 0},
-    {"ranges", false, 2},
-    {"meta", false, 0},
+    {"points", true, 0, false},
+    {"ranges", false, 2, false},
+    {"meta", false, 0, false},
+    {"sorted", true, 0, true},
 };
 
 enum { MODEL_KEYS = 64, ROUNDS = 60 };
@@ -220,6 +221,47 @@ static void test_model(struct wh_store *s, struct wh_batch *b)
     }
 }
 
+static int text_cmp(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* Batches in key order, puts and removals, among removals of ranges elsewhere. */
+static void test_sorted(struct wh_store *s, struct wh_batch *b)
+{
+    enum { KEYS = 400, BATCH = 40 };
+    static bool there[KEYS];
+    char keys[BATCH][8];
+    struct wh_err err;
+    unsigned seed = 11;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < BATCH; i++) {
+            (void)snprintf(keys[i], sizeof(keys[i]), "%05d", (int)(rand_r(&seed) % KEYS));
+        }
+        qsort(keys, BATCH, sizeof(keys[0]), text_cmp);
+        for (int i = 0; i < BATCH; i++) {
+            bool keep = rand_r(&seed) % 3 != 0;
+
+            if (keep) {
+                put(b, 3, keys[i], "here");
+            } else {
+                th_ok(wh_batch_remove(b, 3, wh_slice_str(keys[i]), &err), &err);
+            }
+            there[strtol(keys[i], NULL, 10)] = keep;
+        }
+        th_ok(wh_batch_remove_range(b, 1, WH_LIT("x"), WH_LIT("y"), &err), &err);
+        write_batch(s, b);
+    }
+    for (int k = 0; k < KEYS; k++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof(key), "%05d", k);
+        expect(s, NULL, 3, key, there[k] ? "here" : NULL);
+    }
+    assert_int_equal(wh_batch_remove_range(b, 3, WH_LIT("0"), WH_LIT("1"), &err), WH_E_INTERNAL);
+}
+
 static void test_refusals(struct wh_store *s, struct wh_batch *b)
 {
     struct wh_buf out;
@@ -254,6 +296,7 @@ void th_store_behaviour(struct wh_store *s)
     test_iterator_keeps_its_view(s, b);
     test_remove_range(s, b);
     test_model(s, b);
+    test_sorted(s, b);
     test_refusals(s, b);
     wh_batch_free(b);
 }

@@ -4,7 +4,7 @@
 
 #include "common/store/store.h"
 
-enum { TH_STORE_FAMILIES = 3 };
+enum { TH_STORE_FAMILIES = 4 };
 extern const struct wh_store_family th_store_families[TH_STORE_FAMILIES];
 
 /* The behaviour of store.h, on an empty store of these families. */
