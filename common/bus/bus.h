@@ -69,8 +69,9 @@ struct wh_producer {
 };
 
 enum wh_bus_profile {
-    WH_BUS_LIVE, /* linger ~1 ms, one request out at a time: webhooks, rereads, dead letters */
-    WH_BUS_BULK, /* linger ~20 ms, larger batches: backfill, mapping at full speed */
+    WH_BUS_LIVE,  /* linger ~1 ms, one request out at a time: webhooks, rereads, dead letters */
+    WH_BUS_EAGER, /* as live without a linger: for who gathers records himself */
+    WH_BUS_BULK,  /* linger ~20 ms, larger batches: backfill, mapping at full speed */
 };
 
 struct wh_producer_conf {

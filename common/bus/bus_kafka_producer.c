@@ -206,7 +206,9 @@ static enum wh_rc make_conf(const struct wh_producer_conf *conf, struct kafka_pr
         {"acks", "all"},
         {"partitioner", "murmur2_random"},
         {"compression.codec", "lz4"},
-        {"linger.ms", bulk ? "20" : "1"},
+        {"linger.ms", bulk                            ? "20"
+                      : conf->profile == WH_BUS_EAGER ? "0"
+                                                      : "1"},
         /*
          * Live: what comes while a request is out goes into the next one. More in flight would gain
          * nothing but the network's time (a broker answers one request of a connection before it

@@ -21,6 +21,7 @@ void intake_conf_init(struct intake_conf *conf)
         .name = "intake",
         .body_max = 25 << 20,
         .bodies_max = 256 << 20,
+        .gather_ms = 1,
         .warm_ms = 5000,
         .warm_again_ms = 5000,
     };
@@ -83,7 +84,7 @@ void intake_settle(struct delivery *d)
 {
     struct intake *intake = d->intake;
 
-    if (d->open || d->pending) {
+    if (d->open || d->pending || d->held) {
         return;
     }
     unlink_delivery(d);
@@ -346,7 +347,7 @@ static void on_request(void *ctx, struct wh_http_req *req)
         intake_refuse(d, &unauthorized);
         return;
     }
-    intake_deliver(d, body);
+    intake_gather(d);
 }
 
 static void on_done(void *ctx, struct wh_http_req *req)
@@ -421,7 +422,8 @@ static enum wh_rc start(struct intake *intake, struct wh_err *err)
     intake->rebuild = wh_timer_new(intake->deps.loop, intake_rebuild, intake);
     intake->warm = wh_timer_new(intake->deps.loop, intake_warm_again, intake);
     intake->tell = wh_timer_new(intake->deps.loop, intake_tell_health, intake);
-    if (!intake->parser || !intake->rebuild || !intake->warm || !intake->tell) {
+    intake->gather = wh_timer_new(intake->deps.loop, intake_gather_end, intake);
+    if (!intake->parser || !intake->rebuild || !intake->warm || !intake->tell || !intake->gather) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     if (wh_topic_name(intake->conf.topic_prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""),
@@ -507,6 +509,7 @@ void intake_free(struct intake *intake)
     wh_timer_free(intake->rebuild);
     wh_timer_free(intake->warm);
     wh_timer_free(intake->tell);
+    wh_timer_free(intake->gather);
     for (struct delivery *d = intake->active; d; d = d->next) {
         intake_connection_unref(d->connection);
     }

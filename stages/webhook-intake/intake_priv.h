@@ -15,6 +15,8 @@ struct delivery {
     struct wh_http_req *req; /* NULL: over, or replied to */
     bool open;               /* the server has not called on_done yet */
     bool pending;            /* Kafka has it */
+    bool held;               /* in the list below; the body is there as long as req is */
+    struct delivery *held_next;
     struct intake_connection *connection;
     size_t reserved; /* of bodies_max */
     int64_t start_ns;
@@ -33,6 +35,9 @@ struct intake {
     struct wh_buf key;
     struct wh_producer *producer; /* NULL between two */
     struct wh_watch *watch;
+    struct delivery *held_first; /* not produced yet, in order of arrival */
+    struct delivery *held_last;
+    struct wh_timer *gather; /* runs while some are held */
     struct wh_timer *rebuild;
     struct wh_timer *tell; /* health */
     char health_topic[WH_TOPIC_MAX];
@@ -63,6 +68,13 @@ void intake_refuse(struct delivery *d, const struct intake_refusal *why);
 void intake_accept(struct delivery *d);
 /* Gives the delivery back once nobody needs it. */
 void intake_settle(struct delivery *d);
+
+/* ---- gather.c ---- */
+
+/* A verified delivery with all of its body: produced now or soon. */
+void intake_gather(struct delivery *d);
+/* Timer, and when nothing is under way: produces what is held. */
+void intake_gather_end(void *ctx);
 
 /* ---- deliver.c ---- */
 

@@ -192,7 +192,7 @@ static enum wh_rc make_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
     wh_producer_conf_init(&conf);
     conf.bootstrap = app->set.bootstrap;
     conf.client_id = app->client_id;
-    conf.profile = WH_BUS_LIVE;
+    conf.profile = WH_BUS_EAGER; /* gather.c */
     conf.extra = &app->set.kafka;
     conf.queue_max_bytes = (size_t)app->set.queue_bytes;
     conf.queue_max_records = (size_t)app->set.queue_records;

@@ -65,6 +65,21 @@ static void begin(struct th_intake *t, struct wh_http_req *req)
     }
 }
 
+/* Turns the loop until it has an answer. */
+static unsigned answer_of(struct th_intake *t, const struct wh_http_req *req)
+{
+    for (int i = 0; !req->replied; i++) {
+        assert_true(i < 10000);
+        wh_loop_turn(t->loop, true);
+    }
+    return req->status;
+}
+
+static size_t produced(const struct th_intake *t)
+{
+    return wh_bus_mem_calls(t->bus, WH_BUS_MEM_PRODUCE) - 1; /* one is the connection */
+}
+
 static void end(struct th_intake *t, struct wh_http_req *req)
 {
     th_http_over(req, &t->handler);
@@ -339,11 +354,11 @@ static void test_back_pressure(void **state)
     wh_bus_mem_hold(t->bus, true);
     begin(t, &a);
     begin(t, &b);
+    assert_int_equal(answer_of(t, &b), 503);
     assert_false(a.replied);
-    assert_int_equal(b.status, 503);
     wh_bus_mem_fail(t->bus, WH_BUS_MEM_PRODUCE, 0, 1, WH_E_UNAVAILABLE);
     begin(t, &c);
-    assert_int_equal(c.status, 503);
+    assert_int_equal(answer_of(t, &c), 503);
     end(t, &a);
     end(t, &b);
     end(t, &c);
@@ -383,11 +398,11 @@ static void test_lost_producer_is_replaced(void **state)
     begin(t, &held);
     wh_bus_mem_fail(t->bus, WH_BUS_MEM_PRODUCE, 0, 1, WH_E_FATAL_BUS);
     assert_int_equal(hook(t), 503);
-    assert_non_null(intake_not_ready(t->intake));
-    for (int i = 0; i < 100000 && intake_not_ready(t->intake); i++) {
+    for (int i = 0; i < 100000 && t->producers < 2; i++) {
         wh_loop_turn(t->loop, false);
     }
     assert_int_equal(t->producers, 2);
+    assert_null(intake_not_ready(t->intake));
     /* What was in the old one is not known to be stored. */
     assert_int_equal(held.status, 503);
     end(t, &held);
@@ -400,6 +415,71 @@ static void test_lost_producer_is_replaced(void **state)
     }
     assert_int_equal(t->producers, 3);
     assert_int_equal(hook(t), 200);
+}
+
+static void test_not_ready_without_a_producer(void **state)
+{
+    struct th_intake *t = *state;
+
+    th_intake_start(t, NULL, true);
+    wh_bus_mem_fail(t->bus, WH_BUS_MEM_PRODUCE, 0, 1, WH_E_FATAL_BUS);
+    assert_int_equal(hook(t), 503);
+    assert_non_null(intake_not_ready(t->intake));
+    for (int i = 0; i < 100000 && intake_not_ready(t->intake); i++) {
+        wh_loop_turn(t->loop, false);
+    }
+    assert_int_equal(t->producers, 2);
+}
+
+/* One that finds nothing under way goes at once; what comes meanwhile goes when that is answered.
+ */
+static void test_gathered_until_the_broker_answers(void **state)
+{
+    struct th_intake *t = *state;
+    struct intake_conf conf;
+    struct wh_http_req reqs[4];
+
+    intake_conf_init(&conf);
+    conf.gather_ms = 3600000;
+    th_intake_start(t, &conf, true);
+    for (size_t i = 0; i < 4; i++) {
+        begin(t, &reqs[i]);
+    }
+    assert_int_equal(produced(t), 1);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(answer_of(t, &reqs[i]), 200);
+        end(t, &reqs[i]);
+    }
+    assert_int_equal(wh_bus_mem_count(t->bus, RAW), 4);
+}
+
+/* A broker that does not answer holds up nobody but its own: the others go after gather_ms. */
+static void test_gathered_for_a_while_only(void **state)
+{
+    struct th_intake *t = *state;
+    struct wh_http_req a;
+    struct wh_http_req b;
+    struct wh_http_req c;
+
+    th_intake_start(t, NULL, true);
+    wh_bus_mem_hold(t->bus, true);
+    begin(t, &a);
+    begin(t, &b);
+    begin(t, &c);
+    assert_int_equal(produced(t), 1);
+    /* A sender that leaves takes its body along. */
+    end(t, &b);
+    for (int i = 0; produced(t) < 2; i++) {
+        assert_true(i < 10000);
+        wh_loop_turn(t->loop, true);
+    }
+    wh_bus_mem_hold(t->bus, false);
+    assert_int_equal(hook(t), 200);
+    assert_int_equal(answer_of(t, &a), 200);
+    assert_int_equal(answer_of(t, &c), 200);
+    assert_int_equal(wh_bus_mem_count(t->bus, RAW), 3);
+    end(t, &a);
+    end(t, &c);
 }
 
 static void await_warm(struct th_intake *t, size_t calls)
@@ -478,12 +558,16 @@ static void test_freed_with_work_in_flight(void **state)
 {
     struct th_intake *t = *state;
     struct wh_http_req req;
+    struct wh_http_req held;
 
     th_intake_start(t, NULL, true);
     wh_bus_mem_hold(t->bus, true);
     begin(t, &req);
+    begin(t, &held);
     assert_false(req.replied);
+    assert_false(held.replied);
     th_http_done(&req);
+    th_http_done(&held);
 }
 
 static void test_metrics(void **state)
@@ -533,6 +617,9 @@ int main(void)
         CASE(test_back_pressure),
         CASE(test_bodies_are_bounded),
         CASE(test_lost_producer_is_replaced),
+        CASE(test_not_ready_without_a_producer),
+        CASE(test_gathered_until_the_broker_answers),
+        CASE(test_gathered_for_a_while_only),
         CASE(test_topics_are_met_before_deliveries),
         CASE(test_drain),
         CASE(test_idle_drain_is_at_once),
