@@ -71,6 +71,11 @@ event=$(sed -n 's/^id: //p' "$dir/stream")
 is "cut stream" 0 "$(grep -c tools "$dir/stream")"
 is "resumed" 1 "$(curl -s -H "Authorization: Bearer $both" -H "Last-Event-ID: $event" "$api/mcp" | grep -c '^data: {"jsonrpc":"2.0","result":{"tools"')"
 is "stream" 1 "$(rpc tools/list | grep -c '^data: {"jsonrpc":"2.0","result":{"tools"')"
+ctl quirks '{"clear":true,"transport":"sse","sse_requests":true}'
+is "asked back" 1 "$(rpc tools/list | grep -c '"id":"server-1","method":"ping"')"
+is "and answered" 202 "$(curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $both" "$api/mcp" -d '{"jsonrpc":"2.0","id":"server-1","result":{}}')"
+ctl quirks '{"clear":true,"evil_cursor":true}'
+is "evil cursor" 't1\r\nX-Evil: 1' "$(rpc tools/list | jq -c .result.nextCursor | tr -d '"')"
 ctl quirks '{"clear":true,"mcp_off":true}'
 is "off" 404 "$(rpc_code tools/list)"
 ctl quirks '{"clear":true}'

@@ -91,7 +91,9 @@ static void new_session(struct gl_call *call)
 
     (void)snprintf(to, GL_MCP_SESSION_BYTES, "s-%016" PRIx64 "%" PRIu64,
                    gl_mix(mcp->n_sessions ^ call->server->model->seed), mcp->n_sessions);
-    gl_header(&call->headers, "Mcp-Session-Id", "%s", to);
+    /* Not visible ASCII: nothing that may go back into a header. */
+    gl_header(&call->headers, "Mcp-Session-Id", "%s%s", to,
+              call->server->quirks.evil_session ? "\t\xc3\xa4 x" : "");
 }
 
 /* 0: go on. */
@@ -233,6 +235,10 @@ static void as_stream(struct gl_call *call)
                    "event: message\nid: %d-0\ndata: {'jsonrpc':'2.0','method':"
                    "'notifications/message','params':{'level':'info','data':'at work'}}\n\n",
                    (int64_t)event);
+        if (s->quirks.sse_requests) {
+            gl_out_str(&stream, "event: message\r\ndata: {\"jsonrpc\":\"2.0\",\r\ndata: "
+                                "\"id\":\"server-1\",\"method\":\"ping\"}\r\n\r\n");
+        }
         put_event(&stream, event, gl_out_slice(&call->out));
         gl_out_done(&call->out);
     }
@@ -268,6 +274,9 @@ static unsigned post(struct gl_call *call)
     struct wh_slice method = gl_scan_text(body, "method");
     unsigned status;
 
+    if (method.len == 0 && (gl_scan(body, "result").len || gl_scan(body, "error").len)) {
+        return 202; /* the answer to a request of ours */
+    }
     if (body.len == 0 || (body.ptr[0] != '[' && !gl_scan_is_object(body))) {
         return plain(call, 400, "{\"error\":\"The request body is not valid JSON\"}");
     }

@@ -192,7 +192,9 @@ bool gl_tools_list(const struct gl_call *call, struct wh_slice params, struct gl
         n++;
     }
     gl_out_str(out, "]");
-    if (q->repeat_cursor && q->tools_per_page) {
+    if (q->evil_cursor) {
+        gl_out_str(out, ",\"nextCursor\":\"t1\\r\\nX-Evil: 1\"");
+    } else if (q->repeat_cursor && q->tools_per_page) {
         gl_out_str(out, ",\"nextCursor\":\"t1\"");
     } else if (n > end && q->empty_cursor && from == 0) {
         gl_out_str(out, ",\"nextCursor\":\"\"");

@@ -58,10 +58,13 @@ struct gl_quirks {
     int64_t mcp_off;
     int64_t transport;
     int64_t sse_cuts; /* the next n event streams end before their answer */
+    int64_t sse_requests;
     int64_t sessions;
+    int64_t evil_session;
     int64_t tools_per_page;
     int64_t empty_cursor;
     int64_t repeat_cursor;
+    int64_t evil_cursor;
     int64_t notify_status;
     int64_t error_id;
     int64_t rest_by_mcp;

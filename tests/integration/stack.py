@@ -1,14 +1,18 @@
 """The real processes of one scenario: its own topic prefix, ports and folder, ended by pid."""
+import html
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -53,6 +57,32 @@ def call(method, url, body=None, token=None, timeout=60):
         return e.code, e.read().decode(errors="replace")
     except OSError:
         return 0, ""
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Shows where a redirect leads instead of going there."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+def approve(url, answer="approve"):
+    """What a person does with the approval address: opens it and answers a page that asks. Gives the address
+    that GitLab leads back to; nobody has gone there yet."""
+    opener = urllib.request.build_opener(Stay)
+    for _ in range(3):
+        try:
+            with opener.open(url, timeout=30) as page:
+                text = page.read().decode()
+        except urllib.error.HTTPError as e:
+            if e.code not in (302, 303) or "Location" not in e.headers:
+                raise Failure(f"the approval page: HTTP {e.code}") from None
+            return e.headers["Location"]
+        link = re.search(f'<a id="{answer}" href="([^"]+)"', text)
+        if not link:
+            raise Failure("the approval page has nothing to press")
+        url = urllib.parse.urljoin(url, html.unescape(link.group(1)))
+    raise Failure("the approval page asks for ever")
 
 
 class Broker:
@@ -172,19 +202,21 @@ class Stack:
 
     # ---- what is asked of them ----
 
+    def environment(self):
+        return dict(os.environ,
+                    WELLHEAD_CONFIG="",
+                    WELLHEAD_KAFKA_BOOTSTRAP_SERVERS=self.broker.address,
+                    WELLHEAD_TOPIC_PREFIX=self.prefix,
+                    WELLHEAD_FETCHER_URL=f"http://127.0.0.1:{self.ports['fetcher']}",
+                    WELLHEAD_SINK_URL=f"http://127.0.0.1:{self.ports['sink']}",
+                    WELLHEAD_MAPPER_URL=f"http://127.0.0.1:{self.ports['mapper']}",
+                    WELLHEAD_INTAKE_URL=f"http://127.0.0.1:{self.ports['webhook-intake']}",
+                    WELLHEAD_MAPPER_PROGRAM=os.path.join(BIN, "wellhead-mapper"),
+                    WELLHEAD_FETCHER_TOKEN_FILE=self.path("control.token"),
+                    WELLHEAD_SINK_TOKEN_FILE=self.path("api.token"))
+
     def cli(self, *arguments, check=True):
-        environment = dict(os.environ,
-                           WELLHEAD_CONFIG="",
-                           WELLHEAD_KAFKA_BOOTSTRAP_SERVERS=self.broker.address,
-                           WELLHEAD_TOPIC_PREFIX=self.prefix,
-                           WELLHEAD_FETCHER_URL=f"http://127.0.0.1:{self.ports['fetcher']}",
-                           WELLHEAD_SINK_URL=f"http://127.0.0.1:{self.ports['sink']}",
-                           WELLHEAD_MAPPER_URL=f"http://127.0.0.1:{self.ports['mapper']}",
-                           WELLHEAD_INTAKE_URL=f"http://127.0.0.1:{self.ports['webhook-intake']}",
-                           WELLHEAD_MAPPER_PROGRAM=os.path.join(BIN, "wellhead-mapper"),
-                           WELLHEAD_FETCHER_TOKEN_FILE=self.path("control.token"),
-                           WELLHEAD_SINK_TOKEN_FILE=self.path("api.token"))
-        done = subprocess.run([os.path.join(BIN, "wellhead"), *arguments], env=environment, capture_output=True,
+        done = subprocess.run([os.path.join(BIN, "wellhead"), *arguments], env=self.environment(), capture_output=True,
                               text=True, timeout=300)
         if check and done.returncode != 0:
             raise Failure(f"wellhead {' '.join(arguments)[:120]}: exit {done.returncode}: {done.stderr.strip()}")
@@ -222,6 +254,38 @@ class Stack:
         self.connection = answer["connection"]
         self.webhook = answer["webhook"] if "token" in answer["webhook"] else self.webhook
         return answer
+
+    def approve(self, listen=True, answer="approve", seconds=60):
+        """`wellhead connect` as a person does it without a browser: reads the approval address that it prints,
+        approves, and goes back to its listener, or pastes the address when listen is false. What it printed."""
+        command = subprocess.Popen([os.path.join(BIN, "wellhead"), "connect",
+                                    f"http://127.0.0.1:{self.ports['gitlab']}"], env=self.environment(),
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        timer = threading.Timer(seconds, command.kill)
+        timer.start()
+        said = []
+        try:
+            for line in command.stdout:
+                said.append(line)
+                address = re.search(r"https?://\S+/oauth/authorize\?\S+", line)
+                if address:
+                    back = approve(address.group(0), answer)
+                    if listen:
+                        call("GET", back)
+                    else:
+                        command.stdin.write(back + "\n")
+                        command.stdin.flush()
+            code = command.wait()
+        finally:
+            timer.cancel()
+            command.kill()
+        if code != 0:
+            raise Failure(f"connect by approval: exit {code}: {''.join(said)[-600:]}")
+        return "".join(said)
+
+    def oauth(self):
+        """The stand-in's counts: registered, granted, refreshed, reused, ..."""
+        return json.loads(self.control("oauth"))
 
     def hook(self):
         self.control("hook", {"url": f"http://127.0.0.1:{self.ports['webhook-intake']}{self.webhook['path']}",

@@ -110,6 +110,10 @@ def compare(stack, kinds=tuple(TABLES)):
 
 
 def no_writes(stack):
-    log = json.loads(stack.control("requests?last=1"))
+    """Only allowed requests reached GitLab, and no token in an address."""
+    log = json.loads(stack.control("requests?last=50000"))
     if log["writes"] != 0:
-        raise Failure(f"{log['writes']} requests to GitLab were not reads")
+        named = [r["request"] for r in log["requests"] if r["request"].endswith(" WRITE")]
+        raise Failure(f"{log['writes']} requests to GitLab were not reads: {named[:5]}")
+    if log["leaks"] != 0:
+        raise Failure(f"{log['leaks']} requests to GitLab had a token in their address")
