@@ -93,9 +93,9 @@ WH_MUST_CHECK enum wh_rc wh_producer_kafka_new(const struct wh_producer_conf *co
                                                struct wh_producer **ret, struct wh_err *err);
 
 /*
- * Hands the record over: copied unless take_value or keep_value. WH_E_BUSY when the queue is full (poll, then try
- * again), WH_E_FATAL_BUS when this producer is lost: drain, free, make a new one, and send again
- * what was not acknowledged. Every WH_OK is followed by exactly one on_delivery.
+ * Hands the record over: copied unless take_value or keep_value. WH_E_BUSY when the queue is full
+ * (poll, then try again), WH_E_FATAL_BUS when this producer is lost: drain, free, make a new one,
+ * and send again what was not acknowledged. Every WH_OK is followed by exactly one on_delivery.
  */
 static inline WH_MUST_CHECK enum wh_rc
 wh_producer_produce(struct wh_producer *p, const struct wh_bus_record *r, struct wh_err *err)
