@@ -36,6 +36,18 @@ static struct sink_cached *find_cached(struct sink_apply *a, enum wh_kind kind,
     return NULL;
 }
 
+enum wh_rc sink_apply_get(struct sink_apply *a, unsigned family, struct wh_slice key,
+                          struct wh_buf *out, bool *ret_found, struct wh_err *err)
+{
+    const struct sink_op *op = a->under ? sink_ops_find(a->under, family, key) : NULL;
+
+    if (op == NULL) {
+        return wh_store_get(a->store, NULL, family, key, out, ret_found, err);
+    }
+    *ret_found = !op->remove;
+    return op->remove ? WH_OK : wh_buf_append(out, wh_slice(op->value, op->value_len), err);
+}
+
 /* A stored value as a slice in the arena; ptr NULL when there is none. */
 static enum wh_rc stored(struct sink_apply *a, unsigned family, struct wh_slice key,
                          struct wh_slice *ret, struct wh_err *err)
@@ -44,7 +56,7 @@ static enum wh_rc stored(struct sink_apply *a, unsigned family, struct wh_slice 
 
     *ret = wh_slice(NULL, 0);
     wh_buf_reset(&a->scratch);
-    if (wh_store_get(a->store, NULL, family, key, &a->scratch, &found, err) != WH_OK) {
+    if (sink_apply_get(a, family, key, &a->scratch, &found, err) != WH_OK) {
         return err->rc;
     }
     if (!found) {
@@ -134,6 +146,31 @@ static int seen_cmp(const void *left, const void *right)
     return c ? c : (a->rank > b->rank) - (a->rank < b->rank);
 }
 
+/* What the batch before puts; it removes no revisions. Its bytes may go before this batch does. */
+static enum wh_rc see_before(struct sink_apply *a, const struct wh_entity_id *id,
+                             struct wh_err *err)
+{
+    struct wh_slice prefix = wh_slice(id->bytes, sizeof(id->bytes));
+
+    for (size_t i = sink_ops_from(a->under, SINK_REVISIONS, prefix); i < a->under->n_sealed; i++) {
+        const struct sink_op *op = a->under->sealed[i];
+        struct wh_version version;
+        struct wh_slice bytes;
+
+        if (op->family != SINK_REVISIONS || op->key_len != SINK_REVISION_KEY ||
+            memcmp(op->key, prefix.ptr, prefix.len) != 0) {
+            break;
+        }
+        version.order = wh_be_get64(op->key + 16);
+        version.tie = wh_be_get64(op->key + 24);
+        if (wh_arena_dup(&a->arena, wh_slice(op->value, op->value_len), &bytes, err) != WH_OK ||
+            see(a, version, bytes, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
 static enum wh_rc see_stored(struct sink_apply *a, const struct wh_entity_id *id,
                              struct wh_err *err)
 {
@@ -201,7 +238,7 @@ static enum wh_rc io_entries(void *ctx, const struct wh_entity_id *id, struct wh
             return err->rc;
         }
     }
-    if (see_stored(a, id, err) != WH_OK) {
+    if ((a->under && see_before(a, id, err) != WH_OK) || see_stored(a, id, err) != WH_OK) {
         return err->rc;
     }
     qsort(a->seen, a->n_seen, sizeof(a->seen[0]), seen_cmp);
@@ -258,7 +295,7 @@ static enum wh_rc io_find(void *ctx, const struct wh_entity_id *id, struct wh_ve
 static void count_revision(struct sink_apply *a, const struct wh_entry *entry)
 {
     const struct sink_seen want = {.version = entry->version};
-    struct sink_kind_counts *counts = &a->counts[a->current->kind];
+    struct sink_kind_counts *counts = &a->totals.counts[a->current->kind];
     bool was = false;
     size_t low = 0;
     size_t high = a->n_seen;
@@ -312,7 +349,7 @@ static enum wh_rc log_change(struct sink_apply *a, const struct wh_observation *
     unsigned char key[8];
     unsigned char value[CHANGE_VALUE_BYTES];
 
-    wh_be_put64(key, ++a->sequence);
+    wh_be_put64(key, ++a->totals.sequence);
     sink_entity_key(value, o->body.def->kind, &o->id);
     wh_be_put64(value + SINK_ENTITY_KEY, o->version.order);
     wh_be_put64(value + SINK_ENTITY_KEY + 8, o->version.tie);
@@ -325,7 +362,7 @@ static enum wh_rc log_change(struct sink_apply *a, const struct wh_observation *
 static void count_entity(struct sink_apply *a, enum wh_kind kind, bool was_new, bool was_deleted,
                          bool deleted)
 {
-    struct sink_kind_counts *counts = &a->counts[kind];
+    struct sink_kind_counts *counts = &a->totals.counts[kind];
 
     counts->entities += (uint64_t)was_new;
     counts->deleted += (uint64_t)deleted;
@@ -374,6 +411,12 @@ enum wh_rc sink_apply_meta(struct sink_apply *a, struct wh_slice key, struct wh_
                            struct wh_err *err)
 {
     return wh_batch_put(a->batch, SINK_META, key, value, err);
+}
+
+enum wh_rc sink_apply_meta_last(struct sink_apply *a, struct wh_slice key, struct wh_slice value,
+                                struct wh_err *err)
+{
+    return sink_op_put(a, SINK_META, key, value, err);
 }
 
 enum wh_rc sink_apply_meta_remove(struct sink_apply *a, struct wh_slice from, struct wh_slice to,
@@ -446,11 +489,11 @@ static enum wh_rc seal_head(struct sink_apply *a, const struct sink_cached *c, s
 static enum wh_rc seal_counts(struct sink_apply *a, struct wh_err *err)
 {
     for (unsigned k = 0; k < WH_KIND_COUNT; k++) {
-        const struct sink_kind_counts *counts = &a->counts[k];
+        const struct sink_kind_counts *counts = &a->totals.counts[k];
         const unsigned char key[2] = {'c', (unsigned char)k};
         unsigned char value[24];
 
-        if (memcmp(counts, &a->committed[k], sizeof(*counts)) == 0) {
+        if (memcmp(counts, &a->base.counts[k], sizeof(*counts)) == 0) {
             continue;
         }
         wh_be_put64(value, counts->entities);
@@ -476,34 +519,50 @@ enum wh_rc sink_apply_seal(struct sink_apply *a, struct wh_err *err)
     if (sink_ops_flush(a, err) != WH_OK || seal_counts(a, err) != WH_OK) {
         return err->rc;
     }
-    if (a->sequence == a->committed_sequence) {
+    if (a->totals.sequence == a->base.sequence) {
         return WH_OK;
     }
-    wh_be_put64(value, a->sequence);
+    wh_be_put64(value, a->totals.sequence);
     return wh_batch_put(a->batch, SINK_META, WH_LIT("n"), wh_slice(value, sizeof(value)), err);
+}
+
+enum wh_rc sink_apply_write(struct sink_apply *a, bool sync, struct wh_err *err)
+{
+    return wh_store_write(a->store, a->batch, sync, err);
+}
+
+void sink_apply_written(struct sink_apply *a)
+{
+    *a->committed = a->totals;
 }
 
 enum wh_rc sink_apply_commit(struct sink_apply *a, bool sync, struct wh_err *err)
 {
-    if (wh_store_write(a->store, a->batch, sync, err) != WH_OK) {
+    if (sink_apply_write(a, sync, err) != WH_OK) {
         return err->rc;
     }
-    memcpy(a->committed, a->counts, sizeof(a->counts));
-    a->committed_sequence = a->sequence;
+    sink_apply_written(a);
     return WH_OK;
+}
+
+void sink_apply_begin_over(struct sink_apply *a, struct sink_apply *before)
+{
+    a->under = before;
+    wh_batch_reset(a->batch);
+    wh_arena_reset(&a->arena);
+    memset(a->slots, 0, (a->slot_mask + 1) * sizeof(a->slots[0]));
+    a->base = before ? before->totals : *a->committed;
+    a->totals = a->base;
+    a->n_cached = 0;
+    a->n_ops = 0;
+    a->n_sealed = 0;
+    a->op_bytes = 0;
+    a->current = NULL;
 }
 
 void sink_apply_begin(struct sink_apply *a)
 {
-    wh_batch_reset(a->batch);
-    wh_arena_reset(&a->arena);
-    memset(a->slots, 0, (a->slot_mask + 1) * sizeof(a->slots[0]));
-    memcpy(a->counts, a->committed, sizeof(a->counts));
-    a->sequence = a->committed_sequence;
-    a->n_cached = 0;
-    a->n_ops = 0;
-    a->op_bytes = 0;
-    a->current = NULL;
+    sink_apply_begin_over(a, NULL);
 }
 
 bool sink_apply_full(const struct sink_apply *a, size_t batch_bytes)
@@ -519,12 +578,12 @@ struct wh_arena *sink_apply_arena(struct sink_apply *a)
 
 const struct sink_kind_counts *sink_apply_counts(const struct sink_apply *a)
 {
-    return a->committed;
+    return a->committed->counts;
 }
 
 uint64_t sink_apply_sequence(const struct sink_apply *a)
 {
-    return a->committed_sequence;
+    return a->committed->sequence;
 }
 
 /* ---- start ---- */
@@ -618,20 +677,22 @@ static enum wh_rc read_counts(struct sink_apply *a, struct wh_err *err)
             return err->rc;
         }
         if (found) {
-            a->committed[k] = (struct sink_kind_counts){.entities = wh_be_get64(value),
-                                                        .deleted = wh_be_get64(value + 8),
-                                                        .revisions = wh_be_get64(value + 16)};
+            a->committed->counts[k] =
+                (struct sink_kind_counts){.entities = wh_be_get64(value),
+                                          .deleted = wh_be_get64(value + 8),
+                                          .revisions = wh_be_get64(value + 16)};
         }
     }
     if (meta_get(a->store, WH_LIT("n"), value, 8, &found, err) != WH_OK) {
         return err->rc;
     }
-    a->committed_sequence = found ? wh_be_get64(value) : 0;
+    a->committed->sequence = found ? wh_be_get64(value) : 0;
     return WH_OK;
 }
 
-enum wh_rc sink_apply_new(struct wh_store *store, size_t max_records, struct sink_apply **ret,
-                          struct wh_err *err)
+/* Without what is committed. */
+static enum wh_rc new_apply(struct wh_store *store, size_t max_records, struct sink_apply **ret,
+                            struct wh_err *err)
 {
     struct sink_apply *a = wh_mem_zalloc(1, sizeof(*a));
     size_t slots = 16;
@@ -654,11 +715,46 @@ enum wh_rc sink_apply_new(struct wh_store *store, size_t max_records, struct sin
         sink_apply_free(a);
         return wh_fail(err, WH_E_NOMEM, "no memory for the sink");
     }
-    if (wh_batch_new(store, &a->batch, err) != WH_OK || check_format(a, err) != WH_OK ||
-        read_counts(a, err) != WH_OK) {
+    if (wh_batch_new(store, &a->batch, err) != WH_OK) {
         sink_apply_free(a);
         return err->rc;
     }
+    *ret = a;
+    return WH_OK;
+}
+
+enum wh_rc sink_apply_new(struct wh_store *store, size_t max_records, struct sink_apply **ret,
+                          struct wh_err *err)
+{
+    struct sink_apply *a = NULL;
+
+    if (new_apply(store, max_records, &a, err) != WH_OK) {
+        return err->rc;
+    }
+    a->committed = wh_mem_zalloc(1, sizeof(*a->committed));
+    a->owns_committed = true;
+    if (a->committed == NULL) {
+        sink_apply_free(a);
+        return wh_fail(err, WH_E_NOMEM, "no memory for the sink");
+    }
+    if (check_format(a, err) != WH_OK || read_counts(a, err) != WH_OK) {
+        sink_apply_free(a);
+        return err->rc;
+    }
+    sink_apply_begin(a);
+    *ret = a;
+    return WH_OK;
+}
+
+enum wh_rc sink_apply_new_beside(struct sink_apply *first, struct sink_apply **ret,
+                                 struct wh_err *err)
+{
+    struct sink_apply *a = NULL;
+
+    if (new_apply(first->store, first->max_cached, &a, err) != WH_OK) {
+        return err->rc;
+    }
+    a->committed = first->committed;
     sink_apply_begin(a);
     *ret = a;
     return WH_OK;
@@ -676,5 +772,8 @@ void sink_apply_free(struct sink_apply *a)
     wh_mem_free(a->slots);
     wh_mem_free(a->seen);
     wh_mem_free(a->ops);
+    if (a->owns_committed) {
+        wh_mem_free(a->committed);
+    }
     wh_mem_free(a);
 }

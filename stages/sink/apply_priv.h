@@ -62,8 +62,15 @@ struct sink_op {
     bool remove;
 };
 
+/* What the store counts: of all that is committed. */
+struct sink_totals {
+    struct sink_kind_counts counts[WH_KIND_COUNT];
+    uint64_t sequence;
+};
+
 struct sink_apply {
     struct wh_store *store;
+    struct sink_apply *under; /* a sealed batch that is not in the store yet: read over it */
     struct wh_batch *batch;
     struct wh_arena arena;
     struct wh_buf scratch;
@@ -82,10 +89,12 @@ struct sink_apply {
     size_t n_ops;
     size_t cap_ops;
     size_t op_bytes;
-    struct sink_kind_counts counts[WH_KIND_COUNT];
-    struct sink_kind_counts committed[WH_KIND_COUNT];
-    uint64_t sequence;
-    uint64_t committed_sequence;
+    const struct sink_op **sealed; /* what the batch does, ascending by family and key */
+    size_t n_sealed;
+    struct sink_totals totals;     /* with this batch */
+    struct sink_totals base;       /* without it */
+    struct sink_totals *committed; /* shared by the applies of a store */
+    bool owns_committed;
 };
 
 /* ---- ops.c ---- */
@@ -99,8 +108,13 @@ WH_MUST_CHECK enum wh_rc sink_op_put_kept(struct sink_apply *a, unsigned family,
                                           struct wh_err *err);
 WH_MUST_CHECK enum wh_rc sink_op_remove(struct sink_apply *a, unsigned family, struct wh_slice key,
                                         struct wh_err *err);
-/* Moves all of them into the store's batch. */
+/* Moves all of them into the store's batch; they can be looked up until the next begin. */
 WH_MUST_CHECK enum wh_rc sink_ops_flush(struct sink_apply *a, struct wh_err *err);
+/* The index of the first sealed op that is not before the key. */
+size_t sink_ops_from(const struct sink_apply *a, unsigned family, struct wh_slice key);
+/* What the sealed batch does to the key; NULL: nothing. */
+const struct sink_op *sink_ops_find(const struct sink_apply *a, unsigned family,
+                                    struct wh_slice key);
 
 /* ---- derive.c ---- */
 

@@ -65,7 +65,7 @@ enum wh_rc sink_apply_purge(struct sink_apply *a, enum wh_kind kind, const struc
                             uint64_t *ret_revisions, struct wh_err *err)
 {
     struct sink_cached c = {.kind = kind, .id = *id};
-    struct sink_kind_counts *counts = &a->counts[kind];
+    struct sink_kind_counts *counts = &a->totals.counts[kind];
     unsigned char key[SINK_ENTITY_KEY];
 
     *ret_removed = false;

@@ -142,7 +142,7 @@ static enum wh_rc owned_by(struct sink_apply *a, struct wh_slice key, const unsi
     enum wh_rc rc;
 
     wh_buf_init(&value, 64);
-    rc = wh_store_get(a->store, NULL, SINK_SOURCE_IDS, key, &value, &found, err);
+    rc = sink_apply_get(a, SINK_SOURCE_IDS, key, &value, &found, err);
     if (rc == WH_OK) {
         *ret = !found ||
                (value.len == SINK_ENTITY_KEY && memcmp(value.ptr, owner, SINK_ENTITY_KEY) == 0);

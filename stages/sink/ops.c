@@ -223,21 +223,36 @@ static enum wh_rc sorted(struct sink_apply *a, struct place **ret, struct wh_err
     return WH_OK;
 }
 
+/* The last op of each key. */
+static enum wh_rc keep_last(struct sink_apply *a, const struct place *places, struct wh_err *err)
+{
+    void *memory = NULL;
+
+    if (wh_arena_alloc(&a->arena, a->n_ops * sizeof(*a->sealed) + 1, &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    a->sealed = memory;
+    a->n_sealed = 0;
+    for (size_t i = 0; i < a->n_ops; i++) {
+        if (i + 1 == a->n_ops || key_cmp(places[i].op, places[i + 1].op) != 0) {
+            a->sealed[a->n_sealed++] = places[i].op;
+        }
+    }
+    return WH_OK;
+}
+
 enum wh_rc sink_ops_flush(struct sink_apply *a, struct wh_err *err)
 {
     struct place *places = NULL;
 
-    if (sorted(a, &places, err) != WH_OK) {
+    if (sorted(a, &places, err) != WH_OK || keep_last(a, places, err) != WH_OK) {
         return err->rc;
     }
-    for (size_t i = 0; places && i < a->n_ops; i++) {
-        const struct sink_op *op = places[i].op;
+    for (size_t i = 0; i < a->n_sealed; i++) {
+        const struct sink_op *op = a->sealed[i];
         struct wh_slice key = wh_slice(op->key, op->key_len);
         enum wh_rc rc;
 
-        if (i + 1 < a->n_ops && key_cmp(op, places[i + 1].op) == 0) {
-            continue; /* a later one on the same key decides */
-        }
         rc = op->remove
                  ? wh_batch_remove(a->batch, op->family, key, err)
                  : wh_batch_put(a->batch, op->family, key, wh_slice(op->value, op->value_len), err);
@@ -247,4 +262,35 @@ enum wh_rc sink_ops_flush(struct sink_apply *a, struct wh_err *err)
     }
     a->n_ops = 0;
     return WH_OK;
+}
+
+size_t sink_ops_from(const struct sink_apply *a, unsigned family, struct wh_slice key)
+{
+    const struct sink_op want = {
+        .key = key.ptr, .key_len = (uint32_t)key.len, .family = (uint8_t)family};
+    size_t low = 0;
+    size_t high = a->n_sealed;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (key_cmp(a->sealed[middle], &want) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+const struct sink_op *sink_ops_find(const struct sink_apply *a, unsigned family,
+                                    struct wh_slice key)
+{
+    size_t at = sink_ops_from(a, family, key);
+    const struct sink_op *op = at < a->n_sealed ? a->sealed[at] : NULL;
+
+    if (op == NULL || op->family != family || !wh_slice_eq(wh_slice(op->key, op->key_len), key)) {
+        return NULL;
+    }
+    return op;
 }

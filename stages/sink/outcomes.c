@@ -186,15 +186,15 @@ static struct cover *cover_of(struct sink_outcomes *o, const char *connection,
 
 /* ---- runs ---- */
 
-static enum wh_rc load_run(struct sink_outcomes *o, struct run *r, struct wh_err *err)
+static enum wh_rc load_run(struct sink_outcomes *o, struct sink_apply *a, struct run *r,
+                           struct wh_err *err)
 {
     struct wh_outcome kept;
     bool found = false;
 
     wh_buf_reset(&o->value);
     if (run_key(&o->key, r->connection, r->now.run, err) != WH_OK ||
-        wh_store_get(o->store, NULL, SINK_META, wh_buf_slice(&o->key), &o->value, &found, err) !=
-            WH_OK) {
+        sink_apply_get(a, SINK_META, wh_buf_slice(&o->key), &o->value, &found, err) != WH_OK) {
         return err->rc;
     }
     if (found && wh_outcome_parse(wh_buf_slice(&o->value), o->parser, &kept, err) == WH_OK) {
@@ -210,8 +210,8 @@ static bool is_run(const struct run *r, const char *connection, int64_t run)
     return r->now.run == run && strcmp(r->connection, connection) == 0;
 }
 
-static struct run *run_of(struct sink_outcomes *o, const char *connection, int64_t run,
-                          struct wh_err *err)
+static struct run *run_of(struct sink_outcomes *o, struct sink_apply *a, const char *connection,
+                          int64_t run, struct wh_err *err)
 {
     struct run *r = &o->runs[o->last];
 
@@ -240,7 +240,7 @@ static struct run *run_of(struct sink_outcomes *o, const char *connection, int64
     (void)snprintf(r->connection, sizeof(r->connection), "%s", connection);
     r->now = (struct wh_outcome){.connection = wh_slice_str(r->connection), .run = run};
     r->durable = r->now;
-    return load_run(o, r, err) == WH_OK ? r : NULL;
+    return load_run(o, a, r, err) == WH_OK ? r : NULL;
 }
 
 /* ---- repairs ---- */
@@ -355,9 +355,10 @@ static enum wh_rc note_webhook(struct sink_outcomes *o, const char *connection,
 }
 
 enum wh_rc sink_outcomes_note(struct sink_outcomes *o, const char *connection,
-                              const struct wh_observation *x, const struct sink_before *before,
+                              const struct wh_observation *x, struct sink_apply *a,
                               const struct wh_history_result *result, struct wh_err *err)
 {
+    const struct sink_before *before = sink_apply_before(a);
     unsigned kind = wh_outcome_kind_of(x->source.kind);
     struct wh_outcome_counts *n;
     struct run *r;
@@ -373,7 +374,7 @@ enum wh_rc sink_outcomes_note(struct sink_outcomes *o, const char *connection,
     if (run == 0) {
         return WH_OK;
     }
-    r = run_of(o, connection, run, err);
+    r = run_of(o, a, connection, run, err);
     if (r == NULL) {
         return err->rc;
     }
@@ -438,7 +439,7 @@ static enum wh_rc seal_run(struct sink_outcomes *o, struct sink_apply *a, struct
         run_key(&o->key, r->connection, r->now.run, err) != WH_OK) {
         return err->rc;
     }
-    return sink_apply_meta(a, wh_buf_slice(&o->key), wh_buf_slice(&o->value), err);
+    return sink_apply_meta_last(a, wh_buf_slice(&o->key), wh_buf_slice(&o->value), err);
 }
 
 static enum wh_rc seal_cover(struct sink_outcomes *o, struct sink_apply *a, const struct cover *c,
@@ -451,7 +452,7 @@ static enum wh_rc seal_cover(struct sink_outcomes *o, struct sink_apply *a, cons
     if (cover_key(&o->key, c, err) != WH_OK) {
         return err->rc;
     }
-    return sink_apply_meta(a, wh_buf_slice(&o->key), wh_slice(value, sizeof(value)), err);
+    return sink_apply_meta_last(a, wh_buf_slice(&o->key), wh_slice(value, sizeof(value)), err);
 }
 
 enum wh_rc sink_outcomes_seal(struct sink_outcomes *o, struct sink_apply *a, int64_t now_ms,

@@ -27,22 +27,23 @@ WH_MUST_CHECK enum wh_rc sink_outcomes_new(struct wh_store *store, struct wh_jso
                                            struct sink_outcomes **ret, struct wh_err *err);
 void sink_outcomes_free(struct sink_outcomes *o);
 
-/* One applied observation of the connection's topic. */
+/* One observation of the connection's topic, just applied by a. */
 WH_MUST_CHECK enum wh_rc sink_outcomes_note(struct sink_outcomes *o, const char *connection,
                                             const struct wh_observation *observation,
-                                            const struct sink_before *before,
+                                            struct sink_apply *a,
                                             const struct wh_history_result *result,
                                             struct wh_err *err);
 /* Forgets a connection. */
 void sink_outcomes_drop(struct sink_outcomes *o, struct wh_slice connection);
-/* Puts what changed into the batch. */
+/* Puts what changed into the batch, before it is sealed. */
 WH_MUST_CHECK enum wh_rc sink_outcomes_seal(struct sink_outcomes *o, struct sink_apply *a,
                                             int64_t now_ms, struct wh_err *err);
+/* The batch is written, or given to be written: the next one counts on. */
 void sink_outcomes_committed(struct sink_outcomes *o);
 /* The batch is forgotten. */
 void sink_outcomes_forget(struct sink_outcomes *o);
 
-/* An outcome that is durable and was not taken since it changed; borrowed until the next call.
+/* An outcome that was committed and was not taken since it changed; borrowed until the next call.
  * NULL: none. */
 const struct wh_outcome *sink_outcomes_next(struct sink_outcomes *o);
 

@@ -53,7 +53,8 @@ void sink_found_free(struct sink_found *found);
 struct sink_partition {
     int32_t partition;
     int64_t next;    /* durable: the next offset to read */
-    int64_t pending; /* the same, with the batch in hand */
+    int64_t flying;  /* the same, with the batch that is being written */
+    int64_t pending; /* and with the batch in hand */
     int64_t first;   /* the log's start when found */
     int64_t high;    /* the log's end as last heard */
     int64_t target;  /* end at the process' start; -1 for partitions found later */

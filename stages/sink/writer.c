@@ -11,6 +11,7 @@ enum {
     DOCUMENT_MAX_BYTES = 1 << 20,
     DOCUMENT_MAX_DEPTH = 16,
     PAUSE_GROWTH_MAX = 16,
+    FLYING_SHARE = 8, /* a poll of this part of batch.records and more is a backlog */
 };
 
 static const size_t nothing = SIZE_MAX;
@@ -68,8 +69,7 @@ static enum wh_rc keep_observation(struct sink_writer *w, const struct sink_topi
     }
     if (rc == WH_OK) {
         sample(w, p, msg, &o, result.outcome);
-        rc = sink_outcomes_note(w->outcomes, topic->connection, &o, sink_apply_before(w->apply),
-                                &result, err);
+        rc = sink_outcomes_note(w->outcomes, topic->connection, &o, w->apply, &result, err);
     }
     return rc;
 }
@@ -108,7 +108,7 @@ static enum wh_rc apply_record(struct sink_writer *w, size_t index, int64_t now_
 
 static void forget_batch(struct sink_writer *w)
 {
-    sink_apply_begin(w->apply);
+    sink_apply_begin_over(w->apply, w->flight.batch);
     sink_outcomes_forget(w->outcomes);
     w->n_set_aside = 0;
     w->aside_done = false;
@@ -119,7 +119,10 @@ static void forget_batch(struct sink_writer *w)
     w->to = w->from;
     for (size_t i = 0; i < w->table.n_topics; i++) {
         for (int32_t p = 0; p < w->table.topics[i]->n_partitions; p++) {
-            w->table.topics[i]->partitions[p].pending = w->table.topics[i]->partitions[p].next;
+            struct sink_partition *one = &w->table.topics[i]->partitions[p];
+
+            one->flying = w->flight.batch ? one->flying : one->next;
+            one->pending = one->flying;
         }
     }
 }
@@ -130,7 +133,7 @@ static enum wh_rc put_offsets(struct sink_writer *w, struct wh_err *err)
         const struct sink_topic *t = w->table.topics[i];
 
         for (int32_t p = 0; p < t->n_partitions; p++) {
-            if (t->partitions[p].pending != t->partitions[p].next &&
+            if (t->partitions[p].pending != t->partitions[p].flying &&
                 sink_apply_offset(w->apply, t->name, p, t->partitions[p].pending, err) != WH_OK) {
                 return err->rc;
             }
@@ -141,13 +144,13 @@ static enum wh_rc put_offsets(struct sink_writer *w, struct wh_err *err)
 
 static enum wh_rc seal(struct sink_writer *w, struct wh_err *err)
 {
-    enum wh_rc rc = sink_apply_seal(w->apply, err);
+    enum wh_rc rc = sink_outcomes_seal(w->outcomes, w->apply, wh_clock_now_ms(&w->deps.clock), err);
 
     if (rc == WH_OK) {
-        rc = put_offsets(w, err);
+        rc = sink_apply_seal(w->apply, err);
     }
     if (rc == WH_OK) {
-        rc = sink_outcomes_seal(w->outcomes, w->apply, wh_clock_now_ms(&w->deps.clock), err);
+        rc = put_offsets(w, err);
     }
     if (rc == WH_OK) {
         w->phase = SINK_SEALED;
@@ -225,43 +228,20 @@ static void pause_for(struct sink_writer *w, const char *what, const struct wh_e
     *ret_wait_ms = w->pause_ms;
 }
 
-static void resume(struct sink_writer *w)
+static void resume(struct sink_writer *w, size_t records)
 {
     if (!w->paused) {
         return;
     }
-    wh_log_info(w->deps.log, "writing goes on", WH_I("records", w->to - w->from));
+    wh_log_info(w->deps.log, "writing goes on", WH_I("records", records));
     w->paused = false;
     w->pause_ms = 0;
     w->deps.on_pause(w->deps.ctx, NULL);
 }
 
-static void committed(struct sink_writer *w, int64_t started_ns)
+/* The batch in hand is given away or written: on to the next. */
+static void go_on(struct sink_writer *w)
 {
-    const struct sink_commit commit = {
-        .records = w->to - w->from,
-        .observations = w->observations,
-        .duplicates = w->duplicates,
-        .dead_letters = w->n_set_aside,
-        .now_ms = wh_clock_now_ms(&w->deps.clock),
-        .duration_ns = wh_clock_mono_ns(&w->deps.clock) - started_ns,
-        .samples = w->samples,
-        .n_samples = w->n_samples,
-    };
-
-    for (size_t i = 0; i < w->table.n_topics; i++) {
-        struct sink_topic *t = w->table.topics[i];
-
-        for (int32_t p = 0; p < t->n_partitions; p++) {
-            wh_counter_add(t->consumed,
-                           (uint64_t)(t->partitions[p].pending - t->partitions[p].next));
-            t->partitions[p].next = t->partitions[p].pending;
-            if (t->partitions[p].high < t->partitions[p].next) {
-                t->partitions[p].high = t->partitions[p].next;
-            }
-        }
-    }
-    w->deps.on_commit(w->deps.ctx, &commit);
     w->from = w->to;
     w->limit = w->n_msgs;
     if (w->poison != nothing && w->poison < w->from) {
@@ -271,13 +251,136 @@ static void committed(struct sink_writer *w, int64_t started_ns)
     forget_batch(w);
 }
 
-static enum wh_rc write_batch(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
+static struct sink_commit commit_of(const struct sink_writer *w)
 {
-    int64_t started_ns = wh_clock_mono_ns(&w->deps.clock);
+    return (struct sink_commit){
+        .records = w->to - w->from,
+        .observations = w->observations,
+        .duplicates = w->duplicates,
+        .dead_letters = w->n_set_aside,
+        .samples = w->samples,
+        .n_samples = w->n_samples,
+    };
+}
+
+/* What has flown is durable. */
+static void publish(struct sink_writer *w, struct sink_commit *commit, int64_t took_ns)
+{
+    commit->now_ms = wh_clock_now_ms(&w->deps.clock);
+    commit->duration_ns = took_ns;
+    for (size_t i = 0; i < w->table.n_topics; i++) {
+        struct sink_topic *t = w->table.topics[i];
+
+        for (int32_t p = 0; p < t->n_partitions; p++) {
+            struct sink_partition *one = &t->partitions[p];
+
+            wh_counter_add(t->consumed, (uint64_t)(one->flying - one->next));
+            one->next = one->flying;
+            one->high = one->high < one->next ? one->next : one->high;
+        }
+    }
+    w->deps.on_commit(w->deps.ctx, commit);
+}
+
+/* The batch in hand counts as flying. */
+static void take_off(struct sink_writer *w)
+{
+    for (size_t i = 0; i < w->table.n_topics; i++) {
+        for (int32_t p = 0; p < w->table.topics[i]->n_partitions; p++) {
+            struct sink_partition *one = &w->table.topics[i]->partitions[p];
+
+            one->flying = one->pending;
+        }
+    }
+}
+
+/*
+ * Waits for the batch that is being written. WH_OK with *ret_wait_ms > 0: the disk is full, it
+ * flies again after the pause.
+ */
+static enum wh_rc land(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
+{
+    int64_t now_ns = wh_clock_mono_ns(&w->deps.clock);
+    int64_t took_ns = 0;
     enum wh_rc rc;
 
-    if (w->paused && started_ns < w->retry_at_ns) {
-        *ret_wait_ms = (w->retry_at_ns - started_ns) / 1000000 + 1;
+    if (w->flight.batch == NULL) {
+        return WH_OK;
+    }
+    if (w->paused) {
+        if (now_ns < w->retry_at_ns) {
+            *ret_wait_ms = (w->retry_at_ns - now_ns) / 1000000 + 1;
+            return WH_OK;
+        }
+        sink_committer_give(w->committer, w->flight.batch, w->conf.sync);
+    }
+    rc = sink_committer_await(w->committer, &took_ns, err);
+    if (rc == WH_E_NO_SPACE) {
+        pause_for(w, "the disk is full", err, ret_wait_ms);
+        return WH_OK;
+    }
+    if (rc != WH_OK) {
+        return wh_err_prefix(err, "writing the store");
+    }
+    resume(w, w->flight.commit.records);
+    sink_apply_written(w->flight.batch);
+    publish(w, &w->flight.commit, took_ns);
+    w->flight.batch = NULL;
+    sink_publish_outcomes(w);
+    return WH_OK;
+}
+
+/* Gives the sealed batch to the committer, and the other apply its place. */
+static void fly(struct sink_writer *w)
+{
+    struct sink_sample *samples = w->flight.samples;
+
+    take_off(w);
+    sink_outcomes_committed(w->outcomes);
+    w->flight.commit = commit_of(w);
+    w->flight.samples = w->samples;
+    w->samples = samples;
+    w->flight.batch = w->apply;
+    sink_committer_give(w->committer, w->apply, w->conf.sync);
+    w->apply = w->apply == w->applies[0] ? w->applies[1] : w->applies[0];
+    go_on(w);
+}
+
+static enum wh_rc write_now(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
+{
+    int64_t started_ns = wh_clock_mono_ns(&w->deps.clock);
+    enum wh_rc rc = sink_apply_commit(w->apply, w->conf.sync, err);
+    struct sink_commit commit;
+
+    if (rc == WH_E_NO_SPACE) {
+        pause_for(w, "the disk is full", err, ret_wait_ms);
+        return WH_OK;
+    }
+    if (rc != WH_OK) {
+        return wh_err_prefix(err, "writing the store");
+    }
+    resume(w, w->to - w->from);
+    if (w->purge_marked && sink_purge_start(w->purge, err) != WH_OK) {
+        return err->rc;
+    }
+    take_off(w);
+    sink_outcomes_committed(w->outcomes);
+    commit = commit_of(w);
+    publish(w, &commit, wh_clock_mono_ns(&w->deps.clock) - started_ns);
+    go_on(w);
+    return WH_OK;
+}
+
+static enum wh_rc write_batch(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
+{
+    int64_t now_ns = wh_clock_mono_ns(&w->deps.clock);
+    enum wh_rc rc = land(w, ret_wait_ms, err);
+
+    if (rc != WH_OK || *ret_wait_ms > 0) {
+        return rc;
+    }
+    if (w->paused && now_ns < w->retry_at_ns) {
+        *ret_wait_ms = (w->retry_at_ns - now_ns) / 1000000 + 1;
         return WH_OK;
     }
     rc = w->aside_done ? WH_OK : sink_set_aside(w, err);
@@ -289,21 +392,11 @@ static enum wh_rc write_batch(struct sink_writer *w, int64_t *ret_wait_ms, struc
         pause_for(w, "a damaged record cannot be set aside", err, ret_wait_ms);
         return WH_OK;
     }
-    rc = sink_apply_commit(w->apply, w->conf.sync, err);
-    if (rc == WH_E_NO_SPACE) {
-        pause_for(w, "the disk is full", err, ret_wait_ms);
+    if (!w->paused && !w->purge_marked && w->n_msgs >= w->conf.batch_records / FLYING_SHARE) {
+        fly(w);
         return WH_OK;
     }
-    if (rc != WH_OK) {
-        return wh_err_prefix(err, "writing the store");
-    }
-    resume(w);
-    if (w->purge_marked && sink_purge_start(w->purge, err) != WH_OK) {
-        return err->rc;
-    }
-    sink_outcomes_committed(w->outcomes);
-    committed(w, started_ns);
-    return WH_OK;
+    return write_now(w, ret_wait_ms, err);
 }
 
 static enum wh_rc poll_records(struct sink_writer *w, int timeout_ms, struct wh_err *err)
@@ -374,14 +467,37 @@ static enum wh_rc purge_step(struct sink_writer *w, int64_t *ret_wait_ms, struct
     if (rc != WH_OK) {
         return wh_err_prefix(err, "purging a connection");
     }
-    resume(w);
+    resume(w, 0);
     return set_purging(w, sink_purge_connection(w->purge), err);
+}
+
+/* Before anything but the next batch: is something under way that has to end first? */
+static bool must_land(const struct sink_writer *w)
+{
+    return w->paused || w->reassign || w->relocate > 0 || sink_purge_due(w->purge);
+}
+
+/* The next records; when there are none, what flies lands. */
+static enum wh_rc poll_or_land(struct sink_writer *w, int timeout_ms, int64_t *ret_wait_ms,
+                               struct wh_err *err)
+{
+    if (poll_records(w, w->flight.batch ? 0 : timeout_ms, err) != WH_OK) {
+        return err->rc;
+    }
+    return w->n_msgs == 0 ? land(w, ret_wait_ms, err) : WH_OK;
 }
 
 enum wh_rc sink_writer_turn(struct sink_writer *w, int timeout_ms, int64_t *ret_wait_ms,
                             struct wh_err *err)
 {
     *ret_wait_ms = 0;
+    if (w->phase == SINK_IDLE && w->flight.batch && must_land(w)) {
+        enum wh_rc rc = land(w, ret_wait_ms, err);
+
+        if (rc != WH_OK || *ret_wait_ms > 0) {
+            return rc;
+        }
+    }
     if (w->phase == SINK_IDLE && sink_purge_due(w->purge)) {
         enum wh_rc rc = purge_step(w, ret_wait_ms, err);
 
@@ -390,12 +506,14 @@ enum wh_rc sink_writer_turn(struct sink_writer *w, int timeout_ms, int64_t *ret_
         }
         timeout_ms = 0;
     }
-    sink_publish_outcomes(w);
+    if (w->flight.batch == NULL) {
+        sink_publish_outcomes(w);
+    }
     if (w->phase == SINK_IDLE && w->relocate > 0) {
         *ret_wait_ms = timeout_ms;
         return WH_OK;
     }
-    if (w->phase == SINK_IDLE && poll_records(w, timeout_ms, err) != WH_OK) {
+    if (w->phase == SINK_IDLE && poll_or_land(w, timeout_ms, ret_wait_ms, err) != WH_OK) {
         return err->rc;
     }
     while (w->phase == SINK_BUILDING) {
@@ -427,7 +545,14 @@ enum wh_rc sink_writer_found(struct sink_writer *w, const struct sink_found *fou
 {
     bool settle = w->relocate == 1;
     bool changed = settle;
+    int64_t wait_ms = 0;
 
+    if (land(w, &wait_ms, err) != WH_OK) {
+        return err->rc;
+    }
+    if (wait_ms > 0) {
+        return wh_fail(err, WH_E_NO_SPACE, "the disk is full");
+    }
     if (sink_table_take(&w->table, found, settle, &changed, forget_topic, w, err) != WH_OK) {
         return err->rc;
     }
@@ -470,17 +595,25 @@ enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sin
     wh_buf_init(&w->scratch, SCRATCH_MAX_BYTES);
     w->msgs = wh_mem_zalloc(n, sizeof(*w->msgs));
     w->samples = wh_mem_zalloc(n, sizeof(*w->samples));
+    w->flight.samples = wh_mem_zalloc(n, sizeof(*w->samples));
     w->set_aside = wh_mem_zalloc(n, sizeof(*w->set_aside));
     w->set_aside_rc = wh_mem_zalloc(n, sizeof(*w->set_aside_rc));
     w->json = wh_json_parser_new(DOCUMENT_MAX_BYTES, DOCUMENT_MAX_DEPTH);
-    if (!w->msgs || !w->samples || !w->set_aside || !w->set_aside_rc || !w->json) {
+    if (!w->msgs || !w->samples || !w->flight.samples || !w->set_aside || !w->set_aside_rc ||
+        !w->json) {
         sink_writer_free(w);
         return wh_fail(err, WH_E_NOMEM, "no memory for the writer");
     }
-    if (sink_apply_new(deps->store, n, &w->apply, err) != WH_OK ||
+    if (sink_apply_new(deps->store, n, &w->applies[0], err) != WH_OK ||
+        sink_apply_new_beside(w->applies[0], &w->applies[1], err) != WH_OK ||
         sink_outcomes_new(deps->store, w->json, &w->outcomes, err) != WH_OK ||
-        sink_purge_new(deps->store, w->apply, deps->clock, deps->log, conf->sync, &w->purge, err) !=
-            WH_OK) {
+        sink_committer_new(&w->committer, err) != WH_OK) {
+        sink_writer_free(w);
+        return err->rc;
+    }
+    w->apply = w->applies[0];
+    if (sink_purge_new(deps->store, w->apply, deps->clock, deps->log, conf->sync, &w->purge, err) !=
+        WH_OK) {
         sink_writer_free(w);
         return err->rc;
     }
@@ -493,13 +626,16 @@ void sink_writer_free(struct sink_writer *w)
     if (w == NULL) {
         return;
     }
+    sink_committer_free(w->committer);
     sink_purge_free(w->purge);
     sink_outcomes_free(w->outcomes);
-    sink_apply_free(w->apply);
+    sink_apply_free(w->applies[1]);
+    sink_apply_free(w->applies[0]);
     sink_table_done(&w->table);
     wh_buf_done(&w->scratch);
     wh_mem_free(w->msgs);
     wh_mem_free(w->samples);
+    wh_mem_free(w->flight.samples);
     wh_mem_free(w->set_aside);
     wh_mem_free(w->set_aside_rc);
     wh_json_parser_free(w->json);

@@ -7,6 +7,10 @@
  *   SEALED    a batch is ready: dead letters first, then the store; again after a pause when the
  *             disk is full or a dead letter is not taken
  *
+ * A large batch flies: it is written by the committer while the next one is polled and built over
+ * it. It lands before the next one is written, before anything else touches the store, and when
+ * there is nothing to poll. Small batches, as they come live, are written at once.
+ *
  * Thread: the writer; what it publishes goes through the callbacks of struct sink_writer_deps.
  */
 #ifndef WH_SINK_WRITER_H
@@ -14,6 +18,7 @@
 
 #include "stages/sink/outcomes.h"
 #include "stages/sink/purge.h"
+#include "stages/sink/committer.h"
 #include "stages/sink/topics.h"
 
 enum sink_phase { SINK_IDLE, SINK_BUILDING, SINK_SEALED };
@@ -51,10 +56,20 @@ struct sink_writer_deps {
     void *ctx;
 };
 
+/* The batch that is being written. */
+struct sink_flight {
+    struct sink_apply *batch; /* NULL: none */
+    struct sink_commit commit;
+    struct sink_sample *samples; /* buffer, the other one is the writer's */
+};
+
 struct sink_writer {
     struct sink_writer_deps deps;
     struct sink_conf conf;
-    struct sink_apply *apply;
+    struct sink_apply *applies[2];
+    struct sink_apply *apply; /* of the batch in hand */
+    struct sink_committer *committer;
+    struct sink_flight flight;
     struct sink_purge *purge;
     struct sink_table table;
     struct sink_outcomes *outcomes;
@@ -90,7 +105,7 @@ WH_MUST_CHECK enum wh_rc sink_writer_new(const struct sink_writer_deps *deps,
                                          struct wh_err *err);
 void sink_writer_free(struct sink_writer *w);
 
-/* Only when idle. */
+/* Only when idle. WH_E_NO_SPACE: try again later. */
 WH_MUST_CHECK enum wh_rc sink_writer_found(struct sink_writer *w, const struct sink_found *found,
                                            struct wh_err *err);
 /*

@@ -201,7 +201,8 @@ static enum wh_rc drain(struct fixture *f, struct wh_err *err)
             return err->rc;
         }
         f->mono_ns += wait_ms * 1000000;
-        if (f->writer->phase == SINK_IDLE && wait_ms == 0 && commits == f->commits) {
+        if (f->writer->phase == SINK_IDLE && wait_ms == 0 && commits == f->commits &&
+            f->writer->flight.batch == NULL) {
             return WH_OK;
         }
     }
@@ -288,6 +289,26 @@ static void test_records_and_offsets(void **state)
     drain_ok(f);
     assert_int_equal(f->observations, N);
     assert_int_equal(f->samples + f->duplicates, N / 2);
+    assert_store_is(f, N);
+}
+
+/* Killed at any turn, with a batch in the air or not: what is stored is what its offsets say. */
+static void test_killed_at_any_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct wh_err err;
+    int64_t wait_ms;
+
+    send_observations(f, 0, N);
+    for (int turns = 0; turns < 8; turns++) {
+        restart(f);
+        find_topics(f);
+        for (int i = 0; i < turns; i++) {
+            th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
+        }
+    }
+    drain_ok(f);
+    assert_int_equal(stored_offsets(f, ENTITIES_TOPIC, PARTITIONS), N);
     assert_store_is(f, N);
 }
 
@@ -395,11 +416,14 @@ static void test_disk_full(void **state)
     send_observations(f, 0, N);
     find_topics(f);
     wh_store_mem_fail(f->store, WH_STORE_MEM_WRITE, WH_E_NO_SPACE, 2, 4);
-    th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
-    th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
-    assert_int_equal(wait_ms, 0);
+    /* The turn that builds the fourth batch hears of the third one. */
+    for (int i = 0; i < 3; i++) {
+        th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
+        assert_int_equal(wait_ms, 0);
+    }
     th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
     assert_int_equal(wait_ms, f->conf.retry_ms);
+    assert_int_equal(f->observations, 2 * 37);
     assert_non_null(strstr(f->why, "disk is full"));
     assert_int_equal(stored_offsets(f, ENTITIES_TOPIC, PARTITIONS), 2 * 37);
     /* Reads go on; a turn before its time does not try. */
@@ -445,10 +469,13 @@ static void test_crash_while_full(void **state)
     send_observations(f, 0, N);
     find_topics(f);
     wh_store_mem_fail(f->store, WH_STORE_MEM_WRITE, WH_E_NO_SPACE, 1, 1);
-    th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
-    th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
+    for (int i = 0; i < 3; i++) {
+        th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
+    }
     assert_true(wait_ms > 0);
-    restart(f); /* the batch in hand is lost with the process; its offsets were not stored */
+    /* Two batches are lost with the process, and their offsets with them. */
+    assert_int_equal(stored_offsets(f, ENTITIES_TOPIC, PARTITIONS), 37);
+    restart(f);
     find_topics(f);
     drain_ok(f);
     assert_store_is(f, N);
@@ -851,6 +878,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_records_and_offsets),
+        TEST(test_killed_at_any_turn),
         TEST(test_topics_come_later),
         TEST(test_damaged_records),
         TEST(test_dead_letter_is_acknowledged_first),

@@ -97,6 +97,39 @@ static void apply_all(struct sink_apply *a, const struct th_encoded *list, const
     }
 }
 
+/* The same, each batch built over one that is not written yet. */
+static void apply_all_over(struct sink_apply *first, const struct th_encoded *list,
+                           const size_t *order, size_t n, struct th_random *r)
+{
+    struct sink_apply *pair[2] = {first, NULL};
+    struct sink_apply *before = NULL;
+    struct wh_err err;
+    size_t i = 0;
+
+    th_ok(sink_apply_new_beside(first, &pair[1], &err), &err);
+    for (unsigned turn = 0; i < n; turn++) {
+        struct sink_apply *a = pair[turn % 2];
+        size_t end = i + 1 + th_random_below(r, BATCH_MAX / 2);
+
+        end = end < n ? end : n;
+        sink_apply_begin_over(a, before);
+        if (th_random_below(r, 4) == 0) {
+            apply_one(a, &list[order[i]]);
+            sink_apply_begin_over(a, before);
+        }
+        for (; i < end; i++) {
+            apply_one(a, &list[order[i]]);
+        }
+        th_ok(sink_apply_seal(a, &err), &err);
+        if (before) {
+            th_ok(sink_apply_commit(before, false, &err), &err);
+        }
+        before = a;
+    }
+    th_ok(sink_apply_commit(before, false, &err), &err);
+    sink_apply_free(pair[1]);
+}
+
 static const unsigned compared[] = {SINK_ENTITIES, SINK_REVISIONS,  SINK_LINKS,     SINK_BACKLINKS,
                                     SINK_BY_TIME,  SINK_BY_PROJECT, SINK_SOURCE_IDS};
 
@@ -290,7 +323,7 @@ static void check_oracle(struct world *w)
 
 /* ---- tests ---- */
 
-static void orders_agree(bool rocks, unsigned seeds)
+static void orders_agree(bool rocks, bool over, unsigned seeds)
 {
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct th_random r = {seed * 7919};
@@ -306,7 +339,7 @@ static void orders_agree(bool rocks, unsigned seeds)
         apply_all(straight.apply, list, order, OBSERVATIONS, &r);
         th_shuffle(&r, order, OBSERVATIONS);
         world_open(&mixed, rocks);
-        apply_all(mixed.apply, list, order, OBSERVATIONS, &r);
+        (over ? apply_all_over : apply_all)(mixed.apply, list, order, OBSERVATIONS, &r);
         same_families(&straight, &mixed);
         check_oracle(&straight);
         check_oracle(&mixed);
@@ -319,13 +352,19 @@ static void orders_agree(bool rocks, unsigned seeds)
 static void test_orders_agree(void **state)
 {
     (void)state;
-    orders_agree(false, SEEDS);
+    orders_agree(false, false, SEEDS);
 }
 
 static void test_orders_agree_on_rocks(void **state)
 {
     (void)state;
-    orders_agree(true, 3);
+    orders_agree(true, false, 3);
+}
+
+static void test_orders_agree_over_unwritten(void **state)
+{
+    (void)state;
+    orders_agree(false, true, SEEDS);
 }
 
 /* A write that fails changes nothing; the same batch written later is whole. */
@@ -445,9 +484,13 @@ static void test_other_format_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_orders_agree), cmocka_unit_test(test_orders_agree_on_rocks),
-        cmocka_unit_test(test_failed_write), cmocka_unit_test(test_counts_survive),
-        cmocka_unit_test(test_forget_topic), cmocka_unit_test(test_other_format_is_refused),
+        cmocka_unit_test(test_orders_agree),
+        cmocka_unit_test(test_orders_agree_over_unwritten),
+        cmocka_unit_test(test_orders_agree_on_rocks),
+        cmocka_unit_test(test_failed_write),
+        cmocka_unit_test(test_counts_survive),
+        cmocka_unit_test(test_forget_topic),
+        cmocka_unit_test(test_other_format_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,8 +124,7 @@ static void note(struct fixture *f, const struct shown *s)
     }
     th_ok(wh_observation_tie(&o, &scratch, &o.version.tie, &err), &err);
     th_ok(sink_apply_observation(f->apply, &o, s->seen_ms, &result, &err), &err);
-    th_ok(sink_outcomes_note(f->outcomes, "c", &o, sink_apply_before(f->apply), &result, &err),
-          &err);
+    th_ok(sink_outcomes_note(f->outcomes, "c", &o, f->apply, &result, &err), &err);
 }
 
 static void commit(struct fixture *f)
@@ -133,8 +132,8 @@ static void commit(struct fixture *f)
     const struct wh_outcome *o;
     struct wh_err err;
 
-    th_ok(sink_apply_seal(f->apply, &err), &err);
     th_ok(sink_outcomes_seal(f->outcomes, f->apply, 5, &err), &err);
+    th_ok(sink_apply_seal(f->apply, &err), &err);
     th_ok(sink_apply_commit(f->apply, false, &err), &err);
     sink_outcomes_committed(f->outcomes);
     sink_apply_begin(f->apply);
