@@ -14,7 +14,6 @@ enum {
     PAGE_MAX_BYTES = 64 << 20,
     DEPTH_MAX = 64,
     RETRY_MAX = 8,
-    BACKOFF_MS = 500,
     BACKOFF_MAX_MS = 60000,
     SECRET_MAX_BYTES = 4096,
 };
@@ -149,7 +148,7 @@ static enum wh_rc make_client(struct conn *c, struct wh_err *err)
         .instance = c->instance,
         .max_in_flight = d->conf.max_in_flight,
         .retry_max = RETRY_MAX,
-        .backoff_ms = BACKOFF_MS,
+        .backoff_ms = d->conf.backoff_ms,
         .backoff_max_ms = BACKOFF_MAX_MS,
         .timeout_ms = d->conf.request_timeout_ms,
         .body_max = PAGE_MAX_BYTES,
