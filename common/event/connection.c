@@ -39,6 +39,9 @@ enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out
     wh_jw_int(&w, c->updated_at_ms);
     write_text(&w, "gitlab_version", c->gitlab_version);
     write_text(&w, "token_sealed", c->token_sealed);
+    write_text(&w, "oauth_sealed", c->oauth_sealed);
+    write_text(&w, "client_sealed", c->client_sealed);
+    write_text(&w, "projects", c->projects);
     write_text(&w, "webhook_key_sealed", c->webhook_key_sealed);
     write_text(&w, "webhook_token_sealed", c->webhook_token_sealed);
     wh_jw_end(&w);
@@ -84,6 +87,9 @@ enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *
         {"detail", &c.detail},
         {"gitlab_version", &c.gitlab_version},
         {"token_sealed", &c.token_sealed},
+        {"oauth_sealed", &c.oauth_sealed},
+        {"client_sealed", &c.client_sealed},
+        {"projects", &c.projects},
         {"webhook_key_sealed", &c.webhook_key_sealed},
         {"webhook_token_sealed", &c.webhook_token_sealed},
     };
@@ -104,6 +110,25 @@ enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *
     c.updated_at_ms = read_int(root, "updated_at_ms");
     *ret = c;
     return WH_OK;
+}
+
+enum wh_connection_class wh_connection_class(struct wh_slice state)
+{
+    static const struct {
+        const char *state;
+        enum wh_connection_class class;
+    } known[] = {
+        {"", WH_CONNECTION_MISSING},          {"to_configure", WH_CONNECTION_MISSING},
+        {"disabled", WH_CONNECTION_MISSING},  {"processing", WH_CONNECTION_CONNECTING},
+        {"enabled", WH_CONNECTION_CONNECTED},
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (wh_slice_eq(state, wh_slice_str(known[i].state))) {
+            return known[i].class;
+        }
+    }
+    return WH_CONNECTION_ERROR;
 }
 
 /* ---- the key file ---- */

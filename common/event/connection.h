@@ -25,9 +25,21 @@ struct wh_connection {
     int64_t updated_at_ms;
     struct wh_slice gitlab_version;       /* may be empty */
     struct wh_slice token_sealed;         /* base64; purpose "read_api"; may be empty */
+    struct wh_slice oauth_sealed;         /* base64; purpose "oauth": the pair of tokens */
+    struct wh_slice client_sealed;        /* base64; purpose "client": how we are registered */
+    struct wh_slice projects;             /* paths a person named, by spaces; may be empty */
     struct wh_slice webhook_key_sealed;   /* base64; purpose "webhook_key": whsec_... signing key */
     struct wh_slice webhook_token_sealed; /* base64; purpose "webhook_token": X-Gitlab-Token */
 };
+
+/* What sync and people do with a state; anything unknown counts as an error, never as connected. */
+enum wh_connection_class {
+    WH_CONNECTION_MISSING,    /* to_configure, disabled, or none */
+    WH_CONNECTION_CONNECTING, /* processing */
+    WH_CONNECTION_CONNECTED,  /* enabled */
+    WH_CONNECTION_ERROR,      /* degraded, error, need_reconnect, suspended, and any other word */
+};
+enum wh_connection_class wh_connection_class(struct wh_slice state);
 
 /* {"id":...,"instance":...,"state":...,...}; unknown keys are ignored by parse. */
 WH_MUST_CHECK enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out,
