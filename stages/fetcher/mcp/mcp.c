@@ -201,6 +201,39 @@ void mcp_give_up(struct mcp_call *call, const char *text)
     mcp_end_text(call, MCP_SIGN_IN, 401, text);
 }
 
+void mcp_resume_all(struct mcp *m)
+{
+    for (struct mcp_call *call = m ? m->calls : NULL; call; call = call->next) {
+        if (call->parked) {
+            mcp_resume(call);
+        }
+    }
+}
+
+static void fail_later(struct mcp_call *call, enum mcp_outcome outcome, unsigned status,
+                       int64_t code, const char *text)
+{
+    call->failed = true;
+    call->parked = false;
+    call->why = (struct mcp_answer){.outcome = outcome, .status = status, .code = code};
+    (void)snprintf(call->why_text, sizeof(call->why_text), "%s", text ? text : "");
+    mcp_go_after(call, 0);
+}
+
+void mcp_give_up_all(struct mcp *m, const char *text)
+{
+    for (struct mcp_call *call = m ? m->calls : NULL; call; call = call->next) {
+        if (call->parked) {
+            fail_later(call, MCP_SIGN_IN, 401, 0, text);
+        }
+    }
+}
+
+int64_t mcp_call_sent_ms(const struct mcp_call *call)
+{
+    return call->sent_ms;
+}
+
 /* ---- the handshake ---- */
 
 /* Each in a turn of its own: whoever is told may free everything. */
@@ -213,13 +246,10 @@ static void release_waiting(struct mcp *m, const struct mcp_answer *why_not)
         call->next = m->calls;
         m->calls = call;
         if (why_not) {
-            call->failed = true;
-            call->why = (struct mcp_answer){
-                .outcome = why_not->outcome, .status = why_not->status, .code = why_not->code};
-            (void)snprintf(call->why_text, sizeof(call->why_text), "%s",
-                           why_not->error ? why_not->error : "");
+            fail_later(call, why_not->outcome, why_not->status, why_not->code, why_not->error);
+        } else {
+            mcp_go_after(call, 0);
         }
-        mcp_go_after(call, 0);
     }
 }
 

@@ -83,6 +83,10 @@ void mcp_cancel(struct mcp_call *call);
 void mcp_resume(struct mcp_call *call);
 /* Ends the call as MCP_SIGN_IN. text is copied. */
 void mcp_give_up(struct mcp_call *call, const char *text);
+/* Of all calls that wait since a challenge; m may be NULL. */
+void mcp_resume_all(struct mcp *m);
+void mcp_give_up_all(struct mcp *m, const char *text);
+int64_t mcp_call_sent_ms(const struct mcp_call *call); /* when it last went out */
 /* Ends the session at the server (DELETE); nobody waits for the answer. */
 void mcp_close(struct mcp *m);
 

@@ -45,6 +45,8 @@ struct mcp_call {
     bool reopened; /* the session was opened anew for it once */
     bool had_session;
     bool parked; /* challenged: somebody will resume it */
+    unsigned challenges;
+    int64_t sent_ms;
     bool failed; /* to be ended in the loop's next turn, by why */
     struct mcp_answer why;
     char why_text[MCP_TEXT_MAX];

@@ -5,7 +5,7 @@
 #include "common/base/num.h"
 #include "stages/fetcher/mcp/mcp_priv.h"
 
-enum { RESUMES_MAX = 20, RETRY_DEFAULT_MS = 1000, RETRY_AFTER_MAX_S = 300 };
+enum { RESUMES_MAX = 20, CHALLENGES_MAX = 4, RETRY_DEFAULT_MS = 1000, RETRY_AFTER_MAX_S = 300 };
 
 static bool is_type(struct wh_slice content_type, const char *type)
 {
@@ -155,7 +155,8 @@ static void challenged(struct mcp_call *call, const struct wh_httpc_answer *a,
     struct mcp *m = call->mcp;
 
     call->parked = true;
-    if (m->conf.challenged && m->conf.challenged(m->conf.ctx, call, a->status, challenge)) {
+    if (call->challenges++ < CHALLENGES_MAX && m->conf.challenged &&
+        m->conf.challenged(m->conf.ctx, call, a->status, challenge)) {
         return;
     }
     call->parked = false;

@@ -171,6 +171,7 @@ enum wh_rc mcp_send(struct mcp_call *call, struct wh_err *err)
     wh_buf_reset(&call->reply);
     mcp_sse_restart(&call->sse);
     call->streaming = false;
+    call->sent_ms = wh_clock_now_ms(&call->mcp->conf.clock);
     call->had_session = !mcp_modern(call->mcp) && call->kind != CALL_OPEN && call->mcp->session[0];
     if (!call->resuming && call->kind != CALL_DELETE) {
         rc = build_body(call, &body, err);

@@ -1,0 +1,120 @@
+#include "stages/fetcher/oauth/keep.h"
+
+#include "common/json/json_write.h"
+
+static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
+{
+    wh_jw_key(w, key);
+    wh_jw_str(w, value);
+}
+
+static struct wh_slice member(struct wh_json_val root, const char *key)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING
+               ? wh_json_string(v)
+               : wh_slice("", 0);
+}
+
+static int64_t number(struct wh_json_val root, const char *key)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_INT
+               ? wh_json_int(v)
+               : 0;
+}
+
+enum wh_rc oauth_kept_write(const struct oauth_kept *k, struct wh_buf *out, struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    text(&w, "issuer", k->client.issuer);
+    text(&w, "client_id", k->client.client_id);
+    text(&w, "client_secret", k->client.client_secret);
+    text(&w, "auth_method", k->client.auth_method);
+    text(&w, "redirect_uri", k->client.redirect_uri);
+    text(&w, "token_endpoint", k->token_endpoint);
+    text(&w, "revocation_endpoint", k->revocation_endpoint);
+    text(&w, "resource", k->resource);
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, err);
+}
+
+enum wh_rc oauth_kept_read(struct wh_slice json, struct wh_json_parser *parser,
+                           struct wh_arena *arena, struct oauth_kept *ret, struct wh_err *err)
+{
+    struct oauth_kept k = {0};
+    const struct {
+        const char *key;
+        struct wh_slice *to;
+    } texts[] = {
+        {"issuer", &k.client.issuer},
+        {"client_id", &k.client.client_id},
+        {"client_secret", &k.client.client_secret},
+        {"auth_method", &k.client.auth_method},
+        {"redirect_uri", &k.client.redirect_uri},
+        {"token_endpoint", &k.token_endpoint},
+        {"revocation_endpoint", &k.revocation_endpoint},
+        {"resource", &k.resource},
+    };
+    struct wh_json_val root;
+
+    if (wh_json_parse(parser, json, &root, err) != WH_OK) {
+        return err->rc;
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (wh_arena_dup(arena, member(root, texts[i].key), texts[i].to, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    if (k.client.client_id.len == 0 || k.token_endpoint.len == 0) {
+        return wh_fail(err, WH_E_MISSING, "a kept registration without client or endpoint");
+    }
+    *ret = k;
+    return WH_OK;
+}
+
+enum wh_rc oauth_tokens_write(const struct oauth_tokens *t, struct wh_buf *out, struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    text(&w, "access_token", wh_buf_slice(&t->access));
+    text(&w, "refresh_token", wh_buf_slice(&t->refresh));
+    text(&w, "scope", wh_slice_str(t->scope));
+    wh_jw_key(&w, "got_at_ms");
+    wh_jw_int(&w, t->got_at_ms);
+    wh_jw_key(&w, "expires_at_ms");
+    wh_jw_int(&w, t->expires_at_ms);
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, err);
+}
+
+enum wh_rc oauth_tokens_read(struct wh_slice json, struct wh_json_parser *parser,
+                             struct oauth_tokens *ret, struct wh_err *err)
+{
+    struct wh_json_val root;
+    struct wh_slice scope;
+
+    oauth_tokens_done(ret);
+    if (wh_json_parse(parser, json, &root, err) != WH_OK ||
+        wh_buf_append(&ret->access, member(root, "access_token"), err) != WH_OK ||
+        wh_buf_append(&ret->refresh, member(root, "refresh_token"), err) != WH_OK) {
+        return err->rc;
+    }
+    if (ret->access.len == 0) {
+        return wh_fail(err, WH_E_MISSING, "a kept pair without an access token");
+    }
+    scope = member(root, "scope");
+    if (scope.len < sizeof(ret->scope)) {
+        memcpy(ret->scope, scope.ptr ? scope.ptr : "", scope.len);
+    }
+    ret->got_at_ms = number(root, "got_at_ms");
+    ret->expires_at_ms = number(root, "expires_at_ms");
+    return WH_OK;
+}
