@@ -5,7 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 
-enum { PATH_MAX_BYTES = 4096, PADDING_BYTES = 64, TOKEN_MAX_BYTES = 1024 };
+enum { PATH_MAX_BYTES = 4096, PADDING_BYTES = 64, TOKEN_MAX_BYTES = 4000, RENEWALS_MAX = 4 };
 
 struct call {
     struct call *next;
@@ -14,6 +14,9 @@ struct call {
     client_fn fn;
     void *ctx;
     unsigned attempt;
+    unsigned renewals;
+    uint64_t token; /* number of the token that it carried */
+    int64_t sent_ms;
     struct wh_timer *retry;
     struct wh_httpc_transfer *transfer;
     struct call *all_next; /* every open call, to drop them at the end */
@@ -24,7 +27,9 @@ struct client {
     struct client_conf conf;
     char *instance;
     char *token;
-    struct call *first; /* waiting in line */
+    uint64_t token_number; /* of the tokens so far */
+    bool held;             /* a new token is on its way: nothing is sent */
+    struct call *first;    /* waiting in line */
     struct call **last;
     struct call *all;
     size_t n_open;
@@ -130,12 +135,22 @@ enum wh_rc client_set_token(struct client *c, struct wh_slice token, struct wh_e
     }
     drop_token(c);
     c->token = copy;
+    c->token_number++;
+    client_release(c);
     return WH_OK;
+}
+
+void client_release(struct client *c)
+{
+    if (c && c->held) {
+        c->held = false;
+        wh_timer_start(c->wait, 0, 0);
+    }
 }
 
 struct client_stats client_stats(const struct client *c)
 {
-    return c->stats;
+    return c ? c->stats : (struct client_stats){.rate_limit = -1, .rate_left = -1};
 }
 
 size_t client_open(const struct client *c)
@@ -242,6 +257,26 @@ static void on_retry(void *ctx)
     pump(c);
 }
 
+/* Into line again, behind the token that is to come or has come. */
+static bool renewed(struct call *call)
+{
+    struct client *c = call->client;
+
+    if (c->conf.renew == NULL || call->renewals++ >= RENEWALS_MAX) {
+        return false;
+    }
+    if (call->token == c->token_number) {
+        if (!c->conf.renew(c->conf.renew_ctx, call->sent_ms)) {
+            return false;
+        }
+        c->held = call->token == c->token_number;
+    }
+    call->next = NULL;
+    *c->last = call;
+    c->last = &call->next;
+    return true;
+}
+
 static bool try_again(struct call *call, const struct wh_httpc_answer *a, int64_t asked_wait_ms)
 {
     struct client *c = call->client;
@@ -302,6 +337,10 @@ static void on_answer(void *ctx, const struct wh_httpc_answer *a)
     asked_wait = read_budget(c, a);
     wh_counter_add(a->rc == WH_OK && a->status < 300 ? c->requests_ok : c->requests_bad, 1);
     wh_histogram_observe(c->duration, (double)a->total_us / 1e6);
+    if (a->rc == WH_OK && a->status == 401 && renewed(call)) {
+        pump(c);
+        return;
+    }
     if (!worth_retrying(a) || !try_again(call, a, asked_wait)) {
         finish(call, a);
     }
@@ -325,6 +364,8 @@ static enum wh_rc send_call(struct client *c, struct call *call, struct wh_err *
     };
 
     call->attempt++;
+    call->token = c->token_number;
+    call->sent_ms = now_ms(c);
     if (wh_httpc_start(c->conf.http, &req, on_answer, call, &call->transfer, err) != WH_OK) {
         return err->rc;
     }
@@ -335,7 +376,7 @@ static enum wh_rc send_call(struct client *c, struct call *call, struct wh_err *
 
 static void pump(struct client *c)
 {
-    while (c->first && c->n_in_flight < c->conf.max_in_flight) {
+    while (c->first && !c->held && c->n_in_flight < c->conf.max_in_flight) {
         struct call *call = c->first;
         int64_t wait = c->not_before_ms - now_ms(c);
         struct wh_httpc_answer failed = {0};

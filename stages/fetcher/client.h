@@ -35,6 +35,10 @@ struct client_answer {
 
 typedef void (*client_fn)(void *ctx, const struct client_answer *answer);
 
+/* GitLab refuses the token (401) that a request of sent_ms carried: true when another is on its
+ * way, by client_set_token, or there already. */
+typedef bool (*client_renew_fn)(void *ctx, int64_t sent_ms);
+
 struct client_conf {
     struct wh_loop *loop;
     struct wh_httpc *http;
@@ -48,6 +52,8 @@ struct client_conf {
     int64_t backoff_max_ms;
     int64_t timeout_ms;
     size_t body_max;
+    client_renew_fn renew; /* may be NULL */
+    void *renew_ctx;
 };
 
 struct client_stats {
@@ -68,9 +74,12 @@ void client_free(struct client *c);
 /* Copied; wiped when replaced or freed. */
 WH_MUST_CHECK enum wh_rc client_set_token(struct client *c, struct wh_slice token,
                                           struct wh_err *err);
+/* No other token will come: what waits for one goes out with the old. c may be NULL. */
+void client_release(struct client *c);
 /* path begins with "/api/v4/". Calls wait in line when too many are in flight. */
 WH_MUST_CHECK enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void *ctx,
                                     struct wh_err *err);
+/* All zero for NULL. */
 struct client_stats client_stats(const struct client *c);
 size_t client_open(const struct client *c);
 

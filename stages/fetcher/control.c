@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "common/run/token_file.h"
+#include "stages/fetcher/connect.h"
 
 enum { ANSWER_MAX_BYTES = 16 << 20 };
 
@@ -70,22 +71,45 @@ static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice
                                                .body = WH_LIT("{\"ok\":true}\n")});
 }
 
-static bool sync_path(struct wh_slice path, struct wh_slice *ret_id)
+/* "<before>ID<after>" */
+static bool path_with_id(struct wh_slice path, const char *before, const char *after,
+                         struct wh_slice *ret_id)
 {
-    static const char before[] = "/api/v1/connections/";
-    static const char after[] = "/sync";
+    size_t n = strlen(after);
     struct wh_slice rest;
 
     if (!wh_slice_starts(path, wh_slice_str(before))) {
         return false;
     }
-    rest = wh_slice_from(path, sizeof(before) - 1);
-    if (rest.len <= sizeof(after) - 1 ||
-        memcmp(rest.ptr + rest.len - (sizeof(after) - 1), after, sizeof(after) - 1) != 0) {
+    rest = wh_slice_from(path, strlen(before));
+    if (rest.len <= n || memcmp(rest.ptr + rest.len - n, after, n) != 0) {
         return false;
     }
-    *ret_id = wh_slice(rest.ptr, rest.len - (sizeof(after) - 1));
-    return true;
+    *ret_id = wh_slice(rest.ptr, rest.len - n);
+    return memchr(ret_id->ptr, '/', ret_id->len) == NULL;
+}
+
+static void route(struct control *c, struct wh_http_req *req, bool get, bool post)
+{
+    static const char connects[] = "/api/v1/connects/";
+    struct wh_slice path = wh_http_path(req);
+    struct wh_slice id;
+
+    if (post && wh_slice_eq(path, WH_LIT("/api/v1/connections"))) {
+        connect_begin(c->f, req);
+    } else if (post && path_with_id(path, "/api/v1/connections/", "/sync", &id)) {
+        sync_now(c, req, id);
+    } else if (post && path_with_id(path, connects, "/redirect", &id)) {
+        connect_pasted(c->f, req, id);
+    } else if (get && path_with_id(path, connects, "", &id)) {
+        connect_show(c->f, req, id);
+    } else {
+        wh_http_reply_error(req, 404,
+                            "no such call; there are GET and POST /api/v1/connections, POST "
+                            "/api/v1/connections/<id>/sync, GET /api/v1/connects/<session> and "
+                            "GET /api/v1/status",
+                            0);
+    }
 }
 
 static void on_request(void *ctx, struct wh_http_req *req)
@@ -95,8 +119,11 @@ static void on_request(void *ctx, struct wh_http_req *req)
     struct wh_slice path = wh_http_path(req);
     bool get = wh_slice_eq(wh_http_method(req), WH_LIT("GET"));
     bool post = wh_slice_eq(wh_http_method(req), WH_LIT("POST"));
-    struct wh_slice id;
 
+    if (get && wh_slice_eq(path, WH_LIT("/oauth/callback")) && c->f->connects) {
+        connect_redirected(c->f, req);
+        return;
+    }
     if (!wh_token_fits(c->token, wh_http_header(req, "Authorization"))) {
         wh_http_reply(req, &(struct wh_http_reply){
                                .status = 401,
@@ -112,15 +139,8 @@ static void on_request(void *ctx, struct wh_http_req *req)
         reply_status(c, req, true);
     } else if (!c->f->caught_up || c->f->draining) {
         wh_http_reply_error(req, 503, "not ready yet; try again", 1);
-    } else if (post && wh_slice_eq(path, WH_LIT("/api/v1/connections"))) {
-        connect_begin(c->f, req);
-    } else if (post && sync_path(path, &id)) {
-        sync_now(c, req, id);
     } else {
-        wh_http_reply_error(req, 404,
-                            "no such call; there are GET and POST /api/v1/connections, POST "
-                            "/api/v1/connections/<id>/sync and GET /api/v1/status",
-                            0);
+        route(c, req, get, post);
     }
 }
 

@@ -1,7 +1,9 @@
 /*
  * control.h - the fetcher's own HTTP: connect, list, status, sync now. Bearer token of a file.
  *
- *   POST /api/v1/connections {"url":..., "token":...}   makes or renews a connection
+ *   POST /api/v1/connections {"url":..., "token":..., "oauth":true, "client_id":...,
+ *        "client_secret":..., "projects":[1]}   makes or renews a connection, see connect.h
+ *   GET  /api/v1/connects/<session>, POST /api/v1/connects/<session>/redirect, GET /oauth/callback
  *   GET  /api/v1/connections
  *   GET  /api/v1/status
  *   POST /api/v1/connections/<id>/sync
@@ -20,10 +22,6 @@ WH_MUST_CHECK enum wh_rc control_new(struct fetcher *f, const char *token_file,
 struct wh_http_handler control_handler(struct control *c);
 void control_free(struct control *c);
 
-/* connect.c: begins a connect for a request, which it answers in the end. */
-void connect_begin(struct fetcher *f, struct wh_http_req *req);
-/* The request is over: its connect goes on without it. */
-void connect_forget(struct wh_http_req *req);
 /* status.c */
 void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err);
 

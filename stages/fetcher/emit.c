@@ -67,15 +67,16 @@ static enum wh_rc produce_event(struct conn *c, const struct wh_raw_event *e, st
                    err);
 }
 
-enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
-                    struct wh_slice object_id, struct wh_slice path, struct wh_slice payload,
-                    struct ack *ack, struct wh_err *err)
+static enum wh_rc emit_event(struct conn *c, enum wh_origin origin, struct wh_slice kind,
+                             struct wh_slice project, struct wh_slice object_id,
+                             struct wh_slice path, struct wh_slice payload, struct ack *ack,
+                             struct wh_err *err)
 {
     struct fetcher *f = c->fetcher;
     const struct wh_raw_event event = {
         .connection = wh_slice_str(c->id),
         .instance = wh_slice_str(c->instance),
-        .origin = WH_ORIGIN_REST,
+        .origin = origin,
         .kind = kind,
         .project = project,
         .object_id = object_id,
@@ -95,6 +96,20 @@ enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice projec
         return err->rc;
     }
     return WH_OK;
+}
+
+enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
+                    struct wh_slice object_id, struct wh_slice path, struct wh_slice payload,
+                    struct ack *ack, struct wh_err *err)
+{
+    return emit_event(c, WH_ORIGIN_REST, kind, project, object_id, path, payload, ack, err);
+}
+
+enum wh_rc emit_tool_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
+                         struct wh_slice object_id, struct wh_slice call, struct wh_slice payload,
+                         struct ack *ack, struct wh_err *err)
+{
+    return emit_event(c, WH_ORIGIN_MCP, kind, project, object_id, call, payload, ack, err);
 }
 
 static enum wh_rc emit(struct fetcher *f, enum wh_document_schema schema, const char *topic,

@@ -3,8 +3,12 @@
 
 #include <stdio.h>
 
+#include "common/base/build_version.h"
 #include "common/base/mem.h"
 #include "common/event/messages.h"
+#include "stages/fetcher/connect.h"
+#include "stages/fetcher/credential.h"
+#include "stages/fetcher/sources.h"
 
 enum {
     ARENA_BLOCK = 4096,
@@ -14,8 +18,12 @@ enum {
     PAGE_MAX_BYTES = 64 << 20,
     DEPTH_MAX = 64,
     RETRY_MAX = 8,
+    BACKOFF_MS = 500,
     BACKOFF_MAX_MS = 60000,
     SECRET_MAX_BYTES = 4096,
+    ENDPOINT_MAX = 1024,
+    MCP_BODY_MAX = 16 << 20,
+    MCP_TIMEOUT_MS = 60000,
 };
 
 static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
@@ -45,7 +53,8 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
     f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
     f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
     f->rereads = rereads_new(f);
-    if (!f->state || !f->rows || !f->arrays || !f->rereads) {
+    f->connects = connects_new(f);
+    if (!f->state || !f->rows || !f->arrays || !f->rereads || !f->connects) {
         fetcher_free(f);
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
@@ -98,7 +107,10 @@ static void on_run_timer(void *ctx)
 static void conn_free(struct conn *c)
 {
     walk_free_all(c);
+    sources_free(c->sources);
     client_free(c->client);
+    mcp_free(c->mcp);
+    credential_free(c->credential);
     wh_timer_free(c->timer);
     while (c->projects) {
         struct project *next = c->projects->next;
@@ -125,7 +137,9 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
     c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
     c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
-    if (!c->instance || !c->timer ||
+    c->credential = c->instance ? credential_new(c) : NULL;
+    c->sources = sources_new(c);
+    if (!c->instance || !c->timer || !c->credential || !c->sources ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);
@@ -134,6 +148,14 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->next = f->conns;
     f->conns = c;
     return c;
+}
+
+/* Only the OAuth token has a successor. */
+static bool renew(void *ctx, int64_t sent_ms)
+{
+    struct conn *c = ctx;
+
+    return c->rest_by_oauth && credential_refused(c->credential, sent_ms);
 }
 
 static enum wh_rc make_client(struct conn *c, struct wh_err *err)
@@ -148,10 +170,12 @@ static enum wh_rc make_client(struct conn *c, struct wh_err *err)
         .instance = c->instance,
         .max_in_flight = d->conf.max_in_flight,
         .retry_max = RETRY_MAX,
-        .backoff_ms = d->conf.backoff_ms,
+        .backoff_ms = BACKOFF_MS,
         .backoff_max_ms = BACKOFF_MAX_MS,
         .timeout_ms = d->conf.request_timeout_ms,
         .body_max = PAGE_MAX_BYTES,
+        .renew = renew,
+        .renew_ctx = c,
     };
 
     if (c->client == NULL) {
@@ -160,15 +184,44 @@ static enum wh_rc make_client(struct conn *c, struct wh_err *err)
     return c->client ? WH_OK : wh_fail(err, WH_E_NOMEM, "no memory for a client");
 }
 
-/* Takes the sealed token of the document into use. */
+/* The MCP server of the same GitLab, with the OAuth credential. */
+static enum wh_rc make_mcp(struct conn *c, struct wh_err *err)
+{
+    const struct fetcher_deps *d = &c->fetcher->deps;
+    char endpoint[ENDPOINT_MAX];
+    struct mcp_conf conf = {
+        .loop = d->loop,
+        .http = d->http,
+        .log = d->log,
+        .clock = d->clock,
+        .allow_http = d->conf.allow_http,
+        .version = "2025-11-25",
+        .client_name = "wellhead",
+        .client_version = wh_build_version(),
+        .retry_max = RETRY_MAX,
+        .backoff_ms = BACKOFF_MS,
+        .timeout_ms = MCP_TIMEOUT_MS,
+        .body_max = MCP_BODY_MAX,
+        .allowed = mcp_tool_is_read,
+        .token = credential_access,
+        .challenged = credential_challenged,
+        .ctx = c->credential,
+    };
+
+    if (c->mcp) {
+        return WH_OK;
+    }
+    (void)snprintf(endpoint, sizeof(endpoint), "%s/api/v4/mcp", c->instance);
+    conf.endpoint = wh_slice_str(endpoint);
+    return mcp_new(&conf, &c->mcp, err);
+}
+
+/* Takes the sealed read_api token of the document into use. */
 static enum wh_rc use_token(struct conn *c, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf token;
     enum wh_rc rc;
 
-    if (c->doc.token_sealed.len == 0) {
-        return WH_OK;
-    }
     wh_buf_init(&token, SECRET_MAX_BYTES);
     if (wh_secret_open(&c->fetcher->deps.key, wh_slice_str(c->id), "read_api", c->doc.token_sealed,
                        &token, err) != WH_OK ||
@@ -177,7 +230,37 @@ static enum wh_rc use_token(struct conn *c, struct wh_err *err)
     }
     rc = client_set_token(c->client, wh_buf_slice(&token), err);
     wh_mem_wipe(token.ptr, token.len);
+    c->rest_by_oauth = false;
     return rc;
+}
+
+/* Where no read_api token is, GitLab may take the OAuth token on some routes of REST. */
+static enum wh_rc use_oauth_in_rest(struct conn *c, struct wh_err *err)
+{
+    if (make_client(c, err) != WH_OK) {
+        return err->rc;
+    }
+    c->rest_by_oauth = true;
+    return client_set_token(c->client, credential_access(c->credential), err);
+}
+
+/* All credentials of the document. */
+static enum wh_rc use_credentials(struct conn *c, struct wh_err *err)
+{
+    if (credential_load(c->credential, err) != WH_OK) {
+        return err->rc;
+    }
+    if (credential_there(c->credential) && make_mcp(c, err) != WH_OK) {
+        return err->rc;
+    }
+    sources_outdated(c->sources);
+    if (c->doc.token_sealed.len) {
+        return use_token(c, err);
+    }
+    if (credential_there(c->credential)) {
+        return use_oauth_in_rest(c, err);
+    }
+    return WH_OK;
 }
 
 void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
@@ -210,7 +293,7 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     } else {
         wh_arena_done(&arena);
     }
-    if (c == NULL || use_token(c, &err) != WH_OK) {
+    if (c == NULL || use_credentials(c, &err) != WH_OK) {
         wh_log_error(f->deps.log, "a connection cannot be used", WH_RC(&err));
     }
 }
@@ -248,20 +331,16 @@ enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err)
 
 void conn_set_state(struct conn *c, const char *state, const char *detail)
 {
-    struct wh_slice new_state;
-    struct wh_slice new_detail;
     struct wh_err err;
 
     if (wh_slice_eq(c->doc.state, wh_slice_str(state)) &&
         wh_slice_eq(c->doc.detail, wh_slice_str(detail))) {
         return;
     }
-    if (wh_arena_dup(&c->arena, wh_slice_str(state), &new_state, &err) != WH_OK ||
-        wh_arena_dup(&c->arena, wh_slice_str(detail), &new_detail, &err) != WH_OK) {
-        return;
-    }
-    c->doc.state = new_state;
-    c->doc.detail = new_detail;
+    (void)snprintf(c->state, sizeof(c->state), "%s", state);
+    (void)snprintf(c->detail, sizeof(c->detail), "%s", detail);
+    c->doc.state = wh_slice_str(c->state);
+    c->doc.detail = wh_slice_str(c->detail);
     wh_log_info(c->fetcher->deps.log, "connection state", WH_STR("connection", c->id),
                 WH_STR("state", state), WH_STR("detail", detail));
     if (conn_save(c, NULL, &err) != WH_OK) {
@@ -284,14 +363,24 @@ void fetcher_drain(struct fetcher *f)
     f->draining = true;
     for (struct conn *c = f->conns; c; c = c->next) {
         wh_timer_stop(c->timer);
+        walk_free_all(c);
+        sources_stop(c->sources);
         client_free(c->client);
         c->client = NULL;
-        walk_free_all(c);
+        mcp_free(c->mcp);
+        c->mcp = NULL;
     }
+    connects_free(f->connects);
+    f->connects = NULL;
 }
 
 bool fetcher_idle(const struct fetcher *f)
 {
+    for (const struct conn *c = f->conns; c; c = c->next) {
+        if (credential_busy(c->credential)) {
+            return false; /* the answer may be the only copy of a token */
+        }
+    }
     return f->producer == NULL || wh_producer_pending(f->producer) == 0;
 }
 
@@ -306,6 +395,7 @@ void fetcher_free(struct fetcher *f)
         conn_free(f->conns);
         f->conns = next;
     }
+    connects_free(f->connects);
     rereads_free(f->rereads);
     wh_json_parser_free(f->rows);
     wh_json_parser_free(f->arrays);

@@ -26,10 +26,11 @@
 
 struct fetcher_conf {
     const char *topic_prefix;
+    const char *redirect_url;        /* where GitLab sends a browser back */
+    const char *client_metadata_url; /* "" : none */
     bool allow_http;
     bool read_links; /* issue links and closed issues of merge requests */
     int64_t sync_interval_ms;
-    int64_t backoff_ms; /* first wait after a fault; doubles */
     int64_t sync_overlap_ms; /* incremental reads begin so long before the cursor */
     int64_t reread_delay_ms; /* re-reads wait so long, to be coalesced */
     unsigned max_in_flight;  /* requests of one connection */
@@ -82,10 +83,24 @@ struct row;
 typedef void (*fetcher_row_fn)(void *ctx, struct conn *c, const struct project *project,
                                unsigned stream, const struct row *row);
 
+/* What one stream is read by. */
+enum source_kind { SOURCE_NONE, SOURCE_REST, SOURCE_MCP };
+
+struct source {
+    enum source_kind kind;
+    const char *tool;   /* of MCP */
+    const char *reason; /* NONE: why; static text */
+};
+
+struct sources;
+struct credential;
+struct mcp;
+
 enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS };
 
 struct fetcher;
 struct walk;
+struct connects;
 
 struct conn {
     struct conn *next;
@@ -95,7 +110,13 @@ struct conn {
     char id[65];
     char *instance;
     char raw_topic[WH_TOPIC_MAX];
-    struct client *client; /* NULL while there is no credential */
+    char state[24];                /* doc's, while it is set here */
+    char detail[240];              /* likewise */
+    struct client *client;         /* REST; NULL while no credential reads it */
+    struct credential *credential; /* OAuth; never NULL */
+    struct mcp *mcp;               /* NULL without OAuth */
+    struct sources *sources;       /* what each stream is read by; never NULL */
+    bool rest_by_oauth; /* client sends the OAuth token: there is no read_api credential */
     struct project *projects;
     size_t n_projects;
     enum run_phase phase;
@@ -132,6 +153,7 @@ struct fetcher {
     char runs_topic[WH_TOPIC_MAX];
     char rereads_topic[WH_TOPIC_MAX];
     struct rereads *rereads;
+    struct connects *connects;
 };
 
 WH_MUST_CHECK enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret,
@@ -166,6 +188,11 @@ WH_MUST_CHECK enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_er
 WH_MUST_CHECK enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
                                   struct wh_slice object_id, struct wh_slice path,
                                   struct wh_slice payload, struct ack *ack, struct wh_err *err);
+/* Likewise, of an MCP tool; call: "tool:project:page". */
+WH_MUST_CHECK enum wh_rc emit_tool_row(struct conn *c, struct wh_slice kind,
+                                       struct wh_slice project, struct wh_slice object_id,
+                                       struct wh_slice call, struct wh_slice payload,
+                                       struct ack *ack, struct wh_err *err);
 /* A JSON document into one of the shared topics; empty json: a tombstone. */
 WH_MUST_CHECK enum wh_rc emit_document(struct fetcher *f, enum wh_document_schema schema,
                                        const char *topic, struct wh_slice key,
@@ -189,6 +216,8 @@ void walk_free_all(struct conn *c);
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
                      enum client_outcome why);
 void conn_add_project(struct conn *c, struct wh_json_val row);
+/* The project of that number, made when it is new; NULL: no memory. */
+struct project *conn_add_project_id(struct conn *c, struct wh_slice id);
 
 /* ---- rereads.c ---- */
 struct rereads *rereads_new(struct fetcher *f);

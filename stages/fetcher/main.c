@@ -22,7 +22,6 @@ enum {
     OFFSETS_TIMEOUT_MS = 5000,
     SHARED_MAX = 64,
     COMMIT_MS = 1000,
-    BACKOFF_MS = 500,
 };
 
 struct settings {
@@ -36,6 +35,8 @@ struct settings {
     char *key_file;
     char *token_file;
     char *ca_file;
+    char *redirect_url;
+    char *client_metadata_url;
     bool allow_http;
     bool read_links;
     int64_t sync_interval_ms;
@@ -73,6 +74,10 @@ static const struct wh_conf_key keys[] = {
      "bearer token of the control API; made when it is not there"},
     {"gitlab.ca_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(ca_file),
      "certificates to trust instead of the system's"},
+    {"oauth.redirect_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(redirect_url),
+     "where GitLab sends a browser back; empty: http://127.0.0.1:<http.port>/oauth/callback"},
+    {"oauth.client_metadata_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(client_metadata_url),
+     "a client id metadata document, where the server takes one instead of a registration"},
     {"allow.http", WH_CONF_BOOL, 0, "false", 0, 0, AT(allow_http),
      "take addresses without TLS: tokens travel in the open"},
     {"read.links", WH_CONF_BOOL, 0, "true", 0, 0, AT(read_links),
@@ -128,6 +133,7 @@ struct app {
     struct fetcher *fetcher;
     struct control *control;
     struct wh_http_handler handler;
+    char redirect_url[512];
     struct wh_bus_partition commits[SHARED_MAX];
     bool looking;
     enum wh_rc look_rc;
@@ -369,6 +375,7 @@ static void on_commit(void *ctx)
     size_t n = 0;
 
     on_reread(app, -1, 0);
+    drained(app);
     for (size_t i = 0; i < SHARED_MAX; i++) {
         if (app->commits[i].topic && rereads_open(app->fetcher->rereads) == 0) {
             parts[n++] = app->commits[i];
@@ -416,6 +423,18 @@ static enum wh_rc start_run(struct app *app, struct wh_err *err)
     return wh_run_new(&conf, &app->run, err);
 }
 
+/* The fetcher's own listener takes the redirect: a port that stays, also in a container. */
+static void name_redirect(struct app *app)
+{
+    if (app->set.redirect_url[0]) {
+        (void)snprintf(app->redirect_url, sizeof(app->redirect_url), "%s", app->set.redirect_url);
+    } else {
+        (void)snprintf(app->redirect_url, sizeof(app->redirect_url),
+                       "http://127.0.0.1:%u/oauth/callback",
+                       (unsigned)wh_httpd_port(wh_run_httpd(app->run)));
+    }
+}
+
 static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
 {
     const struct settings *set = &app->set;
@@ -432,10 +451,11 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
         .metrics = wh_run_metrics(app->run),
         .clock = wh_clock_real(),
         .conf = {.topic_prefix = set->topic_prefix,
+                 .redirect_url = app->redirect_url,
+                 .client_metadata_url = set->client_metadata_url,
                  .allow_http = set->allow_http,
                  .read_links = set->read_links,
                  .sync_interval_ms = set->sync_interval_ms,
-                 .backoff_ms = BACKOFF_MS,
                  .sync_overlap_ms = set->sync_overlap_ms,
                  .reread_delay_ms = set->reread_delay_ms,
                  .max_in_flight = (unsigned)set->max_in_flight,
@@ -445,6 +465,7 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
                  .request_timeout_ms = set->request_timeout_ms},
     };
 
+    name_redirect(app);
     (void)snprintf(user_agent, sizeof(user_agent), "wellhead-fetcher/%s", wh_build_version());
     if (wh_secret_key_load(set->key_file, true, &deps.key, err) != WH_OK) {
         return wh_err_prefix(err, "secrets.key_file");

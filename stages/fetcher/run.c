@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/fetcher.h"
+#include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 
 enum { FIRST_PROJECT_STREAM = 1, REPORT_MAX_BYTES = 64 << 10, RETRY_AFTER_MS = 15000 };
@@ -26,6 +27,26 @@ static struct project *find_project(struct conn *c, const char *id)
     return NULL;
 }
 
+struct project *conn_add_project_id(struct conn *c, struct wh_slice id)
+{
+    struct project *p;
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%.*s", WH_SLICE_ARG(id));
+    p = find_project(c, text);
+    if (p == NULL) {
+        p = wh_mem_zalloc(1, sizeof(*p));
+        if (p == NULL) {
+            return NULL;
+        }
+        memcpy(p->id, text, sizeof(p->id));
+        p->next = c->projects;
+        c->projects = p;
+        c->n_projects++;
+    }
+    return p;
+}
+
 void conn_add_project(struct conn *c, struct wh_json_val row)
 {
     struct wh_json_val id;
@@ -37,22 +58,12 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
         return;
     }
     (void)snprintf(text, sizeof(text), "%" PRId64, wh_json_int(id));
-    if (find_project(c, text)) {
-        return;
-    }
-    p = wh_mem_zalloc(1, sizeof(*p));
-    if (p == NULL) {
-        return;
-    }
-    memcpy(p->id, text, sizeof(p->id));
-    if (wh_json_get(row, WH_LIT("path_with_namespace"), &path)) {
+    p = conn_add_project_id(c, wh_slice_str(text));
+    if (p && p->path == NULL && wh_json_get(row, WH_LIT("path_with_namespace"), &path)) {
         struct wh_slice s = wh_json_string(path);
 
         p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);
     }
-    p->next = c->projects;
-    c->projects = p;
-    c->n_projects++;
 }
 
 /* ---- the report ---- */
@@ -133,7 +144,7 @@ static void run_end(struct conn *c)
                     WH_B("ok", !c->run_failed), WH_I("projects", c->n_projects),
                     WH_I("took_ms", c->run_finished_ms - c->run_started_ms));
         if (!c->run_failed) {
-            conn_set_state(c, "enabled", "");
+            conn_set_state(c, sources_state(c->sources), sources_missing(c->sources));
         }
         wh_timer_start(c->timer, c->run_again ? 0 : wait, 0);
     }
@@ -164,7 +175,7 @@ static void run_more(struct conn *c)
     }
     while (!c->fetcher->draining && c->n_walks < c->fetcher->deps.conf.max_walks &&
            next_task(c, &project, &stream)) {
-        if (walk_start(c, project, stream, &err) != WH_OK) {
+        if (source_start(c, project, stream, &err) != WH_OK) {
             c->run_failed = true;
         }
     }
@@ -177,6 +188,9 @@ static void sign_in_needed(struct conn *c)
 {
     c->run_failed = true;
     c->next_project = NULL;
+    if (wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+        return; /* who said so knows more */
+    }
     conn_set_state(c, "need_reconnect", "GitLab refuses the token; connect again with a valid one");
 }
 
@@ -199,7 +213,7 @@ void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, b
         c->run_failed = true;
         c->counts[stream].failed++;
     }
-    if (c->phase == RUN_PROJECTS) {
+    if (c->phase == RUN_PROJECTS && project == NULL) {
         c->phase = RUN_STREAMS;
         c->next_project = c->projects;
         c->next_stream = FIRST_PROJECT_STREAM;
@@ -210,15 +224,24 @@ void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, b
     run_more(c);
 }
 
-void conn_run(struct conn *c)
+static void on_sources(void *ctx)
 {
+    struct conn *c = ctx;
     struct wh_err err;
 
+    if (source_start(c, NULL, 0, &err) != WH_OK) {
+        c->run_failed = true;
+        run_end(c);
+    }
+}
+
+void conn_run(struct conn *c)
+{
     if (c->phase != RUN_IDLE) {
         c->run_again = true;
         return;
     }
-    if (c->client == NULL || c->fetcher->draining || !c->fetcher->caught_up) {
+    if (!sources_any(c->sources) || c->fetcher->draining || !c->fetcher->caught_up) {
         return;
     }
     wh_timer_stop(c->timer);
@@ -232,8 +255,5 @@ void conn_run(struct conn *c)
     c->error[0] = '\0';
     c->run_started_ms = now_ms(c);
     c->phase = RUN_PROJECTS;
-    if (walk_start(c, NULL, 0, &err) != WH_OK) {
-        c->run_failed = true;
-        run_end(c);
-    }
+    sources_find(c->sources, on_sources, c);
 }

@@ -1,6 +1,8 @@
 /* What the fetcher says of itself. */
 #include "common/json/json_write.h"
 #include "stages/fetcher/control.h"
+#include "stages/fetcher/credential.h"
+#include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 
 static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
@@ -24,7 +26,13 @@ static void write_streams(struct wh_json_writer *w, const struct conn *c)
 
         wh_jw_object(w);
         text(w, "stream", wh_slice_str(streams[i].name));
-        text(w, "read_by", WH_LIT("rest"));
+        text(w, "read_by", wh_slice_str(source_word(source_of(c->sources, i))));
+        if (source_of(c->sources, i)->tool) {
+            text(w, "tool", wh_slice_str(source_of(c->sources, i)->tool));
+        }
+        if (source_of(c->sources, i)->reason) {
+            text(w, "reason", wh_slice_str(source_of(c->sources, i)->reason));
+        }
         number(w, "rows", (int64_t)n->rows);
         number(w, "rows_total", (int64_t)n->total_rows);
         number(w, "records", (int64_t)n->produced);
@@ -69,6 +77,19 @@ static void write_requests(struct wh_json_writer *w, const struct conn *c)
     number(w, "open_requests", (int64_t)client_open(c->client));
 }
 
+static void write_credentials(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "credentials");
+    wh_jw_object(w);
+    wh_jw_key(w, "read_api");
+    wh_jw_bool(w, c->doc.token_sealed.len > 0);
+    wh_jw_key(w, "oauth");
+    wh_jw_bool(w, credential_there(c->credential));
+    number(w, "refreshes", (int64_t)credential_refreshes(c->credential));
+    number(w, "expires_at_ms", credential_expires_ms(c->credential));
+    wh_jw_end(w);
+}
+
 static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full)
 {
     static const char *const phases[] = {"idle", "projects", "streams"};
@@ -85,6 +106,7 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     number(w, "run_started_ms", c->run_started_ms);
     number(w, "run_finished_ms", c->run_finished_ms);
     text(w, "error", wh_slice_str(c->error));
+    write_credentials(w, c);
     if (full) {
         write_requests(w, c);
         write_streams(w, c);

@@ -1,0 +1,92 @@
+/*
+ * connect.h - connecting a GitLab, step by step, for a person who looks on.
+ *
+ *   POST /api/v1/connections            begins; see below
+ *   GET  /api/v1/connects/<session>     its steps so far, the approval address, the end
+ *   POST /api/v1/connects/<session>/redirect  {"url":...}: the redirect, pasted
+ *   GET  /oauth/callback                the redirect itself, from the person's browser
+ *
+ * A request with a token and without "oauth" is answered when all is done. Any other begins an
+ * approval and is answered at once (202) with a session, which is asked for its steps; what it
+ * shows at its end (webhook secrets of a new connection) is shown once. A session is forgotten ten
+ * minutes after its end. Thread: app.
+ */
+#ifndef WH_FETCHER_CONNECT_H
+#define WH_FETCHER_CONNECT_H
+
+#include "common/httpd/httpd.h"
+#include "stages/fetcher/fetcher.h"
+#include "stages/fetcher/mcp/login.h"
+
+struct connects;
+
+/* NULL: no memory. */
+struct connects *connects_new(struct fetcher *f);
+/* Drops what is under way. */
+void connects_free(struct connects *k);
+
+void connect_begin(struct fetcher *f, struct wh_http_req *req);
+void connect_show(struct fetcher *f, struct wh_http_req *req, struct wh_slice session);
+void connect_pasted(struct fetcher *f, struct wh_http_req *req, struct wh_slice session);
+/* Needs no token: the state in its query is the proof. */
+void connect_redirected(struct fetcher *f, struct wh_http_req *req);
+/* The request is over: its connect goes on without it. */
+void connect_forget(struct wh_http_req *req);
+
+/* ---- shared by the connect_*.c files ---- */
+
+enum { CONNECT_STEPS_MAX = 32, CONNECT_SESSION_TEXT = 32 };
+
+enum connect_phase { CONNECT_RUNNING, CONNECT_DONE, CONNECT_FAILED };
+
+struct connect_step {
+    const char *name; /* "resource", "server", "register", "approve", "token", ... */
+    char text[256];
+};
+
+struct connect {
+    struct ack ack; /* first: the connection's record carries it */
+    struct connect *next;
+    struct fetcher *f;
+    struct wh_http_req *req; /* who waits for the end; NULL: nobody, or gone */
+    char session[CONNECT_SESSION_TEXT + 1];
+    enum connect_phase phase;
+    bool working;    /* a pool thread has it, or Kafka: not to be freed now */
+    bool dropped;    /* to be freed when that ends */
+    unsigned status; /* of a failure, as HTTP says it */
+    char error[300];
+    struct connect_step steps[CONNECT_STEPS_MAX];
+    size_t n_steps;
+    struct wh_timer *timer; /* forgets the session */
+    /* Asked for. */
+    bool by_oauth;
+    struct wh_buf instance;
+    struct wh_buf id;
+    struct wh_buf projects;
+    struct wh_buf client_id;
+    struct wh_buf client_secret;
+    char *token;
+    /* Come by. */
+    struct mcp_login *login;
+    struct client *probe;
+    struct wh_buf approve_url;
+    struct wh_buf user;
+    struct wh_buf version;
+    struct wh_buf scopes;
+    struct wh_buf signing_key;
+    struct wh_buf webhook_token;
+    bool existing;
+    enum wh_rc admin_rc;
+    struct wh_err admin_err;
+};
+
+/* connect_http.c */
+void connect_step(struct connect *k, const char *name, const char *fmt, ...) WH_PRINTF(3, 4);
+void connect_fail(struct connect *k, unsigned status, const char *text);
+void connect_done(struct connect *k);
+/* connect.c */
+void connect_start(struct connect *k);
+/* connect_save.c: the last steps: topics, the record, sources; ends in connect_done or fail. */
+void connect_save(struct connect *k);
+
+#endif

@@ -1,0 +1,442 @@
+#include "stages/fetcher/credential.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+
+enum {
+    SECRET_MAX_BYTES = 24 << 10,
+    ARENA_BLOCK = 2048,
+    ARENA_MAX = 64 << 10,
+    EARLY_MAX_MS = 300000, /* refreshed so long before the end, or a fifth of its life */
+    EARLY_MIN_MS = 200,
+    BACKOFF_MS = 1000,
+    BACKOFF_MAX_MS = 60000,
+    REQUEST_MS = 15000,
+    DEPTH_MAX = 8,
+    PARSER_MAX = 128 << 10,
+    REFUSALS_MAX = 2, /* fresh pairs refused in a row */
+};
+
+enum phase { IDLE, ASKING, SAVING };
+
+struct credential {
+    struct ack ack; /* first: the record that holds a new pair carries it */
+    struct conn *conn;
+    struct oauth_net net;
+    struct wh_arena arena; /* of kept */
+    struct oauth_kept kept;
+    struct oauth_tokens now;
+    struct oauth_tokens next; /* SAVING: not durable yet */
+    struct wh_buf sealed;     /* what the document says of the pair */
+    struct oauth_call *call;
+    struct wh_timer *timer;
+    enum phase phase;
+    bool dead; /* GitLab ended the approval */
+    unsigned failures;
+    unsigned refusals;
+    int64_t in_use_ms; /* since when the pair is in use */
+    uint64_t refreshes;
+};
+
+static void begin(struct credential *cr);
+static void on_timer(void *ctx);
+static void on_saved(struct ack *ack, const struct wh_bus_delivery *d);
+
+static int64_t now_ms(const struct credential *cr)
+{
+    return wh_clock_now_ms(&cr->conn->fetcher->deps.clock);
+}
+
+static void wipe(struct wh_buf *buf)
+{
+    if (buf->ptr) {
+        wh_mem_wipe(buf->ptr, buf->cap);
+    }
+    wh_buf_done(buf);
+}
+
+/* ---- life ---- */
+
+struct credential *credential_new(struct conn *c)
+{
+    const struct fetcher_deps *d = &c->fetcher->deps;
+    struct credential *cr = wh_mem_zalloc(1, sizeof(*cr));
+    struct wh_err err;
+
+    if (cr == NULL) {
+        return NULL;
+    }
+    cr->ack.fn = on_saved;
+    cr->conn = c;
+    wh_arena_init(&cr->arena, ARENA_BLOCK, ARENA_MAX);
+    oauth_tokens_init(&cr->now);
+    oauth_tokens_init(&cr->next);
+    wh_buf_init(&cr->sealed, SECRET_MAX_BYTES);
+    cr->timer = wh_timer_new(d->loop, on_timer, cr);
+    cr->net = (struct oauth_net){.http = d->http,
+                                 .clock = d->clock,
+                                 .parser = wh_json_parser_new(PARSER_MAX, DEPTH_MAX),
+                                 .allow_http = d->conf.allow_http,
+                                 .timeout_ms = REQUEST_MS};
+    if (cr->timer == NULL || cr->net.parser == NULL ||
+        oauth_url_parse(wh_slice_str(c->instance), &cr->net.home, &err) != WH_OK) {
+        credential_free(cr);
+        return NULL;
+    }
+    return cr;
+}
+
+void credential_free(struct credential *cr)
+{
+    if (cr == NULL) {
+        return;
+    }
+    oauth_call_cancel(cr->call);
+    wh_timer_free(cr->timer);
+    oauth_tokens_done(&cr->now);
+    oauth_tokens_done(&cr->next);
+    wh_buf_done(&cr->sealed);
+    wh_json_parser_free(cr->net.parser);
+    wh_arena_done(&cr->arena);
+    wh_mem_free(cr);
+}
+
+bool credential_there(const struct credential *cr)
+{
+    return cr->now.access.len > 0 && !cr->dead;
+}
+
+bool credential_busy(const struct credential *cr)
+{
+    return cr->call != NULL;
+}
+
+struct wh_slice credential_access(void *ctx)
+{
+    struct credential *cr = ctx;
+
+    return wh_buf_slice(&cr->now.access);
+}
+
+uint64_t credential_refreshes(const struct credential *cr)
+{
+    return cr->refreshes;
+}
+
+int64_t credential_expires_ms(const struct credential *cr)
+{
+    return cr->now.expires_at_ms;
+}
+
+const struct oauth_kept *credential_kept(const struct credential *cr)
+{
+    return &cr->kept;
+}
+
+/* ---- into use ---- */
+
+static void schedule(struct credential *cr)
+{
+    int64_t life = cr->now.expires_at_ms - cr->now.got_at_ms;
+    int64_t early = life / 5 < EARLY_MAX_MS ? life / 5 : EARLY_MAX_MS;
+    int64_t wait;
+
+    if (cr->now.expires_at_ms == 0 || cr->now.refresh.len == 0 || cr->dead) {
+        return;
+    }
+    early = early > EARLY_MIN_MS ? early : EARLY_MIN_MS;
+    wait = cr->now.expires_at_ms - early - now_ms(cr);
+    wh_timer_start(cr->timer, wait > 0 ? wait : 0, 0);
+}
+
+static void use_in_rest(struct credential *cr)
+{
+    struct conn *c = cr->conn;
+    struct wh_err err;
+
+    if (c->client && c->rest_by_oauth &&
+        client_set_token(c->client, wh_buf_slice(&cr->now.access), &err) != WH_OK) {
+        wh_log_error(c->fetcher->deps.log, "a token cannot be used for REST", WH_RC(&err));
+    }
+}
+
+static void take_into_use(struct credential *cr)
+{
+    cr->phase = IDLE;
+    cr->dead = false;
+    cr->failures = 0;
+    cr->in_use_ms = now_ms(cr);
+    use_in_rest(cr);
+    schedule(cr);
+    mcp_resume_all(cr->conn->mcp);
+}
+
+static enum wh_rc open_sealed(struct credential *cr, const char *purpose, struct wh_slice sealed,
+                              struct wh_buf *out, struct wh_err *err)
+{
+    const struct conn *c = cr->conn;
+
+    wh_buf_init(out, SECRET_MAX_BYTES);
+    return wh_secret_open(&c->fetcher->deps.key, wh_slice_str(c->id), purpose, sealed, out, err);
+}
+
+static enum wh_rc load_client(struct credential *cr, struct wh_err *err)
+{
+    struct wh_buf text;
+    enum wh_rc rc;
+
+    wh_arena_reset(&cr->arena);
+    cr->kept = (struct oauth_kept){0};
+    if (cr->conn->doc.client_sealed.len == 0) {
+        return WH_OK;
+    }
+    rc = open_sealed(cr, "client", cr->conn->doc.client_sealed, &text, err);
+    if (rc == WH_OK) {
+        rc = oauth_kept_read(wh_buf_slice(&text), cr->net.parser, &cr->arena, &cr->kept, err);
+    }
+    wipe(&text);
+    return rc;
+}
+
+/* Records come back late: an older pair than the one we know of is dead at GitLab. */
+static bool outdated(const struct credential *cr, const struct oauth_tokens *t)
+{
+    return (cr->now.access.len && t->got_at_ms <= cr->now.got_at_ms) ||
+           (cr->phase == SAVING && t->got_at_ms <= cr->next.got_at_ms);
+}
+
+static enum wh_rc load_pair(struct credential *cr, struct wh_slice sealed, struct wh_err *err)
+{
+    struct oauth_tokens tokens;
+    struct wh_buf text;
+    enum wh_rc rc = open_sealed(cr, "oauth", sealed, &text, err);
+
+    oauth_tokens_init(&tokens);
+    if (rc == WH_OK) {
+        rc = oauth_tokens_read(wh_buf_slice(&text), cr->net.parser, &tokens, err);
+    }
+    wipe(&text);
+    if (rc == WH_OK && !outdated(cr, &tokens)) {
+        oauth_call_cancel(cr->call);
+        cr->call = NULL;
+        wh_buf_reset(&cr->sealed);
+        rc = wh_buf_append(&cr->sealed, sealed, err);
+        oauth_tokens_move(&cr->now, &tokens);
+        take_into_use(cr);
+    }
+    oauth_tokens_done(&tokens);
+    return rc;
+}
+
+enum wh_rc credential_load(struct credential *cr, struct wh_err *err)
+{
+    struct wh_slice sealed = cr->conn->doc.oauth_sealed;
+    enum wh_rc rc;
+
+    if (load_client(cr, err) != WH_OK) {
+        return wh_err_prefix(err, "the client's registration");
+    }
+    if (sealed.len == 0) {
+        oauth_call_cancel(cr->call);
+        cr->call = NULL;
+        cr->phase = IDLE;
+        wh_timer_stop(cr->timer);
+        oauth_tokens_done(&cr->now);
+        wh_buf_reset(&cr->sealed);
+        return WH_OK;
+    }
+    rc = wh_slice_eq(sealed, wh_buf_slice(&cr->sealed)) ? WH_OK : load_pair(cr, sealed, err);
+    cr->conn->doc.oauth_sealed = wh_buf_slice(&cr->sealed);
+    return rc;
+}
+
+/* ---- refresh ---- */
+
+static int64_t backoff_ms(const struct credential *cr)
+{
+    int64_t wait = (int64_t)BACKOFF_MS << (cr->failures < 6 ? cr->failures : 6);
+
+    return wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS;
+}
+
+static void later(struct credential *cr, const char *why)
+{
+    cr->phase = IDLE;
+    cr->failures++;
+    wh_log_warn(cr->conn->fetcher->deps.log, "the token is not refreshed yet",
+                WH_STR("connection", cr->conn->id), WH_STR("why", why),
+                WH_I("failures", cr->failures));
+    wh_timer_start(cr->timer, backoff_ms(cr), 0);
+}
+
+static void ended(struct credential *cr, const char *why)
+{
+    char text[200];
+
+    cr->phase = IDLE;
+    cr->dead = true;
+    wh_timer_stop(cr->timer);
+    (void)snprintf(text, sizeof(text), "%s; approve again: wellhead connect %s", why,
+                   cr->conn->instance);
+    conn_set_state(cr->conn, "need_reconnect", text);
+    client_release(cr->conn->client);
+    mcp_give_up_all(cr->conn->mcp, text);
+}
+
+/* Into the document and the topic; the pair is used when that is acknowledged. */
+static enum wh_rc save(struct credential *cr, struct wh_err *err)
+{
+    struct conn *c = cr->conn;
+    struct wh_buf text;
+    struct wh_buf sealed;
+    enum wh_rc rc;
+
+    wh_buf_init(&text, SECRET_MAX_BYTES);
+    wh_buf_init(&sealed, SECRET_MAX_BYTES);
+    rc = oauth_tokens_write(&cr->next, &text, err);
+    if (rc == WH_OK) {
+        rc = wh_secret_seal(&c->fetcher->deps.key, wh_slice_str(c->id), "oauth",
+                            wh_buf_slice(&text), &sealed, err);
+    }
+    wipe(&text);
+    if (rc != WH_OK) {
+        wh_buf_done(&sealed);
+        return rc;
+    }
+    wh_buf_done(&cr->sealed);
+    cr->sealed = sealed;
+    c->doc.oauth_sealed = wh_buf_slice(&cr->sealed);
+    return conn_save(c, &cr->ack, err);
+}
+
+static void try_save(struct credential *cr)
+{
+    struct wh_err err;
+
+    if (save(cr, &err) != WH_OK) {
+        wh_log_error(cr->conn->fetcher->deps.log, "a new token is not saved yet", WH_RC(&err));
+        wh_timer_start(cr->timer, BACKOFF_MS, 0);
+    }
+}
+
+static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
+{
+    struct credential *cr = (struct credential *)ack;
+
+    if (cr->phase != SAVING) {
+        return;
+    }
+    if (d->rc != WH_OK) {
+        /* It is all that is left of the approval: tried until Kafka takes it. */
+        wh_timer_start(cr->timer, BACKOFF_MS, 0);
+        return;
+    }
+    oauth_tokens_move(&cr->now, &cr->next);
+    cr->refreshes++;
+    wh_log_info(cr->conn->fetcher->deps.log, "token refreshed", WH_STR("connection", cr->conn->id),
+                WH_I("refreshes", cr->refreshes));
+    take_into_use(cr);
+}
+
+static void on_refreshed(void *ctx, const struct oauth_token_answer *a)
+{
+    struct credential *cr = ctx;
+    struct wh_err err;
+
+    cr->call = NULL;
+    if (a->result == OAUTH_LATER) {
+        later(cr, a->error);
+    } else if (a->result == OAUTH_INVALID_GRANT) {
+        ended(cr, "GitLab has ended the approval (invalid_grant)");
+    } else if (a->result == OAUTH_REFUSED && (a->status == 400 || a->status == 401)) {
+        ended(cr, a->error);
+    } else if (a->result == OAUTH_REFUSED) {
+        later(cr, a->error);
+    } else {
+        oauth_tokens_move(&cr->next, a->tokens);
+        if (cr->next.refresh.len == 0 &&
+            wh_buf_append(&cr->next.refresh, wh_buf_slice(&cr->now.refresh), &err) != WH_OK) {
+            later(cr, err.msg);
+            return;
+        }
+        if (cr->next.scope[0] == '\0') {
+            memcpy(cr->next.scope, cr->now.scope, sizeof(cr->next.scope));
+        }
+        cr->phase = SAVING;
+        try_save(cr);
+    }
+}
+
+static void begin(struct credential *cr)
+{
+    struct wh_err err;
+
+    if (cr->phase != IDLE || cr->dead || cr->conn->fetcher->draining) {
+        return;
+    }
+    if (cr->now.refresh.len == 0) {
+        ended(cr, "the approval is over, and GitLab gave nothing to renew it");
+        return;
+    }
+    if (oauth_refresh(&cr->net, cr->kept.token_endpoint, &cr->kept.client, cr->kept.resource,
+                      wh_buf_slice(&cr->now.refresh), on_refreshed, cr, &cr->call, &err) != WH_OK) {
+        later(cr, err.msg);
+        return;
+    }
+    cr->phase = ASKING;
+}
+
+static void on_timer(void *ctx)
+{
+    struct credential *cr = ctx;
+
+    if (cr->phase == SAVING) {
+        try_save(cr);
+    } else if (!fetcher_owns(cr->conn->fetcher, cr->conn->id, "")) {
+        /* The owner's new pair comes by the topic. */
+        mcp_give_up_all(cr->conn->mcp, "the token is over and its owner has not renewed it yet");
+        wh_timer_start(cr->timer, BACKOFF_MAX_MS, 0);
+    } else {
+        begin(cr);
+    }
+}
+
+/* ---- refused ---- */
+
+bool credential_refused(struct credential *cr, int64_t sent_ms)
+{
+    if (!credential_there(cr) || cr->conn->fetcher->draining) {
+        return false;
+    }
+    if (cr->phase != IDLE || sent_ms < cr->in_use_ms) {
+        return true; /* a newer one is there or on its way */
+    }
+    if (cr->now.got_at_ms + 2 * EARLY_MIN_MS > now_ms(cr) && ++cr->refusals > REFUSALS_MAX) {
+        cr->refusals = 0;
+        ended(cr, "GitLab refuses even a fresh token");
+        return false;
+    }
+    if (fetcher_owns(cr->conn->fetcher, cr->conn->id, "")) {
+        begin(cr);
+    } else {
+        wh_timer_start(cr->timer, REQUEST_MS, 0);
+    }
+    return credential_there(cr);
+}
+
+bool credential_challenged(void *ctx, struct mcp_call *call, unsigned status,
+                           const struct oauth_challenge *challenge)
+{
+    struct credential *cr = ctx;
+    bool newer = mcp_call_sent_ms(call) < cr->in_use_ms;
+
+    (void)challenge;
+    if (status != 401 || !credential_refused(cr, mcp_call_sent_ms(call))) {
+        return false;
+    }
+    if (newer && cr->phase == IDLE) {
+        mcp_resume(call);
+    }
+    return true; /* the others wait for take_into_use */
+}

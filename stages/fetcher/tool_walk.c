@@ -1,0 +1,646 @@
+/*
+ * Reading one listing through an MCP tool: page after page, each acknowledged before the next.
+ *
+ * Tools page in two ways, which their schemas tell: first/after with a cursor in the answer, or
+ * page/per_page until a page is short (what GitLab says of more pages is not so, it is always
+ * "no").
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/hash.h"
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/json/json_write.h"
+#include "stages/fetcher/credential.h"
+#include "stages/fetcher/sources.h"
+#include "stages/fetcher/streams.h"
+
+enum {
+    PER_PAGE = 100,
+    PAGES_MAX = 100000,
+    CURSOR_MAX = 1024,
+    ARGUMENTS_MAX = 4096,
+    ROW_MAX = 4 << 20,
+    KEY_MAX = 160,
+    PARSER_MAX = 16 << 20,
+    DEPTH_MAX = 32,
+};
+
+/* What a tool's rows are, by the shapes that data views know. */
+static const struct {
+    const char *tool;
+    const char *kind;
+} kinds[] = {
+    {"list_projects", "project"},
+    {"list_project_members", "member_row"},
+    {"list_merge_requests", "merge_request_node"},
+    {"list_work_items", "work_item_node"},
+    {"list_pipelines", "pipeline"},
+    {"list_releases", "release"},
+};
+
+struct tool_walk {
+    struct ack rows;  /* first: records of rows carry it */
+    struct ack saved; /* the cursor's record */
+    struct tool_walk *next;
+    struct tool_walks *list;
+    struct conn *conn;
+    struct project *project;
+    unsigned stream;
+    const char *tool;
+    struct mcp_call *call;
+    struct wh_json_parser *texts; /* for servers that give rows as text alone */
+    struct cursor *cursor;
+    char key[KEY_MAX];
+    char page_cursor[CURSOR_MAX];
+    unsigned page;
+    int64_t since_ms; /* rows older than that are known; 0 none */
+    char newest[STATE_AFTER_MAX];
+    int64_t newest_ms;
+    size_t waiting; /* records not acknowledged */
+    bool listed;
+    bool failed;
+    bool saving;
+    enum client_outcome why;
+};
+
+static bool ask(struct tool_walk *w);
+
+/* ---- the end ---- */
+
+static void walk_free(struct tool_walk *w)
+{
+    struct tool_walk **link = &w->list->first;
+
+    while (*link && *link != w) {
+        link = &(*link)->next;
+    }
+    if (*link) {
+        *link = w->next;
+    }
+    if (w->call) {
+        mcp_cancel(w->call);
+    }
+    w->conn->n_walks--;
+    wh_json_parser_free(w->texts);
+    wh_mem_free(w);
+}
+
+void tool_walk_free_all(struct tool_walks *walks)
+{
+    while (walks->first) {
+        walk_free(walks->first);
+    }
+}
+
+static void finish(struct tool_walk *w)
+{
+    struct conn *c = w->conn;
+    struct project *project = w->project;
+    unsigned stream = w->stream;
+    bool ok = !w->failed;
+    enum client_outcome why = w->why;
+
+    walk_free(w);
+    conn_walk_ended(c, project, stream, ok, why);
+}
+
+static void fail(struct tool_walk *w, enum client_outcome why, const char *text)
+{
+    w->failed = true;
+    w->why = why;
+    (void)snprintf(w->conn->error, sizeof(w->conn->error), "%s: %.120s", w->tool, text);
+}
+
+static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
+{
+    struct tool_walk *w =
+        (struct tool_walk *)(void *)((char *)ack - offsetof(struct tool_walk, saved));
+
+    if (d->rc != WH_OK) {
+        fail(w, CLIENT_FAILED, "Kafka did not take the cursor");
+    }
+    finish(w);
+}
+
+static void save(struct tool_walk *w)
+{
+    struct conn *c = w->conn;
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_err err;
+
+    wh_buf_init(&json, 64 << 10);
+    if (w->newest[0]) {
+        memcpy(w->cursor->after, w->newest, sizeof(w->cursor->after));
+    }
+    w->cursor->finished_at_ms = wh_clock_now_ms(&c->fetcher->deps.clock);
+    if (cursor_write(w->cursor, &json, &err) != WH_OK ||
+        emit_state(c->fetcher, wh_slice_str(c->id), wh_slice_str(w->project ? w->project->id : ""),
+                   wh_slice_str(w->key), wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
+        fail(w, CLIENT_FAILED, err.msg);
+        finish(w);
+    }
+}
+
+/* A page is done: on, or to the end. */
+static void move_on(struct tool_walk *w)
+{
+    if (w->waiting || w->call) {
+        return;
+    }
+    if (w->failed) {
+        finish(w);
+    } else if (w->listed) {
+        save(w);
+    } else if (!ask(w)) {
+        finish(w);
+    }
+}
+
+static void on_row_acked(struct ack *ack, const struct wh_bus_delivery *d)
+{
+    struct tool_walk *w = (struct tool_walk *)ack;
+
+    w->waiting--;
+    if (d->rc != WH_OK) {
+        fail(w, CLIENT_FAILED, "Kafka did not take a row");
+    }
+    move_on(w);
+}
+
+/* ---- rows ---- */
+
+/* A number, or the number of a global id: gid://gitlab/WorkItem/7 */
+static bool id_of(struct wh_json_val row, const char *key, char ret[24])
+{
+    struct wh_json_val v;
+    struct wh_slice text;
+    const char *slash;
+
+    if (!wh_json_get(row, wh_slice_str(key), &v)) {
+        return false;
+    }
+    if (wh_json_type(v) == WH_JSON_INT) {
+        (void)snprintf(ret, 24, "%" PRId64, wh_json_int(v));
+        return true;
+    }
+    if (wh_json_type(v) != WH_JSON_STRING) {
+        return false;
+    }
+    text = wh_json_string(v);
+    slash = text.len ? memrchr(text.ptr, '/', text.len) : NULL;
+    if (slash) {
+        text = wh_slice_from(text, (size_t)(slash - text.ptr) + 1);
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') {
+            return false;
+        }
+    }
+    if (text.len == 0 || text.len >= 24) {
+        return false;
+    }
+    memcpy(ret, text.ptr, text.len);
+    ret[text.len] = '\0';
+    return true;
+}
+
+/* updated_at or updatedAt; false when the row shows none. */
+static bool time_of(struct wh_json_val row, struct wh_slice *ret_text, int64_t *ret_ms)
+{
+    struct wh_json_val v;
+    struct wh_instant at;
+    struct wh_err err;
+
+    if ((!wh_json_get(row, WH_LIT("updated_at"), &v) &&
+         !wh_json_get(row, WH_LIT("updatedAt"), &v)) ||
+        wh_json_type(v) != WH_JSON_STRING || wh_time_parse(wh_json_string(v), &at, &err) != WH_OK) {
+        return false;
+    }
+    *ret_text = wh_json_string(v);
+    *ret_ms = at.ms;
+    return true;
+}
+
+static void note_newest(struct tool_walk *w, struct wh_slice text, int64_t ms)
+{
+    if (ms > w->newest_ms && text.len < sizeof(w->newest)) {
+        w->newest_ms = ms;
+        memcpy(w->newest, text.ptr, text.len);
+        w->newest[text.len] = '\0';
+    }
+}
+
+static const char *kind_of(const struct tool_walk *w)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i].tool, w->tool) == 0) {
+            return kinds[i].kind;
+        }
+    }
+    return w->tool;
+}
+
+static void take_project(struct tool_walk *w, struct wh_json_val row, const char *id)
+{
+    if (w->project == NULL) {
+        (void)conn_add_project_id(w->conn, wh_slice_str(id));
+        conn_add_project(w->conn, row);
+    }
+}
+
+static void emit(struct tool_walk *w, struct wh_json_val row, const char *id)
+{
+    struct stream_count *count = &w->conn->counts[w->stream];
+    WH_AUTO(buf) struct wh_buf text;
+    struct wh_json_writer writer;
+    char call[128];
+    struct wh_err err;
+
+    wh_buf_init(&text, ROW_MAX);
+    wh_json_writer_init(&writer, &text);
+    mcp_value_write(&writer, row);
+    (void)snprintf(call, sizeof(call), "%s:%s:%u", w->tool, w->project ? w->project->id : "",
+                   w->page);
+    w->waiting++;
+    if (wh_jw_finish(&writer, &err) != WH_OK ||
+        emit_tool_row(w->conn, wh_slice_str(kind_of(w)),
+                      wh_slice_str(w->project ? w->project->id : ""), wh_slice_str(id),
+                      wh_slice_str(call), wh_buf_slice(&text), &w->rows, &err) != WH_OK) {
+        w->waiting--;
+        fail(w, CLIENT_FAILED, err.msg);
+        return;
+    }
+    count->rows++;
+    count->total_rows++;
+    count->produced++;
+}
+
+/* True while rows are new enough to go on. */
+static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
+{
+    char id[24] = "";
+    struct wh_slice text;
+    int64_t ms;
+
+    (void)(id_of(row, "id", id) || id_of(row, "user_id", id));
+    take_project(w, row, id);
+    if (time_of(row, &text, &ms)) {
+        note_newest(w, text, ms);
+        if (w->since_ms && ms < w->since_ms) {
+            return false;
+        }
+        emit(w, row, id);
+    } else if (changed) {
+        emit(w, row, id);
+    }
+    return true;
+}
+
+/* ---- pages ---- */
+
+static bool rows_in(struct wh_json_val v, struct wh_json_val *ret)
+{
+    static const char *const names[] = {"nodes", "items"};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (wh_json_get(v, wh_slice_str(names[i]), ret) && wh_json_type(*ret) == WH_JSON_ARRAY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* {"nodes":[]}, {"items":[]}, or one of these one level down. */
+static bool find_rows(struct wh_json_val v, struct wh_json_val *ret_rows,
+                      struct wh_json_val *ret_around)
+{
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    *ret_around = v;
+    if (rows_in(v, ret_rows)) {
+        return true;
+    }
+    if (wh_json_type(v) != WH_JSON_OBJECT) {
+        return false;
+    }
+    for (it = wh_json_iter(v); wh_json_next(&it, &key, &item);) {
+        if (wh_json_type(item) == WH_JSON_OBJECT && rows_in(item, ret_rows)) {
+            *ret_around = item;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* structuredContent first; older servers give text alone. */
+static bool content_of(struct tool_walk *w, struct wh_json_val result, struct wh_json_val *rows,
+                       struct wh_json_val *around)
+{
+    struct wh_json_val v;
+    struct wh_json_val block;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct wh_err err;
+
+    if (wh_json_get(result, WH_LIT("structuredContent"), &v) && find_rows(v, rows, around)) {
+        return true;
+    }
+    if (!wh_json_get(result, WH_LIT("content"), &v) || wh_json_type(v) != WH_JSON_ARRAY) {
+        return false;
+    }
+    it = wh_json_iter(v);
+    if (!wh_json_next(&it, &key, &block) || !wh_json_get(block, WH_LIT("text"), &v) ||
+        wh_json_type(v) != WH_JSON_STRING) {
+        return false;
+    }
+    if (w->texts == NULL) {
+        w->texts = wh_json_parser_new(PARSER_MAX, DEPTH_MAX);
+    }
+    if (w->texts == NULL || wh_json_parse(w->texts, wh_json_string(v), &v, &err) != WH_OK) {
+        return false;
+    }
+    if (wh_json_type(v) == WH_JSON_ARRAY) {
+        *rows = v;
+        *around = v;
+        return true;
+    }
+    return find_rows(v, rows, around);
+}
+
+static bool text_at(struct wh_json_val v, const char *object, const char *key, struct wh_slice *ret)
+{
+    struct wh_json_val inner;
+    struct wh_json_val text;
+
+    if (!wh_json_get(v, wh_slice_str(object), &inner) ||
+        !wh_json_get(inner, wh_slice_str(key), &text) || wh_json_type(text) != WH_JSON_STRING) {
+        return false;
+    }
+    *ret = wh_json_string(text);
+    return true;
+}
+
+static bool is_false(struct wh_json_val v, const char *object, const char *key)
+{
+    struct wh_json_val inner;
+    struct wh_json_val flag;
+
+    return wh_json_get(v, wh_slice_str(object), &inner) &&
+           wh_json_get(inner, wh_slice_str(key), &flag) && wh_json_type(flag) == WH_JSON_BOOL &&
+           !wh_json_bool(flag);
+}
+
+static void next_page(struct tool_walk *w, struct wh_json_val around, size_t n, bool by_cursor)
+{
+    struct wh_slice cursor;
+
+    w->page++;
+    if (!by_cursor) {
+        w->listed = n < PER_PAGE;
+    } else if (is_false(around, "pageInfo", "hasNextPage") ||
+               is_false(around, "metadata", "has_more") || n == 0 ||
+               !(text_at(around, "pageInfo", "endCursor", &cursor) ||
+                 text_at(around, "metadata", "end_cursor", &cursor))) {
+        w->listed = true;
+    } else if (cursor.len >= sizeof(w->page_cursor) ||
+               wh_slice_eq(cursor, wh_slice_str(w->page_cursor))) {
+        fail(w, CLIENT_FAILED, "the listing does not come to an end");
+    } else {
+        memcpy(w->page_cursor, cursor.ptr, cursor.len);
+        w->page_cursor[cursor.len] = '\0';
+    }
+    if (w->page > PAGES_MAX) {
+        fail(w, CLIENT_FAILED, "the listing does not come to an end");
+    }
+}
+
+/* Pages without times are told apart by their content. */
+static bool page_changed(struct tool_walk *w, struct wh_json_val rows)
+{
+    WH_AUTO(buf) struct wh_buf text;
+    struct wh_json_writer writer;
+    struct wh_err err;
+    uint64_t hash;
+    bool same;
+
+    wh_buf_init(&text, PARSER_MAX);
+    wh_json_writer_init(&writer, &text);
+    mcp_value_write(&writer, rows);
+    if (wh_jw_finish(&writer, &err) != WH_OK) {
+        return true;
+    }
+    hash = wh_hash64(wh_buf_slice(&text));
+    same = w->cursor->finished_at_ms > 0 && w->page < w->cursor->n_hashes &&
+           w->cursor->hashes[w->page] == hash;
+    cursor_set_hash(w->cursor, w->page, hash);
+    return !same;
+}
+
+static bool by_cursor(const struct tool_walk *w)
+{
+    const struct mcp_tool *tool = mcp_tools_find(mcp_tools_of(w->conn->mcp), wh_slice_str(w->tool));
+
+    return tool && mcp_tool_takes(tool, "after");
+}
+
+static void take_page(struct tool_walk *w, struct wh_json_val result)
+{
+    struct wh_json_val rows;
+    struct wh_json_val around;
+    struct wh_json_val row;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    bool changed;
+    bool fresh = true;
+    size_t n = 0;
+
+    if (!content_of(w, result, &rows, &around)) {
+        fail(w, CLIENT_FAILED, "the tool's answer holds no rows");
+        return;
+    }
+    w->conn->counts[w->stream].pages++;
+    changed = page_changed(w, rows);
+    for (it = wh_json_iter(rows); !w->failed && wh_json_next(&it, &key, &row); n++) {
+        fresh = take_row(w, row, changed) && fresh;
+    }
+    next_page(w, around, n, by_cursor(w));
+    /* Newest first by pages alone: what follows is older still. */
+    if (!fresh && !by_cursor(w)) {
+        w->listed = true;
+    }
+}
+
+static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcome outcome)
+{
+    switch (outcome) {
+    case MCP_DENIED:
+        return CLIENT_DENIED;
+    case MCP_NOT_THERE:
+        return CLIENT_GONE;
+    case MCP_SIGN_IN:
+        return credential_there(w->conn->credential) ? CLIENT_FAILED : CLIENT_SIGN_IN;
+    case MCP_TOOL_BAD:
+    case MCP_ERROR:
+    case MCP_REFUSED:
+    case MCP_INPUT:
+        return CLIENT_REFUSED;
+    case MCP_OK:
+    case MCP_FAILED:
+    default:
+        return CLIENT_FAILED;
+    }
+}
+
+/* A tool that hit a limit of its inner route says so in its error's type. */
+static bool throttled(struct wh_json_val result)
+{
+    struct wh_json_val content;
+    struct wh_slice type;
+
+    return wh_json_get(result, WH_LIT("structuredContent"), &content) &&
+           text_at(content, "error", "type", &type) && wh_slice_starts(type, WH_LIT("rate_limit"));
+}
+
+static void on_page(void *ctx, const struct mcp_answer *a)
+{
+    struct tool_walk *w = ctx;
+
+    w->call = NULL;
+    /* Records may come back while a full queue is waited for: not the end of the page yet. */
+    w->waiting++;
+    if (a->outcome == MCP_OK) {
+        take_page(w, a->result);
+    } else if (a->outcome == MCP_TOOL_BAD && throttled(a->result)) {
+        fail(w, CLIENT_FAILED, "GitLab's rate limit");
+    } else {
+        fail(w, outcome_of(w, a->outcome), a->error ? a->error : "it failed");
+    }
+    w->waiting--;
+    move_on(w);
+}
+
+/* ---- asking ---- */
+
+static void text_argument(struct wh_json_writer *w, const struct mcp_tool *tool, const char *name,
+                          const char *value)
+{
+    if (value[0] && mcp_tool_takes(tool, name)) {
+        wh_jw_key(w, name);
+        wh_jw_str(w, wh_slice_str(value));
+    }
+}
+
+static void page_arguments(const struct tool_walk *w, struct wh_json_writer *out,
+                           const struct mcp_tool *tool)
+{
+    if (mcp_tool_takes(tool, "after")) {
+        wh_jw_key(out, "first");
+        wh_jw_int(out, PER_PAGE);
+        text_argument(out, tool, "after", w->page_cursor);
+    } else if (mcp_tool_takes(tool, "page")) {
+        wh_jw_key(out, "page");
+        wh_jw_int(out, (int64_t)w->page + 1);
+        wh_jw_key(out, "per_page");
+        wh_jw_int(out, PER_PAGE);
+    }
+}
+
+static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_tool *tool,
+                                  struct wh_buf *text, struct wh_err *err)
+{
+    const char *project = w->project ? w->project->id : "";
+    char since[WH_TIME_TEXT_MAX] = "";
+    struct wh_json_writer out;
+
+    if (w->since_ms) {
+        (void)wh_time_format(w->since_ms, since);
+    }
+    wh_json_writer_init(&out, text);
+    wh_jw_object(&out);
+    if (mcp_tool_takes(tool, "project_id")) {
+        text_argument(&out, tool, "project_id", project);
+    } else {
+        text_argument(&out, tool, "id", project);
+    }
+    text_argument(&out, tool, "updated_after", since);
+    if (strcmp(w->tool, "list_pipelines") == 0) {
+        text_argument(&out, tool, "order_by", "updated_at");
+        text_argument(&out, tool, "sort", "desc");
+    }
+    if (mcp_tool_takes(tool, "include_inherited")) {
+        wh_jw_key(&out, "include_inherited");
+        wh_jw_bool(&out, true);
+    }
+    page_arguments(w, &out, tool);
+    wh_jw_end(&out);
+    return wh_jw_finish(&out, err);
+}
+
+/* False: it failed. */
+static bool ask(struct tool_walk *w)
+{
+    const struct mcp_tool *tool = mcp_tools_find(mcp_tools_of(w->conn->mcp), wh_slice_str(w->tool));
+    WH_AUTO(buf) struct wh_buf arguments;
+    struct wh_err err;
+
+    wh_buf_init(&arguments, ARGUMENTS_MAX);
+    if (tool == NULL) {
+        fail(w, CLIENT_FAILED, "the tool is not listed any more");
+    } else if (build_arguments(w, tool, &arguments, &err) != WH_OK ||
+               mcp_call_tool(w->conn->mcp, wh_slice_str(w->tool), wh_buf_slice(&arguments), on_page,
+                             w, &w->call, &err) != WH_OK) {
+        fail(w, CLIENT_FAILED, err.msg);
+    }
+    return w->call != NULL;
+}
+
+/* A little before the newest row of the last time: clocks differ, transactions commit late. */
+static void begin_since(struct tool_walk *w)
+{
+    struct wh_instant at;
+    struct wh_err err;
+
+    if (w->cursor->after[0] && wh_time_parse(wh_slice_str(w->cursor->after), &at, &err) == WH_OK) {
+        w->since_ms = at.ms - w->conn->fetcher->deps.conf.sync_overlap_ms;
+        memcpy(w->newest, w->cursor->after, sizeof(w->newest));
+        w->newest_ms = at.ms;
+    }
+}
+
+enum wh_rc tool_walk_start(struct conn *c, struct tool_walks *walks, struct project *project,
+                           unsigned stream, const char *tool, struct wh_err *err)
+{
+    struct tool_walk *w = wh_mem_zalloc(1, sizeof(*w));
+
+    if (w == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a walk");
+    }
+    w->rows.fn = on_row_acked;
+    w->saved.fn = on_saved;
+    w->list = walks;
+    w->conn = c;
+    w->project = project;
+    w->stream = stream;
+    w->tool = tool;
+    /* Rows by tools show less: they have a cursor of their own. */
+    (void)snprintf(w->key, sizeof(w->key), "%s:%s:%s@mcp", c->id, project ? project->id : "",
+                   streams[stream].name);
+    w->cursor = state_cursor(c->fetcher->state, wh_slice_str(w->key));
+    if (w->cursor == NULL) {
+        wh_mem_free(w);
+        return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
+    }
+    begin_since(w);
+    w->next = walks->first;
+    walks->first = w;
+    c->n_walks++;
+    if (!ask(w)) {
+        walk_free(w);
+        return wh_fail(err, WH_E_UNAVAILABLE, "%s", c->error);
+    }
+    return WH_OK;
+}
