@@ -49,7 +49,7 @@ struct cli_conf {
 
 enum cli_format { CLI_TEXT, CLI_JSON, CLI_NDJSON, CLI_CSV };
 
-enum { CLI_PARAMS_MAX = 16, CLI_ARGS_MAX = 8 };
+enum { CLI_PROJECTS_MAX = 64, CLI_PARAMS_MAX = 16, CLI_ARGS_MAX = 8 };
 
 /* All that a command line may say; each command reads what concerns it. */
 struct cli_options {
@@ -59,6 +59,12 @@ struct cli_options {
     bool check;
     bool dead_letters;
     const char *token_file;
+    bool oauth;
+    bool no_browser;
+    const char *client_id;
+    const char *client_secret_file;
+    int64_t projects[CLI_PROJECTS_MAX];
+    size_t n_projects;
     const char *from;
     const char *connection;
     const char *wait;

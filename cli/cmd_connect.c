@@ -1,25 +1,84 @@
-/* wellhead connect: hands address and token to the fetcher, shows what came of it. */
+/* wellhead connect: hands the address to the fetcher, shows each step as it happens and the end. */
+#include <poll.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "common/json/json_write.h"
 
-enum { TOKEN_MAX_BYTES = 1024, BODY_MAX_BYTES = 8192, ANSWER_MAX_BYTES = 1 << 20 };
+enum {
+    TOKEN_MAX_BYTES = 1024,
+    BODY_MAX_BYTES = 16384,
+    ANSWER_MAX_BYTES = 1 << 20,
+    PATH_MAX_BYTES = 256,
+    LINE_MAX_BYTES = 4096,
+    POLL_MS = 300,
+};
 
-static enum wh_rc request_body(const char *url, const char *token, struct wh_buf *out,
+/* Secrets of the command line's files. */
+struct secrets {
+    char *token;
+    char *client_secret;
+};
+
+/* An approval under way. */
+struct approval {
+    struct cli *cli;
+    char session[80];
+    size_t n_shown;  /* steps */
+    bool asked;      /* the address is shown */
+    bool stdin_open; /* a pasted redirect may come */
+    char line[LINE_MAX_BYTES];
+    size_t line_len;
+};
+
+static void wipe_text(char *text)
+{
+    if (text) {
+        wh_mem_wipe(text, strlen(text));
+        wh_mem_free(text);
+    }
+}
+
+/* ---- the request ---- */
+
+static void member(struct wh_json_writer *w, const char *key, const char *value)
+{
+    if (value) {
+        wh_jw_key(w, key);
+        wh_jw_str(w, wh_slice_str(value));
+    }
+}
+
+static enum wh_rc request_body(const struct cli *cli, const struct secrets *s, struct wh_buf *out,
                                struct wh_err *err)
 {
     struct wh_json_writer w;
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    wh_jw_key(&w, "url");
-    wh_jw_str(&w, wh_slice_str(url));
-    wh_jw_key(&w, "token");
-    wh_jw_str(&w, wh_slice_str(token));
+    member(&w, "url", cli->opt.args[1]);
+    member(&w, "token", s->token);
+    member(&w, "client_id", cli->opt.client_id);
+    member(&w, "client_secret", s->client_secret);
+    if (cli->opt.oauth) {
+        wh_jw_key(&w, "oauth");
+        wh_jw_bool(&w, true);
+    }
+    if (cli->opt.n_projects) {
+        wh_jw_key(&w, "projects");
+        wh_jw_array(&w);
+        for (size_t i = 0; i < cli->opt.n_projects; i++) {
+            wh_jw_int(&w, cli->opt.projects[i]);
+        }
+        wh_jw_end(&w);
+    }
     wh_jw_end(&w);
     return wh_jw_finish(&w, err);
 }
+
+/* ---- the end ---- */
 
 static void line(const char *label, struct wh_slice value)
 {
@@ -49,12 +108,45 @@ static void print_webhook(const struct cli *cli, struct wh_json_val hook)
         "token.\n  Both are shown this once.\n");
 }
 
+static void print_streams(const struct cli *cli, struct wh_json_val list)
+{
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct cli_table t;
+    bool all_rest = true;
+
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        all_rest = all_rest && wh_slice_eq(cli_get_str(item, "read_by"), WH_LIT("rest"));
+    }
+    if (all_rest) {
+        line("read by", WH_LIT("REST, every stream; webhooks as they come"));
+        return;
+    }
+    (void)printf("\n");
+    cli_table_init(&t, 3);
+    cli_table_str(&t, "stream");
+    cli_table_str(&t, "read by");
+    cli_table_str(&t, "");
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        struct wh_slice tool = cli_get_str(item, "tool");
+
+        cli_table_cell(&t, cli_get_str(item, "stream"));
+        cli_table_cell(&t, cli_get_str(item, "read_by"));
+        cli_table_cell(&t, tool.len ? tool : cli_get_str(item, "reason"));
+    }
+    cli_table_print(cli, &t, stdout);
+    cli_table_done(&t);
+    (void)printf(
+        "Webhooks bring issues, merge requests, pipelines, jobs, deployments and releases\n"
+        "live, whatever reads them.\n");
+}
+
 static void print_answer(const struct cli *cli, struct wh_json_val root)
 {
     struct wh_slice scopes = cli_get_str(root, "scopes");
-    struct wh_json_val hook;
-    struct wh_json_val existing;
-    bool known = wh_json_get(root, WH_LIT("existing"), &existing) && wh_json_bool(existing);
+    struct wh_json_val v;
+    bool known = wh_json_get(root, WH_LIT("existing"), &v) && wh_json_bool(v);
 
     (void)printf("%s %.*s\n", known ? "Connected again:" : "Connected:",
                  WH_SLICE_ARG(cli_get_str(root, "connection")));
@@ -62,58 +154,237 @@ static void print_answer(const struct cli *cli, struct wh_json_val root)
     line("version", cli_get_str(root, "gitlab_version"));
     line("user", cli_get_str(root, "user"));
     line("token scopes", scopes);
-    line("read by", WH_LIT("REST, every stream"));
-    if (scopes.len && memmem(scopes.ptr, scopes.len, "read_api", 8) == NULL) {
+    if (scopes.len && memmem(scopes.ptr, scopes.len, "read_api", 8) == NULL &&
+        !wh_slice_eq(scopes, WH_LIT("mcp"))) {
         (void)printf("  note: the token may do more than read; scope read_api is enough\n");
     }
-    if (wh_json_get(root, WH_LIT("webhook"), &hook)) {
-        print_webhook(cli, hook);
+    if (wh_json_get(root, WH_LIT("streams"), &v)) {
+        print_streams(cli, v);
+    }
+    if (wh_json_get(root, WH_LIT("webhook"), &v)) {
+        print_webhook(cli, v);
     }
     (void)printf("\nThe first sync has begun: `wellhead status --wait 10m` follows it.\n");
 }
 
-static int show_answer(struct cli *cli, const struct cli_answer *answer)
+static int show_end(const struct cli *cli, const struct cli_answer *answer, struct wh_json_val root)
+{
+    if (cli->opt.format != CLI_TEXT) {
+        return cli_print(wh_buf_slice(&answer->body)) ? CLI_OK : CLI_FAILED;
+    }
+    print_answer(cli, root);
+    return CLI_OK;
+}
+
+/* ---- the approval ---- */
+
+/* By exec, no shell; the address is http or https and holds nothing that is not visible. */
+static bool openable(struct wh_slice url)
+{
+    for (size_t i = 0; i < url.len; i++) {
+        if (url.ptr[i] <= 0x20 || url.ptr[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return wh_slice_starts(url, WH_LIT("https://")) || wh_slice_starts(url, WH_LIT("http://"));
+}
+
+static void open_browser(const char *url)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        /* Twice, so that nobody has to wait for the browser's end. */
+        if (fork() == 0) {
+            (void)setsid();
+            if (freopen("/dev/null", "w", stdout) && freopen("/dev/null", "w", stderr)) {
+                (void)execlp("xdg-open", "xdg-open", url, (char *)NULL);
+                (void)execlp("open", "open", url, (char *)NULL);
+            }
+        }
+        _exit(0);
+    }
+    if (child > 0) {
+        (void)waitpid(child, NULL, 0);
+    }
+}
+
+static void ask_person(struct approval *a, struct wh_json_val root)
+{
+    struct wh_slice url = cli_get_str(root, "approve_url");
+    char text[LINE_MAX_BYTES];
+
+    if (a->asked || url.len == 0 || url.len >= sizeof(text)) {
+        return;
+    }
+    a->asked = true;
+    memcpy(text, url.ptr, url.len);
+    text[url.len] = '\0';
+    (void)fprintf(stderr, "\nApprove in your browser:\n\n  %s\n\n", text);
+    (void)fprintf(stderr,
+                  "If the browser runs elsewhere and ends at %.*s..., paste that whole\n"
+                  "address here and press Enter.\n\n",
+                  WH_SLICE_ARG(cli_get_str(root, "redirect_uri")));
+    if (!a->cli->opt.no_browser && openable(url)) {
+        open_browser(text);
+    }
+}
+
+static void show_steps(struct approval *a, struct wh_json_val root)
+{
+    struct wh_json_val list;
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    size_t n = 0;
+
+    if (!wh_json_get(root, WH_LIT("steps"), &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item); n++) {
+        if (n >= a->n_shown && !a->cli->opt.quiet) {
+            (void)fprintf(stderr, "  %-10.*s %.*s\n", WH_SLICE_ARG(cli_get_str(item, "step")),
+                          WH_SLICE_ARG(cli_get_str(item, "text")));
+        }
+    }
+    a->n_shown = n;
+}
+
+static void send_pasted(struct approval *a, struct wh_slice text)
+{
+    WH_AUTO(buf) struct wh_buf body;
+    struct wh_json_writer w;
+    struct cli_answer answer;
+    char path[PATH_MAX_BYTES];
+    struct wh_err err;
+
+    wh_buf_init(&body, BODY_MAX_BYTES);
+    wh_json_writer_init(&w, &body);
+    wh_jw_object(&w);
+    wh_jw_key(&w, "url");
+    wh_jw_str(&w, text);
+    wh_jw_end(&w);
+    (void)snprintf(path, sizeof(path), "/api/v1/connects/%s/redirect", a->session);
+    if (wh_jw_finish(&w, &err) != WH_OK ||
+        cli_http(a->cli, "POST", a->cli->conf.fetcher_url, wh_slice_str(path),
+                 a->cli->conf.fetcher_token_file, wh_buf_slice(&body), &answer, &err) != WH_OK) {
+        (void)cli_fail(a->cli, "connect", &err);
+        return;
+    }
+    if (answer.status >= 300) {
+        (void)cli_fail_answer(a->cli, "connect", &answer);
+    }
+    wh_buf_done(&answer.body);
+}
+
+/* Waits a little for a pasted line. */
+static void await_line(struct approval *a)
+{
+    struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+    char *end;
+    ssize_t n;
+
+    if (poll(&fd, a->stdin_open && a->asked ? 1 : 0, POLL_MS) <= 0 || !a->stdin_open) {
+        return;
+    }
+    n = read(STDIN_FILENO, a->line + a->line_len, sizeof(a->line) - a->line_len);
+    if (n <= 0) {
+        a->stdin_open = false;
+        return;
+    }
+    a->line_len += (size_t)n;
+    end = memchr(a->line, '\n', a->line_len);
+    if (end) {
+        send_pasted(a, wh_slice(a->line, (size_t)(end - a->line)));
+    }
+    if (end || a->line_len == sizeof(a->line)) {
+        wh_mem_wipe(a->line, sizeof(a->line));
+        a->line_len = 0;
+    }
+}
+
+/* True when the session has ended; then *ret_code is how. */
+static bool look(struct approval *a, struct wh_json_parser *parser, int *ret_code)
+{
+    struct cli *cli = a->cli;
+    struct cli_answer answer;
+    struct wh_json_val root;
+    char path[PATH_MAX_BYTES];
+    struct wh_slice state;
+    struct wh_err err;
+    bool over = true;
+
+    (void)snprintf(path, sizeof(path), "/api/v1/connects/%s", a->session);
+    if (cli_http(cli, "GET", cli->conf.fetcher_url, wh_slice_str(path),
+                 cli->conf.fetcher_token_file, wh_slice("", 0), &answer, &err) != WH_OK) {
+        *ret_code = cli_fail(cli, "connect", &err);
+    } else if (answer.status != 200) {
+        *ret_code = cli_fail_answer(cli, "connect", &answer);
+    } else if (wh_json_parse(parser, wh_buf_slice(&answer.body), &root, &err) != WH_OK) {
+        *ret_code = cli_fail(cli, "connect", &err);
+    } else {
+        state = cli_get_str(root, "state");
+        show_steps(a, root);
+        ask_person(a, root);
+        over = !wh_slice_eq(state, WH_LIT("running"));
+        if (wh_slice_eq(state, WH_LIT("done"))) {
+            *ret_code = show_end(cli, &answer, root);
+        } else if (over) {
+            (void)fprintf(stderr, "wellhead: connect: %.*s\n",
+                          WH_SLICE_ARG(cli_get_str(root, "error")));
+            *ret_code = CLI_FAILED;
+        }
+    }
+    wh_buf_done(&answer.body);
+    return over;
+}
+
+static int follow(struct cli *cli, struct wh_json_parser *parser, struct wh_slice session)
+{
+    struct approval a = {.cli = cli, .stdin_open = true};
+    int code = CLI_FAILED;
+
+    (void)snprintf(a.session, sizeof(a.session), "%.*s", WH_SLICE_ARG(session));
+    while (!look(&a, parser, &code)) {
+        await_line(&a);
+    }
+    return code;
+}
+
+/* ---- the command ---- */
+
+static int take_answer(struct cli *cli, const struct cli_answer *answer)
 {
     struct wh_json_parser *parser;
     struct wh_json_val root;
     struct wh_err err;
-    int code = CLI_OK;
+    int code = CLI_FAILED;
 
-    if (answer->status != 200) {
+    if (answer->status != 200 && answer->status != 202) {
         return cli_fail_answer(cli, "connect", answer);
     }
-    if (cli->opt.format != CLI_TEXT) {
-        return cli_print(wh_buf_slice(&answer->body)) ? CLI_OK : CLI_FAILED;
-    }
     parser = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
-    if (parser && wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) == WH_OK) {
-        print_answer(cli, root);
-    } else {
+    if (parser == NULL ||
+        wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) != WH_OK) {
         (void)fprintf(stderr, "wellhead: connect: the fetcher's answer cannot be read\n");
-        code = CLI_FAILED;
+    } else if (answer->status == 202) {
+        code = follow(cli, parser, cli_get_str(root, "session"));
+    } else {
+        code = show_end(cli, answer, root);
     }
     wh_json_parser_free(parser);
     return code;
 }
 
-int cli_connect(struct cli *cli)
+static int connect_by(struct cli *cli, const struct secrets *s)
 {
-    WH_AUTO(buf) struct wh_buf body;
+    struct wh_buf body;
     struct cli_answer answer;
-    char *token = NULL;
     struct wh_err err;
     int code;
 
-    if (cli->opt.n_args != 2 || cli->opt.token_file == NULL) {
-        (void)fprintf(stderr, "wellhead: connect wants the GitLab's address and --token-file FILE "
-                              "with a read_api token\n");
-        return CLI_USAGE;
-    }
-    if (wh_conf_secret_read(cli->opt.token_file, TOKEN_MAX_BYTES, &token, &err) != WH_OK) {
-        return cli_fail(cli, "connect", &err);
-    }
     wh_buf_init(&body, BODY_MAX_BYTES);
-    if (request_body(cli->opt.args[1], token, &body, &err) != WH_OK) {
+    if (request_body(cli, s, &body, &err) != WH_OK) {
         code = cli_fail(cli, "connect", &err);
     } else if (cli_http(cli, "POST", cli->conf.fetcher_url, WH_LIT("/api/v1/connections"),
                         cli->conf.fetcher_token_file, wh_buf_slice(&body), &answer,
@@ -121,13 +392,40 @@ int cli_connect(struct cli *cli)
         code = cli_fail(cli, "connect", &err);
         wh_buf_done(&answer.body);
     } else {
-        code = show_answer(cli, &answer);
+        code = take_answer(cli, &answer);
         wh_buf_done(&answer.body);
     }
-    wh_mem_wipe(token, strlen(token));
-    wh_mem_free(token);
     if (body.ptr) {
-        wh_mem_wipe(body.ptr, body.len);
+        wh_mem_wipe(body.ptr, body.cap);
     }
+    wh_buf_done(&body);
+    return code;
+}
+
+int cli_connect(struct cli *cli)
+{
+    struct secrets s = {0};
+    struct wh_err err;
+    int code;
+
+    if (cli->opt.n_args != 2) {
+        (void)fprintf(stderr, "wellhead: connect wants the GitLab's address\n");
+        return CLI_USAGE;
+    }
+    if (cli->opt.client_secret_file && cli->opt.client_id == NULL) {
+        (void)fprintf(stderr, "wellhead: --client-secret-file wants --client-id\n");
+        return CLI_USAGE;
+    }
+    if ((cli->opt.token_file &&
+         wh_conf_secret_read(cli->opt.token_file, TOKEN_MAX_BYTES, &s.token, &err) != WH_OK) ||
+        (cli->opt.client_secret_file &&
+         wh_conf_secret_read(cli->opt.client_secret_file, TOKEN_MAX_BYTES, &s.client_secret,
+                             &err) != WH_OK)) {
+        code = cli_fail(cli, "connect", &err);
+    } else {
+        code = connect_by(cli, &s);
+    }
+    wipe_text(s.token);
+    wipe_text(s.client_secret);
     return code;
 }

@@ -41,9 +41,14 @@ static const struct wh_conf_program conf_program = {
 };
 
 static const struct cli_command commands[] = {
-    {"connect", "link a GitLab: makes the connection, its topics and its webhook secret",
-     "wellhead connect URL --token-file FILE [--json]",
-     "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n", cli_connect},
+    {"connect", "link a GitLab: you approve in the browser, or give a token, or both",
+     "wellhead connect URL [--token-file FILE [--oauth]] [--client-id ID [--client-secret-file "
+     "FILE]]\n"
+     "       [--project NUMBER]... [--no-browser] [--json]",
+     "  wellhead connect https://gitlab.example.com\n"
+     "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n"
+     "  wellhead connect https://gitlab.example.com --no-browser    # paste the redirect\n",
+     cli_connect},
     {"status", "what runs, how far each stream is, how fresh the rows are",
      "wellhead status [--json] [--check] [--wait TIME]",
      "  wellhead status\n"
@@ -85,7 +90,7 @@ static void print_help(FILE *out)
 {
     (void)fprintf(out,
                   "wellhead - GitLab as part of your own records\n\nExamples:\n"
-                  "  wellhead connect https://gitlab.example.com --token-file gitlab.token\n"
+                  "  wellhead connect https://gitlab.example.com\n"
                   "  wellhead status\n"
                   "  wellhead sql \"select title, state from work_items limit 5\"\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) {
@@ -152,6 +157,11 @@ enum option_code {
     OPT_LIMIT,
     OPT_TIMEOUT,
     OPT_TOKEN_FILE,
+    OPT_OAUTH,
+    OPT_NO_BROWSER,
+    OPT_CLIENT_ID,
+    OPT_CLIENT_SECRET_FILE,
+    OPT_PROJECT,
     OPT_FROM,
     OPT_EXECUTE,
     OPT_CHECK,
@@ -171,6 +181,11 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"param", required_argument, NULL, 'p'},
     {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
+    {"oauth", no_argument, NULL, OPT_OAUTH},
+    {"no-browser", no_argument, NULL, OPT_NO_BROWSER},
+    {"client-id", required_argument, NULL, OPT_CLIENT_ID},
+    {"client-secret-file", required_argument, NULL, OPT_CLIENT_SECRET_FILE},
+    {"project", required_argument, NULL, OPT_PROJECT},
     {"from", required_argument, NULL, OPT_FROM},
     {"execute", no_argument, NULL, OPT_EXECUTE},
     {"check", no_argument, NULL, OPT_CHECK},
@@ -242,6 +257,24 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
     case OPT_TOKEN_FILE:
         opt->token_file = optarg;
         return true;
+    case OPT_OAUTH:
+        opt->oauth = true;
+        return true;
+    case OPT_NO_BROWSER:
+        opt->no_browser = true;
+        return true;
+    case OPT_CLIENT_ID:
+        opt->client_id = optarg;
+        return true;
+    case OPT_CLIENT_SECRET_FILE:
+        opt->client_secret_file = optarg;
+        return true;
+    case OPT_PROJECT:
+        if (opt->n_projects == CLI_PROJECTS_MAX) {
+            (void)fprintf(stderr, "wellhead: at most %d projects\n", CLI_PROJECTS_MAX);
+            return false;
+        }
+        return take_number(optarg, false, &opt->projects[opt->n_projects++]);
     case OPT_FROM:
         opt->from = optarg;
         return true;
