@@ -29,7 +29,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-
 	-Wformat=2 -Wundef -Wwrite-strings -Wpointer-arith -Wswitch-enum -Wnull-dereference \
 	-Wdouble-promotion $(if $(filter 1,$(WERROR)),-Werror)
 WARN_C := -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
-ifeq ($(filter clang%,$(CC)),)
+ifeq ($(filter clang%,$(CC))$(filter fuzz,$(SAN)),)
 WARN_C += -Wcast-align=strict -Wlogical-op -Wduplicated-cond -Wduplicated-branches \
 	-Wformat-overflow=2 -Wformat-truncation=2 -Wimplicit-fallthrough=5 -Wstack-usage=16384
 endif

@@ -197,12 +197,22 @@ static bool read_zone(struct cursor *c, int64_t *ret_offset_ms)
     return true;
 }
 
+/* A zone or a leap second can lead out of the years that a date may name. */
+static bool in_range(int64_t ms)
+{
+    const int64_t day_ms = (int64_t)SECONDS_PER_DAY * MS_PER_SECOND;
+
+    return ms >= days_from_civil(1, 1, 1) * day_ms &&
+           ms < days_from_civil(YEAR_MAX + 1, 1, 1) * day_ms;
+}
+
 enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *ret, struct wh_err *err)
 {
     struct cursor c = {text.ptr, text.ptr ? text.ptr + text.len : NULL};
     int64_t days = 0;
     int64_t time_ms = 0;
     int64_t offset_ms = 0;
+    struct wh_instant at;
     bool fraction = false;
     bool ok = text.ptr != NULL && read_date(&c, &days);
 
@@ -213,15 +223,14 @@ enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *ret, struct wh
             ok = read_zone(&c, &offset_ms);
         }
     }
-    if (!ok || c.p != c.end) {
+    at.ms = days * SECONDS_PER_DAY * MS_PER_SECOND + time_ms - offset_ms;
+    at.has_fraction = fraction;
+    if (!ok || c.p != c.end || !in_range(at.ms)) {
         return wh_fail(err, WH_E_INVALID, "'%.*s' is not a date",
                        (int)(text.len < MESSAGE_TEXT_MAX ? text.len : MESSAGE_TEXT_MAX),
                        text.ptr ? text.ptr : "");
     }
-    *ret = (struct wh_instant){
-        .ms = days * SECONDS_PER_DAY * MS_PER_SECOND + time_ms - offset_ms,
-        .has_fraction = fraction,
-    };
+    *ret = at;
     return WH_OK;
 }
 

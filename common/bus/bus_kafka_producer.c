@@ -68,7 +68,7 @@ static enum wh_rc kp_produce(struct wh_producer *base, const struct wh_bus_recor
     rd_kafka_vu_t vus[8];
     size_t n = 0;
     rd_kafka_error_t *error;
-    rd_kafka_resp_err_t code;
+    enum wh_rc rc;
 
     vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = r->topic};
     vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION,
@@ -96,8 +96,10 @@ static enum wh_rc kp_produce(struct wh_producer *base, const struct wh_bus_recor
         p->pending++;
         return WH_OK;
     }
-    code = rd_kafka_error_code(error);
-    (void)wh_fail(err, bus_kafka_rc(code), "producing to %.80s: %.140s", r->topic,
+    /* The code of a fatal error is that of its cause: what matters is that this handle is lost. */
+    rc = rd_kafka_error_is_fatal(error) ? WH_E_FATAL_BUS
+                                        : bus_kafka_rc(rd_kafka_error_code(error));
+    (void)wh_fail(err, rc, "producing to %.80s: %.140s", r->topic,
                   rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
     /* On failure headers stay ours. */

@@ -1,0 +1,63 @@
+/*
+ * Link headers of a server, and addresses that a person types. The first line is the address, the
+ * rest the header: what is found lies inside it; a normalised address normalises to itself.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stages/fetcher/link.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { TEXT_MAX_BYTES = 1 << 16 };
+
+static void check(bool ok)
+{
+    if (!ok) {
+        abort();
+    }
+}
+
+static bool inside(struct wh_slice part, struct wh_slice whole)
+{
+    return part.len == 0 || (part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
+}
+
+static void try_address(struct wh_slice text, struct wh_slice next)
+{
+    struct wh_slice path;
+    struct wh_buf once;
+    struct wh_buf twice;
+    struct wh_buf id;
+    struct wh_err err;
+
+    wh_buf_init(&once, TEXT_MAX_BYTES);
+    wh_buf_init(&twice, TEXT_MAX_BYTES);
+    wh_buf_init(&id, TEXT_MAX_BYTES);
+    if (link_normalise(text, true, &once, &err) == WH_OK) {
+        check(link_normalise(wh_buf_slice(&once), true, &twice, &err) == WH_OK);
+        check(wh_slice_eq(wh_buf_slice(&once), wh_buf_slice(&twice)));
+        (void)!link_connection_id(wh_buf_slice(&once), &id, &err);
+        if (link_path_of(next, wh_buf_slice(&once), &path)) {
+            check(inside(path, next));
+        }
+    }
+    wh_buf_done(&id);
+    wh_buf_done(&twice);
+    wh_buf_done(&once);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *end = size ? memchr(data, '\n', size) : NULL;
+    size_t n = end ? (size_t)(end - (const char *)data) : size;
+    struct wh_slice header = wh_slice_from(wh_slice(data, size), end ? n + 1 : n);
+    struct wh_slice next = wh_slice(NULL, 0);
+
+    if (link_next(header, &next)) {
+        check(inside(next, header));
+    }
+    try_address(wh_slice(data, n), next);
+    return 0;
+}
