@@ -4,14 +4,16 @@
  * 2.0.2 lose messages around rebalances).
  */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/bus/bus_kafka.h"
 
-enum { HELD_MAX = 65536 };
+enum { HELD_MAX = 65536, API_FETCH = 1, HOLD_MS = 200, MEAN_PART = 16 };
 
 struct kafka_consumer {
     struct wh_consumer base;
@@ -27,6 +29,10 @@ struct kafka_consumer {
     /* Topic names are asked for at each message: the handle of the last one. */
     const rd_kafka_topic_t *last_rkt;
     const char *last_name;
+    /* Read by the fetching threads. */
+    size_t ahead_max; /* bytes read ahead from which they are held */
+    atomic_size_t mean_bytes;
+    atomic_bool closing;
 };
 
 static struct kafka_consumer *self(struct wh_consumer *c)
@@ -41,6 +47,57 @@ static void release_held(struct kafka_consumer *c)
     }
     c->n_held = 0;
     c->last_rkt = NULL;
+}
+
+/* ---- reading ahead ---- */
+
+/*
+ * librdkafka 2.0.2 asks for no more when its queue is full, and then looks again only when
+ * something else wakes the fetching thread, up to a second later: the queue runs dry, unless it
+ * holds a second's worth. So that thread is held a little before, at a response not unpacked yet,
+ * until the queue has room, but never for long: the library's own bound stands behind.
+ */
+static rd_kafka_resp_err_t on_response(rd_kafka_t *rk, int sockfd, const char *brokername,
+                                       int32_t brokerid, int16_t api, int16_t version,
+                                       int32_t corrid, size_t size, int64_t rtt,
+                                       rd_kafka_resp_err_t code, void *opaque)
+{
+    const struct timespec ms = {.tv_nsec = 1000000};
+    struct kafka_consumer *c = opaque;
+
+    (void)rk, (void)sockfd, (void)brokername, (void)brokerid, (void)version;
+    (void)corrid, (void)size, (void)rtt, (void)code;
+    for (int i = 0; api == API_FETCH && i < HOLD_MS && !atomic_load(&c->closing); i++) {
+        if (rd_kafka_queue_length(c->queue) * atomic_load(&c->mean_bytes) <= c->ahead_max) {
+            break;
+        }
+        (void)nanosleep(&ms, NULL);
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
+                                  char *text, size_t text_size)
+{
+    (void)conf, (void)text, (void)text_size;
+    return rd_kafka_interceptor_add_on_response_received(rk, "wellhead", on_response, opaque);
+}
+
+/* Of what the application took just now. */
+static void count_mean(struct kafka_consumer *c, const struct wh_bus_msg *msgs)
+{
+    size_t mean = atomic_load_explicit(&c->mean_bytes, memory_order_relaxed);
+    size_t bytes = 0;
+
+    if (c->n_held == 0) {
+        return;
+    }
+    for (size_t i = 0; i < c->n_held; i++) {
+        bytes += msgs[i].key.len + msgs[i].value.len;
+    }
+    bytes = bytes / c->n_held + 1;
+    mean = mean ? mean - mean / MEAN_PART + bytes / MEAN_PART : bytes;
+    atomic_store_explicit(&c->mean_bytes, mean, memory_order_relaxed);
 }
 
 /* ---- rebalance ---- */
@@ -236,6 +293,7 @@ static enum wh_rc kc_poll(struct wh_consumer *base, int timeout_ms, size_t max,
     if (c->n_held == max) {
         (void)!write(c->fd, &(uint64_t){1}, sizeof(uint64_t));
     }
+    count_mean(c, out);
     *ret_n = c->n_held;
     return WH_OK;
 }
@@ -309,6 +367,7 @@ static void kc_free(struct wh_consumer *base)
 {
     struct kafka_consumer *c = self(base);
 
+    atomic_store(&c->closing, true);
     release_held(c);
     rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
     if (c->grouped) {
@@ -350,7 +409,10 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
         {"fetch.wait.max.ms", "50"},
         {"fetch.min.bytes", "1"},
         {"fetch.error.backoff.ms", "100"},
-        {"fetch.message.max.bytes", "4194304"},
+        {"fetch.message.max.bytes", "2097152"},
+        /* Of one answer: what comes of it must fit under the bound. Larger records still come. */
+        {"message.max.bytes", "1000000"},
+        {"fetch.max.bytes", "8388608"},
         {"queued.max.messages.kbytes", kbytes},
         {"queued.min.messages", "1000000"},
         {"check.crcs", "true"},
@@ -370,6 +432,7 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
         return err->rc;
     }
     rd_kafka_conf_set_rebalance_cb(made, on_rebalance);
+    (void)rd_kafka_conf_interceptor_add_on_new(made, "wellhead", on_new, c);
     *ret = made;
     return WH_OK;
 }
@@ -388,6 +451,7 @@ enum wh_rc wh_consumer_kafka_new(const struct wh_consumer_conf *conf, struct wh_
     c->opaque = (struct bus_kafka_opaque){.log = conf->log, .self = c};
     c->grouped = conf->group != NULL && conf->group[0] != '\0';
     c->rebalance = conf->rebalance;
+    c->ahead_max = conf->fetch_max_bytes / 2;
     c->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (c->fd < 0) {
         wh_mem_free(c);
