@@ -31,6 +31,7 @@ struct fetcher_conf {
     bool allow_http;
     bool read_links; /* issue links and closed issues of merge requests */
     int64_t sync_interval_ms;
+    int64_t backoff_ms; /* first wait after a fault; doubles */
     int64_t sync_overlap_ms; /* incremental reads begin so long before the cursor */
     int64_t reread_delay_ms; /* re-reads wait so long, to be coalesced */
     unsigned max_in_flight;  /* requests of one connection */

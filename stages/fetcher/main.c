@@ -22,6 +22,7 @@ enum {
     OFFSETS_TIMEOUT_MS = 5000,
     SHARED_MAX = 64,
     COMMIT_MS = 1000,
+    BACKOFF_MS = 500,
 };
 
 struct settings {
@@ -456,6 +457,7 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
                  .allow_http = set->allow_http,
                  .read_links = set->read_links,
                  .sync_interval_ms = set->sync_interval_ms,
+                 .backoff_ms = BACKOFF_MS,
                  .sync_overlap_ms = set->sync_overlap_ms,
                  .reread_delay_ms = set->reread_delay_ms,
                  .max_in_flight = (unsigned)set->max_in_flight,

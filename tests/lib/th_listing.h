@@ -1,0 +1,37 @@
+/*
+ * th_listing.h - a model of GitLab's listings by updated_at: rows that are changed, added and
+ * deleted between any two requests, offset pages with and without totals, a refused offset, keyset.
+ */
+#ifndef TH_LISTING_H
+#define TH_LISTING_H
+
+#include "tests/lib/httpc_script.h"
+
+struct th_row {
+    uint64_t id;
+    int64_t us; /* updated_at, in microseconds as the database keeps it */
+};
+
+struct th_listing {
+    struct th_row *rows; /* by time, then id */
+    size_t n;
+    size_t cap;
+    uint64_t next_id;
+    int64_t now_us;      /* later than every row */
+    size_t total_max;    /* no x-total above */
+    size_t offset_max;   /* page * per_page above is refused; 0: never */
+    size_t requests;     /* answered with rows */
+    size_t refusals;     /* answered with 405 */
+    size_t keyset_pages; /* of them by keyset */
+};
+
+void th_listing_done(struct th_listing *l);
+/* Times must not go back. */
+void th_listing_add(struct th_listing *l, int64_t us);
+/* The row at index gets the time now, or goes away. */
+void th_listing_touch(struct th_listing *l, size_t index);
+void th_listing_delete(struct th_listing *l, size_t index);
+/* Answers "...?query" with a page of rows. */
+void th_listing_answer(struct th_listing *l, struct wh_slice url, struct th_script_answer *a);
+
+#endif
