@@ -136,9 +136,12 @@ TEST_SRC := $(sort $(shell find tests/unit tests/stage tests/fault tests/broker 
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a)
 
-$(TEST_BIN): $(B)/%: $(B)/%.c.o $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
+# Under TSan librdkafka must find these threads instead of glibc's (see the file).
+TSAN_THREADS := $(if $(filter tsan,$(SAN)),$(call obj,tests/lib/tsan/c11_threads.c))
+
+$(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $< -Wl,--start-group $(if $(findstring /common/,$@),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) $(if $(TSAN_THREADS),-rdynamic) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring /common/,$@),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 
@@ -208,7 +211,8 @@ test-tsan: ## the threaded parts under TSan
 	@scripts/install-deps build test
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan tsan-run
 
-TSAN_TESTS := common/loop common/log common/metrics common/httpd common/store stages/sink
+TSAN_TESTS := common/loop common/log common/metrics common/httpd common/httpc common/store stages/sink tests/stage \
+	tests/broker
 .PHONY: tsan-run
 tsan-run: $(foreach t,$(TSAN_TESTS),$(foreach b,$(TEST_BIN),$(if $(findstring /$(t)/,$(b)),$(b))))
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/supp/tsan.supp halt_on_error=1" scripts/run-tests $(B) $^

@@ -222,6 +222,12 @@ static void fill_observation(struct th_random *r, avro_value_t *record)
     set_text(&field, gone ? WH_LIT("delete") : WH_LIT("upsert"));
     field_of(record, "body", &field);
     must(avro_value_set_branch(&field, gone ? 0 : (int)kind, &body));
+    if (!gone) {
+        size_t n;
+
+        must(avro_value_get_size(&body, &n));
+        assert_int_equal(n, def->n_fields);
+    }
     for (unsigned i = 0; !gone && i < def->n_fields; i++) {
         avro_value_t slot;
         avro_value_t value;
