@@ -29,6 +29,7 @@ struct wh_httpc_transfer {
     struct wh_httpc_header header_list[HEADERS_MAX];
     size_t header_at[HEADERS_MAX][4]; /* name from, name length, value from, value length */
     size_t n_headers;
+    bool head_whole; /* the empty line behind the headers has come */
     wh_httpc_fn fn;
     void *ctx;
     wh_httpc_data_fn on_data;
@@ -171,7 +172,10 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
     if (wh_slice_starts(line, WH_LIT("HTTP/"))) {
         /* A new answer begins, after 100 Continue for example. */
         t->n_headers = 0;
+        t->head_whole = false;
         wh_buf_reset(&t->header_text);
+    } else if (trimmed(line).len == 0) {
+        t->head_whole = true;
     } else if (colon && t->n_headers < HEADERS_MAX) {
         size_t len = (size_t)(colon - line.ptr);
 
@@ -230,6 +234,9 @@ static void fill_answer(struct wh_httpc_transfer *t, CURLcode code, struct wh_ht
     } else if (code != CURLE_OK) {
         a->rc =
             wh_fail(&a->err, rc_of(code), "%s", t->error[0] ? t->error : curl_easy_strerror(code));
+    } else if (!t->head_whole) {
+        /* To curl that is an answer without a body. */
+        a->rc = wh_fail(&a->err, WH_E_NET, "the answer ends within its headers");
     }
 }
 

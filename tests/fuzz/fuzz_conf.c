@@ -9,6 +9,14 @@
 #include "common/conf/conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char *__lsan_default_suppressions(void);
+
+/* libconfig 1.5 loses a text that the file's end cuts off: once, at start, in a program that stops.
+ */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libconfig\n";
+}
 
 struct target {
     char *text;
