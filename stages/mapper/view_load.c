@@ -173,8 +173,8 @@ static enum wh_rc add_one(struct files *files, const char *dir, const char *name
                           struct wh_err *err)
 {
     char path[PATH_MAX_BYTES];
-    char *bytes;
-    size_t n;
+    char *bytes = NULL;
+    size_t n = 0;
     int len = snprintf(path, sizeof(path), "%s/%s", dir, name);
 
     if (len < 0 || (size_t)len >= sizeof(path)) {
