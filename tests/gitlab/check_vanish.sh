@@ -31,6 +31,20 @@ is "removed in the oracle" "true project_removed 0" "$(line 122 5 | cut -d' ' -f
 ctl project '{"project":122,"presence":"here","archived":false}'
 is "back" 200 "$(code "$api/projects/122/issues/5")"
 
+one=$(get "$p/merge_requests?state=opened&per_page=1" | jq -c '.[0]|[.iid,.sha,.updated_at]')
+ctl push "{\"project\":101,\"iid\":$(jq '.[0]' <<<"$one")}"
+is "pushed" "true true" "$(get "$p/merge_requests/$(jq '.[0]' <<<"$one")" | jq -r --argjson o "$one" '"\(.sha!=$o[1]) \(.updated_at==$o[2])"')"
+run=$(curl -s -d '{"project":101}' "$control/pipeline" | jq .id)
+ctl pipeline "{\"project\":101,\"id\":$run,\"state\":\"canceled\"}"
+is "cancelled" "canceled canceled" "$(get "$p/pipelines/$run" | jq -r .status) $(get "$p/pipelines/$run/jobs" | jq -r '[.[].status]|unique|join(" ")')"
+next=$(curl -s -d '{"project":101}' "$control/pipeline" | jq .id)
+jobs=$(get "$p/pipelines/$next/jobs" | jq -c '[.[].id]')
+ctl delete "{\"project\":101,\"kind\":\"pipeline\",\"iid\":$run}"
+is "pipeline deleted" "404 $jobs" "$(code "$p/pipelines/$run") $(get "$p/pipelines/$next/jobs" | jq -c '[.[].id]')"
+member=$(get "$p/members/all?per_page=1" | jq '.[0].id')
+ctl delete "{\"project\":101,\"kind\":\"member\",\"iid\":$member}"
+is "member left" 0 "$(get "$p/members/all?per_page=100" | jq "[.[]|select(.id==$member)]|length")"
+
 is "may not see webhooks" 403 "$(code "$p/hooks")"
 ctl token '{"token":"secret-token","hooks":true}'
 is "no webhook" '[]' "$(get "$p/hooks")"

@@ -96,7 +96,7 @@ static void delete_object(struct gl_server *s, struct wh_http_req *req, struct w
 
     if (project == NULL || kind == GL_KIND_COUNT ||
         !gl_delete(s->model, project, kind, gl_scan_int(body, "iid", 0))) {
-        refuse(req, 404, "no such merge_request or issue in a project that may be changed");
+        refuse(req, 404, "no such merge_request, issue, pipeline, milestone or member");
         return;
     }
     ok(req);
@@ -139,6 +139,48 @@ static void change_project(struct gl_server *s, struct wh_http_req *req, struct 
         gl_project_archive(s->model, project, gl_scan_bool(body, "archived", false));
     }
     ok(req);
+}
+
+static void push(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    struct gl_project *project = gl_project_by_id(s->model, gl_scan_int(body, "project", 0));
+
+    if (project == NULL || !gl_push(s->model, project, gl_scan_int(body, "iid", 0),
+                                    gl_scan_bool(body, "tell", false))) {
+        refuse(req, 404, "no such open merge request in a project that may be changed");
+        return;
+    }
+    ok(req);
+}
+
+/* Without id a new one; with id the end of one. */
+static void pipeline(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    static const enum gl_state ends[] = {GL_S_SUCCESS, GL_S_FAILED, GL_S_CANCELED};
+    struct gl_project *project = gl_project_by_id(s->model, gl_scan_int(body, "project", 0));
+    int64_t id = gl_scan_int(body, "id", 0);
+    struct gl_out out = {0};
+    bool done = false;
+
+    if (project && !project->recorded && id == 0) {
+        const struct gl_set *set = &project->sets[GL_PIPELINE];
+
+        done = gl_mutate_insert(s->model, (uint32_t)(project - s->model->projects), GL_PIPELINE);
+        id = set->n ? set->items[set->n - 1].id : 0;
+    }
+    for (size_t i = 0; project && !done && i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (wh_slice_eq(gl_scan_text(body, "state"), wh_slice_str(gl_state_name(ends[i])))) {
+            done =
+                gl_pipeline_end(s->model, project, id, ends[i], gl_scan_bool(body, "tell", true));
+        }
+    }
+    if (!done) {
+        refuse(req, 404,
+               "needs project, and id and state (success, failed, canceled) of one that runs");
+        return;
+    }
+    gl_out_tpl(&out, "{'ok':true,'id':%d}\n", id);
+    reply(req, 200, &out);
 }
 
 static void hide(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
@@ -294,6 +336,7 @@ static void hook(struct gl_server *s, struct wh_http_req *req, struct wh_slice b
         refuse(req, 400, "needs url, and token or signing_key (whsec_ and base64)");
         return;
     }
+    gl_hooks_set_group(s->hooks, gl_scan_bool(body, "group", false));
     ok(req);
 }
 
@@ -409,6 +452,8 @@ static const struct {
     {"/control/mutate", mutate, false, true},
     {"/control/delete", delete_object, false, true},
     {"/control/project", change_project, false, true},
+    {"/control/push", push, false, true},
+    {"/control/pipeline", pipeline, false, true},
     {"/control/hide", hide, false, true},
     {"/control/move", move, false, true},
     {"/control/hook_state", hook_state, false, true},

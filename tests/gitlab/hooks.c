@@ -64,6 +64,7 @@ struct gl_hooks {
     uint64_t n_failed;
     uint64_t n_dropped;
     struct gl_hook_state state;
+    bool group;
 };
 
 static void make_uuid(struct gl_hooks *h, char to[UUID_BYTES])
@@ -108,6 +109,11 @@ enum wh_rc gl_hooks_set(struct gl_hooks *h, struct wh_slice url, struct wh_slice
         return err->rc;
     }
     return copy_text(&h->token, token, err);
+}
+
+void gl_hooks_set_group(struct gl_hooks *h, bool group)
+{
+    h->group = group;
 }
 
 bool gl_hooks_on(const struct gl_hooks *h)
@@ -326,8 +332,9 @@ static struct delivery *new_delivery(struct gl_hooks *h, uint32_t record, struct
     return d;
 }
 
-/* The same delivery again, with the same id, as after a timeout that was none. */
-static void send_twice(struct gl_hooks *h, const struct delivery *d, const struct gl_event *e)
+/* The same event again: with the same id, as after a timeout that was none, or by another hook. */
+static void send_twice(struct gl_hooks *h, const struct delivery *d, const struct gl_event *e,
+                       bool same_id)
 {
     struct gl_out body = {0};
     struct record *r = new_record(h, e, h->records[d->record].event);
@@ -339,9 +346,11 @@ static void send_twice(struct gl_hooks *h, const struct delivery *d, const struc
     if (copy == NULL) {
         return;
     }
-    memcpy(r->id, h->records[d->record].id, UUID_BYTES);
+    if (same_id) {
+        memcpy(r->id, h->records[d->record].id, UUID_BYTES);
+    }
     memcpy(copy->event_uuid, d->event_uuid, UUID_BYTES);
-    r->fault = "duplicate";
+    r->fault = same_id ? "duplicate" : "group";
     enqueue(h, copy);
 }
 
@@ -380,7 +389,10 @@ static void dispatch(struct gl_hooks *h, struct delivery *d, const struct gl_eve
         return;
     }
     if (gl_fault_hit(h->conf.faults, GL_FAULT_DUPLICATE_HOOK)) {
-        send_twice(h, d, e);
+        send_twice(h, d, e, true);
+    }
+    if (h->group) {
+        send_twice(h, d, e, false);
     }
     enqueue(h, d);
 }

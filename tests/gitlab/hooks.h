@@ -33,6 +33,8 @@ void gl_hooks_free(struct gl_hooks *hooks);
 WH_MUST_CHECK enum wh_rc gl_hooks_set(struct gl_hooks *hooks, struct wh_slice url,
                                       struct wh_slice token, struct wh_slice key,
                                       struct wh_err *err);
+/* Each event is told by a group's webhook too, under an id of its own. */
+void gl_hooks_set_group(struct gl_hooks *hooks, bool group);
 bool gl_hooks_on(const struct gl_hooks *hooks);
 /* A gl_event_fn: ctx is the hooks. */
 void gl_hooks_event(void *ctx, const struct gl_event *event);

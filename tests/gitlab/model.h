@@ -98,7 +98,7 @@ struct gl_obj {
     uint32_t reviewer;
     uint32_t actor;
     uint32_t parent;
-    uint32_t first_job; /* a pipeline's jobs are neighbours */
+    uint32_t first_job; /* a pipeline's jobs are neighbours; pushes to a merge request */
     uint32_t rev;
     uint16_t n_jobs;
     uint16_t labels; /* bit mask */
@@ -189,6 +189,7 @@ struct gl_event {
     uint8_t old_state;
     uint32_t old_rev;
     uint16_t old_labels;
+    bool pushed; /* new commits alone */
 };
 
 typedef void (*gl_event_fn)(void *ctx, const struct gl_event *event);
@@ -279,8 +280,14 @@ bool gl_mutate(struct gl_model *model);
 /* Adds one object of a kind that lists page (merge request, issue or pipeline) and touches another.
  */
 bool gl_mutate_insert(struct gl_model *model, uint32_t project, enum gl_kind kind);
-/* No event: GitLab sends none. False when it is not there. */
+/* named.c. No event: GitLab sends none. A merge request or issue by its iid, a pipeline (with its
+ * jobs) or milestone by its id, a member by the user's id. False when it is not there. */
 bool gl_delete(struct gl_model *model, struct gl_project *project, enum gl_kind kind, int64_t iid);
+/* named.c: new commits in an open merge request, whose updated_at stays. */
+bool gl_push(struct gl_model *model, struct gl_project *project, int64_t iid, bool tell);
+/* Ends a pipeline by id and all its jobs that are not final. */
+bool gl_pipeline_end(struct gl_model *model, struct gl_project *project, int64_t id,
+                     enum gl_state state, bool tell);
 WH_MUST_CHECK enum wh_rc gl_rename_project(struct gl_model *model, struct gl_project *project,
                                            struct wh_slice path, struct wh_err *err);
 

@@ -496,18 +496,6 @@ bool gl_mutate_insert(struct gl_model *model, uint32_t project, enum gl_kind kin
     }
 }
 
-bool gl_delete(struct gl_model *model, struct gl_project *project, enum gl_kind kind, int64_t iid)
-{
-    struct gl_obj *obj = project->recorded ? NULL : gl_by_iid(project, kind, iid);
-
-    if (obj == NULL || (kind != GL_MR && kind != GL_ISSUE)) {
-        return false;
-    }
-    (void)gl_now_ms(model);
-    gl_set_delete(&project->sets[kind], gl_set_pos(&project->sets[kind], obj));
-    return true;
-}
-
 enum wh_rc gl_rename_project(struct gl_model *model, struct gl_project *project,
                              struct wh_slice path, struct wh_err *err)
 {

@@ -129,6 +129,7 @@ void gl_oauth_release(struct gl_oauth *o);
 /* True when the path was one of discovery or OAuth; it was answered then. */
 bool gl_discovery_route(const struct gl_call *call);
 bool gl_oauth_route(const struct gl_call *call);
+unsigned gl_oauth_authorize(struct gl_call *call);
 
 /* The control port's part: {"id":"..","secret":"..","scopes":"mcp","redirect_uri":".."}. */
 const char *gl_oauth_add_app(struct gl_server *server, struct wh_slice json);

@@ -142,6 +142,24 @@ static void walk(const struct gl_model *model, const struct gl_project *project,
     page->total = seen;
 }
 
+/* Where a position stands in by_id, which leaves out what is gone. */
+static uint32_t view_of(const struct gl_set *set, uint32_t pos)
+{
+    uint32_t low = 0;
+    uint32_t high = set->n_live;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (set->by_id[mid] < pos) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
 void gl_select(const struct gl_model *model, const struct gl_project *project,
                const struct gl_set *set, const struct gl_query *q, struct gl_page *page)
 {
@@ -169,8 +187,8 @@ void gl_select(const struct gl_model *model, const struct gl_project *project,
             v.index = sorted;
         }
     } else if (q->to_pos > 0) {
-        low = q->from_pos;
-        high = q->to_pos;
+        low = view_of(set, q->from_pos);
+        high = view_of(set, q->to_pos);
     }
     if (q->after_cursor && q->desc) {
         uint32_t end = count_before(&v, q->cursor_key, q->cursor_id, false);

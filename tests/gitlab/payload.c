@@ -182,6 +182,9 @@ static const char *mr_payload(const struct gl_ctx *c, const struct gl_event *e,
     put_repository(c, out);
     gl_out_str(out, ",\"object_attributes\":{");
     put_mr_fields(c, mr, out);
+    if (e->pushed) {
+        gl_out_tpl(out, ",'oldrev':'%h'", gl_mr_sha_seed(c, mr) - UINT64_C(0x9e3779b97f4a7c15));
+    }
     gl_out_tpl(out, ",'action':'%s'},'labels':", wh_slice_str(e->action));
     put_labels(c, mr->labels, false, out);
     put_changes(c, e, mr, out);

@@ -60,7 +60,7 @@ void gl_render_milestone(const struct gl_ctx *c, const struct gl_obj *m, struct 
 
 uint64_t gl_mr_sha_seed(const struct gl_ctx *c, const struct gl_obj *mr)
 {
-    return gl_obj_seed(c, mr) ^ 0x3a;
+    return (gl_obj_seed(c, mr) ^ 0x3a) + mr->first_job * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 struct wh_slice gl_mr_branch(const struct gl_ctx *c, const struct gl_obj *mr,
@@ -133,7 +133,7 @@ static const struct gl_obj *head_pipeline(const struct gl_ctx *c, const struct g
     for (uint32_t i = 0; i < set->n && i < 2000; i++) {
         const struct gl_obj *p = &set->items[set->n - 1 - i];
 
-        if (p->parent == pos + 1) {
+        if (p->parent == pos + 1 && !(p->flags & GL_F_GONE)) {
             return p;
         }
     }
