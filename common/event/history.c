@@ -148,25 +148,20 @@ static enum wh_rc apply_duplicate(struct wh_head *head, struct wh_entry *known,
 /* ---- the newest observation so far ---- */
 
 static enum wh_rc apply_newest(struct wh_head *head, bool is_new, const struct wh_observation *o,
-                               const struct wh_history_io *io, struct wh_arena *arena,
-                               struct wh_history_result *ret, struct wh_err *err)
+                               const struct wh_history_io *io, struct wh_history_result *ret,
+                               struct wh_err *err)
 {
     struct step s = step_of(o);
-    struct wh_entry *entry;
-    void *memory;
+    struct wh_entry entry;
     bool deletion;
 
-    if (wh_arena_alloc(arena, sizeof(*entry), &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    entry = memory;
     ret->changed = fold(head, is_new, &s, &deletion);
     ret->deleted_changed = deletion;
     ret->head_changed = true;
     ret->outcome = ret->changed || deletion ? WH_HISTORY_REVISION : WH_HISTORY_SIGHTING;
     (void)see(head, o);
-    entry_of(o, ret->changed, ret->changed || deletion, entry);
-    return io->put(io->ctx, &o->id, entry, err);
+    entry_of(o, ret->changed, ret->changed || deletion, &entry);
+    return io->put(io->ctx, &o->id, &entry, err);
 }
 
 /* ---- an observation that comes late ---- */
@@ -324,9 +319,8 @@ enum wh_rc wh_history_apply(struct wh_head *head, bool is_new, const struct wh_o
                             const struct wh_history_io *io, struct wh_arena *arena,
                             struct wh_history_result *ret, struct wh_err *err)
 {
-    struct wh_entry *known;
+    struct wh_entry known;
     bool found = false;
-    void *memory;
 
     *ret = (struct wh_history_result){0};
     if (is_new) {
@@ -336,21 +330,17 @@ enum wh_rc wh_history_apply(struct wh_head *head, bool is_new, const struct wh_o
         head->body.present = 0;
         head->first_seen_ms = 0;
         head->last_seen_ms = 0;
-        return apply_newest(head, true, o, io, arena, ret, err);
+        return apply_newest(head, true, o, io, ret, err);
     }
     if (wh_version_cmp(o->version, head->version) > 0) {
-        return apply_newest(head, false, o, io, arena, ret, err);
+        return apply_newest(head, false, o, io, ret, err);
     }
-    if (wh_arena_alloc(arena, sizeof(*known), &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    known = memory;
-    if (io->find(io->ctx, &o->id, o->version, arena, o->body.def, &found, known, err) != WH_OK) {
+    if (io->find(io->ctx, &o->id, o->version, arena, o->body.def, &found, &known, err) != WH_OK) {
         return err->rc;
     }
     if (found) {
-        known->version = o->version;
-        return apply_duplicate(head, known, o, io, ret, err);
+        known.version = o->version;
+        return apply_duplicate(head, &known, o, io, ret, err);
     }
     return apply_late(head, o, io, arena, ret, err);
 }
