@@ -5,6 +5,19 @@ static uint64_t bit(unsigned field)
     return UINT64_C(1) << field;
 }
 
+int64_t wh_head_changed_ms(const struct wh_value *updated_at, struct wh_version version)
+{
+    const int64_t max_ms = wh_version_at_ms(UINT64_MAX);
+
+    if (updated_at == NULL || updated_at->is_null) {
+        return wh_version_at_ms(version.order);
+    }
+    if (updated_at->u.i < 0) {
+        return 0;
+    }
+    return updated_at->u.i < max_ms ? updated_at->u.i : max_ms;
+}
+
 /* ---- one step of the fold ---- */
 
 /* What an observation says, whether it comes new or is rebuilt from its entry. */

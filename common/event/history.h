@@ -42,6 +42,13 @@ struct wh_head {
     struct wh_version set[WH_FIELDS_MAX];
 };
 
+/*
+ * When the entity last changed at the source, ms: its updated_at (NULL: not shown), else the time
+ * of its newest version, which reads of other things, as its links, move ahead. Within 0 and what a
+ * version can say, so that the order of the texts is the order of the times.
+ */
+int64_t wh_head_changed_ms(const struct wh_value *updated_at, struct wh_version version);
+
 /* One stored entry, without its key (entity id, order, tie). */
 struct wh_entry {
     struct wh_version version;

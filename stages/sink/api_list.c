@@ -1,6 +1,6 @@
 /*
  * GET
- * /api/v1/entities?kind=work_items&state=opened&created_at__gte=2026-11-01&_sort_desc=version_at
+ * /api/v1/entities?kind=work_items&state=opened&created_at__gte=2026-11-01&_sort_desc=changed_at
  *
  * A list is a query over the kind's table: names come from the catalogue, values are parameters.
  * Pages go on behind the last row's (sort column, id), so that rows that come or go meanwhile move

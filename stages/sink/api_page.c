@@ -144,14 +144,14 @@ static enum wh_rc add_bound(struct api_list *l, struct wh_slice value, struct wh
 {
     const char *v;
 
-    if (strcmp(l->sort->name, "version_at") != 0) {
+    if (strcmp(l->sort->name, "changed_at") != 0) {
         return WH_OK;
     }
     if (api_list_param(l, (struct sql_value){.type = SQL_TEXT, .bytes = value}, &v, err) != WH_OK ||
         api_list_condition(l, err) != WH_OK) {
         return err->rc;
     }
-    return wh_buf_printf(&l->sql, err, "version_at %s :%s", l->desc ? "<=" : ">=", v);
+    return wh_buf_printf(&l->sql, err, "changed_at %s :%s", l->desc ? "<=" : ">=", v);
 }
 
 enum wh_rc api_list_place(struct api_list *l, struct wh_err *err)

@@ -9,7 +9,7 @@
 struct sink_derived {
     bool exists;
     bool deleted;
-    struct wh_version version;
+    int64_t changed_ms; /* the body's updated_at, else the version's time */
     struct wh_source_id source;
     uint64_t present;
     struct wh_value *refs;       /* of the reference fields, in field order */
@@ -20,7 +20,8 @@ struct sink_derived {
 struct sink_refs {
     unsigned n;
     unsigned fields[WH_FIELDS_MAX];
-    int project; /* index into fields; -1 none */
+    int project;    /* index into fields; -1 none */
+    int updated_at; /* the kind's field; -1 none */
 };
 
 /* An entry put in this batch, newest put first. */

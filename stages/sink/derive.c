@@ -17,6 +17,7 @@ void sink_refs_init(struct sink_refs refs[WH_KIND_COUNT])
 
         refs[k].n = 0;
         refs[k].project = -1;
+        refs[k].updated_at = def ? wh_kind_field(def, WH_LIT("updated_at")) : -1;
         for (unsigned i = 0; def && i < def->n_fields; i++) {
             if (!is_ref(&def->fields[i])) {
                 continue;
@@ -28,6 +29,14 @@ void sink_refs_init(struct sink_refs refs[WH_KIND_COUNT])
             refs[k].fields[refs[k].n++] = i;
         }
     }
+}
+
+static int64_t changed_ms(const struct sink_refs *refs, const struct wh_head *head)
+{
+    int i = refs->updated_at;
+    bool shown = i >= 0 && (head->body.present & UINT64_C(1) << i) != 0;
+
+    return wh_head_changed_ms(shown ? &head->body.values[i] : NULL, head->version);
 }
 
 enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
@@ -43,7 +52,7 @@ enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
     }
     ret->exists = true;
     ret->deleted = head->deleted;
-    ret->version = head->version;
+    ret->changed_ms = changed_ms(refs, head);
     ret->source = head->source;
     ret->present = head->body.present;
     ret->refs = values;
@@ -75,8 +84,8 @@ static enum wh_rc derive_by_time(struct sink_apply *a, const struct sink_cached 
                                  const struct sink_derived *now, struct wh_err *err)
 {
     unsigned char key[SINK_BY_TIME_KEY];
-    int64_t old_ms = wh_version_at_ms(c->old.version.order);
-    int64_t new_ms = wh_version_at_ms(now->version.order);
+    int64_t old_ms = c->old.changed_ms;
+    int64_t new_ms = now->changed_ms;
 
     if (c->old.exists && now->exists && old_ms == new_ms) {
         return WH_OK;
@@ -112,8 +121,8 @@ static enum wh_rc derive_by_project(struct sink_apply *a, const struct sink_cach
     const struct sink_refs *refs = &a->refs[c->kind];
     const struct wh_entity_id *was = project_of(&c->old, refs);
     const struct wh_entity_id *is = project_of(now, refs);
-    int64_t old_ms = wh_version_at_ms(c->old.version.order);
-    int64_t new_ms = wh_version_at_ms(now->version.order);
+    int64_t old_ms = c->old.changed_ms;
+    int64_t new_ms = now->changed_ms;
 
     if (was && is && old_ms == new_ms && wh_entity_id_cmp(was, is) == 0) {
         return WH_OK;

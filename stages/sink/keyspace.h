@@ -9,8 +9,8 @@
  *                                                          of the head too (far.h)
  *  links       from id 16, kind 1, field 1, to id 16       order 8, tie 8 of the entry that set it
  *  backlinks   to id 16, kind 1, field 1, from id 16       the same
- *  by_time     kind 1, version time 8, entity id 16        -
- *  by_project  kind 1, project id 16, version time 8, id   -
+ *  by_time     kind 1, changed 8, entity id 16             - (wh_head_changed_ms)
+ *  by_project  kind 1, project id 16, changed 8, id 16     -
  *  source_ids  'u' url                                     kind 1, entity id 16
  *              'i' instance 0 source kind 0 project 0 iid  the same
  *  changes     sequence 8                                  kind 1, entity id 16, order 8, tie 8,
@@ -59,7 +59,7 @@ enum {
     SINK_LINK_KEY = 16 + 1 + 1 + 16,
     SINK_BY_TIME_KEY = 1 + 8 + 16,
     SINK_BY_PROJECT_KEY = 1 + 16 + 8 + 16,
-    SINK_FORMAT_VERSION = 2,
+    SINK_FORMAT_VERSION = 3,
 };
 
 extern const struct wh_store_family sink_families[SINK_FAMILY_COUNT];

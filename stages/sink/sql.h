@@ -13,7 +13,7 @@
  * and 1.
  *
  * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; ranges of
- * and order by version_at; project =; links.from_id = and to_id =; revisions.entity_id =;
+ * and order by changed_at; project =; links.from_id = and to_id =; revisions.entity_id =;
  * changes.sequence. All else is a scan of that kind, at most timeout_ms long.
  *
  * Refused: everything that is not a read, PRAGMA, ATTACH, extensions, more than one statement.

@@ -15,7 +15,9 @@ static const struct sql_column identity_columns[] = {
      "deleted, moved, lost_access, project_removed, ..."},
     {"deleted_at", "TEXT", SQL_SHAPE_TIME, "version time of the deletion"},
     {"version", "TEXT", SQL_SHAPE_PLAIN, "newest version: 32 hex digits in version order"},
-    {"version_at", "TEXT", SQL_SHAPE_TIME, "time of the newest version at the source; indexed"},
+    {"version_at", "TEXT", SQL_SHAPE_TIME, "time of the newest version at the source"},
+    {"changed_at", "TEXT", SQL_SHAPE_TIME,
+     "last change at the source: updated_at, else version_at; indexed"},
     {"first_seen", "TEXT", SQL_SHAPE_TIME, "first observation"},
     {"last_seen", "TEXT", SQL_SHAPE_TIME, "last observation"},
 };

@@ -9,8 +9,8 @@ static const struct sql_index_def indexes[] = {
     [INDEX_SCAN] = {NULL, "id", "id", NULL, false, 1e6, 1},
     [INDEX_ID] = {"id", NULL, NULL, NULL, true, 1, 2},
     [INDEX_URL] = {"url", NULL, NULL, NULL, true, 1, 4},
-    [INDEX_TIME] = {NULL, "version_at", "version_at", "id", false, 1e6, 4},
-    [INDEX_PROJECT] = {"project", "version_at", "version_at", "id", false, 1e4, 4},
+    [INDEX_TIME] = {NULL, "changed_at", "changed_at", "id", false, 1e6, 4},
+    [INDEX_PROJECT] = {"project", "changed_at", "changed_at", "id", false, 1e4, 4},
 };
 
 /* Behind id and the kind's fields, in the order of sql_columns. */
@@ -27,6 +27,7 @@ enum identity {
     DELETED_AT,
     VERSION,
     VERSION_AT,
+    CHANGED_AT,
     FIRST_SEEN,
     LAST_SEEN,
 };
@@ -282,6 +283,8 @@ static void identity(const struct sql_head *h, sqlite3_context *out, enum identi
     case VERSION_AT:
         sql_result_time(out, wh_version_at_ms(h->version.order));
         break;
+    case CHANGED_AT: /* changed_at() */
+        break;
     case FIRST_SEEN:
         sql_result_time(out, h->first_seen_ms);
         break;
@@ -291,6 +294,21 @@ static void identity(const struct sql_head *h, sqlite3_context *out, enum identi
     default:
         break;
     }
+}
+
+static enum wh_rc changed_at(struct sql_cursor *c, sqlite3_context *out, struct wh_err *err)
+{
+    const struct wh_kind_def *kind = c->table->kind;
+    int i = wh_kind_field(kind, WH_LIT("updated_at"));
+    struct wh_value value;
+    bool shown = false;
+
+    if (i >= 0 && wh_body_decode_field(kind, c->head.body, (unsigned)i, &c->arena, &shown, &value,
+                                       err) != WH_OK) {
+        return err->rc;
+    }
+    sql_result_time(out, wh_head_changed_ms(shown ? &value : NULL, c->head.version));
+    return WH_OK;
 }
 
 static enum wh_rc column(struct sql_cursor *c, sqlite3_context *out, int number, struct wh_err *err)
@@ -308,6 +326,9 @@ static enum wh_rc column(struct sql_cursor *c, sqlite3_context *out, int number,
         return err->rc;
     }
     c->head_ready = true;
+    if (number - n_fields - 1 == CHANGED_AT) {
+        return changed_at(c, out, err);
+    }
     identity(&c->head, out, (enum identity)(number - n_fields - 1));
     return WH_OK;
 }

@@ -215,6 +215,13 @@ const struct wh_value *th_field(const struct wh_head *head, const char *name)
     return &head->body.values[i];
 }
 
+int64_t th_changed_ms(const struct wh_head *head)
+{
+    const struct wh_value *updated_at = th_field(head, "updated_at");
+
+    return updated_at ? updated_at->u.i : wh_version_at_ms(head->version.order);
+}
+
 static void put(struct wh_batch *b, unsigned family, const void *key, size_t len,
                 struct wh_slice value)
 {
@@ -262,7 +269,7 @@ void th_head_put(struct wh_store *store, const struct wh_head *head)
     enum wh_kind kind = head->body.def->kind;
     unsigned char entity[SINK_ENTITY_KEY];
     unsigned char key[SINK_BY_PROJECT_KEY];
-    int64_t at = wh_version_at_ms(head->version.order);
+    int64_t at = th_changed_ms(head);
     struct wh_batch *batch = NULL;
     struct wh_buf bytes;
     struct wh_buf url;

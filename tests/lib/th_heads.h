@@ -34,6 +34,8 @@ struct wh_entity_id th_project(unsigned i);
 /* Writes a head and its index keys; and a revision that set its fields when a text is a long one.
  */
 void th_head_put(struct wh_store *store, const struct wh_head *head);
+/* wh_head_changed_ms of it. */
+int64_t th_changed_ms(const struct wh_head *head);
 /* The head's field, NULL when it was not shown or is null. */
 const struct wh_value *th_field(const struct wh_head *head, const char *name);
 

@@ -182,10 +182,10 @@ static void indexes_equal_scans(void **state)
 
         for (size_t d = 0; d < 2; d++) {
             (void)snprintf(a, sizeof(a),
-                           "SELECT id, version FROM %s_all ORDER BY version_at %s, id %s",
+                           "SELECT id, version FROM %s_all ORDER BY changed_at %s, id %s",
                            def->table, directions[d], directions[d]);
             (void)snprintf(b, sizeof(b),
-                           "SELECT id, version FROM %s_all ORDER BY +version_at %s, +id %s",
+                           "SELECT id, version FROM %s_all ORDER BY +changed_at %s, +id %s",
                            def->table, directions[d], directions[d]);
             same_rows(f, a, b);
             (void)snprintf(a, sizeof(a), "SELECT id FROM %s ORDER BY id %s", def->table,

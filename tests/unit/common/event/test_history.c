@@ -460,11 +460,30 @@ static void test_deletion_is_a_version(void **state)
     free(o);
 }
 
+/* updated_at where it is known, within what versions can say. */
+static void test_changed_ms(void **state)
+{
+    const struct wh_version v = {
+        wh_version_order((struct wh_instant){1763000000123, true}, 0, WH_ORIGIN_REST), 7};
+    struct wh_value at = {.u.i = 1760000000001};
+
+    (void)state;
+    assert_int_equal(wh_head_changed_ms(NULL, v), 1763000000123);
+    assert_int_equal(wh_head_changed_ms(&at, v), 1760000000001);
+    at.u.i = -5;
+    assert_int_equal(wh_head_changed_ms(&at, v), 0);
+    at.u.i = INT64_MAX;
+    assert_int_equal(wh_head_changed_ms(&at, v), wh_version_at_ms(UINT64_MAX));
+    at.is_null = true;
+    assert_int_equal(wh_head_changed_ms(&at, v), 1763000000123);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_order_same_bytes),
         cmocka_unit_test(test_deletion_is_a_version),
+        cmocka_unit_test(test_changed_ms),
     };
 
     return cmocka_run_group_tests_name("event/history", tests, NULL, NULL);

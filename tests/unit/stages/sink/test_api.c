@@ -394,7 +394,7 @@ static void check_walk(struct fixture *f, const char *word, const char *sort, co
 
 static void pages_lose_nothing(void **state)
 {
-    static const char *const sorts[] = {"id",    "version_at", "title",      "iid",
+    static const char *const sorts[] = {"id",    "changed_at", "title",      "iid",
                                         "draft", "created_at", "deleted_at", "labels"};
     struct fixture *f = *state;
 
@@ -403,7 +403,7 @@ static void pages_lose_nothing(void **state)
         check_walk(f, "_sort_desc", sorts[i], "50", 0);
     }
     check_walk(f, "_sort", "id", "20", 5);
-    check_walk(f, "_sort_desc", "version_at", "20", 3);
+    check_walk(f, "_sort_desc", "changed_at", "20", 3);
     check_walk(f, "_sort", "title", "20", 3);
 }
 
@@ -507,7 +507,7 @@ static bool keep_two(const struct wh_head *h)
 
 static bool keep_recent(const struct wh_head *h)
 {
-    return wh_version_at_ms(h->version.order) >= INT64_C(1763001000000);
+    return th_changed_ms(h) >= INT64_C(1763001000000);
 }
 
 static void filters(void **state)
@@ -528,7 +528,7 @@ static void filters(void **state)
     assert_int_equal(rows_of(f, ARGS("iid__gte", "20")), model(f, keep_big));
     assert_int_equal(rows_of(f, ARGS("labels__arraycontains", "it's")), model(f, keep_labelled));
     assert_int_equal(rows_of(f, ARGS("project", id)), model(f, keep_project));
-    assert_int_equal(rows_of(f, ARGS("version_at__gte", "2025-11-13T03:30:00+01:00")),
+    assert_int_equal(rows_of(f, ARGS("changed_at__gte", "2025-11-13T03:30:00+01:00")),
                      model(f, keep_recent));
     assert_int_equal(rows_of(f, ARGS("_deleted", "include")), ROWS);
     assert_int_equal(rows_of(f, ARGS("_deleted", "include", "deleted", "true")),
@@ -824,7 +824,7 @@ static void kinds_and_status(void **state)
     struct fixture *f = *state;
 
     get_is(f, "/api/v1/kinds", NULL, 200, "\"table\":\"work_items\"");
-    get_is(f, "/api/v1/kinds", NULL, 200, "\"name\":\"version_at\"");
+    get_is(f, "/api/v1/kinds", NULL, 200, "\"name\":\"changed_at\"");
     get_is(f, "/api/v1/status", NULL, 200, "\"connections\":[]");
 }
 

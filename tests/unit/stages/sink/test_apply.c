@@ -180,6 +180,17 @@ static void oracle_link(struct oracle *o, const struct wh_head *h, unsigned fiel
     oracle_put(o, SINK_BACKLINKS, key, sizeof(key), wh_slice(value, 16));
 }
 
+/* updated_at where it is known: what the indexes are ordered by. */
+static int64_t oracle_changed(const struct wh_head *h)
+{
+    int i = wh_kind_field(h->body.def, WH_LIT("updated_at"));
+
+    if (i < 0 || (h->body.present >> i & 1) == 0 || h->body.values[i].is_null) {
+        return wh_version_at_ms(h->version.order);
+    }
+    return h->body.values[i].u.i;
+}
+
 static void oracle_field(struct oracle *o, const struct wh_head *h, unsigned i)
 {
     const struct wh_field_def *field = &h->body.def->fields[i];
@@ -200,8 +211,7 @@ static void oracle_field(struct oracle *o, const struct wh_head *h, unsigned i)
     if (strcmp(field->name, "project") == 0) {
         unsigned char key[SINK_BY_PROJECT_KEY];
 
-        sink_by_project_key(key, h->body.def->kind, &v->u.ref, wh_version_at_ms(h->version.order),
-                            &h->id);
+        sink_by_project_key(key, h->body.def->kind, &v->u.ref, oracle_changed(h), &h->id);
         oracle_put(o, SINK_BY_PROJECT, key, sizeof(key), WH_LIT(""));
     }
 }
@@ -243,7 +253,7 @@ static void oracle_head(struct oracle *o, struct wh_slice key, struct wh_slice v
     th_ok(wh_head_decode(def, value, arena, &h, &err), &err);
     memcpy(h.id.bytes, key.ptr + 1, sizeof(h.id.bytes));
     h.body.def = def;
-    sink_by_time_key(by_time, def->kind, wh_version_at_ms(h.version.order), &h.id);
+    sink_by_time_key(by_time, def->kind, oracle_changed(&h), &h.id);
     oracle_put(o, SINK_BY_TIME, by_time, sizeof(by_time), WH_LIT(""));
     oracle_sources(o, &h);
     for (unsigned i = 0; i < def->n_fields; i++) {

@@ -171,12 +171,12 @@ static int by_id(const void *a, const void *b)
     return wh_entity_id_cmp(&(*x)->id, &(*y)->id);
 }
 
-static int by_version_at(const void *a, const void *b)
+static int by_changed_at(const void *a, const void *b)
 {
     const struct wh_head *const *x = a;
     const struct wh_head *const *y = b;
-    int64_t s = wh_version_at_ms((*x)->version.order);
-    int64_t t = wh_version_at_ms((*y)->version.order);
+    int64_t s = th_changed_ms(*x);
+    int64_t t = th_changed_ms(*y);
 
     return s < t ? -1 : s > t ? 1 : by_id(a, b);
 }
@@ -238,13 +238,13 @@ static void live_rows_and_all_rows(void **state)
          &(struct expect){.order = by_id, .desc = true});
     same(f, "SELECT id FROM work_items_all ORDER BY id",
          &(struct expect){.order = by_id, .deleted = true});
-    same(f, "SELECT id FROM work_items ORDER BY version_at, id",
-         &(struct expect){.order = by_version_at});
-    same(f, "SELECT id FROM work_items ORDER BY version_at DESC, id DESC",
-         &(struct expect){.order = by_version_at, .desc = true});
+    same(f, "SELECT id FROM work_items ORDER BY changed_at, id",
+         &(struct expect){.order = by_changed_at});
+    same(f, "SELECT id FROM work_items ORDER BY changed_at DESC, id DESC",
+         &(struct expect){.order = by_changed_at, .desc = true});
     /* Mixed directions no index has: SQLite sorts. */
-    same(f, "SELECT id FROM work_items ORDER BY +version_at, +id",
-         &(struct expect){.order = by_version_at});
+    same(f, "SELECT id FROM work_items ORDER BY +changed_at, +id",
+         &(struct expect){.order = by_changed_at});
     rows_are(f->engine, "SELECT count(*) FROM jobs", "0\n");
 }
 
@@ -257,7 +257,7 @@ struct window {
 static bool in_window(const struct wh_head *h, const void *ctx)
 {
     const struct window *w = ctx;
-    int64_t at = wh_version_at_ms(h->version.order);
+    int64_t at = th_changed_ms(h);
     const struct wh_value *project = th_field(h, "project");
 
     return at >= w->from_ms && at <= w->to_ms &&
@@ -271,10 +271,13 @@ static void windows(void **state)
     struct th_random random = {7};
 
     for (int i = 0; i < 120; i++) {
-        int64_t from = INT64_C(1763000000000) + th_random_below(&random, 3002000);
+        int64_t from =
+            i % 3 ? INT64_C(1760000000000) + th_random_below(&random, 4000) * INT64_C(60001)
+                  : INT64_C(1763000000000) + th_random_below(&random, 3002000);
         struct wh_entity_id project = th_project(th_random_below(&random, TH_PROJECTS));
-        struct window w = {from, from + th_random_below(&random, 2000000), i % 2 ? &project : NULL};
-        struct expect e = {in_window, &w, by_version_at, i % 3 == 0, i % 5 == 0};
+        struct window w = {from, from + th_random_below(&random, i % 3 ? 200000000 : 2000000),
+                           i % 2 ? &project : NULL};
+        struct expect e = {in_window, &w, by_changed_at, i % 3 == 0, i % 5 == 0};
         const char *table = e.deleted ? "work_items_all" : "work_items";
         const char *plus = i % 4 < 2 ? "" : "+";
         const char *desc = e.desc ? "DESC" : "ASC";
@@ -289,8 +292,8 @@ static void windows(void **state)
                            wh_entity_id_format(w.project, id));
         }
         (void)snprintf(sql, sizeof(sql),
-                       "SELECT id FROM %s WHERE %sversion_at >= '%s' AND %sversion_at <= '%s'%s"
-                       " ORDER BY version_at %s, id %s",
+                       "SELECT id FROM %s WHERE %schanged_at >= '%s' AND %schanged_at <= '%s'%s"
+                       " ORDER BY changed_at %s, id %s",
                        table, plus, wh_time_format(w.from_ms, a), plus, wh_time_format(w.to_ms, b),
                        condition, desc, desc);
         same(f, sql, &e);
@@ -328,11 +331,11 @@ static void odd_bounds(void **state)
 
             (void)snprintf(
                 pushed, sizeof(pushed),
-                "SELECT id FROM work_items WHERE version_at %s %s ORDER BY version_at, id", ops[k],
+                "SELECT id FROM work_items WHERE changed_at %s %s ORDER BY changed_at, id", ops[k],
                 bounds[i]);
             (void)snprintf(plain, sizeof(plain),
-                           "SELECT id FROM work_items WHERE +version_at %s CAST(%s AS TEXT)"
-                           " ORDER BY +version_at, +id",
+                           "SELECT id FROM work_items WHERE +changed_at %s CAST(%s AS TEXT)"
+                           " ORDER BY +changed_at, +id",
                            ops[k], bounds[i]);
             a = rows_of(f->engine, pushed);
             b = rows_of(f->engine, plain);
@@ -675,11 +678,11 @@ static void rows_are_limited(void **state)
 static void indexes_read_few_rows(void **state)
 {
     static const char *const sqls[] = {
-        "SELECT id FROM work_items_all ORDER BY version_at DESC LIMIT 5",
-        "SELECT id FROM work_items_all ORDER BY version_at DESC, id DESC LIMIT 5",
+        "SELECT id FROM work_items_all ORDER BY changed_at DESC LIMIT 5",
+        "SELECT id FROM work_items_all ORDER BY changed_at DESC, id DESC LIMIT 5",
         "SELECT id FROM work_items_all ORDER BY id LIMIT 5",
-        "SELECT id FROM work_items_all WHERE version_at >= '2025-11-13T02:00:00' ORDER BY "
-        "version_at"
+        "SELECT id FROM work_items_all WHERE changed_at >= '2025-11-13T02:00:00' ORDER BY "
+        "changed_at"
         " LIMIT 5",
     };
     struct fixture *f = *state;
@@ -743,7 +746,7 @@ static void *many_queries(void *ctx)
         collected_init(&c);
         if (run_with(f->engine,
                      i % 2 ? "SELECT state, count(*) FROM work_items GROUP BY 1"
-                           : "SELECT * FROM work_items_all ORDER BY version_at DESC LIMIT 20",
+                           : "SELECT * FROM work_items_all ORDER BY changed_at DESC LIMIT 20",
                      20000, 1000, &c, &outcome, &err) != WH_OK) {
             collected_done(&c);
             return f;

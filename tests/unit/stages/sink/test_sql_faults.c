@@ -8,7 +8,7 @@
 enum { ROWS = 12, MANY = 100000 };
 
 static const char *const queries[] = {
-    "SELECT * FROM work_items_all ORDER BY version_at DESC",
+    "SELECT * FROM work_items_all ORDER BY changed_at DESC",
     "SELECT w.id, l.to_id FROM work_items w LEFT JOIN links l ON l.from_id = w.id",
     "SELECT id, labels, title FROM work_items WHERE url LIKE 'h%' ORDER BY title",
     "SELECT count(*) FROM work_items_all a JOIN work_items_all b ON b.url = a.url",
