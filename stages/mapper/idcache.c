@@ -1,9 +1,12 @@
-/* Entity ids, remembered: a SHA-1 each costs more than all the rest of a small event. */
+/*
+ * Entity ids, remembered: a SHA-1 each costs more than all the rest of a small event. Small enough
+ * for a core's own cache: it is for people and projects, which occur in most events.
+ */
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "stages/mapper/view_priv.h"
 
-enum { PLACES = 16384, TEXT_MAX = 22, INSTANCES = 8, INSTANCE_MAX = 127 };
+enum { PLACES = 4096, TEXT_MAX = 22, INSTANCES = 8, INSTANCE_MAX = 127 };
 
 /* Kinds are texts of the views, so that their address names them; instances are numbered. */
 struct entry {

@@ -538,7 +538,10 @@ static enum wh_rc emit(struct mapper_eval *ev, const struct view_emission *em, s
     if (shown != VIEW_SHOWN) {
         return WH_OK;
     }
-    o->id = view_idcache_make(ev->ids, ev->e->instance, em->source_kind, o->source.id);
+    /* The event's own object: most are not seen again before the cache has forgotten them. */
+    o->id = em->scope < 0 && !em->optional
+                ? wh_entity_id_make(ev->e->instance, em->source_kind, o->source.id)
+                : view_idcache_make(ev->ids, ev->e->instance, em->source_kind, o->source.id);
     if (find_version(ev, em, err) != WH_OK) {
         return err->rc;
     }
