@@ -22,7 +22,7 @@ Q := $(if $(V),,@)
 PREFIX ?= /usr/local
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
-PKGS := rdkafka libcurl libmicrohttpd libuv sqlite3 openssl libconfig uuid libxxhash rocksdb simdjson cmocka avro-c
+PKGS := rdkafka libcurl libmicrohttpd libuv sqlite3 openssl libconfig libxxhash rocksdb simdjson cmocka avro-c
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wvla -Walloca \
@@ -54,7 +54,7 @@ CPPFLAGS := -D_GNU_SOURCE -I. $(PKG_CFLAGS) -MMD -MP
 CFLAGS := -std=c17 $(OPT) $(WARN) $(WARN_C) $(HARDEN) $(SANFLAGS)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -fno-exceptions -fno-rtti $(HARDEN) $(SANFLAGS)
 LDFLAGS := $(LDHARDEN) $(SANFLAGS)
-LDLIBS := -lrdkafka -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -luuid -lxxhash \
+LDLIBS := -lrdkafka -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -lxxhash \
 	-lrocksdb -lsimdjson -lstdc++ -lm -lpthread
 
 STAGES := fetcher webhook-intake mapper sink

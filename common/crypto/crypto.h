@@ -10,9 +10,12 @@
 
 #include "common/base/buf.h"
 
+#define WH_SHA1_BYTES 20
 #define WH_SHA256_BYTES 32
 #define WH_AEAD_KEY_BYTES 32
 
+/* Of the parts, one after the other; for names (UUID version 5), never for secrets. Never fails. */
+void wh_sha1(const struct wh_slice *parts, size_t n, unsigned char ret[WH_SHA1_BYTES]);
 WH_MUST_CHECK enum wh_rc wh_sha256(struct wh_slice bytes, unsigned char ret[WH_SHA256_BYTES],
                                    struct wh_err *err);
 /* HMAC-SHA256 over the parts, one after the other. */

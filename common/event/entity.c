@@ -1,38 +1,29 @@
 #include "common/event/entity.h"
 
-#include <uuid/uuid.h>
-
 #include "common/base/be.h"
-
-enum { NAME_MAX_BYTES = 2048 };
+#include "common/crypto/crypto.h"
 
 /* The namespace of all entity ids: a random UUID, fixed for ever. */
-static const uuid_t workspace_namespace = {0x5d, 0x0f, 0x8a, 0x31, 0x9c, 0x42, 0x4e, 0x0b,
-                                           0xa7, 0x6d, 0x1e, 0x55, 0xb2, 0x90, 0xc3, 0x7f};
+static const unsigned char workspace_namespace[] = {0x5d, 0x0f, 0x8a, 0x31, 0x9c, 0x42, 0x4e, 0x0b,
+                                                    0xa7, 0x6d, 0x1e, 0x55, 0xb2, 0x90, 0xc3, 0x7f};
 
-static size_t add(char *to, size_t len, struct wh_slice part)
-{
-    size_t n = part.len < NAME_MAX_BYTES - len ? part.len : NAME_MAX_BYTES - len;
-
-    if (n) {
-        memcpy(to + len, part.ptr, n);
-    }
-    return len + n;
-}
-
+/* RFC 4122, 4.3: the hash of namespace and name, with version 5 and the variant written over. */
 struct wh_entity_id wh_entity_id_make(struct wh_slice instance, struct wh_slice source_kind,
                                       struct wh_slice source_id)
 {
-    char name[NAME_MAX_BYTES];
+    const struct wh_slice parts[] = {wh_slice(workspace_namespace, sizeof(workspace_namespace)),
+                                     instance,
+                                     WH_LIT("/"),
+                                     source_kind,
+                                     WH_LIT("/"),
+                                     source_id};
+    unsigned char hash[WH_SHA1_BYTES];
     struct wh_entity_id id;
-    size_t len = 0;
 
-    len = add(name, len, instance);
-    len = add(name, len, WH_LIT("/"));
-    len = add(name, len, source_kind);
-    len = add(name, len, WH_LIT("/"));
-    len = add(name, len, source_id);
-    uuid_generate_sha1(id.bytes, workspace_namespace, name, len);
+    wh_sha1(parts, sizeof(parts) / sizeof(parts[0]), hash);
+    memcpy(id.bytes, hash, sizeof(id.bytes));
+    id.bytes[6] = (unsigned char)((id.bytes[6] & 0x0F) | 0x50);
+    id.bytes[8] = (unsigned char)((id.bytes[8] & 0x3F) | 0x80);
     return id;
 }
 

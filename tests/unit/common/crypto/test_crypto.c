@@ -28,6 +28,20 @@ static void test_vectors(void **state)
     is_hex(out, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+/* FIPS 180-4's own example, in parts. */
+static void test_sha1(void **state)
+{
+    static const unsigned char want[WH_SHA1_BYTES] = {0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81,
+                                                      0x6a, 0xba, 0x3e, 0x25, 0x71, 0x78, 0x50,
+                                                      0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d};
+    const struct wh_slice parts[] = {WH_LIT("a"), wh_slice(NULL, 0), WH_LIT("bc")};
+    unsigned char hash[WH_SHA1_BYTES];
+
+    (void)state;
+    wh_sha1(parts, 3, hash);
+    assert_memory_equal(hash, want, sizeof(want));
+}
+
 static void test_seal_and_open(void **state)
 {
     const unsigned char key[WH_AEAD_KEY_BYTES] = {1, 2, 3};
@@ -72,6 +86,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_sha1),
         cmocka_unit_test(test_seal_and_open),
         cmocka_unit_test(test_equal),
     };
