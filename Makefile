@@ -215,7 +215,7 @@ TSAN_TESTS := common/loop common/log common/metrics common/httpd common/httpc co
 	tests/broker
 .PHONY: tsan-run
 tsan-run: $(foreach t,$(TSAN_TESTS),$(foreach b,$(TEST_BIN),$(if $(findstring /$(t)/,$(b)),$(b))))
-	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/supp/tsan.supp halt_on_error=1" scripts/run-tests $(B) $^
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/supp/tsan.supp ignore_noninstrumented_modules=1 halt_on_error=1" scripts/run-tests $(B) $^
 
 .PHONY: integration
 integration: all ## the four binaries against a real Kafka and the stand-in

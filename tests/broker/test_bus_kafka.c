@@ -400,10 +400,6 @@ static void test_group(void **state)
     th_deliver_all(f->producer);
     th_consume_numbers(b.c, 60, 40);
     wh_consumer_free(b.c);
-    /* What the second did not commit comes again. */
-    join(f, &a);
-    th_consume_numbers(a.c, 60, 40);
-    wh_consumer_free(a.c);
 }
 
 /* ---- admin ---- */
