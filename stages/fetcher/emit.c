@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/event/raw_event.h"
+#include "common/event/run_id.h"
 #include "stages/fetcher/fetcher.h"
 
 enum { BUSY_WAIT_MS = 50, BUSY_TRIES = 600, EVENT_OVERHEAD = 160, TYPE_MAX = 96 };
@@ -67,31 +68,26 @@ static enum wh_rc produce_event(struct conn *c, const struct wh_raw_event *e, st
                    err);
 }
 
-static enum wh_rc emit_event(struct conn *c, enum wh_origin origin, struct wh_slice kind,
-                             struct wh_slice project, struct wh_slice object_id,
-                             struct wh_slice path, struct wh_slice payload, struct ack *ack,
-                             struct wh_err *err)
+static enum wh_rc emit_event(struct conn *c, int64_t run, struct wh_raw_event *e,
+                             struct wh_slice path, struct ack *ack, struct wh_err *err)
 {
     struct fetcher *f = c->fetcher;
-    const struct wh_raw_event event = {
-        .connection = wh_slice_str(c->id),
-        .instance = wh_slice_str(c->instance),
-        .origin = origin,
-        .kind = kind,
-        .project = project,
-        .object_id = object_id,
-        .observed_at_ms = wh_clock_now_ms(&f->deps.clock),
-        .delivery_id = path,
-        .payload = payload,
-    };
     struct wh_buf value;
 
-    wh_buf_init(&value, event_max(&event));
+    wh_buf_reset(&f->delivery);
+    if (wh_run_id_write(path, run, &f->delivery, err) != WH_OK) {
+        return err->rc;
+    }
+    e->connection = wh_slice_str(c->id);
+    e->instance = wh_slice_str(c->instance);
+    e->observed_at_ms = wh_clock_now_ms(&f->deps.clock);
+    e->delivery_id = wh_buf_slice(&f->delivery);
+    wh_buf_init(&value, event_max(e));
     wh_buf_reset(&f->key);
     if (wh_buf_reserve(&value, value.max, err) != WH_OK ||
-        wh_raw_event_encode(&event, &value, err) != WH_OK ||
-        wh_raw_event_key(&event, &f->key, err) != WH_OK ||
-        produce_event(c, &event, wh_buf_slice(&value), ack, err) != WH_OK) {
+        wh_raw_event_encode(e, &value, err) != WH_OK ||
+        wh_raw_event_key(e, &f->key, err) != WH_OK ||
+        produce_event(c, e, wh_buf_slice(&value), ack, err) != WH_OK) {
         wh_buf_done(&value);
         return err->rc;
     }
@@ -102,14 +98,39 @@ enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice projec
                     struct wh_slice object_id, struct wh_slice path, struct wh_slice payload,
                     struct ack *ack, struct wh_err *err)
 {
-    return emit_event(c, WH_ORIGIN_REST, kind, project, object_id, path, payload, ack, err);
+    struct wh_raw_event event = {.origin = WH_ORIGIN_REST,
+                                 .kind = kind,
+                                 .project = project,
+                                 .object_id = object_id,
+                                 .payload = payload};
+
+    return emit_event(c, c->run_id, &event, path, ack, err);
 }
 
 enum wh_rc emit_tool_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
                          struct wh_slice object_id, struct wh_slice call, struct wh_slice payload,
                          struct ack *ack, struct wh_err *err)
 {
-    return emit_event(c, WH_ORIGIN_MCP, kind, project, object_id, call, payload, ack, err);
+    struct wh_raw_event event = {.origin = WH_ORIGIN_MCP,
+                                 .kind = kind,
+                                 .project = project,
+                                 .object_id = object_id,
+                                 .payload = payload};
+
+    return emit_event(c, c->run_id, &event, call, ack, err);
+}
+
+enum wh_rc emit_row_alone(struct conn *c, struct wh_slice kind, struct wh_slice project,
+                          struct wh_slice object_id, struct wh_slice path, struct wh_slice payload,
+                          struct ack *ack, struct wh_err *err)
+{
+    struct wh_raw_event event = {.origin = WH_ORIGIN_REST,
+                                 .kind = kind,
+                                 .project = project,
+                                 .object_id = object_id,
+                                 .payload = payload};
+
+    return emit_event(c, 0, &event, path, ack, err);
 }
 
 static enum wh_rc emit(struct fetcher *f, enum wh_document_schema schema, const char *topic,

@@ -6,8 +6,11 @@
 #include "common/base/build_version.h"
 #include "common/base/mem.h"
 #include "common/event/messages.h"
+#include "stages/fetcher/check.h"
 #include "stages/fetcher/connect.h"
 #include "stages/fetcher/credential.h"
+#include "stages/fetcher/gone.h"
+#include "stages/fetcher/health.h"
 #include "stages/fetcher/sources.h"
 
 enum {
@@ -35,6 +38,9 @@ static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
         wh_topic_name(prefix, WH_TOPIC_RUNS, WH_LIT(""), f->runs_topic, err) != WH_OK) {
         return err->rc;
     }
+    if (wh_topic_name(prefix, WH_TOPIC_HEALTH, WH_LIT(""), f->health_topic, err) != WH_OK) {
+        return err->rc;
+    }
     return wh_topic_name(prefix, WH_TOPIC_REREADS, WH_LIT(""), f->rereads_topic, err);
 }
 
@@ -48,12 +54,14 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
     f->deps = *deps;
     wh_buf_init(&f->scratch, RECORD_MAX_BYTES);
     wh_buf_init(&f->key, 4096);
+    wh_buf_init(&f->delivery, 8192);
+    f->numbers = numbers_table_new();
     f->state = state_new();
     f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
     f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
     f->rereads = rereads_new(f);
     f->connects = connects_new(f);
-    if (!f->state || !f->rows || !f->arrays || !f->rereads || !f->connects) {
+    if (!f->numbers || !f->state || !f->rows || !f->arrays || !f->rereads || !f->connects) {
         fetcher_free(f);
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
@@ -110,6 +118,9 @@ static void conn_free(struct conn *c)
     client_free(c->client);
     mcp_free(c->mcp);
     credential_free(c->credential);
+    check_free(c->check);
+    gone_free(c);
+    health_free(c->health);
     wh_timer_free(c->timer);
     while (c->projects) {
         struct project *next = c->projects->next;
@@ -136,9 +147,10 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
     c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
     c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
+    c->health = health_new(c);
     c->credential = c->instance ? credential_new(c) : NULL;
     c->sources = sources_new(c);
-    if (!c->instance || !c->timer || !c->credential || !c->sources ||
+    if (!c->instance || !c->timer || !c->health || !c->credential || !c->sources ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);
@@ -306,12 +318,46 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
     if (msg->value.ptr == NULL) {
         return;
     }
+    if (wh_document_decode(msg->value, &doc, &err) == WH_OK &&
+        numbers_take(f, msg->key, doc.document)) {
+        return;
+    }
     cursor = state_cursor(f->state, msg->key);
     if (cursor == NULL || wh_document_decode(msg->value, &doc, &err) != WH_OK ||
         cursor_parse(doc.document, f->rows, cursor, &err) != WH_OK) {
         wh_log_error(f->deps.log, "a cursor is damaged and is not used: its stream is read anew",
                      WH_I("partition", msg->partition), WH_I("offset", msg->offset));
     }
+}
+
+/* "<connection>:outcome" and "<connection>:webhooks:<intake>". */
+void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
+{
+    const char *colon = msg->key.len ? memchr(msg->key.ptr, ':', msg->key.len) : NULL;
+    struct wh_webhook_health webhooks;
+    struct wh_outcome outcome;
+    struct wh_document doc;
+    struct wh_arena arena;
+    struct wh_slice rest;
+    struct conn *c;
+    struct wh_err err;
+
+    c = colon ? fetcher_find(f, wh_slice(msg->key.ptr, (size_t)(colon - msg->key.ptr))) : NULL;
+    if (c == NULL || msg->value.ptr == NULL ||
+        wh_document_decode(msg->value, &doc, &err) != WH_OK) {
+        return;
+    }
+    rest = wh_slice_from(msg->key, (size_t)(colon - msg->key.ptr) + 1);
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    if (wh_slice_eq(rest, WH_LIT("outcome"))) {
+        if (wh_outcome_parse(doc.document, f->rows, &outcome, &err) == WH_OK) {
+            health_take_outcome(c->health, &outcome);
+        }
+    } else if (wh_slice_starts(rest, WH_LIT("webhooks:")) &&
+               wh_webhook_health_parse(doc.document, f->rows, &arena, &webhooks, &err) == WH_OK) {
+        health_take_webhooks(c->health, &webhooks);
+    }
+    wh_arena_done(&arena);
 }
 
 enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err)
@@ -368,6 +414,7 @@ void fetcher_drain(struct fetcher *f)
         c->client = NULL;
         mcp_free(c->mcp);
         c->mcp = NULL;
+        check_free(c->check);
     }
     connects_free(f->connects);
     f->connects = NULL;
@@ -401,5 +448,7 @@ void fetcher_free(struct fetcher *f)
     state_free(f->state);
     wh_buf_done(&f->scratch);
     wh_buf_done(&f->key);
+    wh_buf_done(&f->delivery);
+    numbers_table_free(f->numbers);
     wh_mem_free(f);
 }

@@ -20,7 +20,9 @@
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
+#include "common/event/health.h"
 #include "stages/fetcher/client.h"
+#include "stages/fetcher/numbers.h"
 #include "stages/fetcher/share.h"
 #include "stages/fetcher/state.h"
 
@@ -31,11 +33,16 @@ struct fetcher_conf {
     bool allow_http;
     bool read_links; /* issue links and closed issues of merge requests */
     int64_t sync_interval_ms;
-    int64_t backoff_ms; /* first wait after a fault; doubles */
-    int64_t sync_overlap_ms; /* incremental reads begin so long before the cursor */
-    int64_t reread_delay_ms; /* re-reads wait so long, to be coalesced */
-    unsigned max_in_flight;  /* requests of one connection */
-    unsigned max_walks;      /* listings of one connection at a time */
+    int64_t backoff_ms;        /* first wait after a fault; doubles */
+    int64_t sync_overlap_ms;   /* incremental reads begin so long before the cursor */
+    int64_t sweep_interval_ms; /* between full listings of all numbers */
+    int64_t hold_min;          /* more tombstones at once than this, ... */
+    int64_t hold_percent;      /* ... and than this share of what is known, are held */
+    int64_t numbers_max;       /* missing numbers read one by one, of one stream and run */
+    int64_t repair_delay_ms;   /* how long a webhook may be late before a repair counts */
+    int64_t reread_delay_ms;   /* re-reads wait so long, to be coalesced */
+    unsigned max_in_flight;    /* requests of one connection */
+    unsigned max_walks;        /* listings of one connection at a time */
     int64_t partitions;
     int64_t replication;
     int64_t request_timeout_ms;
@@ -57,11 +64,17 @@ struct ack {
     void (*fn)(struct ack *ack, const struct wh_bus_delivery *delivery);
 };
 
+enum { STREAMS = 14 };
+
 struct project {
     struct project *next;
     char id[24];
     char *path;
-    char skipped[96]; /* why it cannot be read; empty when it can */
+    char skipped[96];             /* why it cannot be read; empty when it can */
+    int64_t listed_run;           /* the newest run whose list of projects shows it */
+    int64_t access;               /* our access level there; 0 when it is not known */
+    unsigned char skips[STREAMS]; /* enum client_outcome of a stream that cannot be read; 0 */
+    bool relist;                  /* it was gone: all of its numbers are listed */
 };
 
 /* Counts of one stream in the present or the last run. */
@@ -72,17 +85,15 @@ struct stream_count {
     uint64_t follow_ups;
     uint64_t skipped;
     uint64_t failed;
+    uint64_t checked;    /* rows of full listings */
+    uint64_t found;      /* of these and of single reads: not known before */
+    uint64_t singles;    /* numbers read one by one */
     uint64_t total_rows; /* since start */
 };
 
-enum { STREAMS = 14 };
+enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS, RUN_CHECK };
 
-struct conn;
-struct row;
-/* A row of a listing that this run meets for the first time; project NULL: of the list of projects.
- * All is borrowed for the call. */
-typedef void (*fetcher_row_fn)(void *ctx, struct conn *c, const struct project *project,
-                               unsigned stream, const struct row *row);
+enum { RUNS_KEPT = 12 };
 
 /* What one stream is read by. */
 enum source_kind { SOURCE_NONE, SOURCE_REST, SOURCE_MCP };
@@ -97,7 +108,19 @@ struct sources;
 struct credential;
 struct mcp;
 
-enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS };
+/* A run that ended, as the status shows it. */
+struct run_summary {
+    int64_t run;
+    int64_t finished_ms;
+    bool sweep;
+    bool ok;
+    uint64_t rows;
+    uint64_t requests;
+    int64_t waited_ms;
+    uint64_t tombstones;
+    uint64_t skipped;
+    struct wh_outcome_counts outcome; /* the sink's */
+};
 
 struct fetcher;
 struct walk;
@@ -127,11 +150,28 @@ struct conn {
     size_t n_walks;
     struct wh_timer *timer;
     struct stream_count counts[STREAMS];
+    int64_t run_id; /* of the reads now; 0 outside of runs */
     int64_t run_started_ms;
     int64_t run_finished_ms;
     uint64_t runs;
     bool run_failed;
-    bool run_again; /* asked for while one was under way */
+    bool run_again;  /* asked for while one was under way */
+    bool run_sweeps; /* it lists all numbers */
+    bool run_verifies;
+    bool run_confirms;
+    bool want_verify;  /* the next run lists all, and reads every missing number */
+    bool want_confirm; /* the next run tells what is held */
+    bool succeeded;    /* a run ended well, since the start */
+    int64_t from_ms;   /* listings begin here when that is before their cursor; 0: no */
+    struct client_stats stats_before;
+    struct check *check;
+    struct gone_wait *gone_waits;
+    size_t n_gone_waits;
+    int64_t held;                            /* tombstones that wait for a person */
+    uint64_t tombstones;                     /* of this run */
+    struct run_summary summaries[RUNS_KEPT]; /* newest last */
+    unsigned n_summaries;
+    struct health *health;
     char error[160];
 };
 
@@ -145,14 +185,15 @@ struct fetcher {
     struct wh_json_parser *arrays; /* pages */
     struct wh_buf scratch;         /* the record being encoded */
     struct wh_buf key;
-    fetcher_row_fn on_row; /* may be NULL */
-    void *on_row_ctx;
+    struct wh_buf delivery; /* delivery id of the record being encoded */
+    struct numbers_table *numbers;
     bool draining;
     bool caught_up; /* connections and fetch-state are read to their ends */
     char connections_topic[WH_TOPIC_MAX];
     char state_topic[WH_TOPIC_MAX];
     char runs_topic[WH_TOPIC_MAX];
     char rereads_topic[WH_TOPIC_MAX];
+    char health_topic[WH_TOPIC_MAX];
     struct rereads *rereads;
     struct connects *connects;
 };
@@ -165,6 +206,8 @@ void fetcher_on_delivery(void *ctx, const struct wh_bus_delivery *delivery);
 /* A record of the connections or the fetch-state topic, while catching up or later. */
 void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg);
 void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg);
+/* A record of the health topic, at any time. */
+void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg);
 /* Begins to work. */
 void fetcher_start(struct fetcher *f);
 /* No new reads; true when nothing is under way. */
@@ -194,6 +237,11 @@ WH_MUST_CHECK enum wh_rc emit_tool_row(struct conn *c, struct wh_slice kind,
                                        struct wh_slice project, struct wh_slice object_id,
                                        struct wh_slice call, struct wh_slice payload,
                                        struct ack *ack, struct wh_err *err);
+/* Likewise, outside of runs. */
+WH_MUST_CHECK enum wh_rc emit_row_alone(struct conn *c, struct wh_slice kind,
+                                        struct wh_slice project, struct wh_slice object_id,
+                                        struct wh_slice path, struct wh_slice payload,
+                                        struct ack *ack, struct wh_err *err);
 /* A JSON document into one of the shared topics; empty json: a tombstone. */
 WH_MUST_CHECK enum wh_rc emit_document(struct fetcher *f, enum wh_document_schema schema,
                                        const char *topic, struct wh_slice key,
@@ -214,11 +262,17 @@ WH_MUST_CHECK enum wh_rc walk_start(struct conn *c, struct project *project, uns
                                     struct wh_err *err);
 void walk_free_all(struct conn *c);
 /* ---- run.c ---- */
+
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
                      enum client_outcome why);
 void conn_add_project(struct conn *c, struct wh_json_val row);
 /* The project of that number, made when it is new; NULL: no memory. */
 struct project *conn_add_project_id(struct conn *c, struct wh_slice id);
+
+/* ---- report.c ---- */
+
+/* Writes the present run into the runs topic; finished: with its end. */
+void report_run(struct conn *c, bool finished);
 
 /* ---- rereads.c ---- */
 struct rereads *rereads_new(struct fetcher *f);

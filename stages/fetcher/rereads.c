@@ -111,8 +111,9 @@ static enum wh_rc emit_gone(struct reread *q, struct wh_err *err)
                      "{\"reason\":\"deleted\",\"kind\":\"%s\",\"id\":\"%s\",\"project_id\":\"%s\"}",
                      q->kind, q->id, q->project);
 
-    return emit_row(q->conn, WH_LIT("gone"), wh_slice_str(q->project), wh_slice_str(q->id),
-                    wh_slice_str(q->path), wh_slice(payload, n > 0 ? (size_t)n : 0), &q->ack, err);
+    return emit_row_alone(q->conn, WH_LIT("gone"), wh_slice_str(q->project), wh_slice_str(q->id),
+                          wh_slice_str(q->path), wh_slice(payload, n > 0 ? (size_t)n : 0), &q->ack,
+                          err);
 }
 
 /* Merge requests and issues are asked for by their number, so a 404 does not tell their id. */
@@ -130,9 +131,10 @@ static void on_answer(void *ctx, const struct client_answer *a)
     enum wh_rc rc = WH_OK;
 
     if (a->outcome == CLIENT_OK) {
-        rc = emit_row(q->conn, wh_slice_str(res->raw_kind), wh_slice_str(q->project),
-                      wh_slice_str(q->id), wh_slice_str(q->path),
-                      wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len), &q->ack, &err);
+        rc =
+            emit_row_alone(q->conn, wh_slice_str(res->raw_kind), wh_slice_str(q->project),
+                           wh_slice_str(q->id), wh_slice_str(q->path),
+                           wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len), &q->ack, &err);
     } else if (a->outcome == CLIENT_GONE && gone_is_known(q)) {
         rc = emit_gone(q, &err);
     } else {

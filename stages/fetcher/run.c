@@ -3,12 +3,13 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "common/json/json_write.h"
+#include "stages/fetcher/check.h"
 #include "stages/fetcher/fetcher.h"
+#include "stages/fetcher/health.h"
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 
-enum { FIRST_PROJECT_STREAM = 1, REPORT_MAX_BYTES = 64 << 10, RETRY_AFTER_MS = 15000 };
+enum { FIRST_PROJECT_STREAM = 1, RETRY_AFTER_MS = 15000 };
 
 static int64_t now_ms(const struct conn *c)
 {
@@ -25,6 +26,25 @@ static struct project *find_project(struct conn *c, const char *id)
         }
     }
     return NULL;
+}
+
+/* The higher of what the project and its group give us; 0 when the row does not say. */
+static int64_t access_of(struct wh_json_val row)
+{
+    static const char *const by[] = {"project_access", "group_access"};
+    struct wh_json_val permissions;
+    int64_t access = 0;
+
+    for (size_t i = 0; i < 2 && wh_json_get(row, WH_LIT("permissions"), &permissions); i++) {
+        struct wh_json_val v;
+
+        if (wh_json_get(permissions, wh_slice_str(by[i]), &v) &&
+            wh_json_get(v, WH_LIT("access_level"), &v) && wh_json_type(v) == WH_JSON_INT &&
+            wh_json_int(v) > access) {
+            access = wh_json_int(v);
+        }
+    }
+    return access;
 }
 
 struct project *conn_add_project_id(struct conn *c, struct wh_slice id)
@@ -51,6 +71,7 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
 {
     struct wh_json_val id;
     struct wh_json_val path;
+    struct numbers *n;
     struct project *p;
     char text[24];
 
@@ -59,76 +80,110 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
     }
     (void)snprintf(text, sizeof(text), "%" PRId64, wh_json_int(id));
     p = conn_add_project_id(c, wh_slice_str(text));
-    if (p && p->path == NULL && wh_json_get(row, WH_LIT("path_with_namespace"), &path)) {
+    if (p == NULL) {
+        return;
+    }
+    if (p->path == NULL && wh_json_get(row, WH_LIT("path_with_namespace"), &path)) {
         struct wh_slice s = wh_json_string(path);
 
         p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);
     }
-}
-
-/* ---- the report ---- */
-
-static void write_counts(struct wh_json_writer *w, const struct conn *c)
-{
-    wh_jw_key(w, "streams");
-    wh_jw_object(w);
-    for (unsigned i = 0; i < STREAMS; i++) {
-        const struct stream_count *n = &c->counts[i];
-
-        wh_jw_key(w, streams[i].name);
-        wh_jw_object(w);
-        wh_jw_key(w, "pages");
-        wh_jw_int(w, (int64_t)n->pages);
-        wh_jw_key(w, "rows");
-        wh_jw_int(w, (int64_t)n->rows);
-        wh_jw_key(w, "records");
-        wh_jw_int(w, (int64_t)n->produced);
-        wh_jw_key(w, "follow_ups");
-        wh_jw_int(w, (int64_t)n->follow_ups);
-        wh_jw_key(w, "skipped");
-        wh_jw_int(w, (int64_t)n->skipped);
-        wh_jw_key(w, "failed");
-        wh_jw_int(w, (int64_t)n->failed);
-        wh_jw_end(w);
+    n = numbers_of(c->fetcher->numbers, c->id, p->id, NUMBERED_PROJECT, false);
+    if (n && ids_get(n->ids, 1).fate != IDS_UNKNOWN && ids_get(n->ids, 1).fate != IDS_HAVE) {
+        p->relist = true;
     }
-    wh_jw_end(w);
+    p->access = access_of(row);
+    p->listed_run = c->run_started_ms;
+    p->skipped[0] = '\0';
 }
 
-static void report(struct conn *c)
+/* What the list did not show is not read in this run; the check finds out why. */
+static void skip_unlisted(struct conn *c)
 {
-    struct fetcher *f = c->fetcher;
-    struct client_stats stats = client_stats(c->client);
-    WH_AUTO(buf) struct wh_buf json;
-    struct wh_json_writer w;
-    struct wh_err err;
-    char key[96];
+    bool rest = source_of(c->sources, 0)->kind == SOURCE_REST;
 
-    wh_buf_init(&json, REPORT_MAX_BYTES);
-    wh_json_writer_init(&w, &json);
-    wh_jw_object(&w);
-    wh_jw_key(&w, "connection");
-    wh_jw_str(&w, wh_slice_str(c->id));
-    wh_jw_key(&w, "started_at_ms");
-    wh_jw_int(&w, c->run_started_ms);
-    wh_jw_key(&w, "finished_at_ms");
-    wh_jw_int(&w, c->run_finished_ms);
-    wh_jw_key(&w, "ok");
-    wh_jw_bool(&w, !c->run_failed);
-    wh_jw_key(&w, "requests");
-    wh_jw_int(&w, (int64_t)stats.requests);
-    wh_jw_key(&w, "waited_ms");
-    wh_jw_int(&w, stats.waited_ms);
-    write_counts(&w, c);
-    wh_jw_end(&w);
-    (void)snprintf(key, sizeof(key), "%s:%" PRId64, c->id, c->run_started_ms);
-    if (wh_jw_finish(&w, &err) != WH_OK ||
-        emit_document(f, WH_DOCUMENT_RUN, f->runs_topic, wh_slice_str(key), wh_slice_str(c->id),
-                      wh_buf_slice(&json), NULL, &err) != WH_OK) {
-        wh_log_warn(f->deps.log, "run report not written", WH_RC(&err));
+    for (struct project *p = c->projects; p && rest; p = p->next) {
+        if (p->listed_run != c->run_started_ms) {
+            (void)snprintf(p->skipped, sizeof(p->skipped),
+                           "not among the projects that the token is a member of");
+        }
+    }
+}
+
+/* ---- sweeps ---- */
+
+static struct cursor *sweep_cursor(struct conn *c, char key[96])
+{
+    (void)snprintf(key, 96, "%s::sweep", c->id);
+    return state_cursor(c->fetcher->state, wh_slice_str(key));
+}
+
+/* The first run lists everything anyway: sweeps count from it. */
+static bool sweep_due(struct conn *c)
+{
+    char key[96];
+    const struct cursor *cursor = sweep_cursor(c, key);
+
+    return cursor && cursor->finished_at_ms > 0 &&
+           now_ms(c) - cursor->finished_at_ms >= c->fetcher->deps.conf.sweep_interval_ms;
+}
+
+static void note_sweep(struct conn *c)
+{
+    char key[96];
+    struct cursor *cursor = sweep_cursor(c, key);
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_err err;
+
+    if (cursor == NULL || (cursor->finished_at_ms > 0 && !c->run_sweeps)) {
+        return;
+    }
+    cursor->finished_at_ms = now_ms(c);
+    wh_buf_init(&json, 4096);
+    if (cursor_write(cursor, &json, &err) != WH_OK ||
+        emit_state(c->fetcher, wh_slice_str(c->id), WH_LIT(""), wh_slice_str(key),
+                   wh_buf_slice(&json), NULL, &err) != WH_OK) {
+        wh_log_warn(c->fetcher->deps.log, "the time of the sweep is not saved", WH_RC(&err));
     }
 }
 
 /* ---- the run ---- */
+
+static void summarise(struct conn *c)
+{
+    struct client_stats stats = client_stats(c->client);
+    struct run_summary *s;
+
+    if (c->n_summaries == RUNS_KEPT) {
+        memmove(c->summaries, c->summaries + 1, (RUNS_KEPT - 1) * sizeof(c->summaries[0]));
+        c->n_summaries--;
+    }
+    s = &c->summaries[c->n_summaries++];
+    *s = (struct run_summary){.run = c->run_started_ms,
+                              .finished_ms = c->run_finished_ms,
+                              .sweep = c->run_sweeps,
+                              .ok = !c->run_failed,
+                              .requests = stats.requests - c->stats_before.requests,
+                              .waited_ms = stats.waited_ms - c->stats_before.waited_ms,
+                              .tombstones = c->tombstones};
+    for (unsigned i = 0; i < STREAMS; i++) {
+        s->rows += c->counts[i].rows + c->counts[i].found;
+        s->skipped += c->counts[i].skipped;
+    }
+}
+
+/* Why a connection that never had a good run is not there yet. */
+static void say_failed(struct conn *c)
+{
+    char detail[240];
+
+    if (c->succeeded || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+        return;
+    }
+    (void)snprintf(detail, sizeof(detail), "the first run failed and is tried again: %.160s",
+                   c->error[0] ? c->error : "see the fetcher's log");
+    conn_set_state(c, "error", detail);
+}
 
 static void run_end(struct conn *c)
 {
@@ -136,17 +191,43 @@ static void run_end(struct conn *c)
     int64_t wait = c->run_failed ? RETRY_AFTER_MS : f->deps.conf.sync_interval_ms;
 
     c->phase = RUN_IDLE;
+    c->run_id = 0;
     c->run_finished_ms = now_ms(c);
     c->runs++;
-    if (!f->draining) {
-        report(c);
-        wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id),
-                    WH_B("ok", !c->run_failed), WH_I("projects", c->n_projects),
-                    WH_I("took_ms", c->run_finished_ms - c->run_started_ms));
-        if (!c->run_failed) {
-            conn_set_state(c, sources_state(c->sources), sources_missing(c->sources));
-        }
-        wh_timer_start(c->timer, c->run_again ? 0 : wait, 0);
+    if (f->draining) {
+        return;
+    }
+    summarise(c);
+    report_run(c, true);
+    wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id), WH_B("ok", !c->run_failed),
+                WH_B("sweep", c->run_sweeps), WH_I("projects", c->n_projects),
+                WH_I("took_ms", c->run_finished_ms - c->run_started_ms));
+    wh_timer_start(c->timer, c->run_again ? 0 : wait, 0);
+    if (c->run_failed) {
+        say_failed(c);
+        return;
+    }
+    c->succeeded = true;
+    c->from_ms = 0;
+    note_sweep(c);
+    health_run_ended(c->health);
+}
+
+static void on_checked(struct conn *c, bool ok)
+{
+    c->run_failed = c->run_failed || !ok;
+    run_end(c);
+}
+
+static void run_check(struct conn *c)
+{
+    const struct check_wish wish = {
+        .sweep = c->run_sweeps, .thorough = c->run_verifies, .confirm = c->run_confirms};
+
+    c->phase = RUN_CHECK;
+    if (check_start(c, &wish, on_checked) == NULL) {
+        c->run_failed = true;
+        run_end(c);
     }
 }
 
@@ -179,8 +260,15 @@ static void run_more(struct conn *c)
             c->run_failed = true;
         }
     }
-    if (c->n_walks == 0 && c->phase == RUN_STREAMS) {
+    if (c->n_walks > 0 || c->phase != RUN_STREAMS) {
+        return;
+    }
+    /* Tools list no numbers: nothing can be said about what they do not show. */
+    if (c->run_failed || c->client == NULL || c->fetcher->draining ||
+        source_of(c->sources, 0)->kind != SOURCE_REST) {
         run_end(c);
+    } else {
+        run_check(c);
     }
 }
 
@@ -204,6 +292,7 @@ void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, b
         /* One stream that is switched off, not allowed or not known to an older GitLab stops
          * nothing. */
         c->counts[stream].skipped++;
+        project->skips[stream] = (unsigned char)why;
         (void)snprintf(c->error, sizeof(c->error), "project %s: %s is %s", project->id,
                        streams[stream].name,
                        why == CLIENT_GONE     ? "not there"
@@ -215,6 +304,9 @@ void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, b
     }
     if (c->phase == RUN_PROJECTS && project == NULL) {
         c->phase = RUN_STREAMS;
+        if (ok) {
+            skip_unlisted(c);
+        }
         c->next_project = c->projects;
         c->next_stream = FIRST_PROJECT_STREAM;
         if (!ok) {
@@ -250,10 +342,21 @@ void conn_run(struct conn *c)
 
         c->counts[i] = (struct stream_count){.total_rows = total};
     }
+    for (struct project *p = c->projects; p; p = p->next) {
+        memset(p->skips, 0, sizeof(p->skips));
+    }
     c->run_again = false;
     c->run_failed = false;
     c->error[0] = '\0';
     c->run_started_ms = now_ms(c);
+    c->run_id = c->run_started_ms;
+    c->run_verifies = c->want_verify;
+    c->run_confirms = c->want_confirm;
+    c->run_sweeps = c->want_verify || c->want_confirm || sweep_due(c);
+    c->want_verify = c->want_confirm = false;
+    c->tombstones = 0;
+    c->stats_before = client_stats(c->client);
     c->phase = RUN_PROJECTS;
+    report_run(c, false);
     sources_find(c->sources, on_sources, c);
 }

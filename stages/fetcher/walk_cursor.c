@@ -24,6 +24,10 @@ static enum wh_rc restore_open(struct walk *w, struct lane *before, struct wh_er
     int64_t from_ms = ms ? ms - w->conn->fetcher->deps.conf.sync_overlap_ms : 0;
     struct lane *lane;
 
+    /* Webhooks were lost: what they would have told is read again. */
+    if (ms && w->conn->from_ms && w->conn->from_ms < from_ms) {
+        from_ms = w->conn->from_ms;
+    }
     if (ms) {
         (void)wh_time_format(from_ms, text);
     }
@@ -114,7 +118,9 @@ bool walk_save(struct walk *w)
     wh_buf_init(&json, CURSOR_MAX_BYTES);
     /* Counted first: while a full queue is waited for, others' records may come back. */
     w->saving++;
-    if (fill_cursor(w, &err) != WH_OK || cursor_write(w->cursor, &json, &err) != WH_OK ||
+    if (fill_cursor(w, &err) != WH_OK ||
+        numbers_save_stream(w->conn, w->project, w->stream_index, &err) != WH_OK ||
+        cursor_write(w->cursor, &json, &err) != WH_OK ||
         emit_state(f, wh_slice_str(w->conn->id), walk_project(w), wh_slice_str(w->key),
                    wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
         w->saving--;

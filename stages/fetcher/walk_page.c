@@ -68,7 +68,6 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     struct taking *t = ctx;
     struct lane *lane = t->page->lane;
     struct walk *w = lane->walk;
-    struct fetcher *f = w->conn->fetcher;
     struct row row;
 
     t->n++;
@@ -79,9 +78,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     if (w->stream->mode == STREAM_PROJECTS) {
         conn_add_project(w->conn, value);
     }
-    if (f->on_row) {
-        f->on_row(f->on_row_ctx, w->conn, w->project, w->stream_index, &row);
-    }
+    numbers_row(w->conn, w->project, w->stream_index, &row, value);
     if (!t->produce) {
         return WH_OK;
     }
