@@ -57,7 +57,10 @@ static void reply_status(struct control *c, struct wh_http_req *req, bool full)
                                                .body_taken = true});
 }
 
-static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice id)
+enum run_wish { WISH_SYNC, WISH_VERIFY, WISH_CONFIRM };
+
+static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice id,
+                     enum run_wish wish)
 {
     struct conn *conn = fetcher_find(c->f, id);
 
@@ -65,6 +68,8 @@ static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice
         wh_http_reply_error(req, 404, "no such connection; GET /api/v1/connections lists them", 0);
         return;
     }
+    conn->want_verify = conn->want_verify || wish == WISH_VERIFY;
+    conn->want_confirm = conn->want_confirm || wish == WISH_CONFIRM;
     conn_run(conn);
     wh_http_reply(req, &(struct wh_http_reply){.status = 202,
                                                .content_type = "application/json",
@@ -98,17 +103,23 @@ static void route(struct control *c, struct wh_http_req *req, bool get, bool pos
     if (post && wh_slice_eq(path, WH_LIT("/api/v1/connections"))) {
         connect_begin(c->f, req);
     } else if (post && path_with_id(path, "/api/v1/connections/", "/sync", &id)) {
-        sync_now(c, req, id);
+        sync_now(c, req, id, WISH_SYNC);
+    } else if (post && path_with_id(path, "/api/v1/connections/", "/verify", &id)) {
+        sync_now(c, req, id, WISH_VERIFY);
+    } else if (post && path_with_id(path, "/api/v1/connections/", "/confirm-deletes", &id)) {
+        sync_now(c, req, id, WISH_CONFIRM);
     } else if (post && path_with_id(path, connects, "/redirect", &id)) {
         connect_pasted(c->f, req, id);
     } else if (get && path_with_id(path, connects, "", &id)) {
         connect_show(c->f, req, id);
     } else {
-        wh_http_reply_error(req, 404,
-                            "no such call; there are GET and POST /api/v1/connections, POST "
-                            "/api/v1/connections/<id>/sync, GET /api/v1/connects/<session> and "
-                            "GET /api/v1/status",
-                            0);
+        wh_http_reply_error(
+            req, 404,
+            "no such call; there are GET and POST /api/v1/connections, POST "
+            "/api/v1/connections/<id>/sync, .../verify and .../confirm-deletes, GET "
+            "/api/v1/connects/<session> and "
+            "GET /api/v1/status",
+            0);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "common/run/run.h"
 #include "stages/fetcher/control.h"
 #include "stages/fetcher/fetcher.h"
+#include "stages/fetcher/listen.h"
 
 enum {
     QUEUE_MAX_BYTES = 96 << 20,
@@ -42,6 +43,11 @@ struct settings {
     bool read_links;
     int64_t sync_interval_ms;
     int64_t sync_overlap_ms;
+    int64_t sweep_interval_ms;
+    int64_t hold_percent;
+    int64_t hold_min;
+    int64_t numbers_max;
+    int64_t repair_delay_ms;
     int64_t reread_delay_ms;
     int64_t max_in_flight;
     int64_t max_walks;
@@ -87,6 +93,16 @@ static const struct wh_conf_key keys[] = {
      "pause between two runs of a connection"},
     {"sync.overlap", WH_CONF_DURATION, 0, "30s", 0, 86400000, AT(sync_overlap_ms),
      "how far before the cursor a run begins"},
+    {"sweep.interval", WH_CONF_DURATION, 0, "1d", 1000, INT64_C(31536000000), AT(sweep_interval_ms),
+     "pause between two full listings of all numbers"},
+    {"sweep.hold_share", WH_CONF_INT, 0, "10", 0, 100, AT(hold_percent),
+     "percent of what is known that may be deleted at once without a person"},
+    {"sweep.hold_min", WH_CONF_INT, 0, "20", 0, 1000000, AT(hold_min),
+     "so many may be deleted at once in any case"},
+    {"numbers.max", WH_CONF_INT, 0, "2000", 0, 100000000, AT(numbers_max),
+     "missing numbers read one by one in a run, of each project and stream"},
+    {"repair.delay", WH_CONF_DURATION, 0, "15s", 0, 3600000, AT(repair_delay_ms),
+     "how late a webhook may be before what it should have told counts as repaired"},
     {"reread.delay", WH_CONF_DURATION, 0, "2s", 0, 600000, AT(reread_delay_ms),
      "how long a re-read waits for others of the same object"},
     {"requests.max", WH_CONF_INT, 0, "8", 1, 256, AT(max_in_flight),
@@ -122,6 +138,8 @@ struct app {
     struct wh_producer *producer;
     struct wh_consumer *shared_consumer;
     struct wh_consumer *reread_consumer;
+    struct wh_consumer *health_consumer; /* until the listen has it */
+    struct listen *listen;
     struct wh_watch *producer_watch;
     struct wh_watch *shared_watch;
     struct wh_watch *reread_watch;
@@ -202,6 +220,19 @@ static bool caught_up(const struct app *app)
     return app->assigned;
 }
 
+/* Connections are known: what is said of them finds them. */
+static void start_listening(struct app *app)
+{
+    struct wh_consumer *consumer = app->health_consumer;
+    struct wh_err err;
+
+    app->health_consumer = NULL;
+    if (consumer && listen_new(app->fetcher, consumer, &app->listen, &err) != WH_OK) {
+        wh_log_warn(wh_run_log(app->run), "nothing is heard of webhooks", WH_RC(&err));
+        wh_consumer_free(consumer);
+    }
+}
+
 static void on_shared(void *ctx, int fd, unsigned events)
 {
     struct app *app = ctx;
@@ -230,6 +261,7 @@ static void on_shared(void *ctx, int fd, unsigned events)
     if (!app->fetcher->caught_up && caught_up(app)) {
         app->waiting_for = NULL;
         wh_log_info(wh_run_log(app->run), "caught up", WH_I("partitions", app->n_shared));
+        start_listening(app);
         fetcher_start(app->fetcher);
     }
 }
@@ -459,6 +491,11 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
                  .sync_interval_ms = set->sync_interval_ms,
                  .backoff_ms = BACKOFF_MS,
                  .sync_overlap_ms = set->sync_overlap_ms,
+                 .sweep_interval_ms = set->sweep_interval_ms,
+                 .hold_percent = set->hold_percent,
+                 .hold_min = set->hold_min,
+                 .numbers_max = set->numbers_max,
+                 .repair_delay_ms = set->repair_delay_ms,
                  .reread_delay_ms = set->reread_delay_ms,
                  .max_in_flight = (unsigned)set->max_in_flight,
                  .max_walks = (unsigned)set->max_walks,
@@ -511,7 +548,8 @@ static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
     consumer.extra = &set->kafka;
     consumer.log = wh_run_log(app->run);
     if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK ||
-        wh_consumer_kafka_new(&consumer, &app->shared_consumer, err) != WH_OK) {
+        wh_consumer_kafka_new(&consumer, &app->shared_consumer, err) != WH_OK ||
+        wh_consumer_kafka_new(&consumer, &app->health_consumer, err) != WH_OK) {
         return err->rc;
     }
     consumer.group = "wellhead-fetcher";
@@ -553,11 +591,13 @@ static void release(struct app *app)
     wh_watch_free(app->reread_watch);
     wh_timer_free(app->retry);
     wh_timer_free(app->commit);
+    listen_free(app->listen);
     control_free(app->control);
     fetcher_free(app->fetcher);
     wh_producer_free(app->producer);
     wh_consumer_free(app->shared_consumer);
     wh_consumer_free(app->reread_consumer);
+    wh_consumer_free(app->health_consumer);
     wh_admin_free(app->admin);
     wh_httpc_free(app->http);
     clear_shared(app);

@@ -2,6 +2,7 @@
 #include "common/json/json_write.h"
 #include "stages/fetcher/control.h"
 #include "stages/fetcher/credential.h"
+#include "stages/fetcher/health.h"
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 
@@ -38,10 +39,31 @@ static void write_streams(struct wh_json_writer *w, const struct conn *c)
         number(w, "records", (int64_t)n->produced);
         number(w, "pages", (int64_t)n->pages);
         number(w, "follow_ups", (int64_t)n->follow_ups);
+        number(w, "checked", (int64_t)n->checked);
+        number(w, "single_reads", (int64_t)n->singles);
         number(w, "skipped", (int64_t)n->skipped);
         number(w, "failed", (int64_t)n->failed);
         wh_jw_end(w);
     }
+    wh_jw_end(w);
+}
+
+static const char *skip_word(unsigned why)
+{
+    return why == CLIENT_GONE     ? "not there (404)"
+           : why == CLIENT_DENIED ? "not allowed (403)"
+                                  : "refused";
+}
+
+/* stream "": the whole project. */
+static void write_skip(struct wh_json_writer *w, const struct project *p, const char *stream,
+                       const char *reason)
+{
+    wh_jw_object(w);
+    text(w, "project", wh_slice_str(p->id));
+    text(w, "path", wh_slice_str(p->path ? p->path : ""));
+    text(w, "stream", wh_slice_str(stream));
+    text(w, "reason", wh_slice_str(reason));
     wh_jw_end(w);
 }
 
@@ -51,11 +73,60 @@ static void write_projects(struct wh_json_writer *w, const struct conn *c)
     wh_jw_array(w);
     for (const struct project *p = c->projects; p; p = p->next) {
         if (p->skipped[0]) {
-            wh_jw_object(w);
-            text(w, "project", wh_slice_str(p->id));
-            text(w, "reason", wh_slice_str(p->skipped));
-            wh_jw_end(w);
+            write_skip(w, p, "", p->skipped);
         }
+        for (unsigned i = 0; i < STREAMS; i++) {
+            if (p->skips[i]) {
+                write_skip(w, p, streams[i].name, skip_word(p->skips[i]));
+            }
+        }
+    }
+    wh_jw_end(w);
+}
+
+static void write_runs(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "last_runs");
+    wh_jw_array(w);
+    for (unsigned i = 0; i < c->n_summaries; i++) {
+        const struct run_summary *s = &c->summaries[i];
+
+        wh_jw_object(w);
+        number(w, "run", s->run);
+        text(w, "kind", s->sweep ? WH_LIT("sweep") : WH_LIT("sync"));
+        wh_jw_key(w, "ok");
+        wh_jw_bool(w, s->ok);
+        number(w, "finished_ms", s->finished_ms);
+        number(w, "read", (int64_t)s->rows);
+        number(w, "new", s->outcome.added);
+        number(w, "changed", s->outcome.changed);
+        number(w, "repaired", s->outcome.repaired);
+        number(w, "deleted", s->outcome.deleted);
+        number(w, "skipped", (int64_t)s->skipped);
+        number(w, "requests", (int64_t)s->requests);
+        number(w, "waited_ms", s->waited_ms);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
+static void write_completeness(struct wh_json_writer *w, const struct conn *c)
+{
+    const struct numbers_table *t = c->fetcher->numbers;
+
+    number(w, "held_deletes", c->held);
+    wh_jw_key(w, "completeness");
+    wh_jw_array(w);
+    for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
+        const char *path = "";
+
+        if (n->stream != NUMBERED_PROJECT || strcmp(n->connection, c->id) != 0) {
+            continue;
+        }
+        for (const struct project *p = c->projects; p; p = p->next) {
+            path = strcmp(p->id, n->project) == 0 && p->path ? p->path : path;
+        }
+        numbers_write(w, c, n->project, path);
     }
     wh_jw_end(w);
 }
@@ -92,7 +163,7 @@ static void write_credentials(struct wh_json_writer *w, const struct conn *c)
 
 static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full)
 {
-    static const char *const phases[] = {"idle", "projects", "streams"};
+    static const char *const phases[] = {"idle", "projects", "streams", "check"};
 
     wh_jw_object(w);
     text(w, "id", wh_slice_str(c->id));
@@ -111,6 +182,9 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
         write_requests(w, c);
         write_streams(w, c);
         write_projects(w, c);
+        write_runs(w, c);
+        health_write(c->health, w);
+        write_completeness(w, c);
     }
     wh_jw_end(w);
 }

@@ -303,6 +303,31 @@ static void test_links_and_gone(void **state)
     is(v, "rc", "unknown_kind");
 }
 
+/* There again: no field is shown, but it lives. A moved issue is told by its own row. */
+static void test_back_and_moved(void **state)
+{
+    static const char row[] =
+        "{\"id\":9,\"iid\":2,\"title\":\"t\",\"state\":\"closed\",\"project_id\":14,"
+        "\"updated_at\":\"2026-01-02T03:04:05.678Z\",\"moved_to_id\":77}";
+    static const char hook[] = "{\"object_kind\":\"issue\",\"project\":{\"id\":14},"
+                               "\"object_attributes\":{\"id\":9,\"iid\":2,\"state\":\"closed\","
+                               "\"updated_at\":\"2026-01-02 03:04:05 UTC\",\"moved_to_id\":null}}";
+    struct wh_json_val v =
+        text(state, WH_ORIGIN_REST, "back", "{\"kind\":\"issue\",\"id\":\"9\",\"reason\":\"\"}");
+
+    ref_is(v, "observations.0.id", "issue", "9");
+    is(v, "observations.0.change", "upsert");
+    v = text(state, WH_ORIGIN_REST, "issue", row);
+    assert_int_equal(count(v, "observations"), 2);
+    is(v, "observations.0.change", "upsert");
+    ref_is(v, "observations.0.fields.moved_to", "issue", "77");
+    ref_is(v, "observations.1.id", "issue", "9");
+    is(v, "observations.1.change", "delete");
+    is(v, "observations.1.reason", "moved");
+    v = text(state, WH_ORIGIN_WEBHOOK, "issue", hook);
+    assert_int_equal(count(v, "observations"), 1);
+}
+
 static void test_release_deleted(void **state)
 {
     struct wh_json_val v = text(state, WH_ORIGIN_WEBHOOK, "release",
@@ -436,6 +461,7 @@ int main(void)
         T(test_one_id),
         T(test_state_rank),
         T(test_links_and_gone),
+        T(test_back_and_moved),
         T(test_release_deleted),
         T(test_shown),
         T(test_poison),
