@@ -35,7 +35,7 @@ struct fetcher_conf {
     int64_t sync_interval_ms;
     int64_t backoff_ms;        /* first wait after a fault; doubles */
     int64_t sync_overlap_ms;   /* incremental reads begin so long before the cursor */
-    int64_t sweep_interval_ms; /* between full listings of all numbers */
+    int64_t sweep_interval_ms; /* between full listings of all numbers; 0: none */
     int64_t hold_min;          /* more tombstones at once than this, ... */
     int64_t hold_percent;      /* ... and than this share of what is known, are held */
     int64_t numbers_max;       /* missing numbers read one by one, of one stream and run */

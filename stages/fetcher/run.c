@@ -123,9 +123,10 @@ static bool sweep_due(struct conn *c)
 {
     char key[96];
     const struct cursor *cursor = sweep_cursor(c, key);
+    int64_t interval_ms = c->fetcher->deps.conf.sweep_interval_ms;
 
-    return cursor && cursor->finished_at_ms > 0 &&
-           now_ms(c) - cursor->finished_at_ms >= c->fetcher->deps.conf.sweep_interval_ms;
+    return cursor && interval_ms > 0 && cursor->finished_at_ms > 0 &&
+           now_ms(c) - cursor->finished_at_ms >= interval_ms;
 }
 
 static void note_sweep(struct conn *c)
