@@ -13,6 +13,7 @@
 #include "common/event/raw_event.h"
 #include "stages/fetcher/fetcher.h"
 #include "tests/lib/httpc_script.h"
+#include "tests/lib/th_fault.h"
 #include "tests/lib/th_listing.h"
 
 #define INSTANCE "https://gitlab.example.com"
@@ -29,6 +30,7 @@ struct plan {
     unsigned changes;    /* while it is read */
     unsigned faults;     /* per thousand answers */
     unsigned kills;      /* fetchers that die */
+    bool no_memory;      /* of the fetcher while it takes an answer, once: see world.fault */
     size_t total_max;    /* GitLab gives totals up to here */
     size_t offset_max;   /* and refuses offsets past here; 0: never */
     const char *listing; /* "issues" or "merge_requests" */
@@ -46,6 +48,8 @@ struct world {
     size_t answered;
     unsigned killed;
     unsigned changed;
+    struct th_fault fault;
+    bool fault_reached;
 };
 
 static uint64_t dice(struct world *w, uint64_t sides)
@@ -106,6 +110,10 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
               &err);
     } else {
         th_ok(wh_buf_append(&a->body, WH_LIT("[]"), &err), &err);
+    }
+    /* From here on it is the fetcher that allocates. */
+    if (w->plan.no_memory && !w->fault_reached) {
+        th_fault_arm(&w->fault, w->fault.left);
     }
 }
 
@@ -264,6 +272,7 @@ static void one_step(struct world *w)
         be_born(w);
     } else if (what < 65 && th_script_waiting(w->http)) {
         th_script_answer_one(w->http, dice(w, th_script_waiting(w->http)));
+        w->fault_reached = th_fault_disarm(&w->fault) || w->fault_reached;
     } else if (what < 85) {
         (void)wh_producer_poll(w->producer, 0);
     } else if (w->changed < w->plan.changes) {
@@ -527,6 +536,33 @@ static void a_kill_costs_little(void **state)
     world_free(&w);
 }
 
+/* Each allocation while an answer is taken fails once: the run says so or goes on, no row is lost.
+ */
+static void without_memory(void **state)
+{
+    const struct plan plan = {
+        .seed = 4, .rows = 150, .total_max = 10000, .no_memory = true, .listing = "merge_requests"};
+    bool more = true;
+    long n = 0;
+
+    (void)state;
+    for (; more; n++) {
+        struct world w;
+
+        assert_true(n < 20000);
+        world_new(&w, &plan);
+        w.fault.left = n;
+        be_born(&w);
+        run_to_its_end(&w);
+        more = w.fault_reached;
+        w.plan.no_memory = false;
+        run_again(&w);
+        (void)all_is_there(&w);
+        world_free(&w);
+    }
+    assert_true(n > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +574,7 @@ int main(void)
         cmocka_unit_test(with_faults),
         cmocka_unit_test(with_kills),
         cmocka_unit_test(a_kill_costs_little),
+        cmocka_unit_test(without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
