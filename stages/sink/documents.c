@@ -95,6 +95,7 @@ static enum wh_rc keep_run(struct sink_writer *w, const struct wh_bus_msg *msg, 
     struct wh_json_val run;
     unsigned char number[8];
 
+    wh_buf_init(&key, KEY_MAX_BYTES);
     if (msg->value.ptr == NULL) {
         return WH_OK;
     }
@@ -105,7 +106,6 @@ static enum wh_rc keep_run(struct sink_writer *w, const struct wh_bus_msg *msg, 
     if (!wh_json_get(root, WH_LIT("started_at_ms"), &run) || wh_json_type(run) != WH_JSON_INT) {
         return wh_fail(err, WH_E_MISSING, "a run's report does not say when it began");
     }
-    wh_buf_init(&key, KEY_MAX_BYTES);
     wh_be_put64(number, (uint64_t)wh_json_int(run));
     if (doc_key(&key, 'r', document.connection, wh_slice(number, sizeof(number)), err) != WH_OK ||
         remove_below(w, 'r', document.connection, wh_json_int(run) - runs_kept_ms, err) != WH_OK ||
@@ -127,11 +127,11 @@ static enum wh_rc keep_health(struct sink_writer *w, const struct wh_bus_msg *ms
     struct wh_json_val root;
     size_t len;
 
+    wh_buf_init(&key, KEY_MAX_BYTES);
     if (colon == NULL) {
         return wh_fail(err, WH_E_INVALID, "a health record without a connection");
     }
     len = (size_t)(colon - msg->key.ptr);
-    wh_buf_init(&key, KEY_MAX_BYTES);
     if (doc_key(&key, 'h', wh_slice(msg->key.ptr, len), wh_slice_from(msg->key, len + 1), err) !=
         WH_OK) {
         return err->rc;
