@@ -231,10 +231,8 @@ lint: ## format, clang-tidy, cppcheck and our own gates
 	@scripts/install-deps build test lint
 	@scripts/lint/all
 
-BENCH_BIN := $(B)/bin/bench-fill $(B)/bin/bench-store $(B)/bin/bench-sink
+BENCH_BIN := $(B)/bin/bench-fill $(B)/bin/bench-sink
 $(B)/bin/bench-fill: $(call obj,tests/bench/fill_raw.c tests/bench/body.c) $(COMMON_LIB)
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/bin/bench-store: $(call obj,tests/bench/bare_store.c) $(B)/libstage-sink.a $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/bin/bench-sink: $(call obj,tests/bench/bench_sink.c tests/bench/body.c) $(B)/libstage-sink.a $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)

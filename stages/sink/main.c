@@ -67,7 +67,7 @@ static const struct wh_conf_key keys[] = {
     {"data.path", WH_CONF_STRING, 0, "data/sink", 0, 0, AT(data_path), "folder of the store"},
     {"store.cache", WH_CONF_SIZE, 0, "128MiB", 1 << 20, INT64_C(1) << 40, AT(cache_bytes),
      "memory for blocks read from the store"},
-    {"store.memtable", WH_CONF_SIZE, 0, "64MiB", 1 << 20, INT64_C(1) << 32, AT(memtable_bytes),
+    {"store.memtable", WH_CONF_SIZE, 0, "32MiB", 1 << 20, INT64_C(1) << 32, AT(memtable_bytes),
      "write buffer; all of them together take twice as much"},
     {"store.sync", WH_CONF_BOOL, 0, "true", 0, 0, AT(sync),
      "each batch is on the disk before the next"},

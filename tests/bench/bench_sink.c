@@ -16,7 +16,7 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/base/time.h"
-#include "stages/sink/apply.h"
+#include "stages/sink/committer.h"
 #include "tests/bench/bench.h"
 
 enum { BATCH = 4096, RECORD_MAX = 1 << 16 };
@@ -307,7 +307,7 @@ static struct wh_store *open_store(const char *folder, const char *name)
                                        .families = sink_families,
                                        .n_families = SINK_FAMILY_COUNT,
                                        .cache_bytes = 128 << 20,
-                                       .memtable_bytes = 64 << 20};
+                                       .memtable_bytes = 32 << 20};
     struct wh_store *s;
     struct wh_err err;
 
@@ -316,39 +316,53 @@ static struct wh_store *open_store(const char *folder, const char *name)
     return s;
 }
 
-static void run_sink(struct wh_store *store, const struct list *l)
+static void build(struct sink_apply *a, const struct list *l, size_t from, size_t to)
 {
     struct wh_history_result result;
     struct wh_observation o;
-    struct sink_apply *a;
     struct wh_err err;
-    double part[3] = {0};
 
-    need(sink_apply_new(store, BATCH, &a, &err), &err);
-    for (size_t i = 0; i < l->n;) {
-        size_t end = i + BATCH < l->n ? i + BATCH : l->n;
-        double start = seconds();
+    for (size_t i = from; i < to; i++) {
+        size_t at = i ? l->ends[i - 1] : 0;
 
-        for (; i < end; i++) {
-            size_t from = i ? l->ends[i - 1] : 0;
-
-            need(wh_observation_decode(wh_slice(l->bytes + from, l->ends[i] - from),
-                                       sink_apply_arena(a), &o, &err),
-                 &err);
-            need(sink_apply_observation(a, &o, epoch_ms, &result, &err), &err);
-        }
-        need(sink_apply_offset(a, "wellhead.entities.c1", 0, (int64_t)i, &err), &err);
-        part[0] += seconds() - start;
-        start = seconds();
-        need(sink_apply_seal(a, &err), &err);
-        part[1] += seconds() - start;
-        start = seconds();
-        need(sink_apply_commit(a, true, &err), &err);
-        part[2] += seconds() - start;
-        sink_apply_begin(a);
+        need(wh_observation_decode(wh_slice(l->bytes + at, l->ends[i] - at), sink_apply_arena(a),
+                                   &o, &err),
+             &err);
+        need(sink_apply_observation(a, &o, epoch_ms, &result, &err), &err);
     }
-    (void)printf("  applying %.2f s, sealing %.2f s, writing %.2f s\n", part[0], part[1], part[2]);
-    sink_apply_free(a);
+    need(sink_apply_offset(a, "wellhead.entities.c1", 0, (int64_t)to, &err), &err);
+    need(sink_apply_seal(a, &err), &err);
+}
+
+/* As the writer does it: a batch is written while the next one is built. */
+static void run_sink(struct wh_store *store, const struct list *l)
+{
+    struct sink_committer *committer;
+    struct sink_apply *pair[2];
+    struct sink_apply *flying = NULL;
+    struct wh_err err;
+    int64_t took_ns;
+    unsigned turn = 0;
+
+    need(sink_apply_new(store, BATCH, &pair[0], &err), &err);
+    need(sink_apply_new_beside(pair[0], &pair[1], &err), &err);
+    need(sink_committer_new(&committer, &err), &err);
+    for (size_t i = 0; i < l->n; i += BATCH, turn++) {
+        struct sink_apply *a = pair[turn % 2];
+
+        sink_apply_begin_over(a, flying);
+        build(a, l, i, i + BATCH < l->n ? i + BATCH : l->n);
+        if (flying) {
+            need(sink_committer_await(committer, &took_ns, &err), &err);
+            sink_apply_written(flying);
+        }
+        flying = a;
+        sink_committer_give(committer, a, true);
+    }
+    need(sink_committer_await(committer, &took_ns, &err), &err);
+    sink_committer_free(committer);
+    sink_apply_free(pair[1]);
+    sink_apply_free(pair[0]);
 }
 
 static void run_bare(struct wh_store *store, const struct spy *spy)
