@@ -44,6 +44,8 @@ is "pipeline" 1 "$(pid1=$(get "$p/pipelines?per_page=1" | jq '.[0].id'); tool ge
 is "releases" "$(get "$p/releases?per_page=100" | jq length)" "$(tool list_releases "{$project,\"per_page\":100}" | jq '.result.structuredContent.releases|length')"
 is "members" "$(get "$p/members/all?per_page=100" | jq '[.[].id]|sort|length')" "$(tool list_project_members "{$project,\"first\":100}" | jq '[.result.structuredContent.members[].id]|unique|length')"
 is "search" true "$(tool search '{"scope":"issues","search":"e","project_id":"108"}' | jq '.result.structuredContent.items|length>0')"
+is "recorded titles" "$(get "$api/projects/12345678/merge_requests?per_page=100" | jq -c '[.[]|.title]|sort' | md5sum)" "$(tool list_merge_requests '{"project_id":"12345678","first":100}' | jq -c '[.result.structuredContent.nodes[]|.title]|sort' | md5sum)"
+is "recorded states" "$(get "$api/projects/12345678/issues?per_page=100" | jq -c '[.[]|select(.state=="opened").iid]|sort' | md5sum)" "$(tool list_work_items '{"project_id":"12345678","first":100}' | jq -c '[.result.structuredContent.nodes[]|select(.state=="OPEN").iid|tonumber]|sort' | md5sum)"
 after= n=0
 : >"$dir/ids"
 while :; do

@@ -184,19 +184,50 @@ static void put_label_nodes(const struct gl_obj *obj, struct gl_out *out)
     gl_out_str(out, "]}");
 }
 
+/* A recorded row's own words; NULL for a generated object. */
+static const struct gl_recorded *recorded(const struct gl_ctx *c, const struct gl_obj *obj)
+{
+    return obj->raw ? &c->project->rows[obj->raw - 1] : NULL;
+}
+
+static void put_author(const struct gl_ctx *c, const struct gl_obj *obj, struct gl_out *out)
+{
+    const struct gl_recorded *row = recorded(c, obj);
+    uint32_t user = row ? 0 : obj->author;
+
+    while (row && user < c->model->n_users && c->model->users[user].id != row->author_id) {
+        user++;
+    }
+    put_person(c, user, out);
+}
+
+static void put_url(const struct gl_ctx *c, enum gl_kind kind, const struct gl_obj *obj,
+                    struct gl_out *out)
+{
+    const struct gl_recorded *row = recorded(c, obj);
+
+    if (row) {
+        gl_out_raw(out, row->url);
+    } else {
+        gl_render_url(c, kind, obj, out);
+    }
+}
+
 static void put_mr_head(const struct gl_ctx *c, const struct gl_obj *mr, struct gl_out *out)
 {
     char title[GL_TITLE_MAX];
     char branch[GL_BRANCH_MAX];
+    const struct gl_recorded *row = recorded(c, mr);
 
     gl_out_tpl(out,
                "{'id':'gid://gitlab/MergeRequest/%d','iid':'%d','title':'%s','state':'%s',"
                "'sourceBranch':'%s','targetBranch':'main','webUrl':'",
-               mr->id, mr->iid, gl_obj_title(c, GL_MR, mr, title),
-               wh_slice_str(gl_state_name(mr->state)), gl_mr_branch(c, mr, branch));
-    gl_render_url(c, GL_MR, mr, out);
+               mr->id, mr->iid, row ? row->title : gl_obj_title(c, GL_MR, mr, title),
+               row ? row->state : wh_slice_str(gl_state_name(mr->state)),
+               gl_mr_branch(c, mr, branch));
+    put_url(c, GL_MR, mr, out);
     gl_out_str(out, "\",\"author\":");
-    put_person(c, mr->author, out);
+    put_author(c, mr, out);
 }
 
 static void put_mr_row(const struct gl_ctx *c, const struct gl_obj *mr, struct gl_out *out)
@@ -294,16 +325,17 @@ static void put_work_item_head(const struct gl_ctx *c, const struct gl_obj *item
                                struct gl_out *out)
 {
     char title[GL_TITLE_MAX];
+    const struct gl_recorded *row = recorded(c, item);
+    bool open = row ? wh_slice_eq(row->state, WH_LIT("opened")) : item->state == GL_S_OPENED;
 
     gl_out_tpl(out,
                "{'id':'gid://gitlab/WorkItem/%d','iid':'%d','title':'%s','state':'%s',"
                "'reference':'%s#%d','createdAt':%i,'updatedAt':%i,"
                "'workItemType':{'name':'%s'},'webUrl':'",
-               item->id, item->iid, gl_obj_title(c, GL_ISSUE, item, title),
-               item->state == GL_S_OPENED ? WH_LIT("OPEN") : WH_LIT("CLOSED"), gl_path(c),
-               item->iid, item->created_ms, item->updated_ms,
-               wh_slice_str(type_names[item->type % GL_T_COUNT]));
-    gl_render_url(c, GL_ISSUE, item, out);
+               item->id, item->iid, row ? row->title : gl_obj_title(c, GL_ISSUE, item, title),
+               open ? WH_LIT("OPEN") : WH_LIT("CLOSED"), gl_path(c), item->iid, item->created_ms,
+               item->updated_ms, wh_slice_str(type_names[item->type % GL_T_COUNT]));
+    put_url(c, GL_ISSUE, item, out);
     gl_out_str(out, "\"");
 }
 
