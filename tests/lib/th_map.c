@@ -22,6 +22,8 @@ struct th_map {
     size_t n;
     struct wh_buf rereads;
     struct wh_json_writer rw;
+    void (*on_encoded)(void *ctx, struct wh_slice bytes);
+    void *on_encoded_ctx;
 };
 
 struct th_map *th_map_new(struct mapper_views *views)
@@ -161,6 +163,9 @@ static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, stru
     th_ok(wh_observation_tie(&back, &map->scratch, &tie, err), err);
     assert_true(tie == o->version.tie);
     assert_int_equal(o->provenance.offset, 77);
+    if (map->on_encoded) {
+        map->on_encoded(map->on_encoded_ctx, wh_buf_slice(&map->wire));
+    }
     return WH_OK;
 }
 
@@ -176,6 +181,12 @@ static enum wh_rc on_reread(void *ctx, const struct mapper_reread *r, struct wh_
     write_text(&map->rw, "reason", r->reason);
     wh_jw_end(&map->rw);
     return WH_OK;
+}
+
+void th_map_on_encoded(struct th_map *map, void (*fn)(void *ctx, struct wh_slice bytes), void *ctx)
+{
+    map->on_encoded = fn;
+    map->on_encoded_ctx = ctx;
 }
 
 struct wh_json_val th_map(struct th_map *map, enum wh_origin origin, const char *kind,

@@ -24,6 +24,8 @@ void th_map_free(struct th_map *map);
  * call. */
 struct wh_json_val th_map(struct th_map *map, enum wh_origin origin, const char *kind,
                           const char *project, const char *object_id, struct wh_slice payload);
+/* fn gets each observation as it goes to Kafka, framed; valid during the call. */
+void th_map_on_encoded(struct th_map *map, void (*fn)(void *ctx, struct wh_slice bytes), void *ctx);
 /* Of the last call. */
 const char *th_map_text(const struct th_map *map);
 
