@@ -7,7 +7,7 @@
 enum {
     ARENA_BLOCK_BYTES = 1 << 20,
     ARENA_MAX_BYTES = 256 << 20,
-    ARENA_FULL_BYTES = 40 << 20, /* a batch ends here; the rest is for one long history */
+    ARENA_FULL_BYTES = 24 << 20, /* a batch ends here; the rest is for one long history */
     SCRATCH_MAX_BYTES = 64 << 20,
     CHANGE_VALUE_BYTES = SINK_ENTITY_KEY + 8 + 8 + 1 + 8,
 };

@@ -73,7 +73,7 @@ static const struct wh_conf_key keys[] = {
      "each batch is on the disk before the next"},
     {"store.rebuild", WH_CONF_BOOL, 0, "false", 0, 0, AT(rebuild),
      "build the next store from Kafka, put it in use and end"},
-    {"batch.records", WH_CONF_INT, 0, "4096", 1, 65536, AT(batch_records),
+    {"batch.records", WH_CONF_INT, 0, "2048", 1, 65536, AT(batch_records),
      "most records of a batch"},
     {"batch.bytes", WH_CONF_SIZE, 0, "8MiB", 4096, 1 << 30, AT(batch_bytes),
      "a batch ends when it is this large"},

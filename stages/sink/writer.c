@@ -571,7 +571,7 @@ void sink_conf_init(struct sink_conf *conf)
 {
     *conf = (struct sink_conf){
         .topic_prefix = "wellhead.",
-        .batch_records = 4096,
+        .batch_records = 2048,
         .batch_bytes = 8 << 20,
         .sync = true,
         .discover_ms = 3000,

@@ -6,7 +6,7 @@
  *
  * The observations look like REST rows of merge requests: some 25 fields, ROUNDS for each entity,
  * with a description of TEXT bytes on average that stays the same. Times are of one thread:
- * decoding, history, links and indexes, one synced write for each batch of 4096.
+ * decoding, history, links and indexes, one synced write for each batch of 2048.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #include "stages/sink/committer.h"
 #include "tests/bench/bench.h"
 
-enum { BATCH = 4096, RECORD_MAX = 1 << 16 };
+enum { BATCH = 2048, RECORD_MAX = 1 << 16 };
 
 static const int64_t epoch_ms = 1750000000000;
 
