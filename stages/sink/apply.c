@@ -385,9 +385,11 @@ enum wh_rc sink_apply_observation(struct sink_apply *a, const struct wh_observat
     a->n_seen = 0;
     was_deleted = c->head->deleted;
     was_new = c->is_new;
-    a->before = (struct sink_before){.is_new = was_new || c->head->first_seen_ms == 0,
-                                     .version = was_new ? (struct wh_version){0} : c->head->version,
-                                     .present = was_new ? 0 : c->head->body.present};
+    a->before = (struct sink_before){.is_new = was_new || c->head->first_seen_ms == 0};
+    if (!was_new) {
+        a->before.version = c->head->version;
+        a->before.present = c->head->body.present;
+    }
     if (wh_history_apply(c->head, c->is_new, o, &io, &a->arena, ret, err) != WH_OK) {
         return err->rc;
     }
