@@ -58,6 +58,8 @@ struct cli_options {
     bool execute;
     bool check;
     bool dead_letters;
+    bool verify;
+    bool confirm_deletes;
     const char *token_file;
     bool oauth;
     bool no_browser;

@@ -4,25 +4,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/status_look.h"
 #include "common/base/num.h"
 #include "common/json/json_write.h"
 
 enum { ANSWER_MAX_BYTES = 32 << 20, POLL_MS = 500 };
-
-/* One look at the two. */
-struct look {
-    struct cli_answer fetcher;
-    struct cli_answer sink;
-    struct wh_json_parser *fetcher_parser;
-    struct wh_json_parser *sink_parser;
-    struct wh_json_val fetcher_root;
-    struct wh_json_val sink_root;
-    bool fetcher_ok;
-    bool sink_ok;
-    struct wh_err fetcher_err;
-    struct wh_err sink_err;
-};
 
 static bool ask(struct cli *cli, const char *base, const char *token_file,
                 struct cli_answer *answer, struct wh_json_parser *parser, struct wh_json_val *root,
@@ -39,7 +25,7 @@ static bool ask(struct cli *cli, const char *base, const char *token_file,
     return wh_json_parse(parser, wh_buf_slice(&answer->body), root, err) == WH_OK;
 }
 
-static void look_done(struct look *l)
+void status_look_done(struct status_look *l)
 {
     wh_buf_done(&l->fetcher.body);
     wh_buf_done(&l->sink.body);
@@ -47,9 +33,9 @@ static void look_done(struct look *l)
     wh_json_parser_free(l->sink_parser);
 }
 
-static bool look_at(struct cli *cli, struct look *l)
+bool status_look_at(struct cli *cli, struct status_look *l)
 {
-    *l = (struct look){0};
+    *l = (struct status_look){0};
     l->fetcher_parser = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
     l->sink_parser = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
     if (l->fetcher_parser == NULL || l->sink_parser == NULL) {
@@ -62,7 +48,7 @@ static bool look_at(struct cli *cli, struct look *l)
     return true;
 }
 
-static bool flag(struct wh_json_val object, const char *key)
+bool status_flag(struct wh_json_val object, const char *key)
 {
     struct wh_json_val v;
 
@@ -72,7 +58,7 @@ static bool flag(struct wh_json_val object, const char *key)
 
 /* ---- what is said ---- */
 
-static void print_connections(const struct cli *cli, const struct look *l)
+static void print_connections(const struct cli *cli, const struct status_look *l)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -107,7 +93,7 @@ static void print_connections(const struct cli *cli, const struct look *l)
     cli_table_done(&t);
 }
 
-static void print_kinds(const struct cli *cli, const struct look *l)
+static void print_kinds(const struct cli *cli, const struct status_look *l)
 {
     struct wh_json_val kinds;
     struct wh_json_val counts;
@@ -135,7 +121,37 @@ static void print_kinds(const struct cli *cli, const struct look *l)
     cli_table_done(&t);
 }
 
-static void print_freshness(const struct look *l)
+/* Webhooks by kind: since receipt, and since GitLab's own time (cut to the second). */
+static void print_live(const struct status_look *l)
+{
+    struct wh_json_val all;
+    struct wh_json_val f;
+    struct wh_json_iter it;
+    struct wh_slice kind;
+
+    if (!wh_json_get(l->sink_root, WH_LIT("live"), &all)) {
+        return;
+    }
+    for (it = wh_json_iter(all); wh_json_next(&it, &kind, &f);) {
+        struct wh_json_val receipt;
+        struct wh_json_val event;
+        char text[4][32];
+
+        if (wh_json_get(f, WH_LIT("receipt_day"), &receipt) &&
+            wh_json_get(f, WH_LIT("event_day"), &event)) {
+            (void)printf(
+                "webhooks, %-13.*s last day: receipt to queryable p50 %s, p99 %s; event to "
+                "queryable p50 %s, p99 %s (%" PRId64 ")\n",
+                WH_SLICE_ARG(kind), cli_seconds(cli_get_num(receipt, "p50_s", 0), text[0]),
+                cli_seconds(cli_get_num(receipt, "p99_s", 0), text[1]),
+                cli_seconds(cli_get_num(event, "p50_s", 0), text[2]),
+                cli_seconds(cli_get_num(event, "p99_s", 0), text[3]),
+                cli_get_int(receipt, "count", 0));
+        }
+    }
+}
+
+static void print_freshness(const struct status_look *l)
 {
     struct wh_json_val all;
     struct wh_json_val f;
@@ -158,13 +174,14 @@ static void print_freshness(const struct look *l)
                          cli_seconds(cli_get_num(f, "p99_s", 0), p99), n);
         }
     }
+    print_live(l);
     (void)printf("sink: %.*s, %" PRId64 " records behind, %" PRId64 " dead letters\n",
                  WH_SLICE_ARG(cli_get_str(l->sink_root, "state")),
                  cli_get_int(l->sink_root, "lag_records", -1),
                  cli_get_int(l->sink_root, "dead_letters", 0));
 }
 
-static bool healthy(const struct look *l)
+static bool healthy(const struct status_look *l)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -185,7 +202,7 @@ static bool healthy(const struct look *l)
     return true;
 }
 
-static int print_json(const struct look *l)
+static int print_json(const struct status_look *l)
 {
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
@@ -213,7 +230,7 @@ static int print_json(const struct look *l)
 /* ---- following the first sync ---- */
 
 /* Every connection has run once, and all that it produced is in the store. */
-static bool synced(const struct look *l, int64_t *ret_rows)
+static bool synced(const struct status_look *l, int64_t *ret_rows)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -232,10 +249,10 @@ static bool synced(const struct look *l, int64_t *ret_rows)
             return false;
         }
     }
-    return n > 0 && flag(l->sink_root, "caught_up");
+    return n > 0 && status_flag(l->sink_root, "caught_up");
 }
 
-static void pause_ms(int64_t ms)
+void status_pause_ms(int64_t ms)
 {
     const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
 
@@ -256,11 +273,11 @@ static int wait_synced(struct cli *cli)
     }
     end_ms = wh_clock_now_ms(&clock) + limit_ms;
     for (;;) {
-        struct look l;
+        struct status_look l;
         int64_t rows = 0;
-        bool done = look_at(cli, &l) && synced(&l, &rows) && rows == last_rows;
+        bool done = status_look_at(cli, &l) && synced(&l, &rows) && rows == last_rows;
 
-        look_done(&l);
+        status_look_done(&l);
         if (isatty(STDERR_FILENO) && !cli->opt.quiet) {
             (void)fprintf(stderr, "\r\033[Ksyncing: %" PRId64 " observations stored", rows);
         }
@@ -271,17 +288,25 @@ static int wait_synced(struct cli *cli)
             return done ? CLI_OK : CLI_TIMED_OUT;
         }
         last_rows = rows;
-        pause_ms(POLL_MS);
+        status_pause_ms(POLL_MS);
     }
 }
 
 int cli_status(struct cli *cli)
 {
-    struct look l;
-    int code = cli->opt.wait ? wait_synced(cli) : CLI_OK;
+    struct status_look l;
+    int code;
 
-    if (!look_at(cli, &l)) {
-        look_done(&l);
+    if (cli->opt.verify) {
+        return status_verify(cli);
+    }
+    if (cli->opt.confirm_deletes) {
+        return status_confirm_deletes(cli);
+    }
+    code = cli->opt.wait ? wait_synced(cli) : CLI_OK;
+
+    if (!status_look_at(cli, &l)) {
+        status_look_done(&l);
         (void)fprintf(stderr, "wellhead: status: out of memory\n");
         return CLI_FAILED;
     }
@@ -289,6 +314,7 @@ int cli_status(struct cli *cli)
         code = code ? code : print_json(&l);
     } else if (!cli->opt.quiet) {
         print_connections(cli, &l);
+        status_print_sync(cli, &l);
         print_kinds(cli, &l);
         print_freshness(&l);
     }
@@ -301,6 +327,6 @@ int cli_status(struct cli *cli)
     if (code == CLI_TIMED_OUT) {
         (void)fprintf(stderr, "wellhead: the first sync is not done yet\n");
     }
-    look_done(&l);
+    status_look_done(&l);
     return code;
 }

@@ -50,10 +50,12 @@ static const struct cli_command commands[] = {
      "  wellhead connect https://gitlab.example.com --no-browser    # paste the redirect\n",
      cli_connect},
     {"status", "what runs, how far each stream is, how fresh the rows are",
-     "wellhead status [--json] [--check] [--wait TIME]",
+     "wellhead status [--json] [--check] [--wait TIME] [--verify] [--confirm-deletes]",
      "  wellhead status\n"
      "  wellhead status --check            # exit code 10 when something is not healthy\n"
-     "  wellhead status --wait 10m         # until the first sync is done\n",
+     "  wellhead status --wait 10m         # until the first sync is done\n"
+     "  wellhead status --verify           # every number looked for and counted; 10: incomplete\n"
+     "  wellhead status --confirm-deletes  # lets deletions go that are held as too many\n",
      cli_status},
     {"sql", "ask the store in SQL, read-only",
      "wellhead sql QUERY|- [-p NAME=VALUE]... [--json|--ndjson|--csv] [--limit N] [--timeout TIME]",
@@ -165,6 +167,8 @@ enum option_code {
     OPT_FROM,
     OPT_EXECUTE,
     OPT_CHECK,
+    OPT_VERIFY,
+    OPT_CONFIRM_DELETES,
     OPT_WAIT,
     OPT_DEAD_LETTERS,
     OPT_CONNECTION,
@@ -189,6 +193,8 @@ static const struct option long_options[] = {
     {"from", required_argument, NULL, OPT_FROM},
     {"execute", no_argument, NULL, OPT_EXECUTE},
     {"check", no_argument, NULL, OPT_CHECK},
+    {"verify", no_argument, NULL, OPT_VERIFY},
+    {"confirm-deletes", no_argument, NULL, OPT_CONFIRM_DELETES},
     {"wait", required_argument, NULL, OPT_WAIT},
     {"dead-letters", no_argument, NULL, OPT_DEAD_LETTERS},
     {"connection", required_argument, NULL, OPT_CONNECTION},
@@ -283,6 +289,12 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
         return true;
     case OPT_CHECK:
         opt->check = true;
+        return true;
+    case OPT_VERIFY:
+        opt->verify = true;
+        return true;
+    case OPT_CONFIRM_DELETES:
+        opt->confirm_deletes = true;
         return true;
     case OPT_WAIT:
         opt->wait = optarg;

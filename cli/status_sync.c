@@ -1,0 +1,178 @@
+/* wellhead status: what the sync did, for people. */
+#include <inttypes.h>
+
+#include "cli/status_look.h"
+#include "common/base/time.h"
+
+enum { RUNS_SHOWN = 5, MS_PER_S = 1000 };
+
+static void when(int64_t ms, char text[WH_TIME_TEXT_MAX])
+{
+    if (ms > 0) {
+        (void)wh_time_format(ms, text);
+    } else {
+        (void)snprintf(text, WH_TIME_TEXT_MAX, "%s", "never");
+    }
+}
+
+static size_t count_items(struct wh_json_val list)
+{
+    struct wh_json_iter it = wh_json_iter(list);
+    struct wh_json_val item;
+    struct wh_slice key;
+    size_t n = 0;
+
+    while (wh_json_next(&it, &key, &item)) {
+        n++;
+    }
+    return n;
+}
+
+static void add_run(struct cli_table *t, struct wh_json_val run)
+{
+    static const char *const numbers[] = {"read",    "new",     "changed", "repaired",
+                                          "deleted", "skipped", "requests"};
+    char text[WH_TIME_TEXT_MAX];
+
+    when(cli_get_int(run, "run", 0), text);
+    cli_table_str(t, text);
+    cli_table_cell(t, cli_get_str(run, "kind"));
+    cli_table_str(t, status_flag(run, "ok") ? "ok" : "failed");
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        cli_table_int(t, cli_get_int(run, numbers[i], 0));
+    }
+    cli_table_str(t, cli_seconds((double)cli_get_int(run, "waited_ms", 0) / MS_PER_S, text));
+}
+
+static void print_runs(const struct cli *cli, struct wh_json_val c)
+{
+    static const char *const heads[] = {"run",     "kind",     "end",      "read",
+                                        "new",     "changed",  "repaired", "deleted",
+                                        "skipped", "requests", "waited"};
+    struct wh_json_val runs;
+    struct wh_json_val run;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct cli_table t;
+    size_t n;
+    size_t i = 0;
+
+    if (!wh_json_get(c, WH_LIT("last_runs"), &runs) || (n = count_items(runs)) == 0) {
+        return;
+    }
+    cli_table_init(&t, sizeof(heads) / sizeof(heads[0]));
+    for (size_t h = 0; h < sizeof(heads) / sizeof(heads[0]); h++) {
+        cli_table_str(&t, heads[h]);
+    }
+    for (it = wh_json_iter(runs); wh_json_next(&it, &key, &run); i++) {
+        if (i + RUNS_SHOWN >= n) {
+            add_run(&t, run);
+        }
+    }
+    (void)printf("\n");
+    cli_table_print(cli, &t, stdout);
+    cli_table_done(&t);
+}
+
+static void print_skipped(struct wh_json_val c)
+{
+    struct wh_json_val list;
+    struct wh_json_val s;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!wh_json_get(c, WH_LIT("skipped_projects"), &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &s);) {
+        struct wh_slice stream = cli_get_str(s, "stream");
+        struct wh_slice path = cli_get_str(s, "path");
+
+        (void)printf("skipped: %.*s%s%.*s: %.*s\n",
+                     WH_SLICE_ARG(path.len ? path : cli_get_str(s, "project")),
+                     stream.len ? ", " : "", WH_SLICE_ARG(stream),
+                     WH_SLICE_ARG(cli_get_str(s, "reason")));
+    }
+}
+
+static void print_webhooks(struct wh_json_val c)
+{
+    struct wh_json_val w;
+    char last[WH_TIME_TEXT_MAX];
+    struct wh_slice hook;
+
+    if (!wh_json_get(c, WH_LIT("webhooks"), &w)) {
+        return;
+    }
+    when(cli_get_int(w, "last_delivery_ms", 0), last);
+    hook = cli_get_str(w, "hook");
+    (void)printf("webhooks: last delivery %s, %" PRId64 " taken, %" PRId64
+                 " with a wrong secret, %" PRId64 " refused%s%.*s\n",
+                 last, cli_get_int(w, "accepted", 0), cli_get_int(w, "unauthorized", 0),
+                 cli_get_int(w, "refused", 0),
+                 wh_slice_eq(hook, WH_LIT("unknown")) ? "" : "; at GitLab: ",
+                 wh_slice_eq(hook, WH_LIT("unknown")) ? 0 : (int)hook.len, hook.ptr);
+}
+
+/* Sums over the projects. */
+static void print_completeness(struct wh_json_val c)
+{
+    static const char *const names[] = {"issues", "merge_requests"};
+    struct wh_json_val list;
+
+    if (!wh_json_get(c, WH_LIT("completeness"), &list)) {
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct wh_json_iter it = wh_json_iter(list);
+        struct wh_json_val p;
+        struct wh_json_val n;
+        struct wh_slice key;
+        int64_t expected = 0;
+        int64_t have = 0;
+        int64_t missing = 0;
+
+        while (wh_json_next(&it, &key, &p)) {
+            if (wh_json_get(p, WH_LIT("streams"), &n) &&
+                wh_json_get(n, wh_slice_str(names[i]), &n)) {
+                expected += cli_get_int(n, "expected", 0);
+                have += cli_get_int(n, "have", 0);
+                missing += cli_get_int(n, "missing", 0);
+            }
+        }
+        (void)printf("complete: %s: %" PRId64 " numbers, %" PRId64 " had, %" PRId64
+                     " gone or hidden, %" PRId64 " missing\n",
+                     names[i], expected, have, expected - have - missing, missing);
+    }
+}
+
+void status_print_sync(const struct cli *cli, const struct status_look *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!l->fetcher_ok || !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        int64_t held = cli_get_int(c, "held_deletes", 0);
+
+        if (cli_get_str(c, "detail").len) {
+            (void)printf("%.*s is %.*s: %.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")),
+                         WH_SLICE_ARG(cli_get_str(c, "state")),
+                         WH_SLICE_ARG(cli_get_str(c, "detail")));
+        }
+        if (held > 0) {
+            (void)printf("held: %" PRId64
+                         " deletions; `wellhead status --confirm-deletes` lets them "
+                         "go\n",
+                         held);
+        }
+        print_skipped(c);
+        print_webhooks(c);
+        print_completeness(c);
+        print_runs(cli, c);
+    }
+}

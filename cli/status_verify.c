@@ -1,0 +1,399 @@
+/* wellhead status --verify: every number looked for at GitLab and counted in the store. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/status_look.h"
+#include "common/base/num.h"
+#include "common/base/time.h"
+#include "common/json/json_write.h"
+
+enum {
+    POLL_MS = 500,
+    PATH_MAX_BYTES = 160,
+    ANSWER_MAX_BYTES = 64 << 20,
+    DEFAULT_WAIT_MS = 3600000,
+    QUIET_LOOKS = 3,
+};
+
+static const char *const streams[] = {"issues", "merge_requests"};
+static const char *const kinds[] = {"issue", "merge_request"};
+
+/* ---- asking for runs ---- */
+
+static int ask_run(struct cli *cli, struct wh_slice id, const char *what)
+{
+    struct cli_answer answer;
+    struct wh_err err;
+    char path[PATH_MAX_BYTES];
+    int n = snprintf(path, sizeof(path), "/api/v1/connections/%.*s/%s", WH_SLICE_ARG(id), what);
+    int code = CLI_OK;
+
+    if (cli_http(cli, "POST", cli->conf.fetcher_url, wh_slice(path, n > 0 ? (size_t)n : 0),
+                 cli->conf.fetcher_token_file, WH_LIT("{}"), &answer, &err) != WH_OK) {
+        code = cli_fail(cli, what, &err);
+    } else if (answer.status != 202) {
+        code = cli_fail_answer(cli, what, &answer);
+    }
+    wh_buf_done(&answer.body);
+    return code;
+}
+
+static bool connections_of(const struct status_look *l, struct wh_json_val *ret)
+{
+    return l->fetcher_ok && wh_json_get(l->fetcher_root, WH_LIT("connections"), ret);
+}
+
+/* The smallest number of runs that each connection must have ended: two more when one is under way,
+ * as that one began before we asked. */
+static int64_t runs_wanted(struct wh_json_val c)
+{
+    return cli_get_int(c, "runs", 0) +
+           (wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")) ? 1 : 2);
+}
+
+enum { CONNECTIONS_MAX = 256 };
+
+struct wanted {
+    int64_t runs[CONNECTIONS_MAX];
+    size_t n;
+};
+
+static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
+{
+    struct status_look l;
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    int code = CLI_OK;
+
+    if (!status_look_at(cli, &l) || !connections_of(&l, &list)) {
+        code = cli_fail(cli, "status", &l.fetcher_err);
+        status_look_done(&l);
+        return code;
+    }
+    wanted->n = 0;
+    for (it = wh_json_iter(list);
+         code == CLI_OK && wanted->n < CONNECTIONS_MAX && wh_json_next(&it, &key, &c);) {
+        wanted->runs[wanted->n++] = runs_wanted(c);
+        code = ask_run(cli, cli_get_str(c, "id"), what);
+    }
+    status_look_done(&l);
+    return code;
+}
+
+/* Every connection has ended its runs and the sink has what came of them; *ret_rows: its count. */
+static bool ended(const struct status_look *l, const struct wanted *wanted, int64_t *ret_rows)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    size_t i = 0;
+
+    *ret_rows = l->sink_ok ? cli_get_int(l->sink_root, "observations", 0) : -1;
+    if (!connections_of(l, &list) || !l->sink_ok) {
+        return false;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c) && i < wanted->n; i++) {
+        if (cli_get_int(c, "runs", 0) < wanted->runs[i] ||
+            !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle"))) {
+            return false;
+        }
+    }
+    return i == wanted->n && cli_get_int(l->sink_root, "lag_records", -1) == 0;
+}
+
+/* Between fetcher and sink the mapper may lag: done when a few looks see no new row. */
+static int await(struct cli *cli, const struct wanted *wanted)
+{
+    struct wh_clock clock = wh_clock_real();
+    int64_t limit_ms = DEFAULT_WAIT_MS;
+    int64_t last_rows = -1;
+    unsigned quiet = 0;
+    int64_t end_ms;
+    struct wh_err err;
+
+    if (cli->opt.wait &&
+        wh_num_duration_ms(wh_slice_str(cli->opt.wait), &limit_ms, &err) != WH_OK) {
+        return cli_fail(cli, "--wait", &err);
+    }
+    end_ms = wh_clock_now_ms(&clock) + limit_ms;
+    while (quiet < QUIET_LOOKS) {
+        struct status_look l;
+        int64_t rows = -1;
+
+        if (status_look_at(cli, &l) && ended(&l, wanted, &rows) && rows == last_rows) {
+            quiet++;
+        } else {
+            quiet = 0;
+        }
+        last_rows = rows;
+        status_look_done(&l);
+        if (wh_clock_now_ms(&clock) > end_ms) {
+            (void)fprintf(stderr, "wellhead: the run is not done yet\n");
+            return CLI_TIMED_OUT;
+        }
+        status_pause_ms(POLL_MS);
+    }
+    return CLI_OK;
+}
+
+/* ---- counting ---- */
+
+/* Live entities by instance, project and kind, as the store has them. */
+static enum wh_rc count_stored(struct cli *cli, struct cli_answer *answer, struct wh_err *err)
+{
+    static const char query[] =
+        "{\"query\":\"select instance, source_project_id, source_kind, count(*) n from work_items "
+        "where source_kind in ('issue','merge_request') group by 1, 2, 3\",\"limit\":100000}";
+
+    if (cli_http(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
+                 wh_slice_str(query), answer, err) != WH_OK) {
+        return err->rc;
+    }
+    return answer->status == 200
+               ? WH_OK
+               : wh_fail(err, WH_E_UNAVAILABLE, "the sink answers HTTP %u", answer->status);
+}
+
+static struct wh_slice cell(struct wh_json_val row, const char *name, size_t place)
+{
+    struct wh_json_iter it = wh_json_iter(row);
+    struct wh_json_val v;
+    struct wh_slice key;
+
+    if (wh_json_type(row) == WH_JSON_OBJECT) {
+        return cli_get_str(row, name);
+    }
+    for (size_t i = 0; wh_json_next(&it, &key, &v); i++) {
+        if (i == place) {
+            return wh_json_string(v);
+        }
+    }
+    return wh_slice("", 0);
+}
+
+static int64_t number(struct wh_json_val row, const char *name, size_t place)
+{
+    struct wh_json_iter it = wh_json_iter(row);
+    struct wh_json_val v;
+    struct wh_slice key;
+
+    if (wh_json_type(row) == WH_JSON_OBJECT) {
+        return cli_get_int(row, name, 0);
+    }
+    for (size_t i = 0; wh_json_next(&it, &key, &v); i++) {
+        if (i == place) {
+            return wh_json_int(v);
+        }
+    }
+    return 0;
+}
+
+static int64_t stored(struct wh_json_val rows, struct wh_slice instance, struct wh_slice project,
+                      const char *kind)
+{
+    struct wh_json_iter it = wh_json_iter(rows);
+    struct wh_json_val row;
+    struct wh_slice key;
+
+    while (wh_json_next(&it, &key, &row)) {
+        if (wh_slice_eq(cell(row, "instance", 0), instance) &&
+            wh_slice_eq(cell(row, "source_project_id", 1), project) &&
+            wh_slice_eq(cell(row, "source_kind", 2), wh_slice_str(kind))) {
+            return number(row, "n", 3);
+        }
+    }
+    return 0;
+}
+
+/* ---- the result ---- */
+
+static const char *const columns[] = {"expected", "have",      "missing", "deleted",     "hidden",
+                                      "moved",    "no_access", "held",    "confidential"};
+
+enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+
+struct result {
+    struct cli *cli;
+    struct cli_table table;
+    struct wh_json_writer json;
+    size_t lines;
+    size_t bad;
+};
+
+static const char *verdict(struct wh_json_val n, int64_t in_store)
+{
+    if (cli_get_int(n, "missing", 0) > 0) {
+        return "numbers are missing";
+    }
+    if (cli_get_int(n, "held", 0) > 0) {
+        return "deletions are held";
+    }
+    return in_store == cli_get_int(n, "have", 0) ? "complete" : "the store differs";
+}
+
+static void add_line(struct result *r, struct wh_json_val project, const char *stream,
+                     struct wh_json_val n, int64_t in_store)
+{
+    const char *word = verdict(n, in_store);
+    struct wh_slice path = cli_get_str(project, "path");
+
+    r->lines++;
+    r->bad += strcmp(word, "complete") != 0;
+    cli_table_cell(&r->table, path.len ? path : cli_get_str(project, "project"));
+    cli_table_str(&r->table, stream);
+    wh_jw_object(&r->json);
+    wh_jw_key(&r->json, "project");
+    wh_jw_str(&r->json, cli_get_str(project, "project"));
+    wh_jw_key(&r->json, "path");
+    wh_jw_str(&r->json, path);
+    wh_jw_key(&r->json, "stream");
+    wh_jw_str(&r->json, wh_slice_str(stream));
+    for (size_t i = 0; i < COLUMNS; i++) {
+        cli_table_int(&r->table, cli_get_int(n, columns[i], 0));
+        wh_jw_key(&r->json, columns[i]);
+        wh_jw_int(&r->json, cli_get_int(n, columns[i], 0));
+    }
+    cli_table_int(&r->table, in_store);
+    cli_table_str(&r->table, word);
+    wh_jw_key(&r->json, "in_store");
+    wh_jw_int(&r->json, in_store);
+    wh_jw_key(&r->json, "verdict");
+    wh_jw_str(&r->json, wh_slice_str(word));
+    wh_jw_end(&r->json);
+}
+
+static void add_connection(struct result *r, struct wh_json_val c, struct wh_json_val rows)
+{
+    struct wh_json_val projects;
+    struct wh_json_val p;
+    struct wh_json_val n;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!wh_json_get(c, WH_LIT("completeness"), &projects)) {
+        return;
+    }
+    for (it = wh_json_iter(projects); wh_json_next(&it, &key, &p);) {
+        for (size_t s = 0; s < 2; s++) {
+            if (wh_json_get(p, WH_LIT("streams"), &n) &&
+                wh_json_get(n, wh_slice_str(streams[s]), &n)) {
+                add_line(
+                    r, p, streams[s], n,
+                    stored(rows, cli_get_str(c, "instance"), cli_get_str(p, "project"), kinds[s]));
+            }
+        }
+    }
+}
+
+static int print_result(struct result *r, struct wh_buf *json)
+{
+    struct wh_err err;
+
+    wh_jw_end(&r->json);
+    wh_jw_key(&r->json, "complete");
+    wh_jw_bool(&r->json, r->bad == 0);
+    wh_jw_end(&r->json);
+    if (wh_jw_finish(&r->json, &err) != WH_OK) {
+        return cli_fail(r->cli, "verify", &err);
+    }
+    if (r->cli->opt.format == CLI_JSON) {
+        (void)cli_print(wh_buf_slice(json));
+    } else {
+        cli_table_print(r->cli, &r->table, stdout);
+        (void)printf(r->bad ? "%zu of %zu are not complete\n" : "all complete: %zu of %zu\n",
+                     r->bad ? r->bad : r->lines, r->lines);
+    }
+    return r->bad ? CLI_NOT_HEALTHY : CLI_OK;
+}
+
+static int show(struct cli *cli, const struct status_look *l, struct wh_json_val rows)
+{
+    struct result r = {.cli = cli};
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    int code;
+
+    wh_buf_init(&json, ANSWER_MAX_BYTES);
+    wh_json_writer_init(&r.json, &json);
+    cli_table_init(&r.table, COLUMNS + 4);
+    cli_table_str(&r.table, "project");
+    cli_table_str(&r.table, "stream");
+    for (size_t i = 0; i < COLUMNS; i++) {
+        cli_table_str(&r.table, columns[i]);
+    }
+    cli_table_str(&r.table, "in store");
+    cli_table_str(&r.table, "verdict");
+    wh_jw_object(&r.json);
+    wh_jw_key(&r.json, "ok");
+    wh_jw_bool(&r.json, true);
+    wh_jw_key(&r.json, "rows");
+    wh_jw_array(&r.json);
+    if (connections_of(l, &list)) {
+        for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+            add_connection(&r, c, rows);
+        }
+    }
+    code = print_result(&r, &json);
+    cli_table_done(&r.table);
+    return code;
+}
+
+static int compare(struct cli *cli)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
+    struct cli_answer answer = {0};
+    struct status_look l;
+    struct wh_json_val root;
+    struct wh_json_val rows;
+    struct wh_err err;
+    int code;
+
+    if (parser == NULL || !status_look_at(cli, &l)) {
+        wh_json_parser_free(parser);
+        (void)fprintf(stderr, "wellhead: status: out of memory\n");
+        return CLI_FAILED;
+    }
+    if (count_stored(cli, &answer, &err) != WH_OK ||
+        wh_json_parse(parser, wh_buf_slice(&answer.body), &root, &err) != WH_OK) {
+        code = cli_fail(cli, "counting the store", &err);
+    } else if (!wh_json_get(root, WH_LIT("rows"), &rows)) {
+        code = CLI_FAILED;
+    } else {
+        code = show(cli, &l, rows);
+    }
+    wh_buf_done(&answer.body);
+    status_look_done(&l);
+    wh_json_parser_free(parser);
+    return code;
+}
+
+int status_verify(struct cli *cli)
+{
+    struct wanted wanted;
+    int code = ask_all(cli, "verify", &wanted);
+
+    if (code == CLI_OK) {
+        code = await(cli, &wanted);
+    }
+    return code == CLI_OK ? compare(cli) : code;
+}
+
+int status_confirm_deletes(struct cli *cli)
+{
+    struct wanted wanted;
+    int code = ask_all(cli, "confirm-deletes", &wanted);
+
+    if (code == CLI_OK) {
+        code = await(cli, &wanted);
+    }
+    if (code == CLI_OK && !cli->opt.quiet) {
+        (void)printf("what was held is told now\n");
+    }
+    return code;
+}
