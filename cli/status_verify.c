@@ -141,12 +141,15 @@ static int await(struct cli *cli, const struct wanted *wanted)
 
 /* ---- counting ---- */
 
-/* Live entities by instance, project and kind, as the store has them. */
+/* Live entities by instance, project and kind, as the store has them: one row with one JSON text,
+ * as there may be more projects than an answer may have rows. */
 static enum wh_rc count_stored(struct cli *cli, struct cli_answer *answer, struct wh_err *err)
 {
     static const char query[] =
-        "{\"query\":\"select instance, source_project_id, source_kind, count(*) n from work_items "
-        "where source_kind in ('issue','merge_request') group by 1, 2, 3\",\"limit\":100000}";
+        "{\"query\":\"select json_group_array(json_array(instance, source_project_id, source_kind, "
+        "n)) "
+        "from (select instance, source_project_id, source_kind, count(*) n from work_items where "
+        "source_kind in ('issue', 'merge_request') group by 1, 2, 3)\",\"format\":\"json\"}";
 
     if (cli_http(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
                  wh_slice_str(query), answer, err) != WH_OK) {
@@ -157,52 +160,66 @@ static enum wh_rc count_stored(struct cli *cli, struct cli_answer *answer, struc
                : wh_fail(err, WH_E_UNAVAILABLE, "the sink answers HTTP %u", answer->status);
 }
 
-static struct wh_slice cell(struct wh_json_val row, const char *name, size_t place)
+/* The first value of a container; false when it is empty. */
+static bool first(struct wh_json_val container, struct wh_json_val *ret)
+{
+    struct wh_json_iter it = wh_json_iter(container);
+    struct wh_slice key;
+
+    return wh_json_next(&it, &key, ret);
+}
+
+/* The counts inside the answer. */
+static enum wh_rc read_stored(const struct cli_answer *answer, struct wh_json_parser *outer,
+                              struct wh_json_parser *inner, struct wh_json_val *ret,
+                              struct wh_err *err)
+{
+    struct wh_json_val root;
+    struct wh_json_val rows;
+    struct wh_json_val row;
+    struct wh_json_val text;
+
+    if (wh_json_parse(outer, wh_buf_slice(&answer->body), &root, err) != WH_OK) {
+        return err->rc;
+    }
+    if (!wh_json_get(root, WH_LIT("rows"), &rows) || !first(rows, &row) || !first(row, &text)) {
+        return wh_fail(err, WH_E_INVALID, "the sink's answer cannot be read");
+    }
+    if (wh_json_type(text) == WH_JSON_ARRAY) {
+        *ret = text;
+        return WH_OK;
+    }
+    return wh_json_parse(inner, wh_json_string(text), ret, err);
+}
+
+/* [instance, project, kind, count] */
+static bool count_is(struct wh_json_val row, const struct wh_slice want[3], int64_t *ret)
 {
     struct wh_json_iter it = wh_json_iter(row);
     struct wh_json_val v;
     struct wh_slice key;
 
-    if (wh_json_type(row) == WH_JSON_OBJECT) {
-        return cli_get_str(row, name);
-    }
-    for (size_t i = 0; wh_json_next(&it, &key, &v); i++) {
-        if (i == place) {
-            return wh_json_string(v);
+    for (size_t i = 0; i < 3; i++) {
+        if (!wh_json_next(&it, &key, &v) || !wh_slice_eq(wh_json_string(v), want[i])) {
+            return false;
         }
     }
-    return wh_slice("", 0);
+    *ret = wh_json_next(&it, &key, &v) ? wh_json_int(v) : 0;
+    return true;
 }
 
-static int64_t number(struct wh_json_val row, const char *name, size_t place)
-{
-    struct wh_json_iter it = wh_json_iter(row);
-    struct wh_json_val v;
-    struct wh_slice key;
-
-    if (wh_json_type(row) == WH_JSON_OBJECT) {
-        return cli_get_int(row, name, 0);
-    }
-    for (size_t i = 0; wh_json_next(&it, &key, &v); i++) {
-        if (i == place) {
-            return wh_json_int(v);
-        }
-    }
-    return 0;
-}
-
-static int64_t stored(struct wh_json_val rows, struct wh_slice instance, struct wh_slice project,
+static int64_t stored(struct wh_json_val counts, struct wh_slice instance, struct wh_slice project,
                       const char *kind)
 {
-    struct wh_json_iter it = wh_json_iter(rows);
+    const struct wh_slice want[3] = {instance, project, wh_slice_str(kind)};
+    struct wh_json_iter it = wh_json_iter(counts);
     struct wh_json_val row;
     struct wh_slice key;
+    int64_t n = 0;
 
     while (wh_json_next(&it, &key, &row)) {
-        if (wh_slice_eq(cell(row, "instance", 0), instance) &&
-            wh_slice_eq(cell(row, "source_project_id", 1), project) &&
-            wh_slice_eq(cell(row, "source_kind", 2), wh_slice_str(kind))) {
-            return number(row, "n", 3);
+        if (count_is(row, want, &n)) {
+            return n;
         }
     }
     return 0;
@@ -346,30 +363,27 @@ static int show(struct cli *cli, const struct status_look *l, struct wh_json_val
 
 static int compare(struct cli *cli)
 {
-    struct wh_json_parser *parser = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
+    struct wh_json_parser *outer = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
+    struct wh_json_parser *inner = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
     struct cli_answer answer = {0};
-    struct status_look l;
-    struct wh_json_val root;
-    struct wh_json_val rows;
+    struct status_look l = {0};
+    struct wh_json_val counts;
     struct wh_err err;
     int code;
 
-    if (parser == NULL || !status_look_at(cli, &l)) {
-        wh_json_parser_free(parser);
+    if (outer == NULL || inner == NULL || !status_look_at(cli, &l)) {
         (void)fprintf(stderr, "wellhead: status: out of memory\n");
-        return CLI_FAILED;
-    }
-    if (count_stored(cli, &answer, &err) != WH_OK ||
-        wh_json_parse(parser, wh_buf_slice(&answer.body), &root, &err) != WH_OK) {
-        code = cli_fail(cli, "counting the store", &err);
-    } else if (!wh_json_get(root, WH_LIT("rows"), &rows)) {
         code = CLI_FAILED;
+    } else if (count_stored(cli, &answer, &err) != WH_OK ||
+               read_stored(&answer, outer, inner, &counts, &err) != WH_OK) {
+        code = cli_fail(cli, "counting the store", &err);
     } else {
-        code = show(cli, &l, rows);
+        code = show(cli, &l, counts);
     }
     wh_buf_done(&answer.body);
     status_look_done(&l);
-    wh_json_parser_free(parser);
+    wh_json_parser_free(outer);
+    wh_json_parser_free(inner);
     return code;
 }
 

@@ -41,6 +41,18 @@ def free_port():
         return s.getsockname()[1]
 
 
+def free_pair():
+    """A port whose successor is free too."""
+    while True:
+        port = free_port()
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                pass
+
+
 def call(method, url, body=None, token=None, timeout=60):
     """(status, text) of one HTTP call; status 0 when nobody answers."""
     request = urllib.request.Request(url, method=method)
@@ -93,7 +105,7 @@ class Broker:
         self.address = os.environ.get("BOOTSTRAP")
         if not self.address:
             self.folder = tempfile.mkdtemp(prefix="wellhead-kafka-")
-            self.port = free_port()
+            self.port = free_pair()  # the controller takes the next one
             self.address = f"127.0.0.1:{self.port}"
             self.start()
 
@@ -248,6 +260,22 @@ class Stack:
             status, text = call("GET", f"http://127.0.0.1:{self.ports['fetcher']}/api/v1/status", token=f.read().strip())
         return json.loads(text) if status == 200 else None
 
+    def post(self, what):
+        """POST /api/v1/connections/<id>/<what> of the fetcher."""
+        with open(self.path("control.token")) as f:
+            status, text = call("POST", f"http://127.0.0.1:{self.ports['fetcher']}/api/v1/connections/{self.connection}/{what}",
+                                body={}, token=f.read().strip())
+        if status != 202:
+            raise Failure(f"{what}: HTTP {status}: {text[:200]}")
+
+    def oracle_counts(self):
+        """Objects of the generated projects, by kind."""
+        counts = {}
+        for o in self.oracle():
+            if "kind" in o and not o.get("deleted") and not o.get("recorded") and not o.get("orphan"):
+                counts[o["kind"]] = counts.get(o["kind"], 0) + 1
+        return counts
+
     def connect(self):
         answer = json.loads(self.cli("connect", f"http://127.0.0.1:{self.ports['gitlab']}", "--token-file",
                                      self.path("gitlab.token"), "--json").stdout)
@@ -293,7 +321,8 @@ class Stack:
 
     def up(self, *without):
         """Topics, all stages, connected."""
-        self.start("gitlab")
+        if "gitlab" not in self.processes:
+            self.start("gitlab")
         self.cli("topics", "--quiet")
         names = [n for n in ("fetcher", "webhook-intake", "mapper", "sink") if n not in without]
         self.start("fetcher")

@@ -1,0 +1,270 @@
+"""Completeness, tombstones, repairs: what a sync must prove, against the stand-in's oracle."""
+import json
+import time
+
+import truth
+from stack import Failure, Stack, await_true
+
+SMALL = ("--projects", "4", "--merge-requests", "200", "--issues", "160", "--pipelines", "40", "--deployments", "10")
+FAST = ("--read.links=false", "--repair.delay=500ms")
+
+
+def connection(s):
+    return s.fetcher_status()["connections"][0]
+
+
+def by_project(s):
+    """The oracle's last line: what each project has, by number."""
+    return {p["id"]: p for p in s.oracle()[-1]["by_project"]}
+
+
+def projects(s):
+    """Generated projects, the largest first."""
+    return sorted(p for p in by_project(s) if p != 12345678)
+
+
+def delete(s, project, kind, *numbers):
+    for iid in numbers:
+        s.control("delete", {"project": project, "kind": kind, "iid": iid})
+
+
+def verify(s, complete=True):
+    done = s.cli("status", "--verify", "--json", "--wait", "2m", check=False)
+    if done.returncode not in (0, 10):
+        raise Failure(f"status --verify: exit {done.returncode}: {done.stderr.strip()[:200]}")
+    result = json.loads(done.stdout)
+    if result["complete"] != complete:
+        bad = [r for r in result["rows"] if r["verdict"] != "complete"]
+        raise Failure(f"complete is {result['complete']}: {bad[:2]}")
+    s.settle()
+    return {(int(r["project"]), r["stream"]): r for r in result["rows"]}
+
+
+def check_numbers(s, rows):
+    """What --verify says is what the oracle says, number by number."""
+    for project, p in by_project(s).items():
+        for kind, stream in (("issue", "issues"), ("merge_request", "merge_requests")):
+            have, want = rows.get((project, stream)), p["expected"].get(kind)
+            if not want or not have or p["presence"] != "here" or project == 12345678:
+                continue
+            gone = len(want["deleted"]) + len(want.get("confidential", []))
+            moved = len(want.get("moved", []))
+            said = have["deleted"] + have["hidden"]
+            if have["expected"] > want["last_iid"] or have["missing"] or have["moved"] != moved:
+                raise Failure(f"{project} {stream}: {have}, the oracle has {want}")
+            # Numbers above the highest one that is left cannot be known to be gone.
+            if have["expected"] - said - moved != want["have"] - moved and have["have"] != want["have"] - moved:
+                raise Failure(f"{project} {stream}: {have}, the oracle has {want['have']} and {gone} gone")
+
+
+def entity(s, kind, project, iid):
+    rows = s.sql(f"select id, deleted, deleted_reason from work_items_all where source_kind = '{kind}' "
+                 f"and source_project_id = '{project}' and source_iid = '{iid}'")
+    if len(rows) != 1:
+        raise Failure(f"{len(rows)} entities for {kind} {project}!{iid}")
+    return rows[0]
+
+
+def reason_is(s, kind, project, iid, *reasons):
+    row = entity(s, kind, project, iid)
+    if row["deleted_reason"] not in reasons:
+        raise Failure(f"{kind} {project}!{iid}: deleted_reason is {row['deleted_reason']}, not {reasons}")
+    return row["id"]
+
+
+def tombstones(broker, stacks):
+    """Deleted, moved, confidential, out of scope, lost: each with its reason; what comes back is the same entity."""
+    s = stacks(Stack(broker, "tomb", gitlab=SMALL, fetcher=(*FAST, "--sweep.hold_min=100000")))
+    s.start("gitlab")
+    s.await_ready("gitlab")
+    a, b, c, d = projects(s)[:4]
+    delete(s, a, "issue", 3, 7)  # before anybody looked: only their numbers tell
+    delete(s, a, "merge_request", 5)
+    s.up("webhook-intake")
+    s.first_sync()
+    truth.compare(s)
+    rows = verify(s)
+    check_numbers(s, rows)
+    if rows[(a, "issues")]["deleted"] != 2 or rows[(a, "merge_requests")]["deleted"] != 1:
+        raise Failure(f"numbers that were never seen: {rows[(a, 'issues')]}")
+    delete(s, a, "issue", 10)
+    delete(s, a, "merge_request", 11)
+    s.control("hide", {"project": a, "iid": 12, "hidden": True})
+    s.control("move", {"project": a, "iid": 13, "to": b})
+    s.control("project", {"project": c, "presence": "unlisted"})
+    s.control("project", {"project": d, "presence": "lost"})
+    check_numbers(s, verify(s))
+    reason_is(s, "issue", a, 10, "deleted")
+    reason_is(s, "merge_request", a, 11, "deleted")
+    hidden = reason_is(s, "issue", a, 12, "deleted", "deleted_or_hidden")
+    reason_is(s, "issue", a, 13, "moved")
+    out = reason_is(s, "issue", c, 1, "out_of_scope")
+    lost = reason_is(s, "merge_request", d, 1, "lost_access")
+    if s.sql(f"select deleted_reason r from projects_all where source_id = '{d}'")[0]["r"] != "lost_access":
+        raise Failure("the project that was lost lives")
+    s.control("hide", {"project": a, "iid": 12, "hidden": False})
+    s.control("project", {"project": c, "presence": "here"})
+    s.control("project", {"project": d, "presence": "here"})
+    check_numbers(s, verify(s))
+    for kind, project, iid, was in (("issue", a, 12, hidden), ("issue", c, 1, out), ("merge_request", d, 1, lost)):
+        row = entity(s, kind, project, iid)
+        if row["deleted"] or row["id"] != was:
+            raise Failure(f"{kind} {project}!{iid} did not come back as it was: {row}")
+    n = truth.compare(s)
+    before = s.sql(f"select min(id) a, count(*) n from work_items where source_project_id = '{b}'")
+    s.control("project", {"project": b, "namespace": "elsewhere"})  # a transfer is no move of its issues
+    verify(s)
+    if s.sql(f"select min(id) a, count(*) n from work_items where source_project_id = '{b}'") != before:
+        raise Failure("a transferred project's work items are others")
+    return f"{n} objects"
+
+
+def held_deletes(broker, stacks):
+    """Too many at once are held until a person says so, or GitLab shows them again."""
+    s = stacks(Stack(broker, "held", gitlab=SMALL, fetcher=(*FAST, "--sweep.hold_min=5", "--sweep.hold_share=1")))
+    s.up("webhook-intake")
+    s.first_sync()
+    a, b = projects(s)[:2]
+    before = s.sql("select count(*) n from work_items")[0]["n"]
+    s.control("project", {"project": b, "presence": "lost"})
+    verify(s, complete=False)
+    state = connection(s)
+    if state["state"] != "degraded" or not state["held_deletes"] or "confirm" not in state["detail"]:
+        raise Failure(f"nothing is held: {state['state']} {state['detail']}")
+    if s.sql("select count(*) n from work_items")[0]["n"] != before:
+        raise Failure("something was deleted without a person")
+    s.control("project", {"project": b, "presence": "here"})  # GitLab says otherwise
+    verify(s)
+    if connection(s)["held_deletes"] or connection(s)["state"] != "enabled":
+        raise Failure(f"it is still held: {connection(s)['detail']}")
+    delete(s, a, "issue", *range(20, 40))
+    verify(s, complete=False)
+    # A kill does not lose what is held, nor what a person then says.
+    s.kill("fetcher")
+    s.start("fetcher")
+    s.await_ready("fetcher")
+    await_true("a run", 60, lambda: connection(s)["runs"] > 0 and connection(s)["phase"] == "idle")
+    s.cli("status", "--confirm-deletes", "--wait", "2m")
+    s.settle()
+    gone = s.sql(f"select count(*) n from work_items_all where source_project_id = '{a}' and deleted_reason = 'deleted'")
+    if gone[0]["n"] != 20 or connection(s)["held_deletes"]:
+        raise Failure(f"{gone[0]['n']} of 20 deletions were let go")
+    return f"{truth.compare(s)} objects"
+
+
+def incomplete_listings(broker, stacks):
+    """429, 5xx, cut answers and refusals in the middle of a sweep never delete anything."""
+    s = stacks(Stack(broker, "cut", gitlab=SMALL, fetcher=(*FAST, "--sweep.hold_min=100000", "--request.timeout=2s")))
+    s.up("webhook-intake")
+    s.first_sync()
+    before = s.sql("select count(*) n from work_items")[0]["n"]
+    for faults in ({"error_5xx": 1.0}, {"truncate": 1.0}, {"reset": 1.0}, {"error_5xx": 0.5, "status": 503},
+                   {"bare_429": 0.3, "truncate": 0.3}):
+        runs = connection(s)["runs"]
+        s.control("faults", faults)
+        s.post("verify")
+        time.sleep(0.5)
+        s.control("faults", {"clear": True})
+        await_true("the run", 120, lambda r=runs: connection(s)["runs"] > r and connection(s)["phase"] == "idle")
+    s.settle()
+    now = s.sql("select count(*) n, (select count(*) from work_items_all where deleted = 1 and deleted_reason <> 'moved') d "
+                "from work_items")[0]
+    if now["n"] < before or now["d"]:
+        raise Failure(f"{before} work items became {now['n']}, {now['d']} deleted")
+    check_numbers(s, verify(s))
+    return f"{truth.compare(s)} objects"
+
+
+def repairs(broker, stacks):
+    """Lost webhooks are repaired by the next run, which says so; the reason and the end are told."""
+    s = stacks(Stack(broker, "repair", gitlab=(*SMALL, "--token-sees-hooks", "true"), fetcher=FAST))
+    s.up()
+    s.first_sync()
+    s.hook()
+    deliver(s, {"count": 30, "seed": 1})
+    s.sync()
+    s.settle()
+    if repaired(s) or connection(s)["state"] != "enabled":
+        raise Failure(f"repaired {repaired(s)} although every webhook came: {connection(s)['detail']}")
+    s.control("faults", {"drop_hook": 1.0})
+    deliver(s, {"count": 40, "seed": 2})
+    s.sync()
+    await_true("degraded", 60, lambda: connection(s)["state"] == "degraded")
+    n = repaired(s)
+    if n == 0:
+        raise Failure("nothing is called repaired")
+    s.control("faults", {"clear": True})
+    deliver(s, {"count": 10, "seed": 3})
+    s.settle()
+    s.sync()
+    await_true("enabled", 60, lambda: connection(s)["state"] == "enabled")
+    # A wrong secret is named.
+    right = s.webhook["token"], s.webhook["signing_key"]
+    s.webhook.update(token="wrong", signing_key="whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=")
+    s.hook()
+    deliver(s, {"count": 30, "seed": 4})
+    s.sync()
+    await_true("the secret is named", 60, lambda: "wrong secret" in connection(s)["detail"])
+    s.webhook.update(token=right[0], signing_key=right[1])
+    s.hook()
+    deliver(s, {"count": 10, "seed": 5})
+    s.settle()
+    s.sync()
+    await_true("enabled again", 60, lambda: connection(s)["state"] == "enabled")
+    s.settle()
+    table = s.sql("select sum(repaired) r, sum(new) n from runs")[0]
+    if not table["r"]:
+        raise Failure("the table of runs knows no repair")
+    return f"{truth.compare(s)} objects, {n} repaired in one run"
+
+
+def deliver(s, mutation):
+    s.control("mutate", mutation)
+    await_true("deliveries", 60, lambda: json.loads(s.control("deliveries?last=1"))["pending"] == 0)
+
+
+def repaired(s):
+    s.settle()
+    runs = connection(s)["last_runs"]
+    return runs[-1]["repaired"] if runs else 0
+
+
+def sixty_thousand(broker, stacks):
+    """60,000 merge requests and 60,000 issues, inserts while they are listed, 429s, a kill: nothing lost, nothing
+    twice, few requests."""
+    s = stacks(Stack(broker, "sixty", gitlab=("--projects", "1", "--merge-requests", "60000", "--issues", "60000",
+                                              "--pipelines", "5", "--deployments", "5"), fetcher=FAST))
+    s.start("gitlab")
+    s.await_ready("gitlab")
+    s.control("faults", {"insert_mid_listing": 1, "rate_429": 0.01, "retry_after": 1})
+    s.up("webhook-intake")
+    await_true("a third of it", 300, lambda: listed(s) > 400, pause=0.05)
+    s.kill("fetcher")
+    s.start("fetcher")
+    s.await_ready("fetcher")
+    s.first_sync(600)
+    s.control("faults", {"clear": True})
+    log = json.loads(s.control("requests?last=1"))
+    asked = listed(s)
+    s.sync(300)
+    s.settle(300)
+    counts = s.oracle_counts()
+    for kind, table in (("merge_request", "merge_requests"), ("issue", "issue")):
+        have = s.sql("select count(*) n, count(distinct source_iid) d from work_items where source_project_id <> "
+                     f"'12345678' and source_kind = '{kind}'")[0]
+        if have["n"] != counts[kind] or have["d"] != counts[kind]:
+            raise Failure(f"{have} {kind}, the oracle has {counts[kind]}")
+    least = sum(-(-counts[k] // 100) for k in ("merge_request", "issue"))
+    if asked > least * 1.05 + 10:
+        raise Failure(f"{asked} pages asked for, {least} are the least")
+    return f"{counts['merge_request']} + {counts['issue']} objects, {asked} pages for {least}; {log['by_status']}"
+
+
+def listed(s):
+    """Pages of the two long listings that were answered with rows."""
+    routes = json.loads(s.control("requests?last=1"))["by_route"]
+    return sum(n for route, n in routes.items()
+               if route.rstrip("/").endswith(("/merge_requests", "/issues")))
+
+
+SCENARIOS = (tombstones, held_deletes, incomplete_listings, repairs, sixty_thousand)
