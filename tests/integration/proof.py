@@ -224,9 +224,9 @@ def deliver(s, mutation):
 
 
 def repaired(s):
+    """The most that a run has repaired so far."""
     s.settle()
-    runs = connection(s)["last_runs"]
-    return runs[-1]["repaired"] if runs else 0
+    return max((r["repaired"] for r in connection(s)["last_runs"]), default=0)
 
 
 def sixty_thousand(broker, stacks):
