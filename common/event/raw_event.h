@@ -26,7 +26,8 @@ struct wh_raw_event {
      * ("merge_request", "pipeline", "user_add_to_group"), "unknown" if it has none; for reads the
      * resource and shape: "merge_request", "issue", "pipeline", "pipeline_detail", "job",
      * "deployment", "environment", "release", "milestone", "user", "member", "project", "note",
-     * "issue_links", "mr_closes" and "gone" (the object is not there any more).
+     * "issue_links", "mr_closes", of MCP tools that answer from GraphQL "merge_request_node" and
+     * "work_item_node", and "gone" (the object is not there any more).
      */
     struct wh_slice kind;
     struct wh_slice project;   /* project id as text; may be empty */

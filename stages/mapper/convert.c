@@ -46,6 +46,25 @@ static enum wh_rc digits(const struct convert *c, int64_t v, struct wh_slice *re
     return wh_arena_dup(c->arena, wh_slice(text + at, sizeof(text) - at), ret, err);
 }
 
+/* The number of a global id of GraphQL's: "gid://gitlab/WorkItem/12". */
+static bool number_of(struct wh_slice text, struct wh_slice *ret)
+{
+    const char *slash;
+
+    if (!wh_slice_starts(text, WH_LIT("gid://"))) {
+        return false;
+    }
+    slash = memrchr(text.ptr, '/', text.len);
+    text = wh_slice_from(text, (size_t)(slash - text.ptr) + 1);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') {
+            return false;
+        }
+    }
+    *ret = text;
+    return text.len > 0 && text.len < 20 && text.ptr[0] != '0';
+}
+
 enum wh_rc convert_id(const struct convert *c, const struct view_found *found, bool text_allowed,
                       enum view_shown *ret_shown, struct wh_slice *ret, struct wh_err *err)
 {
@@ -75,9 +94,10 @@ enum wh_rc convert_id(const struct convert *c, const struct view_found *found, b
     case WH_JSON_NULL:
         *ret_shown = VIEW_NULL;
         return WH_OK;
+    case WH_JSON_STRING:
+        return number_of(text, ret) ? WH_OK : wrong(c, "a whole number as id", found->json, err);
     case WH_JSON_BOOL:
     case WH_JSON_DOUBLE:
-    case WH_JSON_STRING:
     case WH_JSON_ARRAY:
     case WH_JSON_OBJECT:
     default:

@@ -447,6 +447,47 @@ static void test_pure(void **state)
     wh_mem_free(first);
 }
 
+/* Rows of GitLab's MCP tools: the ids are those of REST, so that it is the same entity. */
+static void test_tool_rows(void **state)
+{
+    struct wh_json_val v = text(
+        state, WH_ORIGIN_MCP, "work_item_node",
+        "{\"id\":\"gid://gitlab/WorkItem/120\",\"iid\":\"7\",\"title\":\"Down\",\"state\":\"OPEN\","
+        "\"updatedAt\":\"2026-11-01T10:00:00Z\",\"workItemType\":{\"name\":\"Incident\"},"
+        "\"author\":{\"id\":\"gid://gitlab/User/51\",\"username\":\"ada\"},"
+        "\"webUrl\":\"https://gitlab.example.com/a/b/-/issues/7\"}");
+
+    is(v, "err", "");
+    is(v, "rc", "ok");
+    is(v, "observations.0.source_kind", "issue");
+    is(v, "observations.0.source_id", "120");
+    is(v, "observations.0.iid", "7");
+    is(v, "observations.0.project", "14");
+    is(v, "observations.0.fields.state", "opened");
+    is(v, "observations.0.fields.type", "incident");
+    ref_is(v, "observations.0.fields.author", "user", "51");
+    is(v, "observations.1.source_id", "51");
+    assert_false(th_json_has(v, "observations.0.fields.labels"));
+
+    v = text(
+        state, WH_ORIGIN_MCP, "merge_request_node",
+        "{\"id\":\"gid://gitlab/MergeRequest/99\",\"iid\":\"3\",\"title\":\"Fix\","
+        "\"state\":\"merged\",\"sourceBranch\":\"fix\",\"targetBranch\":\"main\",\"author\":null}");
+    is(v, "rc", "ok");
+    is(v, "observations.0.source_kind", "merge_request");
+    is(v, "observations.0.source_id", "99");
+    is(v, "observations.0.fields.state", "merged");
+    is(v, "observations.0.fields.source_branch", "fix");
+
+    v = text(state, WH_ORIGIN_MCP, "member",
+             "{\"id\":51,\"username\":\"ada\",\"name\":\"Ada\",\"access_level\":30,"
+             "\"access_level_name\":\"Developer\",\"expires_at\":null}");
+    is(v, "rc", "ok");
+    is(v, "observations.0.kind", "membership");
+    v = text(state, WH_ORIGIN_MCP, "work_item_node", "{\"id\":\"gid://gitlab/WorkItem/x\"}");
+    is(v, "rc", "wrong_type");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -467,6 +508,7 @@ int main(void)
         T(test_poison),
         T(test_unmapped_duplicates),
         T(test_pure),
+        T(test_tool_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
