@@ -169,7 +169,7 @@ static void judge(struct health *h)
 static bool judgeable(const struct health *h)
 {
     return h->conn->succeeded && h->conn->phase == RUN_IDLE && !h->conn->run_failed &&
-           !h->conn->fetcher->draining;
+           !h->conn->fetcher->draining && sources_any(h->conn->sources);
 }
 
 static void on_hooks(void *ctx, enum hook_state state, const char *until)

@@ -211,7 +211,10 @@ static void run_end(struct conn *c)
     c->succeeded = true;
     c->from_ms = 0;
     note_sweep(c);
-    health_run_ended(c->health);
+    /* Without a credential somebody has said why, and knows more. */
+    if (sources_any(c->sources)) {
+        health_run_ended(c->health);
+    }
 }
 
 static void on_checked(struct conn *c, bool ok)

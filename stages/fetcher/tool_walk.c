@@ -33,7 +33,7 @@ static const struct {
     const char *kind;
 } kinds[] = {
     {"list_projects", "project"},
-    {"list_project_members", "member_row"},
+    {"list_project_members", "member"},
     {"list_merge_requests", "merge_request_node"},
     {"list_work_items", "work_item_node"},
     {"list_pipelines", "pipeline"},
@@ -300,19 +300,24 @@ static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
 
 /* ---- pages ---- */
 
+/* The first array of an object: tools call it nodes, items, members, ... */
 static bool rows_in(struct wh_json_val v, struct wh_json_val *ret)
 {
-    static const char *const names[] = {"nodes", "items"};
+    struct wh_json_iter it;
+    struct wh_slice key;
 
-    for (size_t i = 0; i < 2; i++) {
-        if (wh_json_get(v, wh_slice_str(names[i]), ret) && wh_json_type(*ret) == WH_JSON_ARRAY) {
+    if (wh_json_type(v) != WH_JSON_OBJECT) {
+        return false;
+    }
+    for (it = wh_json_iter(v); wh_json_next(&it, &key, ret);) {
+        if (wh_json_type(*ret) == WH_JSON_ARRAY) {
             return true;
         }
     }
     return false;
 }
 
-/* {"nodes":[]}, {"items":[]}, or one of these one level down. */
+/* The rows and what stands around them: at the top, or one level down. */
 static bool find_rows(struct wh_json_val v, struct wh_json_val *ret_rows,
                       struct wh_json_val *ret_around)
 {
