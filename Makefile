@@ -123,7 +123,8 @@ $(B)/bin/wellhead-gitlab: $(call obj,$(GITLAB_SRC)) $(COMMON_LIB)
 
 # ---- tests: one program per tests/{unit,stage,fault}/**/test_*.c ----
 
-# th_http.c stands in for the HTTP server's requests: not for the tests of that server.
+# th_http.c stands in for the HTTP server's requests: not for the tests of that server, nor for those
+# that run a real one (..._net).
 TEST_LIB_SRC := $(filter-out tests/lib/th_http.c,$(sort $(wildcard tests/lib/*.c)))
 TEST_LIB := $(B)/libtest.a
 HTTP_TWIN := $(B)/libtest-http.a
@@ -141,7 +142,7 @@ TSAN_THREADS := $(if $(filter tsan,$(SAN)),$(call obj,tests/lib/tsan/c11_threads
 
 $(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) $(if $(TSAN_THREADS),-rdynamic) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring /common/,$@),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) $(if $(TSAN_THREADS),-rdynamic) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(or $(findstring /common/,$@),$(findstring _net,$@)),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 
