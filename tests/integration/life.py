@@ -1,9 +1,11 @@
-"""The life of a connection by OAuth: approved, refreshed, interrupted, approved again."""
+"""The life of a connection by OAuth: approved, read by tools, refreshed, interrupted, approved again."""
 import json
+import os
+import re
 import time
 
 import truth
-from stack import Failure, Stack, await_true
+from stack import Failure, Stack, await_true, call
 
 SMALL = ("--merge-requests", "60", "--issues", "50", "--pipelines", "30", "--deployments", "10")
 
@@ -13,39 +15,215 @@ def conn(s):
     return status["connections"][0] if status and status["connections"] else None
 
 
-def approved(broker, stacks, name, gitlab=(), **quirks):
-    """Everything up, connected by an approval alone."""
-    s = stacks(Stack(broker, name, gitlab=(*SMALL, *gitlab)))
+def begin(broker, stacks, name, gitlab=(), quirks=None, fetcher=()):
+    """Everything up, nothing connected."""
+    s = stacks(Stack(broker, name, gitlab=(*SMALL, *gitlab), fetcher=fetcher))
     s.start("gitlab")
     s.cli("topics", "--quiet")
     s.start("fetcher", "mapper", "sink")
     s.await_ready("gitlab", "fetcher", "mapper", "sink")
     if quirks:
         s.control("quirks", quirks)
-    said = s.approve()
+    return s
+
+
+def projects(s):
+    """Project numbers of the oracle that have merge requests."""
+    return sorted({str(o["project_id"]) for o in s.oracle() if o.get("kind") == "merge_request"})
+
+
+def by_project(numbers):
+    return [x for n in numbers for x in ("--project", n)]
+
+
+def connect(s, *arguments, **how):
+    said = s.approve(*arguments, **how)
     s.connection = conn(s)["id"]
-    return s, said
+    return said
 
 
-def idle(s, state="enabled", seconds=60):
-    """The connection after a whole run."""
-    return await_true(f"a run that ends {state}", seconds, lambda: (lambda c: c and c["phase"] == "idle" and
-                      c["runs"] > 0 and c["state"] == state and c)(conn(s)))
+def ended(s, state, runs=0, seconds=60):
+    """The connection after a whole run more than that many."""
+    def there():
+        c = conn(s)
+        return c if c and c["phase"] == "idle" and c["runs"] > runs and c["state"] == state else None
+    return await_true(f"a run that ends {state}", seconds, there)
 
 
 def read_by(c):
     return {x["stream"]: x["read_by"] for x in c["streams"]}
 
 
+def rows_are_there(s, kinds=("merge_request", "issue")):
+    """Every object of these kinds, as GitLab has it, by GitLab's own id; gives entity ids by source."""
+    wrong = None
+
+    def look():
+        nonlocal wrong
+        have = {}
+        for kind in kinds:
+            rows = s.sql(f"select id, source_id, title, state from work_items where source_kind = '{kind}' limit 100000")
+            found = {r["source_id"]: r for r in rows}
+            for o in s.oracle():
+                # By tools, the stand-in makes up what recorded rows say.
+                if o.get("kind") != kind or o.get("deleted") or o.get("recorded"):
+                    continue
+                row = found.get(str(o["id"]))
+                if row is None or row["title"] != o["title"] or row["state"] != o["state"]:
+                    wrong = f"{kind} {o['id']}: {row}, GitLab has {o['title']!r} {o['state']!r}"
+                    return None
+                have[f"{kind} {o['id']}"] = row["id"]
+        return have
+    try:
+        return await_true("the rows", 90, look, pause=0.5)
+    except Failure:
+        raise Failure(wrong) from None
+
+
+def no_dead_letters(s):
+    dead = json.loads(s.cli("status", "--json").stdout)["sink"]["dead_letters"]
+    if dead:
+        raise Failure(f"{dead} dead letters")
+
+
+def secrets_are_quiet(s):
+    """No token, code or secret in a log."""
+    for name in ("fetcher", "mapper", "sink"):
+        with open(s.path(name + ".log"), errors="replace") as f:
+            found = re.search(r"[0-9A-Za-z_-]{40,}|Bearer |access_token|refresh_token|code=", f.read())
+        if found:
+            raise Failure(f"{name}.log holds {found.group(0)[:16]}...")
+
+
 def oauth_connect(broker, stacks):
-    """An address and nothing else: discovery, registration, approval, tools; a read_api token joins later."""
-    s, said = approved(broker, stacks, "oauthc")
+    """An address and nothing else; the streams by MCP tools; a read_api token comes, later the tools' streams go to REST."""
+    s = begin(broker, stacks, "oauthc")
+    said = connect(s)
     for word in ("resource", "server", "register", "approve", "token", "mcp", "saved", "list_work_items",
                  "Signing token", "Secret token", "none"):
         if word not in said:
             raise Failure(f"connect does not speak of {word}: {said[-800:]}")
-    c = idle(s, "degraded")
+    c = ended(s, "degraded")  # nothing lists projects by MCP here
+    if "projects" not in c["detail"]:
+        raise Failure(f"the detail does not say what is missing: {c['detail']!r}")
+    connect(s, *by_project(projects(s)))
+    c = ended(s, "enabled", c["runs"])
     by = read_by(c)
-    if by["issues"] != "mcp" or by["merge_requests"] != "mcp" or by["deployments"] != "none":
+    if by["issues"] != "mcp" or by["pipelines"] != "mcp" or by["deployments"] != "none":
         raise Failure(f"read by {by}")
-    return json.dumps(by)
+    have = rows_are_there(s)
+    no_dead_letters(s)
+    # A second credential joins: REST takes over, the same entities.
+    s.connect()
+    c = ended(s, "enabled", c["runs"])
+    if set(read_by(c).values()) != {"rest"} or not c["credentials"]["oauth"]:
+        raise Failure(f"read by {read_by(c)}")
+    if rows_are_there(s) != have:
+        raise Failure("ids are others by REST than by MCP")
+    if s.oauth()["registered"] != 1:
+        raise Failure(f"registered {s.oauth()['registered']} clients")
+    secrets_are_quiet(s)
+    return f"{len(have)} objects by MCP, then by REST, same ids"
+
+
+def oauth_refresh(broker, stacks):
+    """A token life of five seconds: many refreshes while reading, no request lost; faults do not end it; a paste works."""
+    s = begin(broker, stacks, "oauthr", quirks={"token_life_s": 5, "rest_by_mcp": 1}, fetcher=("--sync.interval=1s",))
+    connect(s, *by_project(projects(s)), listen=False)
+    first = ended(s, "enabled")
+    await_true("refreshes", 60, lambda: s.oauth()["refreshed"] >= 4)
+    for how in ({"how": "error", "status": 503}, {"how": "cut"}, {"how": "limited"}):
+        s.control("answers", {"where": "token", "next": 1, **how})
+        n = s.oauth()["refreshed"]
+        await_true(f"a refresh after {how['how']}", 40, lambda n=n: s.oauth()["refreshed"] > n)
+    c = ended(s, "enabled", first["runs"] + 3)
+    if c["state"] != "enabled" or s.oauth()["reused"] or c["credentials"]["refreshes"] < 4:
+        raise Failure(f"{c['state']} {s.oauth()} {c['credentials']}")
+    have = rows_are_there(s)
+    truth.no_writes(s)
+    secrets_are_quiet(s)
+    return f"{s.oauth()['refreshed']} refreshes, {len(have)} objects, no token used twice"
+
+
+def crash_while_failing(s):
+    """GitLab cannot answer: nothing has changed there."""
+    s.control("answers", {"where": "token", "how": "error", "status": 503, "next": -1})
+    await_true("a refresh that fails", 40, lambda: json.loads(s.control("answers"))["token"]["hits"] > 0)
+    s.kill("fetcher")
+    s.control("answers", {"clear": True})
+
+
+def crash_before_answer(s):
+    """GitLab has changed the pair, its answer is under way."""
+    s.control("answers", {"where": "token", "how": "hold_after", "next": 1})
+    await_true("a held refresh", 40, lambda: json.loads(s.control("answers"))["held"] > 0)
+    s.kill("fetcher")
+    s.control("answers", {"clear": True})
+    s.control("release", {})
+
+
+def crash_before_saved(s):
+    """The new pair has come, and Kafka is not there to take it."""
+    s.broker.kill()
+    n = s.oauth()["refreshed"]
+    await_true("a refresh", 40, lambda: s.oauth()["refreshed"] > n)
+    time.sleep(0.2)  # the answer's way
+    s.kill("fetcher")
+    s.broker.start()
+
+
+def crash_after_saved(s):
+    """The new pair is in Kafka and in use."""
+    n = conn(s)["credentials"]["refreshes"]
+    await_true("a refresh", 40, lambda: conn(s)["credentials"]["refreshes"] > n)
+    s.kill("fetcher")
+
+
+def oauth_crash(broker, stacks):
+    """kill -9 at each step of a refresh: kept where it can be, need_reconnect with what to do where it cannot, same ids."""
+    s = begin(broker, stacks, "oauthk", quirks={"token_life_s": 5}, fetcher=("--sync.interval=2s",))
+    connect(s, *by_project(projects(s)))
+    ended(s, "enabled")
+    have = rows_are_there(s)
+    ends = {}
+    for crash in (crash_while_failing, crash_before_answer, crash_before_saved, crash_after_saved):
+        crash(s)
+        s.start("fetcher")
+        s.await_ready("fetcher")
+        c = await_true("the end of it", 60, lambda: (lambda c: c if c and (c["runs"] > 0 and c["phase"] == "idle" or
+                       c["state"] == "need_reconnect") else None)(conn(s)))
+        ends[crash.__name__] = c["state"]
+        if c["state"] == "need_reconnect":
+            if "wellhead connect" not in c["detail"]:
+                raise Failure(f"need_reconnect does not say what to do: {c['detail']!r}")
+            runs = c["runs"]
+            connect(s, *by_project(projects(s)))
+            ended(s, "enabled", runs)
+        if rows_are_there(s) != have:
+            raise Failure("ids changed")
+    if ends != {"crash_while_failing": "enabled", "crash_before_answer": "need_reconnect",
+                "crash_before_saved": "need_reconnect", "crash_after_saved": "enabled"}:
+        raise Failure(f"ended as {ends}")
+    return f"{ends}; same ids"
+
+
+def oauth_two(broker, stacks):
+    """Two fetchers at once: one of them refreshes, both may read; then the refresher dies and the other takes over."""
+    s = begin(broker, stacks, "oauth2", quirks={"token_life_s": 5, "reuse_kills_family": 1})
+    connect(s, *by_project(projects(s)))
+    ended(s, "enabled")
+    s.arguments["second"] = [a for a in s.arguments["fetcher"] if not a.startswith("--http.port")] + ["--http.port=0"]
+    s.start_as("second", "wellhead-fetcher")
+    n = s.oauth()["refreshed"]
+    await_true("refreshes by two", 60, lambda: s.oauth()["refreshed"] >= n + 4)
+    if s.oauth()["reused"]:
+        raise Failure(f"two refreshed at once: {s.oauth()}")
+    s.kill("fetcher")
+    n = s.oauth()["refreshed"]
+    await_true("refreshes by the other", 60, lambda: s.oauth()["refreshed"] >= n + 2)
+    if s.oauth()["reused"]:
+        raise Failure(f"the other began with an old token: {s.oauth()}")
+    return f"{s.oauth()['refreshed']} refreshes, none at once"
+
+
+SCENARIOS = (oauth_connect, oauth_refresh, oauth_crash)

@@ -164,11 +164,14 @@ class Stack:
 
     def start(self, *names):
         for name in names:
-            log = open(self.path(name + ".log"), "ab")
-            self.processes[name] = subprocess.Popen([os.path.join(BIN, "wellhead-" + name), *self.arguments[name]],
+            self.start_as(name, "wellhead-" + name)
+
+    def start_as(self, name, program):
+        """One more process of a stage, under a name of its own."""
+        with open(self.path(name + ".log"), "ab") as log:
+            self.processes[name] = subprocess.Popen([os.path.join(BIN, program), *self.arguments[name]],
                                                     stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                                     start_new_session=True)
-            log.close()
 
     def await_ready(self, *names, seconds=60):
         for name in names:
@@ -283,11 +286,11 @@ class Stack:
         self.webhook = answer["webhook"] if "token" in answer["webhook"] else self.webhook
         return answer
 
-    def approve(self, listen=True, answer="approve", seconds=60):
+    def approve(self, *arguments, listen=True, answer="approve", seconds=60):
         """`wellhead connect` as a person does it without a browser: reads the approval address that it prints,
         approves, and goes back to its listener, or pastes the address when listen is false. What it printed."""
         command = subprocess.Popen([os.path.join(BIN, "wellhead"), "connect",
-                                    f"http://127.0.0.1:{self.ports['gitlab']}"], env=self.environment(),
+                                    f"http://127.0.0.1:{self.ports['gitlab']}", *arguments], env=self.environment(),
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         timer = threading.Timer(seconds, command.kill)
         timer.start()
