@@ -23,7 +23,7 @@ struct connects;
 /* NULL: no memory. */
 struct connects *connects_new(struct fetcher *f);
 /* Drops what is under way. */
-void connects_free(struct connects *k);
+void connects_free(struct connects *all);
 
 void connect_begin(struct fetcher *f, struct wh_http_req *req);
 void connect_show(struct fetcher *f, struct wh_http_req *req, struct wh_slice session);
@@ -82,7 +82,7 @@ struct connect {
 
 /* connect_http.c */
 void connect_step(struct connect *k, const char *name, const char *fmt, ...) WH_PRINTF(3, 4);
-void connect_fail(struct connect *k, unsigned status, const char *text);
+void connect_fail(struct connect *k, unsigned status, const char *reason);
 void connect_done(struct connect *k);
 /* connect.c */
 void connect_start(struct connect *k);

@@ -373,9 +373,9 @@ enum wh_rc ids_segment_take(struct ids *ids, uint32_t seq, struct wh_slice bytes
     }
     wh_avro_reader_init(&r, bytes);
     while (read_number(&r, &number, &read)) {
-        struct number *n;
+        struct number *n = NULL;
 
-        if (make(ids, number, &n, err) != WH_OK) {
+        if (make(ids, number, &n, err) != WH_OK || n == NULL) {
             return err->rc;
         }
         if (n->fate != IDS_UNKNOWN && n->seq > seq) {

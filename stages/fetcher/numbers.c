@@ -111,7 +111,7 @@ struct numbers *numbers_next(const struct numbers_table *t, const struct numbers
 /* The next part of a key, up to a colon or its end. */
 static struct wh_slice part(struct wh_slice *key)
 {
-    const char *colon = key->len ? memchr(key->ptr, ':', key->len) : NULL;
+    const char *colon = key->ptr && key->len ? memchr(key->ptr, ':', key->len) : NULL;
     struct wh_slice ret = colon ? wh_slice(key->ptr, (size_t)(colon - key->ptr)) : *key;
 
     *key = colon ? wh_slice_from(*key, ret.len + 1) : wh_slice("", 0);

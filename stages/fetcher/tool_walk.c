@@ -225,7 +225,7 @@ static bool time_of(struct wh_json_val row, struct wh_slice *ret_text, int64_t *
 
 static void note_newest(struct tool_walk *w, struct wh_slice text, int64_t ms)
 {
-    if (ms > w->newest_ms && text.len < sizeof(w->newest)) {
+    if (ms > w->newest_ms && text.ptr && text.len < sizeof(w->newest)) {
         w->newest_ms = ms;
         memcpy(w->newest, text.ptr, text.len);
         w->newest[text.len] = '\0';

@@ -35,7 +35,7 @@ static enum wh_rc restore_open(struct walk *w, struct lane *before, struct wh_er
     if (lane == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a walk");
     }
-    if (ms) {
+    if (ms && c) {
         memcpy(lane->saved, c->after, sizeof(lane->saved));
         lane->saved_ms = ms;
     }

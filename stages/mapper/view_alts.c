@@ -332,7 +332,7 @@ static enum view_conv_type default_conv(enum wh_field_type type)
 /* "name", "name:argument". */
 static bool parse_conv(struct view_loader *l, struct wh_slice text, struct view_conv *conv)
 {
-    const char *colon = memchr(text.ptr, ':', text.len);
+    const char *colon = text.ptr == NULL ? NULL : memchr(text.ptr, ':', text.len);
     struct wh_slice name = wh_slice(text.ptr, colon ? (size_t)(colon - text.ptr) : text.len);
     struct wh_slice arg = colon ? wh_slice_from(text, name.len + 1) : wh_slice(NULL, 0);
 

@@ -753,7 +753,7 @@ enum wh_rc sink_apply_new_beside(struct sink_apply *first, struct sink_apply **r
 {
     struct sink_apply *a = NULL;
 
-    if (new_apply(first->store, first->max_cached, &a, err) != WH_OK) {
+    if (new_apply(first->store, first->max_cached, &a, err) != WH_OK || a == NULL) {
         return err->rc;
     }
     a->committed = first->committed;

@@ -20,12 +20,12 @@ static enum wh_rc decode(struct sink_apply *a, enum wh_kind kind, struct wh_slic
 bool sink_head_is_of(struct sink_apply *a, struct wh_slice key, struct wh_slice value,
                      struct wh_slice instance)
 {
-    struct wh_head *head;
+    struct wh_head *head = NULL;
     struct wh_err err;
 
     return key.len == SINK_ENTITY_KEY &&
            decode(a, (enum wh_kind)(unsigned char)key.ptr[0], value, &head, &err) == WH_OK &&
-           wh_slice_eq(head->source.instance, instance);
+           head && wh_slice_eq(head->source.instance, instance);
 }
 
 /* Removes what a family has below the entity's id. */
@@ -70,7 +70,7 @@ enum wh_rc sink_apply_purge(struct sink_apply *a, enum wh_kind kind, const struc
 
     *ret_removed = false;
     *ret_revisions = 0;
-    if (decode(a, kind, head_bytes, &c.head, err) != WH_OK) {
+    if (decode(a, kind, head_bytes, &c.head, err) != WH_OK || c.head == NULL) {
         return err->rc;
     }
     if (!wh_slice_eq(c.head->source.instance, instance)) {

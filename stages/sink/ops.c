@@ -181,6 +181,7 @@ static uint64_t bytes_at(const struct sink_op *op, size_t offset)
 }
 
 /* offset: of the key's bytes behind those that order has. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as a key is long, by eight bytes */
 static void sort_places(struct place *places, struct place *spare, size_t n, size_t offset)
 {
     size_t end;
@@ -233,7 +234,7 @@ static enum wh_rc keep_last(struct sink_apply *a, const struct place *places, st
     }
     a->sealed = memory;
     a->n_sealed = 0;
-    for (size_t i = 0; i < a->n_ops; i++) {
+    for (size_t i = 0; a->sealed && places && i < a->n_ops; i++) {
         if (i + 1 == a->n_ops || key_cmp(places[i].op, places[i + 1].op) != 0) {
             a->sealed[a->n_sealed++] = places[i].op;
         }

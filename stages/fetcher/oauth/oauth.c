@@ -490,6 +490,7 @@ static void server_known(struct oauth *o)
     choose_client(o);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): each turn uses up a place, and those are few */
 static void begin_server(struct oauth *o)
 {
     struct oauth_url issuer;
@@ -519,6 +520,7 @@ static void begin_server(struct oauth *o)
     try_place(o);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): each turn uses up a place, and those are few */
 static void places_used_up(struct oauth *o)
 {
     struct wh_err err;
@@ -581,6 +583,7 @@ static void on_document(void *ctx, const struct wh_httpc_answer *a)
     try_place(o);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): each turn uses up a place, and those are few */
 static void try_place(struct oauth *o)
 {
     struct wh_slice url;
