@@ -120,7 +120,7 @@ static struct wh_slice part(struct wh_slice *key)
 
 static bool copy(struct wh_slice text, char *to, size_t size)
 {
-    if (text.len == 0 || text.len >= size) {
+    if (text.ptr == NULL || text.len == 0 || text.len >= size) {
         return false;
     }
     memcpy(to, text.ptr, text.len);
