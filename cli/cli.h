@@ -56,6 +56,7 @@ struct cli_options {
     enum cli_format format;
     bool quiet;
     bool execute;
+    bool yes;
     bool check;
     bool dead_letters;
     bool verify;
@@ -100,6 +101,8 @@ int cli_show(struct cli *cli);
 int cli_replay(struct cli *cli);
 int cli_topics(struct cli *cli);
 int cli_doctor(struct cli *cli);
+int cli_disconnect(struct cli *cli);
+int cli_purge(struct cli *cli);
 
 /* ---- http.c ---- */
 

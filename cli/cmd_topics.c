@@ -20,11 +20,12 @@ struct shared_topic {
     int64_t retention_ms;
 };
 
-/* The connections and health topics have one partition: they are small, and everybody reads all of
+/* What a purge must be able to take out by key is compacted, also where time takes it out.
+ * The connections and health topics have one partition: they are small, and everybody reads all of
  * them. */
 static const struct shared_topic shared_topics[SHARED] = {
-    {WH_TOPIC_CONNECTIONS, true, -1},  {WH_TOPIC_FETCH_STATE, true, -1},
-    {WH_TOPIC_REREADS, false, DAY_MS}, {WH_TOPIC_RUNS, false, INT64_C(90) * DAY_MS},
+    {WH_TOPIC_CONNECTIONS, true, -1}, {WH_TOPIC_FETCH_STATE, true, -1},
+    {WH_TOPIC_REREADS, true, DAY_MS}, {WH_TOPIC_RUNS, true, INT64_C(90) * DAY_MS},
     {WH_TOPIC_HEALTH, true, -1},
 };
 

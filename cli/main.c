@@ -75,6 +75,14 @@ static const struct cli_command commands[] = {
      "  wellhead replay gitlab-example-com --from @2026-11-24T00:00:00Z --execute\n"
      "  wellhead replay gitlab-example-com --dead-letters --from start --execute\n",
      cli_replay},
+    {"disconnect", "stop reading, revoke the approval at GitLab and prove it; rows stay",
+     "wellhead disconnect CONNECTION [--json] [--timeout TIME]",
+     "  wellhead disconnect gitlab-example-com\n", cli_disconnect},
+    {"purge", "disconnect, then remove every row of a connection, and search for what is left",
+     "wellhead purge CONNECTION [--yes] [--json] [--timeout TIME]",
+     "  wellhead purge gitlab-example-com\n"
+     "  wellhead purge gitlab-example-com --yes --json\n",
+     cli_purge},
     {"topics", "make and check the topics that all stages share",
      "wellhead topics [--check] [--json]", "  wellhead topics\n  wellhead topics --check\n",
      cli_topics},
@@ -166,6 +174,7 @@ enum option_code {
     OPT_PROJECT,
     OPT_FROM,
     OPT_EXECUTE,
+    OPT_YES,
     OPT_CHECK,
     OPT_VERIFY,
     OPT_CONFIRM_DELETES,
@@ -192,6 +201,7 @@ static const struct option long_options[] = {
     {"project", required_argument, NULL, OPT_PROJECT},
     {"from", required_argument, NULL, OPT_FROM},
     {"execute", no_argument, NULL, OPT_EXECUTE},
+    {"yes", no_argument, NULL, OPT_YES},
     {"check", no_argument, NULL, OPT_CHECK},
     {"verify", no_argument, NULL, OPT_VERIFY},
     {"confirm-deletes", no_argument, NULL, OPT_CONFIRM_DELETES},
@@ -286,6 +296,9 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
         return true;
     case OPT_EXECUTE:
         opt->execute = true;
+        return true;
+    case OPT_YES:
+        opt->yes = true;
         return true;
     case OPT_CHECK:
         opt->check = true;

@@ -302,7 +302,7 @@ struct wh_bus_topic {
     int32_t partitions;
     int32_t replication;
     int64_t retention_ms; /* -1 for ever */
-    bool compact;
+    bool compact;         /* the newest record of a key; with a retention, no longer than that */
     int64_t max_message_bytes; /* 0: the broker's */
 };
 

@@ -83,7 +83,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct wh_bus_topic *t, struct wh_er
     }
     set_config(topic, "retention.ms", t->retention_ms);
     if (t->compact) {
-        (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+        (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy",
+                                           t->retention_ms < 0 ? "compact" : "compact,delete");
     }
     if (t->max_message_bytes) {
         set_config(topic, "max.message.bytes", t->max_message_bytes);

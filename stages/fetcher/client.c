@@ -29,6 +29,7 @@ struct client {
     char *token;
     uint64_t token_number; /* of the tokens so far */
     bool held;             /* a new token is on its way: nothing is sent */
+    bool stopped;          /* nothing is sent, and nothing taken */
     struct call *first;    /* waiting in line */
     struct call **last;
     struct call *all;
@@ -136,6 +137,7 @@ enum wh_rc client_set_token(struct client *c, struct wh_slice token, struct wh_e
     drop_token(c);
     c->token = copy;
     c->token_number++;
+    c->stopped = false;
     client_release(c);
     return WH_OK;
 }
@@ -326,6 +328,29 @@ static void finish(struct call *call, const struct wh_httpc_answer *a)
     fn(ctx, &answer);
 }
 
+void client_stop(struct client *c)
+{
+    struct wh_httpc_answer stopped = {.rc = WH_E_CANCELED};
+
+    if (c == NULL) {
+        return;
+    }
+    (void)wh_fail(&stopped.err, WH_E_CANCELED, "stopped");
+    c->stopped = true;
+    c->first = NULL;
+    c->last = &c->first;
+    while (c->all) {
+        struct call *call = c->all;
+
+        if (call->transfer) {
+            wh_httpc_cancel(c->conf.http, call->transfer);
+            call->transfer = NULL;
+            c->n_in_flight--;
+        }
+        finish(call, &stopped);
+    }
+}
+
 static void on_answer(void *ctx, const struct wh_httpc_answer *a)
 {
     struct call *call = ctx;
@@ -401,6 +426,9 @@ enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void
 {
     struct call *call;
 
+    if (c->stopped) {
+        return wh_fail(err, WH_E_CANCELED, "stopped");
+    }
     if (path.len > PATH_MAX_BYTES) {
         return wh_fail(err, WH_E_TOO_LARGE, "an API address is too long");
     }

@@ -74,6 +74,8 @@ void client_free(struct client *c);
 /* Copied; wiped when replaced or freed. */
 WH_MUST_CHECK enum wh_rc client_set_token(struct client *c, struct wh_slice token,
                                           struct wh_err *err);
+/* Ends every open call as CLIENT_FAILED and takes no more until a token is set. c may be NULL. */
+void client_stop(struct client *c);
 /* No other token will come: what waits for one goes out with the old. c may be NULL. */
 void client_release(struct client *c);
 /* path begins with "/api/v4/". Calls wait in line when too many are in flight. */

@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/connect.h"
 #include "stages/fetcher/credential.h"
+#include "stages/fetcher/leave.h"
 #include "stages/fetcher/sources.h"
 
 enum {
@@ -193,6 +194,10 @@ static void save(struct connect *k)
     struct wh_err err;
     enum wh_rc rc;
 
+    if (old && leave_is_purging(old)) {
+        connect_fail(k, 409, "it is being purged; try again when that is done");
+        return;
+    }
     k->existing = old != NULL;
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
     rc = fill_document(k, old, &arena, &doc, &err);

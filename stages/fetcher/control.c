@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "common/run/token_file.h"
 #include "stages/fetcher/connect.h"
+#include "stages/fetcher/leave.h"
 
 enum { ANSWER_MAX_BYTES = 16 << 20 };
 
@@ -57,6 +58,13 @@ static void reply_status(struct control *c, struct wh_http_req *req, bool full)
                                                .body_taken = true});
 }
 
+static void accepted(struct wh_http_req *req)
+{
+    wh_http_reply(req, &(struct wh_http_reply){.status = 202,
+                                               .content_type = "application/json",
+                                               .body = WH_LIT("{\"ok\":true}\n")});
+}
+
 enum run_wish { WISH_SYNC, WISH_VERIFY, WISH_CONFIRM };
 
 static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice id,
@@ -70,10 +78,28 @@ static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice
     }
     conn->want_verify = conn->want_verify || wish == WISH_VERIFY;
     conn->want_confirm = conn->want_confirm || wish == WISH_CONFIRM;
+    if (conn->stopped) {
+        wh_http_reply_error(req, 409, "it is disconnected; connect again to read it", 0);
+        return;
+    }
     conn_run(conn);
-    wh_http_reply(req, &(struct wh_http_reply){.status = 202,
-                                               .content_type = "application/json",
-                                               .body = WH_LIT("{\"ok\":true}\n")});
+    accepted(req);
+}
+
+/* Disconnect or purge; what comes of it is in the list of connections. */
+static void leave(struct control *c, struct wh_http_req *req, struct wh_slice id,
+                  enum wh_rc (*how)(struct conn *c, struct wh_err *err))
+{
+    struct conn *conn = fetcher_find(c->f, id);
+    struct wh_err err;
+
+    if (conn == NULL) {
+        wh_http_reply_error(req, 404, "no such connection; GET /api/v1/connections lists them", 0);
+    } else if (how(conn, &err) != WH_OK) {
+        wh_http_reply_error(req, err.rc == WH_E_BUSY ? 409 : 503, err.msg, 0);
+    } else {
+        accepted(req);
+    }
 }
 
 /* "<before>ID<after>" */
@@ -108,6 +134,10 @@ static void route(struct control *c, struct wh_http_req *req, bool get, bool pos
         sync_now(c, req, id, WISH_VERIFY);
     } else if (post && path_with_id(path, "/api/v1/connections/", "/confirm-deletes", &id)) {
         sync_now(c, req, id, WISH_CONFIRM);
+    } else if (post && path_with_id(path, "/api/v1/connections/", "/disconnect", &id)) {
+        leave(c, req, id, leave_disconnect);
+    } else if (post && path_with_id(path, "/api/v1/connections/", "/purge", &id)) {
+        leave(c, req, id, leave_purge);
     } else if (post && path_with_id(path, connects, "/redirect", &id)) {
         connect_pasted(c->f, req, id);
     } else if (get && path_with_id(path, connects, "", &id)) {
@@ -116,7 +146,7 @@ static void route(struct control *c, struct wh_http_req *req, bool get, bool pos
         wh_http_reply_error(
             req, 404,
             "no such call; there are GET and POST /api/v1/connections, POST "
-            "/api/v1/connections/<id>/sync, .../verify and .../confirm-deletes, GET "
+            "/api/v1/connections/<id>/sync, .../verify, .../confirm-deletes, .../disconnect and .../purge, GET "
             "/api/v1/connects/<session> and "
             "GET /api/v1/status",
             0);

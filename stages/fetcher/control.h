@@ -6,7 +6,7 @@
  *   GET  /api/v1/connects/<session>, POST /api/v1/connects/<session>/redirect, GET /oauth/callback
  *   GET  /api/v1/connections
  *   GET  /api/v1/status
- *   POST /api/v1/connections/<id>/sync
+ *   POST /api/v1/connections/<id>/sync, .../disconnect, .../purge   see leave.h
  */
 #ifndef WH_FETCHER_CONTROL_H
 #define WH_FETCHER_CONTROL_H

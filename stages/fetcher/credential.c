@@ -134,6 +134,21 @@ const struct oauth_kept *credential_kept(const struct credential *cr)
     return &cr->kept;
 }
 
+bool credential_settled(const struct credential *cr)
+{
+    return cr->phase == IDLE && cr->call == NULL;
+}
+
+const struct oauth_tokens *credential_pair(const struct credential *cr)
+{
+    return &cr->now;
+}
+
+const struct oauth_net *credential_net(const struct credential *cr)
+{
+    return &cr->net;
+}
+
 /* ---- into use ---- */
 
 static void schedule(struct credential *cr)
@@ -372,7 +387,7 @@ static void begin(struct credential *cr)
 {
     struct wh_err err;
 
-    if (cr->phase != IDLE || cr->dead || cr->conn->fetcher->draining) {
+    if (cr->phase != IDLE || cr->dead || cr->conn->stopped || cr->conn->fetcher->draining) {
         return;
     }
     if (cr->now.refresh.len == 0) {
@@ -406,7 +421,7 @@ static void on_timer(void *ctx)
 
 bool credential_refused(struct credential *cr, int64_t sent_ms)
 {
-    if (!credential_there(cr) || cr->conn->fetcher->draining) {
+    if (!credential_there(cr) || cr->conn->stopped || cr->conn->fetcher->draining) {
         return false;
     }
     if (cr->phase != IDLE || sent_ms < cr->in_use_ms) {

@@ -11,6 +11,7 @@
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/gone.h"
 #include "stages/fetcher/health.h"
+#include "stages/fetcher/leave.h"
 #include "stages/fetcher/sources.h"
 
 enum {
@@ -92,11 +93,31 @@ void fetcher_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
 struct conn *fetcher_find(struct fetcher *f, struct wh_slice id)
 {
     for (struct conn *c = f->conns; c; c = c->next) {
-        if (wh_slice_eq(wh_slice_str(c->id), id)) {
+        if (!c->dropped && wh_slice_eq(wh_slice_str(c->id), id)) {
             return c;
         }
     }
     return NULL;
+}
+
+void fetcher_drop(struct fetcher *f, struct conn *c)
+{
+    WH_AUTO(buf) struct wh_buf prefix;
+    struct wh_err err;
+
+    if (c->dropped) {
+        return;
+    }
+    wh_log_info(f->deps.log, "a connection is gone", WH_STR("connection", c->id));
+    c->dropped = true;
+    c->stopped = true;
+    wh_timer_stop(c->timer);
+    client_stop(c->client);
+    wh_buf_init(&prefix, sizeof(c->id) + 1);
+    if (c->phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
+        state_forget(f->state, wh_buf_slice(&prefix));
+        numbers_forget(f->numbers, c->id);
+    }
 }
 
 bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project)
@@ -113,6 +134,7 @@ static void on_run_timer(void *ctx)
 
 static void conn_free(struct conn *c)
 {
+    leave_free(c->leave);
     walk_free_all(c);
     sources_free(c->sources);
     client_free(c->client);
@@ -150,7 +172,8 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->health = health_new(c);
     c->credential = c->instance ? credential_new(c) : NULL;
     c->sources = sources_new(c);
-    if (!c->instance || !c->timer || !c->health || !c->credential || !c->sources ||
+    c->leave = leave_new(c);
+    if (!c->instance || !c->timer || !c->health || !c->credential || !c->sources || !c->leave ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);
@@ -261,6 +284,9 @@ static enum wh_rc use_credentials(struct conn *c, struct wh_err *err)
     if (credential_load(c->credential, err) != WH_OK) {
         return err->rc;
     }
+    if (wh_slice_eq(c->doc.state, WH_LIT("disabled"))) {
+        return WH_OK; /* only to be revoked */
+    }
     if (credential_there(c->credential) && make_mcp(c, err) != WH_OK) {
         return err->rc;
     }
@@ -283,6 +309,10 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     struct wh_err err;
 
     if (msg->value.ptr == NULL) {
+        c = fetcher_find(f, msg->key);
+        if (c) {
+            fetcher_drop(f, c);
+        }
         return;
     }
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
@@ -307,6 +337,9 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     if (c == NULL || use_credentials(c, &err) != WH_OK) {
         wh_log_error(f->deps.log, "a connection cannot be used", WH_RC(&err));
     }
+    if (c) {
+        leave_document(c);
+    }
 }
 
 void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
@@ -316,7 +349,7 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
     struct wh_err err;
 
     if (msg->value.ptr == NULL) {
-        return;
+        return; /* of a connection that was purged: its record's tombstone drops it all */
     }
     if (wh_document_decode(msg->value, &doc, &err) == WH_OK &&
         numbers_take(f, msg->key, doc.document)) {
@@ -378,6 +411,9 @@ void conn_set_state(struct conn *c, const char *state, const char *detail)
 {
     struct wh_err err;
 
+    if (c->stopped && strcmp(state, "disabled") != 0) {
+        return; /* what ends late says nothing of a connection that is left */
+    }
     if (wh_slice_eq(c->doc.state, wh_slice_str(state)) &&
         wh_slice_eq(c->doc.detail, wh_slice_str(detail))) {
         return;

@@ -55,6 +55,11 @@ struct fetcher_deps {
     struct wh_clock clock;
     struct wh_httpc *http;
     struct wh_admin *admin;
+    /* For work on a pool thread: a consumer without a group, a producer. */
+    enum wh_rc (*consumer_new)(void *ctx, struct wh_consumer **ret, struct wh_err *err);
+    enum wh_rc (*producer_new)(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
+                               struct wh_producer **ret, struct wh_err *err);
+    void *bus_ctx;
     struct wh_secret_key key;
     struct fetcher_conf conf;
 };
@@ -107,6 +112,7 @@ struct source {
 struct sources;
 struct credential;
 struct mcp;
+struct leave;
 
 /* A run that ended, as the status shows it. */
 struct run_summary {
@@ -135,12 +141,15 @@ struct conn {
     char *instance;
     char raw_topic[WH_TOPIC_MAX];
     char state[24];                /* doc's, while it is set here */
-    char detail[240];              /* likewise */
+    char detail[400];              /* likewise */
     struct client *client;         /* REST; NULL while no credential reads it */
     struct credential *credential; /* OAuth; never NULL */
     struct mcp *mcp;               /* NULL without OAuth */
     struct sources *sources;       /* what each stream is read by; never NULL */
-    bool rest_by_oauth; /* client sends the OAuth token: there is no read_api credential */
+    bool rest_by_oauth;  /* client sends the OAuth token: there is no read_api credential */
+    struct leave *leave; /* disconnect and purge; never NULL */
+    bool stopped;        /* disconnected: nothing is read */
+    bool dropped;        /* purged: not there for anybody */
     struct project *projects;
     size_t n_projects;
     enum run_phase phase;
@@ -216,6 +225,8 @@ bool fetcher_idle(const struct fetcher *f);
 void fetcher_free(struct fetcher *f);
 
 struct conn *fetcher_find(struct fetcher *f, struct wh_slice id);
+/* The connection is gone: nobody finds it any more; what it still waits for is let go. */
+void fetcher_drop(struct fetcher *f, struct conn *c);
 /* This member may work for the project now; project NULL or "": for the connection itself (its list
  * of projects, its tokens). */
 bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project);

@@ -468,6 +468,38 @@ static void name_redirect(struct app *app)
     }
 }
 
+/* ---- for work on pool threads ---- */
+
+static enum wh_rc new_consumer(void *ctx, struct wh_consumer **ret, struct wh_err *err)
+{
+    const struct app *app = ctx;
+    struct wh_consumer_conf conf;
+
+    wh_consumer_conf_init(&conf);
+    conf.bootstrap = app->set.bootstrap;
+    conf.client_id = "wellhead-fetcher";
+    conf.extra = &app->set.kafka;
+    conf.log = wh_run_log(app->run);
+    return wh_consumer_kafka_new(&conf, ret, err);
+}
+
+static enum wh_rc new_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
+                               struct wh_producer **ret, struct wh_err *err)
+{
+    const struct app *app = ctx;
+    struct wh_producer_conf conf;
+
+    wh_producer_conf_init(&conf);
+    conf.bootstrap = app->set.bootstrap;
+    conf.client_id = "wellhead-fetcher";
+    conf.extra = &app->set.kafka;
+    conf.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
+    conf.on_delivery = fn;
+    conf.ctx = fn_ctx;
+    conf.log = wh_run_log(app->run);
+    return wh_producer_kafka_new(&conf, ret, err);
+}
+
 static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
 {
     const struct settings *set = &app->set;
@@ -514,6 +546,9 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
                            err) != WH_OK) {
         return err->rc;
     }
+    deps.consumer_new = new_consumer;
+    deps.producer_new = new_producer;
+    deps.bus_ctx = app;
     deps.http = app->http;
     deps.admin = app->admin;
     if (fetcher_new(&deps, &app->fetcher, err) != WH_OK ||

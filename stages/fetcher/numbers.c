@@ -106,6 +106,36 @@ struct numbers *numbers_next(const struct numbers_table *t, const struct numbers
     return prev ? prev->all : t->all;
 }
 
+static void unlink_from_bucket(struct numbers_table *t, const struct numbers *n)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct numbers **link = &t->buckets[i]; *link; link = &(*link)->next) {
+            if (*link == n) {
+                *link = n->next;
+                return;
+            }
+        }
+    }
+}
+
+void numbers_forget(struct numbers_table *t, const char *connection)
+{
+    struct numbers **link = &t->all;
+
+    while (*link) {
+        struct numbers *n = *link;
+
+        if (strcmp(n->connection, connection) != 0) {
+            link = &n->all;
+            continue;
+        }
+        *link = n->all;
+        unlink_from_bucket(t, n);
+        ids_free(n->ids);
+        wh_mem_free(n);
+    }
+}
+
 /* ---- fetch-state: "<connection>:<project>:<stream>:ids:<seq>" ---- */
 
 /* The next part of a key, up to a colon or its end. */

@@ -50,6 +50,9 @@ struct numbers *numbers_of(struct numbers_table *t, const char *connection, cons
 /* All of them, in no order; prev NULL: the first. */
 struct numbers *numbers_next(const struct numbers_table *t, const struct numbers *prev);
 
+/* Drops those of a connection; nothing may use one of them. */
+void numbers_forget(struct numbers_table *t, const char *connection);
+
 /* Is this fetch-state key a segment of numbers? Then takes it; damaged ones are logged. */
 bool numbers_take(struct fetcher *f, struct wh_slice key, struct wh_slice json);
 /* Writes what is not written: before the cursor that moves over the same rows. */

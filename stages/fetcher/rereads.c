@@ -176,7 +176,9 @@ static void on_tick(void *ctx)
 
         for (struct reread *q = r->buckets[i]; q; q = next) {
             next = q->next;
-            if (!q->asked && now >= q->due_ms && q->conn->client) {
+            if (!q->asked && q->conn->stopped) {
+                forget(q);
+            } else if (!q->asked && now >= q->due_ms && q->conn->client) {
                 ask(q);
             }
         }

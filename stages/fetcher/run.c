@@ -203,6 +203,9 @@ static void run_end(struct conn *c)
     wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id), WH_B("ok", !c->run_failed),
                 WH_B("sweep", c->run_sweeps), WH_I("projects", c->n_projects),
                 WH_I("took_ms", c->run_finished_ms - c->run_started_ms));
+    if (c->stopped) {
+        return;
+    }
     wh_timer_start(c->timer, c->run_again ? 0 : wait, 0);
     if (c->run_failed) {
         say_failed(c);
@@ -258,7 +261,7 @@ static void run_more(struct conn *c)
     if (c->phase != RUN_STREAMS) {
         return;
     }
-    while (!c->fetcher->draining && c->n_walks < c->fetcher->deps.conf.max_walks &&
+    while (!c->fetcher->draining && !c->stopped && c->n_walks < c->fetcher->deps.conf.max_walks &&
            next_task(c, &project, &stream)) {
         if (source_start(c, project, stream, &err) != WH_OK) {
             c->run_failed = true;
@@ -337,7 +340,7 @@ void conn_run(struct conn *c)
         c->run_again = true;
         return;
     }
-    if (!sources_any(c->sources) || c->fetcher->draining || !c->fetcher->caught_up) {
+    if (!sources_any(c->sources) || c->stopped || c->fetcher->draining || !c->fetcher->caught_up) {
         return;
     }
     wh_timer_stop(c->timer);

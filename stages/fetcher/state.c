@@ -26,19 +26,32 @@ struct state *state_new(void)
     return wh_mem_zalloc(1, sizeof(struct state));
 }
 
-void state_free(struct state *s)
+void state_forget(struct state *s, struct wh_slice prefix)
 {
-    for (size_t i = 0; s && i < BUCKETS; i++) {
-        while (s->buckets[i]) {
-            struct slot *next = s->buckets[i]->next;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct slot **link = &s->buckets[i];
 
-            cursor_clear(&s->buckets[i]->cursor);
-            wh_mem_free(s->buckets[i]->key);
-            wh_mem_free(s->buckets[i]);
-            s->buckets[i] = next;
+        while (*link) {
+            struct slot *slot = *link;
+
+            if (!wh_slice_starts(wh_slice(slot->key, slot->key_len), prefix)) {
+                link = &slot->next;
+                continue;
+            }
+            *link = slot->next;
+            cursor_clear(&slot->cursor);
+            wh_mem_free(slot->key);
+            wh_mem_free(slot);
         }
     }
-    wh_mem_free(s);
+}
+
+void state_free(struct state *s)
+{
+    if (s) {
+        state_forget(s, WH_LIT(""));
+        wh_mem_free(s);
+    }
 }
 
 struct cursor *state_cursor(struct state *s, struct wh_slice key)

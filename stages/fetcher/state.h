@@ -36,6 +36,8 @@ struct state *state_new(void);
 void state_free(struct state *s);
 /* Makes an empty one where there is none; NULL: no memory. The pointer stays. */
 struct cursor *state_cursor(struct state *s, struct wh_slice key);
+/* Forgets every cursor whose key begins so; nothing may use one of them. */
+void state_forget(struct state *s, struct wh_slice prefix);
 /* Grows the list with zeros; without memory, or past STATE_HASHES_MAX, nothing is noted. */
 void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash);
 /* n at most STATE_SPANS_MAX; the entries stay as they were, new ones are zeros. */

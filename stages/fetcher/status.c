@@ -3,6 +3,7 @@
 #include "stages/fetcher/control.h"
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/health.h"
+#include "stages/fetcher/leave.h"
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 
@@ -170,6 +171,10 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     text(w, "instance", wh_slice_str(c->instance));
     text(w, "state", c->doc.state);
     text(w, "detail", c->doc.detail);
+    wh_jw_key(w, "leaving");
+    wh_jw_bool(w, leave_under_way(c));
+    wh_jw_key(w, "purging");
+    wh_jw_bool(w, leave_is_purging(c));
     text(w, "gitlab_version", c->doc.gitlab_version);
     text(w, "phase", wh_slice_str(phases[c->phase]));
     number(w, "projects", (int64_t)c->n_projects);
@@ -203,7 +208,9 @@ void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct
     wh_jw_key(&w, "connections");
     wh_jw_array(&w);
     for (const struct conn *c = f->conns; c; c = c->next) {
-        write_conn(&w, c, full);
+        if (!c->dropped) {
+            write_conn(&w, c, full);
+        }
     }
     wh_jw_end(&w);
     wh_jw_end(&w);

@@ -149,7 +149,8 @@ static void move_on(struct tool_walk *w)
     if (w->waiting || w->call) {
         return;
     }
-    if (w->failed) {
+    if (w->failed || w->conn->stopped) {
+        w->failed = true;
         finish(w);
     } else if (w->listed) {
         save(w);

@@ -242,7 +242,7 @@ static void wake_open_lane(struct walk *w)
 
 void walk_pump(struct walk *w)
 {
-    if (w->conn->fetcher->draining) {
+    if (w->conn->fetcher->draining || w->conn->stopped) {
         walk_fail(w, CLIENT_FAILED, "stopping");
     }
     drop_read_lanes(w);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "common/base/num.h"
 #include "common/event/connection.h"
 #include "common/event/messages.h"
 #include "stages/sink/writer.h"
@@ -76,6 +77,8 @@ static enum wh_rc keep_connection(struct sink_writer *w, const struct wh_bus_msg
         return err->rc;
     }
     c.token_sealed = wh_slice("", 0);
+    c.oauth_sealed = wh_slice("", 0);
+    c.client_sealed = wh_slice("", 0);
     c.webhook_key_sealed = wh_slice("", 0);
     c.webhook_token_sealed = wh_slice("", 0);
     wh_buf_reset(&w->scratch);
@@ -87,6 +90,31 @@ static enum wh_rc keep_connection(struct sink_writer *w, const struct wh_bus_msg
 
 /* ---- runs ---- */
 
+/* "<connection>:<run>": the run of a connection that was purged. */
+static enum wh_rc forget_run(struct sink_writer *w, struct wh_slice record_key, struct wh_err *err)
+{
+    const char *colon = record_key.len ? memchr(record_key.ptr, ':', record_key.len) : NULL;
+    size_t len = colon ? (size_t)(colon - record_key.ptr) : 0;
+    WH_AUTO(buf) struct wh_buf from;
+    WH_AUTO(buf) struct wh_buf to;
+    unsigned char number[8];
+    int64_t run;
+
+    wh_buf_init(&from, KEY_MAX_BYTES);
+    wh_buf_init(&to, KEY_MAX_BYTES);
+    if (colon == NULL || wh_num_i64(wh_slice_from(record_key, len + 1), &run, err) != WH_OK) {
+        return wh_fail(err, WH_E_INVALID, "a run without a connection");
+    }
+    wh_be_put64(number, (uint64_t)run);
+    if (doc_key(&from, 'r', wh_slice(record_key.ptr, len), wh_slice(number, sizeof(number)), err) !=
+            WH_OK ||
+        wh_buf_append(&to, wh_buf_slice(&from), err) != WH_OK ||
+        wh_buf_append_char(&to, '\0', err) != WH_OK) {
+        return err->rc;
+    }
+    return sink_apply_meta_remove(w->apply, wh_buf_slice(&from), wh_buf_slice(&to), err);
+}
+
 static enum wh_rc keep_run(struct sink_writer *w, const struct wh_bus_msg *msg, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf key;
@@ -97,7 +125,7 @@ static enum wh_rc keep_run(struct sink_writer *w, const struct wh_bus_msg *msg, 
 
     wh_buf_init(&key, KEY_MAX_BYTES);
     if (msg->value.ptr == NULL) {
-        return WH_OK;
+        return forget_run(w, msg->key, err);
     }
     if (wh_document_decode(msg->value, &document, err) != WH_OK ||
         wh_json_parse(w->json, document.document, &root, err) != WH_OK) {

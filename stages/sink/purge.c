@@ -16,7 +16,7 @@ enum {
     STEP_BYTES = 4 << 20,
 };
 
-enum purge_phase { PURGE_NONE, PURGE_ROWS, PURGE_CHANGES, PURGE_FILES, PURGE_SEARCH };
+enum purge_phase { PURGE_NONE, PURGE_ROWS, PURGE_CHANGES, PURGE_RUNS, PURGE_FILES, PURGE_SEARCH };
 
 struct sink_purge {
     struct wh_store *store;
@@ -338,6 +338,22 @@ static enum wh_rc look_at_change(struct sink_purge *p, struct wh_slice key, stru
     return sink_op_remove(p->apply, SINK_CHANGES, key, err);
 }
 
+/* Its runs, what they changed, its webhooks: 'r', 'u', 'w', 'h', the connection, 0. */
+static bool is_of_connection(const struct sink_purge *p, struct wh_slice key)
+{
+    size_t len = strlen(p->connection);
+
+    return key.len > len + 1 && strchr("ruwh", key.ptr[0]) != NULL &&
+           memcmp(key.ptr + 1, p->connection, len) == 0 && key.ptr[len + 1] == '\0';
+}
+
+static enum wh_rc look_at_meta(struct sink_purge *p, struct wh_slice key, struct wh_slice value,
+                               struct wh_err *err)
+{
+    (void)value;
+    return is_of_connection(p, key) ? sink_op_remove(p->apply, SINK_META, key, err) : WH_OK;
+}
+
 /* A key or value that names the instance, or belongs to an entity that is not there. */
 static enum wh_rc look_for_rest(struct sink_purge *p, struct wh_slice key, struct wh_slice value,
                                 struct wh_err *err)
@@ -358,7 +374,8 @@ static enum wh_rc look_for_rest(struct sink_purge *p, struct wh_slice key, struc
     } else if (p->family == SINK_META) {
         /* A report names its instance until it is finished; a new connection may have come. */
         there = key.len == 0 || key.ptr[0] == 'g' || key.ptr[0] == 'x' ||
-                memmem(value.ptr ? value.ptr : "", value.len, instance.ptr, instance.len) == NULL;
+                (!is_of_connection(p, key) &&
+                 memmem(value.ptr ? value.ptr : "", value.len, instance.ptr, instance.len) == NULL);
     }
     p->leftovers += !there;
     return WH_OK;
@@ -382,6 +399,19 @@ static enum wh_rc step_changes(struct sink_purge *p, struct wh_err *err)
     bool end = false;
 
     if (walk(p, SINK_CHANGES, look_at_change, &end, err) != WH_OK || write_step(p, err) != WH_OK) {
+        return err->rc;
+    }
+    if (end) {
+        next_phase(p, PURGE_RUNS);
+    }
+    return WH_OK;
+}
+
+static enum wh_rc step_runs(struct sink_purge *p, struct wh_err *err)
+{
+    bool end = false;
+
+    if (walk(p, SINK_META, look_at_meta, &end, err) != WH_OK || write_step(p, err) != WH_OK) {
         return err->rc;
     }
     if (end) {
@@ -436,6 +466,8 @@ static enum wh_rc do_step(struct sink_purge *p, struct wh_err *err)
         return step_rows(p, err);
     case PURGE_CHANGES:
         return step_changes(p, err);
+    case PURGE_RUNS:
+        return step_runs(p, err);
     case PURGE_FILES:
         return step_files(p, err);
     case PURGE_SEARCH:

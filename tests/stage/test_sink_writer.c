@@ -620,6 +620,8 @@ static void send_connection(struct fixture *f)
                                     .detail = WH_LIT(""),
                                     .gitlab_version = WH_LIT("17.1"),
                                     .token_sealed = WH_LIT("c2VhbGVkLXRva2Vu"),
+                                    .oauth_sealed = WH_LIT("c2VhbGVkLXBhaXI="),
+                                    .client_sealed = WH_LIT("c2VhbGVkLWNsaWVudA=="),
                                     .webhook_key_sealed = WH_LIT("c2VhbGVkLWtleQ=="),
                                     .webhook_token_sealed = WH_LIT("c2VhbGVkLWhvb2s=")};
     struct wh_document document = {.connection = WH_LIT("c1"), .key = WH_LIT("c1"), .at_ms = 5};

@@ -1,0 +1,403 @@
+/* wellhead disconnect and wellhead purge: the end of a connection, each step shown. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "common/base/time.h"
+
+enum {
+    ANSWER_MAX_BYTES = 64 << 20,
+    PATH_MAX_BYTES = 256,
+    LOOK_MS = 200,
+    DISCONNECT_MS = 30000,
+    PURGE_MS = 600000,
+    DETAIL_MAX = 512,
+    ID_MAX = 65,
+    DEPTH_MAX = 32,
+};
+
+/* What the fetcher says of one connection. */
+struct view {
+    bool known;
+    bool leaving;
+    bool purging;
+    char state[32];
+    char detail[DETAIL_MAX];
+};
+
+static void pause_ms(long ms)
+{
+    const struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+
+    (void)nanosleep(&t, NULL);
+}
+
+static int64_t now_ms(void)
+{
+    struct wh_clock clock = wh_clock_real();
+
+    return wh_clock_now_ms(&clock);
+}
+
+static bool flag(struct wh_json_val object, const char *key)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_bool(v);
+}
+
+static void read_view(struct wh_json_val root, const char *id, struct view *ret)
+{
+    struct wh_json_val list;
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    *ret = (struct view){0};
+    if (!wh_json_get(root, WH_LIT("connections"), &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        if (!wh_slice_eq(cli_get_str(item, "id"), wh_slice_str(id))) {
+            continue;
+        }
+        ret->known = true;
+        ret->leaving = flag(item, "leaving");
+        ret->purging = flag(item, "purging");
+        (void)snprintf(ret->state, sizeof(ret->state), "%.*s",
+                       WH_SLICE_ARG(cli_get_str(item, "state")));
+        (void)snprintf(ret->detail, sizeof(ret->detail), "%.*s",
+                       WH_SLICE_ARG(cli_get_str(item, "detail")));
+    }
+}
+
+/* GET, and the answer as JSON. CLI_OK, or what was told. */
+static int get(struct cli *cli, const char *doing, const char *base, const char *token_file,
+               const char *path, struct wh_json_parser *parser, struct wh_json_val *ret,
+               unsigned *ret_status)
+{
+    struct cli_answer answer;
+    struct wh_err err;
+    int code = CLI_OK;
+
+    if (cli_http(cli, "GET", base, wh_slice_str(path), token_file, wh_slice("", 0), &answer,
+                 &err) != WH_OK) {
+        code = cli_fail(cli, doing, &err);
+    } else {
+        *ret_status = answer.status;
+        if (answer.status != 200 && answer.status != 404) {
+            code = cli_fail_answer(cli, doing, &answer);
+        } else if (answer.status == 200 &&
+                   wh_json_parse(parser, wh_buf_slice(&answer.body), ret, &err) != WH_OK) {
+            code = cli_fail(cli, doing, &err);
+        }
+    }
+    wh_buf_done(&answer.body);
+    return code;
+}
+
+static int look(struct cli *cli, const char *doing, const char *id, struct wh_json_parser *parser,
+                struct view *ret)
+{
+    struct wh_json_val root;
+    unsigned status = 0;
+    int code = get(cli, doing, cli->conf.fetcher_url, cli->conf.fetcher_token_file,
+                   "/api/v1/connections", parser, &root, &status);
+
+    if (code == CLI_OK) {
+        read_view(root, id, ret);
+    }
+    return code;
+}
+
+static int ask(struct cli *cli, const char *doing, const char *id, const char *what)
+{
+    struct cli_answer answer;
+    char path[PATH_MAX_BYTES];
+    struct wh_err err;
+    int code = CLI_OK;
+
+    (void)snprintf(path, sizeof(path), "/api/v1/connections/%s/%s", id, what);
+    if (cli_http(cli, "POST", cli->conf.fetcher_url, wh_slice_str(path),
+                 cli->conf.fetcher_token_file, wh_slice("", 0), &answer, &err) != WH_OK) {
+        code = cli_fail(cli, doing, &err);
+    } else if (answer.status != 202) {
+        code = cli_fail_answer(cli, doing, &answer);
+    }
+    wh_buf_done(&answer.body);
+    return code;
+}
+
+/* Ids come into paths: nothing but what ids are made of. */
+static bool good_id(const char *id)
+{
+    return id[0] != '\0' && strlen(id) < ID_MAX &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id);
+}
+
+static int unknown(const char *doing, const char *id)
+{
+    (void)fprintf(stderr,
+                  "wellhead: %s: no connection %s; `wellhead status` lists them by their ids\n",
+                  doing, id);
+    return CLI_NOTHING;
+}
+
+/* ---- disconnect ---- */
+
+static int await_left(struct cli *cli, const char *id, struct wh_json_parser *parser,
+                      struct view *v)
+{
+    int64_t until = now_ms() + (cli->opt.timeout_ms ? cli->opt.timeout_ms : DISCONNECT_MS);
+    int code;
+
+    for (;;) {
+        code = look(cli, "disconnect", id, parser, v);
+        if (code != CLI_OK || !v->leaving || now_ms() >= until) {
+            return code;
+        }
+        pause_ms(LOOK_MS);
+    }
+}
+
+static int leave(struct cli *cli, const char *id, struct wh_json_parser *parser, struct view *v)
+{
+    int code = look(cli, "disconnect", id, parser, v);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (!v->known) {
+        return unknown("disconnect", id);
+    }
+    code = ask(cli, "disconnect", id, "disconnect");
+    return code == CLI_OK ? await_left(cli, id, parser, v) : code;
+}
+
+static void print_left(const struct cli *cli, const char *id, const struct view *v)
+{
+    if (cli->opt.format != CLI_TEXT) {
+        (void)printf("{\"ok\":%s,\"connection\":\"%s\",\"state\":\"%s\",\"revoked\":%s}\n",
+                     v->leaving ? "false" : "true", id, v->state, v->leaving ? "false" : "true");
+        return;
+    }
+    (void)printf("%s %s\n", v->leaving ? "Not disconnected yet:" : "Disconnected:", id);
+    (void)printf("  %-10s %s\n", "access", v->detail);
+    (void)printf("  %-10s answered with 410 from now on; remove the hook in GitLab\n", "webhooks");
+    (void)printf("  %-10s stay; `wellhead purge %s` removes them\n", "rows", id);
+}
+
+int cli_disconnect(struct cli *cli)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(ANSWER_MAX_BYTES, DEPTH_MAX);
+    const char *id = cli->opt.args[1];
+    struct view v;
+    int code;
+
+    if (cli->opt.n_args != 2 || !good_id(id) || parser == NULL) {
+        (void)fprintf(stderr, "wellhead: disconnect wants a connection's id, as `wellhead status` "
+                              "shows it\n");
+        wh_json_parser_free(parser);
+        return CLI_USAGE;
+    }
+    code = leave(cli, id, parser, &v);
+    wh_json_parser_free(parser);
+    if (code != CLI_OK) {
+        return code;
+    }
+    print_left(cli, id, &v);
+    return v.leaving ? CLI_TRY_LATER : CLI_OK;
+}
+
+/* ---- purge ---- */
+
+static bool confirmed(const struct cli *cli, const char *id)
+{
+    char line[ID_MAX + 8];
+
+    if (cli->opt.yes) {
+        return true;
+    }
+    if (!isatty(STDIN_FILENO)) {
+        (void)fprintf(stderr, "wellhead: purge removes every row of %s for good; say --yes\n", id);
+        return false;
+    }
+    (void)fprintf(
+        stderr,
+        "This disconnects %s and removes its topics, rows, revisions and links for good.\n"
+        "Type its id to go on: ",
+        id);
+    if (fgets(line, sizeof(line), stdin) == NULL) {
+        return false;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    if (strcmp(line, id) == 0) {
+        return true;
+    }
+    (void)fprintf(stderr, "wellhead: that is not %s; nothing was removed\n", id);
+    return false;
+}
+
+static void progress(const struct cli *cli, const char *text)
+{
+    if (!cli->opt.quiet && cli->opt.format == CLI_TEXT) {
+        (void)fprintf(stderr, "%s\n", text);
+    }
+}
+
+static int await_dropped(struct cli *cli, const char *id, struct wh_json_parser *parser,
+                         int64_t until_ms)
+{
+    struct view v;
+    int code;
+
+    for (;;) {
+        code = look(cli, "purge", id, parser, &v);
+        if (code != CLI_OK || !v.known) {
+            return code;
+        }
+        if (!v.purging && strstr(v.detail, "purge failed")) {
+            (void)fprintf(stderr, "wellhead: purge: %s\n", v.detail);
+            return CLI_FAILED;
+        }
+        if (now_ms() >= until_ms) {
+            (void)fprintf(stderr, "wellhead: purge: it goes on; ask again to follow it\n");
+            return CLI_TIMED_OUT;
+        }
+        pause_ms(LOOK_MS);
+    }
+}
+
+/* The sink's report, once it is finished and newer than asked_ms. */
+static int await_report(struct cli *cli, const char *id, struct wh_json_parser *parser,
+                        int64_t asked_ms, int64_t until_ms, struct wh_json_val *ret)
+{
+    char path[PATH_MAX_BYTES];
+    int code;
+
+    (void)snprintf(path, sizeof(path), "/api/v1/purges/%s", id);
+    for (;;) {
+        struct wh_json_val root;
+        unsigned status = 0;
+
+        code = get(cli, "purge", cli->conf.sink_url, cli->conf.sink_token_file, path, parser, &root,
+                   &status);
+        if (code != CLI_OK) {
+            return code;
+        }
+        if (status == 200 && wh_json_get(root, WH_LIT("purge"), ret) &&
+            cli_get_int(*ret, "finished_at_ms", 0) >= asked_ms) {
+            return CLI_OK;
+        }
+        if (now_ms() >= until_ms) {
+            (void)fprintf(stderr,
+                          "wellhead: purge: the sink has not finished; GET %s%s follows it\n",
+                          cli->conf.sink_url, path);
+            return CLI_TIMED_OUT;
+        }
+        pause_ms(LOOK_MS);
+    }
+}
+
+/* Topics of Kafka that still carry the connection's name; -1: Kafka did not say. */
+static int topics_left(struct cli *cli, const char *id)
+{
+    struct wh_admin *admin = NULL;
+    struct wh_bus_topic_info *list = NULL;
+    char end[ID_MAX + 2];
+    struct wh_err err;
+    size_t n = 0;
+    int left = -1;
+
+    (void)snprintf(end, sizeof(end), ".%s", id);
+    if (cli_admin(cli, &admin, &err) == WH_OK &&
+        wh_admin_list(admin, (int)cli->conf.timeout_ms, &list, &n, &err) == WH_OK) {
+        left = 0;
+        for (size_t i = 0; i < n; i++) {
+            size_t len = strlen(list[i].name);
+
+            left += strncmp(list[i].name, cli->conf.topic_prefix, strlen(cli->conf.topic_prefix)) ==
+                        0 &&
+                    len > strlen(end) && strcmp(list[i].name + len - strlen(end), end) == 0;
+        }
+    }
+    wh_bus_topic_list_free(list, n);
+    wh_admin_free(admin);
+    return left;
+}
+
+static int print_report(struct cli *cli, const char *id, struct wh_json_val report)
+{
+    long long entities = (long long)cli_get_int(report, "entities", 0);
+    long long revisions = (long long)cli_get_int(report, "revisions", 0);
+    long long changes = (long long)cli_get_int(report, "changes", 0);
+    long long leftovers = (long long)cli_get_int(report, "leftovers", -1);
+    int topics = topics_left(cli, id);
+    bool clean = leftovers == 0 && topics == 0;
+
+    if (cli->opt.format != CLI_TEXT) {
+        (void)printf("{\"ok\":%s,\"connection\":\"%s\",\"entities\":%lld,\"revisions\":%lld,"
+                     "\"changes\":%lld,\"leftovers\":%lld,\"topics_left\":%d}\n",
+                     clean ? "true" : "false", id, entities, revisions, changes, leftovers, topics);
+    } else {
+        (void)printf("Purged: %s\n", id);
+        (void)printf("  %-10s %lld rows, %lld revisions, %lld entries of the log of changes, with "
+                     "their links and indexes\n",
+                     "store", entities, revisions, changes);
+        (void)printf("  %-10s its topics are deleted; %d are left\n", "Kafka", topics);
+        (void)printf("  %-10s every family was read afterwards: %lld left\n", "search", leftovers);
+        (void)printf("A new connection to that GitLab gives every object the same id again.\n");
+    }
+    return clean ? CLI_OK : CLI_FAILED;
+}
+
+static int purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
+{
+    int64_t asked_ms = now_ms();
+    int64_t until_ms = asked_ms + (cli->opt.timeout_ms ? cli->opt.timeout_ms : PURGE_MS);
+    struct wh_json_val report;
+    struct view v;
+    int code;
+
+    progress(cli, "disconnecting");
+    code = leave(cli, id, parser, &v);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (v.leaving) {
+        (void)fprintf(stderr, "wellhead: purge: %s\n", v.detail);
+        return CLI_TRY_LATER;
+    }
+    progress(cli, "removing topics and keys from Kafka");
+    code = ask(cli, "purge", id, "purge");
+    if (code == CLI_OK) {
+        code = await_dropped(cli, id, parser, until_ms);
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    progress(cli, "removing rows from the store, and searching for what is left");
+    code = await_report(cli, id, parser, asked_ms, until_ms, &report);
+    return code == CLI_OK ? print_report(cli, id, report) : code;
+}
+
+int cli_purge(struct cli *cli)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(ANSWER_MAX_BYTES, DEPTH_MAX);
+    const char *id = cli->opt.args[1];
+    int code;
+
+    if (cli->opt.n_args != 2 || !good_id(id) || parser == NULL) {
+        (void)fprintf(stderr, "wellhead: purge wants a connection's id, as `wellhead status` shows "
+                              "it\n");
+        code = CLI_USAGE;
+    } else if (!confirmed(cli, id)) {
+        code = CLI_USAGE;
+    } else {
+        code = purge(cli, id, parser);
+    }
+    wh_json_parser_free(parser);
+    return code;
+}
