@@ -265,7 +265,7 @@ static void go_on(void *ctx)
     if (l->phase != QUIET || c->fetcher->draining) {
         return;
     }
-    if (!is_quiet(c) || !fetcher_owns(c->fetcher, c->id, "")) {
+    if (!c->fetcher->caught_up || !is_quiet(c) || !fetcher_owns(c->fetcher, c->id, "")) {
         wh_timer_start(l->timer, QUIET_MS, 0);
         return;
     }
@@ -317,6 +317,10 @@ void leave_document(struct conn *c)
     }
     if (!l->stopped) {
         stop_reading(l);
+    }
+    if (l->phase == QUIET && !has_secrets(c)) {
+        l->phase = NONE; /* somebody did it: an older record came before this one */
+        wh_timer_stop(l->timer);
     }
     begin(l);
 }

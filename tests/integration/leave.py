@@ -1,0 +1,115 @@
+"""The end of a connection: disconnected with proof, purged with proof, and back with the same ids."""
+import json
+import signal
+
+import truth
+from stack import Failure, Stack, await_true, call
+
+SMALL = ("--merge-requests", "80", "--issues", "60", "--pipelines", "30", "--deployments", "10")
+TABLES = ("work_items", "build_records", "jobs", "team_members", "projects", "deployments", "environments", "releases",
+          "milestones", "notes", "memberships")
+
+
+def hybrid(broker, stacks, name):
+    """Connected by an approval and a read_api token, read once, with live webhooks."""
+    s = stacks(Stack(broker, name, gitlab=SMALL))
+    s.up()
+    s.first_sync()
+    s.approve()
+    s.sync()
+    s.hook()
+    s.control("mutate", {"count": 60, "seed": 5})
+    await_true("deliveries", 60, lambda: json.loads(s.control("deliveries?last=1"))["pending"] == 0)
+    s.sync()
+    s.settle()
+    return s
+
+
+def ids(s):
+    return {t: sorted(r["id"] for r in s.sql(f"select id from {t} where not deleted")) for t in TABLES}
+
+
+def connection(s):
+    listed = (s.fetcher_status() or {"connections": []})["connections"]
+    return next((c for c in listed if c["id"] == s.connection), None)
+
+
+def requests_seen(s):
+    return json.loads(s.control("requests?last=1"))["total"]
+
+
+def disconnect(broker, stacks):
+    """Revoked, refused, silent, 410, rows stay; then purged, nothing left; then back with the same ids."""
+    s = hybrid(broker, stacks, "leave")
+    n = truth.compare(s)
+    before = ids(s)
+    said = s.cli("disconnect", s.connection).stdout
+    for word in ("revoked", "refuses the old token (HTTP 401)", "Access tokens", "410"):
+        if word not in said:
+            raise Failure(f"disconnect does not say {word!r}: {said}")
+    if s.oauth()["live"]:
+        raise Failure(f"GitLab still knows live tokens: {s.oauth()}")
+    silent = requests_seen(s)
+    status, _ = call("POST", f"http://127.0.0.1:{s.ports['webhook-intake']}{s.webhook['path']}", body={"a": 1},
+                     token=None)
+    if status != 410:
+        raise Failure(f"a webhook of a disconnected GitLab is answered with {status}")
+    again = s.cli("disconnect", s.connection).stdout
+    if "Disconnected" not in again:
+        raise Failure(f"a second disconnect says {again}")
+    s.kill("fetcher")
+    s.start("fetcher")
+    s.await_ready("fetcher")
+    if requests_seen(s) != silent:
+        raise Failure(f"{requests_seen(s) - silent} requests after the disconnect")
+    if ids(s) != before:
+        raise Failure("rows did not stay")
+    report = json.loads(s.cli("purge", s.connection, "--yes", "--json").stdout)
+    if not report["ok"] or report["leftovers"] or report["topics_left"] or report["entities"] < n:
+        raise Failure(f"purge: {report}")
+    left = {t: len(v) for t, v in ids(s).items() if v}
+    if left or s.sql("select count(*) n from revisions")[0]["n"] or connection(s):
+        raise Failure(f"left after the purge: {left}, {connection(s)}")
+    for stage in ("mapper", "sink", "webhook-intake", "fetcher"):
+        if stage in s.died():
+            raise Failure(f"{stage} did not survive the purge")
+    answer = s.connect()
+    if answer["existing"]:
+        raise Failure("a purged connection is still known")
+    s.first_sync()
+    s.settle()
+    truth.compare(s)
+    after = ids(s)
+    for table in TABLES:
+        gone = set(before[table]) - set(after[table])
+        # Notes come by webhooks alone: those that were told before the purge are not told again.
+        if gone and table != "notes":
+            raise Failure(f"{len(gone)} ids of {table} did not come back")
+    return f"{n} objects; {report['entities']} rows and {report['revisions']} revisions purged, 0 left"
+
+
+def disconnect_unreachable(broker, stacks):
+    """GitLab does not answer: it is said, tried again, also by a fetcher that was killed, until it could."""
+    s = hybrid(broker, stacks, "leaveu")
+    gitlab = s.processes["gitlab"]
+    gitlab.send_signal(signal.SIGSTOP)
+    try:
+        done = s.cli("disconnect", s.connection, "--timeout", "3s", check=False)
+        if done.returncode != 75 or "Not disconnected yet" not in done.stdout:
+            raise Failure(f"disconnect without GitLab: exit {done.returncode}: {done.stdout}{done.stderr}")
+        refused = s.cli("purge", s.connection, "--yes", "--timeout", "3s", check=False)
+        if refused.returncode != 75:
+            raise Failure(f"purge before the revocation: exit {refused.returncode}: {refused.stderr}")
+        s.kill("fetcher")
+        s.start("fetcher")
+        s.await_ready("fetcher")
+        await_true("the revocation to be tried", 60, lambda: "not revoked yet" in (connection(s) or {"detail": ""})["detail"])
+    finally:
+        gitlab.send_signal(signal.SIGCONT)
+    c = await_true("the revocation", 90, lambda: (lambda x: x and not x["leaving"] and x)(connection(s)))
+    if "HTTP 401" not in c["detail"] or c["state"] != "disabled":
+        raise Failure(f"in the end: {c['state']}: {c['detail']}")
+    return c["detail"]
+
+
+SCENARIOS = (disconnect, disconnect_unreachable)
