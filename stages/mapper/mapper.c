@@ -66,6 +66,9 @@ static void part_free(struct mapper *m, struct part *part)
     if (m->last == part) {
         m->last = NULL;
     }
+    if (part->no_output_since) {
+        m->not_ready[0] = '\0';
+    }
     wh_acktrack_free(part->track);
     wh_mem_free(part);
 }
@@ -181,6 +184,37 @@ static void flight_ack(struct mapper *m, struct flight *f)
     }
 }
 
+/*
+ * A topic to write to is gone. A purge deletes all topics of a connection, and then the input goes
+ * too, by a rebalance; until then nothing of it is read, and its position stays where it is.
+ */
+static void lose_output(struct mapper *m, struct part *part, const char *topic)
+{
+    if (part->no_output_since == 0) {
+        part->no_output_since = wh_clock_now_ms(&m->deps.clock);
+        wh_log_warn(m->deps.log, "a topic to write to is gone", WH_STR("topic", topic));
+        (void)snprintf(m->not_ready, sizeof(m->not_ready),
+                       "the topic %.200s is gone: connect again, it is made then", topic);
+    }
+}
+
+static void check_outputs(struct mapper *m)
+{
+    int64_t now = wh_clock_now_ms(&m->deps.clock);
+
+    for (const struct part *p = m->parts; p; p = p->next) {
+        if (!p->revoked && p->no_output_since &&
+            now - p->no_output_since >= m->conf.schema_wait_ms) {
+            struct wh_err err;
+
+            (void)wh_fail(&err, WH_E_FATAL_BUS, "the topic %.120s or its dead letters are gone",
+                          p->entities);
+            fatal(m, &err);
+            return;
+        }
+    }
+}
+
 void mapper_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
 {
     struct mapper *m = ctx;
@@ -195,6 +229,13 @@ void mapper_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
     if (delivery->opaque == NULL) {
         wh_log_warn(m->deps.log, "a wish to read again was not delivered",
                     WH_STR("rc", wh_rc_name(delivery->rc)));
+        return;
+    }
+    if (delivery->rc == WH_E_NOT_FOUND) {
+        struct flight *f = delivery->opaque;
+
+        lose_output(m, f->part, delivery->topic ? delivery->topic : "?");
+        flight_ack(m, f);
         return;
     }
     /* Not acknowledged: the position stays, and a restart reads the event again. */
@@ -212,7 +253,7 @@ static void commit_one(struct mapper *m, struct part *p, bool wait)
     struct wh_err err;
 
     at.offset = wh_acktrack_position(p->track);
-    if (at.offset <= p->committed) {
+    if (at.offset <= p->committed || p->no_output_since) {
         return;
     }
     if (wh_consumer_commit(m->consumer, &at, 1, wait, &err) != WH_OK) {
@@ -264,6 +305,8 @@ static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
     struct mapper *m = ctx;
 
     (void)parts;
+    /* A topic may have been made anew: what was mentioned in the old one is not in it. */
+    memset(m->mentioned, 0, sizeof(m->mentioned));
     wh_log_info(m->deps.log, "partitions came", WH_I("partitions", n));
 }
 
@@ -350,7 +393,7 @@ static enum step begin_event(struct mapper *m, struct part *part, const struct w
     return STEP_NEXT;
 }
 
-static enum step send_outs(struct mapper *m, const struct part *part)
+static enum step send_outs(struct mapper *m, struct part *part)
 {
     struct wh_err err;
 
@@ -359,6 +402,10 @@ static enum step send_outs(struct mapper *m, const struct part *part)
 
         if (rc == WH_E_BUSY) {
             return STEP_WAIT;
+        }
+        if (rc == WH_E_NOT_FOUND) {
+            lose_output(m, part, part->entities);
+            return STEP_NEXT;
         }
         if (rc != WH_OK) {
             fatal(m, &err);
@@ -380,6 +427,10 @@ static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
     if (part_of(m, msg, &part, &err) != WH_OK) {
         fatal(m, &err);
         return STEP_STOP;
+    }
+    if (!m->prepared && part->no_output_since) {
+        m->at++;
+        return STEP_NEXT;
     }
     if (!m->prepared) {
         if (wh_acktrack_in_flight(part->track) >= m->conf.in_flight_max) {
@@ -544,6 +595,7 @@ void mapper_tick(struct mapper *m)
     }
     if (now - m->last_commit_ms >= m->conf.commit_interval_ms || now < m->last_commit_ms) {
         commit_all(m, false);
+        check_outputs(m);
         m->last_commit_ms = now;
     }
     if (!m->draining && replayed(m)) {

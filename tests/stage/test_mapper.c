@@ -423,6 +423,39 @@ static void test_delivery_fails(void **state)
     stop_mapper(s);
 }
 
+/*
+ * The topic to write to is gone: the stage says so and stays up, since a purge takes the input away
+ * next; when it does not, the stage ends, and nothing was committed past what is stored.
+ */
+static void test_output_is_gone(void **state)
+{
+    struct stage *s = *state;
+    struct mapper_conf conf;
+
+    mapper_conf_init(&conf);
+    conf.schema_wait_ms = 5000;
+    start_mapper(s, &conf, 1000);
+    put_issue(s, 5);
+    put_issue(s, 6);
+    put_issue(s, 7);
+    wh_bus_mem_fail(s->bus, WH_BUS_MEM_DELIVERY, 1, 1, WH_E_NOT_FOUND);
+    run(s, 3);
+    assert_int_equal(s->fatal.rc, WH_OK);
+    assert_non_null(strstr(mapper_not_ready(s->mapper), "is gone"));
+    put_issue(s, 8);
+    run(s, 30);
+    assert_true(committed(s) <= 1);
+    s->now_ms += conf.schema_wait_ms + conf.commit_interval_ms;
+    run(s, 1);
+    assert_int_equal(wh_rc_class(s->fatal.rc), WH_CLASS_FATAL);
+    stop_mapper(s);
+    s->fatal.rc = WH_OK;
+    start_mapper(s, &conf, 1000);
+    run(s, 30);
+    assert_int_equal(committed(s), 4);
+    stop_mapper(s);
+}
+
 static void test_drain(void **state)
 {
     struct stage *s = *state;
@@ -473,11 +506,17 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_maps_and_commits),   T(test_commits_only_acknowledged),
-        T(test_dead_letter),        T(test_mentions),
-        T(test_back_pressure),      T(test_breaker),
-        T(test_unknown_schema),     T(test_rereads),
-        T(test_delivery_fails),     T(test_drain),
+        T(test_maps_and_commits),
+        T(test_commits_only_acknowledged),
+        T(test_dead_letter),
+        T(test_mentions),
+        T(test_back_pressure),
+        T(test_breaker),
+        T(test_unknown_schema),
+        T(test_rereads),
+        T(test_delivery_fails),
+        T(test_output_is_gone),
+        T(test_drain),
         T(test_foreign_connection),
     };
 
