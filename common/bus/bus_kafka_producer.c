@@ -97,10 +97,8 @@ static enum wh_rc kp_produce(struct wh_producer *base, const struct wh_bus_recor
         return WH_OK;
     }
     /* The code of a fatal error is that of its cause: what matters is that this handle is lost. */
-    rc = rd_kafka_error_is_fatal(error) ? WH_E_FATAL_BUS
-                                        : bus_kafka_rc(rd_kafka_error_code(error));
-    (void)wh_fail(err, rc, "producing to %.80s: %.140s", r->topic,
-                  rd_kafka_error_string(error));
+    rc = rd_kafka_error_is_fatal(error) ? WH_E_FATAL_BUS : bus_kafka_rc(rd_kafka_error_code(error));
+    (void)wh_fail(err, rc, "producing to %.80s: %.140s", r->topic, rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
     /* On failure headers stay ours. */
     if (headers) {
