@@ -132,7 +132,7 @@ static void fill_array(struct th_random *r, avro_value_t *v, bool uuid)
 
 static void fill_record(struct th_random *r, avro_value_t *v)
 {
-    size_t n;
+    size_t n = 0;
 
     must(avro_value_get_size(v, &n));
     for (size_t i = 0; i < n; i++) {
@@ -223,7 +223,7 @@ static void fill_observation(struct th_random *r, avro_value_t *record)
     field_of(record, "body", &field);
     must(avro_value_set_branch(&field, gone ? 0 : (int)kind, &body));
     if (!gone) {
-        size_t n;
+        size_t n = 0;
 
         must(avro_value_get_size(&body, &n));
         assert_int_equal(n, def->n_fields);
@@ -332,7 +332,7 @@ static void same_bytes(const struct oracle *o, const struct wh_buf *ours)
 
 static void test_both_agree(void **state)
 {
-    size_t n;
+    size_t n = 0;
     const struct wh_schema_info *list = wh_schemas(&n);
     struct wh_arena arena;
     struct wh_buf out;
@@ -416,7 +416,7 @@ static void try_damaged(const struct oracle *o, const char *bytes, size_t n, boo
 
 static void test_truncated(void **state)
 {
-    size_t n;
+    size_t n = 0;
     const struct wh_schema_info *list = wh_schemas(&n);
 
     (void)state;
@@ -436,7 +436,7 @@ static void test_damaged(void **state)
 {
     enum { DAMAGES = 300, VALUES = 4 };
     static const char extremes[] = {0, 1, 2, (char)0xFF, 0x7F, (char)0x80, (char)0xFE};
-    size_t n;
+    size_t n = 0;
     const struct wh_schema_info *list = wh_schemas(&n);
 
     (void)state;
