@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "common/base/hash.h"
 #include "common/json/json_write.h"
 
 enum {
@@ -26,8 +27,9 @@ struct secrets {
 struct approval {
     struct cli *cli;
     char session[80];
-    size_t n_shown;  /* steps */
-    bool asked;      /* the address is shown */
+    size_t n_shown; /* steps */
+    bool asked;     /* an address is shown */
+    uint64_t asked_hash;
     bool stdin_open; /* a pasted redirect may come */
     char line[LINE_MAX_BYTES];
     size_t line_len;
@@ -214,10 +216,11 @@ static void ask_person(struct approval *a, struct wh_json_val root)
     struct wh_slice url = cli_get_str(root, "approve_url");
     char text[LINE_MAX_BYTES];
 
-    if (a->asked || url.len == 0 || url.len >= sizeof(text)) {
+    if (url.len == 0 || url.len >= sizeof(text) || wh_hash64(url) == a->asked_hash) {
         return;
     }
     a->asked = true;
+    a->asked_hash = wh_hash64(url);
     memcpy(text, url.ptr, url.len);
     text[url.len] = '\0';
     (void)fprintf(stderr, "\nApprove in your browser:\n\n  %s\n\n", text);

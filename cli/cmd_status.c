@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/status_look.h"
+#include "common/event/connection.h"
 #include "common/base/num.h"
 #include "common/json/json_write.h"
 
@@ -88,9 +89,58 @@ static void print_connections(const struct cli *cli, const struct status_look *l
     }
     cli_table_print(cli, &t, stdout);
     if (t.n_cells == 6) {
-        (void)printf("no connection yet: `wellhead connect URL --token-file FILE`\n");
+        (void)printf("no connection yet: `wellhead connect URL`\n");
     }
     cli_table_done(&t);
+}
+
+/* Where not all is read by REST: what each stream is read by, and why some are not. */
+static void print_sources(const struct cli *cli, struct wh_json_val c)
+{
+    struct wh_json_val list;
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct cli_table t;
+    bool all_rest = true;
+
+    if (!wh_json_get(c, WH_LIT("streams"), &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        all_rest = all_rest && wh_slice_eq(cli_get_str(item, "read_by"), WH_LIT("rest"));
+    }
+    if (all_rest) {
+        return;
+    }
+    cli_table_init(&t, 3);
+    cli_table_cell(&t, cli_get_str(c, "id"));
+    cli_table_str(&t, "read by");
+    cli_table_str(&t, "");
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        struct wh_slice tool = cli_get_str(item, "tool");
+
+        cli_table_cell(&t, cli_get_str(item, "stream"));
+        cli_table_cell(&t, cli_get_str(item, "read_by"));
+        cli_table_cell(&t, tool.len ? tool : cli_get_str(item, "reason"));
+    }
+    (void)printf("\n");
+    cli_table_print(cli, &t, stdout);
+    cli_table_done(&t);
+}
+
+static void print_all_sources(const struct cli *cli, const struct status_look *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (l->fetcher_ok && wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+        for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+            print_sources(cli, c);
+        }
+    }
 }
 
 static void print_kinds(const struct cli *cli, const struct status_look *l)
@@ -195,7 +245,9 @@ static bool healthy(const struct status_look *l)
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
         struct wh_slice state = cli_get_str(c, "state");
 
-        if (!wh_slice_eq(state, WH_LIT("enabled")) && !wh_slice_eq(state, WH_LIT("processing"))) {
+        enum wh_connection_class class = wh_connection_class(state);
+
+        if (class != WH_CONNECTION_CONNECTED && class != WH_CONNECTION_CONNECTING) {
             return false;
         }
     }
@@ -314,6 +366,7 @@ int cli_status(struct cli *cli)
         code = code ? code : print_json(&l);
     } else if (!cli->opt.quiet) {
         print_connections(cli, &l);
+        print_all_sources(cli, &l);
         status_print_sync(cli, &l);
         print_kinds(cli, &l);
         print_freshness(&l);

@@ -247,6 +247,7 @@ static void answer_waiting(struct connect *k)
 void connect_done(struct connect *k)
 {
     k->phase = CONNECT_DONE;
+    forget_secrets(k);
     if (k->session[0] == '\0') {
         if (k->req) {
             answer_waiting(k);

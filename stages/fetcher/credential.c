@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "stages/fetcher/sources.h"
 
 enum {
     SECRET_MAX_BYTES = 24 << 10,
@@ -294,7 +295,9 @@ static void ended(struct credential *cr, const char *why)
     wh_timer_stop(cr->timer);
     (void)snprintf(text, sizeof(text), "%s; approve again: wellhead connect %s", why,
                    cr->conn->instance);
-    conn_set_state(cr->conn, "need_reconnect", text);
+    /* With a read_api token the reads go on. */
+    conn_set_state(cr->conn, conn_has_token(cr->conn) ? "degraded" : "need_reconnect", text);
+    sources_outdated(cr->conn->sources);
     client_release(cr->conn->client);
     mcp_give_up_all(cr->conn->mcp, text);
 }

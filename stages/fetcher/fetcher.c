@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/base/build_version.h"
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/event/messages.h"
 #include "stages/fetcher/check.h"
@@ -291,13 +292,34 @@ static enum wh_rc use_credentials(struct conn *c, struct wh_err *err)
         return err->rc;
     }
     sources_outdated(c->sources);
-    if (c->doc.token_sealed.len) {
+    if (c->doc.token_sealed.len && c->token_hash != wh_hash64(c->doc.token_sealed)) {
+        c->token_refused = false; /* another one */
+        c->token_hash = wh_hash64(c->doc.token_sealed);
+    }
+    if (conn_has_token(c)) {
         return use_token(c, err);
     }
-    if (credential_there(c->credential)) {
-        return use_oauth_in_rest(c, err);
+    return credential_there(c->credential) ? use_oauth_in_rest(c, err) : WH_OK;
+}
+
+bool conn_has_token(const struct conn *c)
+{
+    return c->doc.token_sealed.len > 0 && !c->token_refused;
+}
+
+bool conn_drop_token(struct conn *c)
+{
+    struct wh_err err;
+
+    if (!conn_has_token(c) || !credential_there(c->credential) ||
+        use_oauth_in_rest(c, &err) != WH_OK) {
+        return false;
     }
-    return WH_OK;
+    c->token_refused = true;
+    sources_outdated(c->sources);
+    wh_log_warn(c->fetcher->deps.log, "GitLab refuses the read_api token; reading on without it",
+                WH_STR("connection", c->id));
+    return true;
 }
 
 void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)

@@ -146,6 +146,8 @@ struct conn {
     struct credential *credential; /* OAuth; never NULL */
     struct mcp *mcp;               /* NULL without OAuth */
     struct sources *sources;       /* what each stream is read by; never NULL */
+    bool token_refused;  /* GitLab no longer takes the read_api token; OAuth goes on without it */
+    uint64_t token_hash; /* of the sealed one in use */
     bool rest_by_oauth;  /* client sends the OAuth token: there is no read_api credential */
     struct leave *leave; /* disconnect and purge; never NULL */
     bool stopped;        /* disconnected: nothing is read */
@@ -232,6 +234,10 @@ void fetcher_drop(struct fetcher *f, struct conn *c);
 bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project);
 /* Starts a run now, or right after the one that is under way. */
 void conn_run(struct conn *c);
+/* A read_api token is there, and as far as known good. */
+bool conn_has_token(const struct conn *c);
+/* GitLab refused the read_api token: true when an approval is there to go on with. */
+bool conn_drop_token(struct conn *c);
 /* Sets state and detail, writes the document. */
 void conn_set_state(struct conn *c, const char *state, const char *detail);
 /* ack may be NULL. */

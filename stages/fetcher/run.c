@@ -283,8 +283,12 @@ static void sign_in_needed(struct conn *c)
 {
     c->run_failed = true;
     c->next_project = NULL;
-    if (wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
-        return; /* who said so knows more */
+    if (conn_drop_token(c)) {
+        c->run_again = true;
+        return;
+    }
+    if (c->token_refused || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+        return; /* the next run has the other credential; or who said so knows more */
     }
     conn_set_state(c, "need_reconnect", "GitLab refuses the token; connect again with a valid one");
 }

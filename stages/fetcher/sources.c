@@ -99,7 +99,7 @@ void sources_stop(struct sources *s)
 
 bool sources_any(const struct sources *s)
 {
-    return s->conn->doc.token_sealed.len > 0 || credential_there(s->conn->credential);
+    return conn_has_token(s->conn) || credential_there(s->conn->credential);
 }
 
 const struct source *source_of(const struct sources *s, unsigned stream)
@@ -127,7 +127,7 @@ const char *sources_state(const struct sources *s)
     for (unsigned i = 1; i < STREAMS; i++) {
         work = work || s->list[i].kind != SOURCE_NONE;
     }
-    return projects && work ? "enabled" : "degraded";
+    return projects && work && !s->conn->token_refused ? "enabled" : "degraded";
 }
 
 /* ---- deciding ---- */
@@ -147,7 +147,7 @@ static struct source choose(const struct sources *s, unsigned stream)
     const struct conn *c = s->conn;
     const struct offer *offer = offer_of(stream);
 
-    if (c->doc.token_sealed.len || s->rest_ok[stream]) {
+    if (conn_has_token(c) || s->rest_ok[stream]) {
         return (struct source){.kind = SOURCE_REST};
     }
     if (!sources_any(s)) {
@@ -178,6 +178,15 @@ static void note_missing(struct sources *s)
     }
     if (s->missing.len) {
         (void)!wh_buf_printf(&s->missing, &err, " (wants a read_api token)");
+    }
+    if (s->conn->token_refused) {
+        (void)!wh_buf_printf(&s->missing, &err, "%sGitLab refuses the read_api token",
+                             s->missing.len ? "; " : "");
+    }
+    if (s->conn->doc.oauth_sealed.len && !credential_there(s->conn->credential)) {
+        (void)!wh_buf_printf(&s->missing, &err,
+                             "%sthe approval has ended, connect again to renew it",
+                             s->missing.len ? "; " : "");
     }
 }
 
@@ -267,7 +276,7 @@ static void on_tools(void *ctx, const struct mcp_answer *a)
 static bool known(const struct sources *s)
 {
     int64_t age = wh_clock_now_ms(&s->conn->fetcher->deps.clock) - s->found_at_ms;
-    bool by_token = s->conn->doc.token_sealed.len > 0;
+    bool by_token = conn_has_token(s->conn);
 
     return !s->outdated &&
            (by_token || ((s->projects_known || s->conn->projects == NULL) && age < FIND_AGAIN_MS));
@@ -295,7 +304,7 @@ static void on_timer(void *ctx)
     struct wh_err err;
 
     take_named(s->conn);
-    if (known(s) || s->conn->doc.token_sealed.len || !credential_there(s->conn->credential)) {
+    if (known(s) || conn_has_token(s->conn) || !credential_there(s->conn->credential)) {
         found(s);
     } else if (mcp_list_tools(s->conn->mcp, on_tools, s, &err) != WH_OK) {
         probe_rest(s);

@@ -154,7 +154,7 @@ static void write_credentials(struct wh_json_writer *w, const struct conn *c)
     wh_jw_key(w, "credentials");
     wh_jw_object(w);
     wh_jw_key(w, "read_api");
-    wh_jw_bool(w, c->doc.token_sealed.len > 0);
+    wh_jw_bool(w, conn_has_token(c));
     wh_jw_key(w, "oauth");
     wh_jw_bool(w, credential_there(c->credential));
     number(w, "refreshes", (int64_t)credential_refreshes(c->credential));

@@ -120,6 +120,14 @@ def oauth_connect(broker, stacks):
         raise Failure(f"read by {read_by(c)}")
     if rows_are_there(s) != have:
         raise Failure("ids are others by REST than by MCP")
+    # It goes: GitLab takes it no more, and the tools read on.
+    s.control("token", {"token": "glpat-another-0123456789"})
+    runs = conn(s)["runs"]
+    call("POST", f"http://127.0.0.1:{s.ports['fetcher']}/api/v1/connections/{s.connection}/sync", {},
+         open(s.path("control.token")).read().strip())
+    c = ended(s, "degraded", runs)
+    if read_by(c)["issues"] != "mcp" or "read_api" not in c["detail"]:
+        raise Failure(f"without its token: read by {read_by(c)}, {c['detail']!r}")
     if s.oauth()["registered"] != 1:
         raise Failure(f"registered {s.oauth()['registered']} clients")
     secrets_are_quiet(s)

@@ -114,7 +114,14 @@ class Broker:
                        stdout=subprocess.DEVNULL)
 
     def start(self):
-        self.script("start", self.folder, str(self.port))
+        # A port of the broker's may be another's for a moment, as the near end of a connection.
+        for left in reversed(range(5)):
+            try:
+                return self.script("start", self.folder, str(self.port))
+            except subprocess.CalledProcessError:
+                if left == 0:
+                    raise
+                time.sleep(1)
 
     def kill(self):
         self.script("kill", self.folder)
