@@ -11,6 +11,7 @@
 #include "stages/fetcher/connect.h"
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/gone.h"
+#include "stages/fetcher/heads.h"
 #include "stages/fetcher/health.h"
 #include "stages/fetcher/leave.h"
 #include "stages/fetcher/sources.h"
@@ -144,6 +145,7 @@ static void conn_free(struct conn *c)
     check_free(c->check);
     gone_free(c);
     health_free(c->health);
+    heads_free(c->heads);
     wh_timer_free(c->timer);
     while (c->projects) {
         struct project *next = c->projects->next;
@@ -171,10 +173,12 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
     c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
     c->health = health_new(c);
+    c->heads = heads_new();
     c->credential = c->instance ? credential_new(c) : NULL;
     c->sources = sources_new(c);
     c->leave = leave_new(c);
-    if (!c->instance || !c->timer || !c->health || !c->credential || !c->sources || !c->leave ||
+    if (!c->instance || !c->timer || !c->health || !c->heads || !c->credential || !c->sources ||
+        !c->leave ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);

@@ -69,7 +69,7 @@ struct ack {
     void (*fn)(struct ack *ack, const struct wh_bus_delivery *delivery);
 };
 
-enum { STREAMS = 14 };
+enum { STREAMS = 15 };
 
 struct project {
     struct project *next;
@@ -183,6 +183,7 @@ struct conn {
     struct run_summary summaries[RUNS_KEPT]; /* newest last */
     unsigned n_summaries;
     struct health *health;
+    struct heads *heads;
     char error[160];
 };
 

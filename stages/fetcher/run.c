@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/check.h"
 #include "stages/fetcher/fetcher.h"
+#include "stages/fetcher/heads.h"
 #include "stages/fetcher/health.h"
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
@@ -208,6 +209,7 @@ static void run_end(struct conn *c)
     }
     wh_timer_start(c->timer, c->run_again ? 0 : wait, 0);
     if (c->run_failed) {
+        heads_clear(c->heads); /* what was seen may not be in Kafka */
         say_failed(c);
         return;
     }
@@ -244,7 +246,10 @@ static bool next_task(struct conn *c, struct project **ret_project, unsigned *re
         if (c->next_stream < STREAMS && c->next_project->skipped[0] == '\0') {
             *ret_project = c->next_project;
             *ret_stream = c->next_stream++;
-            return true;
+            if (streams[*ret_stream].mode != STREAM_HEADS || c->succeeded) {
+                return true;
+            }
+            continue;
         }
         c->next_project = c->next_project->next;
         c->next_stream = FIRST_PROJECT_STREAM;

@@ -24,4 +24,7 @@ const struct stream streams[STREAMS] = {
     OPEN_PIPELINES("preparing"),
     OPEN_PIPELINES("waiting_for_resource"),
     {"deployments", "deployment", "/deployments", STREAM_BY_UPDATE, FOLLOW_NONE},
+    /* A push moves no updated_at: only the head tells. */
+    {"merge_requests_open", "merge_request_head", "/merge_requests?scope=all&state=opened",
+     STREAM_HEADS, FOLLOW_NONE},
 };

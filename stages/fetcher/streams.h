@@ -15,6 +15,9 @@ enum stream_mode {
     STREAM_LIST,
     /* As LIST, and always produced: objects that are under way. */
     STREAM_OPEN,
+    /* As OPEN, but only rows whose head commit is another one than before; not in the first run,
+     * which reads all of them anyway. */
+    STREAM_HEADS,
     /* Keyset by id, following Link; the list of projects itself. */
     STREAM_PROJECTS,
 };

@@ -108,7 +108,8 @@ bool walk_save(struct walk *w)
     WH_AUTO(buf) struct wh_buf json;
     struct wh_err err;
 
-    if (w->saving || !w->dirty || w->stream->mode == STREAM_OPEN || f->draining) {
+    if (w->saving || !w->dirty || w->stream->mode == STREAM_OPEN ||
+        w->stream->mode == STREAM_HEADS || f->draining) {
         return w->saving > 0;
     }
     w->dirty = false;

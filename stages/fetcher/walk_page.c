@@ -4,6 +4,7 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "stages/fetcher/heads.h"
 #include "stages/fetcher/link.h"
 #include "stages/fetcher/walk.h"
 
@@ -62,6 +63,14 @@ static bool is_new(struct lane *lane, const struct row *row)
                      row->has_update ? &row->at : NULL);
 }
 
+static bool head_moved(const struct walk *w, const struct row *row, struct wh_json_val value)
+{
+    struct wh_json_val sha;
+
+    return wh_json_get(value, WH_LIT("sha"), &sha) && wh_json_type(sha) == WH_JSON_STRING &&
+           heads_moved(w->conn->heads, row->number, wh_json_string(sha));
+}
+
 static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val value,
                          struct wh_err *err)
 {
@@ -79,7 +88,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
         conn_add_project(w->conn, value);
     }
     numbers_row(w->conn, w->project, w->stream_index, &row, value);
-    if (!t->produce) {
+    if (!t->produce || (w->stream->mode == STREAM_HEADS && !head_moved(w, &row, value))) {
         return WH_OK;
     }
     t->page->rows++;

@@ -325,9 +325,10 @@ class Stack:
         """The stand-in's counts: registered, granted, refreshed, reused, ..."""
         return json.loads(self.control("oauth"))
 
-    def hook(self):
+    def hook(self, group=False):
         self.control("hook", {"url": f"http://127.0.0.1:{self.ports['webhook-intake']}{self.webhook['path']}",
-                              "token": self.webhook["token"], "signing_key": self.webhook["signing_key"]})
+                              "token": self.webhook["token"], "signing_key": self.webhook["signing_key"],
+                              **({"group": True} if group else {})})
 
     def up(self, *without):
         """Topics, all stages, connected."""

@@ -103,7 +103,8 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
     w->answered++;
     if (dice(w, 1000) < w->plan.faults) {
         fail_on_purpose(w, a);
-    } else if (memmem(url.ptr, url.len, part, strlen(part))) {
+    } else if (memmem(url.ptr, url.len, part, strlen(part)) &&
+               !memmem(url.ptr, url.len, "state=opened", 12)) {
         th_listing_answer(&w->listing, url, a);
     } else if (memmem(url.ptr, url.len, "/api/v4/projects?", 17)) {
         th_ok(wh_buf_append(&a->body, WH_LIT("[{\"id\":7,\"path_with_namespace\":\"a/b\"}]"), &err),

@@ -303,6 +303,27 @@ static void test_links_and_gone(void **state)
     is(v, "rc", "unknown_kind");
 }
 
+/* A push moves no updated_at: the head is ordered by when it was seen. */
+static void test_pushed(void **state)
+{
+    static const char hook[] =
+        "{\"object_kind\":\"merge_request\",\"project\":{\"id\":14},\"object_attributes\":{\"id\":"
+        "9,"
+        "\"iid\":2,\"state\":\"opened\",\"oldrev\":\"aaa\",\"last_commit\":{\"id\":\"bbb\"},"
+        "\"updated_at\":\"2020-01-02 03:04:05 UTC\"}}";
+    struct wh_json_val v = text(state, WH_ORIGIN_WEBHOOK, "merge_request", hook);
+
+    assert_int_equal(count(v, "observations"), 2);
+    ref_is(v, "observations.1.id", "merge_request", "9");
+    is(v, "observations.1.fields.sha", "bbb");
+    v = text(state, WH_ORIGIN_REST, "merge_request_head",
+             "{\"id\":9,\"iid\":2,\"sha\":\"ccc\",\"title\":\"t\",\"updated_at\":\"2020-01-02T03:"
+             "04:05.678Z\"}");
+    assert_int_equal(count(v, "observations"), 1);
+    ref_is(v, "observations.0.id", "merge_request", "9");
+    is(v, "observations.0.fields.sha", "ccc");
+}
+
 /* There again: no field is shown, but it lives. A moved issue is told by its own row. */
 static void test_back_and_moved(void **state)
 {
@@ -492,23 +513,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_merge_request_hook),
-        T(test_pipeline_hook),
-        T(test_job_hook),
-        T(test_other_hooks),
-        T(test_system_hooks),
-        T(test_incident),
-        T(test_milestone),
-        T(test_one_id),
-        T(test_state_rank),
-        T(test_links_and_gone),
-        T(test_back_and_moved),
-        T(test_release_deleted),
-        T(test_shown),
-        T(test_poison),
-        T(test_unmapped_duplicates),
-        T(test_pure),
-        T(test_tool_rows),
+        T(test_merge_request_hook),  T(test_pipeline_hook),  T(test_job_hook),
+        T(test_other_hooks),         T(test_system_hooks),   T(test_incident),
+        T(test_milestone),           T(test_one_id),         T(test_state_rank),
+        T(test_links_and_gone),      T(test_back_and_moved), T(test_pushed),
+        T(test_release_deleted),     T(test_shown),          T(test_poison),
+        T(test_unmapped_duplicates), T(test_pure),           T(test_tool_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
