@@ -202,6 +202,9 @@ struct wh_consumer_conf {
     const char *bootstrap;
     const char *client_id;
     const char *group; /* NULL or "": no group, assign by hand, no commits */
+    /* Of a group: a member that keeps its partitions over a restart, if it is back within the
+     * session timeout (static membership). Must be one process's own; NULL: none. */
+    const char *instance_id;
     const struct wh_conf_pairs *extra;
     size_t fetch_max_bytes;      /* prefetch bound */
     int64_t metadata_refresh_ms; /* how soon new topics of a pattern are found */

@@ -420,15 +420,16 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
         {"session.timeout.ms", session},
         {"max.poll.interval.ms", "600000"},
         {"allow.auto.create.topics", "false"},
+        {"group.instance.id", conf->instance_id},
     };
+    size_t n = sizeof(settings) / sizeof(settings[0]) - (conf->instance_id == NULL);
     rd_kafka_conf_t *made;
 
     (void)snprintf(kbytes, sizeof(kbytes), "%zu", conf->fetch_max_bytes / 1024 + 1);
     (void)snprintf(refresh, sizeof(refresh), "%" PRId64, conf->metadata_refresh_ms);
     (void)snprintf(session, sizeof(session), "%" PRId64, conf->session_timeout_ms);
-    if (bus_kafka_conf(conf->bootstrap, conf->client_id, settings,
-                       sizeof(settings) / sizeof(settings[0]), conf->extra, &c->opaque, &made,
-                       err) != WH_OK) {
+    if (bus_kafka_conf(conf->bootstrap, conf->client_id, settings, n, conf->extra, &c->opaque,
+                       &made, err) != WH_OK) {
         return err->rc;
     }
     rd_kafka_conf_set_rebalance_cb(made, on_rebalance);

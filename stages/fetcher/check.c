@@ -109,6 +109,7 @@ static void on_presence(void *ctx, const struct client_answer *a)
     case CLIENT_SIGN_IN:
     case CLIENT_REFUSED:
     case CLIENT_FAILED:
+    case CLIENT_STOPPED:
     default:
         k->ok = false;
         break;

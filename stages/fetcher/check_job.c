@@ -155,6 +155,7 @@ static void on_page(void *ctx, const struct client_answer *a)
         break;
     case CLIENT_SIGN_IN:
     case CLIENT_FAILED:
+    case CLIENT_STOPPED:
     default:
         job_fail(j, a);
         break;
@@ -269,6 +270,7 @@ static void on_single(void *ctx, const struct client_answer *a)
         break;
     case CLIENT_SIGN_IN:
     case CLIENT_FAILED:
+    case CLIENT_STOPPED:
     default:
         job_fail(j, a);
         break;

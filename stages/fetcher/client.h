@@ -21,6 +21,7 @@ enum client_outcome {
     CLIENT_SIGN_IN, /* 401: the credential is no good any more */
     CLIENT_REFUSED, /* 400, 405, other 4xx and redirects: asking again is no use */
     CLIENT_FAILED,  /* attempts used up */
+    CLIENT_STOPPED, /* given up on our side; no call ends so */
 };
 
 struct client_answer {

@@ -71,18 +71,20 @@ static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice
                      enum run_wish wish)
 {
     struct conn *conn = fetcher_find(c->f, id);
+    struct wh_err err;
 
     if (conn == NULL) {
         wh_http_reply_error(req, 404, "no such connection; GET /api/v1/connections lists them", 0);
         return;
     }
-    conn->want_verify = conn->want_verify || wish == WISH_VERIFY;
-    conn->want_confirm = conn->want_confirm || wish == WISH_CONFIRM;
     if (conn->stopped) {
         wh_http_reply_error(req, 409, "it is disconnected; connect again to read it", 0);
         return;
     }
-    conn_run(conn);
+    if (conn_run_everywhere(conn, wish == WISH_VERIFY, wish == WISH_CONFIRM, &err) != WH_OK) {
+        wh_http_reply_error(req, 503, err.msg, 5);
+        return;
+    }
     accepted(req);
 }
 
@@ -143,13 +145,13 @@ static void route(struct control *c, struct wh_http_req *req, bool get, bool pos
     } else if (get && path_with_id(path, connects, "", &id)) {
         connect_show(c->f, req, id);
     } else {
-        wh_http_reply_error(
-            req, 404,
-            "no such call; there are GET and POST /api/v1/connections, POST "
-            "/api/v1/connections/<id>/sync, .../verify, .../confirm-deletes, .../disconnect and .../purge, GET "
-            "/api/v1/connects/<session> and "
-            "GET /api/v1/status",
-            0);
+        wh_http_reply_error(req, 404,
+                            "no such call; there are GET and POST /api/v1/connections, POST "
+                            "/api/v1/connections/<id>/sync, .../verify, .../confirm-deletes, "
+                            ".../disconnect and .../purge, GET "
+                            "/api/v1/connects/<session> and "
+                            "GET /api/v1/status",
+                            0);
     }
 }
 

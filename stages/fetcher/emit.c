@@ -173,3 +173,16 @@ enum wh_rc emit_state(struct fetcher *f, struct wh_slice connection, struct wh_s
                 share_partition(connection, project, f->share.partitions), key, connection, json,
                 ack, err);
 }
+
+enum wh_rc emit_state_everywhere(struct fetcher *f, struct wh_slice connection, struct wh_slice key,
+                                 struct wh_slice json, bool own, struct wh_err *err)
+{
+    for (int32_t p = 0; p < f->share.partitions; p++) {
+        if ((own || !share_works_on(&f->share, p)) &&
+            emit(f, WH_DOCUMENT_FETCH_STATE, f->state_topic, p, key, connection, json, NULL, err) !=
+                WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}

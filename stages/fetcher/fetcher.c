@@ -131,7 +131,7 @@ bool fetcher_owns(const struct fetcher *f, const char *connection, const char *p
 
 static void on_run_timer(void *ctx)
 {
-    conn_run(ctx);
+    conn_run_due(ctx);
 }
 
 static void conn_free(struct conn *c)
@@ -326,8 +326,15 @@ bool conn_drop_token(struct conn *c)
     return true;
 }
 
+static bool readable(const struct wh_connection *doc)
+{
+    return !wh_slice_eq(doc->state, WH_LIT("need_reconnect")) &&
+           !wh_slice_eq(doc->state, WH_LIT("disabled"));
+}
+
 void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
 {
+    bool news;
     struct wh_connection parsed;
     struct wh_document doc;
     struct wh_arena arena;
@@ -336,7 +343,8 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
 
     if (msg->value.ptr == NULL) {
         c = fetcher_find(f, msg->key);
-        if (c) {
+        /* Our own come back must not drop what was connected again since. */
+        if (c && msg->timestamp_ms >= c->doc.created_at_ms) {
             fetcher_drop(f, c);
         }
         return;
@@ -350,6 +358,12 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
         return;
     }
     c = fetcher_find(f, parsed.id);
+    /* Another member's word, or our own come back: the newer one counts. */
+    if (c && msg->topic && parsed.updated_at_ms <= c->doc.updated_at_ms) {
+        wh_arena_done(&arena);
+        return;
+    }
+    news = f->caught_up && msg->topic && (c == NULL || !readable(&c->doc)) && readable(&parsed);
     if (c == NULL) {
         c = conn_new(f, &parsed, &err);
     }
@@ -362,6 +376,8 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     }
     if (c == NULL || use_credentials(c, &err) != WH_OK) {
         wh_log_error(f->deps.log, "a connection cannot be used", WH_RC(&err));
+    } else if (news) {
+        conn_run(c);
     }
     if (c) {
         leave_document(c);
@@ -374,8 +390,11 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
     struct cursor *cursor;
     struct wh_err err;
 
-    if (msg->value.ptr == NULL) {
-        return; /* of a connection that was purged: its record's tombstone drops it all */
+    /* A tombstone is of a connection that was purged: its record's tombstone drops it all. What we
+     * work on we wrote ourselves; cursors of it are newer here. */
+    if (handover_take(f, msg) || msg->value.ptr == NULL ||
+        (f->caught_up && share_works_on(&f->share, msg->partition))) {
+        return;
     }
     if (wh_document_decode(msg->value, &doc, &err) == WH_OK &&
         numbers_take(f, msg->key, doc.document)) {
@@ -423,9 +442,11 @@ enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err)
 {
     struct fetcher *f = c->fetcher;
     WH_AUTO(buf) struct wh_buf json;
+    int64_t now;
 
     wh_buf_init(&json, 64 << 10);
-    c->doc.updated_at_ms = wh_clock_now_ms(&f->deps.clock);
+    now = wh_clock_now_ms(&f->deps.clock);
+    c->doc.updated_at_ms = now > c->doc.updated_at_ms ? now : c->doc.updated_at_ms + 1;
     if (wh_connection_write(&c->doc, &json, err) != WH_OK) {
         return err->rc;
     }
@@ -450,7 +471,9 @@ void conn_set_state(struct conn *c, const char *state, const char *detail)
     c->doc.detail = wh_slice_str(c->detail);
     wh_log_info(c->fetcher->deps.log, "connection state", WH_STR("connection", c->id),
                 WH_STR("state", state), WH_STR("detail", detail));
-    if (conn_save(c, NULL, &err) != WH_OK) {
+    /* One member's word only: others may not have the newest tokens, which are in the same record.
+     */
+    if (fetcher_owns(c->fetcher, c->id, NULL) && conn_save(c, NULL, &err) != WH_OK) {
         wh_log_error(c->fetcher->deps.log, "the connection's state is not saved", WH_RC(&err));
     }
 }
@@ -462,6 +485,27 @@ void fetcher_start(struct fetcher *f)
     f->caught_up = true;
     for (struct conn *c = f->conns; c; c = c->next) {
         conn_run(c);
+    }
+}
+
+void fetcher_assigned(struct fetcher *f)
+{
+    if (!f->caught_up) {
+        fetcher_start(f);
+        return;
+    }
+    for (struct conn *c = f->conns; c; c = c->next) {
+        conn_run_stale(c);
+    }
+}
+
+void fetcher_revoked(struct fetcher *f)
+{
+    for (struct conn *c = f->conns; c; c = c->next) {
+        if (!fetcher_owns(f, c->id, NULL)) {
+            handover_forget(c);
+        }
+        walk_stop_foreign(c);
     }
 }
 

@@ -80,6 +80,7 @@ struct project {
     int64_t access;               /* our access level there; 0 when it is not known */
     unsigned char skips[STREAMS]; /* enum client_outcome of a stream that cannot be read; 0 */
     bool relist;                  /* it was gone: all of its numbers are listed */
+    bool announced;               /* its owner may know of it (handover.c) */
 };
 
 /* Counts of one stream in the present or the last run. */
@@ -184,6 +185,12 @@ struct conn {
     unsigned n_summaries;
     struct health *health;
     struct heads *heads;
+    bool again_stale;      /* likewise, by conn_run_stale */
+    bool run_stale;        /* what was read within sync.interval is left out */
+    int64_t sync_asked_ms; /* the newest wish of another member that was followed */
+    int64_t next_due_ms;   /* of what was left out, the first that is due */
+    int64_t epoch_ms;      /* of our announcements of projects; 0: none yet */
+    bool epoch_told;
     char error[160];
 };
 
@@ -220,8 +227,13 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg);
 void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg);
 /* A record of the health topic, at any time. */
 void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg);
-/* Begins to work. */
+/* Begins to work: all that it owns is read now. */
 void fetcher_start(struct fetcher *f);
+/* The shares have changed (members.h): the first time as fetcher_start; later what is new is read,
+ * unless another member has just done so. */
+void fetcher_assigned(struct fetcher *f);
+/* What is not owned any more is left to others. */
+void fetcher_revoked(struct fetcher *f);
 /* No new reads; true when nothing is under way. */
 void fetcher_drain(struct fetcher *f);
 bool fetcher_idle(const struct fetcher *f);
@@ -239,6 +251,13 @@ void conn_run(struct conn *c);
 bool conn_has_token(const struct conn *c);
 /* GitLab refused the read_api token: true when an approval is there to go on with. */
 bool conn_drop_token(struct conn *c);
+/* Likewise, of what was not read to its end within the last sync.interval. */
+void conn_run_stale(struct conn *c);
+/* The one that was asked for meanwhile; without any, conn_run. */
+void conn_run_due(struct conn *c);
+/* Asks all members for a run. */
+WH_MUST_CHECK enum wh_rc conn_run_everywhere(struct conn *c, bool verify, bool confirm,
+                                             struct wh_err *err);
 /* Sets state and detail, writes the document. */
 void conn_set_state(struct conn *c, const char *state, const char *detail);
 /* ack may be NULL. */
@@ -271,6 +290,10 @@ WH_MUST_CHECK enum wh_rc emit_document(struct fetcher *f, enum wh_document_schem
 WH_MUST_CHECK enum wh_rc emit_state(struct fetcher *f, struct wh_slice connection,
                                     struct wh_slice project, struct wh_slice key,
                                     struct wh_slice json, struct ack *ack, struct wh_err *err);
+/* The same record to each partition: with own, or of other members only. */
+WH_MUST_CHECK enum wh_rc emit_state_everywhere(struct fetcher *f, struct wh_slice connection,
+                                               struct wh_slice key, struct wh_slice json, bool own,
+                                               struct wh_err *err);
 
 /* ---- walk.c ---- */
 
@@ -279,6 +302,9 @@ WH_MUST_CHECK enum wh_rc emit_state(struct fetcher *f, struct wh_slice connectio
 WH_MUST_CHECK enum wh_rc walk_start(struct conn *c, struct project *project, unsigned stream,
                                     struct wh_err *err);
 void walk_free_all(struct conn *c);
+/* Walks of projects that are another member's now: no more requests; they end, not ok, with
+ * CLIENT_STOPPED, when what is under way is saved. */
+void walk_stop_foreign(struct conn *c);
 /* ---- run.c ---- */
 
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
@@ -287,10 +313,29 @@ void conn_add_project(struct conn *c, struct wh_json_val row);
 /* The project of that number, made when it is new; NULL: no memory. */
 struct project *conn_add_project_id(struct conn *c, struct wh_slice id);
 
+/* The present run's list of projects shows it. */
+void conn_project_listed(struct conn *c, struct project *p);
+
 /* ---- report.c ---- */
 
 /* Writes the present run into the runs topic; finished: with its end. */
 void report_run(struct conn *c, bool finished);
+
+/* ---- handover.c: records of fetch-state that one member writes for another ---- */
+
+/*
+ * "<connection>:<project>:project" says that the project is in the list of projects, on the
+ * partition of the project itself; "<connection>::projects", on every partition, that each of them
+ * was told by the time that it names. Written by the owner of the connection, who reads the list.
+ */
+void handover_announce(struct conn *c);
+/* Not the owner any more: the next one tells it all anew. */
+void handover_forget(struct conn *c);
+/* What the owner of the connection has told, for a run of another member. */
+void handover_recall(struct conn *c);
+/* Takes a record of a project, or of "<connection>::sync", a run that a person asked another member
+ * for; false: it is something else. */
+bool handover_take(struct fetcher *f, const struct wh_bus_msg *msg);
 
 /* ---- rereads.c ---- */
 struct rereads *rereads_new(struct fetcher *f);

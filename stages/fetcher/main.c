@@ -1,6 +1,7 @@
 /*
  * wellhead-fetcher - reads GitLab over REST into the raw topics. See stages/fetcher/README.md.
  */
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,16 +13,16 @@
 #include "stages/fetcher/control.h"
 #include "stages/fetcher/fetcher.h"
 #include "stages/fetcher/listen.h"
+#include "stages/fetcher/members.h"
 
 enum {
     QUEUE_MAX_BYTES = 96 << 20,
     QUEUE_MAX_RECORDS = 200000,
     DELIVERY_TIMEOUT_MS = 120000,
     BATCH = 128,
-    CATCH_UP_RETRY_MS = 1000,
     CONNECT_TIMEOUT_MS = 10000,
-    OFFSETS_TIMEOUT_MS = 5000,
-    SHARED_MAX = 64,
+    REREAD_PARTITIONS_MAX = 64,
+    MEMBER_MAX = 320,
     COMMIT_MS = 1000,
     BACKOFF_MS = 500,
 };
@@ -36,6 +37,7 @@ struct settings {
     int64_t drain_ms;
     char *key_file;
     char *token_file;
+    char *member_id;
     char *ca_file;
     char *redirect_url;
     char *client_metadata_url;
@@ -79,6 +81,8 @@ static const struct wh_conf_key keys[] = {
      "key that seals tokens and webhook secrets; made when it is not there"},
     {"control.token_file", WH_CONF_STRING, 0, "secrets/control.token", 0, 0, AT(token_file),
      "bearer token of the control API; made when it is not there"},
+    {"member.id", WH_CONF_STRING, 0, NULL, 0, 0, AT(member_id),
+     "name of this fetcher among those that share the work; empty: <host>:<http.port>"},
     {"gitlab.ca_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(ca_file),
      "certificates to trust instead of the system's"},
     {"oauth.redirect_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(redirect_url),
@@ -122,41 +126,26 @@ static const struct wh_conf_program program = {
     .default_file = "wellhead-fetcher.conf",
 };
 
-/* A topic that is read from its beginning: until its end as it was at start, then live or not. */
-struct shared {
-    char *topic;
-    int32_t partition;
-    int64_t end;
-    int64_t next;
-};
-
 struct app {
     struct settings set;
     struct wh_run *run;
     struct wh_httpc *http;
     struct wh_admin *admin;
     struct wh_producer *producer;
-    struct wh_consumer *shared_consumer;
+    struct wh_consumer *connections;
+    struct wh_consumer *state;
     struct wh_consumer *reread_consumer;
     struct wh_consumer *health_consumer; /* until the listen has it */
     struct listen *listen;
     struct wh_watch *producer_watch;
-    struct wh_watch *shared_watch;
     struct wh_watch *reread_watch;
-    struct wh_timer *retry;
     struct wh_timer *commit;
-    struct shared shared[SHARED_MAX];
-    size_t n_shared;
-    bool assigned;
-    const char *waiting_for;
+    struct members *members;
     struct fetcher *fetcher;
     struct control *control;
     struct wh_http_handler handler;
     char redirect_url[512];
-    struct wh_bus_partition commits[SHARED_MAX];
-    bool looking;
-    enum wh_rc look_rc;
-    struct wh_err look_err;
+    struct wh_bus_partition commits[REREAD_PARTITIONS_MAX];
 };
 
 /* ---- routes: the API comes after the server ---- */
@@ -185,7 +174,7 @@ static void on_done(void *ctx, struct wh_http_req *req)
 
 static void drained(struct app *app)
 {
-    if (app->fetcher->draining && fetcher_idle(app->fetcher)) {
+    if (app->fetcher->draining && fetcher_idle(app->fetcher) && members_stop(app->members)) {
         wh_run_drained(app->run);
     }
 }
@@ -200,29 +189,10 @@ static void on_producer(void *ctx, int fd, unsigned events)
     drained(app);
 }
 
-static void note_position(struct app *app, const struct wh_bus_msg *m)
-{
-    for (size_t i = 0; i < app->n_shared; i++) {
-        if (app->shared[i].partition == m->partition &&
-            strcmp(app->shared[i].topic, m->topic) == 0) {
-            app->shared[i].next = m->offset + 1;
-        }
-    }
-}
-
-static bool caught_up(const struct app *app)
-{
-    for (size_t i = 0; i < app->n_shared; i++) {
-        if (app->shared[i].next < app->shared[i].end) {
-            return false;
-        }
-    }
-    return app->assigned;
-}
-
 /* Connections are known: what is said of them finds them. */
-static void start_listening(struct app *app)
+static void start_listening(void *ctx)
 {
+    struct app *app = ctx;
     struct wh_consumer *consumer = app->health_consumer;
     struct wh_err err;
 
@@ -230,141 +200,6 @@ static void start_listening(struct app *app)
     if (consumer && listen_new(app->fetcher, consumer, &app->listen, &err) != WH_OK) {
         wh_log_warn(wh_run_log(app->run), "nothing is heard of webhooks", WH_RC(&err));
         wh_consumer_free(consumer);
-    }
-}
-
-static void on_shared(void *ctx, int fd, unsigned events)
-{
-    struct app *app = ctx;
-    struct wh_bus_msg msgs[BATCH];
-    struct wh_err err;
-    size_t n = 0;
-
-    (void)fd;
-    (void)events;
-    do {
-        if (wh_consumer_poll(app->shared_consumer, 0, BATCH, msgs, &n, &err) != WH_OK) {
-            wh_run_fatal(app->run, &err);
-            return;
-        }
-        for (size_t i = 0; i < n; i++) {
-            if (app->fetcher->caught_up) {
-                /* What comes now was written by this process. */
-            } else if (strcmp(msgs[i].topic, app->fetcher->connections_topic) == 0) {
-                fetcher_take_connection(app->fetcher, &msgs[i]);
-            } else {
-                fetcher_take_state(app->fetcher, &msgs[i]);
-            }
-            note_position(app, &msgs[i]);
-        }
-    } while (n > 0);
-    if (!app->fetcher->caught_up && caught_up(app)) {
-        app->waiting_for = NULL;
-        wh_log_info(wh_run_log(app->run), "caught up", WH_I("partitions", app->n_shared));
-        start_listening(app);
-        fetcher_start(app->fetcher);
-    }
-}
-
-/* Compaction may remove the newest offsets before the end: an empty rest counts as read. */
-static void assign_shared(struct app *app)
-{
-    struct wh_bus_partition parts[SHARED_MAX];
-    struct wh_err err;
-
-    for (size_t i = 0; i < app->n_shared; i++) {
-        parts[i] = (struct wh_bus_partition){app->shared[i].topic, app->shared[i].partition,
-                                             WH_OFFSET_BEGINNING};
-    }
-    if (wh_consumer_assign(app->shared_consumer, parts, app->n_shared, &err) != WH_OK) {
-        wh_run_fatal(app->run, &err);
-        return;
-    }
-    app->assigned = true;
-    app->waiting_for = "reading connections and cursors";
-    on_shared(app, -1, 0);
-}
-
-static enum wh_rc add_shared(struct app *app, const char *topic, int32_t partitions,
-                             struct wh_err *err)
-{
-    for (int32_t p = 0; p < partitions && app->n_shared < SHARED_MAX; p++) {
-        struct shared *s = &app->shared[app->n_shared];
-        int64_t low = 0;
-
-        if (wh_admin_offset(app->admin, topic, p, WH_OFFSET_END, OFFSETS_TIMEOUT_MS, &s->end,
-                            err) != WH_OK ||
-            wh_admin_offset(app->admin, topic, p, WH_OFFSET_BEGINNING, OFFSETS_TIMEOUT_MS, &low,
-                            err) != WH_OK) {
-            return err->rc;
-        }
-        s->topic = wh_mem_dup(topic, strlen(topic));
-        if (s->topic == NULL) {
-            return wh_fail(err, WH_E_NOMEM, "no memory for topics");
-        }
-        s->partition = p;
-        s->next = low;
-        app->n_shared++;
-    }
-    return WH_OK;
-}
-
-static void clear_shared(struct app *app)
-{
-    while (app->n_shared) {
-        wh_mem_free(app->shared[--app->n_shared].topic);
-    }
-}
-
-/* On a pool thread: asks the broker, which may not be there yet. */
-static void look(void *ctx)
-{
-    struct app *app = ctx;
-    struct wh_bus_topic_info *list = NULL;
-    size_t n = 0;
-    unsigned found = 0;
-
-    clear_shared(app);
-    app->look_rc = wh_admin_list(app->admin, OFFSETS_TIMEOUT_MS, &list, &n, &app->look_err);
-    for (size_t i = 0; i < n && app->look_rc == WH_OK; i++) {
-        if (strcmp(list[i].name, app->fetcher->connections_topic) == 0 ||
-            strcmp(list[i].name, app->fetcher->state_topic) == 0) {
-            found++;
-            app->look_rc = add_shared(app, list[i].name, list[i].partitions, &app->look_err);
-        }
-    }
-    if (app->look_rc == WH_OK && found < 2) {
-        app->look_rc = wh_fail(&app->look_err, WH_E_UNAVAILABLE,
-                               "the shared topics are not there; run `wellhead topics`");
-    }
-    wh_bus_topic_list_free(list, n);
-}
-
-static void looked(void *ctx)
-{
-    struct app *app = ctx;
-
-    app->looking = false;
-    if (app->fetcher->draining) {
-        drained(app);
-        return;
-    }
-    if (app->look_rc != WH_OK) {
-        wh_log_warn(wh_run_log(app->run), "waiting for Kafka", WH_RC(&app->look_err));
-        wh_timer_start(app->retry, CATCH_UP_RETRY_MS, 0);
-        return;
-    }
-    assign_shared(app);
-}
-
-static void begin_look(void *ctx)
-{
-    struct app *app = ctx;
-    struct wh_err err;
-
-    app->looking = true;
-    if (wh_loop_work(wh_run_loop(app->run), look, looked, app, &err) != WH_OK) {
-        wh_run_fatal(app->run, &err);
     }
 }
 
@@ -391,7 +226,7 @@ static void on_reread(void *ctx, int fd, unsigned events)
             if (msgs[i].value.ptr && wh_reread_decode(msgs[i].value, &q, &err) == WH_OK) {
                 rereads_take(app->fetcher->rereads, &q);
             }
-            if (msgs[i].partition < SHARED_MAX) {
+            if (msgs[i].partition < REREAD_PARTITIONS_MAX) {
                 app->commits[msgs[i].partition] = (struct wh_bus_partition){
                     app->fetcher->rereads_topic, msgs[i].partition, msgs[i].offset + 1};
             }
@@ -403,13 +238,13 @@ static void on_reread(void *ctx, int fd, unsigned events)
 static void on_commit(void *ctx)
 {
     struct app *app = ctx;
-    struct wh_bus_partition parts[SHARED_MAX];
+    struct wh_bus_partition parts[REREAD_PARTITIONS_MAX];
     struct wh_err err;
     size_t n = 0;
 
     on_reread(app, -1, 0);
     drained(app);
-    for (size_t i = 0; i < SHARED_MAX; i++) {
+    for (size_t i = 0; i < REREAD_PARTITIONS_MAX; i++) {
         if (app->commits[i].topic && rereads_open(app->fetcher->rereads) == 0) {
             parts[n++] = app->commits[i];
             app->commits[i].topic = NULL;
@@ -426,16 +261,14 @@ static void drain(void *ctx)
 {
     struct app *app = ctx;
 
-    wh_timer_stop(app->retry);
+    (void)members_stop(app->members);
     fetcher_drain(app->fetcher);
-    if (!app->looking) {
-        drained(app);
-    }
+    drained(app);
 }
 
 static const char *not_ready(void *ctx)
 {
-    return ((struct app *)ctx)->waiting_for;
+    return members_waiting_for(((struct app *)ctx)->members);
 }
 
 /* ---- parts ---- */
@@ -559,6 +392,52 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
     return WH_OK;
 }
 
+static void on_fatal(void *ctx, const struct wh_err *err)
+{
+    wh_run_fatal(((struct app *)ctx)->run, err);
+}
+
+/* The same after a restart, so that a fetcher that comes back soon keeps its part. */
+static const char *name_member(const struct settings *set, char to[MEMBER_MAX])
+{
+    char host[256] = "";
+
+    if (set->member_id[0]) {
+        (void)snprintf(to, MEMBER_MAX, "%s", set->member_id);
+        return to;
+    }
+    if (set->http_port == 0 || gethostname(host, sizeof(host) - 1) != 0) {
+        return NULL;
+    }
+    (void)snprintf(to, MEMBER_MAX, "%s:%" PRId64, host, set->http_port);
+    return to;
+}
+
+static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer,
+                               struct wh_err *err)
+{
+    const struct members_conf conf = {.loop = wh_run_loop(app->run),
+                                      .log = wh_run_log(app->run),
+                                      .admin = app->admin,
+                                      .fetcher = app->fetcher,
+                                      .connected = start_listening,
+                                      .fatal = on_fatal,
+                                      .ctx = app};
+    char group[WH_TOPIC_MAX + 16];
+    char member[MEMBER_MAX];
+
+    app->members = members_new(&conf);
+    if (app->members == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory to start");
+    }
+    /* By the prefix: other fetchers on the same Kafka have topics of their own. */
+    (void)snprintf(group, sizeof(group), "%sfetchers", app->set.topic_prefix);
+    consumer.group = group;
+    consumer.instance_id = name_member(&app->set, member);
+    consumer.rebalance = members_rebalance(app->members);
+    return wh_consumer_kafka_new(&consumer, &app->state, err);
+}
+
 static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
 {
     const struct settings *set = &app->set;
@@ -583,8 +462,9 @@ static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
     consumer.extra = &set->kafka;
     consumer.log = wh_run_log(app->run);
     if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK ||
-        wh_consumer_kafka_new(&consumer, &app->shared_consumer, err) != WH_OK ||
-        wh_consumer_kafka_new(&consumer, &app->health_consumer, err) != WH_OK) {
+        wh_consumer_kafka_new(&consumer, &app->connections, err) != WH_OK ||
+        wh_consumer_kafka_new(&consumer, &app->health_consumer, err) != WH_OK ||
+        join_members(app, consumer, err) != WH_OK) {
         return err->rc;
     }
     consumer.group = "wellhead-fetcher";
@@ -600,42 +480,38 @@ static enum wh_rc start_watching(struct app *app, struct wh_err *err)
 {
     struct wh_loop *loop = wh_run_loop(app->run);
 
-    app->waiting_for = "waiting for Kafka";
-    app->retry = wh_timer_new(loop, begin_look, app);
     app->commit = wh_timer_new(loop, on_commit, app);
     app->producer_watch =
         wh_watch_new(loop, wh_producer_fd(app->producer), WH_READABLE, on_producer, app);
-    app->shared_watch =
-        wh_watch_new(loop, wh_consumer_fd(app->shared_consumer), WH_READABLE, on_shared, app);
     app->reread_watch =
         wh_watch_new(loop, wh_consumer_fd(app->reread_consumer), WH_READABLE, on_reread, app);
-    if (!app->retry || !app->commit || !app->producer_watch || !app->shared_watch ||
-        !app->reread_watch) {
+    if (!app->commit || !app->producer_watch || !app->reread_watch) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     wh_timer_start(app->commit, COMMIT_MS, COMMIT_MS);
-    begin_look(app);
-    return WH_OK;
+    return members_start(app->members, app->connections, app->state, err);
 }
 
 static void release(struct app *app)
 {
     app->handler = (struct wh_http_handler){0};
     wh_watch_free(app->producer_watch);
-    wh_watch_free(app->shared_watch);
     wh_watch_free(app->reread_watch);
-    wh_timer_free(app->retry);
     wh_timer_free(app->commit);
     listen_free(app->listen);
+    if (app->members) {
+        (void)members_stop(app->members);
+    }
     control_free(app->control);
+    wh_consumer_free(app->connections);
+    wh_consumer_free(app->state);
+    members_free(app->members);
     fetcher_free(app->fetcher);
     wh_producer_free(app->producer);
-    wh_consumer_free(app->shared_consumer);
     wh_consumer_free(app->reread_consumer);
     wh_consumer_free(app->health_consumer);
     wh_admin_free(app->admin);
     wh_httpc_free(app->http);
-    clear_shared(app);
     wh_run_free(app->run);
 }
 

@@ -72,7 +72,6 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
 {
     struct wh_json_val id;
     struct wh_json_val path;
-    struct numbers *n;
     struct project *p;
     char text[24];
 
@@ -89,11 +88,18 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
 
         p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);
     }
-    n = numbers_of(c->fetcher->numbers, c->id, p->id, NUMBERED_PROJECT, false);
+    p->access = access_of(row);
+    conn_project_listed(c, p);
+}
+
+void conn_project_listed(struct conn *c, struct project *p)
+{
+    const struct numbers *n =
+        numbers_of(c->fetcher->numbers, c->id, p->id, NUMBERED_PROJECT, false);
+
     if (n && ids_get(n->ids, 1).fate != IDS_UNKNOWN && ids_get(n->ids, 1).fate != IDS_HAVE) {
         p->relist = true;
     }
-    p->access = access_of(row);
     p->listed_run = c->run_started_ms;
     p->skipped[0] = '\0';
 }
@@ -137,11 +143,14 @@ static void note_sweep(struct conn *c)
     WH_AUTO(buf) struct wh_buf json;
     struct wh_err err;
 
+    wh_buf_init(&json, 4096);
     if (cursor == NULL || (cursor->finished_at_ms > 0 && !c->run_sweeps)) {
         return;
     }
     cursor->finished_at_ms = now_ms(c);
-    wh_buf_init(&json, 4096);
+    if (!fetcher_owns(c->fetcher, c->id, NULL)) {
+        return; /* the record is its owner's; this member counts from its start */
+    }
     if (cursor_write(cursor, &json, &err) != WH_OK ||
         emit_state(c->fetcher, wh_slice_str(c->id), WH_LIT(""), wh_slice_str(key),
                    wh_buf_slice(&json), NULL, &err) != WH_OK) {
@@ -190,7 +199,9 @@ static void say_failed(struct conn *c)
 static void run_end(struct conn *c)
 {
     struct fetcher *f = c->fetcher;
-    int64_t wait = c->run_failed ? RETRY_AFTER_MS : f->deps.conf.sync_interval_ms;
+    int64_t wait = c->run_failed  ? RETRY_AFTER_MS
+                   : c->run_stale ? c->next_due_ms - now_ms(c)
+                                  : f->deps.conf.sync_interval_ms;
 
     c->phase = RUN_IDLE;
     c->run_id = 0;
@@ -207,7 +218,7 @@ static void run_end(struct conn *c)
     if (c->stopped) {
         return;
     }
-    wh_timer_start(c->timer, c->run_again ? 0 : wait, 0);
+    wh_timer_start(c->timer, c->run_again || c->again_stale || wait < 0 ? 0 : wait, 0);
     if (c->run_failed) {
         heads_clear(c->heads); /* what was seen may not be in Kafka */
         say_failed(c);
@@ -240,21 +251,53 @@ static void run_check(struct conn *c)
     }
 }
 
+/* A run that only takes over leaves out what was read to its end within the interval, here or by
+ * the member before. Objects under way have no cursor: they go with the pipelines. */
+static bool just_read(struct conn *c, const struct project *project, unsigned stream)
+{
+    int64_t interval = c->fetcher->deps.conf.sync_interval_ms;
+    bool no_cursor = streams[stream].mode == STREAM_OPEN || streams[stream].mode == STREAM_HEADS;
+    const char *name = no_cursor ? "pipelines" : streams[stream].name;
+    const struct cursor *cursor;
+    char key[160];
+
+    if (!c->run_stale) {
+        return false;
+    }
+    (void)snprintf(key, sizeof(key), "%s:%s:%s", c->id, project->id, name);
+    cursor = state_cursor(c->fetcher->state, wh_slice_str(key));
+    if (cursor == NULL || cursor->finished_at_ms + interval <= now_ms(c)) {
+        return false;
+    }
+    if (cursor->finished_at_ms + interval < c->next_due_ms) {
+        c->next_due_ms = cursor->finished_at_ms + interval;
+    }
+    return true;
+}
+
 static bool next_task(struct conn *c, struct project **ret_project, unsigned *ret_stream)
 {
     while (c->next_project) {
-        if (c->next_stream < STREAMS && c->next_project->skipped[0] == '\0') {
+        while (c->next_stream < STREAMS && c->next_project->skipped[0] == '\0' &&
+               fetcher_owns(c->fetcher, c->id, c->next_project->id)) {
             *ret_project = c->next_project;
             *ret_stream = c->next_stream++;
-            if (streams[*ret_stream].mode != STREAM_HEADS || c->succeeded) {
+            if ((streams[*ret_stream].mode != STREAM_HEADS || c->succeeded) &&
+                !just_read(c, *ret_project, *ret_stream)) {
                 return true;
             }
-            continue;
         }
         c->next_project = c->next_project->next;
         c->next_stream = FIRST_PROJECT_STREAM;
     }
     return false;
+}
+
+static void begin_streams(struct conn *c)
+{
+    c->phase = RUN_STREAMS;
+    c->next_project = c->projects;
+    c->next_stream = FIRST_PROJECT_STREAM;
 }
 
 static void run_more(struct conn *c)
@@ -314,19 +357,19 @@ void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, b
                        why == CLIENT_GONE     ? "not there"
                        : why == CLIENT_DENIED ? "not allowed"
                                               : "refused");
-    } else if (!ok) {
+    } else if (!ok && why != CLIENT_STOPPED) {
         c->run_failed = true;
         c->counts[stream].failed++;
     }
     if (c->phase == RUN_PROJECTS && project == NULL) {
-        c->phase = RUN_STREAMS;
         if (ok) {
             skip_unlisted(c);
         }
-        c->next_project = c->projects;
-        c->next_stream = FIRST_PROJECT_STREAM;
+        begin_streams(c);
         if (!ok) {
             c->next_project = NULL;
+        } else {
+            handover_announce(c);
         }
     }
     run_more(c);
@@ -337,21 +380,22 @@ static void on_sources(void *ctx)
     struct conn *c = ctx;
     struct wh_err err;
 
+    if (!fetcher_owns(c->fetcher, c->id, NULL)) {
+        /* Another member lists the projects and tells of them. */
+        handover_recall(c);
+        skip_unlisted(c);
+        begin_streams(c);
+        run_more(c);
+        return;
+    }
     if (source_start(c, NULL, 0, &err) != WH_OK) {
         c->run_failed = true;
         run_end(c);
     }
 }
 
-void conn_run(struct conn *c)
+static void begin_run(struct conn *c, bool stale)
 {
-    if (c->phase != RUN_IDLE) {
-        c->run_again = true;
-        return;
-    }
-    if (!sources_any(c->sources) || c->stopped || c->fetcher->draining || !c->fetcher->caught_up) {
-        return;
-    }
     wh_timer_stop(c->timer);
     for (unsigned i = 0; i < STREAMS; i++) {
         uint64_t total = c->counts[i].total_rows;
@@ -362,6 +406,8 @@ void conn_run(struct conn *c)
         memset(p->skips, 0, sizeof(p->skips));
     }
     c->run_again = false;
+    c->again_stale = false;
+    c->run_stale = stale;
     c->run_failed = false;
     c->error[0] = '\0';
     c->run_started_ms = now_ms(c);
@@ -372,7 +418,43 @@ void conn_run(struct conn *c)
     c->want_verify = c->want_confirm = false;
     c->tombstones = 0;
     c->stats_before = client_stats(c->client);
+    c->next_due_ms = c->run_started_ms + c->fetcher->deps.conf.sync_interval_ms;
     c->phase = RUN_PROJECTS;
     report_run(c, false);
     sources_find(c->sources, on_sources, c);
+}
+
+static bool may_run(const struct conn *c)
+{
+    const struct fetcher *f = c->fetcher;
+
+    return sources_any(c->sources) && !c->stopped && !f->draining && f->caught_up &&
+           share_any(&f->share);
+}
+
+void conn_run(struct conn *c)
+{
+    if (c->phase != RUN_IDLE) {
+        c->run_again = true;
+    } else if (may_run(c)) {
+        begin_run(c, false);
+    }
+}
+
+void conn_run_stale(struct conn *c)
+{
+    if (c->phase != RUN_IDLE) {
+        c->again_stale = true;
+    } else if (may_run(c)) {
+        begin_run(c, true);
+    }
+}
+
+void conn_run_due(struct conn *c)
+{
+    if (c->again_stale && !c->run_again) {
+        conn_run_stale(c);
+    } else {
+        conn_run(c);
+    }
 }

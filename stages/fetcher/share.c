@@ -56,6 +56,16 @@ bool share_works_on(const struct share *s, int32_t partition)
            (valid(s, partition) && s->owned[partition] && s->ready[partition]);
 }
 
+bool share_any(const struct share *s)
+{
+    for (int32_t p = 0; p < s->partitions; p++) {
+        if (share_works_on(s, p)) {
+            return true;
+        }
+    }
+    return s->partitions == 0;
+}
+
 bool share_owns(const struct share *s, struct wh_slice connection, struct wh_slice project)
 {
     return share_works_on(s, share_partition(connection, project, s->partitions));

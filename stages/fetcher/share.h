@@ -35,6 +35,8 @@ void share_ready(struct share *s, int32_t partition);
 void share_revoke(struct share *s, int32_t partition);
 /* May work for it now. */
 bool share_owns(const struct share *s, struct wh_slice connection, struct wh_slice project);
+/* Any part at all. */
+bool share_any(const struct share *s);
 /* True for a partition that this member works for: its own memory is newer than the topic. */
 bool share_works_on(const struct share *s, int32_t partition);
 

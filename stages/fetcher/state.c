@@ -78,6 +78,19 @@ struct cursor *state_cursor(struct state *s, struct wh_slice key)
     return &slot->cursor;
 }
 
+void state_each(struct state *s, struct wh_slice prefix, state_fn fn, void *ctx)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct slot *slot = s->buckets[i]; slot; slot = slot->next) {
+            struct wh_slice key = wh_slice(slot->key, slot->key_len);
+
+            if (wh_slice_starts(key, prefix)) {
+                fn(ctx, key, &slot->cursor);
+            }
+        }
+    }
+}
+
 void cursor_clear(struct cursor *c)
 {
     wh_mem_free(c->hashes);

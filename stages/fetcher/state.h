@@ -38,6 +38,9 @@ void state_free(struct state *s);
 struct cursor *state_cursor(struct state *s, struct wh_slice key);
 /* Forgets every cursor whose key begins so; nothing may use one of them. */
 void state_forget(struct state *s, struct wh_slice prefix);
+/* Each key that begins with prefix; fn makes no new ones. */
+typedef void (*state_fn)(void *ctx, struct wh_slice key, struct cursor *c);
+void state_each(struct state *s, struct wh_slice prefix, state_fn fn, void *ctx);
 /* Grows the list with zeros; without memory, or past STATE_HASHES_MAX, nothing is noted. */
 void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash);
 /* n at most STATE_SPANS_MAX; the entries stay as they were, new ones are zeros. */

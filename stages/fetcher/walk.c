@@ -188,7 +188,7 @@ void walk_free_all(struct conn *c)
 static bool under_way(const struct walk *w)
 {
     for (const struct lane *l = w->lanes; l; l = l->next) {
-        if (l->asking || l->first || (!w->failed && !l->span.listed)) {
+        if (l->asking || l->first || (!w->failed && !w->stopped && !l->span.listed)) {
             return true;
         }
     }
@@ -200,8 +200,8 @@ static void walk_end(struct walk *w)
     struct conn *c = w->conn;
     struct project *project = w->project;
     unsigned stream = w->stream_index;
-    bool ok = !w->failed;
-    enum client_outcome why = w->why;
+    bool ok = !w->failed && !w->stopped;
+    enum client_outcome why = w->failed ? w->why : w->stopped ? CLIENT_STOPPED : CLIENT_OK;
 
     walk_free(w);
     conn_walk_ended(c, project, stream, ok, why);
@@ -225,7 +225,8 @@ static bool may_ask(const struct walk *w)
 {
     size_t most = w->stream->follow ? WALK_FOLLOWED_PAGES_MAX : WALK_PAGES_MAX;
 
-    return !w->failed && w->n_pages < most && (w->n_bytes < WALK_BYTES_MAX || w->n_pages == 0);
+    return !w->failed && !w->stopped && w->n_pages < most &&
+           (w->n_bytes < WALK_BYTES_MAX || w->n_pages == 0);
 }
 
 /* Rows that were changed while others still read are behind the newest row by now: the open lane
@@ -255,6 +256,27 @@ void walk_pump(struct walk *w)
     }
     if (!under_way(w) && !walk_save(w)) {
         walk_end(w);
+    }
+}
+
+static struct walk *next_to_stop(struct conn *c)
+{
+    for (struct walk *w = c->walks; w; w = w->next) {
+        if (!w->stopped && !fetcher_owns(c->fetcher, c->id, w->project ? w->project->id : NULL)) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+void walk_stop_foreign(struct conn *c)
+{
+    struct walk *w;
+
+    /* From the start each time: a walk that ends may start others. */
+    while ((w = next_to_stop(c)) != NULL) {
+        w->stopped = true;
+        walk_pump(w);
     }
 }
 

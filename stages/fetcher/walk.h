@@ -74,6 +74,7 @@ struct walk {
     size_t n_bytes;       /* of them */
     unsigned page_index;  /* pages that came so far */
     bool failed;
+    bool stopped; /* nothing more is asked for */
     enum client_outcome why;
     size_t saving; /* cursor records not acknowledged */
     bool dirty;    /* the cursor moved since the last of them */

@@ -16,9 +16,9 @@ static int64_t ms_of(const char *after)
 }
 
 /* The open part begins a little before its cursor: clocks differ, transactions commit late. */
-static enum wh_rc restore_open(struct walk *w, struct lane *before, struct wh_err *err)
+static enum wh_rc restore_open(struct walk *w, const struct cursor *c, struct lane *before,
+                               struct wh_err *err)
 {
-    const struct cursor *c = w->cursor;
     char text[WH_TIME_TEXT_MAX] = "";
     int64_t ms = w->stream->mode == STREAM_BY_UPDATE ? ms_of(c->after) : 0;
     int64_t from_ms = ms ? ms - w->conn->fetcher->deps.conf.sync_overlap_ms : 0;
@@ -71,7 +71,7 @@ enum wh_rc walk_restore(struct walk *w, struct wh_err *err)
             return wh_fail(err, WH_E_NOMEM, "no memory for a walk");
         }
     }
-    return restore_open(w, last, err);
+    return restore_open(w, c, last, err);
 }
 
 /* ---- writing it down ---- */
@@ -99,7 +99,8 @@ static bool wholly_read(const struct walk *w)
 {
     const struct lane *l = w->lanes;
 
-    return !w->failed && l->next == NULL && l->span.listed && !l->waits && !l->first && !l->asking;
+    return !w->failed && !w->stopped && l->next == NULL && l->span.listed && !l->waits &&
+           !l->first && !l->asking;
 }
 
 bool walk_save(struct walk *w)
@@ -108,6 +109,7 @@ bool walk_save(struct walk *w)
     WH_AUTO(buf) struct wh_buf json;
     struct wh_err err;
 
+    wh_buf_init(&json, CURSOR_MAX_BYTES);
     if (w->saving || !w->dirty || w->stream->mode == STREAM_OPEN ||
         w->stream->mode == STREAM_HEADS || f->draining) {
         return w->saving > 0;
@@ -116,7 +118,6 @@ bool walk_save(struct walk *w)
     if (wholly_read(w)) {
         w->cursor->finished_at_ms = wh_clock_now_ms(&f->deps.clock);
     }
-    wh_buf_init(&json, CURSOR_MAX_BYTES);
     /* Counted first: while a full queue is waited for, others' records may come back. */
     w->saving++;
     if (fill_cursor(w, &err) != WH_OK ||

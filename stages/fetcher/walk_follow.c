@@ -100,6 +100,7 @@ static void on_follow(void *ctx, const struct client_answer *a)
     case CLIENT_GONE:
     case CLIENT_DENIED:
     case CLIENT_REFUSED:
+    case CLIENT_STOPPED:
     default:
         /* The row itself was read; this part of it is not to be had. */
         walk_count(w)->skipped++;

@@ -240,6 +240,7 @@ static enum wh_rc build_path(struct lane *lane, struct wh_err *err)
     const struct stream *stream = w->stream;
     WH_AUTO(buf) struct wh_buf query;
 
+    wh_buf_init(&query, QUERY_MAX_BYTES);
     if (lane->next_path[0]) {
         memcpy(lane->path, lane->next_path, sizeof(lane->path));
         lane->next_path[0] = '\0';
@@ -252,7 +253,6 @@ static enum wh_rc build_path(struct lane *lane, struct wh_err *err)
                        SPAN_PAGE_ROWS);
         return WH_OK;
     }
-    wh_buf_init(&query, QUERY_MAX_BYTES);
     if (stream->mode == STREAM_BY_UPDATE) {
         if (span_query(&lane->span, &query, err) != WH_OK) {
             return err->rc;
