@@ -107,6 +107,7 @@ void fetcher_drop(struct fetcher *f, struct conn *c)
     WH_AUTO(buf) struct wh_buf prefix;
     struct wh_err err;
 
+    wh_buf_init(&prefix, sizeof(c->id) + 1);
     if (c->dropped) {
         return;
     }
@@ -115,7 +116,6 @@ void fetcher_drop(struct fetcher *f, struct conn *c)
     c->stopped = true;
     wh_timer_stop(c->timer);
     client_stop(c->client);
-    wh_buf_init(&prefix, sizeof(c->id) + 1);
     if (c->phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
         state_forget(f->state, wh_buf_slice(&prefix));
         numbers_forget(f->numbers, c->id);

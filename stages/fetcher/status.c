@@ -194,6 +194,30 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_end(w);
 }
 
+static void write_partitions(struct wh_json_writer *w, const char *key, const struct share *s,
+                             const bool *which)
+{
+    wh_jw_key(w, key);
+    wh_jw_array(w);
+    for (int32_t p = 0; p < s->partitions; p++) {
+        if (which[p]) {
+            wh_jw_int(w, p);
+        }
+    }
+    wh_jw_end(w);
+}
+
+/* Which part of the work is this fetcher's. */
+static void write_share(struct wh_json_writer *w, const struct share *s)
+{
+    wh_jw_key(w, "share");
+    wh_jw_object(w);
+    number(w, "partitions", s->partitions);
+    write_partitions(w, "owned", s, s->owned);
+    write_partitions(w, "ready", s, s->ready);
+    wh_jw_end(w);
+}
+
 void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err)
 {
     struct wh_json_writer w;
@@ -204,6 +228,7 @@ void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct
     wh_jw_bool(&w, true);
     wh_jw_key(&w, "caught_up");
     wh_jw_bool(&w, f->caught_up);
+    write_share(&w, &f->share);
     number(&w, "rereads_open", (int64_t)rereads_open(f->rereads));
     wh_jw_key(&w, "connections");
     wh_jw_array(&w);

@@ -164,6 +164,14 @@ class Stack:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def one_more(self, name):
+        """Another process of a stage, not started yet; gives its name."""
+        other = name + "2"
+        self.ports[other] = free_port()
+        self.arguments[other] = [a if not a.startswith("--http.port=") else self.port_key(other)
+                                 for a in self.arguments[name]]
+        return other
+
     def port_key(self, name):
         return f"--http.port={self.ports[name]}"
 
@@ -171,7 +179,7 @@ class Stack:
 
     def start(self, *names):
         for name in names:
-            self.start_as(name, "wellhead-" + name)
+            self.start_as(name, "wellhead-" + name.rstrip("0123456789"))
 
     def start_as(self, name, program):
         """One more process of a stage, under a name of its own."""
@@ -211,6 +219,11 @@ class Stack:
                 process.wait()
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def since_start(self, name):
+        """What the newest process of that name has logged."""
+        with open(self.path(name + ".log"), errors="replace") as f:
+            return f.read().rsplit('"msg":"process up"', 1)[-1]
 
     def last_words(self):
         text = []
@@ -265,9 +278,9 @@ class Stack:
         rows = [json.loads(line) for line in out.splitlines() if line]
         return [r for r in rows if not ("ok" in r and "row_count" in r)]
 
-    def fetcher_status(self):
+    def fetcher_status(self, name="fetcher"):
         with open(self.path("control.token")) as f:
-            status, text = call("GET", f"http://127.0.0.1:{self.ports['fetcher']}/api/v1/status", token=f.read().strip())
+            status, text = call("GET", f"http://127.0.0.1:{self.ports[name]}/api/v1/status", token=f.read().strip())
         return json.loads(text) if status == 200 else None
 
     def post(self, what):
