@@ -233,7 +233,7 @@ static const struct oauth_client *kept_client(const struct connect *k)
     const struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));
     const struct oauth_kept *kept = c ? credential_kept(c->credential) : NULL;
 
-    return kept && kept->client.client_id.len ? &kept->client : NULL;
+    return kept && kept->client.client_id.len ? &kept->client : connect_registered(k);
 }
 
 static enum wh_rc start_approval(struct connect *k, struct wh_err *err)

@@ -80,6 +80,21 @@ struct connect {
     struct wh_err admin_err;
 };
 
+struct registered;
+
+struct connects {
+    struct fetcher *f;
+    struct registered *registered;
+    struct connect *first;
+    size_t n;
+};
+
+/* connect_clients.c: GitLab registers ten clients an hour; what a failed connect registered is used
+ * by the next one to the same GitLab. */
+void connect_keep_client(const struct connect *k);
+void connect_forget_clients(struct connects *all);
+/* A client that an earlier, failed connect to this GitLab registered; NULL. */
+const struct oauth_client *connect_registered(const struct connect *k);
 /* connect_http.c */
 void connect_step(struct connect *k, const char *name, const char *fmt, ...) WH_PRINTF(3, 4);
 void connect_fail(struct connect *k, unsigned status, const char *reason);

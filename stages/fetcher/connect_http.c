@@ -19,12 +19,6 @@ enum {
     KEPT_MS = 600000,
 };
 
-struct connects {
-    struct fetcher *f;
-    struct connect *first;
-    size_t n;
-};
-
 /* ---- life ---- */
 
 struct connects *connects_new(struct fetcher *f)
@@ -117,6 +111,7 @@ void connects_free(struct connects *all)
         all->first = k->next;
         connect_free(k);
     }
+    connect_forget_clients(all);
     wh_mem_free(all);
 }
 
@@ -261,6 +256,7 @@ void connect_done(struct connect *k)
 void connect_fail(struct connect *k, unsigned status, const char *reason)
 {
     k->phase = CONNECT_FAILED;
+    connect_keep_client(k);
     k->status = status;
     (void)snprintf(k->error, sizeof(k->error), "%s", reason);
     if (k->req) {

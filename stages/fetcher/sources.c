@@ -36,8 +36,11 @@ struct probe {
     char path[PATH_MAX_BYTES];
 };
 
+enum tools { TOOLS_KNOWN, TOOLS_OFF, TOOLS_UNKNOWN };
+
 struct sources {
     struct conn *conn;
+    enum tools tools;
     struct source list[STREAMS];
     struct probe probes[STREAMS];
     bool rest_ok[STREAMS];
@@ -160,7 +163,12 @@ static struct source choose(const struct sources *s, unsigned stream)
     if (offer->tool && c->mcp && mcp_tools_find(mcp_tools_of(c->mcp), wh_slice_str(offer->tool))) {
         return (struct source){.kind = SOURCE_MCP, .tool = offer->tool};
     }
-    return (struct source){.reason = offer->reason};
+    if (s->tools == TOOLS_KNOWN || offer->tool == NULL) {
+        return (struct source){.reason = offer->reason};
+    }
+    return (struct source){.reason = s->tools == TOOLS_OFF
+                                         ? "GitLab's MCP server is off, or refuses this token" NEEDS
+                                         : "GitLab's MCP server does not answer now"};
 }
 
 static void note_missing(struct sources *s)
@@ -198,7 +206,7 @@ static void found(struct sources *s)
         s->list[i] = choose(s, i);
     }
     note_missing(s);
-    s->outdated = false;
+    s->outdated = s->tools == TOOLS_UNKNOWN;
     s->looking = false;
     s->found_at_ms = wh_clock_now_ms(&s->conn->fetcher->deps.clock);
     s->n_fns = 0;
@@ -266,6 +274,9 @@ static void on_tools(void *ctx, const struct mcp_answer *a)
 {
     struct sources *s = ctx;
 
+    s->tools = a->outcome == MCP_OK                                      ? TOOLS_KNOWN
+               : a->outcome == MCP_NOT_THERE || a->outcome == MCP_DENIED ? TOOLS_OFF
+                                                                         : TOOLS_UNKNOWN;
     if (a->outcome != MCP_OK) {
         wh_log_warn(s->conn->fetcher->deps.log, "the MCP server's tools are not known",
                     WH_STR("connection", s->conn->id), WH_STR("err", a->error ? a->error : ""));
@@ -304,6 +315,9 @@ static void on_timer(void *ctx)
     struct wh_err err;
 
     take_named(s->conn);
+    if (conn_has_token(s->conn)) {
+        s->tools = TOOLS_KNOWN; /* not needed */
+    }
     if (known(s) || conn_has_token(s->conn) || !credential_there(s->conn->credential)) {
         found(s);
     } else if (mcp_list_tools(s->conn->mcp, on_tools, s, &err) != WH_OK) {
@@ -335,6 +349,11 @@ enum wh_rc source_start(struct conn *c, struct project *project, unsigned stream
     }
     if (source->kind == SOURCE_MCP) {
         return tool_walk_start(c, &c->sources->walks, project, stream, source->tool, err);
+    }
+    if (c->sources->tools == TOOLS_UNKNOWN && sources_any(c->sources)) {
+        c->counts[stream].failed++;
+        (void)snprintf(c->error, sizeof(c->error), "%s: %s", streams[stream].name, source->reason);
+        return wh_fail(err, WH_E_UNAVAILABLE, "%s", source->reason);
     }
     c->counts[stream].skipped++;
     if (project == NULL) {

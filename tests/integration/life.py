@@ -234,4 +234,71 @@ def oauth_two(broker, stacks):
     return f"{s.oauth()['refreshed']} refreshes, none at once"
 
 
-SCENARIOS = (oauth_connect, oauth_refresh, oauth_crash)
+# How GitLab servers differ, and what connects all the same.
+TAKEN = (
+    {"version": "18.6"}, {"version": "19.3"}, {"version": "19.4"}, {"transport": "sse"}, {"sessions": 1},
+    {"transport": "sse", "sse_cuts": 2, "sessions": 1}, {"tools_per_page": 3}, {"tools_per_page": 3, "empty_cursor": 1},
+    {"resource_form": "array"}, {"no_scopes_supported": 1, "challenge_scope": 0}, {"no_challenge_metadata": 1},
+    {"no_challenge_metadata": 1, "no_path_resource": 1}, {"no_oauth_metadata": 1}, {"iss": "right"}, {"pkce": "s256"},
+    {"no_path_resource": 1, "no_root_resource": 1, "no_challenge_metadata": 1, "mcp_well_known": 1},
+    {"notify_status": 202}, {"consent": "page"},
+)
+# What is refused, and no token is asked for.
+REFUSED = (
+    {"foreign": "resource"}, {"foreign": "issuer"}, {"foreign": "token"}, {"foreign": "registration"},
+    {"foreign": "revocation"}, {"foreign": "challenge"}, {"foreign": "authorization"}, {"issuer": "wrong"},
+    {"pkce": "plain"}, {"pkce": "absent"}, {"iss": "wrong"}, {"iss": "missing"}, {"consent": "deny"}, {"mcp_off": 1},
+    {"repeat_cursor": 1, "tools_per_page": 3},
+)
+WRONG = (
+    ("register", "garbage"), ("metadata", "redirect"), ("metadata", "oversized"), ("metadata", "endless"),
+    ("token", "redirect"), ("token", "garbage"), ("mcp", "oversized"), ("mcp", "redirect"),
+)
+
+
+def refused(s, what):
+    """A connect that ends with an error, leaves no connection, and says nothing secret."""
+    try:
+        said = s.approve()
+    except Failure as e:
+        if re.search(r"code=|access_token|Bearer", str(e).replace("response_type=code", "").replace("/oauth/authorize?", "")):
+            raise Failure(f"{what}: the error holds a secret") from None
+        return
+    raise Failure(f"{what}: it connected: {said[-300:]}")
+
+
+def oauth_quirks(broker, stacks):
+    """Servers as they differ connect; those that lead elsewhere, or never end, are refused, and no token is asked for."""
+    s = begin(broker, stacks, "oauthq", fetcher=("--sync.interval=1h",))
+    for where, how in WRONG:
+        s.control("answers", {"where": where, "how": how, "next": -1, "to": "http://127.0.0.1:1/stolen"})
+        refused(s, (where, how))
+        s.control("answers", {"clear": True})
+    for quirks in REFUSED:
+        s.control("quirks", quirks)
+        before = s.oauth()["granted"]
+        refused(s, quirks)
+        # These two show themselves behind the approval alone.
+        if s.oauth()["granted"] != before and not {"repeat_cursor", "mcp_off"} & set(quirks):
+            raise Failure(f"{quirks}: a token was asked for")
+        s.control("quirks", {"clear": True})
+    if conn(s):
+        raise Failure("a refused connect left a connection")
+    numbers = projects(s)
+    for quirks in TAKEN:
+        s.control("quirks", quirks)
+        try:
+            said = s.approve(*by_project(numbers))
+        except Failure as e:
+            raise Failure(f"{quirks}: {e}") from None
+        if "Connected" not in said:
+            raise Failure(f"{quirks}: {said[-300:]}")
+        s.control("quirks", {"clear": True, "version": "19.5"})
+    s.connection = conn(s)["id"]
+    # Once by the first that got so far; a refused document or answer registers nobody.
+    if s.oauth()["registered"] > 2:
+        raise Failure(f"registered {s.oauth()['registered']} clients")
+    return f"{len(REFUSED) + len(WRONG)} refused, {len(TAKEN)} taken, {s.oauth()['registered']} registrations"
+
+
+SCENARIOS = (oauth_connect, oauth_quirks, oauth_refresh, oauth_crash)

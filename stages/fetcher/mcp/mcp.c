@@ -417,6 +417,12 @@ static void take_fault(struct mcp_call *call, unsigned status, const struct mcp_
     if (exchange_version(call, msg)) {
         return;
     }
+    /* 400: the server wants a session that we have none of, or not that one. */
+    if (status == 400 && msg->code == MCP_CODE_TRANSPORT && call->kind != CALL_OPEN &&
+        !mcp_modern(call->mcp) && !call->reopened) {
+        mcp_session_lost(call);
+        return;
+    }
     /* A modern server that knows no server/discover is open all the same. */
     if (call->kind == CALL_OPEN && mcp_modern(call->mcp) && msg->code == MCP_CODE_METHOD) {
         answer = (struct mcp_answer){.outcome = MCP_OK, .status = status};

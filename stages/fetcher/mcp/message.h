@@ -11,6 +11,7 @@
 #define MCP_MODERN "2026-07-28"
 
 enum mcp_code {
+    MCP_CODE_TRANSPORT = -32000, /* no meaning in the specification; SDKs: the session is missing */
     MCP_CODE_METHOD = -32601,
     MCP_CODE_PARAMS = -32602,
     MCP_CODE_HEADERS = -32020,    /* header and body do not agree */

@@ -231,9 +231,7 @@ static void on_success(struct mcp_call *call, const struct wh_httpc_answer *a)
 {
     static const struct mcp_answer ok = {.outcome = MCP_OK};
 
-    if (call->kind == CALL_OPEN && !mcp_modern(call->mcp) && !keep_session(call->mcp, a)) {
-        mcp_end_text(call, MCP_REFUSED, a->status, "the server's session id is not a valid one");
-    } else if (call->reply.len) {
+    if (call->reply.len) {
         take_reply(call, a->status, wh_buf_slice(&call->reply));
     } else if (call->kind == CALL_READY || call->kind >= CALL_ANSWER) {
         mcp_end(call, &ok);
@@ -244,13 +242,22 @@ static void on_success(struct mcp_call *call, const struct wh_httpc_answer *a)
     }
 }
 
+/* The session begins with the first headers, though the stream behind them may break off. */
+static bool session_is_bad(struct mcp_call *call, const struct wh_httpc_answer *a)
+{
+    return call->kind == CALL_OPEN && !call->resuming && !mcp_modern(call->mcp) &&
+           a->status >= 200 && a->status < 300 && !keep_session(call->mcp, a);
+}
+
 void mcp_on_answer(void *ctx, const struct wh_httpc_answer *a)
 {
     struct mcp_call *call = ctx;
     bool stopped = a->rc == WH_E_CANCELED && call->streaming;
 
     call->transfer = NULL;
-    if (stopped && call->reply.len == 0) {
+    if (session_is_bad(call, a)) {
+        mcp_end_text(call, MCP_REFUSED, a->status, "the server's session id is not a valid one");
+    } else if (stopped && call->reply.len == 0) {
         mcp_end_text(call, MCP_REFUSED, a->status, "an event is larger than the limit");
     } else if (a->rc == WH_OK || stopped) {
         if (a->status >= 200 && a->status < 300) {

@@ -129,9 +129,9 @@ static enum wh_rc build_headers(const struct mcp_call *call, struct headers *h, 
     }
     if (call->kind != CALL_OPEN) {
         add(h, WH_LIT("MCP-Protocol-Version"), wh_slice_str(m->version));
-        if (m->session[0]) {
-            add(h, WH_LIT("Mcp-Session-Id"), wh_slice_str(m->session));
-        }
+    }
+    if (m->session[0] && (call->kind != CALL_OPEN || call->resuming)) {
+        add(h, WH_LIT("Mcp-Session-Id"), wh_slice_str(m->session));
     }
     return WH_OK;
 }
