@@ -2,14 +2,28 @@
 
 #include <stdio.h>
 
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "stages/fetcher/budget.h"
 
-enum { PATH_MAX_BYTES = 4096, PADDING_BYTES = 64, TOKEN_MAX_BYTES = 4000, RENEWALS_MAX = 4 };
+enum {
+    PATH_MAX_BYTES = 4096,
+    PADDING_BYTES = 64,
+    TOKEN_MAX_BYTES = 4000,
+    RENEWALS_MAX = 4,
+    LINES_MAX = 24,
+    BUDGETS_MAX = 4,
+    ROUTE_MAX = 256,
+};
+
+struct line;
 
 struct call {
     struct call *next;
     struct client *client;
+    struct line *line;
+    uint64_t seq; /* of its place among all that wait */
     char *path;
     client_fn fn;
     void *ctx;
@@ -23,6 +37,16 @@ struct call {
     struct call *all_prev;
 };
 
+/* Calls of one route: some have limits of their own, whose refusals name no budget. */
+struct line {
+    uint64_t route;
+    struct call *first;
+    struct call **last;
+    struct budget *budget;
+    unsigned strikes;      /* refusals in a row */
+    int64_t not_before_ms; /* of this route alone */
+};
+
 struct client {
     struct client_conf conf;
     char *instance;
@@ -30,12 +54,16 @@ struct client {
     uint64_t token_number; /* of the tokens so far */
     bool held;             /* a new token is on its way: nothing is sent */
     bool stopped;          /* nothing is sent, and nothing taken */
-    struct call *first;    /* waiting in line */
-    struct call **last;
+    struct line lines[LINES_MAX];
+    size_t n_lines;
+    uint64_t seq;
+    struct budget budgets[BUDGETS_MAX]; /* by RateLimit-Name, the first seen first */
+    uint64_t budget_names[BUDGETS_MAX];
+    size_t n_budgets;
     struct call *all;
     size_t n_open;
     size_t n_in_flight;
-    int64_t not_before_ms; /* rate limit: nothing is sent before */
+    int64_t blocked_ms; /* since when limits alone hold back what waits; 0: they do not */
     struct wh_timer *wait;
     struct client_stats stats;
     uint64_t jitter;
@@ -56,7 +84,9 @@ struct client *client_new(const struct client_conf *conf)
     }
     c->conf = *conf;
     c->instance = wh_mem_dup(conf->instance, strlen(conf->instance));
-    c->last = &c->first;
+    for (size_t i = 0; i < BUDGETS_MAX; i++) {
+        budget_init(&c->budgets[i]);
+    }
     c->stats.rate_limit = -1;
     c->stats.rate_left = -1;
     c->jitter = (uint64_t)wh_clock_mono_ns(&conf->clock) | 1;
@@ -191,33 +221,110 @@ static int64_t header_number(const struct wh_httpc_answer *a, const char *name)
     return text.ptr && wh_num_i64(text, &n, &err) == WH_OK && n >= 0 ? n : -1;
 }
 
-/* Takes over what the answer says of the budget; gives the wait that a 429 asks for, -1 for none.
- */
-static int64_t read_budget(struct client *c, const struct wh_httpc_answer *a)
+/* The budget that an answer names; answers without a name are the first one's. */
+static struct budget *budget_of(struct client *c, const struct wh_httpc_answer *a)
 {
-    int64_t left = header_number(a, "ratelimit-remaining");
-    int64_t limit = header_number(a, "ratelimit-limit");
-    int64_t reset_s = header_number(a, "ratelimit-reset");
-    int64_t after_s = header_number(a, "retry-after");
-    int64_t wait = -1;
+    struct wh_slice name = wh_httpc_answer_header(a, "ratelimit-name");
+    uint64_t hash = name.len ? wh_hash64(name) : 0;
 
+    for (size_t i = 0; i < c->n_budgets; i++) {
+        if (c->budget_names[i] == hash) {
+            return &c->budgets[i];
+        }
+    }
+    if (c->n_budgets == BUDGETS_MAX) {
+        return &c->budgets[0];
+    }
+    c->budget_names[c->n_budgets] = hash;
+    return &c->budgets[c->n_budgets++];
+}
+
+/* Takes over what the answer says of limits. */
+static void read_budget(struct client *c, struct line *line, const struct wh_httpc_answer *a)
+{
+    int64_t limit = header_number(a, "ratelimit-limit");
+    int64_t left = header_number(a, "ratelimit-remaining");
+    int64_t reset_s = header_number(a, "ratelimit-reset");
+
+    if (a->rc != WH_OK) {
+        return;
+    }
     if (limit >= 0) {
+        line->budget = budget_of(c, a);
+        budget_answer(line->budget, now_ms(c), limit, left, reset_s * 1000,
+                      (int64_t)c->n_in_flight);
         c->stats.rate_limit = limit;
         c->stats.rate_left = left;
         wh_gauge_set(c->remaining, (double)left);
     }
-    if (after_s >= 0) {
-        wait = after_s * 1000;
-    } else if (reset_s > 0 && (a->status == 429 || left == 0)) {
-        wait = reset_s * 1000 - now_ms(c);
+    if (a->status != 429) {
+        line->strikes = 0;
     }
-    if (left == 0 && a->status != 429 && wait > 0) {
-        /* The last of this minute was just used: wait before asking for a refusal. */
-        int64_t until = now_ms(c) + wait;
+}
 
-        c->not_before_ms = until > c->not_before_ms ? until : c->not_before_ms;
+/* ---- lines ---- */
+
+/* A path without its numbers and its query. */
+static uint64_t route_of(const char *path)
+{
+    char route[ROUTE_MAX];
+    size_t n = 0;
+
+    for (const char *p = path; *p && *p != '?' && n < sizeof(route) - 1; p++) {
+        if (*p < '0' || *p > '9') {
+            route[n++] = *p;
+        }
     }
-    return a->status == 429 ? wait : -1;
+    return wh_hash64(wh_slice(route, n));
+}
+
+static struct line *line_of(struct client *c, const char *path)
+{
+    uint64_t route = route_of(path);
+    struct line *line;
+
+    for (size_t i = 0; i < c->n_lines; i++) {
+        if (c->lines[i].route == route) {
+            return &c->lines[i];
+        }
+    }
+    if (c->n_lines == LINES_MAX) {
+        return &c->lines[LINES_MAX - 1]; /* the last one is for all that are too many */
+    }
+    line = &c->lines[c->n_lines++];
+    *line = (struct line){.route = route, .budget = &c->budgets[0]};
+    line->last = &line->first;
+    return line;
+}
+
+static void stand_in_line(struct call *call)
+{
+    struct line *line = call->line;
+
+    call->seq = ++call->client->seq;
+    call->next = NULL;
+    *line->last = call;
+    line->last = &call->next;
+}
+
+/* In front: it had its turn. */
+static void stand_first(struct call *call)
+{
+    struct line *line = call->line;
+
+    call->next = line->first;
+    line->first = call;
+    if (call->next == NULL) {
+        line->last = &call->next;
+    }
+}
+
+static void leave_line(struct line *line)
+{
+    line->first = line->first->next;
+    if (line->first == NULL) {
+        line->last = &line->first;
+    }
 }
 
 /* ---- one answer ---- */
@@ -251,12 +358,8 @@ static bool worth_retrying(const struct wh_httpc_answer *a)
 static void on_retry(void *ctx)
 {
     struct call *call = ctx;
-    struct client *c = call->client;
-
-    call->next = NULL;
-    *c->last = call;
-    c->last = &call->next;
-    pump(c);
+    stand_in_line(call);
+    pump(call->client);
 }
 
 /* Into line again, behind the token that is to come or has come. */
@@ -273,25 +376,42 @@ static bool renewed(struct call *call)
         }
         c->held = call->token == c->token_number;
     }
-    call->next = NULL;
-    *c->last = call;
-    c->last = &call->next;
+    stand_in_line(call);
     return true;
 }
 
-static bool try_again(struct call *call, const struct wh_httpc_answer *a, int64_t asked_wait_ms)
+/* Being told to wait is no failure, and uses up no attempt. A refusal with RateLimit headers is of
+ * the credential's budget; one without is of the route's own limit. */
+static void wait_as_told(struct call *call, const struct wh_httpc_answer *a)
 {
     struct client *c = call->client;
-    int64_t wait = asked_wait_ms >= 0 ? asked_wait_ms : backoff_ms(c, call->attempt);
+    struct line *line = call->line;
+    int64_t after_s = header_number(a, "retry-after");
+    int64_t reset_s = header_number(a, "ratelimit-reset");
+    int64_t wait = after_s >= 0  ? after_s * 1000
+                   : reset_s > 0 ? reset_s * 1000 - now_ms(c)
+                                 : backoff_ms(c, ++line->strikes);
 
-    /* Being told to wait is no failure: only faults use up attempts. */
+    call->attempt--;
+    c->stats.throttled++;
+    c->stats.retries++;
+    if (header_number(a, "ratelimit-limit") >= 0) {
+        budget_refused(line->budget, now_ms(c), wait);
+    } else {
+        line->not_before_ms = now_ms(c) + wait;
+    }
+    stand_first(call);
+}
+
+static bool try_again(struct call *call, const struct wh_httpc_answer *a)
+{
+    struct client *c = call->client;
+
     if (a->rc == WH_OK && a->status == 429) {
-        c->stats.throttled++;
-        c->stats.waited_ms += wait;
-        if (now_ms(c) + wait > c->not_before_ms) {
-            c->not_before_ms = now_ms(c) + wait;
-        }
-    } else if (call->attempt >= c->conf.retry_max) {
+        wait_as_told(call, a);
+        return true;
+    }
+    if (call->attempt >= c->conf.retry_max) {
         return false;
     }
     if (call->retry == NULL) {
@@ -301,7 +421,7 @@ static bool try_again(struct call *call, const struct wh_httpc_answer *a, int64_
         return false;
     }
     c->stats.retries++;
-    wh_timer_start(call->retry, wait, 0);
+    wh_timer_start(call->retry, backoff_ms(c, call->attempt), 0);
     return true;
 }
 
@@ -337,8 +457,10 @@ void client_stop(struct client *c)
     }
     (void)wh_fail(&stopped.err, WH_E_CANCELED, "stopped");
     c->stopped = true;
-    c->first = NULL;
-    c->last = &c->first;
+    for (size_t i = 0; i < c->n_lines; i++) {
+        c->lines[i].first = NULL;
+        c->lines[i].last = &c->lines[i].first;
+    }
     while (c->all) {
         struct call *call = c->all;
 
@@ -355,18 +477,17 @@ static void on_answer(void *ctx, const struct wh_httpc_answer *a)
 {
     struct call *call = ctx;
     struct client *c = call->client;
-    int64_t asked_wait;
 
     call->transfer = NULL;
     c->n_in_flight--;
-    asked_wait = read_budget(c, a);
+    read_budget(c, call->line, a);
     wh_counter_add(a->rc == WH_OK && a->status < 300 ? c->requests_ok : c->requests_bad, 1);
     wh_histogram_observe(c->duration, (double)a->total_us / 1e6);
     if (a->rc == WH_OK && a->status == 401 && renewed(call)) {
         pump(c);
         return;
     }
-    if (!worth_retrying(a) || !try_again(call, a, asked_wait)) {
+    if (!worth_retrying(a) || !try_again(call, a)) {
         finish(call, a);
     }
     pump(c);
@@ -399,25 +520,73 @@ static enum wh_rc send_call(struct client *c, struct call *call, struct wh_err *
     return WH_OK;
 }
 
+/* How long the head of a line must wait. */
+static int64_t line_wait(const struct line *line, int64_t now)
+{
+    int64_t wait = budget_wait(line->budget, now);
+    int64_t own = line->not_before_ms - now;
+
+    return own > wait ? own : wait;
+}
+
+/* The line whose turn it is; else NULL, and how long until one may go on (-1: nobody waits). */
+static struct line *next_line(struct client *c, int64_t *ret_wait)
+{
+    int64_t now = now_ms(c);
+    struct line *best = NULL;
+
+    *ret_wait = -1;
+    for (size_t i = 0; i < c->n_lines; i++) {
+        struct line *line = &c->lines[i];
+        int64_t wait;
+
+        if (line->first == NULL) {
+            continue;
+        }
+        wait = line_wait(line, now);
+        if (wait == 0) {
+            best = best == NULL || line->first->seq < best->first->seq ? line : best;
+        }
+        *ret_wait = *ret_wait < 0 || wait < *ret_wait ? wait : *ret_wait;
+    }
+    return best;
+}
+
+/* Time in which there was work and limits alone held it back. */
+static void count_waiting(struct client *c, bool blocked)
+{
+    int64_t now = now_ms(c);
+
+    if (c->blocked_ms) {
+        c->stats.waited_ms += now - c->blocked_ms;
+    }
+    c->blocked_ms = blocked ? now : 0;
+}
+
 static void pump(struct client *c)
 {
-    while (c->first && !c->held && c->n_in_flight < c->conf.max_in_flight) {
-        struct call *call = c->first;
-        int64_t wait = c->not_before_ms - now_ms(c);
-        struct wh_httpc_answer failed = {0};
+    int64_t wait = -1;
 
-        if (wait > 0) {
-            wh_timer_start(c->wait, wait, 0);
-            return;
+    while (!c->held && c->n_in_flight < c->conf.max_in_flight) {
+        struct line *line = next_line(c, &wait);
+        struct wh_httpc_answer failed = {0};
+        struct call *call;
+
+        if (line == NULL) {
+            break;
         }
-        c->first = call->next;
-        if (c->first == NULL) {
-            c->last = &c->first;
-        }
+        call = line->first;
+        leave_line(line);
+        budget_sent(line->budget, now_ms(c));
         if (send_call(c, call, &failed.err) != WH_OK) {
             failed.rc = failed.err.rc;
             finish(call, &failed);
         }
+        wait = -1;
+    }
+    count_waiting(c, wait > 0);
+    if (wait > 0) {
+        wh_timer_start(c->wait, wait, 0);
     }
 }
 
@@ -449,8 +618,8 @@ enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void
     }
     c->all = call;
     c->n_open++;
-    *c->last = call;
-    c->last = &call->next;
+    call->line = line_of(c, call->path);
+    stand_in_line(call);
     /* Sent from the loop's next turn, so that fn never runs inside this call. */
     wh_timer_start(c->wait, 0, 0);
     return WH_OK;

@@ -1,10 +1,14 @@
 /*
- * client.h - one credential at one GitLab: GET only, bounded concurrency, one rate budget, retries.
+ * client.h - one credential at one GitLab: GET only, bounded concurrency, rate budgets, retries.
  *
  * A call comes back exactly once, with the outcome below. 429, 5xx, network faults, cut and slow
  * bodies are tried again here with back-off and jitter, so that a caller's progress is never lost;
- * after retry_max attempts the call ends as CLIENT_FAILED. Nothing is sent before the time that
- * GitLab's RateLimit-Reset or Retry-After names. Thread: app.
+ * after retry_max attempts the call ends as CLIENT_FAILED; a 429 uses up none of them.
+ *
+ * Calls stand in line by route (a path without its numbers). RateLimit headers tell of a budget
+ * that all routes which name it share (budget.h); a 429 without them is of the route's own limit,
+ * and holds back that route alone. Nothing is sent before the time that Retry-After or
+ * RateLimit-Reset names. Thread: app.
  */
 #ifndef WH_FETCHER_CLIENT_H
 #define WH_FETCHER_CLIENT_H
@@ -61,7 +65,7 @@ struct client_stats {
     uint64_t requests;
     uint64_t retries;
     uint64_t throttled; /* 429 answers */
-    int64_t waited_ms;  /* by the rate limit */
+    int64_t waited_ms;  /* there was work, and limits alone held it back */
     int64_t rate_limit; /* newest RateLimit-Limit, -1 when GitLab sends none */
     int64_t rate_left;  /* newest RateLimit-Remaining, -1 */
 };
