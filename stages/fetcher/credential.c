@@ -13,7 +13,10 @@ enum {
     EARLY_MIN_MS = 200,
     BACKOFF_MS = 1000,
     BACKOFF_MAX_MS = 60000,
-    REQUEST_MS = 15000,
+    REQUEST_MS = 10000,
+    HANDOVER_MS = REQUEST_MS + 2000, /* what the owner before may still have under way ends */
+    FOLLOW_MS = 1000,                /* how often another's new pair is looked for */
+    FOLLOWS_MAX = 15,
     DEPTH_MAX = 8,
     PARSER_MAX = 128 << 10,
     REFUSALS_MAX = 2, /* fresh pairs refused in a row */
@@ -33,7 +36,10 @@ struct credential {
     struct oauth_call *call;
     struct wh_timer *timer;
     enum phase phase;
-    bool dead; /* GitLab ended the approval */
+    bool dead;        /* GitLab ended the approval */
+    bool owner;       /* when it was last looked */
+    int64_t owner_ms; /* since when, while others may be there */
+    unsigned follows; /* looks for the owner's new pair */
     unsigned failures;
     unsigned refusals;
     int64_t in_use_ms; /* since when the pair is in use */
@@ -182,6 +188,7 @@ static void take_into_use(struct credential *cr)
     cr->phase = IDLE;
     cr->dead = false;
     cr->failures = 0;
+    cr->follows = 0;
     cr->in_use_ms = now_ms(cr);
     use_in_rest(cr);
     schedule(cr);
@@ -405,18 +412,50 @@ static void begin(struct credential *cr)
     cr->phase = ASKING;
 }
 
+/* Is it this member's to refresh now? Just taken over: not before the one before has ended. */
+static bool may_refresh(struct credential *cr, int64_t *ret_wait_ms)
+{
+    const struct fetcher *f = cr->conn->fetcher;
+    bool owner = fetcher_owns(f, cr->conn->id, "");
+
+    if (owner && !cr->owner && f->share.partitions > 0) {
+        cr->owner_ms = now_ms(cr);
+    }
+    cr->owner = owner;
+    *ret_wait_ms = owner ? cr->owner_ms + HANDOVER_MS - now_ms(cr) : FOLLOW_MS;
+    return owner && (cr->owner_ms == 0 || *ret_wait_ms <= 0);
+}
+
+static void begin_or_follow(struct credential *cr)
+{
+    int64_t wait_ms;
+
+    if (may_refresh(cr, &wait_ms)) {
+        begin(cr);
+        return;
+    }
+    /* The owner's new pair comes by the topic. */
+    if (!cr->owner && ++cr->follows > FOLLOWS_MAX) {
+        mcp_give_up_all(cr->conn->mcp, "the token is over and its owner has not renewed it yet");
+    }
+    wh_timer_start(cr->timer, wait_ms, 0);
+}
+
+void credential_assigned(struct credential *cr)
+{
+    int64_t wait_ms;
+
+    (void)may_refresh(cr, &wait_ms);
+}
+
 static void on_timer(void *ctx)
 {
     struct credential *cr = ctx;
 
     if (cr->phase == SAVING) {
         try_save(cr);
-    } else if (!fetcher_owns(cr->conn->fetcher, cr->conn->id, "")) {
-        /* The owner's new pair comes by the topic. */
-        mcp_give_up_all(cr->conn->mcp, "the token is over and its owner has not renewed it yet");
-        wh_timer_start(cr->timer, BACKOFF_MAX_MS, 0);
     } else {
-        begin(cr);
+        begin_or_follow(cr);
     }
 }
 
@@ -435,11 +474,7 @@ bool credential_refused(struct credential *cr, int64_t sent_ms)
         ended(cr, "GitLab refuses even a fresh token");
         return false;
     }
-    if (fetcher_owns(cr->conn->fetcher, cr->conn->id, "")) {
-        begin(cr);
-    } else {
-        wh_timer_start(cr->timer, REQUEST_MS, 0);
-    }
+    begin_or_follow(cr);
     return credential_there(cr);
 }
 

@@ -490,6 +490,9 @@ void fetcher_start(struct fetcher *f)
 
 void fetcher_assigned(struct fetcher *f)
 {
+    for (struct conn *c = f->conns; c; c = c->next) {
+        credential_assigned(c->credential);
+    }
     if (!f->caught_up) {
         fetcher_start(f);
         return;
@@ -502,6 +505,7 @@ void fetcher_assigned(struct fetcher *f)
 void fetcher_revoked(struct fetcher *f)
 {
     for (struct conn *c = f->conns; c; c = c->next) {
+        credential_assigned(c->credential);
         if (!fetcher_owns(f, c->id, NULL)) {
             handover_forget(c);
         }

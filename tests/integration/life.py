@@ -216,22 +216,41 @@ def oauth_crash(broker, stacks):
 
 
 def oauth_two(broker, stacks):
-    """Two fetchers at once: one of them refreshes, both may read; then the refresher dies and the other takes over."""
-    s = begin(broker, stacks, "oauth2", quirks={"token_life_s": 5, "reuse_kills_family": 1})
+    """Two fetchers: one of them refreshes, the other takes its pairs; the refresher dies, the other goes on; none at once."""
+    s = begin(broker, stacks, "oauth2", quirks={"token_life_s": 5, "reuse_kills_family": 1}, fetcher=("--sync.interval=2s",))
     connect(s, *by_project(projects(s)))
     ended(s, "enabled")
-    s.arguments["second"] = [a for a in s.arguments["fetcher"] if not a.startswith("--http.port")] + ["--http.port=0"]
-    s.start_as("second", "wellhead-fetcher")
-    n = s.oauth()["refreshed"]
-    await_true("refreshes by two", 60, lambda: s.oauth()["refreshed"] >= n + 4)
-    if s.oauth()["reused"]:
-        raise Failure(f"two refreshed at once: {s.oauth()}")
-    s.kill("fetcher")
-    n = s.oauth()["refreshed"]
-    await_true("refreshes by the other", 60, lambda: s.oauth()["refreshed"] >= n + 2)
-    if s.oauth()["reused"]:
-        raise Failure(f"the other began with an old token: {s.oauth()}")
-    return f"{s.oauth()['refreshed']} refreshes, none at once"
+    have = rows_are_there(s)
+    other = s.one_more("fetcher")
+    s.start(other)
+    s.await_ready(other)
+
+    def owners():
+        """The names of those that refresh, by what each has refreshed itself."""
+        return {n: (s.fetcher_status(n) or {}).get("connections", [{}])[0].get("credentials", {}).get("refreshes", 0)
+                for n in ("fetcher", other) if n in s.processes}
+
+    def more(n, seconds=90):
+        before = s.oauth()["refreshed"]
+        await_true("refreshes", seconds, lambda: s.oauth()["refreshed"] >= before + n)
+        if s.oauth()["reused"]:
+            raise Failure(f"an old refresh token was used: {s.oauth()}")
+    more(4)
+    before = owners()
+    more(3)
+    after = owners()
+    active = [n for n in after if after[n] > before[n]]
+    if len(active) != 1:
+        raise Failure(f"refreshed by {active}: {before} {after}")
+    s.kill(active[0])
+    del s.processes[active[0]]
+    more(3)
+    left = "fetcher" if active[0] == other else other
+    c = await_true("its run", 60, lambda: (lambda c: c if c["state"] == "enabled" and c["phase"] == "idle" else None)(
+        s.fetcher_status(left)["connections"][0]))
+    if c["credentials"]["refreshes"] < 3 or rows_are_there(s) != have:
+        raise Failure(f"the other did not take over: {c['credentials']}")
+    return f"{s.oauth()['refreshed']} refreshes by two, none at once, {left} took over"
 
 
 # How GitLab servers differ, and what connects all the same.
@@ -301,4 +320,4 @@ def oauth_quirks(broker, stacks):
     return f"{len(REFUSED) + len(WRONG)} refused, {len(TAKEN)} taken, {s.oauth()['registered']} registrations"
 
 
-SCENARIOS = (oauth_connect, oauth_quirks, oauth_refresh, oauth_crash)
+SCENARIOS = (oauth_connect, oauth_quirks, oauth_refresh, oauth_crash, oauth_two)
