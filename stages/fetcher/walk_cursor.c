@@ -35,7 +35,7 @@ static enum wh_rc restore_open(struct walk *w, const struct cursor *c, struct la
     if (lane == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a walk");
     }
-    if (ms && c) {
+    if (ms) {
         memcpy(lane->saved, c->after, sizeof(lane->saved));
         lane->saved_ms = ms;
     }

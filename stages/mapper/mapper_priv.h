@@ -22,8 +22,8 @@ struct part {
     char entities[WH_TOPIC_MAX];
     char dead_letters[WH_TOPIC_MAX];
     struct wh_acktrack *track;
-    int64_t committed; /* what was handed to commit */
-    bool revoked;      /* freed when nothing of it is in flight */
+    int64_t committed;       /* what was handed to commit */
+    bool revoked;            /* freed when nothing of it is in flight */
     int64_t no_output_since; /* its output topic is gone: nothing is read nor committed; 0 */
     struct wh_counter *consumed;
 };
