@@ -39,14 +39,20 @@ running() {
 
 # start NAME PROGRAM ARGS...: in the background, log to $state/log/NAME.log.
 start() {
-    local name=$1 program=$2
+    local name=$1 program=$2 pid tries=0
     shift 2
     if running "$name" "$program" >/dev/null; then
         return 0
     fi
     mkdir -p "$state/log"
     setsid "$bin/$program" "$@" >>"$state/log/$name.log" 2>&1 </dev/null &
-    echo $! >"$state/$name.pid"
+    pid=$!
+    echo "$pid" >"$state/$name.pid"
+    # Until the shell's child has become the program, it does not look as if it ran.
+    while ! running "$name" "$program" >/dev/null && kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 200 ]; do
+        tries=$((tries + 1))
+        sleep 0.02
+    done
 }
 
 # http_ok PORT PATH: the answer is 200.
