@@ -60,7 +60,7 @@ static void print_fields(const struct cli *cli, struct wh_json_val entity)
     struct wh_json_iter it;
     struct wh_slice name;
     struct cli_table t;
-    WH_AUTO(buf) struct wh_buf cell;
+    WH_AUTO(buf) struct wh_buf cell = {0};
 
     if (!wh_json_get(entity, WH_LIT("fields"), &fields)) {
         return;
@@ -103,7 +103,7 @@ static void print_rows(const struct cli *cli, const char *title, struct wh_json_
     struct wh_json_iter it;
     struct wh_slice key;
     struct cli_table t;
-    WH_AUTO(buf) struct wh_buf cell;
+    WH_AUTO(buf) struct wh_buf cell = {0};
 
     if (!wh_json_get(root, WH_LIT("rows"), &rows)) {
         return;
@@ -177,7 +177,7 @@ static int show_all(struct cli *cli, struct wh_json_val entity)
 
 int cli_show(struct cli *cli)
 {
-    WH_AUTO(buf) struct wh_buf path;
+    WH_AUTO(buf) struct wh_buf path = {0};
     struct wh_json_val entity;
     struct wh_err err;
     struct part p;

@@ -136,8 +136,8 @@ static int print_table(struct cli *cli, const struct cli_answer *answer)
 
 int cli_sql(struct cli *cli)
 {
-    WH_AUTO(buf) struct wh_buf query;
-    WH_AUTO(buf) struct wh_buf body;
+    WH_AUTO(buf) struct wh_buf query = {0};
+    WH_AUTO(buf) struct wh_buf body = {0};
     struct cli_answer answer;
     struct wh_err err;
     int code;

@@ -389,7 +389,7 @@ static int compare(struct cli *cli)
 
 int status_verify(struct cli *cli)
 {
-    struct wanted wanted;
+    struct wanted wanted = {0};
     int code = ask_all(cli, "verify", &wanted);
 
     if (code == CLI_OK) {
@@ -400,7 +400,7 @@ int status_verify(struct cli *cli)
 
 int status_confirm_deletes(struct cli *cli)
 {
-    struct wanted wanted;
+    struct wanted wanted = {0};
     int code = ask_all(cli, "confirm-deletes", &wanted);
 
     if (code == CLI_OK) {

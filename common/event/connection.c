@@ -165,7 +165,7 @@ static enum wh_rc create_key(const char *path, struct wh_err *err)
 enum wh_rc wh_secret_key_load(const char *path, bool create, struct wh_secret_key *ret,
                               struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf bytes;
+    WH_AUTO(buf) struct wh_buf bytes = {0};
     char *text = NULL;
     enum wh_rc rc;
 
@@ -214,7 +214,7 @@ enum wh_rc wh_secret_open(const struct wh_secret_key *key, struct wh_slice id, c
                           struct wh_slice sealed, struct wh_buf *out, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf aad;
-    WH_AUTO(buf) struct wh_buf bytes;
+    WH_AUTO(buf) struct wh_buf bytes = {0};
 
     wh_buf_init(&bytes, SECRET_MAX_BYTES);
     if (aad_of(id, purpose, &aad, err) != WH_OK || wh_base64_decode(sealed, &bytes, err) != WH_OK) {

@@ -190,10 +190,10 @@ bool numbers_take(struct fetcher *f, struct wh_slice key, struct wh_slice json)
     struct wh_err err;
     int64_t seq;
 
+    wh_buf_init(&bytes, SEGMENT_MAX_BYTES);
     if (memmem(key.ptr ? key.ptr : "", key.len, ":ids:", 5) == NULL) {
         return false;
     }
-    wh_buf_init(&bytes, SEGMENT_MAX_BYTES);
     n = of_key(f, key, &seq);
     if (n == NULL || wh_json_parse(f->rows, json, &root, &err) != WH_OK ||
         !wh_json_get(root, WH_LIT("ids"), &v) ||
@@ -363,10 +363,10 @@ void numbers_tell(struct conn *c, const char *project, const char *path)
     char key[KEY_MAX];
     int len = snprintf(key, sizeof(key), "%s:completeness:%s", c->id, project);
 
+    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
     if (!changed(c, project)) {
         return;
     }
-    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
     wh_json_writer_init(&w, &json);
     numbers_write(&w, c, project, path);
     if (wh_jw_finish(&w, &err) != WH_OK ||

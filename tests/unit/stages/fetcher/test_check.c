@@ -98,6 +98,7 @@ static int64_t query_time(struct wh_slice url, const char *name, int64_t otherwi
     struct wh_err err;
     size_t len = 0;
 
+    wh_buf_init(&text, 256);
     if (at == NULL) {
         return otherwise;
     }
@@ -106,7 +107,6 @@ static int64_t query_time(struct wh_slice url, const char *name, int64_t otherwi
         len++;
     }
     value = wh_slice(at, len);
-    wh_buf_init(&text, 256);
     th_ok(wh_percent_decode(value, true, &text, &err), &err);
     th_ok(wh_time_parse(wh_buf_slice(&text), &when, &err), &err);
     return when.ms;
