@@ -88,6 +88,19 @@ static void hold_all(struct check *k, struct numbers *project)
     }
 }
 
+/* Readable, and the row says that we have no role in it: public, but not ours any more. A row that
+ * gives us a role was merely not listed. */
+static bool left(const struct check *k, const struct client_answer *a)
+{
+    struct wh_json_val root;
+    struct wh_json_val permissions;
+    struct wh_err err;
+
+    return wh_json_parse(k->conn->fetcher->rows, wh_buf_slice(a->body), &root, &err) == WH_OK &&
+           wh_json_get(root, WH_LIT("permissions"), &permissions) &&
+           wh_json_type(permissions) == WH_JSON_OBJECT && conn_access_of(root) == 0;
+}
+
 static void on_presence(void *ctx, const struct client_answer *a)
 {
     struct presence *p = ctx;
@@ -97,7 +110,7 @@ static void on_presence(void *ctx, const struct client_answer *a)
 
     switch (a->outcome) {
     case CLIENT_OK:
-        p->n->lost = "out_of_scope";
+        p->n->lost = left(k, a) ? "out_of_scope" : NULL;
         break;
     case CLIENT_GONE:
         /* GitLab hides what it does not show: only a mark that came before tells a removal. */
@@ -141,9 +154,24 @@ static void ask_presence(struct check *k, struct numbers *n)
     }
 }
 
+/* The list of projects is known: listed here, or told by the member that lists. */
+static bool list_known(const struct conn *c)
+{
+    if (fetcher_owns(c->fetcher, c->id, NULL)) {
+        return true;
+    }
+    for (const struct project *p = c->projects; p; p = p->next) {
+        if (p->listed_run == c->run_started_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void ask_presences(struct check *k)
 {
     const struct numbers_table *t = k->conn->fetcher->numbers;
+    bool known = list_known(k->conn);
 
     for (struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
         enum ids_fate fate;
@@ -153,7 +181,8 @@ static void ask_presences(struct check *k)
         }
         fate = ids_get(n->ids, 1).fate;
         n->lost = NULL;
-        if ((fate == IDS_HAVE || fate == IDS_HELD) && listed(k->conn, n->project) == NULL) {
+        if (known && (fate == IDS_HAVE || fate == IDS_HELD) &&
+            listed(k->conn, n->project) == NULL) {
             ask_presence(k, n);
         }
     }

@@ -310,6 +310,8 @@ void walk_stop_foreign(struct conn *c);
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
                      enum client_outcome why);
 void conn_add_project(struct conn *c, struct wh_json_val row);
+/* Our access level by a project's row: the higher of the project's and its group's; 0: none. */
+int64_t conn_access_of(struct wh_json_val row);
 /* The project of that number, made when it is new; NULL: no memory. */
 struct project *conn_add_project_id(struct conn *c, struct wh_slice id);
 

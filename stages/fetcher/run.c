@@ -30,7 +30,7 @@ static struct project *find_project(struct conn *c, const char *id)
 }
 
 /* The higher of what the project and its group give us; 0 when the row does not say. */
-static int64_t access_of(struct wh_json_val row)
+int64_t conn_access_of(struct wh_json_val row)
 {
     static const char *const by[] = {"project_access", "group_access"};
     struct wh_json_val permissions;
@@ -88,7 +88,7 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
 
         p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);
     }
-    p->access = access_of(row);
+    p->access = conn_access_of(row);
     conn_project_listed(c, p);
 }
 

@@ -18,6 +18,15 @@ static const size_t nothing = SIZE_MAX;
 
 /* ---- one record ---- */
 
+/* GitLab's time of what happened; 0: a job inside a pipeline's webhook may be long over. */
+static int64_t event_ms(const struct wh_observation *o)
+{
+    bool inside = o->body.def->kind == WH_KIND_JOB &&
+                  wh_slice_starts(o->provenance.view, WH_LIT("gitlab.pipeline."));
+
+    return inside ? 0 : wh_version_at_ms(o->version.order);
+}
+
 static void sample(struct sink_writer *w, const struct sink_partition *p,
                    const struct wh_bus_msg *msg, const struct wh_observation *o,
                    enum wh_history_outcome outcome)
@@ -34,7 +43,7 @@ static void sample(struct sink_writer *w, const struct sink_partition *p,
         (struct sink_sample){.kind = (unsigned char)o->body.def->kind,
                              .origin = (unsigned char)o->provenance.origin,
                              .observed_at_ms = o->provenance.observed_at_ms,
-                             .version_at_ms = wh_version_at_ms(o->version.order)};
+                             .version_at_ms = event_ms(o)};
 }
 
 static void put_aside(struct sink_writer *w, size_t index, const struct sink_topic *topic,

@@ -159,11 +159,14 @@ void gl_render_project(const struct gl_model *model, uint32_t index, struct gl_o
                "'merge_requests_enabled':true,'jobs_enabled':true,'container_registry_enabled':"
                "true,'creator_id':%d,'import_status':'none','open_issues_count':%d,"
                "'updated_at':%t,'ci_config_path':'','public_jobs':true,'merge_method':'merge',"
-               "'squash_option':'default_off','permissions':{'project_access':{'access_level':20,"
-               "'notification_level':3},'group_access':null}}",
+               "'squash_option':'default_off','permissions':{'project_access':",
                (int64_t)7, space, space, space, base, space, base, p->id, base, p->id, base, p->id,
                base, p->id, (int)p->archived, model->users[p->creator].id,
                (int64_t)p->sets[GL_ISSUE].n_live / 3, p->created_ms);
+    /* Who is no member has no role. */
+    gl_out_str(out, p->presence == GL_UNLISTED ? "null"
+                                               : "{\"access_level\":20,\"notification_level\":3}");
+    gl_out_str(out, ",\"group_access\":null}}");
 }
 
 /* ---- dispatch ---- */
