@@ -15,6 +15,7 @@
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
+#include "stages/fetcher/tool_detail.h"
 
 enum {
     PER_PAGE = 100,
@@ -58,7 +59,8 @@ struct tool_walk {
     int64_t since_ms; /* rows older than that are known; 0 none */
     char newest[STATE_AFTER_MAX];
     int64_t newest_ms;
-    size_t waiting; /* records not acknowledged */
+    struct details details; /* of the page's rows */
+    size_t waiting;         /* records not acknowledged */
     bool listed;
     bool failed;
     bool saving;
@@ -82,6 +84,7 @@ static void walk_free(struct tool_walk *w)
     if (w->call) {
         mcp_cancel(w->call);
     }
+    details_cancel(&w->details);
     w->conn->n_walks--;
     wh_json_parser_free(w->texts);
     wh_mem_free(w);
@@ -251,7 +254,7 @@ static void take_project(struct tool_walk *w, struct wh_json_val row, const char
     }
 }
 
-static void emit(struct tool_walk *w, struct wh_json_val row, const char *id)
+static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, const char *id)
 {
     struct stream_count *count = &w->conn->counts[w->stream];
     WH_AUTO(buf) struct wh_buf text;
@@ -266,9 +269,9 @@ static void emit(struct tool_walk *w, struct wh_json_val row, const char *id)
                    w->page);
     w->waiting++;
     if (wh_jw_finish(&writer, &err) != WH_OK ||
-        emit_tool_row(w->conn, wh_slice_str(kind_of(w)),
-                      wh_slice_str(w->project ? w->project->id : ""), wh_slice_str(id),
-                      wh_slice_str(call), wh_buf_slice(&text), &w->rows, &err) != WH_OK) {
+        emit_tool_row(w->conn, wh_slice_str(kind), wh_slice_str(w->project ? w->project->id : ""),
+                      wh_slice_str(id), wh_slice_str(call), wh_buf_slice(&text), &w->rows,
+                      &err) != WH_OK) {
         w->waiting--;
         fail(w, CLIENT_FAILED, err.msg);
         return;
@@ -282,6 +285,7 @@ static void emit(struct tool_walk *w, struct wh_json_val row, const char *id)
 static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
 {
     char id[24] = "";
+    char iid[24] = "";
     struct wh_slice text;
     int64_t ms;
 
@@ -292,11 +296,36 @@ static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
         if (w->since_ms && ms < w->since_ms) {
             return false;
         }
-        emit(w, row, id);
-    } else if (changed) {
-        emit(w, row, id);
+    } else if (!changed) {
+        return true;
+    }
+    emit(w, kind_of(w), row, id);
+    if (w->conn->fetcher->deps.conf.read_links && id_of(row, "iid", iid)) {
+        details_add(&w->details, iid);
     }
     return true;
+}
+
+/* A detail is of the listing's shape, or of REST's. */
+static void on_detail(void *ctx, struct wh_json_val row)
+{
+    struct tool_walk *w = ctx;
+    bool rest = wh_json_get(row, WH_LIT("web_url"), &(struct wh_json_val){0});
+    char id[24] = "";
+
+    if (id_of(row, "id", id)) {
+        emit(w, rest ? streams[w->stream].kind : kind_of(w), row, id);
+    }
+}
+
+static void on_details(void *ctx, const char *failure)
+{
+    struct tool_walk *w = ctx;
+
+    if (failure) {
+        fail(w, CLIENT_FAILED, failure);
+    }
+    move_on(w);
 }
 
 /* ---- pages ---- */
@@ -641,6 +670,12 @@ enum wh_rc tool_walk_start(struct conn *c, struct tool_walks *walks, struct proj
         return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
     }
     begin_since(w);
+    w->details = (struct details){.conn = c,
+                                  .project = project ? project->id : "",
+                                  .row = on_detail,
+                                  .done = on_details,
+                                  .ctx = w};
+    details_init(&w->details, tool);
     w->next = walks->first;
     walks->first = w;
     c->n_walks++;

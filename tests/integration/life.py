@@ -113,6 +113,11 @@ def oauth_connect(broker, stacks):
         raise Failure(f"read by {by}")
     have = rows_are_there(s)
     no_dead_letters(s)
+    # What a listing does not show came by one more call for each.
+    for column in ("created_at", "author", "description"):
+        empty = s.sql(f"select count(*) n from work_items where {column} is null and source_kind = 'merge_request'")
+        if empty[0]["n"] > sum(bool(o.get("recorded")) for o in s.oracle()):
+            raise Failure(f"{empty[0]['n']} merge requests without {column}")
     # A second credential joins: REST takes over, the same entities.
     s.connect()
     c = ended(s, "enabled", c["runs"])
