@@ -114,6 +114,14 @@ bool credential_there(const struct credential *cr)
     return cr->now.access.len > 0 && !cr->dead;
 }
 
+const char *credential_phase(const struct credential *cr)
+{
+    static const char *const words[] = {
+        [IDLE] = "in use", [ASKING] = "asking", [SAVING] = "saving"};
+
+    return words[cr->phase];
+}
+
 bool credential_busy(const struct credential *cr)
 {
     return cr->call != NULL;

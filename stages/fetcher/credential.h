@@ -37,6 +37,8 @@ bool credential_challenged(void *ctx, struct mcp_call *call, unsigned status,
 bool credential_refused(struct credential *cr, int64_t sent_ms);
 /* A refresh is under way: its answer may hold the only copy of a pair. */
 bool credential_busy(const struct credential *cr);
+/* "in use", "asking" GitLab for a new pair, or "saving" one into Kafka. */
+const char *credential_phase(const struct credential *cr);
 /* Refreshes that came to their end, and when the pair in use is over (0: not said). */
 uint64_t credential_refreshes(const struct credential *cr);
 int64_t credential_expires_ms(const struct credential *cr);

@@ -157,6 +157,7 @@ static void write_credentials(struct wh_json_writer *w, const struct conn *c)
     wh_jw_bool(w, conn_has_token(c));
     wh_jw_key(w, "oauth");
     wh_jw_bool(w, credential_there(c->credential));
+    text(w, "phase", wh_slice_str(credential_phase(c->credential)));
     number(w, "refreshes", (int64_t)credential_refreshes(c->credential));
     number(w, "expires_at_ms", credential_expires_ms(c->credential));
     wh_jw_end(w);

@@ -2,7 +2,6 @@
 import json
 import os
 import re
-import time
 
 import truth
 from stack import Failure, Stack, await_true, call
@@ -178,9 +177,7 @@ def crash_before_answer(s):
 def crash_before_saved(s):
     """The new pair has come, and Kafka is not there to take it."""
     s.broker.kill()
-    n = s.oauth()["refreshed"]
-    await_true("a refresh", 40, lambda: s.oauth()["refreshed"] > n)
-    time.sleep(0.2)  # the answer's way
+    await_true("a new pair", 40, lambda: conn(s)["credentials"]["phase"] == "saving")
     s.kill("fetcher")
     s.broker.start()
 
