@@ -27,7 +27,8 @@ struct wh_raw_event {
      * resource and shape: "merge_request", "issue", "pipeline", "pipeline_detail", "job",
      * "deployment", "environment", "release", "milestone", "user", "member", "project", "note",
      * "issue_links", "mr_closes", of MCP tools that answer from GraphQL "merge_request_node" and
-     * "work_item_node", and "gone" (the object is not there any more).
+     * "work_item_node", and "gone" (the object is not there any more),
+     * "back" (it is there again) and "merge_request_head" (only its head commit counts).
      */
     struct wh_slice kind;
     struct wh_slice project;   /* project id as text; may be empty */
