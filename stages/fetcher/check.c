@@ -223,7 +223,7 @@ static bool next_job(struct check *k, struct check_job_conf *ret)
             .list = k->wish.sweep || k->wish.confirm || p->relist,
             .thorough = k->wish.thorough || k->wish.confirm,
         };
-        if (ret->n && (ret->list || ids_counts(ret->n->ids).missing > 0)) {
+        if (ret->n && (ret->list || (s < NUMBERED_PROOF && ids_counts(ret->n->ids).missing > 0))) {
             return true;
         }
     }

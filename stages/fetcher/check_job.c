@@ -176,11 +176,12 @@ static void ask_page(struct job *j)
         job_fail(j, NULL);
         return;
     }
-    (void)snprintf(j->path, sizeof(j->path),
-                   "/api/v4/projects/%s/%s?scope=all&order_by=created_at&sort=asc&per_page=%d"
-                   "&page=%u%s",
-                   j->conf.project->id, numbered_name(j->conf.n->stream), PER_PAGE, j->page,
-                   wh_buf_str(&after));
+    /* Pipelines cannot be ordered by their creation; their ids are in that order. */
+    (void)snprintf(
+        j->path, sizeof(j->path), "/api/v4/projects/%s/%s?%s&sort=asc&per_page=%d&page=%u%s",
+        j->conf.project->id, numbered_name(j->conf.n->stream),
+        j->conf.n->stream == NUMBERED_PIPELINES ? "order_by=id" : "scope=all&order_by=created_at",
+        PER_PAGE, j->page, wh_buf_str(&after));
     if (client_get(j->conf.conn->client, wh_slice_str(j->path), on_page, j, &err) != WH_OK) {
         job_fail(j, NULL);
         return;
@@ -296,7 +297,9 @@ static void ask_single(struct job *j, int64_t number, bool had)
     j->n_singles++;
     count_of(j)->singles++;
     (void)snprintf(s->path, sizeof(s->path), "/api/v4/projects/%s/%s/%" PRId64, j->conf.project->id,
-                   numbered_name(j->conf.n->stream), number);
+                   numbered_name(j->conf.n->stream),
+                   j->conf.n->stream == NUMBERED_PIPELINES ? ids_get(j->conf.n->ids, number).id
+                                                           : number);
     if (client_get(j->conf.conn->client, wh_slice_str(s->path), on_single, s, &err) != WH_OK) {
         job_fail(j, NULL);
         single_free(s);
@@ -333,6 +336,9 @@ static void ask_missing(struct job *j)
 {
     int64_t most = j->conf.thorough ? INT64_MAX : j->conf.conn->fetcher->deps.conf.numbers_max;
 
+    if (j->conf.n->stream >= NUMBERED_PROOF) {
+        most = 0;
+    }
     while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
         if (j->asked >= most || !ids_next(j->conf.n->ids, j->at, 1u << IDS_UNKNOWN, &j->at)) {
             j->step = j->n_singles ? j->step : JOB_OVER;

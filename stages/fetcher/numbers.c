@@ -24,6 +24,7 @@ static const struct {
 } numbered[NUMBERED_STREAMS] = {
     [NUMBERED_ISSUES] = {"issues", "issue"},
     [NUMBERED_MERGE_REQUESTS] = {"merge_requests", "merge_request"},
+    [NUMBERED_PIPELINES] = {"pipelines", "pipeline"},
     [NUMBERED_PROJECT] = {"project", "project"},
 };
 
@@ -326,7 +327,7 @@ void numbers_write(struct wh_json_writer *w, const struct conn *c, const char *p
     wh_jw_int(w, wh_clock_now_ms(&c->fetcher->deps.clock));
     wh_jw_key(w, "streams");
     wh_jw_object(w);
-    for (unsigned s = 0; s < NUMBERED_PROJECT; s++) {
+    for (unsigned s = 0; s < NUMBERED_PROOF; s++) {
         const struct numbers *n =
             numbers_of(c->fetcher->numbers, c->id, project, (enum numbered)s, false);
         struct ids_counts counts = n ? ids_counts(n->ids) : (struct ids_counts){0};
@@ -342,7 +343,7 @@ static bool changed(struct conn *c, const char *project)
 {
     bool any = false;
 
-    for (unsigned s = 0; s < NUMBERED_PROJECT; s++) {
+    for (unsigned s = 0; s < NUMBERED_PROOF; s++) {
         struct numbers *n =
             numbers_of(c->fetcher->numbers, c->id, project, (enum numbered)s, false);
         struct ids_counts now = n ? ids_counts(n->ids) : (struct ids_counts){0};

@@ -3,6 +3,7 @@
  * beside the project's cursors, so that whoever takes the project over knows them.
  *
  *   issues, merge_requests   GitLab's number within the project
+ *   pipelines                likewise, but GitLab reads them by id alone: only what is gone is seen
  *   project                  one number, 1: is the project itself there?
  *
  * Thread: app.
@@ -18,7 +19,16 @@ struct conn;
 struct fetcher;
 struct project;
 
-enum numbered { NUMBERED_ISSUES, NUMBERED_MERGE_REQUESTS, NUMBERED_PROJECT, NUMBERED_STREAMS };
+enum numbered {
+    NUMBERED_ISSUES,
+    NUMBERED_MERGE_REQUESTS,
+    NUMBERED_PIPELINES,
+    NUMBERED_PROJECT,
+    NUMBERED_STREAMS
+};
+
+/* The first of those whose numbers prove nothing: a missing one cannot be read. */
+#define NUMBERED_PROOF NUMBERED_PIPELINES
 
 struct numbers {
     struct numbers *next; /* in its bucket */
@@ -37,9 +47,10 @@ struct numbers_table;
 struct numbers_table *numbers_table_new(void);
 void numbers_table_free(struct numbers_table *t);
 
-/* "issues", "merge_requests", "project"; also the end of their address below a project. */
+/* "issues", "merge_requests", "pipelines", "project"; also the end of their address below a
+ * project. */
 const char *numbered_name(enum numbered stream);
-/* Raw event kind: "issue", "merge_request", "project". */
+/* Raw event kind: "issue", "merge_request", "pipeline", "project". */
 const char *numbered_kind(enum numbered stream);
 /* NUMBERED_STREAMS when rows of that stream (streams.h) have no numbers that are followed. */
 enum numbered numbered_of(unsigned stream);

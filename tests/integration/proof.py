@@ -89,6 +89,8 @@ def tombstones(broker, stacks):
         raise Failure(f"numbers that were never seen: {rows[(a, 'issues')]}")
     delete(s, a, "issue", 10)
     delete(s, a, "merge_request", 11)
+    pipeline = [o for o in s.oracle() if o.get("kind") == "pipeline" and o["project_id"] == a][0]["id"]
+    s.control("delete", {"project": a, "kind": "pipeline", "iid": pipeline})
     s.control("hide", {"project": a, "iid": 12, "hidden": True})
     s.control("move", {"project": a, "iid": 13, "to": b})
     s.control("project", {"project": c, "presence": "unlisted"})
@@ -96,6 +98,9 @@ def tombstones(broker, stacks):
     check_numbers(s, verify(s))
     reason_is(s, "issue", a, 10, "deleted")
     reason_is(s, "merge_request", a, 11, "deleted")
+    gone = s.sql(f"select deleted_reason r from build_records_all where source_id = '{pipeline}'")
+    if gone[0]["r"] != "deleted":
+        raise Failure(f"the pipeline that was deleted is {gone}")
     hidden = reason_is(s, "issue", a, 12, "deleted", "deleted_or_hidden")
     reason_is(s, "issue", a, 13, "moved")
     out = reason_is(s, "issue", c, 1, "out_of_scope")
