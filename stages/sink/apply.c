@@ -468,10 +468,11 @@ enum wh_rc sink_apply_connection(struct sink_apply *a, struct wh_slice id, struc
         wh_buf_append(&a->scratch, id, err) != WH_OK) {
         return err->rc;
     }
+    /* As an op: a purge in the next batch reads it before this one is written. */
     if (document.ptr == NULL) {
-        return wh_batch_remove(a->batch, SINK_META, wh_buf_slice(&a->scratch), err);
+        return sink_op_remove(a, SINK_META, wh_buf_slice(&a->scratch), err);
     }
-    return wh_batch_put(a->batch, SINK_META, wh_buf_slice(&a->scratch), document, err);
+    return sink_op_put(a, SINK_META, wh_buf_slice(&a->scratch), document, err);
 }
 
 static enum wh_rc seal_head(struct sink_apply *a, const struct sink_cached *c, struct wh_err *err)

@@ -56,7 +56,7 @@ static enum wh_rc forget_connection(struct sink_writer *w, struct wh_slice id, s
         }
     }
     sink_outcomes_drop(w->outcomes, id);
-    if (sink_purge_mark(w->purge, id, &w->purge_marked, err) != WH_OK) {
+    if (sink_purge_mark(w->purge, w->apply, id, &w->purge_marked, err) != WH_OK) {
         return err->rc;
     }
     return sink_apply_connection(w->apply, id, wh_slice(NULL, 0), err);

@@ -20,7 +20,7 @@ enum purge_phase { PURGE_NONE, PURGE_ROWS, PURGE_CHANGES, PURGE_RUNS, PURGE_FILE
 
 struct sink_purge {
     struct wh_store *store;
-    struct sink_apply *apply;
+    struct sink_apply *apply; /* of the step under way; the writer has two that take turns */
     struct wh_clock clock;
     struct wh_log *log;
     bool sync;
@@ -179,8 +179,9 @@ const char *sink_purge_connection(const struct sink_purge *p)
 }
 
 /* The instance of a stored connection document; empty when there is no such document. */
-static enum wh_rc instance_of(struct sink_purge *p, struct wh_slice connection,
-                              char ret[INSTANCE_MAX], struct wh_err *err)
+static enum wh_rc instance_of(struct sink_purge *p, struct sink_apply *apply,
+                              struct wh_slice connection, char ret[INSTANCE_MAX],
+                              struct wh_err *err)
 {
     struct wh_json_val document;
     WH_AUTO(buf) struct wh_buf key;
@@ -191,8 +192,7 @@ static enum wh_rc instance_of(struct sink_purge *p, struct wh_slice connection,
     wh_buf_reset(&p->text);
     if (wh_buf_append_char(&key, 'x', err) != WH_OK ||
         wh_buf_append(&key, connection, err) != WH_OK ||
-        wh_store_get(p->store, NULL, SINK_META, wh_buf_slice(&key), &p->text, &found, err) !=
-            WH_OK) {
+        sink_apply_get(apply, SINK_META, wh_buf_slice(&key), &p->text, &found, err) != WH_OK) {
         return err->rc;
     }
     if (!found) {
@@ -205,16 +205,16 @@ static enum wh_rc instance_of(struct sink_purge *p, struct wh_slice connection,
     return WH_OK;
 }
 
-enum wh_rc sink_purge_mark(struct sink_purge *p, struct wh_slice connection, bool *ret_due,
-                           struct wh_err *err)
+enum wh_rc sink_purge_mark(struct sink_purge *p, struct sink_apply *apply,
+                           struct wh_slice connection, bool *ret_due, struct wh_err *err)
 {
-    struct sink_purge mark = {.apply = p->apply, .requested_at_ms = wh_clock_now_ms(&p->clock)};
+    struct sink_purge mark = {.apply = apply, .requested_at_ms = wh_clock_now_ms(&p->clock)};
 
     *ret_due = false;
     if (connection.len == 0 || connection.len >= sizeof(mark.connection)) {
         return WH_OK;
     }
-    if (instance_of(p, connection, mark.instance, err) != WH_OK) {
+    if (instance_of(p, apply, connection, mark.instance, err) != WH_OK) {
         return err->rc;
     }
     if (mark.instance[0] == '\0') {
@@ -478,13 +478,14 @@ static enum wh_rc do_step(struct sink_purge *p, struct wh_err *err)
     return WH_OK;
 }
 
-enum wh_rc sink_purge_step(struct sink_purge *p, struct wh_err *err)
+enum wh_rc sink_purge_step(struct sink_purge *p, struct sink_apply *apply, struct wh_err *err)
 {
     enum wh_rc rc;
 
-    sink_apply_begin(p->apply);
+    p->apply = apply;
+    sink_apply_begin(apply);
     rc = do_step(p, err);
-    sink_apply_begin(p->apply);
+    sink_apply_begin(apply);
     if (rc == WH_E_NO_SPACE) {
         /* From its last written step again. */
         struct wh_err ignored;
@@ -498,9 +499,8 @@ enum wh_rc sink_purge_step(struct sink_purge *p, struct wh_err *err)
 
 /* ---- birth and end ---- */
 
-enum wh_rc sink_purge_new(struct wh_store *store, struct sink_apply *apply, struct wh_clock clock,
-                          struct wh_log *log, bool sync, struct sink_purge **ret,
-                          struct wh_err *err)
+enum wh_rc sink_purge_new(struct wh_store *store, struct wh_clock clock, struct wh_log *log,
+                          bool sync, struct sink_purge **ret, struct wh_err *err)
 {
     struct sink_purge *p = wh_mem_zalloc(1, sizeof(*p));
 
@@ -508,7 +508,6 @@ enum wh_rc sink_purge_new(struct wh_store *store, struct sink_apply *apply, stru
         return wh_fail(err, WH_E_NOMEM, "no memory for purges");
     }
     p->store = store;
-    p->apply = apply;
     p->clock = clock;
     p->log = log;
     p->sync = sync;

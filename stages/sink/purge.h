@@ -27,17 +27,18 @@ enum { SINK_PURGE_KEYS = 2000 }; /* looked at in one step */
 struct sink_purge;
 
 /* Takes up a purge that was not finished. */
-WH_MUST_CHECK enum wh_rc sink_purge_new(struct wh_store *store, struct sink_apply *apply,
-                                        struct wh_clock clock, struct wh_log *log, bool sync,
-                                        struct sink_purge **ret, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_purge_new(struct wh_store *store, struct wh_clock clock,
+                                        struct wh_log *log, bool sync, struct sink_purge **ret,
+                                        struct wh_err *err);
 void sink_purge_free(struct sink_purge *p);
 
 /*
  * The connection has gone: into the batch in hand goes what makes its purge due. *ret_due false: it
  * was never known here, there is nothing to forget. The batch must hold nothing else of it.
  */
-WH_MUST_CHECK enum wh_rc sink_purge_mark(struct sink_purge *p, struct wh_slice connection,
-                                         bool *ret_due, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_purge_mark(struct sink_purge *p, struct sink_apply *apply,
+                                         struct wh_slice connection, bool *ret_due,
+                                         struct wh_err *err);
 /* After that batch is written. */
 WH_MUST_CHECK enum wh_rc sink_purge_start(struct sink_purge *p, struct wh_err *err);
 
@@ -45,8 +46,10 @@ WH_MUST_CHECK enum wh_rc sink_purge_start(struct sink_purge *p, struct wh_err *e
 bool sink_purge_due(const struct sink_purge *p);
 /* Whose rows go at present; "" while nothing is due. */
 const char *sink_purge_connection(const struct sink_purge *p);
-/* One step; only while no batch is in hand. WH_E_NO_SPACE: again later. */
-WH_MUST_CHECK enum wh_rc sink_purge_step(struct sink_purge *p, struct wh_err *err);
+/* One step, with the apply that the next batch would have; only while no batch is in hand.
+ * WH_E_NO_SPACE: again later. */
+WH_MUST_CHECK enum wh_rc sink_purge_step(struct sink_purge *p, struct sink_apply *apply,
+                                         struct wh_err *err);
 
 /*
  * Where the report of a connection's last purge is in the family meta: 'g' and its id. The value is

@@ -467,7 +467,7 @@ static enum wh_rc purge_step(struct sink_writer *w, int64_t *ret_wait_ms, struct
     enum wh_rc rc = set_purging(w, sink_purge_connection(w->purge), err);
 
     if (rc == WH_OK) {
-        rc = sink_purge_step(w->purge, err);
+        rc = sink_purge_step(w->purge, w->apply, err);
     }
     if (rc == WH_E_NO_SPACE) {
         pause_for(w, "the disk is full", err, ret_wait_ms);
@@ -621,8 +621,7 @@ enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sin
         return err->rc;
     }
     w->apply = w->applies[0];
-    if (sink_purge_new(deps->store, w->apply, deps->clock, deps->log, conf->sync, &w->purge, err) !=
-        WH_OK) {
+    if (sink_purge_new(deps->store, deps->clock, deps->log, conf->sync, &w->purge, err) != WH_OK) {
         sink_writer_free(w);
         return err->rc;
     }

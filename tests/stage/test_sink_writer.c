@@ -729,6 +729,35 @@ static void test_purge(void **state)
     assert_store_is(f, 60);
 }
 
+/* The tombstone comes right behind a backlog, whose last batch is still being written. */
+static void test_purge_behind_a_backlog(void **state)
+{
+    struct fixture *f = *state;
+    unsigned flown = 0;
+    int64_t wait_ms;
+    struct wh_err err;
+
+    for (unsigned more = 1; more <= 3; more++) {
+        send_connection(f);
+        send_observations(f, 0, N);
+        find_topics(f);
+        for (unsigned i = 0; i < more; i++) {
+            th_ok(sink_writer_turn(f->writer, 0, &wait_ms, &err), &err);
+            flown += f->writer->flight.batch != NULL;
+        }
+        send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c1"), wh_slice(NULL, 0));
+        drain_ok(f);
+        while (sink_purge_due(f->writer->purge)) {
+            finish_purge(f);
+        }
+        assert_false(has_connection(f));
+        find_topics(f);
+        drain_ok(f);
+        assert_store_is(f, N);
+    }
+    assert_true(flown > 0);
+}
+
 /* This sink was down: it reads the rows of the new connection before the old one's tombstone. */
 static void test_purge_of_what_is_back_already(void **state)
 {
@@ -895,6 +924,7 @@ int main(void)
         TEST(test_gone_while_down),
         TEST(test_connections),
         TEST(test_purge),
+        TEST(test_purge_behind_a_backlog),
         TEST(test_purge_of_what_is_back_already),
         TEST(test_runs_and_health),
         TEST(test_outcome_is_told),

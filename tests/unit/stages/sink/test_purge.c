@@ -38,9 +38,9 @@ static void purge_open(struct world *w)
 {
     struct wh_err err;
 
-    th_ok(sink_purge_new(w->store, w->apply, (struct wh_clock){now, now, NULL}, w->log, false,
-                         &w->purge, &err),
-          &err);
+    th_ok(
+        sink_purge_new(w->store, (struct wh_clock){now, now, NULL}, w->log, false, &w->purge, &err),
+        &err);
 }
 
 static void world_open(struct world *w, bool rocks)
@@ -136,7 +136,7 @@ static void mark(struct world *w)
     struct wh_err err;
     bool due = false;
 
-    th_ok(sink_purge_mark(w->purge, WH_LIT("gone"), &due, &err), &err);
+    th_ok(sink_purge_mark(w->purge, w->apply, WH_LIT("gone"), &due, &err), &err);
     assert_true(due);
     th_ok(sink_apply_connection(w->apply, WH_LIT("gone"), wh_slice(NULL, 0), &err), &err);
     commit(w->apply);
@@ -151,7 +151,7 @@ static void run(struct world *w)
 
     for (unsigned i = 0; sink_purge_due(w->purge); i++) {
         assert_true(i < TURNS_MAX);
-        th_ok(sink_purge_step(w->purge, &err), &err);
+        th_ok(sink_purge_step(w->purge, w->apply, &err), &err);
     }
 }
 
@@ -279,7 +279,7 @@ static void test_cut_off_anywhere(void **state)
         mark(&w);
         wh_store_mem_fail(w.store, WH_STORE_MEM_WRITE, WH_E_NO_SPACE, after, 1);
         for (unsigned i = 0; sink_purge_due(w.purge); i++) {
-            enum wh_rc rc = sink_purge_step(w.purge, &err);
+            enum wh_rc rc = sink_purge_step(w.purge, w.apply, &err);
 
             assert_true(i < TURNS_MAX);
             assert_true(rc == WH_OK || rc == WH_E_NO_SPACE);
@@ -307,7 +307,7 @@ static void test_unknown_connection(void **state)
 
     (void)state;
     world_open(&w, false);
-    th_ok(sink_purge_mark(w.purge, WH_LIT("never-seen"), &due, &err), &err);
+    th_ok(sink_purge_mark(w.purge, w.apply, WH_LIT("never-seen"), &due, &err), &err);
     assert_false(due);
     assert_false(sink_purge_due(w.purge));
     world_close(&w);
