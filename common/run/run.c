@@ -1,17 +1,19 @@
 #include "common/run/run.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/build_version.h"
 #include "common/base/mem.h"
 
-enum { METRICS_MAX_BYTES = 1 << 20 };
+enum { METRICS_MAX_BYTES = 1 << 20, RELEASE_SECONDS = 8 };
 
 enum phase { RUNNING, DRAINING, STOPPED };
 
@@ -331,6 +333,27 @@ struct wh_httpd *wh_run_httpd(struct wh_run *run)
     return run->httpd;
 }
 
+/*
+ * All work is done by now. librdkafka 2.0.2 may wait half a minute in its destructors for a broker
+ * connection that is just being made: nobody should wait for that.
+ */
+static void *leave_anyway(void *exit_code)
+{
+    const struct timespec patience = {.tv_sec = RELEASE_SECONDS};
+
+    (void)nanosleep(&patience, NULL);
+    _exit((int)(intptr_t)exit_code);
+}
+
+static void bound_release(int exit_code)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, leave_anyway, (void *)(intptr_t)exit_code) == 0) {
+        (void)pthread_detach(thread);
+    }
+}
+
 int wh_run_main(struct wh_run *run, const struct wh_run_stage *stage)
 {
     run->stage = *stage;
@@ -340,6 +363,7 @@ int wh_run_main(struct wh_run *run, const struct wh_run_stage *stage)
         wh_loop_run(run->loop);
     }
     wh_log_info(run->log, "stopped", WH_I("exit_code", run->exit_code));
+    bound_release(run->exit_code);
     return run->exit_code;
 }
 
