@@ -394,7 +394,7 @@ int cli_purge(struct cli *cli)
                               "it\n");
         code = CLI_USAGE;
     } else if (!confirmed(cli, id)) {
-        code = CLI_USAGE;
+        code = CLI_FAILED;
     } else {
         code = purge(cli, id, parser);
     }
