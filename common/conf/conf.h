@@ -75,6 +75,12 @@ WH_MUST_CHECK enum wh_rc wh_conf_load(const struct wh_conf_program *program, int
 void wh_conf_release(const struct wh_conf_program *program, void *target);
 
 /*
+ * Makes a secret file of mode 0600 with the text and a newline, whole from its first moment; one
+ * that is there stays as it is. Of several processes that start at once one makes it.
+ */
+WH_MUST_CHECK enum wh_rc wh_conf_secret_create(const char *path, struct wh_slice text,
+                                               struct wh_err *err);
+/*
  * Reads a secret file: at most max bytes, trailing newline cut, refuses an empty file and one that
  * others may read or write (mode & 077), except below /run/secrets. Gives ret (wipe and free).
  */

@@ -1,11 +1,15 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/conf/conf.h"
+
+enum { PATH_MAX_BYTES = 4096 };
 
 /* Container engines mount secrets there, with modes of their own. */
 static const char mounted_secrets[] = "/run/secrets/";
@@ -55,6 +59,43 @@ static enum wh_rc read_text(int fd, const char *path, size_t max, char **ret, st
     }
     *ret = text;
     return WH_OK;
+}
+
+/* Under another name first: a reader must not find it empty. */
+static enum wh_rc write_and_link(int fd, const char *temp, const char *path, struct wh_slice text,
+                                 struct wh_err *err)
+{
+    if (write(fd, text.ptr, text.len) != (ssize_t)text.len || write(fd, "\n", 1) != 1 ||
+        fsync(fd) != 0) {
+        return wh_fail(err, WH_E_IO, "cannot write %.180s", path);
+    }
+    if (link(temp, path) != 0 && errno != EEXIST) {
+        return wh_fail(err, WH_E_CONFIG, "cannot make %.180s", path);
+    }
+    return WH_OK;
+}
+
+enum wh_rc wh_conf_secret_create(const char *path, struct wh_slice text, struct wh_err *err)
+{
+    char temp[PATH_MAX_BYTES];
+    int n = snprintf(temp, sizeof(temp), "%s.XXXXXX", path);
+    enum wh_rc rc;
+    int fd;
+
+    if (access(path, F_OK) == 0) {
+        return WH_OK;
+    }
+    if (n < 0 || (size_t)n >= sizeof(temp)) {
+        return wh_fail(err, WH_E_CONFIG, "the path of a secret is too long");
+    }
+    fd = mkostemp(temp, O_CLOEXEC); /* mode 0600 */
+    if (fd < 0) {
+        return wh_fail(err, WH_E_CONFIG, "cannot make %.180s: is its folder there?", path);
+    }
+    rc = write_and_link(fd, temp, path, text, err);
+    (void)close(fd);
+    (void)unlink(temp);
+    return rc;
 }
 
 enum wh_rc wh_conf_secret_read(const char *path, size_t max, char **ret, struct wh_err *err)

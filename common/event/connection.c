@@ -1,9 +1,6 @@
 #include "common/event/connection.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/enc.h"
@@ -137,28 +134,20 @@ static enum wh_rc create_key(const char *path, struct wh_err *err)
 {
     unsigned char bytes[WH_AEAD_KEY_BYTES];
     WH_AUTO(buf) struct wh_buf hex;
-    int fd;
-    enum wh_rc rc = WH_OK;
+    enum wh_rc rc;
 
-    wh_buf_init(&hex, KEY_TEXT + 1);
-    if (wh_random_bytes(bytes, sizeof(bytes), err) != WH_OK ||
-        wh_hex_encode(wh_slice(bytes, sizeof(bytes)), &hex, err) != WH_OK ||
-        wh_buf_append_char(&hex, '\n', err) != WH_OK) {
-        return err->rc;
+    wh_buf_init(&hex, KEY_TEXT);
+    rc = wh_random_bytes(bytes, sizeof(bytes), err);
+    if (rc == WH_OK) {
+        rc = wh_hex_encode(wh_slice(bytes, sizeof(bytes)), &hex, err);
     }
-    /* O_EXCL: of two processes that start at once one makes it, the other reads it. */
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        rc = errno == EEXIST ? WH_OK
-                             : wh_fail(err, WH_E_CONFIG, "cannot make the key file %.180s", path);
-    } else {
-        if (write(fd, hex.ptr, hex.len) != (ssize_t)hex.len || fsync(fd) != 0) {
-            rc = wh_fail(err, WH_E_IO, "cannot write the key file %.180s", path);
-        }
-        (void)close(fd);
+    if (rc == WH_OK) {
+        rc = wh_conf_secret_create(path, wh_buf_slice(&hex), err);
     }
     wh_mem_wipe(bytes, sizeof(bytes));
-    wh_mem_wipe(hex.ptr, hex.len);
+    if (hex.ptr) {
+        wh_mem_wipe(hex.ptr, hex.len);
+    }
     return rc;
 }
 

@@ -1,9 +1,4 @@
 /* The bearer token: a file of its own, made on first start. */
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/conf/conf.h"
@@ -12,45 +7,23 @@
 
 enum { TOKEN_BYTES = 32, TOKEN_TEXT_MIN = 16 };
 
-static enum wh_rc make_token(const char *path, int fd, struct wh_err *err)
+static enum wh_rc create(const char *path, struct wh_err *err)
 {
     unsigned char secret[TOKEN_BYTES];
-    struct wh_buf text;
+    WH_AUTO(buf) struct wh_buf text;
     enum wh_rc rc;
 
-    wh_buf_init(&text, WH_TOKEN_TEXT + 2);
+    wh_buf_init(&text, WH_TOKEN_TEXT);
     rc = wh_random_bytes(secret, sizeof(secret), err);
     if (rc == WH_OK) {
         rc = wh_hex_encode(wh_slice(secret, sizeof(secret)), &text, err);
     }
     if (rc == WH_OK) {
-        rc = wh_buf_append_char(&text, '\n', err);
-    }
-    if (rc == WH_OK && (write(fd, text.ptr, text.len) != (ssize_t)text.len || fsync(fd) != 0)) {
-        rc = wh_fail(err, WH_E_IO, "cannot write the token file %.180s", path);
+        rc = wh_conf_secret_create(path, wh_buf_slice(&text), err);
     }
     wh_mem_wipe(secret, sizeof(secret));
     if (text.ptr) {
         wh_mem_wipe(text.ptr, text.len);
-    }
-    wh_buf_done(&text);
-    return rc;
-}
-
-static enum wh_rc create(const char *path, struct wh_err *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    enum wh_rc rc;
-
-    if (fd < 0) {
-        return errno == EEXIST ? WH_OK : wh_fail(err, WH_E_CONFIG, "cannot make %.180s", path);
-    }
-    rc = make_token(path, fd, err);
-    if (close(fd) != 0 && rc == WH_OK) {
-        rc = wh_fail(err, WH_E_IO, "cannot write the token file %.180s", path);
-    }
-    if (rc != WH_OK) {
-        (void)unlink(path);
     }
     return rc;
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
@@ -171,6 +172,45 @@ static void test_secret_files(void **state)
     assert_int_equal(wh_conf_secret_read("/nonexistent", 100, &secret, &err), WH_E_CONFIG);
 }
 
+enum { MAKERS = 12 };
+
+/* Processes that start at once: one makes the file, nobody sees it empty or half. */
+static void test_secret_is_made_once(void **state)
+{
+    char path[] = "/tmp/wh-secret-XXXXXX";
+    pid_t makers[MAKERS];
+    char *secret = NULL;
+    struct wh_err err;
+
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    assert_int_equal(chdir(path), 0);
+    for (int i = 0; i < MAKERS; i++) {
+        makers[i] = fork();
+        assert_true(makers[i] >= 0);
+        if (makers[i] == 0) {
+            char text[] = "a-secret-of-one-of-them-0";
+
+            text[sizeof(text) - 2] = (char)('a' + i);
+            _exit(wh_conf_secret_create("key", wh_slice_str(text), &err) == WH_OK &&
+                          wh_conf_secret_read("key", 100, &secret, &err) == WH_OK &&
+                          strlen(secret) == sizeof(text) - 1
+                      ? 0
+                      : 1);
+        }
+    }
+    for (int i = 0; i < MAKERS; i++) {
+        int status = 1;
+
+        assert_int_equal(waitpid(makers[i], &status, 0), makers[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(unlink("key"), 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(path), 0); /* nothing else was left in it */
+    assert_int_equal(wh_conf_secret_create("/nonexistent/key", WH_LIT("x"), &err), WH_E_CONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_errors_name_the_key),
         cmocka_unit_test(test_file_errors_name_the_line),
         cmocka_unit_test(test_secret_files),
+        cmocka_unit_test(test_secret_is_made_once),
     };
 
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
