@@ -77,6 +77,8 @@ def disconnect(broker, stacks):
     if answer["existing"]:
         raise Failure("a purged connection is still known")
     s.first_sync()
+    # The mapper and the sink find the new topics in their own time.
+    await_true("the rows again", 120, lambda: s.sql("select count(*) n from jobs")[0]["n"] >= len(before["jobs"]), 1)
     s.settle()
     truth.compare(s)
     after = ids(s)
