@@ -101,12 +101,13 @@ static int get(struct cli *cli, const char *doing, const char *base, const char 
 static int look(struct cli *cli, const char *doing, const char *id, struct wh_json_parser *parser,
                 struct view *ret)
 {
-    struct wh_json_val root;
+    struct wh_json_val root = {0};
     unsigned status = 0;
     int code = get(cli, doing, cli->conf.fetcher_url, cli->conf.fetcher_token_file,
                    "/api/v1/connections", parser, &root, &status);
 
-    if (code == CLI_OK) {
+    *ret = (struct view){0};
+    if (code == CLI_OK && status == 200) {
         read_view(root, id, ret);
     }
     return code;
@@ -279,7 +280,7 @@ static int await_report(struct cli *cli, const char *id, struct wh_json_parser *
 
     (void)snprintf(path, sizeof(path), "/api/v1/purges/%s", id);
     for (;;) {
-        struct wh_json_val root;
+        struct wh_json_val root = {0};
         unsigned status = 0;
 
         code = get(cli, "purge", cli->conf.sink_url, cli->conf.sink_token_file, path, parser, &root,

@@ -244,10 +244,6 @@ static void revoke(struct leave *l, bool access)
         forget_secrets(l);
         return;
     }
-    if (token.len == 0 && !access) {
-        revoke(l, true);
-        return;
-    }
     l->phase = REVOKE;
     if (oauth_revoke(credential_net(cr), kept->revocation_endpoint, &kept->client, token,
                      access ? "access_token" : "refresh_token",
@@ -274,7 +270,7 @@ static void go_on(void *ctx)
         forget_secrets(l);
         return;
     }
-    revoke(l, false);
+    revoke(l, credential_pair(c->credential)->refresh.len == 0);
 }
 
 /* ---- disconnect ---- */
