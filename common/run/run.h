@@ -8,7 +8,8 @@
  * moved after acknowledgements. WH_CLASS_FATAL in the core: logged, drained, exit 1.
  *
  * Also done here: core dumps off (RLIMIT_CORE 0, PR_SET_DUMPABLE 0), SIGPIPE ignored, "process up"
- * line with versions. Once stopped, releasing what is left may take 8 seconds, then the process ends.
+ * line with versions. Once stopped, releasing what is left may take 8 seconds, then the process
+ * ends.
  */
 #ifndef WH_RUN_RUN_H
 #define WH_RUN_RUN_H

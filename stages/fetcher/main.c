@@ -441,6 +441,7 @@ static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer
 static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
 {
     const struct settings *set = &app->set;
+    char group[WH_TOPIC_MAX + 32];
     const char *rereads[] = {app->fetcher->rereads_topic};
     struct wh_producer_conf producer;
     struct wh_consumer_conf consumer;
@@ -467,7 +468,8 @@ static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
         join_members(app, consumer, err) != WH_OK) {
         return err->rc;
     }
-    consumer.group = "wellhead-fetcher";
+    (void)snprintf(group, sizeof(group), "%sfetcher.rereads", set->topic_prefix);
+    consumer.group = group;
     if (wh_consumer_kafka_new(&consumer, &app->reread_consumer, err) != WH_OK ||
         wh_consumer_subscribe(app->reread_consumer, rereads, 1, err) != WH_OK) {
         return err->rc;

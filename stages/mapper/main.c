@@ -50,8 +50,8 @@ static const struct wh_conf_key keys[] = {
      "Kafka brokers, host:port,..."},
     {"topic.prefix", WH_CONF_STRING, 0, "wellhead.", 0, 0, AT(topic_prefix),
      "start of all topic names"},
-    {"group", WH_CONF_STRING, 0, "wellhead-mapper", 0, 0, AT(group),
-     "consumer group; mappers of one group share the partitions"},
+    {"group", WH_CONF_STRING, 0, "", 0, 0, AT(group),
+     "consumer group; mappers of one group share the partitions; empty: <topic.prefix>mapper"},
     {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address),
      "address to listen on"},
     {"http.port", WH_CONF_INT, 0, "8703", 0, 65535, AT(http_port), "port to listen on; 0: any"},
@@ -107,6 +107,7 @@ static const struct wh_conf_program program = {
 
 struct app {
     struct settings set;
+    char group[WH_TOPIC_MAX + 16];
     struct replay_ends ends;
     struct wh_run *run;
     struct mapper_views *views;
@@ -200,7 +201,7 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
     wh_consumer_conf_init(&consumer);
     consumer.bootstrap = app->set.bootstrap;
     consumer.client_id = client_id;
-    consumer.group = app->set.group;
+    consumer.group = app->group;
     consumer.extra = &app->set.kafka;
     consumer.fetch_max_bytes = (size_t)app->set.fetch_bytes;
     consumer.metadata_refresh_ms = app->set.discover_ms;
@@ -277,7 +278,7 @@ static enum wh_rc find_ends(struct app *app, bool *ret_work, struct wh_err *err)
             WH_OK) {
         return err->rc;
     }
-    rc = replay_ends_find(admin, set->group, &app->ends, err);
+    rc = replay_ends_find(admin, app->group, &app->ends, err);
     wh_admin_free(admin);
     *ret_work = app->ends.n > 0;
     return rc;
@@ -338,6 +339,9 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "wellhead-mapper: %s\n", err.msg);
         return 2;
     }
+    (void)snprintf(app.group, sizeof(app.group), "%s%s",
+                   app.set.group[0] ? app.set.group : app.set.topic_prefix,
+                   app.set.group[0] ? "" : "mapper");
     if (action == WH_CONF_RUN) {
         code = healthcheck ? wh_run_healthcheck(app.set.http_address, (uint16_t)app.set.http_port)
                            : run_stage(&app);
