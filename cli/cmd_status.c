@@ -9,7 +9,7 @@
 #include "common/base/num.h"
 #include "common/json/json_write.h"
 
-enum { ANSWER_MAX_BYTES = 32 << 20, POLL_MS = 500 };
+enum { ANSWER_MAX_BYTES = 32 << 20, POLL_MS = 500, SETTLED_MS = 3000 };
 
 static bool ask(struct cli *cli, const char *base, const char *token_file,
                 struct cli_answer *answer, struct wh_json_parser *parser, struct wh_json_val *root,
@@ -247,7 +247,8 @@ static bool healthy(const struct status_look *l)
 
         enum wh_connection_class class = wh_connection_class(state);
 
-        if (class != WH_CONNECTION_CONNECTED && class != WH_CONNECTION_CONNECTING) {
+        /* Disconnected on purpose is no fault. */
+        if (class == WH_CONNECTION_ERROR) {
             return false;
         }
     }
@@ -311,12 +312,37 @@ void status_pause_ms(int64_t ms)
     (void)nanosleep(&ts, NULL);
 }
 
-/* Done when two looks in a row see no new row: between fetcher and sink the mapper may lag. */
+/*
+ * Between fetcher and sink the mapper may lag: done when two looks in a row see no new row. Where
+ * webhooks keep coming that may never be, so that some seconds without a lag do, too.
+ */
+struct settling {
+    int64_t last_rows;
+    int64_t since_ms; /* synced; 0 not yet */
+};
+
+static bool settled(struct settling *s, const struct status_look *l, bool is_synced, int64_t rows,
+                    int64_t now_ms)
+{
+    bool still = rows == s->last_rows;
+
+    s->last_rows = rows;
+    if (!is_synced) {
+        s->since_ms = 0;
+        return false;
+    }
+    if (s->since_ms == 0) {
+        s->since_ms = now_ms;
+    }
+    return still || (now_ms - s->since_ms >= SETTLED_MS &&
+                     cli_get_int(l->sink_root, "lag_records", -1) == 0);
+}
+
 static int wait_synced(struct cli *cli)
 {
     struct wh_clock clock = wh_clock_real();
+    struct settling settling = {.last_rows = -1};
     int64_t limit_ms = 0;
-    int64_t last_rows = -1;
     int64_t end_ms;
     struct wh_err err;
 
@@ -327,7 +353,8 @@ static int wait_synced(struct cli *cli)
     for (;;) {
         struct status_look l;
         int64_t rows = 0;
-        bool done = status_look_at(cli, &l) && synced(&l, &rows) && rows == last_rows;
+        bool is_synced = status_look_at(cli, &l) && synced(&l, &rows);
+        bool done = settled(&settling, &l, is_synced, rows, wh_clock_now_ms(&clock));
 
         status_look_done(&l);
         if (isatty(STDERR_FILENO) && !cli->opt.quiet) {
@@ -339,7 +366,6 @@ static int wait_synced(struct cli *cli)
             }
             return done ? CLI_OK : CLI_TIMED_OUT;
         }
-        last_rows = rows;
         status_pause_ms(POLL_MS);
     }
 }
