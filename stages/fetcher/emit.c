@@ -94,15 +94,22 @@ static enum wh_rc emit_event(struct conn *c, int64_t run, struct wh_raw_event *e
     return WH_OK;
 }
 
-enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
-                    struct wh_slice object_id, struct wh_slice path, struct wh_slice payload,
-                    struct ack *ack, struct wh_err *err)
+static struct wh_raw_event event_of(enum wh_origin origin, struct wh_slice kind,
+                                    struct wh_slice project, struct wh_slice object_id,
+                                    struct wh_slice payload)
 {
-    struct wh_raw_event event = {.origin = WH_ORIGIN_REST,
+    return (struct wh_raw_event){.origin = origin,
                                  .kind = kind,
                                  .project = project,
                                  .object_id = object_id,
                                  .payload = payload};
+}
+
+enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
+                    struct wh_slice object_id, struct wh_slice path, struct wh_slice payload,
+                    struct ack *ack, struct wh_err *err)
+{
+    struct wh_raw_event event = event_of(WH_ORIGIN_REST, kind, project, object_id, payload);
 
     return emit_event(c, c->run_id, &event, path, ack, err);
 }
@@ -111,11 +118,7 @@ enum wh_rc emit_tool_row(struct conn *c, struct wh_slice kind, struct wh_slice p
                          struct wh_slice object_id, struct wh_slice call, struct wh_slice payload,
                          struct ack *ack, struct wh_err *err)
 {
-    struct wh_raw_event event = {.origin = WH_ORIGIN_MCP,
-                                 .kind = kind,
-                                 .project = project,
-                                 .object_id = object_id,
-                                 .payload = payload};
+    struct wh_raw_event event = event_of(WH_ORIGIN_MCP, kind, project, object_id, payload);
 
     return emit_event(c, c->run_id, &event, call, ack, err);
 }
@@ -124,11 +127,7 @@ enum wh_rc emit_row_alone(struct conn *c, struct wh_slice kind, struct wh_slice 
                           struct wh_slice object_id, struct wh_slice path, struct wh_slice payload,
                           struct ack *ack, struct wh_err *err)
 {
-    struct wh_raw_event event = {.origin = WH_ORIGIN_REST,
-                                 .kind = kind,
-                                 .project = project,
-                                 .object_id = object_id,
-                                 .payload = payload};
+    struct wh_raw_event event = event_of(WH_ORIGIN_REST, kind, project, object_id, payload);
 
     return emit_event(c, 0, &event, path, ack, err);
 }
