@@ -152,6 +152,7 @@ struct conn {
     bool rest_by_oauth;  /* client sends the OAuth token: there is no read_api credential */
     struct leave *leave; /* disconnect and purge; never NULL */
     bool stopped;        /* disconnected: nothing is read */
+    bool warmed;         /* the producer knows its topics */
     bool dropped;        /* purged: not there for anybody */
     struct project *projects;
     size_t n_projects;

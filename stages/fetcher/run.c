@@ -10,7 +10,7 @@
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 
-enum { FIRST_PROJECT_STREAM = 1, RETRY_AFTER_MS = 15000 };
+enum { FIRST_PROJECT_STREAM = 1, RETRY_AFTER_MS = 15000, WARM_MS = 500 };
 
 static int64_t now_ms(const struct conn *c)
 {
@@ -394,8 +394,26 @@ static void on_sources(void *ctx)
     }
 }
 
+/* A producer that meets a topic for the first time is up to a second late with its record: the run
+ * would wait for each of these in turn. One that cannot be warmed is only late. */
+static void warm_topics(struct conn *c)
+{
+    struct fetcher *f = c->fetcher;
+    const char *const topics[] = {c->raw_topic, f->state_topic, f->runs_topic};
+    struct wh_err err;
+
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && !c->warmed; i++) {
+        if (wh_producer_warm(f->producer, topics[i], WARM_MS, &err) != WH_OK) {
+            wh_log_debug(f->deps.log, "no metadata of a topic yet", WH_RC(&err));
+            return;
+        }
+    }
+    c->warmed = true;
+}
+
 static void begin_run(struct conn *c, bool stale)
 {
+    warm_topics(c);
     wh_timer_stop(c->timer);
     for (unsigned i = 0; i < STREAMS; i++) {
         uint64_t total = c->counts[i].total_rows;

@@ -192,7 +192,7 @@ static bool under_way(const struct walk *w)
             return true;
         }
     }
-    return w->saving > 0;
+    return w->saving;
 }
 
 static void walk_end(struct walk *w)
@@ -223,10 +223,10 @@ void walk_fail(struct walk *w, enum client_outcome why, const char *text)
 
 static bool may_ask(const struct walk *w)
 {
-    size_t most = w->stream->follow ? WALK_FOLLOWED_PAGES_MAX : WALK_PAGES_MAX;
+    size_t most = w->follow ? WALK_FOLLOWED_AHEAD_MAX : WALK_AHEAD_MAX;
 
-    return !w->failed && !w->stopped && w->n_pages < most &&
-           (w->n_bytes < WALK_BYTES_MAX || w->n_pages == 0);
+    return !w->failed && !w->stopped && w->n_ahead < most &&
+           (w->n_bytes < WALK_BYTES_MAX || w->n_bytes == 0);
 }
 
 /* Rows that were changed while others still read are behind the newest row by now: the open lane
@@ -241,18 +241,31 @@ static void wake_open_lane(struct walk *w)
     }
 }
 
+/* The one with the fewest pages under way, so that all spans come to their ends together. */
+static struct lane *next_to_ask(struct walk *w)
+{
+    struct lane *best = NULL;
+
+    for (struct lane *l = w->lanes; l; l = l->next) {
+        if (!l->asking && !l->span.listed && (best == NULL || l->n_pages < best->n_pages)) {
+            best = l;
+        }
+    }
+    return best;
+}
+
 void walk_pump(struct walk *w)
 {
+    struct lane *lane;
+
     if (w->conn->fetcher->draining || w->conn->stopped) {
         walk_fail(w, CLIENT_FAILED, "stopping");
     }
     drop_read_lanes(w);
     wake_open_lane(w);
     walk_split(w);
-    for (struct lane *l = w->lanes; l && may_ask(w); l = l->next) {
-        if (!l->asking && !l->span.listed) {
-            page_ask(l);
-        }
+    while (may_ask(w) && (lane = next_to_ask(w)) != NULL) {
+        page_ask(lane);
     }
     if (!under_way(w) && !walk_save(w)) {
         walk_end(w);
@@ -293,6 +306,7 @@ enum wh_rc walk_start(struct conn *c, struct project *project, unsigned stream, 
     w->project = project;
     w->stream = &streams[stream];
     w->stream_index = stream;
+    w->follow = follow_wanted(c, w->stream);
     (void)snprintf(w->key, sizeof(w->key), "%s:%s:%s", c->id, project ? project->id : "",
                    w->stream->name);
     w->next = c->walks;

@@ -18,8 +18,8 @@
 
 enum {
     WALK_LANES_MAX = 8,
-    WALK_PAGES_MAX = 24, /* not acknowledged, of one walk */
-    WALK_FOLLOWED_PAGES_MAX = 6,
+    WALK_AHEAD_MAX = 16, /* pages that a kill would have read again, of one walk */
+    WALK_FOLLOWED_AHEAD_MAX = 6,
     WALK_BYTES_MAX = 24 << 20,
     WALK_PATH_MAX = 2048,
     WALK_KEY_MAX = 160,
@@ -50,6 +50,7 @@ struct lane {
     int64_t saved_ms;
     struct page *first;
     struct page **last;
+    size_t n_pages;                /* not acknowledged */
     bool asking;                   /* a request for a page is under way */
     bool waits;                    /* the open one, at the newest row while others still read */
     char next_path[WALK_PATH_MAX]; /* GitLab's own address of the next page; or empty */
@@ -64,20 +65,23 @@ struct walk {
     struct project *project;
     const struct stream *stream;
     unsigned stream_index;
+    unsigned follow; /* enum stream_follow; what is read beside each row */
     struct cursor *cursor;
     char key[WALK_KEY_MAX];
     struct lane *lanes;
     unsigned n_lanes;
     unsigned splits;
     uint64_t known_pages; /* of the listing, at least */
-    size_t n_pages;       /* not acknowledged */
-    size_t n_bytes;       /* of them */
+    size_t n_ahead;       /* pages asked for that no acknowledged cursor is behind */
+    size_t n_settled;     /* of them, acknowledged: the next cursor record is behind them */
+    size_t n_saving;      /* of them, those that the cursor record under way is behind */
+    size_t n_bytes;       /* of pages that are not acknowledged */
     unsigned page_index;  /* pages that came so far */
     bool failed;
     bool stopped; /* nothing more is asked for */
     enum client_outcome why;
-    size_t saving; /* cursor records not acknowledged */
-    bool dirty;    /* the cursor moved since the last of them */
+    bool saving; /* a cursor record is not acknowledged */
+    bool dirty;  /* the cursor moved since the last of them */
 };
 
 static inline struct stream_count *walk_count(struct walk *w)
@@ -98,7 +102,7 @@ void walk_pump(struct walk *w);
 /* A new lane behind `before` (NULL: the first). NULL: no memory. */
 struct lane *walk_add_lane(struct walk *w, struct lane *before, struct wh_slice after,
                            int64_t after_ms, int64_t before_ms);
-/* A full page came; total: its x-total, -1 when GitLab gives none. */
+/* A full page came; total: rows of the open span by x-total, -1 when GitLab gives none. */
 void walk_know_total(struct walk *w, int64_t total);
 
 /* ---- walk_page.c ---- */
@@ -120,6 +124,8 @@ bool walk_save(struct walk *w);
 
 /* ---- walk_follow.c ---- */
 
+/* What of the stream's follow-ups is wanted. */
+unsigned follow_wanted(const struct conn *c, const struct stream *stream);
 void follow_all(struct page *p, const struct row *row);
 void follow_free_all(struct page *p);
 

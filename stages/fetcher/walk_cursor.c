@@ -46,10 +46,14 @@ static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
 {
     struct walk *w = (struct walk *)ack;
 
-    w->saving--;
+    w->saving = false;
+    w->n_ahead -= w->n_saving;
+    w->n_saving = 0;
     if (d->rc != WH_OK) {
         walk_fail(w, CLIENT_FAILED, d->reason);
     }
+    /* What came to be acknowledged meanwhile. */
+    (void)walk_save(w);
     walk_pump(w);
 }
 
@@ -103,6 +107,11 @@ static bool wholly_read(const struct walk *w)
            !l->first && !l->asking;
 }
 
+static bool has_cursor(const struct walk *w)
+{
+    return w->stream->mode != STREAM_OPEN && w->stream->mode != STREAM_HEADS;
+}
+
 bool walk_save(struct walk *w)
 {
     struct fetcher *f = w->conn->fetcher;
@@ -110,22 +119,28 @@ bool walk_save(struct walk *w)
     struct wh_err err;
 
     wh_buf_init(&json, CURSOR_MAX_BYTES);
-    if (w->saving || !w->dirty || w->stream->mode == STREAM_OPEN ||
-        w->stream->mode == STREAM_HEADS || f->draining) {
-        return w->saving > 0;
+    if (!has_cursor(w)) {
+        w->n_ahead -= w->n_settled;
+        w->n_settled = 0;
+        return false;
+    }
+    if (w->saving || !w->dirty || f->draining) {
+        return w->saving;
     }
     w->dirty = false;
+    w->n_saving = w->n_settled;
+    w->n_settled = 0;
     if (wholly_read(w)) {
         w->cursor->finished_at_ms = wh_clock_now_ms(&f->deps.clock);
     }
     /* Counted first: while a full queue is waited for, others' records may come back. */
-    w->saving++;
+    w->saving = true;
     if (fill_cursor(w, &err) != WH_OK ||
         numbers_save_stream(w->conn, w->project, w->stream_index, &err) != WH_OK ||
         cursor_write(w->cursor, &json, &err) != WH_OK ||
         emit_state(f, wh_slice_str(w->conn->id), walk_project(w), wh_slice_str(w->key),
                    wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
-        w->saving--;
+        w->saving = false;
         walk_fail(w, CLIENT_FAILED, err.msg);
         return false;
     }
@@ -143,7 +158,8 @@ void walk_settle(struct lane *lane)
         if (lane->first == NULL) {
             lane->last = &lane->first;
         }
-        w->n_pages--;
+        w->n_settled++;
+        lane->n_pages--;
         w->n_bytes -= p->bytes;
         if (p->failed) {
             walk_fail(w, CLIENT_FAILED, NULL);

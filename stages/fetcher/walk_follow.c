@@ -149,21 +149,26 @@ static void follow_start(struct page *p, const char *kind, bool array, const str
     follow_get(follow);
 }
 
+unsigned follow_wanted(const struct conn *c, const struct stream *stream)
+{
+    unsigned links = FOLLOW_ISSUE_LINKS | FOLLOW_MR_CLOSES;
+
+    return c->fetcher->deps.conf.read_links ? stream->follow : stream->follow & ~links;
+}
+
 void follow_all(struct page *p, const struct row *row)
 {
-    const struct walk *w = p->lane->walk;
-    unsigned what = w->stream->follow;
-    bool links = w->conn->fetcher->deps.conf.read_links;
+    unsigned what = p->lane->walk->follow;
 
     if (what & FOLLOW_PIPELINE) {
         follow_start(p, "pipeline_detail", false, row, "pipelines", row->id, "");
         follow_start(p, "job", true, row, "pipelines", row->id,
                      "/jobs?include_retried=true&per_page=100");
     }
-    if ((what & FOLLOW_ISSUE_LINKS) && links) {
+    if (what & FOLLOW_ISSUE_LINKS) {
         follow_start(p, "issue_links", false, row, "issues", row->iid, "/links");
     }
-    if ((what & FOLLOW_MR_CLOSES) && links) {
+    if (what & FOLLOW_MR_CLOSES) {
         follow_start(p, "mr_closes", false, row, "merge_requests", row->iid, "/closes_issues");
     }
 }

@@ -150,8 +150,8 @@ static void go_on_by_update(struct lane *lane, const struct client_answer *a, si
     }
     page.more_known = keyset || a->next_page.ptr != NULL;
     page.more = keyset ? follow_link(lane, a) : a->next_page.len > 0;
-    if (page.more && lane->span.before_ms == INT64_MAX && lane->span.mode == SPAN_BOUND) {
-        walk_know_total(w, page.total);
+    if (page.more && lane->span.mode == SPAN_BOUND) {
+        walk_know_total(w, lane->span.before_ms == INT64_MAX ? page.total : 0);
     }
     span_page_end(&lane->span, &page);
     lane->waits = lane->span.listed && lane->next == NULL && w->n_lanes > 1;
@@ -185,7 +185,7 @@ static struct page *add_page(struct lane *lane, struct wh_slice body)
         p->hash = hashed(w) ? wh_hash64(body) : 0;
         *lane->last = p;
         lane->last = &p->next;
-        w->n_pages++;
+        lane->n_pages++;
         w->n_bytes += body.len;
         walk_count(w)->pages++;
     }
@@ -222,6 +222,9 @@ static void on_page(void *ctx, const struct client_answer *a)
     struct lane *lane = ctx;
     struct walk *w = lane->walk;
 
+    if (a->outcome != CLIENT_OK) {
+        w->n_ahead--;
+    }
     if (a->outcome == CLIENT_OK) {
         take_page(lane, a);
     } else if (a->outcome != CLIENT_REFUSED || w->stream->mode != STREAM_BY_UPDATE ||
@@ -277,4 +280,5 @@ void page_ask(struct lane *lane)
         return;
     }
     lane->asking = true;
+    w->n_ahead++;
 }

@@ -264,7 +264,7 @@ def sixty_thousand(broker, stacks):
             raise Failure(f"{have} {kind}, the oracle has {counts[kind]}")
     least = sum(-(-counts[k] // 100) for k in ("merge_request", "issue"))
     refused = log["by_status"].get("429", 0)  # each costs one more, whoever asks
-    under_way = 2 * 24  # pages of two listings that a kill leaves unacknowledged: what a walk lets wait for Kafka
+    under_way = 2 * 16  # pages of two listings that a kill has read again: as far as a walk goes beyond its saved cursor
     if asked - refused - under_way > least * 1.05:
         raise Failure(f"{asked} pages asked for, {refused} of them refused; {least} are the least; "
                       f"{listed_before_kill} before the kill")
