@@ -13,7 +13,17 @@
 #include "common/base/mem.h"
 #include "common/bus/bus_kafka.h"
 
-enum { HELD_MAX = 65536, API_FETCH = 1, HOLD_MS = 200, MEAN_PART = 16 };
+enum {
+    HELD_MAX = 65536,
+    API_FETCH = 1,
+    HOLD_MS = 200,
+    MEAN_PART = 16,
+    RECORD_BYTES = 1000000,
+    /* Held at a half of the bound; an answer fits in the other one if it unpacks to no more than
+     * eight times its size. */
+    ANSWER_SHARE = 16,
+    ANSWER_MAX_BYTES = 8 << 20,
+};
 
 struct kafka_consumer {
     struct wh_consumer base;
@@ -393,10 +403,23 @@ static const struct wh_consumer_ops kafka_consumer_ops = {
     .free = kc_free,
 };
 
+/* One answer's bytes, packed: when it does not fit behind what is read ahead, fetching sleeps. */
+static size_t answer_bytes(size_t ahead_bytes)
+{
+    size_t share = ahead_bytes / ANSWER_SHARE;
+
+    if (share < RECORD_BYTES) {
+        return RECORD_BYTES;
+    }
+    return share < ANSWER_MAX_BYTES ? share : ANSWER_MAX_BYTES;
+}
+
 static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_consumer *c,
                             rd_kafka_conf_t **ret, struct wh_err *err)
 {
     char kbytes[24];
+    char record[24];
+    char answer[24];
     char refresh[24];
     char session[24];
     const struct bus_kafka_setting settings[] = {
@@ -410,9 +433,9 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
         {"fetch.min.bytes", "1"},
         {"fetch.error.backoff.ms", "100"},
         {"fetch.message.max.bytes", "2097152"},
-        /* Of one answer: what comes of it must fit under the bound. Larger records still come. */
-        {"message.max.bytes", "1000000"},
-        {"fetch.max.bytes", "8388608"},
+        /* Larger records still come. */
+        {"message.max.bytes", record},
+        {"fetch.max.bytes", answer},
         {"queued.max.messages.kbytes", kbytes},
         {"queued.min.messages", "1000000"},
         {"check.crcs", "true"},
@@ -426,6 +449,8 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
     rd_kafka_conf_t *made;
 
     (void)snprintf(kbytes, sizeof(kbytes), "%zu", conf->fetch_max_bytes / 1024 + 1);
+    (void)snprintf(record, sizeof(record), "%d", RECORD_BYTES);
+    (void)snprintf(answer, sizeof(answer), "%zu", answer_bytes(conf->fetch_max_bytes));
     (void)snprintf(refresh, sizeof(refresh), "%" PRId64, conf->metadata_refresh_ms);
     (void)snprintf(session, sizeof(session), "%" PRId64, conf->session_timeout_ms);
     if (bus_kafka_conf(conf->bootstrap, conf->client_id, settings, n, conf->extra, &c->opaque,
