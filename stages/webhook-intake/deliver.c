@@ -293,9 +293,6 @@ static void on_producer(void *ctx, int fd, unsigned events)
     (void)fd;
     (void)events;
     (void)wh_producer_poll(intake->producer, 0);
-    if (intake->held_first && wh_producer_pending(intake->producer) == 0) {
-        intake_gather_end(intake);
-    }
 }
 
 enum wh_rc intake_producer_start(struct intake *intake, struct wh_err *err)

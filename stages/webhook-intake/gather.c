@@ -1,8 +1,8 @@
 /*
- * Deliveries on their way to the producer, by Nagle's rule: one that finds nothing under way goes
- * at once, one that comes while others wait for the broker waits with them until the broker has
- * answered, or a millisecond. Few senders get the shortest answer, many share requests, and a
- * request is what costs the broker. librdkafka's linger cannot do that: it always waits, and polls
+ * Deliveries on their way to the producer: those of one turn of the loop are produced together,
+ * when all that the sockets had has been read. librdkafka lets one request out at a time, and what
+ * comes meanwhile goes into the next one, so that few senders get the shortest answer and many
+ * share requests without another wait here. Its linger cannot do that: it always waits, and polls
  * without a pause while it does (2.0.2).
  */
 #include "stages/webhook-intake/intake_priv.h"
@@ -11,16 +11,11 @@ void intake_gather(struct delivery *d)
 {
     struct intake *intake = d->intake;
 
-    if (intake->held_first == NULL &&
-        (intake->producer == NULL || wh_producer_pending(intake->producer) == 0)) {
-        intake_deliver(d, wh_http_body(d->req));
-        return;
-    }
     d->held = true;
     d->held_next = NULL;
     if (intake->held_first == NULL) {
         intake->held_first = d;
-        wh_timer_start(intake->gather, intake->conf.gather_ms, 0);
+        wh_timer_start(intake->gather, 0, 0);
     } else {
         intake->held_last->held_next = d;
     }
@@ -33,7 +28,6 @@ void intake_gather_end(void *ctx)
     struct intake *intake = ctx;
     struct delivery *next = intake->held_first;
 
-    wh_timer_stop(intake->gather);
     intake->held_first = NULL;
     while (next) {
         struct delivery *d = next;

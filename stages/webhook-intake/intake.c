@@ -21,7 +21,6 @@ void intake_conf_init(struct intake_conf *conf)
         .name = "intake",
         .body_max = 25 << 20,
         .bodies_max = 256 << 20,
-        .gather_ms = 1,
         .warm_ms = 5000,
         .warm_again_ms = 5000,
     };

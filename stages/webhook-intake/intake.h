@@ -41,7 +41,6 @@ struct intake_conf {
     const char *name;         /* of this intake, in health documents; kept by reference */
     size_t body_max;          /* one body */
     size_t bodies_max;        /* bodies of all deliveries that are not finished */
-    int64_t gather_ms;        /* longest wait for others before a record is produced */
     int64_t warm_ms;          /* longest time spent on metadata at the start */
     int64_t warm_again_ms;    /* pause after metadata that could not be had */
 };

@@ -37,7 +37,7 @@ struct intake {
     struct wh_watch *watch;
     struct delivery *held_first; /* not produced yet, in order of arrival */
     struct delivery *held_last;
-    struct wh_timer *gather; /* runs while some are held */
+    struct wh_timer *gather; /* runs while some are held: to the end of the turn */
     struct wh_timer *rebuild;
     struct wh_timer *tell; /* health */
     char health_topic[WH_TOPIC_MAX];
@@ -71,9 +71,9 @@ void intake_settle(struct delivery *d);
 
 /* ---- gather.c ---- */
 
-/* A verified delivery with all of its body: produced now or soon. */
+/* A verified delivery with all of its body: produced when the loop has turned. */
 void intake_gather(struct delivery *d);
-/* Timer, and when nothing is under way: produces what is held. */
+/* Timer: produces what is held. */
 void intake_gather_end(void *ctx);
 
 /* ---- deliver.c ---- */

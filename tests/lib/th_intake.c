@@ -36,6 +36,10 @@ static enum wh_rc make_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
     conf.queue_max_bytes = 64 << 20;
     conf.on_delivery = fn;
     conf.ctx = fn_ctx;
+    if (t->refuse_producers) {
+        t->refuse_producers--;
+        return wh_fail(err, WH_E_UNAVAILABLE, "no producer");
+    }
     t->producers++;
     return wh_bus_mem_producer(t->bus, &conf, ret, err);
 }

@@ -24,7 +24,8 @@ struct th_intake {
     struct wh_http_handler handler;
     int64_t now_ms;
     int64_t mono_ns;
-    unsigned producers; /* made so far */
+    unsigned producers;        /* made so far */
+    unsigned refuse_producers; /* the next ones are not made */
     unsigned fatals;
     size_t queue_max_records;
 };
