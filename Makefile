@@ -232,8 +232,11 @@ lint: ## format, clang-tidy, cppcheck and our own gates
 	@scripts/install-deps build test lint
 	@scripts/lint/all
 
-BENCH_BIN := $(B)/bin/bench-fill $(B)/bin/bench-sink
+BENCH_BIN := $(B)/bin/bench-fill $(B)/bin/bench-mapper $(B)/bin/bench-sink
 $(B)/bin/bench-fill: $(call obj,tests/bench/fill_raw.c tests/bench/body.c) $(COMMON_LIB)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/bin/bench-mapper: $(call obj,tests/bench/bench_mapper.c tests/bench/body.c) $(B)/libstage-mapper.a $(COMMON_LIB)
+	@mkdir -p $(@D)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/bin/bench-sink: $(call obj,tests/bench/bench_sink.c tests/bench/body.c) $(B)/libstage-sink.a $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)

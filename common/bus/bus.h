@@ -69,9 +69,10 @@ struct wh_producer {
 };
 
 enum wh_bus_profile {
-    WH_BUS_LIVE,  /* linger ~1 ms, one request out at a time: webhooks, rereads, dead letters */
-    WH_BUS_EAGER, /* as live without a linger: for who gathers records himself */
-    WH_BUS_BULK,  /* linger ~20 ms, larger batches: backfill, mapping at full speed */
+    WH_BUS_LIVE,   /* linger ~1 ms, one request out at a time: webhooks, rereads, dead letters */
+    WH_BUS_EAGER,  /* as live without a linger: for who gathers records himself */
+    WH_BUS_BULK,   /* linger ~20 ms, larger batches: backfill */
+    WH_BUS_REPLAY, /* as bulk, linger ~100 ms: mapping at full speed, where nobody waits */
 };
 
 struct wh_producer_conf {

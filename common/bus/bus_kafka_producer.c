@@ -194,10 +194,29 @@ static const struct wh_producer_ops kafka_producer_ops = {
     .free = kp_free,
 };
 
+static const char *linger_ms(enum wh_bus_profile profile)
+{
+    switch (profile) {
+    case WH_BUS_EAGER:
+        return "0";
+    case WH_BUS_BULK:
+        return "20";
+    case WH_BUS_REPLAY:
+        /*
+         * Longer than an acknowledgement takes: librdkafka 2.0.2 has one request of a partition
+         * out, and polls without a pause while the next one's linger is over.
+         */
+        return "100";
+    case WH_BUS_LIVE:
+    default:
+        return "1";
+    }
+}
+
 static enum wh_rc make_conf(const struct wh_producer_conf *conf, struct kafka_producer *p,
                             rd_kafka_conf_t **ret, struct wh_err *err)
 {
-    bool bulk = conf->profile == WH_BUS_BULK;
+    bool bulk = conf->profile == WH_BUS_BULK || conf->profile == WH_BUS_REPLAY;
     char kbytes[24];
     char records[24];
     char timeout[24];
@@ -206,9 +225,7 @@ static enum wh_rc make_conf(const struct wh_producer_conf *conf, struct kafka_pr
         {"acks", "all"},
         {"partitioner", "murmur2_random"},
         {"compression.codec", "lz4"},
-        {"linger.ms", bulk                            ? "20"
-                      : conf->profile == WH_BUS_EAGER ? "0"
-                                                      : "1"},
+        {"linger.ms", linger_ms(conf->profile)},
         /*
          * Live: what comes while a request is out goes into the next one. More in flight would gain
          * nothing but the network's time (a broker answers one request of a connection before it

@@ -13,7 +13,7 @@
 #include "stages/mapper/mapper.h"
 #include "stages/mapper/replay.h"
 
-enum { CLIENT_ID_MAX = 128, DELIVERY_TIMEOUT_MS = 24 * 3600 * 1000 };
+enum { CLIENT_ID_MAX = 128, DELIVERY_TIMEOUT_MS = 24 * 3600 * 1000, QUEUE_SPARE = 32 << 20 };
 
 struct settings {
     char *bootstrap;
@@ -68,14 +68,14 @@ static const struct wh_conf_key keys[] = {
      "deepest nesting of a payload that is mapped"},
     {"in_flight", WH_CONF_INT, 0, "50000", 1, 10000000, AT(in_flight),
      "most events of a partition that wait for acknowledgement"},
-    {"queue.bytes", WH_CONF_SIZE, 0, "48MiB", 1 << 20, INT64_C(1) << 32, AT(queue_bytes),
+    {"queue.bytes", WH_CONF_SIZE, 0, "16MiB", 1 << 20, INT64_C(1) << 32, AT(queue_bytes),
      "most bytes that wait for the broker"},
     {"queue.records", WH_CONF_INT, 0, "200000", 1, 10000000, AT(queue_records),
      "most records that wait for the broker"},
     {"fetch.bytes", WH_CONF_SIZE, 0, "48MiB", 8 << 20, INT64_C(1) << 31, AT(fetch_bytes),
      "most bytes read ahead"},
     {"produce.bulk", WH_CONF_BOOL, 0, "false", 0, 0, AT(bulk),
-     "larger batches, up to 20 ms later: for replays"},
+     "larger batches, up to 100 ms later: for replays"},
     {"commit.interval", WH_CONF_DURATION, 0, "1s", 10, 600000, AT(commit_ms),
      "how often positions are committed"},
     {"discover.interval", WH_CONF_DURATION, 0, "3s", 100, 600000, AT(discover_ms),
@@ -210,9 +210,10 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
     wh_producer_conf_init(&producer);
     producer.bootstrap = app->set.bootstrap;
     producer.client_id = client_id;
-    producer.profile = app->set.bulk ? WH_BUS_BULK : WH_BUS_LIVE;
+    producer.profile = app->set.bulk ? WH_BUS_REPLAY : WH_BUS_LIVE;
     producer.extra = &app->set.kafka;
-    producer.queue_max_bytes = (size_t)app->set.queue_bytes;
+    /* The mapper holds itself to queue.bytes; its largest record must fit behind that. */
+    producer.queue_max_bytes = (size_t)app->set.queue_bytes + QUEUE_SPARE;
     producer.queue_max_records = (size_t)app->set.queue_records;
     /* A broker that is away fills the queue and so holds the input: nothing to give up on. */
     producer.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
@@ -244,6 +245,7 @@ static enum wh_rc make_mapper(struct app *app, struct wh_err *err)
     mapper_conf_init(&conf);
     conf.topic_prefix = set->topic_prefix;
     conf.in_flight_max = (size_t)set->in_flight;
+    conf.in_flight_bytes = (size_t)set->queue_bytes;
     conf.max_event_bytes = (size_t)set->event_max_bytes;
     conf.max_event_depth = (size_t)set->event_max_depth;
     conf.commit_interval_ms = set->commit_ms;

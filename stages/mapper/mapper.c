@@ -22,6 +22,7 @@ void mapper_conf_init(struct mapper_conf *conf)
     *conf = (struct mapper_conf){
         .topic_prefix = "wellhead.",
         .in_flight_max = 50000,
+        .in_flight_bytes = 16 << 20,
         .max_event_bytes = 26 << 20,
         .max_event_depth = 128,
         .max_record_bytes = 30 << 20,
@@ -417,6 +418,17 @@ static enum step send_outs(struct mapper *m, struct part *part)
     return STEP_NEXT;
 }
 
+/*
+ * Some for each partition, so that the broker is never waited for, and no more: what waits longer
+ * is out of the caches when it is packed, and librdkafka 2.0.2 polls without a pause while a batch
+ * is full and the one before it, of the same partition, is not acknowledged.
+ */
+static bool too_much_waits(const struct mapper *m, const struct part *part)
+{
+    return wh_acktrack_in_flight(part->track) >= m->conf.in_flight_max ||
+           (m->in_flight && m->slabs.in_use >= m->conf.in_flight_bytes);
+}
+
 static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
 {
     bool failed;
@@ -433,7 +445,7 @@ static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
         return STEP_NEXT;
     }
     if (!m->prepared) {
-        if (wh_acktrack_in_flight(part->track) >= m->conf.in_flight_max) {
+        if (too_much_waits(m, part)) {
             return STEP_WAIT;
         }
         step = begin_event(m, part, msg);

@@ -23,6 +23,7 @@ struct mapper;
 struct mapper_conf {
     const char *topic_prefix;
     size_t in_flight_max;   /* events per partition that wait for acknowledgement */
+    size_t in_flight_bytes; /* of all records that wait; one event of any size always may */
     size_t max_event_bytes; /* of a payload */
     size_t max_event_depth;
     size_t max_record_bytes; /* of what is produced */

@@ -320,6 +320,26 @@ static void test_back_pressure(void **state)
     stop_mapper(s);
 }
 
+/* One event's bytes at a time: none is lost and none waits for ever. */
+static void test_back_pressure_of_bytes(void **state)
+{
+    struct stage *s = *state;
+    struct mapper_conf conf;
+
+    mapper_conf_init(&conf);
+    conf.in_flight_bytes = 1;
+    start_mapper(s, &conf, 1000);
+    for (unsigned i = 1; i <= 20; i++) {
+        put_issue(s, i);
+    }
+    mapper_turn(s->mapper);
+    assert_int_equal(wh_bus_mem_count(s->bus, ENTITIES), 1);
+    run(s, 100);
+    assert_int_equal(wh_bus_mem_count(s->bus, ENTITIES), 20);
+    assert_int_equal(committed(s), 20);
+    stop_mapper(s);
+}
+
 static void test_breaker(void **state)
 {
     struct stage *s = *state;
@@ -511,6 +531,7 @@ int main(void)
         T(test_dead_letter),
         T(test_mentions),
         T(test_back_pressure),
+        T(test_back_pressure_of_bytes),
         T(test_breaker),
         T(test_unknown_schema),
         T(test_rereads),
