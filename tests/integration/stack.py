@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -138,7 +139,8 @@ class Stack:
 
     def __init__(self, broker, name, gitlab=(), fetcher=(), sink=(), data_path=None):
         self.broker = broker
-        self.prefix = f"t{os.getpid()}.{name}."
+        # A scenario that is run again, on the same broker, has nothing to do with what the first one left.
+        self.prefix = f"t{secrets.token_hex(4)}.{name}."
         self.folder = tempfile.mkdtemp(prefix=f"wellhead-{name}-")
         self.processes = {}
         self.arguments = {}
