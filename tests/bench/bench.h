@@ -6,11 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BENCH_BODY_MAX = 16 << 10 };
+enum {
+    BENCH_BODY_MAX = 32 << 10,
+    BENCH_TEXT_USUAL = 4000, /* bodies of 4.6 to 8.6 KB, 5.4 on the average */
+    BENCH_TEXT_MAX = 20000,
+};
 
-/* A merge request webhook of 2 to 10 KB about object `id`, revision `revision`; gives its length.
+/* A merge request webhook with all the fields that GitLab sends, about object `id`, revision
+ * `revision`. Its description is at most text_max bytes (BENCH_TEXT_MAX at most) and a fifth of
+ * that on the average. Gives its length.
  */
-size_t bench_body(char out[BENCH_BODY_MAX], uint64_t id, uint64_t revision);
+size_t bench_body(char out[BENCH_BODY_MAX], uint64_t id, uint64_t revision, size_t text_max);
 /* n bytes of words, compressible like prose; gives n. */
 size_t bench_pad(char *to, size_t n, uint64_t *seed);
 uint64_t bench_random(uint64_t *seed);

@@ -127,7 +127,7 @@ static struct wh_slice make_record(uint64_t i, size_t objects, struct wh_buf *sc
         .object_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
         .observed_at_ms = 1764000000000 + (int64_t)i,
         .delivery_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
-        .payload = wh_slice(body, bench_body(body, id, i / objects)),
+        .payload = wh_slice(body, bench_body(body, id, i / objects, BENCH_TEXT_USUAL)),
     };
     struct wh_err err;
 

@@ -1,8 +1,10 @@
 /*
- * fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS - COUNT webhooks about OBJECTS merge requests,
- * as raw events into a topic, as fast as Kafka takes them. Prints "<records> <bytes>".
+ * fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS [TEXT] - COUNT webhooks about OBJECTS merge
+ * requests with descriptions of at most TEXT bytes, as raw events into a topic, as fast as Kafka
+ * takes them. Prints "<records> <bytes>".
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,12 +34,14 @@ int main(int argc, char **argv)
     struct wh_buf record;
     struct wh_buf key;
     static char body[BENCH_BODY_MAX];
-    uint64_t count = argc == 6 ? strtoull(argv[4], NULL, 10) : 0;
-    uint64_t objects = argc == 6 ? strtoull(argv[5], NULL, 10) : 0;
+    bool usable = argc == 6 || argc == 7;
+    uint64_t count = usable ? strtoull(argv[4], NULL, 10) : 0;
+    uint64_t objects = usable ? strtoull(argv[5], NULL, 10) : 0;
+    size_t text_max = argc == 7 ? strtoull(argv[6], NULL, 10) : BENCH_TEXT_USUAL;
     uint64_t bytes = 0;
 
-    if (count == 0 || objects == 0) {
-        (void)fprintf(stderr, "usage: fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS\n");
+    if (count == 0 || objects == 0 || text_max > BENCH_TEXT_MAX) {
+        (void)fprintf(stderr, "usage: fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS [TEXT]\n");
         return 2;
     }
     wh_producer_conf_init(&conf);
@@ -64,7 +68,7 @@ int main(int argc, char **argv)
             .object_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
             .observed_at_ms = 1764000000000 + (int64_t)i,
             .delivery_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
-            .payload = wh_slice(body, bench_body(body, id, i / objects)),
+            .payload = wh_slice(body, bench_body(body, id, i / objects, text_max)),
         };
         struct wh_bus_record r = {.topic = argv[2], .partition = -1};
 
