@@ -15,6 +15,7 @@ enum {
     BUSY_RETRY_MS = 5,
     SCHEMA_RETRY_MS = 2000,
     REREADS_A_TICK = 500,
+    WARM_MS = 500,
 };
 
 void mapper_conf_init(struct mapper_conf *conf)
@@ -301,11 +302,34 @@ static void on_revoke(void *ctx, const struct wh_bus_partition *parts, size_t n,
     wh_log_info(m->deps.log, "partitions went", WH_I("partitions", n), WH_B("lost", lost));
 }
 
+/* A producer that meets a topic for the first time is up to a second late with its record. */
+static void warm_outputs(struct mapper *m, const struct wh_bus_partition *parts, size_t n)
+{
+    struct wh_err err;
+
+    for (size_t i = 0; i < n && m->producer && !m->dead; i++) {
+        char entities[WH_TOPIC_MAX];
+        struct wh_slice connection;
+
+        if ((i && strcmp(parts[i].topic, parts[i - 1].topic) == 0) ||
+            !wh_topic_connection(m->conf.topic_prefix, mapper_input(m), parts[i].topic,
+                                 &connection) ||
+            wh_topic_name(m->conf.topic_prefix, WH_TOPIC_ENTITIES, connection, entities, &err) !=
+                WH_OK) {
+            continue;
+        }
+        if (wh_producer_warm(m->producer, entities, WARM_MS, &err) != WH_OK) {
+            wh_log_debug(m->deps.log, "no metadata of a topic yet", WH_RC(&err));
+            return;
+        }
+    }
+}
+
 static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
 {
     struct mapper *m = ctx;
 
-    (void)parts;
+    warm_outputs(m, parts, n);
     /* A topic may have been made anew: what was mentioned in the old one is not in it. */
     memset(m->mentioned, 0, sizeof(m->mentioned));
     wh_log_info(m->deps.log, "partitions came", WH_I("partitions", n));
