@@ -19,6 +19,9 @@ enum {
     BACKGROUND_JOBS = 2,
     BLOOM_BITS = 10,
     BOTTOMMOST_FORCE = 2, /* BottommostLevelCompaction::kForce */
+    BOTTOM_ZSTD_LEVEL = 1,
+    LEVEL0_FILES = 8, /* the library's 4 rewrite a small store twice as often in a catch-up */
+    ZLIB_WINDOW_UNUSED = -14,
     INFO_LOG_BYTES = 4 << 20,
     INFO_LOG_FILES = 4,
     INFO_LOG_WARN = 2,
@@ -632,8 +635,11 @@ static rocksdb_options_t *family_options(const struct rocks_store *s,
     rocksdb_options_set_write_buffer_size(o, conf->memtable_bytes);
     rocksdb_options_set_max_write_buffer_number(o, MEMTABLES_OF_A_FAMILY);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+    rocksdb_options_set_level0_file_num_compaction_trigger(o, LEVEL0_FILES);
     rocksdb_options_set_compression(o, rocksdb_lz4_compression);
     rocksdb_options_set_bottommost_compression(o, rocksdb_zstd_compression);
+    rocksdb_options_set_bottommost_compression_options(o, ZLIB_WINDOW_UNUSED, BOTTOM_ZSTD_LEVEL, 0,
+                                                       0, 1);
     return o;
 }
 
