@@ -1,4 +1,5 @@
-/* mapper_priv.h - shared by mapper.c (the loop) and prepare.c (one event to records). */
+/* mapper_priv.h - shared by mapper.c (the loop), partitions.c (the input) and prepare.c (one event
+ * to records). */
 #ifndef WH_MAPPER_MAPPER_PRIV_H
 #define WH_MAPPER_MAPPER_PRIV_H
 
@@ -122,6 +123,18 @@ struct mapper {
     struct wh_counter *rereads_sent;
     struct wh_counter *dead_lettered[WH_RC_COUNT];
 };
+
+/* Raw events, or dead letters in their replay. */
+enum wh_topic_role mapper_input(const struct mapper *m);
+
+/* The partition of a message, made when it is its first. */
+WH_MUST_CHECK enum wh_rc part_of(struct mapper *m, const struct wh_bus_msg *msg, struct part **ret,
+                                 struct wh_err *err);
+/* NULL when nothing was read of it, or it went. */
+struct part *part_find(const struct mapper *m, const char *topic, int32_t partition);
+void part_free(struct mapper *m, struct part *part);
+/* Commits all positions below which everything is acknowledged; with wait, until Kafka has them. */
+void parts_commit(struct mapper *m, bool wait);
 
 /*
  * Makes the records of the message: entities and rereads, or one dead letter. Fails only with

@@ -218,6 +218,25 @@ static void test_maps_and_commits(void **state)
     stop_mapper(s);
 }
 
+/* Kafka is asked for the outputs when partitions come; without an answer the stage goes on. */
+static void test_warms_outputs(void **state)
+{
+    struct stage *s = *state;
+    struct mapper_conf conf;
+
+    mapper_conf_init(&conf);
+    wh_bus_mem_fail(s->bus, WH_BUS_MEM_WARM, 0, 1, WH_E_TIMEOUT);
+    for (unsigned i = 1; i <= 2; i++) {
+        start_mapper(s, &conf, 1000);
+        put_issue(s, i);
+        run(s, 30);
+        assert_int_equal(wh_bus_mem_calls(s->bus, WH_BUS_MEM_WARM), i);
+        assert_int_equal(wh_bus_mem_count(s->bus, ENTITIES), i);
+        assert_null(mapper_not_ready(s->mapper));
+        stop_mapper(s);
+    }
+}
+
 /* Nothing is committed that is not acknowledged; a restart reads it again. */
 static void test_commits_only_acknowledged(void **state)
 {
@@ -527,6 +546,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_maps_and_commits),
+        T(test_warms_outputs),
         T(test_commits_only_acknowledged),
         T(test_dead_letter),
         T(test_mentions),
