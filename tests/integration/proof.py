@@ -156,6 +156,11 @@ def held_deletes(broker, stacks):
     return f"{truth.compare(s)} objects"
 
 
+def asked(s):
+    """Requests that the stand-in has seen."""
+    return json.loads(s.control("requests?last=1"))["total"]
+
+
 def incomplete_listings(broker, stacks):
     """429, 5xx, cut answers and refusals in the middle of a sweep never delete anything."""
     s = stacks(Stack(broker, "cut", gitlab=SMALL, fetcher=(*FAST, "--sweep.hold_min=100000", "--request.timeout=2s")))
@@ -166,8 +171,9 @@ def incomplete_listings(broker, stacks):
                    {"bare_429": 0.3, "truncate": 0.3}):
         runs = connection(s)["runs"]
         s.control("faults", faults)
+        before_faults = asked(s)
         s.post("verify")
-        time.sleep(0.5)
+        await_true("requests that met them", 60, lambda n=before_faults: asked(s) >= n + 3, pause=0.02)
         s.control("faults", {"clear": True})
         await_true("the run", 120, lambda r=runs: connection(s)["runs"] > r and connection(s)["phase"] == "idle")
     s.settle()
@@ -253,7 +259,7 @@ def sixty_thousand(broker, stacks):
     s.first_sync(600)
     s.control("faults", {"clear": True})
     log = json.loads(s.control("requests?last=1"))
-    asked = listed(s)
+    pages = listed(s)
     s.sync(300)
     s.settle(300)
     counts = s.oracle_counts()
@@ -265,10 +271,10 @@ def sixty_thousand(broker, stacks):
     least = sum(-(-counts[k] // 100) for k in ("merge_request", "issue"))
     refused = log["by_status"].get("429", 0)  # each costs one more, whoever asks
     under_way = 2 * 16  # pages of two listings that a kill has read again: as far as a walk goes beyond its saved cursor
-    if asked - refused - under_way > least * 1.05:
-        raise Failure(f"{asked} pages asked for, {refused} of them refused; {least} are the least; "
+    if pages - refused - under_way > least * 1.05:
+        raise Failure(f"{pages} pages pages for, {refused} of them refused; {least} are the least; "
                       f"{listed_before_kill} before the kill")
-    return f"{counts['merge_request']} + {counts['issue']} objects, {asked} pages for {least}; {log['by_status']}"
+    return f"{counts['merge_request']} + {counts['issue']} objects, {pages} pages for {least}; {log['by_status']}"
 
 
 def listed(s):
@@ -406,13 +412,16 @@ def disabled_hook(s, project):
 
 def lost_deliveries(s, project):
     """The intake is down under load: nothing is missing after one run."""
+    def deliveries(outcome):
+        return json.loads(s.control("deliveries?last=1"))[outcome]
+    delivered, failed = deliveries("ok"), deliveries("failed")
     s.control("live", {"rate": 40, "seconds": 4})
-    time.sleep(1)
+    await_true("some to be delivered", 30, lambda: deliveries("ok") > delivered + 20)
     s.kill("webhook-intake")
-    time.sleep(2)
+    await_true("some to be lost", 30, lambda: deliveries("failed") > failed + 20)
     s.start("webhook-intake")
     s.await_ready("webhook-intake")
-    await_true("the load to end", 30, lambda: json.loads(s.control("deliveries?last=1"))["pending"] == 0)
+    await_true("the load to end", 30, lambda: deliveries("pending") == 0)
     s.control("live", {"rate": 0})
     s.sync()
     s.settle()
