@@ -272,7 +272,7 @@ def sixty_thousand(broker, stacks):
     refused = log["by_status"].get("429", 0)  # each costs one more, whoever asks
     under_way = 2 * 16  # pages of two listings that a kill has read again: as far as a walk goes beyond its saved cursor
     if pages - refused - under_way > least * 1.05:
-        raise Failure(f"{pages} pages pages for, {refused} of them refused; {least} are the least; "
+        raise Failure(f"{pages} pages asked for, {refused} of them refused; {least} are the least; "
                       f"{listed_before_kill} before the kill")
     return f"{counts['merge_request']} + {counts['issue']} objects, {pages} pages for {least}; {log['by_status']}"
 
