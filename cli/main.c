@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "common/base/build_version.h"
 #include "common/base/num.h"
+#include "common/run/run.h"
 
 #define KEY(name_, type_, member_, value_, help_)                                                  \
     {                                                                                              \
@@ -440,6 +441,7 @@ int main(int argc, char **argv, char **env)
     int code;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    wh_run_protect_memory(); /* tokens of files go through here */
     if (!parse_options(argc, argv, &cli.opt, &g)) {
         (void)fprintf(stderr, "See `wellhead help`.\n");
         return CLI_USAGE;

@@ -163,8 +163,7 @@ static void on_done(void *ctx, struct wh_http_req *req)
 
 /* ---- life ---- */
 
-/* Secrets are in memory: no core files, no other process reads it. */
-static void protect_memory(void)
+void wh_run_protect_memory(void)
 {
     const struct rlimit none = {0, 0};
 
@@ -297,7 +296,7 @@ enum wh_rc wh_run_new(const struct wh_run_conf *conf, struct wh_run **ret, struc
     if (run == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
-    protect_memory();
+    wh_run_protect_memory();
     (void)signal(SIGPIPE, SIG_IGN);
     run->stage_name = conf->stage;
     run->drain_deadline_ms = conf->drain_deadline_ms;

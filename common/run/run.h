@@ -64,6 +64,10 @@ void wh_run_drained(struct wh_run *run);
 void wh_run_fatal(struct wh_run *run, const struct wh_err *err);
 void wh_run_free(struct wh_run *run);
 
+/* Secrets are in memory: no core files, no other process of the user reads it. Done by wh_run_new.
+ */
+void wh_run_protect_memory(void);
+
 /* `<stage> --healthcheck`: asks /live on the given port; exit code 0 or 1. No other tool needed. */
 int wh_run_healthcheck(const char *address, uint16_t port);
 

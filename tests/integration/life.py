@@ -4,7 +4,7 @@ import os
 import re
 
 import truth
-from stack import Failure, Stack, await_true, call
+from stack import Failure, Stack, await_true, call, dumps_no_core
 
 SMALL = ("--merge-requests", "60", "--issues", "50", "--pipelines", "30", "--deployments", "10")
 
@@ -86,7 +86,20 @@ def no_dead_letters(s):
 
 
 def secrets_are_quiet(s):
-    """No token, code or secret in a log."""
+    """No token, code or secret in a log, an argument or the environment; no process leaves a core file."""
+    with open(s.path("control.token")) as control, open(s.path("gitlab.token")) as gitlab, open(s.path("key")) as key:
+        known = [f.read().strip().encode() for f in (control, gitlab, key)]
+    for name in ("fetcher", "mapper", "sink"):
+        pid = s.processes[name].pid
+        dumps_no_core(pid, name)
+        for where in ("cmdline", "environ"):
+            try:
+                with open(f"/proc/{pid}/{where}", "rb") as f:
+                    said = f.read()
+            except PermissionError:
+                continue  # as it should be, for all but root
+            if any(secret in said for secret in known):
+                raise Failure(f"{name} has a secret in its {where}")
     for name in ("fetcher", "mapper", "sink"):
         with open(s.path(name + ".log"), errors="replace") as f:
             found = re.search(r"[0-9A-Za-z_-]{40,}|Bearer |access_token|refresh_token|code=", f.read())

@@ -80,6 +80,13 @@ class Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def dumps_no_core(pid, name):
+    with open(f"/proc/{pid}/limits") as f:
+        limit = re.search(r"^Max core file size +(\S+) +(\S+)", f.read(), re.M)
+    if not limit or limit.groups() != ("0", "0"):
+        raise Failure(f"{name} may leave a core file: {limit and limit.group(0)}")
+
+
 def approve(url, answer="approve"):
     """What a person does with the approval address: opens it and answers a page that asks. Gives the address
     that GitLab leads back to; nobody has gone there yet."""
@@ -323,6 +330,7 @@ class Stack:
                 said.append(line)
                 address = re.search(r"https?://\S+/oauth/authorize\?\S+", line)
                 if address:
+                    dumps_no_core(command.pid, "wellhead connect")
                     back = approve(address.group(0), answer)
                     if listen:
                         call("GET", back)
