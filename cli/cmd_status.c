@@ -297,8 +297,10 @@ static bool synced(const struct status_look *l, int64_t *ret_rows)
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c); n++) {
-        if (cli_get_int(c, "runs", 0) == 0 ||
-            !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle"))) {
+        /* What is disconnected runs no more. */
+        if (wh_connection_class(cli_get_str(c, "state")) != WH_CONNECTION_MISSING &&
+            (cli_get_int(c, "runs", 0) == 0 ||
+             !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
             return false;
         }
     }

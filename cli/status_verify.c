@@ -5,6 +5,7 @@
 #include "cli/status_look.h"
 #include "common/base/num.h"
 #include "common/base/time.h"
+#include "common/event/connection.h"
 #include "common/json/json_write.h"
 
 enum {
@@ -51,12 +52,24 @@ static int64_t runs_wanted(struct wh_json_val c)
            (wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")) ? 1 : 2);
 }
 
-enum { CONNECTIONS_MAX = 256 };
+enum { CONNECTIONS_MAX = 256, NOT_ASKED = -1 };
 
 struct wanted {
-    int64_t runs[CONNECTIONS_MAX];
+    int64_t runs[CONNECTIONS_MAX]; /* or NOT_ASKED */
     size_t n;
+    int64_t held; /* deletions that wait for a person */
 };
+
+static bool state_is(struct wh_json_val c, const char *state)
+{
+    return wh_slice_eq(cli_get_str(c, "state"), wh_slice_str(state));
+}
+
+/* Disconnected on purpose: nothing of it is read, nothing is owed. */
+static bool is_left(struct wh_json_val c)
+{
+    return wh_connection_class(cli_get_str(c, "state")) == WH_CONNECTION_MISSING;
+}
 
 static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
 {
@@ -75,6 +88,11 @@ static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
     wanted->n = 0;
     for (it = wh_json_iter(list);
          code == CLI_OK && wanted->n < CONNECTIONS_MAX && wh_json_next(&it, &key, &c);) {
+        wanted->held += cli_get_int(c, "held_deletes", 0);
+        if (is_left(c) || state_is(c, "need_reconnect")) {
+            wanted->runs[wanted->n++] = NOT_ASKED;
+            continue;
+        }
         wanted->runs[wanted->n++] = runs_wanted(c);
         code = ask_run(cli, cli_get_str(c, "id"), what);
     }
@@ -96,8 +114,9 @@ static bool ended(const struct status_look *l, const struct wanted *wanted, int6
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c) && i < wanted->n; i++) {
-        if (cli_get_int(c, "runs", 0) < wanted->runs[i] ||
-            !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle"))) {
+        if (wanted->runs[i] != NOT_ASKED &&
+            (cli_get_int(c, "runs", 0) < wanted->runs[i] ||
+             !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
             return false;
         }
     }
@@ -137,6 +156,52 @@ static int await(struct cli *cli, const struct wanted *wanted)
         status_pause_ms(POLL_MS);
     }
     return CLI_OK;
+}
+
+/* Did the newest run that lists everything end well? What a failed one leaves is older. */
+static bool was_read(struct wh_json_val c)
+{
+    struct wh_json_val runs;
+    struct wh_json_val run;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    bool ok = false;
+
+    if (state_is(c, "need_reconnect") || !wh_json_get(c, WH_LIT("last_runs"), &runs)) {
+        return false;
+    }
+    for (it = wh_json_iter(runs); wh_json_next(&it, &key, &run);) {
+        if (wh_slice_eq(cli_get_str(run, "kind"), WH_LIT("sweep"))) {
+            ok = status_flag(run, "ok");
+        }
+    }
+    return ok;
+}
+
+/* Connections that the run could not read, each said with its reason. */
+static size_t count_unread(const struct status_look *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    size_t n = 0;
+
+    if (!connections_of(l, &list)) {
+        return 0;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        if (!is_left(c) && !was_read(c)) {
+            struct wh_slice why =
+                cli_get_str(c, state_is(c, "need_reconnect") ? "detail" : "error");
+
+            (void)fprintf(stderr, "wellhead: %.*s could not be read: %.*s\n",
+                          WH_SLICE_ARG(cli_get_str(c, "id")),
+                          WH_SLICE_ARG(why.len ? why : WH_LIT("see the fetcher's log")));
+            n++;
+        }
+    }
+    return n;
 }
 
 /* ---- counting ---- */
@@ -238,6 +303,7 @@ struct result {
     struct wh_json_writer json;
     size_t lines;
     size_t bad;
+    size_t unread; /* connections */
 };
 
 static const char *verdict(struct wh_json_val n, int64_t in_store)
@@ -290,7 +356,7 @@ static void add_connection(struct result *r, struct wh_json_val c, struct wh_jso
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (!wh_json_get(c, WH_LIT("completeness"), &projects)) {
+    if (is_left(c) || !wh_json_get(c, WH_LIT("completeness"), &projects)) {
         return;
     }
     for (it = wh_json_iter(projects); wh_json_next(&it, &key, &p);) {
@@ -311,7 +377,9 @@ static int print_result(struct result *r, struct wh_buf *json)
 
     wh_jw_end(&r->json);
     wh_jw_key(&r->json, "complete");
-    wh_jw_bool(&r->json, r->bad == 0);
+    wh_jw_bool(&r->json, r->bad == 0 && r->unread == 0);
+    wh_jw_key(&r->json, "unread_connections");
+    wh_jw_int(&r->json, (int64_t)r->unread);
     wh_jw_end(&r->json);
     if (wh_jw_finish(&r->json, &err) != WH_OK) {
         return cli_fail(r->cli, "verify", &err);
@@ -320,15 +388,19 @@ static int print_result(struct result *r, struct wh_buf *json)
         (void)cli_print(wh_buf_slice(json));
     } else {
         cli_table_print(r->cli, &r->table, stdout);
-        (void)printf(r->bad ? "%zu of %zu are not complete\n" : "all complete: %zu of %zu\n",
-                     r->bad ? r->bad : r->lines, r->lines);
+        if (r->unread) {
+            (void)printf("not verified: what is shown is what was known before\n");
+        } else {
+            (void)printf(r->bad ? "%zu of %zu are not complete\n" : "all complete: %zu of %zu\n",
+                         r->bad ? r->bad : r->lines, r->lines);
+        }
     }
-    return r->bad ? CLI_NOT_HEALTHY : CLI_OK;
+    return r->bad || r->unread ? CLI_NOT_HEALTHY : CLI_OK;
 }
 
 static int show(struct cli *cli, const struct status_look *l, struct wh_json_val rows)
 {
-    struct result r = {.cli = cli};
+    struct result r = {.cli = cli, .unread = count_unread(l)};
     WH_AUTO(buf) struct wh_buf json;
     struct wh_json_val list;
     struct wh_json_val c;
@@ -398,6 +470,26 @@ int status_verify(struct cli *cli)
     return code == CLI_OK ? compare(cli) : code;
 }
 
+static int say_confirmed(struct cli *cli, const struct wanted *wanted)
+{
+    struct status_look l;
+    bool known = status_look_at(cli, &l);
+    size_t unread = known ? count_unread(&l) : 0;
+
+    status_look_done(&l);
+    if (!known || unread) {
+        return CLI_NOT_HEALTHY;
+    }
+    if (cli->opt.format == CLI_JSON) {
+        (void)printf("{\"ok\":true,\"confirmed\":%" PRId64 "}\n", wanted->held);
+    } else if (!cli->opt.quiet && wanted->held > 0) {
+        (void)printf("%" PRId64 " deletions were held, and are told now\n", wanted->held);
+    } else if (!cli->opt.quiet) {
+        (void)printf("no deletion was held\n");
+    }
+    return CLI_OK;
+}
+
 int status_confirm_deletes(struct cli *cli)
 {
     struct wanted wanted = {0};
@@ -406,8 +498,5 @@ int status_confirm_deletes(struct cli *cli)
     if (code == CLI_OK) {
         code = await(cli, &wanted);
     }
-    if (code == CLI_OK && !cli->opt.quiet) {
-        (void)printf("what was held is told now\n");
-    }
-    return code;
+    return code == CLI_OK ? say_confirmed(cli, &wanted) : code;
 }

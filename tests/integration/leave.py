@@ -64,6 +64,10 @@ def disconnect(broker, stacks):
         raise Failure(f"{requests_seen(s) - silent} requests after the disconnect")
     if ids(s) != before:
         raise Failure("rows did not stay")
+    # Nothing is awaited of it, nor is it asked to run.
+    s.cli("status", "--wait", "20s", "--quiet")
+    if not json.loads(s.cli("status", "--verify", "--json", "--wait", "20s").stdout)["complete"]:
+        raise Failure("a disconnected GitLab is called incomplete")
     report = json.loads(s.cli("purge", s.connection, "--yes", "--json").stdout)
     if not report["ok"] or report["leftovers"] or report["topics_left"] or report["entities"] < n:
         raise Failure(f"purge: {report}")
