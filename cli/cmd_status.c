@@ -171,37 +171,62 @@ static void print_kinds(const struct cli *cli, const struct status_look *l)
     cli_table_done(&t);
 }
 
-/* Webhooks by kind: since receipt, and since GitLab's own time (cut to the second). */
-static void print_live(const struct status_look *l)
+static void add_quantiles(struct cli_table *t, struct wh_json_val live, const char *window)
 {
+    struct wh_json_val f;
+    char text[32];
+
+    if (!wh_json_get(live, wh_slice_str(window), &f) || cli_get_int(f, "count", 0) == 0) {
+        cli_table_str(t, "-");
+        cli_table_str(t, "-");
+        return;
+    }
+    cli_table_str(t, cli_seconds(cli_get_num(f, "p50_s", 0), text));
+    cli_table_str(t, cli_seconds(cli_get_num(f, "p99_s", 0), text));
+}
+
+/* Webhooks by kind, of the last hour and day: since receipt, and since GitLab's own time (cut to
+ * the second), to queryable. */
+static void print_live(const struct cli *cli, const struct status_look *l)
+{
+    static const char *const heads[] = {"webhooks of", "last",      "count", "receipt p50",
+                                        "p99",         "event p50", "p99"};
+    static const char *const windows[2][3] = {{"hour", "receipt_hour", "event_hour"},
+                                              {"day", "receipt_day", "event_day"}};
     struct wh_json_val all;
     struct wh_json_val f;
+    struct wh_json_val receipt;
     struct wh_json_iter it;
     struct wh_slice kind;
+    struct cli_table t;
+    bool any = false;
 
     if (!wh_json_get(l->sink_root, WH_LIT("live"), &all)) {
         return;
     }
-    for (it = wh_json_iter(all); wh_json_next(&it, &kind, &f);) {
-        struct wh_json_val receipt;
-        struct wh_json_val event;
-        char text[4][32];
-
-        if (wh_json_get(f, WH_LIT("receipt_day"), &receipt) &&
-            wh_json_get(f, WH_LIT("event_day"), &event)) {
-            (void)printf(
-                "webhooks, %-13.*s last day: receipt to queryable p50 %s, p99 %s; event to "
-                "queryable p50 %s, p99 %s (%" PRId64 ")\n",
-                WH_SLICE_ARG(kind), cli_seconds(cli_get_num(receipt, "p50_s", 0), text[0]),
-                cli_seconds(cli_get_num(receipt, "p99_s", 0), text[1]),
-                cli_seconds(cli_get_num(event, "p50_s", 0), text[2]),
-                cli_seconds(cli_get_num(event, "p99_s", 0), text[3]),
-                cli_get_int(receipt, "count", 0));
+    cli_table_init(&t, sizeof(heads) / sizeof(heads[0]));
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        cli_table_str(&t, heads[i]);
+    }
+    for (it = wh_json_iter(all); wh_json_next(&it, &kind, &f); any = true) {
+        for (size_t i = 0; i < 2; i++) {
+            cli_table_cell(&t, kind);
+            cli_table_str(&t, windows[i][0]);
+            cli_table_int(&t, wh_json_get(f, wh_slice_str(windows[i][1]), &receipt)
+                                  ? cli_get_int(receipt, "count", 0)
+                                  : 0);
+            add_quantiles(&t, f, windows[i][1]);
+            add_quantiles(&t, f, windows[i][2]);
         }
     }
+    if (any) {
+        (void)printf("\n");
+        cli_table_print(cli, &t, stdout);
+    }
+    cli_table_done(&t);
 }
 
-static void print_freshness(const struct status_look *l)
+static void print_freshness(const struct cli *cli, const struct status_look *l)
 {
     struct wh_json_val all;
     struct wh_json_val f;
@@ -224,11 +249,11 @@ static void print_freshness(const struct status_look *l)
                          cli_seconds(cli_get_num(f, "p99_s", 0), p99), n);
         }
     }
-    print_live(l);
     (void)printf("sink: %.*s, %" PRId64 " records behind, %" PRId64 " dead letters\n",
                  WH_SLICE_ARG(cli_get_str(l->sink_root, "state")),
                  cli_get_int(l->sink_root, "lag_records", -1),
                  cli_get_int(l->sink_root, "dead_letters", 0));
+    print_live(cli, l);
 }
 
 static bool healthy(const struct status_look *l)
@@ -397,7 +422,7 @@ int cli_status(struct cli *cli)
         print_all_sources(cli, &l);
         status_print_sync(cli, &l);
         print_kinds(cli, &l);
-        print_freshness(&l);
+        print_freshness(cli, &l);
     }
     if (code == CLI_OK && cli->opt.check && !healthy(&l)) {
         code = CLI_NOT_HEALTHY;

@@ -1,6 +1,7 @@
 #include "stages/sink/sink.h"
 
 #include <malloc.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -14,6 +15,7 @@ enum {
     TRIM_AFTER_TURNS = 20,
     SCOUT_FAILURES_TOLD = 3,
     LABEL_MAX = 128,
+    LIVE_WINDOWS = 4, /* as in struct sink_live */
     SETTLE_MS = 100
 };
 
@@ -58,6 +60,7 @@ struct sink {
 
     struct wh_histogram *freshness[WH_KIND_COUNT][WH_ORIGIN_COUNT];
     struct wh_histogram *event_age[WH_KIND_COUNT];
+    struct wh_gauge *live[WH_KIND_COUNT][LIVE_WINDOWS][2]; /* p50, p99 */
     struct wh_histogram *commit_seconds;
     struct wh_counter *observations[2]; /* new, duplicate */
     struct wh_counter *dead_letters;
@@ -426,6 +429,25 @@ void sink_free(struct sink *s)
 
 /* ---- birth ---- */
 
+static void make_live_metrics(struct sink *s, unsigned k, const struct wh_kind_def *def)
+{
+    static const char *const windows[LIVE_WINDOWS] = {
+        "since=\"receipt\",window=\"hour\"", "since=\"receipt\",window=\"day\"",
+        "since=\"event\",window=\"hour\"", "since=\"event\",window=\"day\""};
+    static const char *const quantiles[2] = {"0.5", "0.99"};
+    char label[LABEL_MAX];
+
+    for (unsigned i = 0; i < LIVE_WINDOWS; i++) {
+        for (unsigned q = 0; q < 2; q++) {
+            (void)snprintf(label, sizeof(label), "kind=\"%s\",%s,quantile=\"%s\"", def->name,
+                           windows[i], quantiles[q]);
+            s->live[k][i][q] = wh_metrics_gauge(
+                s->deps.metrics, "wellhead_freshness_quantile_seconds", label,
+                "Webhooks of the last hour or day, since receipt or GitLab's own time, to durable");
+        }
+    }
+}
+
 static void make_kind_metrics(struct sink *s, unsigned k, const struct wh_kind_def *def)
 {
     char label[LABEL_MAX];
@@ -456,6 +478,7 @@ static void make_metrics(struct sink *s)
 
         if (def) {
             make_kind_metrics(s, k, def);
+            make_live_metrics(s, k, def);
         }
     }
     for (unsigned f = 0; f < SINK_FAMILY_COUNT; f++) {
@@ -640,8 +663,22 @@ static void collect_topics(struct sink *s)
     }
 }
 
+/* Under the lock. Without a webhook in the window there is no quantile. */
+static void collect_live(struct sink *s, unsigned k, int64_t now_ms)
+{
+    const struct sink_live live = live_of(s, (enum wh_kind)k, now_ms);
+    const struct sink_freshness *windows[LIVE_WINDOWS] = {&live.receipt_hour, &live.receipt_day,
+                                                          &live.event_hour, &live.event_day};
+
+    for (unsigned i = 0; i < LIVE_WINDOWS; i++) {
+        wh_gauge_set(s->live[k][i][0], windows[i]->count ? windows[i]->p50_s : (double)NAN);
+        wh_gauge_set(s->live[k][i][1], windows[i]->count ? windows[i]->p99_s : (double)NAN);
+    }
+}
+
 void sink_collect(struct sink *s)
 {
+    int64_t now_ms = wh_clock_now_ms(&s->deps.clock);
     uint64_t revisions = 0;
 
     wh_gauge_set(s->ready, sink_not_ready(s) == NULL ? 1 : 0);
@@ -654,6 +691,7 @@ void sink_collect(struct sink *s)
     pthread_mutex_lock(&s->lock);
     for (unsigned k = 0; k < WH_KIND_COUNT; k++) {
         wh_gauge_set(s->entities[k], (double)s->status.kinds[k].entities);
+        collect_live(s, k, now_ms);
         revisions += s->status.kinds[k].revisions;
     }
     collect_topics(s);
