@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "common/base/time.h"
+#include "common/json/json_write.h"
 
 enum {
     ANSWER_MAX_BYTES = 64 << 20,
@@ -177,11 +178,36 @@ static int leave(struct cli *cli, const char *id, struct wh_json_parser *parser,
     return code == CLI_OK ? await_left(cli, id, parser, v) : code;
 }
 
+/* revoked: an approval, at GitLab, and proved; a token that was given by hand is not. */
+static void print_left_json(const char *id, const struct view *v)
+{
+    WH_AUTO(buf) struct wh_buf out;
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_buf_init(&out, 4 * DETAIL_MAX);
+    wh_json_writer_init(&w, &out);
+    wh_jw_object(&w);
+    wh_jw_key(&w, "ok");
+    wh_jw_bool(&w, !v->leaving);
+    wh_jw_key(&w, "connection");
+    wh_jw_str(&w, wh_slice_str(id));
+    wh_jw_key(&w, "state");
+    wh_jw_str(&w, wh_slice_str(v->state));
+    wh_jw_key(&w, "revoked");
+    wh_jw_bool(&w, !v->leaving && strstr(v->detail, "the approval is revoked"));
+    wh_jw_key(&w, "detail");
+    wh_jw_str(&w, wh_slice_str(v->detail));
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, &err) == WH_OK) {
+        (void)cli_print(wh_buf_slice(&out));
+    }
+}
+
 static void print_left(const struct cli *cli, const char *id, const struct view *v)
 {
     if (cli->opt.format != CLI_TEXT) {
-        (void)printf("{\"ok\":%s,\"connection\":\"%s\",\"state\":\"%s\",\"revoked\":%s}\n",
-                     v->leaving ? "false" : "true", id, v->state, v->leaving ? "false" : "true");
+        print_left_json(id, v);
         return;
     }
     (void)printf("%s %s\n", v->leaving ? "Not disconnected yet:" : "Disconnected:", id);

@@ -31,6 +31,7 @@ struct leave {
     enum phase phase;
     bool stopped; /* the record says disabled */
     unsigned failures;
+    bool unrevoked; /* GitLab did not take the revocation */
     struct oauth_call *call;
     struct wh_httpc_transfer *proof;
     char outcome[160]; /* of the revocation, for people */
@@ -171,10 +172,12 @@ static void on_proof(void *ctx, const struct wh_httpc_answer *a)
     if (a->rc != WH_OK) {
         later(l, a->err.msg);
     } else if (a->status == 401) {
+        /* A token that is over is refused, too: that is no proof of what was not revoked. */
         (void)snprintf(l->outcome, sizeof(l->outcome), "%s",
-                       l->outcome[0] ? l->outcome
-                                     : "the approval is revoked, and GitLab refuses the old token "
-                                       "(HTTP 401)");
+                       l->unrevoked ? "GitLab refuses the old token (HTTP 401), but did not take "
+                                      "the revocation: end the approval there, under Applications"
+                                    : "the approval is revoked, and GitLab refuses the old token "
+                                      "(HTTP 401)");
         forget_secrets(l);
     } else {
         (void)snprintf(text, sizeof(text), "GitLab still takes the old token (HTTP %u)", a->status);
@@ -210,7 +213,8 @@ static void on_revoked(struct leave *l, const struct oauth_token_answer *a, bool
     if (a->result == OAUTH_LATER) {
         later(l, a->error);
     } else if (a->result != OAUTH_DONE) {
-        /* Whether it is over all the same is for the proof to say. */
+        /* Whether the access is over all the same is for the proof to say. */
+        l->unrevoked = true;
         prove(l);
     } else if (access) {
         prove(l);
@@ -266,6 +270,7 @@ static void go_on(void *ctx)
         return;
     }
     l->outcome[0] = '\0';
+    l->unrevoked = false;
     if (credential_pair(c->credential)->access.len == 0) {
         forget_secrets(l);
         return;

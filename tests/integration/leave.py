@@ -54,8 +54,8 @@ def disconnect(broker, stacks):
                      token=None)
     if status != 410:
         raise Failure(f"a webhook of a disconnected GitLab is answered with {status}")
-    again = s.cli("disconnect", s.connection).stdout
-    if "Disconnected" not in again:
+    again = json.loads(s.cli("disconnect", s.connection, "--json").stdout)
+    if not again["ok"] or not again["revoked"] or "HTTP 401" not in again["detail"]:
         raise Failure(f"a second disconnect says {again}")
     s.kill("fetcher")
     s.start("fetcher")
@@ -91,6 +91,10 @@ def disconnect(broker, stacks):
         # Notes come by webhooks alone: those that were told before the purge are not told again.
         if gone and table != "notes":
             raise Failure(f"{len(gone)} ids of {table} did not come back")
+    # A token alone: forgotten here, and nobody says that it was revoked.
+    by_hand = json.loads(s.cli("disconnect", s.connection, "--json").stdout)
+    if not by_hand["ok"] or by_hand["revoked"] or "Access tokens" not in by_hand["detail"]:
+        raise Failure(f"a token that was given by hand: {by_hand}")
     return f"{n} objects; {report['entities']} rows and {report['revisions']} revisions purged, 0 left"
 
 
@@ -118,4 +122,17 @@ def disconnect_unreachable(broker, stacks):
     return c["detail"]
 
 
-SCENARIOS = (disconnect, disconnect_unreachable)
+def disconnect_unrevoked(broker, stacks):
+    """GitLab knows the client no more and refuses the revocation, and the token: it is not called revoked."""
+    s = stacks(Stack(broker, "leavef", gitlab=SMALL))
+    s.up()
+    s.first_sync()
+    s.approve()
+    s.control("oauth", {"forget": True})
+    said = json.loads(s.cli("disconnect", s.connection, "--json").stdout)
+    if not said["ok"] or said["revoked"] or "did not take the revocation" not in said["detail"]:
+        raise Failure(f"disconnect says {said}")
+    return said["detail"]
+
+
+SCENARIOS = (disconnect, disconnect_unreachable, disconnect_unrevoked)
