@@ -285,7 +285,7 @@ REFUSED = (
     {"foreign": "resource"}, {"foreign": "issuer"}, {"foreign": "token"}, {"foreign": "registration"},
     {"foreign": "revocation"}, {"foreign": "challenge"}, {"foreign": "authorization"}, {"issuer": "wrong"},
     {"pkce": "plain"}, {"pkce": "absent"}, {"iss": "wrong"}, {"iss": "missing"}, {"consent": "deny"}, {"mcp_off": 1},
-    {"repeat_cursor": 1, "tools_per_page": 3},
+    {"repeat_cursor": 1, "tools_per_page": 3}, {"evil_session": 1, "sessions": 1}, {"evil_cursor": 1},
 )
 WRONG = (
     ("register", "garbage"), ("metadata", "redirect"), ("metadata", "oversized"), ("metadata", "endless"),
@@ -315,8 +315,8 @@ def oauth_quirks(broker, stacks):
         s.control("quirks", quirks)
         before = s.oauth()["granted"]
         refused(s, quirks)
-        # These two show themselves behind the approval alone.
-        if s.oauth()["granted"] != before and not {"repeat_cursor", "mcp_off"} & set(quirks):
+        # These show themselves behind the approval alone.
+        if s.oauth()["granted"] != before and not {"repeat_cursor", "mcp_off", "evil_session", "evil_cursor"} & set(quirks):
             raise Failure(f"{quirks}: a token was asked for")
         s.control("quirks", {"clear": True})
     if conn(s):

@@ -3,12 +3,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/base/mem.h"
 #include "stages/fetcher/mcp/mcp.h"
 #include "tests/lib/th_server.h"
 
-enum { ID_TEXT = 24 };
+enum { ID_TEXT = 24, SOON_MS = 300 };
 
 /* How this server is; all zero: plain JSON, no session. */
 struct manner {
@@ -22,6 +23,8 @@ struct manner {
     bool asks;                  /* a ping and a request of its own first, on the stream */
     const char *const *cursors; /* of the pages of tools/list, NULL at the end */
     bool oversized;
+    const char *endless;     /* a stream of this without end */
+    bool slowly;             /* with pauses */
     unsigned denies;         /* 401 that many times */
     unsigned fails;          /* 503 that many times, with Retry-After: 0 */
     const char *redirect;    /* 302 to there */
@@ -142,6 +145,30 @@ static void list_tools(struct fixture *f, struct wh_http_req *req, const char *i
     }
 }
 
+static enum wh_rc fill_for_ever(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
+                                struct wh_err *err)
+{
+    const struct manner *m = ctx;
+    const struct timespec pause = {0, 20 * 1000 * 1000};
+
+    *ret_end = false;
+    if (m->slowly) {
+        (void)nanosleep(&pause, NULL);
+        return wh_buf_append(out, wh_slice_str(m->endless), err);
+    }
+    for (size_t n = 0; n + strlen(m->endless) <= max && n < 4096; n += strlen(m->endless)) {
+        if (wh_buf_append(out, wh_slice_str(m->endless), err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+static void filled(void *ctx)
+{
+    (void)ctx;
+}
+
 static bool goes_wrong(struct fixture *f, struct wh_http_req *req)
 {
     const struct manner *m = f->manner;
@@ -155,6 +182,11 @@ static bool goes_wrong(struct fixture *f, struct wh_http_req *req)
     } else if (f->failed < m->fails) {
         f->failed++;
         th_reply_with(req, 503, "Retry-After", "0", "text/plain", "");
+    } else if (m->endless) {
+        wh_http_reply_stream(req, 200, "text/event-stream",
+                             &(struct wh_http_stream){.fill = fill_for_ever,
+                                                      .done = filled,
+                                                      .ctx = (void *)(uintptr_t)m});
     } else if (m->oversized) {
         size_t n = 1 << 20;
         char *bytes = wh_mem_alloc(n);
@@ -228,7 +260,7 @@ static void begin(struct fixture *f, const struct manner *m)
         .client_version = "1",
         .retry_max = 2,
         .backoff_ms = 1,
-        .timeout_ms = 10000,
+        .timeout_ms = m->slowly ? SOON_MS : 10000,
         .body_max = 64 << 10,
         .allowed = mcp_tool_is_read,
         .token = token,
@@ -296,6 +328,7 @@ static void call(struct fixture *f)
 }
 
 static const char *const pages[] = {"c1", "", "c3", NULL};
+static const char *const evil[] = {"c1\\r\\nX-Evil: 1\\r\\n", "\\u0000\\u00e9", NULL};
 static const char *const rounds[] = {"a", "b", "a", "b", "a", "b", "a", "b", "a", "b", NULL};
 
 static const struct manner good[] = {
@@ -308,6 +341,8 @@ static const struct manner good[] = {
     {.name = "stream that asks", .stream = true, .asks = true},
     {.name = "broken stream", .stream = true, .cuts = 1, .session = "s"},
     {.name = "pages", .cursors = pages},
+    {.name = "pages of cursors with line breaks", .cursors = evil},
+    {.name = "likewise, stateless", .cursors = evil, .modern_only = "2026-07-28"},
     {.name = "challenged twice", .denies = 2},
     {.name = "fails twice", .fails = 2},
     {.name = "stateless", .modern_only = "2026-07-28"},
@@ -347,7 +382,11 @@ static void test_good(void **state)
             assert_string_equal(th_server_header(f.server, "GET ", "Last-Event-ID"), "e1");
         }
         if (m->cursors) {
-            assert_int_equal(mcp_tools_of(f.mcp)->n, 5);
+            assert_int_equal(mcp_tools_of(f.mcp)->n, 2 + f.page);
+            assert_string_equal(th_server_header(f.server, "POST ", "X-Evil"), "");
+        }
+        if (m->cursors == evil) {
+            assert_true(th_server_heard(f.server, "\"c1\\r\\nX-Evil: 1\\r\\n\""));
         }
         if (m->modern_only) {
             assert_string_equal(th_server_header(f.server, "POST ", "Mcp-Method"), "tools/call");
@@ -365,6 +404,9 @@ static const struct {
     {{.name = "cursors that go round", .cursors = rounds}, MCP_REFUSED},
     {{.name = "session with a blank", .session = "a b"}, MCP_REFUSED},
     {{.name = "oversized", .oversized = true}, MCP_REFUSED},
+    {{.name = "endless event", .endless = "data: 0123456789\n"}, MCP_REFUSED},
+    {{.name = "endless comments", .endless = ": 0123456789\n\n"}, MCP_REFUSED},
+    {{.name = "slow for ever", .endless = ": \n\n", .slowly = true}, MCP_FAILED},
     {{.name = "denied for ever", .denies = 100}, MCP_SIGN_IN},
     {{.name = "fails for ever", .fails = 100}, MCP_FAILED},
     {{.name = "redirects", .redirect = "/stolen"}, MCP_REFUSED},

@@ -2,6 +2,7 @@
 #include "tests/lib/th_cmocka.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "common/base/mem.h"
 #include "stages/fetcher/oauth/oauth.h"
@@ -29,6 +30,7 @@ struct twist {
     bool token_redirects;
     bool oversized;
     bool endless;
+    bool trickles;
     bool silent;
     bool below;  /* documents only below the endpoint */
     bool openid; /* the server's document only at openid-configuration */
@@ -66,6 +68,19 @@ static enum wh_rc fill_for_ever(void *ctx, struct wh_buf *out, size_t max, bool 
     return WH_OK;
 }
 
+/* One byte at a time: there is always something, and never an end. */
+static enum wh_rc trickle(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
+                          struct wh_err *err)
+{
+    const struct timespec pause = {0, 20 * 1000 * 1000};
+
+    (void)ctx;
+    (void)max;
+    *ret_end = false;
+    (void)nanosleep(&pause, NULL);
+    return wh_buf_append(out, WH_LIT(" "), err);
+}
+
 static void filled(void *ctx)
 {
     (void)ctx;
@@ -89,9 +104,10 @@ static void resource_document(struct fixture *f, struct wh_http_req *req)
     }
     if (t->redirect_to) {
         th_reply_with(req, 302, "Location", t->redirect_to, "text/plain", "");
-    } else if (t->endless) {
-        wh_http_reply_stream(req, 200, "application/json",
-                             &(struct wh_http_stream){.fill = fill_for_ever, .done = filled});
+    } else if (t->endless || t->trickles) {
+        wh_http_reply_stream(
+            req, 200, "application/json",
+            &(struct wh_http_stream){.fill = t->endless ? fill_for_ever : trickle, .done = filled});
     } else if (t->oversized) {
         size_t n = 1 << 20;
         char *bytes = wh_mem_alloc(n);
@@ -236,7 +252,7 @@ static void begin(struct fixture *f, const struct twist *t, const struct oauth_c
         .scope = WH_LIT("mcp"),
         .kept = kept,
         .max_approvals = 2,
-        .timeout_ms = t->silent ? SOON_MS : 10000,
+        .timeout_ms = t->silent || t->trickles ? SOON_MS : 10000,
         .approve_timeout_ms = 60000,
         .open = on_open,
         .ctx = f,
@@ -390,6 +406,7 @@ static const struct twist bad[] = {
     {.name = "oversized", .oversized = true, .rc = WH_E_TOO_LARGE, .never = "POST "},
     {.name = "endless", .endless = true, .rc = WH_E_TOO_LARGE, .never = "POST "},
     {.name = "silent", .silent = true, .rc = WH_E_TIMEOUT, .never = "POST "},
+    {.name = "slow", .trickles = true, .rc = WH_E_TIMEOUT, .never = "POST "},
     {.name = "broken now", .resource_status = 503, .rc = WH_E_UNAVAILABLE, .never = "POST "},
     {.name = "no registration", .no_registration = true, .rc = WH_E_UNSUPPORTED, .never = "POST "},
     {.name = "code refused",
