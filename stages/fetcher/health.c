@@ -29,8 +29,8 @@ static void say_why(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
     if (f->hook == HOOK_MISSING) {
         (void)snprintf(
             detail, HEALTH_DETAIL_MAX,
-            "webhooks are lost: GitLab has no webhook for this address any more; enter it "
-            "again");
+            "webhooks are lost: GitLab has no webhook for this address in the projects any more; "
+            "enter it again, or look at the group's");
     } else if (f->hook == HOOK_DISABLED && f->hook_until[0]) {
         (void)snprintf(detail, HEALTH_DETAIL_MAX,
                        "webhooks are lost: GitLab has switched the webhook off until %s, after "
@@ -66,7 +66,7 @@ bool health_verdict(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
                        "%" PRId64 " objects are gone at once: nothing is deleted until `wellhead "
                        "status --confirm-deletes`",
                        f->held);
-    } else if (f->repaired > 0 && on) {
+    } else if ((f->repaired > 0 && on) || f->hook == HOOK_DISABLED) {
         say_why(f, detail);
     } else if (f->last_ok_ms == 0 && f->last_unauthorized_ms > 0) {
         say_why(f, detail);
@@ -97,6 +97,7 @@ struct health {
     struct wh_outcome last; /* its outcome, or an older one's */
     struct wh_timer *later;
     struct hooks *hooks;
+    bool hooks_seen; /* asked for, since the start */
 };
 
 static int64_t now_ms(const struct health *h)
@@ -137,7 +138,7 @@ static void begin_degraded(struct health *h)
     if (h->last.repaired_oldest_ms && (since == 0 || h->last.repaired_oldest_ms < since)) {
         since = h->last.repaired_oldest_ms;
     }
-    if (h->hooks == NULL) {
+    if (h->hooks == NULL && h->facts.hook != HOOK_DISABLED) {
         h->hooks = hooks_start(c, on_hooks, h);
     }
     if (h->facts.repaired > 0 && since > 0) {
@@ -179,9 +180,20 @@ static void on_hooks(void *ctx, enum hook_state state, const char *until)
     h->hooks = NULL;
     h->facts.hook = state;
     (void)snprintf(h->facts.hook_until, sizeof(h->facts.hook_until), "%s", until);
-    if (h->facts.degraded_ms && judgeable(h)) {
+    if ((h->facts.degraded_ms || state == HOOK_DISABLED) && judgeable(h)) {
         judge(h);
     }
+}
+
+/* After the first run and each sweep; after every run while something is wrong. */
+static bool hooks_due(struct health *h)
+{
+    struct conn *c = h->conn;
+
+    if (h->hooks || !fetcher_owns(c->fetcher, c->id, NULL)) {
+        return false;
+    }
+    return h->facts.degraded_ms || c->run_sweeps || !h->hooks_seen;
 }
 
 static void on_later(void *ctx)
@@ -206,8 +218,9 @@ void health_run_ended(struct health *h)
     if (h->facts.repaired == 0 || h->facts.degraded_ms) {
         judge(h);
     }
-    if (h->facts.degraded_ms && h->hooks == NULL) {
+    if (hooks_due(h)) {
         h->hooks = hooks_start(c, on_hooks, h);
+        h->hooks_seen = true;
     }
     wh_timer_start(h->later, c->fetcher->deps.conf.repair_delay_ms, 0);
 }

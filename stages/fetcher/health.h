@@ -4,8 +4,9 @@
  *
  * A repair (a read brought what a webhook should have told) while webhooks are on makes the
  * connection degraded, with the likely reason; once, the window since the last good delivery is
- * read again. It is enabled again when a delivery has come since, or GitLab says that the hook
- * works, and the newest run has repaired nothing. Thread: app.
+ * read again. So does a hook that GitLab has switched off, repaired or not. It is enabled again
+ * when a delivery has come since, or GitLab says that the hook works, and the newest run has
+ * repaired nothing. Thread: app.
  */
 #ifndef WH_FETCHER_HEALTH_H
 #define WH_FETCHER_HEALTH_H

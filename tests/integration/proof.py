@@ -210,6 +210,8 @@ def repairs(broker, stacks):
     n = repaired(s)
     if n == 0:
         raise Failure("nothing is called repaired")
+    await_true("the window to be read again", 30, lambda: "webhooks were lost; reading again" in s.since_start("fetcher")
+               and connection(s)["phase"] == "idle" and connection(s)["runs"] >= 4)
     s.control("faults", {"clear": True})
     deliver(s, {"count": 10, "seed": 3})
     s.settle()
@@ -404,6 +406,12 @@ def disabled_hook(s, project):
     deliver(s, {"count": 5, "seed": 81})
     s.settle()
     s.sync()
+    s.control("hook_state", {"disable": True})
+    verify(s)  # nothing has changed: a sweep tells of the hook all the same
+    await_true("the hook to be told of", 60, lambda: connection(s)["state"] == "degraded" and "switched" in connection(s)["detail"])
+    s.control("hook_state", {"enable": True})
+    s.sync()
+    await_true("enabled, as the hook works", 60, lambda: connection(s)["state"] == "enabled")
     s.control("hook_state", {"disable": True})
     s.control("mutate", {"count": 40, "seed": 82})
     time.sleep(1.5)  # what a webhook cuts to the second must be older than the read

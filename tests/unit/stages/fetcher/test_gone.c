@@ -78,6 +78,9 @@ static void verdicts(void **state)
     f.hook = HOOK_UNKNOWN;
     f.last_ok_ms = 700001;
     assert_true(health_verdict(&f, detail));
+    /* Switched off, and nothing has changed since. */
+    f = (struct health_facts){.last_ok_ms = 5, .hook = HOOK_DISABLED};
+    assert_true(says(&f, "switched the webhook off"));
     /* Nothing but wrong secrets ever came. */
     f = (struct health_facts){.last_unauthorized_ms = 5};
     assert_true(says(&f, "wrong secret"));
