@@ -1,6 +1,10 @@
 #include "common/bus/bus_kafka.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <syslog.h>
+
+#include "common/base/mem.h"
 
 static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
@@ -70,8 +74,71 @@ static enum wh_rc set(rd_kafka_conf_t *conf, const char *name, const char *value
     return WH_OK;
 }
 
-static enum wh_rc set_all(rd_kafka_conf_t *conf, const char *bootstrap, const char *client_id,
-                          const struct bus_kafka_setting *settings, size_t n,
+/*
+ * librdkafka's table of properties: a line each, "<name> | <C, P or *> | ...". Nothing else of its
+ * API tells the properties of consumers (C) from those of producers (P). NULL when out of memory.
+ */
+static char *property_table(void)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    rd_kafka_conf_properties_show(out);
+    if (fclose(out) != 0) {
+        wh_mem_free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* True also for what the table does not have: setting it says what is wrong. */
+static bool is_for(rd_kafka_type_t type, const char *table, const char *name)
+{
+    size_t len = strlen(name);
+    const char *line = table;
+
+    while (line) {
+        if (strncmp(line, name, len) == 0 && line[len] == ' ') {
+            const char *owner = line + len + strspn(line + len, " |");
+
+            return *owner != (type == RD_KAFKA_PRODUCER ? 'C' : 'P');
+        }
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return true;
+}
+
+/*
+ * The user's pairs are for all clients of a stage. Those of the other type are set on a conf that
+ * is thrown away: a bad value is refused in every stage.
+ */
+static enum wh_rc set_extra(rd_kafka_type_t type, rd_kafka_conf_t *conf,
+                            const struct wh_conf_pairs *extra, struct wh_err *err)
+{
+    WH_AUTO_FREE char *table = property_table();
+    rd_kafka_conf_t *other;
+    enum wh_rc rc = WH_OK;
+
+    if (table == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for settings");
+    }
+    other = rd_kafka_conf_new();
+    for (size_t i = 0; i < extra->n && rc == WH_OK; i++) {
+        const struct wh_conf_pair *pair = &extra->items[i];
+
+        rc = set(is_for(type, table, pair->name) ? conf : other, pair->name, pair->value, err);
+    }
+    rd_kafka_conf_destroy(other);
+    return rc;
+}
+
+static enum wh_rc set_all(rd_kafka_type_t type, rd_kafka_conf_t *conf, const char *bootstrap,
+                          const char *client_id, const struct bus_kafka_setting *settings, size_t n,
                           const struct wh_conf_pairs *extra, struct wh_err *err)
 {
     const struct bus_kafka_setting common[] = {
@@ -96,22 +163,17 @@ static enum wh_rc set_all(rd_kafka_conf_t *conf, const char *bootstrap, const ch
             return err->rc;
         }
     }
-    for (size_t i = 0; extra && i < extra->n; i++) {
-        if (set(conf, extra->items[i].name, extra->items[i].value, err) != WH_OK) {
-            return err->rc;
-        }
-    }
-    return WH_OK;
+    return extra && extra->n ? set_extra(type, conf, extra, err) : WH_OK;
 }
 
-enum wh_rc bus_kafka_conf(const char *bootstrap, const char *client_id,
+enum wh_rc bus_kafka_conf(rd_kafka_type_t type, const char *bootstrap, const char *client_id,
                           const struct bus_kafka_setting *settings, size_t n,
                           const struct wh_conf_pairs *extra, void *opaque, rd_kafka_conf_t **ret,
                           struct wh_err *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
-    if (set_all(conf, bootstrap, client_id, settings, n, extra, err) != WH_OK) {
+    if (set_all(type, conf, bootstrap, client_id, settings, n, extra, err) != WH_OK) {
         rd_kafka_conf_destroy(conf);
         return err->rc;
     }

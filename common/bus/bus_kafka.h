@@ -21,10 +21,12 @@ struct bus_kafka_setting {
 };
 
 /*
- * Gives a conf with the common settings, the given ones and the pass-through pairs on top.
+ * Gives a conf with the common settings, the given ones and on top the pass-through pairs that a
+ * client of this type has; the others are only checked.
  * WH_E_CONFIG names the property that librdkafka refused. opaque is set when not NULL.
  */
-WH_MUST_CHECK enum wh_rc bus_kafka_conf(const char *bootstrap, const char *client_id,
+WH_MUST_CHECK enum wh_rc bus_kafka_conf(rd_kafka_type_t type, const char *bootstrap,
+                                        const char *client_id,
                                         const struct bus_kafka_setting *settings, size_t n,
                                         const struct wh_conf_pairs *extra, void *opaque,
                                         rd_kafka_conf_t **ret, struct wh_err *err);

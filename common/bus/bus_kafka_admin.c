@@ -258,8 +258,8 @@ static enum wh_rc group_client(struct kafka_admin *a, const char *group, rd_kafk
     const struct bus_kafka_setting settings[] = {{"group.id", group}};
     rd_kafka_conf_t *conf;
 
-    if (bus_kafka_conf(a->bootstrap, a->client_id, settings, 1, a->extra, &a->opaque, &conf, err) !=
-        WH_OK) {
+    if (bus_kafka_conf(RD_KAFKA_CONSUMER, a->bootstrap, a->client_id, settings, 1, a->extra,
+                       &a->opaque, &conf, err) != WH_OK) {
         return err->rc;
     }
     return bus_kafka_new(RD_KAFKA_CONSUMER, conf, ret, err);
@@ -369,7 +369,8 @@ enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *client_id,
         ka_free(&a->base);
         return wh_fail(err, WH_E_NOMEM, "no memory for an admin client");
     }
-    if (bus_kafka_conf(bootstrap, client_id, NULL, 0, extra, &a->opaque, &conf, err) != WH_OK ||
+    if (bus_kafka_conf(RD_KAFKA_PRODUCER, bootstrap, client_id, NULL, 0, extra, &a->opaque, &conf,
+                       err) != WH_OK ||
         bus_kafka_new(RD_KAFKA_PRODUCER, conf, &a->rk, err) != WH_OK) {
         ka_free(&a->base);
         return err->rc;

@@ -437,6 +437,8 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
         {"message.max.bytes", record},
         {"fetch.max.bytes", answer},
         {"queued.max.messages.kbytes", kbytes},
+        /* With so many in its queue librdkafka stops fetching for a second: the bytes shall count.
+         */
         {"queued.min.messages", "1000000"},
         {"check.crcs", "true"},
         {"topic.metadata.refresh.interval.ms", refresh},
@@ -453,8 +455,8 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
     (void)snprintf(answer, sizeof(answer), "%zu", answer_bytes(conf->fetch_max_bytes));
     (void)snprintf(refresh, sizeof(refresh), "%" PRId64, conf->metadata_refresh_ms);
     (void)snprintf(session, sizeof(session), "%" PRId64, conf->session_timeout_ms);
-    if (bus_kafka_conf(conf->bootstrap, conf->client_id, settings, n, conf->extra, &c->opaque,
-                       &made, err) != WH_OK) {
+    if (bus_kafka_conf(RD_KAFKA_CONSUMER, conf->bootstrap, conf->client_id, settings, n,
+                       conf->extra, &c->opaque, &made, err) != WH_OK) {
         return err->rc;
     }
     rd_kafka_conf_set_rebalance_cb(made, on_rebalance);

@@ -245,7 +245,7 @@ static enum wh_rc make_conf(const struct wh_producer_conf *conf, struct kafka_pr
     (void)snprintf(kbytes, sizeof(kbytes), "%zu", conf->queue_max_bytes / 1024 + 1);
     (void)snprintf(records, sizeof(records), "%zu", conf->queue_max_records);
     (void)snprintf(timeout, sizeof(timeout), "%" PRId64, conf->delivery_timeout_ms);
-    if (bus_kafka_conf(conf->bootstrap, conf->client_id, settings,
+    if (bus_kafka_conf(RD_KAFKA_PRODUCER, conf->bootstrap, conf->client_id, settings,
                        sizeof(settings) / sizeof(settings[0]), conf->extra, &p->opaque, &made,
                        err) != WH_OK) {
         return err->rc;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/mem.h"
 #include "common/run/run.h"
 #include "common/event/topics.h"
 #include "stages/mapper/mapper.h"
@@ -148,34 +147,6 @@ static const char *not_ready(void *ctx)
 
 /* ---- parts ---- */
 
-/*
- * librdkafka 2.0.2 stops fetching for a whole second when its queue has this many records; the
- * bound that counts is fetch.bytes. A value of the user's own stays.
- */
-static enum wh_rc raise_queue(struct wh_conf_pairs *pairs, struct wh_err *err)
-{
-    static const char name[] = "queued.min.messages";
-    static const char value[] = "1000000";
-    struct wh_conf_pair *items;
-
-    for (size_t i = 0; i < pairs->n; i++) {
-        if (strcmp(pairs->items[i].name, name) == 0) {
-            return WH_OK;
-        }
-    }
-    items = wh_mem_resize(pairs->items, pairs->n + 1, sizeof(*items));
-    if (items == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for settings");
-    }
-    pairs->items = items;
-    items[pairs->n] = (struct wh_conf_pair){.name = wh_mem_dup(name, sizeof(name) - 1),
-                                            .value = wh_mem_dup(value, sizeof(value) - 1)};
-    pairs->n++;
-    return items[pairs->n - 1].name && items[pairs->n - 1].value
-               ? WH_OK
-               : wh_fail(err, WH_E_NOMEM, "no memory for settings");
-}
-
 static enum wh_rc start_run(struct app *app, struct wh_err *err)
 {
     struct wh_run_conf conf;
@@ -297,8 +268,8 @@ static int run_stage(struct app *app)
         return 0;
     }
     if (work && mapper_views_load(app->set.views_path, &app->views, &err) == WH_OK &&
-        raise_queue(&app->set.kafka, &err) == WH_OK && start_run(app, &err) == WH_OK &&
-        make_mapper(app, &err) == WH_OK && open_kafka(app, &err) == WH_OK) {
+        start_run(app, &err) == WH_OK && make_mapper(app, &err) == WH_OK &&
+        open_kafka(app, &err) == WH_OK) {
         wh_log_info(wh_run_log(app->run), "views are compiled",
                     WH_I("views", mapper_views_count(app->views)));
         code = wh_run_main(app->run, &stage);

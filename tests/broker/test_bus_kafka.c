@@ -7,6 +7,7 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/bus/bus.h"
 #include "tests/lib/th_bus.h"
@@ -428,13 +429,12 @@ static void test_list(void **state)
     wh_admin_free(admin);
 }
 
-static void test_bad_setting(void **state)
+/* ---- settings of the user's ---- */
+
+static enum wh_rc producer_with(struct fixture *f, char *name, char *value, struct wh_log *log)
 {
-    char name[] = "no.such.setting";
-    char value[] = "1";
-    struct wh_conf_pair bad[] = {{name, value}};
-    const struct wh_conf_pairs extra = {bad, 1};
-    struct fixture *f = *state;
+    struct wh_conf_pair pair[] = {{name, value}};
+    const struct wh_conf_pairs extra = {pair, 1};
     struct wh_producer_conf conf;
     struct wh_producer *p;
     struct wh_err err;
@@ -443,8 +443,111 @@ static void test_bad_setting(void **state)
     conf.bootstrap = f->bootstrap;
     conf.client_id = "test";
     conf.extra = &extra;
-    assert_int_equal(wh_producer_kafka_new(&conf, &p, &err), WH_E_CONFIG);
-    assert_non_null(strstr(err.msg, "no.such.setting"));
+    conf.log = log;
+    if (wh_producer_kafka_new(&conf, &p, &err) == WH_OK) {
+        wh_producer_free(p);
+        return WH_OK;
+    }
+    assert_non_null(strstr(err.msg, name));
+    return err.rc;
+}
+
+static enum wh_rc consumer_with(struct fixture *f, char *name, char *value, struct wh_log *log)
+{
+    struct wh_conf_pair pair[] = {{name, value}};
+    const struct wh_conf_pairs extra = {pair, 1};
+    struct wh_consumer_conf conf;
+    struct wh_consumer *c;
+    struct wh_err err;
+
+    wh_consumer_conf_init(&conf);
+    conf.bootstrap = f->bootstrap;
+    conf.client_id = "test";
+    conf.extra = &extra;
+    conf.log = log;
+    if (wh_consumer_kafka_new(&conf, &c, &err) == WH_OK) {
+        wh_consumer_free(c);
+        return WH_OK;
+    }
+    assert_non_null(strstr(err.msg, name));
+    return err.rc;
+}
+
+static enum wh_rc admin_with(struct fixture *f, char *name, char *value, struct wh_log *log)
+{
+    struct wh_conf_pair pair[] = {{name, value}};
+    const struct wh_conf_pairs extra = {pair, 1};
+    struct wh_bus_partition part = {"t", 0, 0};
+    struct wh_admin *admin;
+    struct wh_err err;
+
+    if (wh_admin_kafka_new(f->bootstrap, "test", &extra, log, &admin, &err) != WH_OK) {
+        return err.rc;
+    }
+    /* Makes a consumer. */
+    th_ok(wh_admin_group_get(admin, "g", &part, 1, WAIT_MS, &err), &err);
+    wh_admin_free(admin);
+    return WH_OK;
+}
+
+static void test_bad_setting(void **state)
+{
+    static char of_nobody[] = "no.such.setting";
+    static char of_consumers[] = "queued.min.messages";
+    static char of_producers[] = "linger.ms";
+    static char value[] = "x";
+    struct fixture *f = *state;
+
+    assert_int_equal(producer_with(f, of_nobody, value, NULL), WH_E_CONFIG);
+    assert_int_equal(consumer_with(f, of_nobody, value, NULL), WH_E_CONFIG);
+    /* Also by the client that would not have it. */
+    assert_int_equal(producer_with(f, of_consumers, value, NULL), WH_E_CONFIG);
+    assert_int_equal(consumer_with(f, of_producers, value, NULL), WH_E_CONFIG);
+}
+
+/* Values that do not fit to other settings of the same client: who refuses them has them. */
+static void test_setting_has_its_client(void **state)
+{
+    static char of_consumers[] = "session.timeout.ms";
+    static char over_max_poll[] = "900000";
+    static char of_producers[] = "acks";
+    static char not_idempotent[] = "1";
+    struct fixture *f = *state;
+
+    assert_int_equal(consumer_with(f, of_consumers, over_max_poll, NULL), WH_E_CONFIG);
+    assert_int_equal(producer_with(f, of_consumers, over_max_poll, NULL), WH_OK);
+    assert_int_equal(producer_with(f, of_producers, not_idempotent, NULL), WH_E_CONFIG);
+    assert_int_equal(consumer_with(f, of_producers, not_idempotent, NULL), WH_OK);
+}
+
+static void test_setting_of_another_client_is_no_warning(void **state)
+{
+    static char names[][24] = {"queued.min.messages", "linger.ms", "compression.type"};
+    static char values[][8] = {"1000", "7", "zstd"};
+    static char text[65536];
+    struct fixture *f = *state;
+    struct wh_log *log;
+    int fds[2];
+    ssize_t n;
+
+    assert_int_equal(pipe(fds), 0);
+    log = wh_log_new(fds[1], "test", WH_LOG_INFO, wh_clock_real());
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_int_equal(producer_with(f, names[i], values[i], log), WH_OK);
+        assert_int_equal(consumer_with(f, names[i], values[i], log), WH_OK);
+        assert_int_equal(admin_with(f, names[i], values[i], log), WH_OK);
+    }
+    wh_log_info(log, "end", WH_I("n", 0));
+    wh_log_free(log);
+    (void)close(fds[1]);
+    n = read(fds[0], text, sizeof(text) - 1);
+    (void)close(fds[0]);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_non_null(strstr(text, "end"));
+    if (strstr(text, "CONFWARN")) {
+        fail_msg("%s", text);
+    }
 }
 
 int main(void)
@@ -463,6 +566,8 @@ int main(void)
         TEST(test_group),
         TEST(test_list),
         TEST(test_bad_setting),
+        TEST(test_setting_has_its_client),
+        TEST(test_setting_of_another_client_is_no_warning),
     };
 #undef TEST
 
