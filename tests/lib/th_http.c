@@ -191,8 +191,8 @@ void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *m
 {
     struct wh_err err;
 
-    (void)retry_after_s;
     begin_reply(req, status, "application/json");
+    req->retry_after_s = retry_after_s;
     th_ok(wh_buf_printf(&req->answer, &err, "{\"ok\":false,\"error\":\"%s\",\"status\":%u}",
                         message, status),
           &err);

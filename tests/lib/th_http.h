@@ -31,6 +31,7 @@ struct wh_http_req {
     bool streamed;
     bool aborted;
     unsigned status;
+    unsigned retry_after_s; /* 0: none */
     char content_type[128];
     struct wh_buf answer;
     struct wh_buf answer_headers; /* "Name: value\n" */
