@@ -33,7 +33,7 @@ static void *serve(void *ctx)
     return NULL;
 }
 
-static int set_up(void **state)
+static int begin(void **state, int64_t body_timeout_ms)
 {
     static struct stage s;
     struct intake_conf conf;
@@ -47,11 +47,22 @@ static int set_up(void **state)
     wh_httpd_conf_init(&http);
     http.body_max = BODY_MAX;
     http.body_limit = BODY_MAX;
+    http.body_timeout_ms = body_timeout_ms;
     th_ok(wh_httpd_new(s.t.loop, NULL, &http, &s.t.handler, &s.httpd, &err), &err);
     s.stop = wh_wake_new(s.t.loop, on_stop, &s);
     assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
     *state = &s;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return begin(state, TIMEOUT_MS);
+}
+
+static int set_up_impatient(void **state)
+{
+    return begin(state, 100);
 }
 
 /* From here on the thread is gone, and what it did can be looked at. */
@@ -168,6 +179,22 @@ static void test_a_sender_that_hangs_up_amid_the_body(void **state)
     assert_int_equal(wh_bus_mem_count(s->t.bus, "wellhead.raw.c1"), 1);
 }
 
+/* Half a body, then silence: 408, and nothing of it is stored. */
+static void test_a_sender_that_falls_silent(void **state)
+{
+    struct stage *s = *state;
+    int fd = dial(s);
+    const char *answer;
+
+    say(fd, HEAD("/hooks/c1", "20"), strlen(HEAD("/hooks/c1", "20")));
+    say(fd, "{\"object_k", 10);
+    answer = hear(fd, "\r\n\r\n");
+    assert_non_null(strstr(answer, "HTTP/1.1 408"));
+    (void)close(fd);
+    halt(s);
+    assert_int_equal(wh_bus_mem_count(s->t.bus, "wellhead.raw.c1"), 0);
+}
+
 /* Signed deliveries one after the other on one connection: none is lost, none comes twice. */
 static void test_many_signed(void **state)
 {
@@ -208,6 +235,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_over_the_wire),
         CASE(test_a_sender_that_hangs_up_amid_the_body),
+        cmocka_unit_test_setup_teardown(test_a_sender_that_falls_silent, set_up_impatient,
+                                        tear_down),
         CASE(test_many_signed),
     };
 

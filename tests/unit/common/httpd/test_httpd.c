@@ -297,6 +297,18 @@ static void test_too_large(void **state)
     (void)close(fd);
 }
 
+static void test_headers_too_large(void **state)
+{
+    static char big[20 << 10];
+    int fd = dial(*state);
+
+    memset(big, 'x', sizeof(big) - 1);
+    say(fd, "GET /query HTTP/1.1\r\nHost: x\r\nX-Big: ");
+    say(fd, big);
+    contains(hear(fd, "\r\n\r\n"), "431");
+    (void)close(fd);
+}
+
 static void test_no_length(void **state)
 {
     int fd = dial(*state);
@@ -425,6 +437,7 @@ int main(void)
         T(test_no_answer_in_time),
         T(test_peer_gone_while_waiting),
         T(test_too_large),
+        T(test_headers_too_large),
         T(test_no_length),
         T(test_slow_body),
         T(test_malformed),
