@@ -35,8 +35,9 @@ enum wh_rc wh_num_i64(struct wh_slice text, int64_t *ret, struct wh_err *err)
     return WH_OK;
 }
 
+/* good: what would have been right, for whoever typed something else. */
 static enum wh_rc with_unit(struct wh_slice text, const struct unit *units, size_t n_units,
-                            int64_t *ret, struct wh_err *err)
+                            const char *good, int64_t *ret, struct wh_err *err)
 {
     size_t digits = 0;
     struct wh_slice suffix;
@@ -44,6 +45,10 @@ static enum wh_rc with_unit(struct wh_slice text, const struct unit *units, size
 
     while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9') {
         digits++;
+    }
+    if (digits == 0) {
+        return wh_fail(err, WH_E_INVALID, "'%.*s' does not begin with a number, as in %s",
+                       WH_SLICE_ARG(text), good);
     }
     if (wh_num_i64(wh_slice(text.ptr, digits), &value, err) != WH_OK) {
         return err->rc;
@@ -58,8 +63,8 @@ static enum wh_rc with_unit(struct wh_slice text, const struct unit *units, size
         }
         return WH_OK;
     }
-    return wh_fail(err, WH_E_INVALID, "'%.*s' has the unknown unit '%.*s'", WH_SLICE_ARG(text),
-                   WH_SLICE_ARG(suffix));
+    return wh_fail(err, WH_E_INVALID, "'%.*s' has the unknown unit '%.*s'; write it as in %s",
+                   WH_SLICE_ARG(text), WH_SLICE_ARG(suffix), good);
 }
 
 enum wh_rc wh_num_duration_ms(struct wh_slice text, int64_t *ret_ms, struct wh_err *err)
@@ -67,7 +72,8 @@ enum wh_rc wh_num_duration_ms(struct wh_slice text, int64_t *ret_ms, struct wh_e
     static const struct unit units[] = {{"", 1},      {"ms", 1},      {"s", 1000},
                                         {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 
-    return with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_ms, err);
+    return with_unit(text, units, sizeof(units) / sizeof(units[0]), "500ms, 30s, 10m, 2h, 1d",
+                     ret_ms, err);
 }
 
 enum wh_rc wh_num_size_bytes(struct wh_slice text, int64_t *ret_bytes, struct wh_err *err)
@@ -76,5 +82,6 @@ enum wh_rc wh_num_size_bytes(struct wh_slice text, int64_t *ret_bytes, struct wh
                                         {"MB", 1000000},  {"GB", 1000000000}, {"KiB", 1 << 10},
                                         {"MiB", 1 << 20}, {"GiB", 1 << 30}};
 
-    return with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_bytes, err);
+    return with_unit(text, units, sizeof(units) / sizeof(units[0]), "64KiB, 25MiB, 1GiB", ret_bytes,
+                     err);
 }

@@ -63,6 +63,9 @@ static void test_units(void **state)
     th_ok(wh_num_size_bytes(WH_LIT("25MiB"), &v, &err), &err);
     assert_int_equal(v, 25 << 20);
     assert_int_equal(wh_num_duration_ms(WH_LIT("5 s"), &v, &err), WH_E_INVALID);
+    assert_non_null(strstr(err.msg, "as in 500ms, 30s"));
+    assert_int_equal(wh_num_duration_ms(WH_LIT("soon"), &v, &err), WH_E_INVALID);
+    assert_non_null(strstr(err.msg, "'soon' does not begin with a number, as in 500ms, 30s"));
     assert_int_equal(wh_num_duration_ms(WH_LIT("-5s"), &v, &err), WH_E_INVALID);
     assert_int_equal(wh_num_size_bytes(WH_LIT("9223372036854775807GiB"), &v, &err), WH_E_RANGE);
 }
