@@ -1,7 +1,8 @@
 /*
  * cli.h - what the commands of `wellhead` share: settings, options, HTTP calls, output.
  *
- * Data go to stdout, messages to stderr. Exit codes (also `wellhead help exit-codes`): enum below.
+ * Data go to stdout, messages to stderr. Exit codes (also `wellhead help exit-codes`): enum below,
+ * and 130 from a shell whose user interrupted.
  */
 #ifndef WH_CLI_CLI_H
 #define WH_CLI_CLI_H
@@ -23,11 +24,9 @@ enum cli_exit {
     CLI_USAGE = 2,
     CLI_NOTHING = 3,
     CLI_SIGN_IN = 4,
-    CLI_AMBIGUOUS = 5,
     CLI_NOT_HEALTHY = 10,
     CLI_TRY_LATER = 75,
     CLI_TIMED_OUT = 124,
-    CLI_INTERRUPTED = 130,
 };
 
 /* From file and environment. */
@@ -69,8 +68,8 @@ struct cli_options {
     int64_t projects[CLI_PROJECTS_MAX];
     size_t n_projects;
     const char *from;
-    const char *connection;
-    const char *wait;
+    bool wait;
+    int64_t wait_ms;
     int64_t limit;
     int64_t timeout_ms;
     const char *param_names[CLI_PARAMS_MAX];
@@ -92,6 +91,7 @@ struct cli_command {
     const char *usage;    /* "wellhead sql QUERY [--limit N]" */
     const char *examples; /* lines */
     int (*run)(struct cli *cli);
+    size_t operands; /* what may stand behind the name, options apart */
 };
 
 int cli_connect(struct cli *cli);
@@ -151,5 +151,7 @@ const char *cli_seconds(double seconds, char text[32]);
 
 /* ---- topics shared by topics, doctor and replay ---- */
 WH_MUST_CHECK enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err);
+/* As cli_fail, for what Kafka was asked. */
+int cli_fail_kafka(const struct cli *cli, const char *doing, const struct wh_err *err);
 
 #endif

@@ -14,8 +14,15 @@
 #include "common/base/num.h"
 #include "common/base/time.h"
 #include "common/event/topics.h"
+#include "common/json/json_write.h"
 
-enum { ADMIN_TIMEOUT_MS = 10000, PARTITIONS_MAX = 256, GROUP_MAX = 128, OPTION_MAX = 600 };
+enum {
+    ADMIN_TIMEOUT_MS = 10000,
+    PARTITIONS_MAX = 256,
+    GROUP_MAX = 128,
+    OPTION_MAX = 600,
+    ANSWER_MAX_BYTES = 1 << 20
+};
 
 struct plan {
     char topic[WH_TOPIC_MAX];
@@ -89,19 +96,17 @@ static enum wh_rc plan_partition(struct wh_admin *admin, const struct from *from
 }
 
 static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char *connection,
-                            struct plan *plan, struct wh_err *err)
+                            const struct from *from, struct plan *plan, struct wh_err *err)
 {
     struct wh_clock clock = wh_clock_real();
     struct wh_bus_topic_info *list = NULL;
-    struct from from;
     size_t n = 0;
     enum wh_rc rc = WH_OK;
 
     *plan = (struct plan){0};
     (void)snprintf(plan->group, sizeof(plan->group), "wellhead-replay-%" PRId64,
                    wh_clock_now_ms(&clock));
-    if (parse_from(cli->opt.from, &from, err) != WH_OK ||
-        wh_topic_name(cli->conf.topic_prefix,
+    if (wh_topic_name(cli->conf.topic_prefix,
                       cli->opt.dead_letters ? WH_TOPIC_DEAD_LETTER : WH_TOPIC_RAW,
                       wh_slice_str(connection), plan->topic, err) != WH_OK ||
         wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
@@ -111,7 +116,7 @@ static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char 
         for (int32_t p = 0; strcmp(list[i].name, plan->topic) == 0 && p < list[i].partitions &&
                             plan->n < PARTITIONS_MAX && rc == WH_OK;
              p++) {
-            rc = plan_partition(admin, &from, plan, p, err);
+            rc = plan_partition(admin, from, plan, p, err);
         }
     }
     wh_bus_topic_list_free(list, n);
@@ -140,6 +145,40 @@ static void print_plan(const struct cli *cli, const struct plan *plan)
     (void)printf("%s: %" PRId64 " records\n", plan->topic, plan->records);
     cli_table_print(cli, &t, stdout);
     cli_table_done(&t);
+}
+
+static bool print_json(const struct plan *plan, bool executed)
+{
+    WH_AUTO(buf) struct wh_buf out;
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_buf_init(&out, ANSWER_MAX_BYTES);
+    wh_json_writer_init(&w, &out);
+    wh_jw_object(&w);
+    wh_jw_key(&w, "ok");
+    wh_jw_bool(&w, true);
+    wh_jw_key(&w, "topic");
+    wh_jw_str(&w, wh_slice_str(plan->topic));
+    wh_jw_key(&w, "records");
+    wh_jw_int(&w, plan->records);
+    wh_jw_key(&w, "executed");
+    wh_jw_bool(&w, executed);
+    wh_jw_key(&w, "partitions");
+    wh_jw_array(&w);
+    for (size_t i = 0; i < plan->n; i++) {
+        wh_jw_object(&w);
+        wh_jw_key(&w, "partition");
+        wh_jw_int(&w, plan->parts[i].partition);
+        wh_jw_key(&w, "from");
+        wh_jw_int(&w, plan->parts[i].offset);
+        wh_jw_key(&w, "to");
+        wh_jw_int(&w, plan->ends[i]);
+        wh_jw_end(&w);
+    }
+    wh_jw_end(&w);
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, &err) == WH_OK && cli_print(wh_buf_slice(&out));
 }
 
 /* ---- doing it ---- */
@@ -176,36 +215,74 @@ static int run_mapper(struct cli *cli, const struct plan *plan, const char *conn
                           : "");
         return CLI_FAILED;
     }
-    (void)printf("replayed %" PRId64 " records\n", plan->records);
     return CLI_OK;
+}
+
+static int execute(struct cli *cli, struct wh_admin *admin, const struct plan *plan,
+                   const char *connection)
+{
+    struct wh_err err;
+
+    if (plan->records == 0) {
+        return CLI_OK;
+    }
+    if (wh_admin_group_set(admin, plan->group, plan->parts, plan->n, ADMIN_TIMEOUT_MS, &err) !=
+        WH_OK) {
+        return cli_fail_kafka(cli, "replay", &err);
+    }
+    return run_mapper(cli, plan, connection);
+}
+
+static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struct plan *plan,
+                            const char *connection)
+{
+    bool json = cli->opt.format == CLI_JSON;
+    int code = CLI_OK;
+
+    if (!json) {
+        print_plan(cli, plan);
+    }
+    if (cli->opt.execute) {
+        code = execute(cli, admin, plan, connection);
+    }
+    if (json) {
+        return code != CLI_OK || print_json(plan, cli->opt.execute) ? code : CLI_FAILED;
+    }
+    if (!cli->opt.execute) {
+        (void)printf("nothing was done: --execute replays\n");
+    } else if (code == CLI_OK) {
+        (void)printf("replayed %" PRId64 " records\n", plan->records);
+    }
+    return code;
 }
 
 int cli_replay(struct cli *cli)
 {
     static struct plan plan;
     struct wh_admin *admin = NULL;
-    const char *connection = cli->opt.n_args == 2 ? cli->opt.args[1] : cli->opt.connection;
+    const char *connection = cli->opt.args[1];
+    struct from from;
     struct wh_err err;
-    int code = CLI_OK;
+    int code;
 
-    if (connection == NULL) {
-        (void)fprintf(stderr, "wellhead: replay wants a connection\n");
+    if (cli->opt.n_args != 2) {
+        (void)fprintf(stderr,
+                      "wellhead: replay wants a connection's id, as `wellhead status` shows "
+                      "it\n");
+        return CLI_USAGE;
+    }
+    if (parse_from(cli->opt.from, &from, &err) != WH_OK) {
+        (void)fprintf(stderr,
+                      "wellhead: replay: --from wants start, an offset, @TIME or -AGE: %s\n",
+                      err.msg);
         return CLI_USAGE;
     }
     if (cli_admin(cli, &admin, &err) != WH_OK ||
-        make_plan(cli, admin, connection, &plan, &err) != WH_OK) {
-        code = cli_fail(cli, "replay", &err);
-        wh_admin_free(admin);
-        return err.rc == WH_E_NOT_FOUND ? CLI_NOTHING : code;
-    }
-    print_plan(cli, &plan);
-    if (!cli->opt.execute) {
-        (void)printf("nothing was done: --execute replays\n");
-    } else if (plan.records > 0) {
-        code = wh_admin_group_set(admin, plan.group, plan.parts, plan.n, ADMIN_TIMEOUT_MS, &err) ==
-                       WH_OK
-                   ? run_mapper(cli, &plan, connection)
-                   : cli_fail(cli, "replay", &err);
+        make_plan(cli, admin, connection, &from, &plan, &err) != WH_OK) {
+        code = cli_fail_kafka(cli, "replay", &err);
+        code = err.rc == WH_E_NOT_FOUND ? CLI_NOTHING : code;
+    } else {
+        code = plan_and_execute(cli, admin, &plan, connection);
     }
     wh_admin_free(admin);
     return code;

@@ -6,7 +6,6 @@
 
 #include "cli/status_look.h"
 #include "common/event/connection.h"
-#include "common/base/num.h"
 #include "common/json/json_write.h"
 
 enum { ANSWER_MAX_BYTES = 32 << 20, POLL_MS = 500, SETTLED_MS = 3000 };
@@ -369,14 +368,8 @@ static int wait_synced(struct cli *cli)
 {
     struct wh_clock clock = wh_clock_real();
     struct settling settling = {.last_rows = -1};
-    int64_t limit_ms = 0;
-    int64_t end_ms;
-    struct wh_err err;
+    int64_t end_ms = wh_clock_now_ms(&clock) + cli->opt.wait_ms;
 
-    if (wh_num_duration_ms(wh_slice_str(cli->opt.wait), &limit_ms, &err) != WH_OK) {
-        return cli_fail(cli, "--wait", &err);
-    }
-    end_ms = wh_clock_now_ms(&clock) + limit_ms;
     for (;;) {
         struct status_look l;
         int64_t rows = 0;

@@ -5,11 +5,13 @@
 
 #include "cli/cli.h"
 #include "common/event/topics.h"
+#include "common/json/json_write.h"
 
 enum {
     ADMIN_TIMEOUT_MS = 30000,
     SHARED = 5,
     DAY_MS = 86400000,
+    ANSWER_MAX_BYTES = 64 << 10,
     SHOW_LOOKS = 100,
     SHOW_PAUSE_MS = 100
 };
@@ -33,6 +35,19 @@ enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err)
 {
     return wh_admin_kafka_new(cli->conf.bootstrap, "wellhead-cli", &cli->conf.kafka, NULL, ret,
                               err);
+}
+
+int cli_fail_kafka(const struct cli *cli, const char *doing, const struct wh_err *err)
+{
+    int code = cli_fail(cli, doing, err);
+
+    if (code == CLI_TRY_LATER || code == CLI_TIMED_OUT) {
+        (void)fprintf(stderr,
+                      "  is Kafka at %s? kafka.bootstrap.servers says where it is; "
+                      "`wellhead doctor` checks every part\n",
+                      cli->conf.bootstrap);
+    }
+    return code;
 }
 
 static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],
@@ -87,6 +102,37 @@ static void print_state(const struct cli *cli, const struct wh_bus_topic *topics
     cli_table_done(&table);
 }
 
+static bool print_json(const struct wh_bus_topic *topics, const struct wh_bus_topic_info *list,
+                       size_t n, bool there)
+{
+    WH_AUTO(buf) struct wh_buf out;
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_buf_init(&out, ANSWER_MAX_BYTES);
+    wh_json_writer_init(&w, &out);
+    wh_jw_object(&w);
+    wh_jw_key(&w, "ok");
+    wh_jw_bool(&w, there);
+    wh_jw_key(&w, "topics");
+    wh_jw_array(&w);
+    for (size_t i = 0; i < SHARED; i++) {
+        int32_t have = partitions_of(list, n, topics[i].name);
+
+        wh_jw_object(&w);
+        wh_jw_key(&w, "topic");
+        wh_jw_str(&w, wh_slice_str(topics[i].name));
+        wh_jw_key(&w, "partitions");
+        wh_jw_int(&w, have);
+        wh_jw_key(&w, "state");
+        wh_jw_str(&w, have ? WH_LIT("ok") : WH_LIT("missing"));
+        wh_jw_end(&w);
+    }
+    wh_jw_end(&w);
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, &err) == WH_OK && cli_print(wh_buf_slice(&out));
+}
+
 static bool all_there(const struct wh_bus_topic *topics, const struct wh_bus_topic_info *list,
                       size_t n)
 {
@@ -106,6 +152,7 @@ static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_t
     struct wh_bus_topic_info *list = NULL;
     unsigned looks = cli->opt.check ? 1 : SHOW_LOOKS;
     bool there = false;
+    bool said = true;
     size_t n = 0;
 
     for (unsigned i = 0; i < looks && !there; i++) {
@@ -114,14 +161,19 @@ static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_t
             (void)nanosleep(&pause, NULL);
         }
         if (wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
-            return cli_fail(cli, "listing topics", err);
+            return cli_fail_kafka(cli, "topics", err);
         }
         there = all_there(topics, list, n);
     }
-    if (!cli->opt.quiet) {
+    if (cli->opt.format == CLI_JSON) {
+        said = print_json(topics, list, n, there);
+    } else if (!cli->opt.quiet) {
         print_state(cli, topics, list, n);
     }
     wh_bus_topic_list_free(list, n);
+    if (!said) {
+        return CLI_FAILED;
+    }
     return there ? CLI_OK : CLI_NOT_HEALTHY;
 }
 
@@ -134,11 +186,11 @@ int cli_topics(struct cli *cli)
     int code;
 
     if (describe(cli, names, topics, &err) != WH_OK || cli_admin(cli, &admin, &err) != WH_OK) {
-        return cli_fail(cli, "topics", &err);
+        return cli_fail_kafka(cli, "topics", &err);
     }
     if (!cli->opt.check &&
         wh_admin_create(admin, topics, SHARED, ADMIN_TIMEOUT_MS, &err) != WH_OK) {
-        code = cli_fail(cli, "making topics", &err);
+        code = cli_fail_kafka(cli, "topics", &err);
     } else {
         code = report(cli, admin, topics, &err);
     }

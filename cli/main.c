@@ -45,56 +45,57 @@ static const struct cli_command commands[] = {
     {"connect", "link a GitLab: you approve in the browser, or give a token, or both",
      "wellhead connect URL [--token-file FILE [--oauth]] [--client-id ID [--client-secret-file "
      "FILE]]\n"
-     "       [--project NUMBER]... [--no-browser] [--json]",
+     "       [--project NUMBER]... [--no-browser] [--json] [--quiet]",
      "  wellhead connect https://gitlab.example.com\n"
      "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n"
      "  wellhead connect https://gitlab.example.com --no-browser    # paste the redirect\n",
-     cli_connect},
+     cli_connect, 1},
     {"status", "what runs, how far each stream is, how fresh the rows are",
-     "wellhead status [--json] [--check] [--wait TIME] [--verify] [--confirm-deletes]",
+     "wellhead status [--json] [--quiet] [--check] [--wait TIME] [--verify] [--confirm-deletes]",
      "  wellhead status\n"
      "  wellhead status --check            # exit code 10 when something is not healthy\n"
      "  wellhead status --wait 10m         # until the first sync is done\n"
      "  wellhead status --verify           # every number looked for and counted; 10: incomplete\n"
      "  wellhead status --confirm-deletes  # lets deletions go that are held as too many\n",
-     cli_status},
+     cli_status, 0},
     {"sql", "ask the store in SQL, read-only",
      "wellhead sql QUERY|- [-p NAME=VALUE]... [--json|--ndjson|--csv] [--limit N] [--timeout TIME]",
      "  wellhead sql \"select title, state from merge_requests order by updated_at desc limit 5\"\n"
      "  wellhead sql --csv \"select * from incidents where severity = :s\" -p s=critical\n"
      "  echo \"select count(*) from jobs\" | wellhead sql -\n",
-     cli_sql},
+     cli_sql, CLI_ARGS_MAX},
     {"show", "one entity: fields with the revision that set each, revisions, links",
      "wellhead show ID|URL [--json]",
      "  wellhead show https://gitlab.example.com/group/project/-/issues/7\n"
      "  wellhead show 6f1ed002-ab12-5a7b-9c3d-0123456789ab --json\n",
-     cli_show},
+     cli_show, 1},
     {"replay", "map raw events again (plan first; --execute does it); also dead letters",
-     "wellhead replay CONNECTION --from start|OFFSET|@TIME|-AGE [--dead-letters] [--execute]",
+     "wellhead replay CONNECTION [--from start|OFFSET|@TIME|-AGE] [--dead-letters] [--execute] "
+     "[--json]",
      "  wellhead replay gitlab-example-com --from start\n"
      "  wellhead replay gitlab-example-com --from -2h --execute\n"
      "  wellhead replay gitlab-example-com --from @2026-11-24T00:00:00Z --execute\n"
      "  wellhead replay gitlab-example-com --dead-letters --from start --execute\n",
-     cli_replay},
+     cli_replay, 1},
     {"disconnect", "stop reading, revoke the approval at GitLab and prove it; rows stay",
      "wellhead disconnect CONNECTION [--json] [--timeout TIME]",
-     "  wellhead disconnect gitlab-example-com\n", cli_disconnect},
+     "  wellhead disconnect gitlab-example-com\n", cli_disconnect, 1},
     {"purge", "disconnect, then remove every row of a connection, and search for what is left",
-     "wellhead purge CONNECTION [--yes] [--json] [--timeout TIME]",
+     "wellhead purge CONNECTION [--yes] [--json] [--quiet] [--timeout TIME]",
      "  wellhead purge gitlab-example-com\n"
      "  wellhead purge gitlab-example-com --yes --json\n",
-     cli_purge},
+     cli_purge, 1},
     {"topics", "make and check the topics that all stages share",
-     "wellhead topics [--check] [--json]", "  wellhead topics\n  wellhead topics --check\n",
-     cli_topics},
+     "wellhead topics [--check] [--json] [--quiet]",
+     "  wellhead topics\n  wellhead topics --check\n  wellhead topics --json\n", cli_topics, 0},
     {"doctor", "check every part and say what to do about what fails", "wellhead doctor [--json]",
-     "  wellhead doctor\n", cli_doctor},
+     "  wellhead doctor\n", cli_doctor, 0},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static const char exit_codes[] =
-    "0 done; 1 failed; 2 wrong use; 3 nothing matches; 4 sign-in needed; 5 ambiguous;\n"
+    "0 done; 1 failed; 2 wrong use; 3 nothing matches; 4 sign-in needed;\n"
     "10 not healthy; 75 try again later; 124 timed out; 130 interrupted\n";
 
 static void print_help(FILE *out)
@@ -181,7 +182,6 @@ enum option_code {
     OPT_CONFIRM_DELETES,
     OPT_WAIT,
     OPT_DEAD_LETTERS,
-    OPT_CONNECTION,
     OPT_CONFIG,
     OPT_VERSION,
     OPT_NO_COLOR,
@@ -208,7 +208,6 @@ static const struct option long_options[] = {
     {"confirm-deletes", no_argument, NULL, OPT_CONFIRM_DELETES},
     {"wait", required_argument, NULL, OPT_WAIT},
     {"dead-letters", no_argument, NULL, OPT_DEAD_LETTERS},
-    {"connection", required_argument, NULL, OPT_CONNECTION},
     {"config", required_argument, NULL, OPT_CONFIG},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -240,14 +239,25 @@ static bool add_param(struct cli_options *opt, char *text)
     return true;
 }
 
-static bool take_number(const char *text, bool duration, int64_t *ret)
+static bool take_number(const char *option, const char *text, int64_t *ret)
 {
     struct wh_err err;
-    enum wh_rc rc = duration ? wh_num_duration_ms(wh_slice_str(text), ret, &err)
-                             : wh_num_i64(wh_slice_str(text), ret, &err);
+    enum wh_rc rc = wh_num_i64(wh_slice_str(text), ret, &err);
 
     if (rc != WH_OK || *ret < 0) {
-        (void)fprintf(stderr, "wellhead: %s\n", rc != WH_OK ? err.msg : "must not be negative");
+        (void)fprintf(stderr, "wellhead: %s: %s\n", option,
+                      rc != WH_OK ? err.msg : "must not be negative");
+        return false;
+    }
+    return true;
+}
+
+static bool take_time(const char *option, const char *text, int64_t *ret_ms)
+{
+    struct wh_err err;
+
+    if (wh_num_duration_ms(wh_slice_str(text), ret_ms, &err) != WH_OK) {
+        (void)fprintf(stderr, "wellhead: %s: %s\n", option, err.msg);
         return false;
     }
     return true;
@@ -266,9 +276,9 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
         opt->format = CLI_CSV;
         return true;
     case OPT_LIMIT:
-        return take_number(optarg, false, &opt->limit);
+        return take_number("--limit", optarg, &opt->limit);
     case OPT_TIMEOUT:
-        return take_number(optarg, true, &opt->timeout_ms);
+        return take_time("--timeout", optarg, &opt->timeout_ms);
     case 'p':
         return add_param(opt, optarg);
     case OPT_TOKEN_FILE:
@@ -291,7 +301,7 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
             (void)fprintf(stderr, "wellhead: at most %d projects\n", CLI_PROJECTS_MAX);
             return false;
         }
-        return take_number(optarg, false, &opt->projects[opt->n_projects++]);
+        return take_number("--project", optarg, &opt->projects[opt->n_projects++]);
     case OPT_FROM:
         opt->from = optarg;
         return true;
@@ -311,13 +321,10 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
         opt->confirm_deletes = true;
         return true;
     case OPT_WAIT:
-        opt->wait = optarg;
-        return true;
+        opt->wait = true;
+        return take_time("--wait", optarg, &opt->wait_ms);
     case OPT_DEAD_LETTERS:
         opt->dead_letters = true;
-        return true;
-    case OPT_CONNECTION:
-        opt->connection = optarg;
         return true;
     case OPT_CONFIG:
         g->config = optarg;
@@ -388,17 +395,36 @@ static int help_on(const struct cli_options *opt)
         print_settings(stdout);
     } else if (command) {
         print_command_help(command, stdout);
+    } else if (topic) {
+        (void)fprintf(stderr, "wellhead: no help on '%s'; `wellhead help` lists the commands\n",
+                      topic);
+        return CLI_USAGE;
     } else {
         print_help(stdout);
     }
     return CLI_OK;
 }
 
+static int run_command(struct cli *cli, const struct cli_command *command)
+{
+    int code = CLI_USAGE;
+
+    if (cli->opt.n_args > command->operands + 1) {
+        (void)fprintf(stderr, "wellhead: %s: '%s' is one word too many\n", command->name,
+                      cli->opt.args[command->operands + 1]);
+    } else {
+        code = command->run(cli);
+    }
+    if (code == CLI_USAGE) {
+        (void)fprintf(stderr, "Usage: %s\n", command->usage);
+    }
+    return code;
+}
+
 static int dispatch(struct cli *cli, const struct globals *g, char **env)
 {
     const char *name = cli->opt.n_args ? cli->opt.args[0] : NULL;
     const struct cli_command *command = name ? find_command(name) : NULL;
-    int code;
 
     if (g->version) {
         (void)printf("wellhead %s\n", wh_build_version());
@@ -427,11 +453,7 @@ static int dispatch(struct cli *cli, const struct globals *g, char **env)
     if (!load_conf(g->config, env, &cli->conf)) {
         return CLI_USAGE;
     }
-    code = command->run(cli);
-    if (code == CLI_USAGE) {
-        (void)fprintf(stderr, "Usage: %s\n", command->usage);
-    }
-    return code;
+    return run_command(cli, command);
 }
 
 int main(int argc, char **argv, char **env)

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cli/status_look.h"
-#include "common/base/num.h"
 #include "common/base/time.h"
 #include "common/event/connection.h"
 #include "common/json/json_write.h"
@@ -127,17 +126,10 @@ static bool ended(const struct status_look *l, const struct wanted *wanted, int6
 static int await(struct cli *cli, const struct wanted *wanted)
 {
     struct wh_clock clock = wh_clock_real();
-    int64_t limit_ms = DEFAULT_WAIT_MS;
     int64_t last_rows = -1;
     unsigned quiet = 0;
-    int64_t end_ms;
-    struct wh_err err;
+    int64_t end_ms = wh_clock_now_ms(&clock) + (cli->opt.wait ? cli->opt.wait_ms : DEFAULT_WAIT_MS);
 
-    if (cli->opt.wait &&
-        wh_num_duration_ms(wh_slice_str(cli->opt.wait), &limit_ms, &err) != WH_OK) {
-        return cli_fail(cli, "--wait", &err);
-    }
-    end_ms = wh_clock_now_ms(&clock) + limit_ms;
     while (quiet < QUIET_LOOKS) {
         struct status_look l;
         int64_t rows = -1;
