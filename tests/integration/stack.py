@@ -260,9 +260,9 @@ class Stack:
                     WELLHEAD_FETCHER_TOKEN_FILE=self.path("control.token"),
                     WELLHEAD_SINK_TOKEN_FILE=self.path("api.token"))
 
-    def cli(self, *arguments, check=True):
-        done = subprocess.run([os.path.join(BIN, "wellhead"), *arguments], env=self.environment(), capture_output=True,
-                              text=True, timeout=300)
+    def cli(self, *arguments, check=True, **settings):
+        done = subprocess.run([os.path.join(BIN, "wellhead"), *arguments], env=dict(self.environment(), **settings),
+                              capture_output=True, text=True, timeout=300)
         if check and done.returncode != 0:
             raise Failure(f"wellhead {' '.join(arguments)[:120]}: exit {done.returncode}: {done.stderr.strip()}")
         return done
@@ -276,8 +276,10 @@ class Stack:
 
     def raw_records(self):
         """Records in the raw topic, by the plan of a replay."""
-        plan = self.cli("replay", self.connection, "--from", "start").stdout
-        return int(plan.splitlines()[0].split()[-2])
+        return self.plan("--from", "start")["records"]
+
+    def plan(self, *arguments):
+        return json.loads(self.cli("replay", self.connection, *arguments, "--json").stdout)
 
     def oracle(self):
         return [json.loads(line) for line in self.control("oracle").splitlines() if line]
