@@ -68,6 +68,18 @@ static void end_if_done(struct details *d)
     }
 }
 
+bool tool_throttled(struct wh_json_val result)
+{
+    struct wh_json_val content;
+    struct wh_json_val error;
+    struct wh_json_val type;
+
+    return wh_json_get(result, WH_LIT("structuredContent"), &content) &&
+           wh_json_get(content, WH_LIT("error"), &error) &&
+           wh_json_get(error, WH_LIT("type"), &type) && wh_json_type(type) == WH_JSON_STRING &&
+           wh_slice_starts(wh_json_string(type), WH_LIT("rate_limit"));
+}
+
 static void on_answer(void *ctx, const struct mcp_answer *a)
 {
     struct detail_slot *slot = ctx;
@@ -81,6 +93,9 @@ static void on_answer(void *ctx, const struct mcp_answer *a)
     } else if (a->outcome == MCP_FAILED || a->outcome == MCP_SIGN_IN) {
         (void)snprintf(d->failure, sizeof(d->failure), "%s: %.90s", d->tool,
                        a->error ? a->error : "");
+        d->next = d->n;
+    } else if (a->outcome == MCP_TOOL_BAD && tool_throttled(a->result)) {
+        (void)snprintf(d->failure, sizeof(d->failure), "%s: GitLab's rate limit", d->tool);
         d->next = d->n;
     }
     d->n_open--;

@@ -146,11 +146,19 @@ static void save(struct tool_walk *w)
     }
 }
 
-/* A page is done: on, or to the end. */
+/* A page is done, with what its rows are followed by: on, or to the end. */
 static void move_on(struct tool_walk *w)
 {
-    if (w->waiting || w->call) {
+    if (w->waiting || w->call || details_busy(&w->details)) {
         return;
+    }
+    if (!w->failed && !w->conn->stopped) {
+        if (details_start(&w->details)) {
+            return;
+        }
+        if (w->details.failure[0]) {
+            fail(w, CLIENT_FAILED, w->details.failure);
+        }
     }
     if (w->failed || w->conn->stopped) {
         w->failed = true;
@@ -530,16 +538,6 @@ static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcom
     }
 }
 
-/* A tool that hit a limit of its inner route says so in its error's type. */
-static bool throttled(struct wh_json_val result)
-{
-    struct wh_json_val content;
-    struct wh_slice type;
-
-    return wh_json_get(result, WH_LIT("structuredContent"), &content) &&
-           text_at(content, "error", "type", &type) && wh_slice_starts(type, WH_LIT("rate_limit"));
-}
-
 static void on_page(void *ctx, const struct mcp_answer *a)
 {
     struct tool_walk *w = ctx;
@@ -549,7 +547,7 @@ static void on_page(void *ctx, const struct mcp_answer *a)
     w->waiting++;
     if (a->outcome == MCP_OK) {
         take_page(w, a->result);
-    } else if (a->outcome == MCP_TOOL_BAD && throttled(a->result)) {
+    } else if (a->outcome == MCP_TOOL_BAD && tool_throttled(a->result)) {
         fail(w, CLIENT_FAILED, "GitLab's rate limit");
     } else {
         fail(w, outcome_of(w, a->outcome), a->error ? a->error : "it failed");
