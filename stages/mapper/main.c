@@ -264,10 +264,17 @@ static int run_stage(struct app *app)
     bool work = true;
     int code = 1;
 
-    if (find_ends(app, &work, &err) == WH_OK && !work) {
+    (void)snprintf(app->group, sizeof(app->group), "%s%s",
+                   app->set.group[0] ? app->set.group : app->set.topic_prefix,
+                   app->set.group[0] ? "" : "mapper");
+    if (find_ends(app, &work, &err) != WH_OK) {
+        (void)fprintf(stderr, "wellhead-mapper: %s\n", err.msg);
+        return 1;
+    }
+    if (!work) {
         return 0;
     }
-    if (work && mapper_views_load(app->set.views_path, &app->views, &err) == WH_OK &&
+    if (mapper_views_load(app->set.views_path, &app->views, &err) == WH_OK &&
         start_run(app, &err) == WH_OK && make_mapper(app, &err) == WH_OK &&
         open_kafka(app, &err) == WH_OK) {
         wh_log_info(wh_run_log(app->run), "views are compiled",
@@ -312,9 +319,6 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "wellhead-mapper: %s\n", err.msg);
         return 2;
     }
-    (void)snprintf(app.group, sizeof(app.group), "%s%s",
-                   app.set.group[0] ? app.set.group : app.set.topic_prefix,
-                   app.set.group[0] ? "" : "mapper");
     if (action == WH_CONF_RUN) {
         code = healthcheck ? wh_run_healthcheck(app.set.http_address, (uint16_t)app.set.http_port)
                            : run_stage(&app);
