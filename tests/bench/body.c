@@ -78,7 +78,7 @@ static size_t attributes(char *to, size_t room, uint64_t id, uint64_t revision)
         "\"merge_status\":\"can_be_merged\",\"merge_user_id\":null,"
         "\"merge_when_pipeline_succeeds\":false,\"milestone_id\":null,\"source_branch\":\"topic-"
         "%" PRIu64 "\",\"source_project_id\":7,\"state_id\":1,\"target_branch\":\"main\",\"target_"
-                   "project_id\":7,"
+        "project_id\":7,"
         "\"time_estimate\":0,\"title\":\"Change number %" PRIu64
         "\",\"updated_at\":\"2026-11-02 %02u:%02u:%02u UTC\",\"updated_by_id\":null,"
         "\"prepared_at\":\"2026-11-01 10:00:04 UTC\",\"assignee_ids\":[3],"
