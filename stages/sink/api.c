@@ -10,6 +10,7 @@
  *   GET /api/v1/sql?sql=TEXT&NAME=VALUE      _size, _timelimit (ms), _shape=objects or arrays
  *   POST /api/v1/sql                         {query, params, limit, timeout_ms, format, shape}
  *   GET /api/v1/kinds, /api/v1/status
+ *   GET /api/v1/purges/CONNECTION            the report of a purge
  *   GET /registry/...                        schema registry, read-only
  *
  * Rows come as JSON, NDJSON or CSV: _format, or the Accept header. All but the registry needs the

@@ -1,6 +1,6 @@
 /*
- * api.h - the query side of the sink: HTTP API, SQL and page over snapshots of the store. Reads
- * only; the writer is never blocked.
+ * api.h - the query side of the sink: HTTP API and SQL over snapshots of the store. Reads only; the
+ * writer is never blocked.
  *
  * Thread: app; queries run on pool threads over snapshots of their own.
  */
@@ -21,7 +21,7 @@ struct sink_api_conf {
     int64_t sql_timeout_ms; /* of one statement */
     int64_t sql_rows;       /* most rows of one answer */
     int64_t sql_bytes;      /* most bytes of one answer */
-    const char *data_path;  /* folder for derived files (search index) */
+    const char *data_path; /* where an answer too long for memory waits, in a file without a name */
     const char *token_file; /* the bearer token; made with mode 0600 when it is not there */
 };
 
