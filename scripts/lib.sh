@@ -1,4 +1,4 @@
-# Shared by up, down and the integration tests: ports, folders, processes. Source it from the root.
+# Shared by up and down: ports, folders, processes. Source it from the root.
 # shellcheck shell=bash
 
 bin=${BIN:-build/release/bin}

@@ -178,11 +178,3 @@ void wh_avro_write_double(struct wh_avro_writer *w, double v)
     }
     wh_avro_write_raw(w, wh_slice(bytes, sizeof(bytes)));
 }
-
-void wh_avro_write_text_or_null(struct wh_avro_writer *w, struct wh_slice text)
-{
-    wh_avro_write_long(w, text.ptr ? 1 : 0);
-    if (text.ptr) {
-        wh_avro_write_bytes(w, text);
-    }
-}

@@ -61,8 +61,6 @@ struct wh_avro_writer {
 void wh_avro_writer_init(struct wh_avro_writer *w, struct wh_buf *out, struct wh_err *err);
 void wh_avro_write_bool(struct wh_avro_writer *w, bool v);
 void wh_avro_write_double(struct wh_avro_writer *w, double v);
-/* Union of null and something: index 0 when ptr is NULL, else 1 and the text. */
-void wh_avro_write_text_or_null(struct wh_avro_writer *w, struct wh_slice text);
 
 /* Inline, as records are mostly lengths and short texts. */
 

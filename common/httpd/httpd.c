@@ -58,7 +58,6 @@ static struct wh_http_req *take_request(struct wh_httpd *httpd)
         req->next->prev = req;
     }
     httpd->requests = req;
-    httpd->n_active++;
     return req;
 }
 
@@ -89,7 +88,6 @@ static void give_back(struct wh_http_req *req)
     if (req->next) {
         req->next->prev = req->prev;
     }
-    httpd->n_active--;
     while (req->n_kept) {
         wh_mem_free(req->kept[--req->n_kept]);
     }
@@ -521,11 +519,6 @@ void wh_httpd_quiesce(struct wh_httpd *httpd)
     if (fd >= 0) {
         (void)close(fd);
     }
-}
-
-size_t wh_httpd_active(const struct wh_httpd *httpd)
-{
-    return httpd->n_active;
 }
 
 static void answer_open_requests(struct wh_httpd *httpd)

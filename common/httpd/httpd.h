@@ -89,8 +89,6 @@ WH_MUST_CHECK enum wh_rc wh_httpd_new(struct wh_loop *loop, struct wh_log *log,
 uint16_t wh_httpd_port(const struct wh_httpd *httpd);
 /* Stops listening; requests that are there go on. */
 void wh_httpd_quiesce(struct wh_httpd *httpd);
-/* Requests not yet answered. */
-size_t wh_httpd_active(const struct wh_httpd *httpd);
 /* Open requests are answered with 503 first. */
 void wh_httpd_free(struct wh_httpd *httpd);
 

@@ -65,7 +65,6 @@ struct wh_httpd {
     struct wh_http_req *requests;
     struct wh_http_req *pool; /* finished ones, to be used again */
     size_t n_pool;
-    size_t n_active;
     struct httpd_constant constants[HTTPD_CONSTANTS_MAX];
     size_t n_constants;
     uint16_t port;

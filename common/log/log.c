@@ -29,7 +29,7 @@ struct site {
 struct wh_log {
     int fd;
     const char *stage;
-    atomic_int level;
+    enum wh_log_level level;
     struct wh_clock clock;
     pthread_mutex_t lock;
     struct site sites[SITES];
@@ -48,7 +48,7 @@ struct wh_log *wh_log_new(int fd, const char *stage, enum wh_log_level level, st
     log->fd = fd;
     log->stage = stage;
     log->clock = clock;
-    atomic_store(&log->level, (int)level);
+    log->level = level;
     (void)pthread_mutex_init(&log->lock, NULL);
     return log;
 }
@@ -59,11 +59,6 @@ void wh_log_free(struct wh_log *log)
         (void)pthread_mutex_destroy(&log->lock);
         wh_mem_free(log);
     }
-}
-
-void wh_log_set_level(struct wh_log *log, enum wh_log_level level)
-{
-    atomic_store(&log->level, (int)level);
 }
 
 bool wh_log_level_parse(struct wh_slice text, enum wh_log_level *ret)
@@ -215,7 +210,7 @@ void wh_log_write(struct wh_log *log, enum wh_log_level level, const char *msg,
     struct line line;
     uint64_t suppressed;
 
-    if (log == NULL || (int)level > atomic_load(&log->level)) {
+    if (log == NULL || level > log->level) {
         return;
     }
     atomic_fetch_add(&log->counts[level], 1);

@@ -43,7 +43,6 @@ struct wh_log_field {
 struct wh_log *wh_log_new(int fd, const char *stage, enum wh_log_level level,
                           struct wh_clock clock);
 void wh_log_free(struct wh_log *log);
-void wh_log_set_level(struct wh_log *log, enum wh_log_level level);
 bool wh_log_level_parse(struct wh_slice text, enum wh_log_level *ret);
 /* Lines written per level since start, for wellhead_log_messages_total. */
 uint64_t wh_log_count(const struct wh_log *log, enum wh_log_level level);

@@ -33,8 +33,6 @@ struct api_out {
 
 void api_out_init(struct api_out *out, const char *folder);
 void api_out_done(struct api_out *out);
-/* Forgets all that was written. */
-void api_out_clear(struct api_out *out);
 int64_t api_out_bytes(const struct api_out *out);
 WH_MUST_CHECK enum wh_rc api_out_write(struct api_out *out, struct wh_slice bytes,
                                        struct wh_err *err);

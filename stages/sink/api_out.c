@@ -24,14 +24,6 @@ void api_out_done(struct api_out *out)
     out->fd = -1;
 }
 
-void api_out_clear(struct api_out *out)
-{
-    const char *folder = out->folder;
-
-    api_out_done(out);
-    api_out_init(out, folder);
-}
-
 int64_t api_out_bytes(const struct api_out *out)
 {
     return out->in_file + (int64_t)out->memory.len;

@@ -42,7 +42,6 @@ struct sink {
     atomic_bool ended; /* the thread is about to return */
     atomic_bool wants_scout;
     _Atomic uint64_t sequence;
-    struct wh_wake *_Atomic commit_wake;
 
     pthread_mutex_t lock; /* all below */
     pthread_cond_t stirred;
@@ -145,7 +144,6 @@ static void observe(struct sink *s, const struct sink_commit *commit)
 static void on_commit(void *ctx, const struct sink_commit *commit)
 {
     struct sink *s = ctx;
-    struct wh_wake *wake = atomic_load(&s->commit_wake);
     bool caught_up;
 
     wh_histogram_observe(s->commit_seconds, (double)commit->duration_ns / 1e9);
@@ -162,9 +160,6 @@ static void on_commit(void *ctx, const struct sink_commit *commit)
     publish(s);
     caught_up = s->status.caught_up && !caught_up;
     pthread_mutex_unlock(&s->lock);
-    if (wake) {
-        wh_wake_send(wake);
-    }
     if (caught_up) {
         wh_wake_send(s->wake);
     }
@@ -632,11 +627,6 @@ size_t sink_topics_get(struct sink *s, struct sink_topic_status *out, size_t max
 uint64_t sink_sequence(const struct sink *s)
 {
     return atomic_load(&s->sequence);
-}
-
-void sink_set_commit_wake(struct sink *s, struct wh_wake *wake)
-{
-    atomic_store(&s->commit_wake, wake);
 }
 
 const char *sink_state_name(enum sink_state state)

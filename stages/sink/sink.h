@@ -141,8 +141,6 @@ void sink_status_get(struct sink *s, struct sink_status *ret);
 size_t sink_topics_get(struct sink *s, struct sink_topic_status *out, size_t max);
 /* Last durable sequence of the changes log; cheap. */
 uint64_t sink_sequence(const struct sink *s);
-/* After every write the wake is sent; NULL for none. Set before the loop runs. */
-void sink_set_commit_wake(struct sink *s, struct wh_wake *wake);
 
 const char *sink_state_name(enum sink_state state); /* "starting", "running", "paused", "stopped" */
 
