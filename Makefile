@@ -53,7 +53,7 @@ endif
 CPPFLAGS := -D_GNU_SOURCE -I. $(PKG_CFLAGS) -MMD -MP
 CFLAGS := -std=c17 $(OPT) $(WARN) $(WARN_C) $(HARDEN) $(SANFLAGS)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -fno-exceptions -fno-rtti $(HARDEN) $(SANFLAGS)
-LDFLAGS := $(LDHARDEN) $(SANFLAGS)
+LDFLAGS := $(LDHARDEN) $(SANFLAGS) $(if $(filter tsan,$(SAN)),-rdynamic)
 LDLIBS := -lrdkafka -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -lxxhash \
 	-lrocksdb -lsimdjson -lstdc++ -lm -lpthread
 
@@ -65,6 +65,8 @@ STAGES := fetcher webhook-intake mapper sink
 COMMON_SRC := $(sort $(wildcard common/*/*.c common/*/*.cpp common/*/*.S))
 obj = $(patsubst %,$(B)/%.o,$(1))
 COMMON_LIB := $(B)/libwellhead.a
+# Under TSan librdkafka must find these threads instead of glibc's (see the file).
+TSAN_THREADS := $(if $(filter tsan,$(SAN)),$(call obj,tests/lib/tsan/c11_threads.c))
 BINS := $(foreach s,$(STAGES),$(if $(wildcard stages/$(s)/main.c),$(B)/bin/wellhead-$(s))) \
 	$(if $(wildcard cli/main.c),$(B)/bin/wellhead) \
 	$(if $(wildcard tests/gitlab/main.c),$(B)/bin/wellhead-gitlab)
@@ -106,7 +108,7 @@ define stage_rules
 STAGE_SRC_$(1) := $$(filter-out stages/$(1)/main.c,$$(sort $$(wildcard stages/$(1)/*.c stages/$(1)/*.S stages/$(1)/*/*.c)))
 $$(B)/libstage-$(1).a: $$(call obj,$$(STAGE_SRC_$(1)))
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
-$$(B)/bin/wellhead-$(1): $$(B)/stages/$(1)/main.c.o $$(B)/libstage-$(1).a $$(COMMON_LIB)
+$$(B)/bin/wellhead-$(1): $$(B)/stages/$(1)/main.c.o $$(TSAN_THREADS) $$(B)/libstage-$(1).a $$(COMMON_LIB)
 	@mkdir -p $$(@D)
 	@echo "  LD   $$@"
 	$$(Q)$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(HEAP_$(1)) $$(LDLIBS)
@@ -114,7 +116,7 @@ endef
 $(foreach s,$(STAGES),$(eval $(call stage_rules,$(s))))
 
 CLI_SRC := $(sort $(wildcard cli/*.c))
-$(B)/bin/wellhead: $(call obj,$(CLI_SRC)) $(COMMON_LIB)
+$(B)/bin/wellhead: $(call obj,$(CLI_SRC)) $(TSAN_THREADS) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -141,12 +143,9 @@ TEST_SRC := $(sort $(shell find tests/unit tests/stage tests/fault tests/broker 
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a)
 
-# Under TSan librdkafka must find these threads instead of glibc's (see the file).
-TSAN_THREADS := $(if $(filter tsan,$(SAN)),$(call obj,tests/lib/tsan/c11_threads.c))
-
 $(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) $(if $(TSAN_THREADS),-rdynamic) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(or $(findstring /common/,$@),$(findstring _net,$@)),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(or $(findstring /common/,$@),$(findstring _net,$@)),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 
@@ -212,15 +211,26 @@ test-asan: ## unit, stage and fault tests under ASan and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=asan unit
 
 .PHONY: test-tsan
-test-tsan: ## the threaded parts under TSan
-	@scripts/install-deps build test
+test-tsan: ## the threaded parts under TSan, then the stages as they are
+	@scripts/install-deps build kafka test
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan tsan-run
+	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan tsan-stages
 
 TSAN_TESTS := common/loop common/log common/metrics common/httpd common/httpc common/store stages/sink tests/stage \
 	tests/broker
+TSAN_SET := suppressions=$(CURDIR)/tests/supp/tsan.supp ignore_noninstrumented_modules=1 halt_on_error=1
 .PHONY: tsan-run
 tsan-run: $(foreach t,$(TSAN_TESTS),$(foreach b,$(TEST_BIN),$(if $(findstring /$(t)/,$(b)),$(b))))
-	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/supp/tsan.supp ignore_noninstrumented_modules=1 halt_on_error=1" scripts/run-tests $(B) $^
+	@TSAN_OPTIONS="$(TSAN_SET)" scripts/run-tests $(B) $^
+
+# The sink's own threads and the fetcher's work on the pool are together in the programs only.
+TSAN_SCENARIOS := first_sync live two_fetchers disconnect
+TSAN_REPORT := $(CURDIR)/$(B)/report
+.PHONY: tsan-stages
+tsan-stages: all
+	@rm -f $(TSAN_REPORT).*
+	@TSAN_OPTIONS="$(TSAN_SET) log_path=$(TSAN_REPORT)" BIN=$(B)/bin tests/integration/run $(TSAN_SCENARIOS); \
+		code=$$?; if cat $(TSAN_REPORT).* 2>/dev/null; then exit 1; fi; exit $$code
 
 .PHONY: integration
 integration: all ## the four binaries against a real Kafka and the stand-in
