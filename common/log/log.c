@@ -139,15 +139,6 @@ static void put_int(struct line *line, int64_t value)
     put(line, text, n > 0 ? (size_t)n : 0);
 }
 
-static void put_num(struct line *line, double value)
-{
-    char text[32];
-    int n = value - value == 0 ? snprintf(text, sizeof(text), "%.9g", value)
-                               : snprintf(text, sizeof(text), "null");
-
-    put(line, text, n > 0 ? (size_t)n : 0);
-}
-
 static void put_field(struct line *line, const struct wh_log_field *field)
 {
     /* A field goes in whole or not at all: escapes make a value up to six times as long. */
@@ -161,9 +152,6 @@ static void put_field(struct line *line, const struct wh_log_field *field)
     switch (field->type) {
     case WH_LOG_INT:
         put_int(line, field->i);
-        break;
-    case WH_LOG_NUM:
-        put_num(line, field->num);
         break;
     case WH_LOG_BOOL:
         put(line, field->i ? "true" : "false", field->i ? 4 : 5);

@@ -21,20 +21,18 @@ enum wh_log_level { WH_LOG_ERROR, WH_LOG_WARN, WH_LOG_INFO, WH_LOG_DEBUG, WH_LOG
 
 struct wh_log;
 
-enum wh_log_field_type { WH_LOG_STR, WH_LOG_INT, WH_LOG_NUM, WH_LOG_BOOL };
+enum wh_log_field_type { WH_LOG_STR, WH_LOG_INT, WH_LOG_BOOL };
 
 struct wh_log_field {
     const char *key;
     enum wh_log_field_type type;
     struct wh_slice str;
     int64_t i;
-    double num;
 };
 
 #define WH_S(k, slice_) ((struct wh_log_field){.key = (k), .type = WH_LOG_STR, .str = (slice_)})
 #define WH_STR(k, text_) WH_S(k, wh_slice_str(text_))
 #define WH_I(k, int_) ((struct wh_log_field){.key = (k), .type = WH_LOG_INT, .i = (int64_t)(int_)})
-#define WH_N(k, num_) ((struct wh_log_field){.key = (k), .type = WH_LOG_NUM, .num = (num_)})
 #define WH_B(k, bool_) ((struct wh_log_field){.key = (k), .type = WH_LOG_BOOL, .i = (bool_)})
 /* Two fields are needed for an error: its name and its message. */
 #define WH_RC(err_) WH_STR("rc", wh_rc_name((err_)->rc)), WH_STR("err", (err_)->msg)

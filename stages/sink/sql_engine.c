@@ -21,7 +21,6 @@ struct sql_engine {
     pthread_cond_t returned;
     struct sql_conn *idle;
     struct sql_conn *conns;
-    size_t n_conns;
     atomic_bool stopped;
 };
 

@@ -114,7 +114,6 @@ struct sql_cursor {
     bool entry_ready;
     struct wh_entry entry;
     const struct wh_kind_def *entity_kind;
-    struct wh_entity_id entity_of_kind;
     unsigned index; /* of the plan */
 };
 

@@ -163,7 +163,6 @@ struct gl_project {
     uint32_t running_cap;
     struct gl_recorded *rows;
     uint32_t n_rows;
-    uint32_t rows_cap;
     char *rows_text[GL_KIND_COUNT]; /* the files that rows point into */
 };
 
