@@ -371,7 +371,7 @@ static int print_report(struct cli *cli, const char *id, struct wh_json_val repo
     } else {
         (void)printf("Purged: %s\n", id);
         (void)printf("  %-10s %lld rows, %lld revisions, %lld entries of the log of changes, with "
-                     "their links and indexes\n",
+                     "their links and indexes; compacted\n",
                      "store", entities, revisions, changes);
         (void)printf("  %-10s its topics are deleted; %d are left\n", "Kafka", topics);
         (void)printf("  %-10s every family was read afterwards: %lld left\n", "search", leftovers);

@@ -4,7 +4,7 @@
 #include "cli/status_look.h"
 #include "common/base/time.h"
 
-enum { RUNS_SHOWN = 5, MS_PER_S = 1000 };
+enum { RUNS_SHOWN = 5, DELIVERIES_SHOWN = 20, MS_PER_S = 1000 };
 
 static void when(int64_t ms, char text[WH_TIME_TEXT_MAX])
 {
@@ -44,13 +44,74 @@ static void add_run(struct cli_table *t, struct wh_json_val run)
     cli_table_str(t, cli_seconds((double)cli_get_int(run, "waited_ms", 0) / MS_PER_S, text));
 }
 
+/* False: the run read nothing. */
+static bool print_run_streams(struct wh_json_val run)
+{
+    struct wh_json_val parts;
+    struct wh_json_val n;
+    struct wh_json_iter it;
+    struct wh_slice name;
+    bool any = false;
+
+    if (!wh_json_get(run, WH_LIT("streams"), &parts)) {
+        return false;
+    }
+    for (it = wh_json_iter(parts); wh_json_next(&it, &name, &n);) {
+        int64_t skipped = cli_get_int(n, "skipped", 0);
+
+        if (cli_get_int(n, "read", 0) + skipped > 0) {
+            (void)printf("%s%.*s %" PRId64, any ? ", " : "newest run, read: ", WH_SLICE_ARG(name),
+                         cli_get_int(n, "read", 0));
+            any = true;
+        }
+        if (skipped) {
+            (void)printf(" (%" PRId64 " skipped)", skipped);
+        }
+    }
+    return any;
+}
+
+static void print_kind(struct wh_slice name, struct wh_json_val n)
+{
+    static const char *const words[] = {"new", "changed", "repaired", "deleted"};
+
+    (void)printf("%.*s:", WH_SLICE_ARG(name));
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        int64_t count = cli_get_int(n, words[i], 0);
+
+        if (count) {
+            (void)printf(" %" PRId64 " %s", count, words[i]);
+        }
+    }
+}
+
+/* One line: what the run read of each stream, and what came of it by kind of object. */
+static void print_run_parts(struct wh_json_val run)
+{
+    struct wh_json_val parts;
+    struct wh_json_val n;
+    struct wh_json_iter it;
+    struct wh_slice name;
+    bool any = print_run_streams(run);
+
+    if (wh_json_get(run, WH_LIT("kinds"), &parts)) {
+        for (it = wh_json_iter(parts); wh_json_next(&it, &name, &n); any = true) {
+            (void)printf("%s", any ? "; " : "newest run, ");
+            print_kind(name, n);
+        }
+    }
+    if (any) {
+        (void)printf("\n");
+    }
+}
+
 static void print_runs(const struct cli *cli, struct wh_json_val c)
 {
     static const char *const heads[] = {"run",     "kind",     "end",      "read",
                                         "new",     "changed",  "repaired", "deleted",
                                         "skipped", "requests", "waited"};
     struct wh_json_val runs;
-    struct wh_json_val run;
+    struct wh_json_val run = {0};
     struct wh_json_iter it;
     struct wh_slice key;
     struct cli_table t;
@@ -72,6 +133,7 @@ static void print_runs(const struct cli *cli, struct wh_json_val c)
     (void)printf("\n");
     cli_table_print(cli, &t, stdout);
     cli_table_done(&t);
+    print_run_parts(run);
 }
 
 static void print_skipped(struct wh_json_val c)
@@ -114,6 +176,41 @@ static void print_webhooks(struct wh_json_val c)
                  wh_slice_eq(hook, WH_LIT("unknown")) ? 0 : (int)hook.len, hook.ptr);
 }
 
+/* The last delivery of each project and kind. */
+static void print_deliveries(const struct cli *cli, struct wh_json_val c)
+{
+    struct wh_json_val list;
+    struct wh_json_val d;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct cli_table t;
+    char text[WH_TIME_TEXT_MAX];
+    size_t n;
+    size_t i = 0;
+
+    if (!wh_json_get(c, WH_LIT("webhooks"), &list) ||
+        !wh_json_get(list, WH_LIT("deliveries"), &list) || (n = count_items(list)) == 0) {
+        return;
+    }
+    cli_table_init(&t, 4);
+    cli_table_str(&t, "webhooks of project");
+    cli_table_str(&t, "kind");
+    cli_table_str(&t, "last delivery");
+    cli_table_str(&t, "count");
+    for (it = wh_json_iter(list); i < DELIVERIES_SHOWN && wh_json_next(&it, &key, &d); i++) {
+        when(cli_get_int(d, "last_ms", 0), text);
+        cli_table_cell(&t, cli_get_str(d, "project"));
+        cli_table_cell(&t, cli_get_str(d, "event"));
+        cli_table_str(&t, text);
+        cli_table_int(&t, cli_get_int(d, "count", 0));
+    }
+    cli_table_print(cli, &t, stdout);
+    cli_table_done(&t);
+    if (n > i) {
+        (void)printf("%zu more: `wellhead sql \"select * from webhook_health\"`\n", n - i);
+    }
+}
+
 /* Sums over the projects. */
 static void print_completeness(struct wh_json_val c)
 {
@@ -141,7 +238,7 @@ static void print_completeness(struct wh_json_val c)
             }
         }
         (void)printf("complete: %s: %" PRId64 " numbers, %" PRId64 " had, %" PRId64
-                     " gone or hidden, %" PRId64 " missing\n",
+                     " gone, hidden or held, %" PRId64 " missing\n",
                      names[i], expected, have, expected - have - missing, missing);
     }
 }
@@ -152,13 +249,18 @@ void status_print_sync(const struct cli *cli, const struct status_look *l)
     struct wh_json_val c;
     struct wh_json_iter it;
     struct wh_slice key;
+    bool several;
 
     if (!l->fetcher_ok || !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
         return;
     }
+    several = count_items(list) > 1;
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
         int64_t held = cli_get_int(c, "held_deletes", 0);
 
+        if (several) {
+            (void)printf("\n%.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")));
+        }
         if (cli_get_str(c, "detail").len) {
             (void)printf("%.*s is %.*s: %.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")),
                          WH_SLICE_ARG(cli_get_str(c, "state")),
@@ -172,6 +274,7 @@ void status_print_sync(const struct cli *cli, const struct status_look *l)
         }
         print_skipped(c);
         print_webhooks(c);
+        print_deliveries(cli, c);
         print_completeness(c);
         print_runs(cli, c);
     }

@@ -382,6 +382,8 @@ static int print_result(struct result *r, struct wh_buf *json)
         cli_table_print(r->cli, &r->table, stdout);
         if (r->unread) {
             (void)printf("not verified: what is shown is what was known before\n");
+        } else if (r->lines == 0) {
+            (void)printf("nothing to verify: no numbered project is read\n");
         } else {
             (void)printf(r->bad ? "%zu of %zu are not complete\n" : "all complete: %zu of %zu\n",
                          r->bad ? r->bad : r->lines, r->lines);

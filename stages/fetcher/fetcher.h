@@ -126,7 +126,8 @@ struct run_summary {
     int64_t waited_ms;
     uint64_t tombstones;
     uint64_t skipped;
-    struct wh_outcome_counts outcome; /* the sink's */
+    struct stream_count counts[STREAMS];
+    struct wh_outcome outcome; /* the sink's; no connection */
 };
 
 struct fetcher;

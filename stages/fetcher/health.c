@@ -2,13 +2,20 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/fetcher.h"
 #include "stages/fetcher/sources.h"
 
-enum { INTAKES_MAX = 16, NAME_MAX_BYTES = 128 };
+enum {
+    INTAKES_MAX = 16,
+    NAME_MAX_BYTES = 128,
+    PROJECT_MAX_BYTES = 24,
+    EVENT_MAX_BYTES = 40,
+    LINES_MAX = 1024, /* of one intake */
+};
 
 /* ---- the verdict ---- */
 
@@ -78,8 +85,18 @@ bool health_verdict(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
 
 /* ---- what is known ---- */
 
+/* Deliveries of one project and event by one intake. */
+struct line {
+    char project[PROJECT_MAX_BYTES];
+    char event[EVENT_MAX_BYTES];
+    int64_t last_ms;
+    int64_t count;
+};
+
 struct intake {
     char name[NAME_MAX_BYTES];
+    struct line *lines;
+    size_t n_lines;
     int64_t last_ok_ms;
     int64_t last_unauthorized_ms;
     int64_t accepted;
@@ -211,7 +228,7 @@ void health_run_ended(struct health *h)
 
     h->run = c->run_started_ms;
     if (h->last.run == h->run && c->n_summaries > 0) {
-        c->summaries[c->n_summaries - 1].outcome = wh_outcome_sum(&h->last);
+        c->summaries[c->n_summaries - 1].outcome = h->last;
     }
     sum_up(h);
     /* Repairs are judged when late webhooks have had their time; all else now. */
@@ -226,6 +243,38 @@ void health_run_ended(struct health *h)
 }
 
 /* ---- documents ---- */
+
+static int by_silence(const void *left, const void *right)
+{
+    const struct line *a = left;
+    const struct line *b = right;
+
+    return (a->last_ms > b->last_ms) - (a->last_ms < b->last_ms);
+}
+
+/* The one that is silent longest comes first. Without memory for the new ones the old ones stay. */
+static void take_lines(struct intake *n, const struct wh_webhook_health *doc)
+{
+    size_t count = doc->n_lines < LINES_MAX ? doc->n_lines : LINES_MAX;
+    struct line *lines = wh_mem_zalloc(count + 1, sizeof(*lines));
+
+    if (lines == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct wh_webhook_line *from = &doc->lines[i];
+
+        (void)snprintf(lines[i].project, sizeof(lines[i].project), "%.*s",
+                       WH_SLICE_ARG(from->project));
+        (void)snprintf(lines[i].event, sizeof(lines[i].event), "%.*s", WH_SLICE_ARG(from->event));
+        lines[i].last_ms = from->last_ms;
+        lines[i].count = from->count;
+    }
+    qsort(lines, count, sizeof(*lines), by_silence);
+    wh_mem_free(n->lines);
+    n->lines = lines;
+    n->n_lines = count;
+}
 
 void health_take_webhooks(struct health *h, const struct wh_webhook_health *doc)
 {
@@ -246,6 +295,7 @@ void health_take_webhooks(struct health *h, const struct wh_webhook_health *doc)
     n->accepted = doc->accepted;
     n->unauthorized = doc->unauthorized;
     n->refused = doc->refused;
+    take_lines(n, doc);
     if (judgeable(h)) {
         wh_timer_start(h->later, h->conn->fetcher->deps.conf.repair_delay_ms, 0);
     }
@@ -262,7 +312,8 @@ void health_take_outcome(struct health *h, const struct wh_outcome *o)
     }
     for (unsigned i = 0; i < c->n_summaries; i++) {
         if (c->summaries[i].run == o->run) {
-            c->summaries[i].outcome = wh_outcome_sum(o);
+            c->summaries[i].outcome = *o;
+            c->summaries[i].outcome.connection = wh_slice("", 0);
         }
     }
     if (judgeable(h) && o->run == h->run) {
@@ -276,6 +327,29 @@ static void put(struct wh_json_writer *w, const char *key, int64_t value)
 {
     wh_jw_key(w, key);
     wh_jw_int(w, value);
+}
+
+static void write_lines(const struct health *h, struct wh_json_writer *w)
+{
+    wh_jw_key(w, "deliveries");
+    wh_jw_array(w);
+    for (unsigned i = 0; i < h->n_intakes; i++) {
+        const struct intake *n = &h->intakes[i];
+
+        for (size_t k = 0; k < n->n_lines; k++) {
+            wh_jw_object(w);
+            wh_jw_key(w, "intake");
+            wh_jw_str(w, wh_slice_str(n->name));
+            wh_jw_key(w, "project");
+            wh_jw_str(w, wh_slice_str(n->lines[k].project));
+            wh_jw_key(w, "event");
+            wh_jw_str(w, wh_slice_str(n->lines[k].event));
+            put(w, "last_ms", n->lines[k].last_ms);
+            put(w, "count", n->lines[k].count);
+            wh_jw_end(w);
+        }
+    }
+    wh_jw_end(w);
 }
 
 void health_write(const struct health *h, struct wh_json_writer *w)
@@ -306,6 +380,7 @@ void health_write(const struct health *h, struct wh_json_writer *w)
     wh_jw_str(w, wh_slice_str(hooks[h->facts.hook]));
     wh_jw_key(w, "hook_disabled_until");
     wh_jw_str(w, wh_slice_str(h->facts.hook_until));
+    write_lines(h, w);
     wh_jw_end(w);
 }
 
@@ -332,6 +407,9 @@ void health_free(struct health *h)
     if (h) {
         hooks_free(h->hooks);
         wh_timer_free(h->later);
+        for (unsigned i = 0; i < h->n_intakes; i++) {
+            wh_mem_free(h->intakes[i].lines);
+        }
         wh_mem_free(h);
     }
 }

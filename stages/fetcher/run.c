@@ -181,6 +181,7 @@ static void summarise(struct conn *c)
         s->rows += c->counts[i].rows + c->counts[i].found;
         s->skipped += c->counts[i].skipped;
     }
+    memcpy(s->counts, c->counts, sizeof(s->counts));
 }
 
 /* Why a connection that never had a good run is not there yet. */

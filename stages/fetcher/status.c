@@ -85,12 +85,52 @@ static void write_projects(struct wh_json_writer *w, const struct conn *c)
     wh_jw_end(w);
 }
 
+/* What the run read of each stream, and what came of it by kind; nothing of neither is left out. */
+static void write_run_parts(struct wh_json_writer *w, const struct run_summary *s)
+{
+    wh_jw_key(w, "streams");
+    wh_jw_object(w);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct stream_count *n = &s->counts[i];
+
+        if (n->pages + n->singles + n->skipped + n->failed == 0) {
+            continue;
+        }
+        wh_jw_key(w, streams[i].name);
+        wh_jw_object(w);
+        number(w, "read", (int64_t)(n->rows + n->found));
+        number(w, "skipped", (int64_t)n->skipped);
+        number(w, "failed", (int64_t)n->failed);
+        number(w, "requests", (int64_t)(n->pages + n->singles + n->follow_ups));
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+    wh_jw_key(w, "kinds");
+    wh_jw_object(w);
+    for (unsigned i = 0; i < WH_OUTCOME_KINDS; i++) {
+        const struct wh_outcome_counts *n = &s->outcome.kinds[i];
+
+        if (n->added + n->changed + n->deleted == 0) {
+            continue;
+        }
+        wh_jw_key(w, wh_outcome_kind(i));
+        wh_jw_object(w);
+        number(w, "new", n->added);
+        number(w, "changed", n->changed);
+        number(w, "repaired", n->repaired);
+        number(w, "deleted", n->deleted);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
 static void write_runs(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "last_runs");
     wh_jw_array(w);
     for (unsigned i = 0; i < c->n_summaries; i++) {
         const struct run_summary *s = &c->summaries[i];
+        struct wh_outcome_counts sum = wh_outcome_sum(&s->outcome);
 
         wh_jw_object(w);
         number(w, "run", s->run);
@@ -99,13 +139,14 @@ static void write_runs(struct wh_json_writer *w, const struct conn *c)
         wh_jw_bool(w, s->ok);
         number(w, "finished_ms", s->finished_ms);
         number(w, "read", (int64_t)s->rows);
-        number(w, "new", s->outcome.added);
-        number(w, "changed", s->outcome.changed);
-        number(w, "repaired", s->outcome.repaired);
-        number(w, "deleted", s->outcome.deleted);
+        number(w, "new", sum.added);
+        number(w, "changed", sum.changed);
+        number(w, "repaired", sum.repaired);
+        number(w, "deleted", sum.deleted);
         number(w, "skipped", (int64_t)s->skipped);
         number(w, "requests", (int64_t)s->requests);
         number(w, "waited_ms", s->waited_ms);
+        write_run_parts(w, s);
         wh_jw_end(w);
     }
     wh_jw_end(w);

@@ -1,5 +1,6 @@
 """Completeness, tombstones, repairs: what a sync must prove, against the stand-in's oracle."""
 import json
+import re
 import time
 
 import truth
@@ -233,10 +234,31 @@ def repairs(broker, stacks):
     s.sync()
     await_true("enabled again", 60, lambda: connection(s)["state"] == "enabled")
     s.settle()
+    runs_are_told(s)
     table = s.sql("select sum(repaired) r, sum(new) n from runs")[0]
     if not table["r"]:
         raise Failure("the table of runs knows no repair")
     return f"{truth.compare(s)} objects, {n} repaired in one run"
+
+
+def runs_are_told(s):
+    """Each run says what it read of each stream and what came of it by kind; each project and kind has a last delivery."""
+    c = connection(s)
+    worst = max(c["last_runs"], key=lambda r: r["repaired"])
+    for count in ("new", "changed", "repaired", "deleted"):
+        if sum(k[count] for k in worst["kinds"].values()) != worst[count]:
+            raise Failure(f"{count} by kind is not the sum: {worst}")
+    if sum(x["read"] for x in worst["streams"].values()) != worst["read"] or not worst["streams"]["issues"]["requests"]:
+        raise Failure(f"what was read by stream is not the sum: {worst}")
+    told = {(d["project"], d["event"]): d for d in c["webhooks"]["deliveries"]}
+    if not told or sum(d["count"] for d in told.values()) != c["webhooks"]["accepted"]:
+        raise Failure(f"deliveries by project and kind: {c['webhooks']}")
+    text = s.cli("status").stdout
+    for (project, event) in list(told)[:3]:
+        if not re.search(rf"^{project} +{event} +20\S+Z +\d+$", text, re.M):
+            raise Failure(f"status does not tell of {project} {event}: {text}")
+    if "newest run, read: " not in text:
+        raise Failure(f"status does not tell of the newest run: {text}")
 
 
 def deliver(s, mutation):
