@@ -2,6 +2,8 @@
 import json
 import os
 import re
+import urllib.error
+import urllib.request
 
 import truth
 from stack import Failure, Stack, await_true, call, dumps_no_core
@@ -151,6 +153,34 @@ def oauth_connect(broker, stacks):
         raise Failure(f"registered {s.oauth()['registered']} clients")
     secrets_are_quiet(s)
     return f"{len(have)} objects by MCP, then by REST, same ids"
+
+
+def oauth_public(broker, stacks):
+    """GitLab sends the browser to the fetcher's public address; another name of it, or another state, is no answer."""
+    s = begin(broker, stacks, "oauthp", fetcher=("--oauth.redirect_url=https://wellhead.example/oauth/callback",))
+    answers = []
+
+    def go_back(address):
+        if not address.startswith("https://wellhead.example/oauth/callback?"):
+            raise Failure(f"GitLab sends the browser to {address[:60]}")
+        query = address.split("?", 1)[1]
+        guessed = re.sub("state=[^&]*", "state=guess", query)
+        # As a proxy in front passes it on.
+        for host, asked in (("evil.example", query), (f"127.0.0.1:{s.ports['fetcher']}", query),
+                            ("wellhead.example", guessed), ("wellhead.example", query), ("wellhead.example", query)):
+            request = urllib.request.Request(f"http://127.0.0.1:{s.ports['fetcher']}/oauth/callback?{asked}",
+                                             headers={"Host": host})
+            try:
+                with urllib.request.urlopen(request, timeout=30) as page:
+                    answers.append(page.status)
+            except urllib.error.HTTPError as e:
+                answers.append(e.code)
+    connect(s, *by_project(projects(s)), listen=go_back)
+    if answers != [421, 421, 400, 200, 400]:
+        raise Failure(f"the callback answers {answers}")
+    ended(s, "enabled")
+    secrets_are_quiet(s)
+    return f"{len(rows_are_there(s))} objects"
 
 
 def oauth_refresh(broker, stacks):
@@ -306,6 +336,18 @@ def refused(s, what):
     raise Failure(f"{what}: it connected: {said[-300:]}")
 
 
+def tools_are_those_of(version, said):
+    """Each GitLab's tools read what they can; the rest is named with its reason."""
+    since = {"issues": ("19.4", "list_work_items"), "members": ("19.4", "list_project_members"),
+             "releases": ("19.4", "list_releases"), "merge_requests": ("19.3", "list_merge_requests"),
+             "pipelines": ("19.3", "list_pipelines")}
+    for stream, (first, tool) in since.items():
+        how = re.search(rf"^{stream} +(\S+) +(\S.*)$", said, re.M)
+        want = ("mcp", tool) if version >= first else ("none", how and how[2])
+        if not how or how.groups() != want:
+            raise Failure(f"GitLab {version}: {stream} is read by {how and how.groups()}, not by {want}")
+
+
 def oauth_quirks(broker, stacks):
     """Servers as they differ connect; those that lead elsewhere, or never end, are refused, and no token is asked for."""
     s = begin(broker, stacks, "oauthq", fetcher=("--sync.interval=1h",))
@@ -332,6 +374,7 @@ def oauth_quirks(broker, stacks):
             raise Failure(f"{quirks}: {e}") from None
         if "Connected" not in said:
             raise Failure(f"{quirks}: {said[-300:]}")
+        tools_are_those_of(quirks.get("version", "19.5"), said)
         s.control("quirks", {"clear": True, "version": "19.5"})
     s.connection = conn(s)["id"]
     # Once by the first that got so far; a refused document or answer registers nobody.
@@ -340,4 +383,4 @@ def oauth_quirks(broker, stacks):
     return f"{len(REFUSED) + len(WRONG)} refused, {len(TAKEN)} taken, {s.oauth()['registered']} registrations"
 
 
-SCENARIOS = (oauth_connect, oauth_quirks, oauth_refresh, oauth_crash, oauth_two)
+SCENARIOS = (oauth_connect, oauth_public, oauth_quirks, oauth_refresh, oauth_crash, oauth_two)

@@ -320,7 +320,8 @@ class Stack:
 
     def approve(self, *arguments, listen=True, answer="approve", seconds=60):
         """`wellhead connect` as a person does it without a browser: reads the approval address that it prints,
-        approves, and goes back to its listener, or pastes the address when listen is false. What it printed."""
+        approves, and goes back to its listener, or pastes the address when listen is false; a function is given the
+        address. What it printed."""
         command = subprocess.Popen([os.path.join(BIN, "wellhead"), "connect",
                                     f"http://127.0.0.1:{self.ports['gitlab']}", *arguments], env=self.environment(),
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -334,7 +335,9 @@ class Stack:
                 if address:
                     dumps_no_core(command.pid, "wellhead connect")
                     back = approve(address.group(0), answer)
-                    if listen:
+                    if callable(listen):
+                        listen(back)
+                    elif listen:
                         call("GET", back)
                     else:
                         command.stdin.write(back + "\n")
