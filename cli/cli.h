@@ -62,6 +62,7 @@ struct cli_options {
     bool confirm_deletes;
     const char *token_file;
     bool oauth;
+    bool new_client;
     bool no_browser;
     const char *client_id;
     const char *client_secret_file;

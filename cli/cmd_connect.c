@@ -68,6 +68,10 @@ static enum wh_rc request_body(const struct cli *cli, const struct secrets *s, s
         wh_jw_key(&w, "oauth");
         wh_jw_bool(&w, true);
     }
+    if (cli->opt.new_client) {
+        wh_jw_key(&w, "new_client");
+        wh_jw_bool(&w, true);
+    }
     if (cli->opt.n_projects) {
         wh_jw_key(&w, "projects");
         wh_jw_array(&w);

@@ -45,10 +45,12 @@ static const struct cli_command commands[] = {
     {"connect", "link a GitLab: you approve in the browser, or give a token, or both",
      "wellhead connect URL [--token-file FILE [--oauth]] [--client-id ID [--client-secret-file "
      "FILE]]\n"
-     "       [--project NUMBER]... [--no-browser] [--json] [--quiet]",
+     "       [--project NUMBER]... [--no-browser] [--new-client] [--json] [--quiet]",
      "  wellhead connect https://gitlab.example.com\n"
      "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n"
-     "  wellhead connect https://gitlab.example.com --no-browser    # paste the redirect\n",
+     "  wellhead connect https://gitlab.example.com --no-browser    # paste the redirect\n"
+     "  wellhead connect https://gitlab.example.com --new-client    # GitLab lost the "
+     "application\n",
      cli_connect, 1},
     {"status", "what runs, how far each stream is, how fresh the rows are",
      "wellhead status [--json] [--quiet] [--check] [--wait TIME] [--verify] [--confirm-deletes]",
@@ -170,6 +172,7 @@ enum option_code {
     OPT_TIMEOUT,
     OPT_TOKEN_FILE,
     OPT_OAUTH,
+    OPT_NEW_CLIENT,
     OPT_NO_BROWSER,
     OPT_CLIENT_ID,
     OPT_CLIENT_SECRET_FILE,
@@ -196,6 +199,7 @@ static const struct option long_options[] = {
     {"param", required_argument, NULL, 'p'},
     {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
     {"oauth", no_argument, NULL, OPT_OAUTH},
+    {"new-client", no_argument, NULL, OPT_NEW_CLIENT},
     {"no-browser", no_argument, NULL, OPT_NO_BROWSER},
     {"client-id", required_argument, NULL, OPT_CLIENT_ID},
     {"client-secret-file", required_argument, NULL, OPT_CLIENT_SECRET_FILE},
@@ -283,6 +287,9 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
         return add_param(opt, optarg);
     case OPT_TOKEN_FILE:
         opt->token_file = optarg;
+        return true;
+    case OPT_NEW_CLIENT:
+        opt->new_client = true;
         return true;
     case OPT_OAUTH:
         opt->oauth = true;

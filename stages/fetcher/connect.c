@@ -227,12 +227,16 @@ static void on_open(void *ctx, struct wh_slice url)
     (void)!wh_buf_append(&k->approve_url, url, &err);
 }
 
-/* A client that was registered for this connection before is used again. */
+/* A client that was registered for this connection before is used again, unless GitLab has lost it:
+ * it says so to a refresh, but to an approval on a page that only the person sees. */
 static const struct oauth_client *kept_client(const struct connect *k)
 {
     const struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));
     const struct oauth_kept *kept = c ? credential_kept(c->credential) : NULL;
 
+    if (k->new_client || (c && credential_client_gone(c->credential))) {
+        return NULL;
+    }
     return kept && kept->client.client_id.len ? &kept->client : connect_registered(k);
 }
 

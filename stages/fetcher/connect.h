@@ -60,6 +60,7 @@ struct connect {
     struct wh_timer *timer; /* forgets the session */
     /* Asked for. */
     bool by_oauth;
+    bool new_client; /* registered anew, whatever is kept */
     struct wh_buf instance;
     struct wh_buf id;
     struct wh_buf projects;

@@ -334,6 +334,8 @@ static enum wh_rc read_request(struct connect *k, struct wh_slice body, struct w
     }
     k->by_oauth = k->token == NULL || (wh_json_get(root, WH_LIT("oauth"), &v) &&
                                        wh_json_type(v) == WH_JSON_BOOL && wh_json_bool(v));
+    k->new_client = wh_json_get(root, WH_LIT("new_client"), &v) &&
+                    wh_json_type(v) == WH_JSON_BOOL && wh_json_bool(v);
     return link_connection_id(wh_buf_slice(&k->instance), &k->id, err);
 }
 

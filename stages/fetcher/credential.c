@@ -37,6 +37,7 @@ struct credential {
     struct wh_timer *timer;
     enum phase phase;
     bool dead;        /* GitLab ended the approval */
+    bool client_gone; /* GitLab does not know the client any more */
     bool owner;       /* when it was last looked */
     int64_t owner_ms; /* since when, while others may be there */
     unsigned follows; /* looks for the owner's new pair */
@@ -149,6 +150,11 @@ const struct oauth_kept *credential_kept(const struct credential *cr)
     return &cr->kept;
 }
 
+bool credential_client_gone(const struct credential *cr)
+{
+    return cr->client_gone;
+}
+
 bool credential_settled(const struct credential *cr)
 {
     return cr->phase == IDLE && cr->call == NULL;
@@ -195,6 +201,7 @@ static void take_into_use(struct credential *cr)
 {
     cr->phase = IDLE;
     cr->dead = false;
+    cr->client_gone = false;
     cr->failures = 0;
     cr->follows = 0;
     cr->in_use_ms = now_ms(cr);
@@ -378,6 +385,7 @@ static void on_refreshed(void *ctx, const struct oauth_token_answer *a)
     struct wh_err err;
 
     cr->call = NULL;
+    cr->client_gone = a->unknown_client;
     if (a->result == OAUTH_LATER) {
         later(cr, a->error);
     } else if (a->result == OAUTH_INVALID_GRANT) {

@@ -43,6 +43,8 @@ const char *credential_phase(const struct credential *cr);
 uint64_t credential_refreshes(const struct credential *cr);
 int64_t credential_expires_ms(const struct credential *cr);
 const struct oauth_kept *credential_kept(const struct credential *cr);
+/* GitLab said that it does not know the kept client: the next approval registers another. */
+bool credential_client_gone(const struct credential *cr);
 /* No refresh is under way, nor a pair on its way to Kafka. */
 bool credential_settled(const struct credential *cr);
 /* The pair in use, empty when there is none, and how calls about it are made: to revoke it. */

@@ -262,6 +262,31 @@ def oauth_crash(broker, stacks):
     return f"{ends}; same ids"
 
 
+def oauth_forgotten(broker, stacks):
+    """GitLab has lost the registered application: a refresh learns of it and the next connect registers anew; where
+    nobody can learn of it, a person asks for another."""
+    s = begin(broker, stacks, "oauthf", quirks={"token_life_s": 5}, fetcher=("--sync.interval=2s",))
+    numbers = by_project(projects(s))
+    connect(s, *numbers)
+    ended(s, "enabled")
+    have = rows_are_there(s)
+    s.control("oauth", {"forget": True})
+    c = await_true("need_reconnect", 60, lambda: (lambda c: c["state"] == "need_reconnect" and c)(conn(s)))
+    if "does not know this client" not in c["detail"] or "wellhead connect" not in c["detail"]:
+        raise Failure(f"the detail does not say what to do: {c['detail']!r}")
+    connect(s, *numbers)
+    ended(s, "enabled", c["runs"])
+    s.cli("disconnect", s.connection)
+    s.control("oauth", {"forget": True})
+    refused(s, "an application that GitLab has lost")
+    runs = conn(s)["runs"]
+    connect(s, *numbers, "--new-client")
+    ended(s, "enabled", runs)
+    if rows_are_there(s) != have:
+        raise Failure("ids changed")
+    return f"{len(have)} objects, same ids"
+
+
 def oauth_two(broker, stacks):
     """Two fetchers: one of them refreshes, the other takes its pairs; the refresher dies, the other goes on; none at once."""
     s = begin(broker, stacks, "oauth2", quirks={"token_life_s": 5, "reuse_kills_family": 1}, fetcher=("--sync.interval=2s",))
@@ -383,4 +408,4 @@ def oauth_quirks(broker, stacks):
     return f"{len(REFUSED) + len(WRONG)} refused, {len(TAKEN)} taken, {s.oauth()['registered']} registrations"
 
 
-SCENARIOS = (oauth_connect, oauth_public, oauth_quirks, oauth_refresh, oauth_crash, oauth_two)
+SCENARIOS = (oauth_connect, oauth_public, oauth_quirks, oauth_refresh, oauth_crash, oauth_forgotten, oauth_two)

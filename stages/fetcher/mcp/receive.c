@@ -180,7 +180,10 @@ static void refused(struct mcp_call *call, const struct wh_httpc_answer *a)
     if (a->status == 404) {
         mcp_end_text(call, MCP_NOT_THERE, a->status, "no MCP server there, or not for this user");
     } else if (a->status == 403) {
-        mcp_end_text(call, MCP_DENIED, a->status, "the server refuses this token");
+        mcp_end_text(call, MCP_DENIED, a->status,
+                     call->mcp->conf.token && call->mcp->conf.token(call->mcp->conf.ctx).len
+                         ? "the server refuses this token"
+                         : "the server refuses any access (HTTP 403): is the address right?");
     } else {
         mcp_end_text(call, MCP_REFUSED, a->status,
                      a->status < 400 ? "the server sends elsewhere, which is not followed"

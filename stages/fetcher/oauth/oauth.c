@@ -609,7 +609,9 @@ static void on_timer(void *ctx)
     if (o->phase == RESOURCE) {
         try_place(o);
     } else if (o->phase == APPROVE) {
-        (void)wh_fail(&err, WH_E_TIMEOUT, "nobody approved in time");
+        (void)wh_fail(&err, WH_E_TIMEOUT,
+                      "nobody approved in time (if GitLab's page did not know the application: "
+                      "--new-client registers another)");
         end(o, &err);
     } else if (o->phase == TOKEN) {
         end(o, &o->failure);

@@ -156,6 +156,7 @@ void oauth_token_read(unsigned status, struct wh_slice body, struct wh_json_pars
         code = string_of(root, "error");
     }
     ret->error = error_text(code);
+    ret->unknown_client = wh_slice_eq(code, WH_LIT("invalid_client"));
     if (status == 400 && wh_slice_eq(code, WH_LIT("invalid_grant"))) {
         ret->result = OAUTH_INVALID_GRANT;
     }

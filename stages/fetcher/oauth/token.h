@@ -56,6 +56,7 @@ enum oauth_result {
 struct oauth_token_answer {
     enum oauth_result result;
     unsigned status;
+    bool unknown_client;         /* it must register anew */
     struct oauth_tokens *tokens; /* OAUTH_DONE of a grant: to be moved */
     const char *error;           /* for people; no secret in it */
 };
