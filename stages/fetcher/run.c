@@ -330,6 +330,8 @@ static void run_more(struct conn *c)
 
 static void sign_in_needed(struct conn *c)
 {
+    char text[240];
+
     c->run_failed = true;
     c->next_project = NULL;
     if (conn_drop_token(c)) {
@@ -339,7 +341,11 @@ static void sign_in_needed(struct conn *c)
     if (c->token_refused || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
         return; /* the next run has the other credential; or who said so knows more */
     }
-    conn_set_state(c, "need_reconnect", "GitLab refuses the token; connect again with a valid one");
+    (void)snprintf(text, sizeof(text),
+                   "GitLab refuses the token (expired or revoked?); give a valid one: wellhead "
+                   "connect %.100s --token-file FILE",
+                   c->instance);
+    conn_set_state(c, "need_reconnect", text);
 }
 
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,

@@ -190,6 +190,13 @@ def incomplete_listings(broker, stacks):
         done = s.cli("status", "--verify", "--json", "--wait", "1m", check=False)
         if done.returncode != 10 or json.loads(done.stdout)["complete"] or "could not be read" not in done.stderr:
             raise Failure(f"--verify without a token: exit {done.returncode}: {done.stderr[:200]}")
+    c = connection(s)
+    if c["state"] != "need_reconnect" or "--token-file" not in c["detail"]:
+        raise Failure(f"a token that is refused: {c['state']}: {c['detail']}")
+    s.control("token", {"token": "glpat-0123456789abcdef"})
+    s.connect()
+    await_true("the connection again", 60, lambda: connection(s)["state"] == "enabled")
+    verify(s)
     return f"{n} objects"
 
 
