@@ -149,6 +149,8 @@ int64_t cli_get_int(struct wh_json_val object, const char *key, int64_t otherwis
 double cli_get_num(struct wh_json_val object, const char *key, double otherwise);
 /* Seconds as people say them: "1.2 ms", "3 s". */
 const char *cli_seconds(double seconds, char text[32]);
+/* What was typed: a bare number, milliseconds in a configuration, is refused here. */
+WH_MUST_CHECK enum wh_rc cli_duration_ms(const char *text, int64_t *ret_ms, struct wh_err *err);
 
 /* ---- topics shared by topics, doctor and replay ---- */
 WH_MUST_CHECK enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err);

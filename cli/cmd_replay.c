@@ -60,7 +60,7 @@ static enum wh_rc parse_from(const char *text, struct from *ret, struct wh_err *
         return WH_OK;
     }
     if (text[0] == '-') {
-        if (wh_num_duration_ms(wh_slice_str(text + 1), &age_ms, err) != WH_OK) {
+        if (cli_duration_ms(text + 1, &age_ms, err) != WH_OK) {
             return err->rc;
         }
         ret->at_ms = wh_clock_now_ms(&clock) - age_ms;

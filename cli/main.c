@@ -260,7 +260,7 @@ static bool take_time(const char *option, const char *text, int64_t *ret_ms)
 {
     struct wh_err err;
 
-    if (wh_num_duration_ms(wh_slice_str(text), ret_ms, &err) != WH_OK) {
+    if (cli_duration_ms(text, ret_ms, &err) != WH_OK) {
         (void)fprintf(stderr, "wellhead: %s: %s\n", option, err.msg);
         return false;
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "common/base/num.h"
 
 enum { TABLE_MAX_BYTES = 64 << 20, COLUMNS_MAX = 128, CELL_MAX_WIDTH = 60 };
 
@@ -209,4 +210,13 @@ const char *cli_seconds(double seconds, char text[32])
         (void)snprintf(text, 32, "%u min", tenths / 600);
     }
     return text;
+}
+
+enum wh_rc cli_duration_ms(const char *text, int64_t *ret_ms, struct wh_err *err)
+{
+    if (text[0] && text[strspn(text, "0123456789")] == '\0') {
+        return wh_fail(err, WH_E_INVALID, "'%.32s' has no unit; write it as in 500ms, 5s, 10m",
+                       text);
+    }
+    return wh_num_duration_ms(wh_slice_str(text), ret_ms, err);
 }
