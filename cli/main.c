@@ -1,4 +1,5 @@
 /* wellhead - the command line: settings, options, and the choice of the command. */
+#include <ctype.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static const struct cli_command commands[] = {
      "  wellhead doctor\n", cli_doctor, 0},
 };
 
-enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]), OPTION_MAX = 32 };
 
 static const char exit_codes[] =
     "0 done; 1 failed; 2 wrong use; 3 nothing matches; 4 sign-in needed;\n"
@@ -220,12 +221,15 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+enum { N_OPTIONS = sizeof(long_options) / sizeof(long_options[0]) - 1 };
+
 /* What is found beside the command's own options. */
 struct globals {
     const char *config;
     bool help;
     bool version;
     bool no_color;
+    bool given[N_OPTIONS]; /* which of long_options */
 };
 
 static bool add_param(struct cli_options *opt, char *text)
@@ -353,6 +357,13 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
     }
 }
 
+static void note_given(int code, struct globals *g)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        g->given[i] = g->given[i] || long_options[i].val == code;
+    }
+}
+
 static bool parse_options(int argc, char **argv, struct cli_options *opt, struct globals *g)
 {
     int code;
@@ -362,6 +373,7 @@ static bool parse_options(int argc, char **argv, struct cli_options *opt, struct
         if (!take_option(code, opt, g)) {
             return false;
         }
+        note_given(code, g);
     }
     for (int i = optind; i < argc; i++) {
         if (opt->n_args == CLI_ARGS_MAX) {
@@ -412,11 +424,51 @@ static int help_on(const struct cli_options *opt)
     return CLI_OK;
 }
 
-static int run_command(struct cli *cli, const struct cli_command *command)
+/* A word of the usage, up to what cannot go on in an option's name. */
+static bool usage_has(const char *usage, const char *word)
 {
+    size_t len = strlen(word);
+
+    for (const char *p = strstr(usage, word); p; p = strstr(p + len, word)) {
+        if (p[len] != '-' && !isalnum((unsigned char)p[len])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A command has the options that its usage shows, and those that concern all commands. */
+static bool has_option(const struct cli_command *command, const struct option *o)
+{
+    char word[OPTION_MAX];
+
+    if (o->val == OPT_CONFIG || o->val == 'h' || o->val == OPT_VERSION || o->val == OPT_NO_COLOR) {
+        return true;
+    }
+    (void)snprintf(word, sizeof(word), "--%s", o->name);
+    return usage_has(command->usage, o->val == 'p' ? "-p" : word);
+}
+
+static const struct option *foreign_option(const struct cli_command *command,
+                                           const struct globals *g)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (g->given[i] && !has_option(command, &long_options[i])) {
+            return &long_options[i];
+        }
+    }
+    return NULL;
+}
+
+static int run_command(struct cli *cli, const struct cli_command *command, const struct globals *g)
+{
+    const struct option *foreign = foreign_option(command, g);
     int code = CLI_USAGE;
 
-    if (cli->opt.n_args > command->operands + 1) {
+    if (foreign) {
+        (void)fprintf(stderr, "wellhead: %s has no option --%s; see `wellhead help %s`\n",
+                      command->name, foreign->name, command->name);
+    } else if (cli->opt.n_args > command->operands + 1) {
         (void)fprintf(stderr, "wellhead: %s: '%s' is one word too many\n", command->name,
                       cli->opt.args[command->operands + 1]);
     } else {
@@ -460,7 +512,7 @@ static int dispatch(struct cli *cli, const struct globals *g, char **env)
     if (!load_conf(g->config, env, &cli->conf)) {
         return CLI_USAGE;
     }
-    return run_command(cli, command);
+    return run_command(cli, command, g);
 }
 
 int main(int argc, char **argv, char **env)
