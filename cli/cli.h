@@ -153,6 +153,7 @@ const char *cli_seconds(double seconds, char text[32]);
 WH_MUST_CHECK enum wh_rc cli_duration_ms(const char *text, int64_t *ret_ms, struct wh_err *err);
 
 /* ---- topics shared by topics, doctor and replay ---- */
+/* Says on stderr that Kafka is waited for when it does not answer soon, unless --quiet. */
 WH_MUST_CHECK enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err);
 /* As cli_fail, for what Kafka was asked. */
 int cli_fail_kafka(const struct cli *cli, const char *doing, const struct wh_err *err);

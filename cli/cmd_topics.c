@@ -9,6 +9,7 @@
 
 enum {
     ADMIN_TIMEOUT_MS = 30000,
+    SILENT_MS = 1500,
     SHARED = 5,
     DAY_MS = 86400000,
     ANSWER_MAX_BYTES = 64 << 10,
@@ -31,10 +32,28 @@ static const struct shared_topic shared_topics[SHARED] = {
     {WH_TOPIC_HEALTH, true, -1},
 };
 
+/* The calls that follow wait for a broker, some for long: who looks on is told so first. */
+static void say_when_waiting(const struct cli *cli, struct wh_admin *admin)
+{
+    struct wh_bus_topic_info *list = NULL;
+    struct wh_err err;
+    size_t n = 0;
+
+    if (wh_admin_list(admin, SILENT_MS, &list, &n, &err) != WH_OK) {
+        (void)fprintf(stderr, "wellhead: waiting for Kafka at %s ...\n", cli->conf.bootstrap);
+    }
+    wh_bus_topic_list_free(list, n);
+}
+
 enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err)
 {
-    return wh_admin_kafka_new(cli->conf.bootstrap, "wellhead-cli", &cli->conf.kafka, NULL, ret,
-                              err);
+    enum wh_rc rc =
+        wh_admin_kafka_new(cli->conf.bootstrap, "wellhead-cli", &cli->conf.kafka, NULL, ret, err);
+
+    if (rc == WH_OK && !cli->opt.quiet) {
+        say_when_waiting(cli, *ret);
+    }
+    return rc;
 }
 
 int cli_fail_kafka(const struct cli *cli, const char *doing, const struct wh_err *err)
