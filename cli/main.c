@@ -39,6 +39,7 @@ static const struct wh_conf_program conf_program = {
     .keys = conf_keys,
     .n_keys = sizeof(conf_keys) / sizeof(conf_keys[0]),
     .pairs_offset = offsetof(struct cli_conf, kafka),
+    .check_pairs = wh_bus_kafka_check,
     .default_file = "/etc/wellhead/wellhead.conf",
 };
 

@@ -337,6 +337,12 @@ struct wh_admin {
     const struct wh_admin_ops *ops;
 };
 
+/*
+ * What a program's check_pairs is: WH_E_CONFIG names the first pair that librdkafka does not know
+ * or whose value it refuses.
+ */
+WH_MUST_CHECK enum wh_rc wh_bus_kafka_check(const struct wh_conf_pairs *pairs, struct wh_err *err);
+
 WH_MUST_CHECK enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *client_id,
                                             const struct wh_conf_pairs *extra, struct wh_log *log,
                                             struct wh_admin **ret, struct wh_err *err);

@@ -74,6 +74,18 @@ static enum wh_rc set(rd_kafka_conf_t *conf, const char *name, const char *value
     return WH_OK;
 }
 
+enum wh_rc wh_bus_kafka_check(const struct wh_conf_pairs *pairs, struct wh_err *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    enum wh_rc rc = WH_OK;
+
+    for (size_t i = 0; i < pairs->n && rc == WH_OK; i++) {
+        rc = set(conf, pairs->items[i].name, pairs->items[i].value, err);
+    }
+    rd_kafka_conf_destroy(conf);
+    return rc;
+}
+
 /*
  * librdkafka's table of properties: a line each, "<name> | <C, P or *> | ...". Nothing else of its
  * API tells the properties of consumers (C) from those of producers (P). NULL when out of memory.

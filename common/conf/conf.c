@@ -486,6 +486,10 @@ static enum wh_rc load_all(struct wh_conf_loader *loader, const char *file, int 
         load_argv(loader, argc, argv, &ignored, err) != WH_OK) {
         return err->rc;
     }
+    if (loader->program->check_pairs &&
+        loader->program->check_pairs(pairs_of(loader), err) != WH_OK) {
+        return err->rc;
+    }
     return check_required(loader, err);
 }
 

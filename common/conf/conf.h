@@ -57,7 +57,9 @@ struct wh_conf_program {
     const char *purpose; /* one line for --help */
     const struct wh_conf_key *keys;
     size_t n_keys;
-    size_t pairs_offset;      /* of the struct wh_conf_pairs member, or SIZE_MAX */
+    size_t pairs_offset; /* of the struct wh_conf_pairs member, or SIZE_MAX */
+    /* Whether the pairs are right; NULL: not asked. The error names the key. */
+    enum wh_rc (*check_pairs)(const struct wh_conf_pairs *pairs, struct wh_err *err);
     const char *default_file; /* read when it exists; NULL for none */
 };
 

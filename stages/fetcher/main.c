@@ -123,6 +123,7 @@ static const struct wh_conf_program program = {
     .keys = keys,
     .n_keys = sizeof(keys) / sizeof(keys[0]),
     .pairs_offset = AT(kafka),
+    .check_pairs = wh_bus_kafka_check,
     .default_file = "wellhead-fetcher.conf",
 };
 
