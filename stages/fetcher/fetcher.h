@@ -33,16 +33,17 @@ struct fetcher_conf {
     bool allow_http;
     bool read_links; /* issue links and closed issues of merge requests */
     int64_t sync_interval_ms;
-    int64_t backoff_ms;        /* first wait after a fault; doubles */
-    int64_t sync_overlap_ms;   /* incremental reads begin so long before the cursor */
-    int64_t sweep_interval_ms; /* between full listings of all numbers; 0: none */
-    int64_t hold_min;          /* more tombstones at once than this, ... */
-    int64_t hold_percent;      /* ... and than this share of what is known, are held */
-    int64_t numbers_max;       /* missing numbers read one by one, of one stream and run */
-    int64_t repair_delay_ms;   /* how long a webhook may be late before a repair counts */
-    int64_t reread_delay_ms;   /* re-reads wait so long, to be coalesced */
-    unsigned max_in_flight;    /* requests of one connection */
-    unsigned max_walks;        /* listings of one connection at a time */
+    int64_t backoff_ms;         /* first wait after a fault; doubles */
+    int64_t sync_overlap_ms;    /* incremental reads begin so long before the cursor */
+    int64_t sweep_interval_ms;  /* between full listings of all numbers; 0: none */
+    int64_t hold_min;           /* more tombstones at once than this, ... */
+    int64_t hold_percent;       /* ... and than this share of what is known, are held */
+    int64_t numbers_max;        /* missing numbers read one by one, of one stream and run */
+    int64_t webhook_silence_ms; /* without a delivery, after some, that is an alarm; 0: never */
+    int64_t repair_delay_ms;    /* how long a webhook may be late before a repair counts */
+    int64_t reread_delay_ms;    /* re-reads wait so long, to be coalesced */
+    unsigned max_in_flight;     /* requests of one connection */
+    unsigned max_walks;         /* listings of one connection at a time */
     int64_t partitions;
     int64_t replication;
     int64_t request_timeout_ms;

@@ -62,6 +62,24 @@ static void say_why(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
     }
 }
 
+/* GitLab's word that the hook works is better than a guess. */
+static bool is_silent(const struct health_facts *f)
+{
+    return f->silence_ms > 0 && f->last_ok_ms > 0 && f->hook != HOOK_WORKS &&
+           f->now_ms - f->last_ok_ms > f->silence_ms;
+}
+
+static void say_silence(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX])
+{
+    char since[WH_TIME_TEXT_MAX];
+
+    time_text(f->last_ok_ms, since);
+    (void)snprintf(detail, HEALTH_DETAIL_MAX,
+                   "no webhook came since %s: test it at GitLab. Reads go on and have missed "
+                   "nothing (webhooks.silence)",
+                   since);
+}
+
 bool health_verdict(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX])
 {
     bool on = f->last_ok_ms > 0 || f->last_unauthorized_ms > 0 || f->hook == HOOK_WORKS ||
@@ -77,6 +95,8 @@ bool health_verdict(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
         say_why(f, detail);
     } else if (f->last_ok_ms == 0 && f->last_unauthorized_ms > 0) {
         say_why(f, detail);
+    } else if (is_silent(f)) {
+        say_silence(f, detail);
     } else if (f->degraded_ms > 0 && f->last_ok_ms < f->degraded_ms && f->hook != HOOK_WORKS) {
         say_why(f, detail);
     }
@@ -137,6 +157,7 @@ static void sum_up(struct health *h)
                                       ? n->last_unauthorized_ms
                                       : f->last_unauthorized_ms;
     }
+    f->silence_ms = h->conn->fetcher->deps.conf.webhook_silence_ms;
     f->held = h->conn->held;
     f->repaired = h->last.run == h->run ? wh_outcome_sum(&h->last).repaired : 0;
 }

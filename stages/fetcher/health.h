@@ -4,7 +4,8 @@
  *
  * A repair (a read brought what a webhook should have told) while webhooks are on makes the
  * connection degraded, with the likely reason; once, the window since the last good delivery is
- * read again. So does a hook that GitLab has switched off, repaired or not. It is enabled again
+ * read again. So does a hook that GitLab has switched off, repaired or not, and a long silence
+ * after deliveries, unless GitLab says that the hook works. It is enabled again
  * when a delivery has come since, or GitLab says that the hook works, and the newest run has
  * repaired nothing. Thread: app.
  */
@@ -30,6 +31,7 @@ struct health_facts {
     int64_t now_ms;
     int64_t last_ok_ms;           /* newest good delivery; 0: none known */
     int64_t last_unauthorized_ms; /* newest with a wrong secret; 0 */
+    int64_t silence_ms;           /* without any delivery from which it is an alarm; 0: never */
     int64_t repaired;             /* by the newest run */
     int64_t held;                 /* tombstones that wait for a person */
     int64_t degraded_ms;          /* since when; 0: it is not */

@@ -50,6 +50,7 @@ struct settings {
     int64_t hold_min;
     int64_t numbers_max;
     int64_t repair_delay_ms;
+    int64_t webhook_silence_ms;
     int64_t reread_delay_ms;
     int64_t max_in_flight;
     int64_t max_walks;
@@ -107,6 +108,9 @@ static const struct wh_conf_key keys[] = {
      "missing numbers read one by one in a run, of each project and stream"},
     {"repair.delay", WH_CONF_DURATION, 0, "15s", 0, 3600000, AT(repair_delay_ms),
      "how late a webhook may be before what it should have told counts as repaired"},
+    {"webhooks.silence", WH_CONF_DURATION, 0, "72h", 0, INT64_C(31536000000),
+     AT(webhook_silence_ms),
+     "how long no webhook comes, after some, before that is an alarm; 0: never"},
     {"reread.delay", WH_CONF_DURATION, 0, "2s", 0, 600000, AT(reread_delay_ms),
      "how long a re-read waits for others of the same object"},
     {"requests.max", WH_CONF_INT, 0, "8", 1, 256, AT(max_in_flight),
@@ -362,6 +366,7 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
                  .hold_min = set->hold_min,
                  .numbers_max = set->numbers_max,
                  .repair_delay_ms = set->repair_delay_ms,
+                 .webhook_silence_ms = set->webhook_silence_ms,
                  .reread_delay_ms = set->reread_delay_ms,
                  .max_in_flight = (unsigned)set->max_in_flight,
                  .max_walks = (unsigned)set->max_walks,

@@ -248,6 +248,25 @@ def repairs(broker, stacks):
     return f"{truth.compare(s)} objects, {n} repaired in one run"
 
 
+def silence(broker, stacks):
+    """No webhook for a long time, though they came before: that is told, and ends with the next one."""
+    s = stacks(Stack(broker, "silent", gitlab=SMALL, fetcher=FAST))
+    s.up()
+    s.first_sync()
+    s.hook()
+    deliver(s, {"count": 10, "seed": 1})
+    s.settle()
+    s.stop("fetcher")
+    s.arguments["fetcher"] += ["--webhooks.silence=3s"]
+    s.start("fetcher")
+    s.await_ready("fetcher")
+    await_true("the alarm", 60, lambda: connection(s)["state"] == "degraded"
+               and "no webhook came since" in connection(s)["detail"])
+    deliver(s, {"count": 10, "seed": 2})
+    await_true("enabled again", 60, lambda: connection(s)["state"] == "enabled")
+    return connection(s)["state"]
+
+
 def runs_are_told(s):
     """Each run says what it read of each stream and what came of it by kind; each project and kind has a last delivery."""
     c = connection(s)
@@ -472,5 +491,5 @@ def lost_deliveries(s, project):
     truth.compare(s)
 
 
-SCENARIOS = (tombstones, held_deletes, incomplete_listings, repairs, sixty_thousand,
+SCENARIOS = (tombstones, held_deletes, incomplete_listings, repairs, silence, sixty_thousand,
              failures_of_others)

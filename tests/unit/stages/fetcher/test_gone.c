@@ -84,6 +84,16 @@ static void verdicts(void **state)
     /* Nothing but wrong secrets ever came. */
     f = (struct health_facts){.last_unauthorized_ms = 5};
     assert_true(says(&f, "wrong secret"));
+    /* Silence after deliveries, without any change that was missed. */
+    f = (struct health_facts){.now_ms = 1000000, .last_ok_ms = 400000, .silence_ms = 600000};
+    assert_true(health_verdict(&f, detail));
+    f.now_ms++;
+    assert_true(says(&f, "no webhook came since 1970-01-01T00:06:40"));
+    f.hook = HOOK_WORKS;
+    assert_true(health_verdict(&f, detail));
+    f.hook = HOOK_UNKNOWN;
+    f.silence_ms = 0;
+    assert_true(health_verdict(&f, detail));
     f = (struct health_facts){.held = 30, .repaired = 4, .last_ok_ms = 3};
     assert_true(says(&f, "30 objects are gone at once"));
 }
