@@ -63,6 +63,7 @@ struct cli_options {
     const char *token_file;
     bool oauth;
     bool new_client;
+    bool new_secret;
     bool no_browser;
     const char *client_id;
     const char *client_secret_file;

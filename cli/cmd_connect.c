@@ -53,6 +53,14 @@ static void member(struct wh_json_writer *w, const char *key, const char *value)
     }
 }
 
+static void ask_for(struct wh_json_writer *w, const char *name, bool wanted)
+{
+    if (wanted) {
+        wh_jw_key(w, name);
+        wh_jw_bool(w, true);
+    }
+}
+
 static enum wh_rc request_body(const struct cli *cli, const struct secrets *s, struct wh_buf *out,
                                struct wh_err *err)
 {
@@ -64,14 +72,9 @@ static enum wh_rc request_body(const struct cli *cli, const struct secrets *s, s
     member(&w, "token", s->token);
     member(&w, "client_id", cli->opt.client_id);
     member(&w, "client_secret", s->client_secret);
-    if (cli->opt.oauth) {
-        wh_jw_key(&w, "oauth");
-        wh_jw_bool(&w, true);
-    }
-    if (cli->opt.new_client) {
-        wh_jw_key(&w, "new_client");
-        wh_jw_bool(&w, true);
-    }
+    ask_for(&w, "oauth", cli->opt.oauth);
+    ask_for(&w, "new_client", cli->opt.new_client);
+    ask_for(&w, "new_secret", cli->opt.new_secret);
     if (cli->opt.n_projects) {
         wh_jw_key(&w, "projects");
         wh_jw_array(&w);
@@ -101,7 +104,8 @@ static void print_webhook(const struct cli *cli, struct wh_json_val hook)
     (void)printf("  %-14s %s%.*s  (as GitLab can reach it)\n", "URL", cli->conf.intake_url,
                  WH_SLICE_ARG(cli_get_str(hook, "path")));
     if (key.len == 0) {
-        (void)printf("  its secrets were shown when the connection was made\n");
+        (void)printf(
+            "  its secrets were shown when the connection was made; --new-secret makes others\n");
         return;
     }
     line("Signing token", key);

@@ -47,12 +47,15 @@ static const struct cli_command commands[] = {
     {"connect", "link a GitLab: you approve in the browser, or give a token, or both",
      "wellhead connect URL [--token-file FILE [--oauth]] [--client-id ID [--client-secret-file "
      "FILE]]\n"
-     "       [--project NUMBER]... [--no-browser] [--new-client] [--json] [--quiet]",
+     "       [--project NUMBER]... [--no-browser] [--new-client] [--new-secret] [--json]\n"
+     "       [--quiet]",
      "  wellhead connect https://gitlab.example.com\n"
      "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n"
      "  wellhead connect https://gitlab.example.com --no-browser    # paste the redirect\n"
      "  wellhead connect https://gitlab.example.com --new-client    # GitLab lost the "
-     "application\n",
+     "application\n"
+     "  wellhead connect https://gitlab.example.com --new-secret    # the webhook's secret is "
+     "lost\n",
      cli_connect, 1},
     {"status", "what runs, how far each stream is, how fresh the rows are",
      "wellhead status [--json] [--quiet] [--check] [--wait TIME] [--verify] [--confirm-deletes]",
@@ -175,6 +178,7 @@ enum option_code {
     OPT_TOKEN_FILE,
     OPT_OAUTH,
     OPT_NEW_CLIENT,
+    OPT_NEW_SECRET,
     OPT_NO_BROWSER,
     OPT_CLIENT_ID,
     OPT_CLIENT_SECRET_FILE,
@@ -202,6 +206,7 @@ static const struct option long_options[] = {
     {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
     {"oauth", no_argument, NULL, OPT_OAUTH},
     {"new-client", no_argument, NULL, OPT_NEW_CLIENT},
+    {"new-secret", no_argument, NULL, OPT_NEW_SECRET},
     {"no-browser", no_argument, NULL, OPT_NO_BROWSER},
     {"client-id", required_argument, NULL, OPT_CLIENT_ID},
     {"client-secret-file", required_argument, NULL, OPT_CLIENT_SECRET_FILE},
@@ -295,6 +300,9 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
         return true;
     case OPT_NEW_CLIENT:
         opt->new_client = true;
+        return true;
+    case OPT_NEW_SECRET:
+        opt->new_secret = true;
         return true;
     case OPT_OAUTH:
         opt->oauth = true;

@@ -61,6 +61,7 @@ struct connect {
     /* Asked for. */
     bool by_oauth;
     bool new_client; /* registered anew, whatever is kept */
+    bool new_secret; /* the webhook's secrets, made anew: the old ones are lost */
     struct wh_buf instance;
     struct wh_buf id;
     struct wh_buf projects;

@@ -309,6 +309,13 @@ static enum wh_rc take_projects(struct wh_json_val root, struct wh_buf *to, stru
     return WH_OK;
 }
 
+static bool asked_for(struct wh_json_val root, struct wh_slice name)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(root, name, &v) && wh_json_type(v) == WH_JSON_BOOL && wh_json_bool(v);
+}
+
 static enum wh_rc read_request(struct connect *k, struct wh_slice body, struct wh_err *err)
 {
     struct wh_json_val root;
@@ -332,10 +339,9 @@ static enum wh_rc read_request(struct connect *k, struct wh_slice body, struct w
             return wh_fail(err, WH_E_NOMEM, "no memory for a token");
         }
     }
-    k->by_oauth = k->token == NULL || (wh_json_get(root, WH_LIT("oauth"), &v) &&
-                                       wh_json_type(v) == WH_JSON_BOOL && wh_json_bool(v));
-    k->new_client = wh_json_get(root, WH_LIT("new_client"), &v) &&
-                    wh_json_type(v) == WH_JSON_BOOL && wh_json_bool(v);
+    k->by_oauth = k->token == NULL || asked_for(root, WH_LIT("oauth"));
+    k->new_client = asked_for(root, WH_LIT("new_client"));
+    k->new_secret = asked_for(root, WH_LIT("new_secret"));
     return link_connection_id(wh_buf_slice(&k->instance), &k->id, err);
 }
 

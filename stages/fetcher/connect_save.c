@@ -160,7 +160,7 @@ static enum wh_rc fill_document(struct connect *k, const struct conn *old, struc
     if (k->by_oauth && seal_approval(k, arena, doc, err) != WH_OK) {
         return err->rc;
     }
-    return doc->webhook_key_sealed.len ? WH_OK : seal_webhook(k, arena, doc, err);
+    return doc->webhook_key_sealed.len && !k->new_secret ? WH_OK : seal_webhook(k, arena, doc, err);
 }
 
 /* Through the same door as the records that are read at start. */

@@ -311,9 +311,9 @@ class Stack:
                 counts[o["kind"]] = counts.get(o["kind"], 0) + 1
         return counts
 
-    def connect(self):
+    def connect(self, *arguments):
         answer = json.loads(self.cli("connect", f"http://127.0.0.1:{self.ports['gitlab']}", "--token-file",
-                                     self.path("gitlab.token"), "--json").stdout)
+                                     self.path("gitlab.token"), "--json", *arguments).stdout)
         self.connection = answer["connection"]
         self.webhook = answer["webhook"] if "token" in answer["webhook"] else self.webhook
         return answer
