@@ -141,6 +141,10 @@ class Broker:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Skipped(Exception):
+    """This machine lacks what the scenario needs; says what."""
+
+
 class Stack:
     """Stand-in, four stages and what is known of them."""
 
