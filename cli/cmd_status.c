@@ -8,7 +8,7 @@
 #include "common/event/connection.h"
 #include "common/json/json_write.h"
 
-enum { ANSWER_MAX_BYTES = 32 << 20, POLL_MS = 500, SETTLED_MS = 3000 };
+enum { ANSWER_MAX_BYTES = 32 << 20, POLL_MS = 500, SETTLED_MS = 3000, EMPTY_MS = 15000 };
 
 static bool ask(struct cli *cli, const char *base, const char *token_file,
                 struct cli_answer *answer, struct wh_json_parser *parser, struct wh_json_val *root,
@@ -331,6 +331,45 @@ static bool synced(const struct status_look *l, int64_t *ret_rows)
     return n > 0 && status_flag(l->sink_root, "caught_up");
 }
 
+/* Does the sink have records of the connection? */
+static bool stored_any(const struct status_look *l, struct wh_slice connection)
+{
+    struct wh_json_val list;
+    struct wh_json_val t;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!wh_json_get(l->sink_root, WH_LIT("topics"), &list)) {
+        return false;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &t);) {
+        if (wh_slice_eq(cli_get_str(t, "connection"), connection) &&
+            cli_get_int(t, "stored_records", 0) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool stored_of_all(const struct status_look *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+        return false;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        if (wh_connection_class(cli_get_str(c, "state")) != WH_CONNECTION_MISSING &&
+            !stored_any(l, cli_get_str(c, "id"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void status_pause_ms(int64_t ms)
 {
     const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
@@ -341,6 +380,8 @@ void status_pause_ms(int64_t ms)
 /*
  * Between fetcher and sink the mapper may lag: done when two looks in a row see no new row. Where
  * webhooks keep coming that may never be, so that some seconds without a lag do, too.
+ * Mapper and sink find the topics of a new connection seconds later, and see no lag until then:
+ * a connection without a record is waited for, up to what an empty GitLab is worth.
  */
 struct settling {
     int64_t last_rows;
@@ -359,6 +400,9 @@ static bool settled(struct settling *s, const struct status_look *l, bool is_syn
     }
     if (s->since_ms == 0) {
         s->since_ms = now_ms;
+    }
+    if (now_ms - s->since_ms < EMPTY_MS && !stored_of_all(l)) {
+        return false;
     }
     return still || (now_ms - s->since_ms >= SETTLED_MS &&
                      cli_get_int(l->sink_root, "lag_records", -1) == 0);
