@@ -95,6 +95,7 @@ void cursor_clear(struct cursor *c)
 {
     wh_mem_free(c->hashes);
     wh_mem_free(c->spans);
+    wh_mem_free(c->place);
     *c = (struct cursor){0};
 }
 
@@ -132,6 +133,40 @@ enum wh_rc cursor_set_spans(struct cursor *c, unsigned n, struct wh_err *err)
     }
     c->n_spans = n;
     return WH_OK;
+}
+
+enum wh_rc cursor_set_place(struct cursor *c, const struct cursor_place *place, struct wh_err *err)
+{
+    if (place == NULL) {
+        wh_mem_free(c->place);
+        c->place = NULL;
+        return WH_OK;
+    }
+    if (c->place == NULL) {
+        c->place = wh_mem_zalloc(1, sizeof(*c->place));
+    }
+    if (c->place == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
+    }
+    *c->place = *place;
+    return WH_OK;
+}
+
+static void write_place(struct wh_json_writer *w, const struct cursor_place *place)
+{
+    wh_jw_key(w, "place");
+    wh_jw_object(w);
+    wh_jw_key(w, "pages");
+    wh_jw_int(w, place->pages);
+    wh_jw_key(w, "mark");
+    wh_jw_str(w, wh_slice_str(place->mark));
+    wh_jw_key(w, "newest");
+    wh_jw_str(w, wh_slice_str(place->newest));
+    wh_jw_key(w, "begun_ms");
+    wh_jw_int(w, place->begun_ms);
+    wh_jw_key(w, "low_ms");
+    wh_jw_int(w, place->low_ms);
+    wh_jw_end(w);
 }
 
 static void write_spans(struct wh_json_writer *w, const struct cursor *c)
@@ -173,6 +208,9 @@ enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out, struct wh_er
     if (c->n_spans) {
         write_spans(&w, c);
     }
+    if (c->place) {
+        write_place(&w, c->place);
+    }
     wh_jw_end(&w);
     return wh_jw_finish(&w, err);
 }
@@ -191,17 +229,17 @@ static void parse_hashes(struct wh_json_val list, struct cursor *c)
     }
 }
 
-static enum wh_rc copy_after(struct wh_json_val object, char to[STATE_AFTER_MAX],
-                             struct wh_err *err)
+static enum wh_rc copy_text(struct wh_json_val object, const char *name, char *to, size_t max,
+                            struct wh_err *err)
 {
     struct wh_json_val v;
     struct wh_slice text;
 
-    if (!wh_json_get(object, WH_LIT("after"), &v)) {
+    if (!wh_json_get(object, wh_slice_str(name), &v)) {
         return WH_OK;
     }
     text = wh_json_string(v);
-    if (text.len >= STATE_AFTER_MAX) {
+    if (text.len >= max) {
         return wh_fail(err, WH_E_TOO_LARGE, "fetch-state: the cursor is too long");
     }
     if (text.len) {
@@ -226,7 +264,7 @@ static enum wh_rc parse_spans(struct wh_json_val list, struct cursor *c, struct 
             return err->rc;
         }
         span = &c->spans[c->n_spans - 1];
-        if (copy_after(item, span->after, err) != WH_OK) {
+        if (copy_text(item, "after", span->after, sizeof(span->after), err) != WH_OK) {
             return err->rc;
         }
         if (!wh_json_get(item, WH_LIT("before_ms"), &before) ||
@@ -236,6 +274,31 @@ static enum wh_rc parse_spans(struct wh_json_val list, struct cursor *c, struct 
         span->before_ms = wh_json_int(before);
     }
     return WH_OK;
+}
+
+static int64_t int_at(struct wh_json_val object, const char *name)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(object, wh_slice_str(name), &v) && wh_json_type(v) == WH_JSON_INT
+               ? wh_json_int(v)
+               : 0;
+}
+
+static enum wh_rc parse_place(struct wh_json_val v, struct cursor *c, struct wh_err *err)
+{
+    struct cursor_place place = {.begun_ms = int_at(v, "begun_ms"), .low_ms = int_at(v, "low_ms")};
+    int64_t pages = int_at(v, "pages");
+
+    if (pages < 1 || pages > INT32_MAX || place.begun_ms < 1) {
+        return wh_fail(err, WH_E_TYPE, "fetch-state: a place without its pages or its time");
+    }
+    place.pages = (unsigned)pages;
+    if (copy_text(v, "mark", place.mark, sizeof(place.mark), err) != WH_OK ||
+        copy_text(v, "newest", place.newest, sizeof(place.newest), err) != WH_OK) {
+        return err->rc;
+    }
+    return cursor_set_place(c, &place, err);
 }
 
 enum wh_rc cursor_parse(struct wh_slice json, struct wh_json_parser *parser, struct cursor *ret,
@@ -248,8 +311,9 @@ enum wh_rc cursor_parse(struct wh_slice json, struct wh_json_parser *parser, str
     if (wh_json_parse(parser, json, &root, err) != WH_OK) {
         return wh_err_prefix(err, "fetch-state");
     }
-    if (copy_after(root, c.after, err) != WH_OK ||
-        (wh_json_get(root, WH_LIT("spans"), &v) && parse_spans(v, &c, err) != WH_OK)) {
+    if (copy_text(root, "after", c.after, sizeof(c.after), err) != WH_OK ||
+        (wh_json_get(root, WH_LIT("spans"), &v) && parse_spans(v, &c, err) != WH_OK) ||
+        (wh_json_get(root, WH_LIT("place"), &v) && parse_place(v, &c, err) != WH_OK)) {
         cursor_clear(&c);
         return err->rc;
     }

@@ -11,12 +11,26 @@
 #include "common/base/err.h"
 #include "common/json/json_doc.h"
 
-enum { STATE_AFTER_MAX = 40, STATE_HASHES_MAX = 128, STATE_SPANS_MAX = 16 };
+enum {
+    STATE_AFTER_MAX = 40,
+    STATE_HASHES_MAX = 128,
+    STATE_SPANS_MAX = 16,
+    STATE_MARK_MAX = 1024,
+};
 
 /* A part of a listing that is not read to its end. */
 struct cursor_span {
     char after[STATE_AFTER_MAX];
     int64_t before_ms; /* where it ends, excluded */
+};
+
+/* How far a listing by a tool is read and acknowledged (tool_walk.c). */
+struct cursor_place {
+    unsigned pages;
+    char mark[STATE_MARK_MAX]; /* the server's cursor of the next page; empty: by page number */
+    char newest[STATE_AFTER_MAX];
+    int64_t begun_ms; /* when its first page was asked for */
+    int64_t low_ms;   /* time of the last row; 0 none */
 };
 
 /* What is not read: after..the newest row, and each span. */
@@ -27,7 +41,8 @@ struct cursor {
     unsigned n_hashes;
     struct cursor_span *spans; /* NULL */
     unsigned n_spans;
-    int64_t finished_at_ms; /* when the stream was last read to its end; 0 never */
+    struct cursor_place *place; /* NULL: the beginning */
+    int64_t finished_at_ms;     /* when the stream was last read to its end; 0 never */
 };
 
 struct state;
@@ -45,6 +60,9 @@ void state_each(struct state *s, struct wh_slice prefix, state_fn fn, void *ctx)
 void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash);
 /* n at most STATE_SPANS_MAX; the entries stay as they were, new ones are zeros. */
 WH_MUST_CHECK enum wh_rc cursor_set_spans(struct cursor *c, unsigned n, struct wh_err *err);
+/* NULL: the beginning. Copied. */
+WH_MUST_CHECK enum wh_rc cursor_set_place(struct cursor *c, const struct cursor_place *place,
+                                          struct wh_err *err);
 void cursor_clear(struct cursor *c);
 WH_MUST_CHECK enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out,
                                       struct wh_err *err);

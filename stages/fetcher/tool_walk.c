@@ -4,6 +4,20 @@
  * Tools page in two ways, which their schemas tell: first/after with a cursor in the answer, or
  * page/per_page until a page is short (what GitLab says of more pages is not so, it is always
  * "no").
+ *
+ * Where a page brought rows, its place is saved once all of them and their details are
+ * acknowledged; a walk that was cut short goes on there. What changed behind it meanwhile is for
+ * the next walk, which asks for what is newer than the first page's request, or knows pages by
+ * their content.
+ *
+ *   by cursor    goes on with the server's cursor. One that the server refuses, or answers with
+ *                nothing, leads back to the first page, once
+ *   by number    reads the last page again. Rows that came or went before it have moved it: it
+ *                must be the same page, or, where the order is newest first, begin with a row newer
+ *                than the last one read. Else back to the first page
+ *
+ * The list of projects is always read from its first page: a run takes what it does not show for
+ * gone.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +34,6 @@
 enum {
     PER_PAGE = 100,
     PAGES_MAX = 100000,
-    CURSOR_MAX = 1024,
     ARGUMENTS_MAX = 4096,
     ROW_MAX = 4 << 20,
     KEY_MAX = 160,
@@ -54,20 +67,27 @@ struct tool_walk {
     struct wh_json_parser *texts; /* for servers that give rows as text alone */
     struct cursor *cursor;
     char key[KEY_MAX];
-    char page_cursor[CURSOR_MAX];
-    unsigned page;
+    char page_cursor[STATE_MARK_MAX];
+    unsigned page;    /* that comes next */
+    uint64_t hash;    /* of the page's content; 0 none */
+    int64_t begun_ms; /* when the first page was asked for */
+    int64_t known_ms; /* of the cursor */
     int64_t since_ms; /* rows older than that are known; 0 none */
+    int64_t low_ms;   /* of the last row with a time */
     char newest[STATE_AFTER_MAX];
     int64_t newest_ms;
     struct details details; /* of the page's rows */
     size_t waiting;         /* records not acknowledged */
+    bool resumed;           /* nothing of the saved place has come yet */
+    bool taken;             /* a page is there whose place is not noted */
+    bool news;              /* it brought rows */
     bool listed;
     bool failed;
-    bool saving;
     enum client_outcome why;
 };
 
 static bool ask(struct tool_walk *w);
+static bool can_resume(const struct tool_walk *w);
 
 /* ---- the end ---- */
 
@@ -116,6 +136,17 @@ static void fail(struct tool_walk *w, enum client_outcome why, const char *text)
     (void)snprintf(w->conn->error, sizeof(w->conn->error), "%s: %.120s", w->tool, text);
 }
 
+/* On to the next page, or to the end. */
+static void go_on(struct tool_walk *w)
+{
+    if (w->conn->stopped) {
+        w->failed = true;
+    }
+    if (w->failed || w->listed || !ask(w)) {
+        finish(w);
+    }
+}
+
 static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
 {
     struct tool_walk *w =
@@ -124,7 +155,30 @@ static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
     if (d->rc != WH_OK) {
         fail(w, CLIENT_FAILED, "Kafka did not take the cursor");
     }
-    finish(w);
+    go_on(w);
+}
+
+/* Rows that changed behind us while we read have times past the first page's request: the next walk
+ * begins before them, whatever newer ones we met. */
+static void note_end(struct tool_walk *w)
+{
+    int64_t until_ms = w->begun_ms > w->known_ms ? w->begun_ms : w->known_ms;
+
+    if (w->newest[0] && w->newest_ms > until_ms) {
+        (void)wh_time_format(until_ms, w->cursor->after);
+    } else if (w->newest[0]) {
+        memcpy(w->cursor->after, w->newest, sizeof(w->cursor->after));
+    }
+    w->cursor->finished_at_ms = wh_clock_now_ms(&w->conn->fetcher->deps.clock);
+}
+
+static enum wh_rc note_place(struct tool_walk *w, struct wh_err *err)
+{
+    struct cursor_place place = {.pages = w->page, .begun_ms = w->begun_ms, .low_ms = w->low_ms};
+
+    memcpy(place.mark, w->page_cursor, sizeof(place.mark));
+    memcpy(place.newest, w->newest, sizeof(place.newest));
+    return cursor_set_place(w->cursor, w->listed ? NULL : &place, err);
 }
 
 static void save(struct tool_walk *w)
@@ -134,15 +188,29 @@ static void save(struct tool_walk *w)
     struct wh_err err;
 
     wh_buf_init(&json, 64 << 10);
-    if (w->newest[0]) {
-        memcpy(w->cursor->after, w->newest, sizeof(w->cursor->after));
+    if (w->listed) {
+        note_end(w);
     }
-    w->cursor->finished_at_ms = wh_clock_now_ms(&c->fetcher->deps.clock);
-    if (cursor_write(w->cursor, &json, &err) != WH_OK ||
+    if (note_place(w, &err) != WH_OK || cursor_write(w->cursor, &json, &err) != WH_OK ||
         emit_state(c->fetcher, wh_slice_str(c->id), wh_slice_str(w->project ? w->project->id : ""),
                    wh_slice_str(w->key), wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
         fail(w, CLIENT_FAILED, err.msg);
         finish(w);
+    }
+}
+
+/* All that came of the page is in Kafka. */
+static void settle(struct tool_walk *w)
+{
+    bool place = w->news && w->project && can_resume(w);
+
+    w->taken = false;
+    /* Only now: a page that is not in Kafka must not look known later. */
+    cursor_set_hash(w->cursor, w->page - 1, w->hash);
+    if (w->listed || place) {
+        save(w);
+    } else {
+        go_on(w);
     }
 }
 
@@ -160,13 +228,10 @@ static void move_on(struct tool_walk *w)
             fail(w, CLIENT_FAILED, w->details.failure);
         }
     }
-    if (w->failed || w->conn->stopped) {
-        w->failed = true;
-        finish(w);
-    } else if (w->listed) {
-        save(w);
-    } else if (!ask(w)) {
-        finish(w);
+    if (w->taken && !w->failed && !w->conn->stopped) {
+        settle(w);
+    } else {
+        go_on(w);
     }
 }
 
@@ -276,6 +341,7 @@ static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, 
     (void)snprintf(call, sizeof(call), "%s:%s:%u", w->tool, w->project ? w->project->id : "",
                    w->page);
     w->waiting++;
+    w->news = true;
     if (wh_jw_finish(&writer, &err) != WH_OK ||
         emit_tool_row(w->conn, wh_slice_str(kind), wh_slice_str(w->project ? w->project->id : ""),
                       wh_slice_str(id), wh_slice_str(call), wh_buf_slice(&text), &w->rows,
@@ -301,6 +367,7 @@ static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
     take_project(w, row, id);
     if (time_of(row, &text, &ms)) {
         note_newest(w, text, ms);
+        w->low_ms = ms;
         if (w->since_ms && ms < w->since_ms) {
             return false;
         }
@@ -461,26 +528,22 @@ static void next_page(struct tool_walk *w, struct wh_json_val around, size_t n, 
     }
 }
 
-/* Pages without times are told apart by their content. */
-static bool page_changed(struct tool_walk *w, struct wh_json_val rows)
+static uint64_t hash_of(struct wh_json_val rows)
 {
     WH_AUTO(buf) struct wh_buf text;
     struct wh_json_writer writer;
     struct wh_err err;
-    uint64_t hash;
-    bool same;
 
     wh_buf_init(&text, PARSER_MAX);
     wh_json_writer_init(&writer, &text);
     mcp_value_write(&writer, rows);
-    if (wh_jw_finish(&writer, &err) != WH_OK) {
-        return true;
-    }
-    hash = wh_hash64(wh_buf_slice(&text));
-    same = w->cursor->finished_at_ms > 0 && w->page < w->cursor->n_hashes &&
-           w->cursor->hashes[w->page] == hash;
-    cursor_set_hash(w->cursor, w->page, hash);
-    return !same;
+    return wh_jw_finish(&writer, &err) == WH_OK ? wh_hash64(wh_buf_slice(&text)) : 0;
+}
+
+/* Its content is what it was when it was acknowledged last. */
+static bool page_is_known(const struct tool_walk *w, uint64_t hash)
+{
+    return hash != 0 && w->page < w->cursor->n_hashes && w->cursor->hashes[w->page] == hash;
 }
 
 static bool by_cursor(const struct tool_walk *w)
@@ -506,7 +569,12 @@ static void take_page(struct tool_walk *w, struct wh_json_val result)
         return;
     }
     w->conn->counts[w->stream].pages++;
-    changed = page_changed(w, rows);
+    w->resumed = false;
+    w->taken = true;
+    w->news = false;
+    w->hash = hash_of(rows);
+    /* Pages without times are told apart by their content. */
+    changed = w->cursor->finished_at_ms == 0 || !page_is_known(w, w->hash);
     for (it = wh_json_iter(rows); !w->failed && wh_json_next(&it, &key, &row); n++) {
         fresh = take_row(w, row, changed) && fresh;
     }
@@ -538,6 +606,107 @@ static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcom
     }
 }
 
+/* ---- going on at a saved place ---- */
+
+/* A row that is updated goes to the front: those that are not read yet move back, never forward. */
+static bool newest_first(const struct tool_walk *w)
+{
+    const struct mcp_tool *tool = mcp_tools_find(mcp_tools_of(w->conn->mcp), wh_slice_str(w->tool));
+
+    return strcmp(w->tool, "list_pipelines") == 0 && tool && mcp_tool_takes(tool, "order_by") &&
+           mcp_tool_takes(tool, "sort");
+}
+
+static bool can_resume(const struct tool_walk *w)
+{
+    return by_cursor(w) || newest_first(w) || w->page <= STATE_HASHES_MAX;
+}
+
+/* The page at the place follows what was read, or overlaps it: nothing between is left out. */
+static bool page_fits(struct tool_walk *w, struct wh_json_val result)
+{
+    struct wh_json_val rows;
+    struct wh_json_val around;
+    struct wh_json_val row;
+    struct wh_json_iter it;
+    struct wh_slice text;
+    int64_t ms;
+
+    if (!content_of(w, result, &rows, &around)) {
+        return false;
+    }
+    it = wh_json_iter(rows);
+    if (!wh_json_next(&it, &text, &row)) {
+        return false;
+    }
+    return by_cursor(w) || page_is_known(w, hash_of(rows)) ||
+           (newest_first(w) && w->low_ms && time_of(row, &text, &ms) && ms > w->low_ms);
+}
+
+/* Not so when the server cannot answer anything now: then the place is tried again later. */
+static bool place_is_lost(struct tool_walk *w, const struct mcp_answer *a)
+{
+    switch (a->outcome) {
+    case MCP_OK:
+        return !page_fits(w, a->result);
+    case MCP_TOOL_BAD:
+        return !tool_throttled(a->result);
+    case MCP_ERROR:
+    case MCP_REFUSED:
+        return true;
+    case MCP_FAILED:
+        return a->status >= 500;
+    case MCP_DENIED:
+    case MCP_NOT_THERE:
+    case MCP_SIGN_IN:
+    case MCP_INPUT:
+    default:
+        return false;
+    }
+}
+
+/* The first page. A place that is saved stays so until a page is acknowledged. */
+static void begin(struct tool_walk *w)
+{
+    struct wh_instant at;
+    struct wh_err err;
+
+    w->resumed = false;
+    w->page = 0;
+    w->page_cursor[0] = '\0';
+    w->low_ms = 0;
+    w->newest[0] = '\0';
+    w->newest_ms = 0;
+    w->begun_ms = wh_clock_now_ms(&w->conn->fetcher->deps.clock);
+    /* A little before the newest row of the last time: clocks differ, transactions commit late. */
+    if (w->cursor->after[0] && wh_time_parse(wh_slice_str(w->cursor->after), &at, &err) == WH_OK) {
+        w->known_ms = at.ms;
+        w->since_ms = at.ms - w->conn->fetcher->deps.conf.sync_overlap_ms;
+        memcpy(w->newest, w->cursor->after, sizeof(w->newest));
+        w->newest_ms = at.ms;
+    }
+}
+
+static void resume(struct tool_walk *w)
+{
+    const struct cursor_place *place = w->cursor->place;
+    struct wh_instant at;
+    struct wh_err err;
+
+    /* The tool may page otherwise by now. */
+    if (place == NULL || by_cursor(w) != (place->mark[0] != '\0')) {
+        return;
+    }
+    w->resumed = true;
+    w->page = by_cursor(w) ? place->pages : place->pages - 1;
+    memcpy(w->page_cursor, place->mark, sizeof(w->page_cursor));
+    w->low_ms = place->low_ms;
+    w->begun_ms = place->begun_ms;
+    if (wh_time_parse(wh_slice_str(place->newest), &at, &err) == WH_OK) {
+        note_newest(w, wh_slice_str(place->newest), at.ms);
+    }
+}
+
 static void on_page(void *ctx, const struct mcp_answer *a)
 {
     struct tool_walk *w = ctx;
@@ -545,7 +714,11 @@ static void on_page(void *ctx, const struct mcp_answer *a)
     w->call = NULL;
     /* Records may come back while a full queue is waited for: not the end of the page yet. */
     w->waiting++;
-    if (a->outcome == MCP_OK) {
+    if (w->resumed && place_is_lost(w, a)) {
+        wh_log_info(w->conn->fetcher->deps.log, "a listing is read from its first page again",
+                    WH_STR("connection", w->conn->id), WH_STR("tool", w->tool));
+        begin(w);
+    } else if (a->outcome == MCP_OK) {
         take_page(w, a->result);
     } else if (a->outcome == MCP_TOOL_BAD && tool_throttled(a->result)) {
         fail(w, CLIENT_FAILED, "GitLab's rate limit");
@@ -631,19 +804,6 @@ static bool ask(struct tool_walk *w)
     return w->call != NULL;
 }
 
-/* A little before the newest row of the last time: clocks differ, transactions commit late. */
-static void begin_since(struct tool_walk *w)
-{
-    struct wh_instant at;
-    struct wh_err err;
-
-    if (w->cursor->after[0] && wh_time_parse(wh_slice_str(w->cursor->after), &at, &err) == WH_OK) {
-        w->since_ms = at.ms - w->conn->fetcher->deps.conf.sync_overlap_ms;
-        memcpy(w->newest, w->cursor->after, sizeof(w->newest));
-        w->newest_ms = at.ms;
-    }
-}
-
 enum wh_rc tool_walk_start(struct conn *c, struct tool_walks *walks, struct project *project,
                            unsigned stream, const char *tool, struct wh_err *err)
 {
@@ -667,7 +827,8 @@ enum wh_rc tool_walk_start(struct conn *c, struct tool_walks *walks, struct proj
         wh_mem_free(w);
         return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
     }
-    begin_since(w);
+    begin(w);
+    resume(w);
     w->details = (struct details){.conn = c,
                                   .project = project ? project->id : "",
                                   .row = on_detail,

@@ -13,6 +13,8 @@ struct wh_httpc_transfer {
     size_t url_len;
     char *secret;
     size_t secret_len;
+    char *body;
+    size_t body_len;
     size_t body_max;
 };
 
@@ -34,6 +36,7 @@ static void transfer_free(struct wh_httpc_transfer *t)
 {
     wh_mem_free(t->url);
     wh_mem_free(t->secret);
+    wh_mem_free(t->body);
     wh_mem_free(t);
 }
 
@@ -57,8 +60,10 @@ static enum wh_rc script_start(struct wh_httpc *c, const struct wh_httpc_request
     t->url_len = req->url.len;
     t->secret = wh_mem_dup(req->secret.ptr ? req->secret.ptr : "", req->secret.len);
     t->secret_len = req->secret.len;
+    t->body = wh_mem_dup(req->body.ptr ? req->body.ptr : "", req->body.len);
+    t->body_len = req->body.len;
     t->body_max = req->body_max;
-    if (t->url == NULL || t->secret == NULL) {
+    if (t->url == NULL || t->secret == NULL || t->body == NULL) {
         transfer_free(t);
         return wh_fail(err, WH_E_NOMEM, "no memory for a request");
     }
@@ -163,7 +168,7 @@ void th_script_header(struct th_script_answer *a, const char *name, const char *
 void th_script_answer_one(struct th_script *s, size_t index)
 {
     struct wh_httpc_transfer *t = s->waiting[index];
-    struct th_script_answer a = {.status = 200};
+    struct th_script_answer a = {.status = 200, .request = wh_slice(t->body, t->body_len)};
     struct wh_httpc_answer answer = {.body = &a.body, .total_us = 1000};
 
     take_out(s, index);

@@ -10,7 +10,8 @@
 enum { TH_SCRIPT_HEADERS_MAX = 16 };
 
 struct th_script_answer {
-    enum wh_rc rc; /* not WH_OK: the transfer failed */
+    struct wh_slice request; /* the request's body */
+    enum wh_rc rc;           /* not WH_OK: the transfer failed */
     unsigned status;
     struct wh_buf body; /* bounded by the request's body_max */
     struct wh_httpc_header headers[TH_SCRIPT_HEADERS_MAX];
