@@ -202,6 +202,32 @@ def oauth_refresh(broker, stacks):
     return f"{s.oauth()['refreshed']} refreshes, {len(have)} objects, no token used twice"
 
 
+def tool_calls(s, tool):
+    return sum(r["request"].endswith(" " + tool) for r in json.loads(s.control("requests?last=50000"))["requests"])
+
+
+def oauth_resume(broker, stacks):
+    """A first sync by tools is killed: the listing goes on after its last acknowledged page."""
+    s = begin(broker, stacks, "oauths", gitlab=("--merge-requests", "700", "--projects", "1"), fetcher=("--sync.interval=1h",))
+    s.control("faults", {"slow": 1, "slow_ms": 20})
+    connect(s, *by_project(projects(s)))
+    await_true("half of the details", 60, lambda: tool_calls(s, "get_merge_request") >= 350, pause=0.05)
+    s.kill("fetcher")
+    s.control("faults", {"slow": 0})
+    before = tool_calls(s, "get_merge_request")
+    s.start("fetcher")
+    s.await_ready("fetcher")
+    ended(s, "enabled")
+    have = rows_are_there(s)
+    n = sum(key.startswith("merge_request ") for key in have)
+    details = tool_calls(s, "get_merge_request")
+    # At most the page that was under way in each project is read twice.
+    if before < 350 or details > n + 100 * len(projects(s)):
+        raise Failure(f"{details} details of {n} merge requests, {before} of them before the kill")
+    no_dead_letters(s)
+    return f"{n} merge requests, {before} details before the kill, {details} in all"
+
+
 def crash_while_failing(s):
     """GitLab cannot answer: nothing has changed there."""
     s.control("answers", {"where": "token", "how": "error", "status": 503, "next": -1})
@@ -408,4 +434,4 @@ def oauth_quirks(broker, stacks):
     return f"{len(REFUSED) + len(WRONG)} refused, {len(TAKEN)} taken, {s.oauth()['registered']} registrations"
 
 
-SCENARIOS = (oauth_connect, oauth_public, oauth_quirks, oauth_refresh, oauth_crash, oauth_forgotten, oauth_two)
+SCENARIOS = (oauth_connect, oauth_resume, oauth_public, oauth_quirks, oauth_refresh, oauth_crash, oauth_forgotten, oauth_two)
