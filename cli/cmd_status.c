@@ -184,17 +184,31 @@ static void add_quantiles(struct cli_table *t, struct wh_json_val live, const ch
     cli_table_str(t, cli_seconds(cli_get_num(f, "p99_s", 0), text));
 }
 
+static int64_t count_of(struct wh_json_val live, const char *window)
+{
+    struct wh_json_val f;
+
+    return wh_json_get(live, wh_slice_str(window), &f) ? cli_get_int(f, "count", 0) : 0;
+}
+
+static void add_window(struct cli_table *t, struct wh_slice kind, const char *label,
+                       struct wh_json_val live, const char *receipt, const char *event)
+{
+    cli_table_cell(t, kind);
+    cli_table_str(t, label);
+    cli_table_int(t, count_of(live, receipt));
+    add_quantiles(t, live, receipt);
+    add_quantiles(t, live, event);
+}
+
 /* Webhooks by kind, of the last hour and day: since receipt, and since GitLab's own time (cut to
  * the second), to queryable. */
 static void print_live(const struct cli *cli, const struct status_look *l)
 {
     static const char *const heads[] = {"webhooks of", "last",      "count", "receipt p50",
                                         "p99",         "event p50", "p99"};
-    static const char *const windows[2][3] = {{"hour", "receipt_hour", "event_hour"},
-                                              {"day", "receipt_day", "event_day"}};
     struct wh_json_val all;
     struct wh_json_val f;
-    struct wh_json_val receipt;
     struct wh_json_iter it;
     struct wh_slice kind;
     struct cli_table t;
@@ -208,15 +222,13 @@ static void print_live(const struct cli *cli, const struct status_look *l)
         cli_table_str(&t, heads[i]);
     }
     for (it = wh_json_iter(all); wh_json_next(&it, &kind, &f); any = true) {
-        for (size_t i = 0; i < 2; i++) {
-            cli_table_cell(&t, kind);
-            cli_table_str(&t, windows[i][0]);
-            cli_table_int(&t, wh_json_get(f, wh_slice_str(windows[i][1]), &receipt)
-                                  ? cli_get_int(receipt, "count", 0)
-                                  : 0);
-            add_quantiles(&t, f, windows[i][1]);
-            add_quantiles(&t, f, windows[i][2]);
+        int64_t hour = count_of(f, "receipt_hour");
+        int64_t day = count_of(f, "receipt_day");
+
+        if (hour != day) {
+            add_window(&t, kind, "hour", f, "receipt_hour", "event_hour");
         }
+        add_window(&t, kind, hour == day ? "hour, day" : "day", f, "receipt_day", "event_day");
     }
     if (any) {
         (void)printf("\n");

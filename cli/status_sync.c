@@ -4,7 +4,7 @@
 #include "cli/status_look.h"
 #include "common/base/time.h"
 
-enum { RUNS_SHOWN = 5, DELIVERIES_SHOWN = 20, MS_PER_S = 1000 };
+enum { RUNS_SHOWN = 5, DELIVERIES_SHOWN = 6, MS_PER_S = 1000 };
 
 static void when(int64_t ms, char text[WH_TIME_TEXT_MAX])
 {
@@ -176,7 +176,7 @@ static void print_webhooks(struct wh_json_val c)
                  wh_slice_eq(hook, WH_LIT("unknown")) ? 0 : (int)hook.len, hook.ptr);
 }
 
-/* The last delivery of each project and kind. */
+/* The last delivery of each project and kind; those that are silent longest come first. */
 static void print_deliveries(const struct cli *cli, struct wh_json_val c)
 {
     struct wh_json_val list;
@@ -195,7 +195,7 @@ static void print_deliveries(const struct cli *cli, struct wh_json_val c)
     cli_table_init(&t, 4);
     cli_table_str(&t, "webhooks of project");
     cli_table_str(&t, "kind");
-    cli_table_str(&t, "last delivery");
+    cli_table_str(&t, "silent longest");
     cli_table_str(&t, "count");
     for (it = wh_json_iter(list); i < DELIVERIES_SHOWN && wh_json_next(&it, &key, &d); i++) {
         when(cli_get_int(d, "last_ms", 0), text);
