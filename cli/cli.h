@@ -146,7 +146,6 @@ bool cli_print(struct wh_slice text);
 void cli_value_text(struct wh_json_val v, struct wh_buf *out);
 /* Field of an object as text; "" when absent. */
 struct wh_slice cli_get_str(struct wh_json_val object, const char *key);
-int64_t cli_get_int(struct wh_json_val object, const char *key, int64_t otherwise);
 double cli_get_num(struct wh_json_val object, const char *key, double otherwise);
 /* Seconds as people say them: "1.2 ms", "3 s". */
 const char *cli_seconds(double seconds, char text[32]);

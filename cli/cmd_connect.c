@@ -48,16 +48,14 @@ static void wipe_text(char *text)
 static void member(struct wh_json_writer *w, const char *key, const char *value)
 {
     if (value) {
-        wh_jw_key(w, key);
-        wh_jw_str(w, wh_slice_str(value));
+        wh_jw_put_str(w, key, wh_slice_str(value));
     }
 }
 
 static void ask_for(struct wh_json_writer *w, const char *name, bool wanted)
 {
     if (wanted) {
-        wh_jw_key(w, name);
-        wh_jw_bool(w, true);
+        wh_jw_put_bool(w, name, true);
     }
 }
 

@@ -188,16 +188,11 @@ static void print_left_json(const char *id, const struct view *v)
     wh_buf_init(&out, 4 * DETAIL_MAX);
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
-    wh_jw_key(&w, "ok");
-    wh_jw_bool(&w, !v->leaving);
-    wh_jw_key(&w, "connection");
-    wh_jw_str(&w, wh_slice_str(id));
-    wh_jw_key(&w, "state");
-    wh_jw_str(&w, wh_slice_str(v->state));
-    wh_jw_key(&w, "revoked");
-    wh_jw_bool(&w, !v->leaving && strstr(v->detail, "the approval is revoked"));
-    wh_jw_key(&w, "detail");
-    wh_jw_str(&w, wh_slice_str(v->detail));
+    wh_jw_put_bool(&w, "ok", !v->leaving);
+    wh_jw_put_str(&w, "connection", wh_slice_str(id));
+    wh_jw_put_str(&w, "state", wh_slice_str(v->state));
+    wh_jw_put_bool(&w, "revoked", !v->leaving && strstr(v->detail, "the approval is revoked"));
+    wh_jw_put_str(&w, "detail", wh_slice_str(v->detail));
     wh_jw_end(&w);
     if (wh_jw_finish(&w, &err) == WH_OK) {
         (void)cli_print(wh_buf_slice(&out));
@@ -315,7 +310,7 @@ static int await_report(struct cli *cli, const char *id, struct wh_json_parser *
             return code;
         }
         if (status == 200 && wh_json_get(root, WH_LIT("purge"), ret) &&
-            cli_get_int(*ret, "finished_at_ms", 0) >= asked_ms) {
+            wh_json_get_int(*ret, "finished_at_ms", 0) >= asked_ms) {
             return CLI_OK;
         }
         if (now_ms() >= until_ms) {
@@ -357,10 +352,10 @@ static int topics_left(struct cli *cli, const char *id)
 
 static int print_report(struct cli *cli, const char *id, struct wh_json_val report)
 {
-    long long entities = (long long)cli_get_int(report, "entities", 0);
-    long long revisions = (long long)cli_get_int(report, "revisions", 0);
-    long long changes = (long long)cli_get_int(report, "changes", 0);
-    long long leftovers = (long long)cli_get_int(report, "leftovers", -1);
+    long long entities = (long long)wh_json_get_int(report, "entities", 0);
+    long long revisions = (long long)wh_json_get_int(report, "revisions", 0);
+    long long changes = (long long)wh_json_get_int(report, "changes", 0);
+    long long leftovers = (long long)wh_json_get_int(report, "leftovers", -1);
     int topics = topics_left(cli, id);
     bool clean = leftovers == 0 && topics == 0;
 

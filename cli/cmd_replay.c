@@ -156,24 +156,17 @@ static bool print_json(const struct plan *plan, bool executed)
     wh_buf_init(&out, ANSWER_MAX_BYTES);
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
-    wh_jw_key(&w, "ok");
-    wh_jw_bool(&w, true);
-    wh_jw_key(&w, "topic");
-    wh_jw_str(&w, wh_slice_str(plan->topic));
-    wh_jw_key(&w, "records");
-    wh_jw_int(&w, plan->records);
-    wh_jw_key(&w, "executed");
-    wh_jw_bool(&w, executed);
+    wh_jw_put_bool(&w, "ok", true);
+    wh_jw_put_str(&w, "topic", wh_slice_str(plan->topic));
+    wh_jw_put_int(&w, "records", plan->records);
+    wh_jw_put_bool(&w, "executed", executed);
     wh_jw_key(&w, "partitions");
     wh_jw_array(&w);
     for (size_t i = 0; i < plan->n; i++) {
         wh_jw_object(&w);
-        wh_jw_key(&w, "partition");
-        wh_jw_int(&w, plan->parts[i].partition);
-        wh_jw_key(&w, "from");
-        wh_jw_int(&w, plan->parts[i].offset);
-        wh_jw_key(&w, "to");
-        wh_jw_int(&w, plan->ends[i]);
+        wh_jw_put_int(&w, "partition", plan->parts[i].partition);
+        wh_jw_put_int(&w, "from", plan->parts[i].offset);
+        wh_jw_put_int(&w, "to", plan->ends[i]);
         wh_jw_end(&w);
     }
     wh_jw_end(&w);

@@ -56,6 +56,16 @@ bool status_flag(struct wh_json_val object, const char *key)
            wh_json_bool(v);
 }
 
+bool status_connections(const struct status_look *l, struct wh_json_val *ret)
+{
+    return l->fetcher_ok && wh_json_get(l->fetcher_root, WH_LIT("connections"), ret);
+}
+
+bool status_is_left(struct wh_json_val connection)
+{
+    return wh_connection_class(cli_get_str(connection, "state")) == WH_CONNECTION_MISSING;
+}
+
 /* ---- what is said ---- */
 
 static void print_connections(const struct cli *cli, const struct status_look *l)
@@ -66,7 +76,7 @@ static void print_connections(const struct cli *cli, const struct status_look *l
     struct wh_slice key;
     struct cli_table t;
 
-    if (!l->fetcher_ok || !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+    if (!status_connections(l, &list)) {
         (void)printf("fetcher: %s\n", l->fetcher_err.msg);
         return;
     }
@@ -80,9 +90,9 @@ static void print_connections(const struct cli *cli, const struct status_look *l
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
         cli_table_cell(&t, cli_get_str(c, "id"));
         cli_table_cell(&t, cli_get_str(c, "state"));
-        cli_table_int(&t, cli_get_int(c, "projects", 0));
-        cli_table_int(&t, cli_get_int(c, "runs", 0));
-        cli_table_int(&t, cli_get_int(c, "requests", 0));
+        cli_table_int(&t, wh_json_get_int(c, "projects", 0));
+        cli_table_int(&t, wh_json_get_int(c, "runs", 0));
+        cli_table_int(&t, wh_json_get_int(c, "requests", 0));
         cli_table_cell(&t, cli_get_str(c, "error").len ? cli_get_str(c, "error")
                                                        : cli_get_str(c, "phase"));
     }
@@ -135,7 +145,7 @@ static void print_all_sources(const struct cli *cli, const struct status_look *l
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (l->fetcher_ok && wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+    if (status_connections(l, &list)) {
         for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
             print_sources(cli, c);
         }
@@ -161,9 +171,9 @@ static void print_kinds(const struct cli *cli, const struct status_look *l)
     cli_table_str(&t, "revisions");
     for (it = wh_json_iter(kinds); wh_json_next(&it, &name, &counts);) {
         cli_table_cell(&t, name);
-        cli_table_int(&t, cli_get_int(counts, "entities", 0));
-        cli_table_int(&t, cli_get_int(counts, "deleted", 0));
-        cli_table_int(&t, cli_get_int(counts, "revisions", 0));
+        cli_table_int(&t, wh_json_get_int(counts, "entities", 0));
+        cli_table_int(&t, wh_json_get_int(counts, "deleted", 0));
+        cli_table_int(&t, wh_json_get_int(counts, "revisions", 0));
     }
     (void)printf("\n");
     cli_table_print(cli, &t, stdout);
@@ -175,7 +185,7 @@ static void add_quantiles(struct cli_table *t, struct wh_json_val live, const ch
     struct wh_json_val f;
     char text[32];
 
-    if (!wh_json_get(live, wh_slice_str(window), &f) || cli_get_int(f, "count", 0) == 0) {
+    if (!wh_json_get(live, wh_slice_str(window), &f) || wh_json_get_int(f, "count", 0) == 0) {
         cli_table_str(t, "-");
         cli_table_str(t, "-");
         return;
@@ -188,7 +198,7 @@ static int64_t count_of(struct wh_json_val live, const char *window)
 {
     struct wh_json_val f;
 
-    return wh_json_get(live, wh_slice_str(window), &f) ? cli_get_int(f, "count", 0) : 0;
+    return wh_json_get(live, wh_slice_str(window), &f) ? wh_json_get_int(f, "count", 0) : 0;
 }
 
 static void add_window(struct cli_table *t, struct wh_slice kind, const char *label,
@@ -251,7 +261,7 @@ static void print_freshness(const struct cli *cli, const struct status_look *l)
     }
     (void)printf("\n");
     for (it = wh_json_iter(all); wh_json_next(&it, &origin, &f);) {
-        int64_t n = cli_get_int(f, "count", 0);
+        int64_t n = wh_json_get_int(f, "count", 0);
 
         if (n > 0) {
             (void)printf("freshness, %-8.*s receipt to queryable: p50 %s, p99 %s (%" PRId64
@@ -262,8 +272,8 @@ static void print_freshness(const struct cli *cli, const struct status_look *l)
     }
     (void)printf("sink: %.*s, %" PRId64 " records behind, %" PRId64 " dead letters\n",
                  WH_SLICE_ARG(cli_get_str(l->sink_root, "state")),
-                 cli_get_int(l->sink_root, "lag_records", -1),
-                 cli_get_int(l->sink_root, "dead_letters", 0));
+                 wh_json_get_int(l->sink_root, "lag_records", -1),
+                 wh_json_get_int(l->sink_root, "dead_letters", 0));
     print_live(cli, l);
 }
 
@@ -274,8 +284,7 @@ static bool healthy(const struct status_look *l)
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (!l->fetcher_ok || !l->sink_ok ||
-        !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+    if (!l->sink_ok || !status_connections(l, &list)) {
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
@@ -327,16 +336,14 @@ static bool synced(const struct status_look *l, int64_t *ret_rows)
     struct wh_slice key;
     size_t n = 0;
 
-    *ret_rows = l->sink_ok ? cli_get_int(l->sink_root, "observations", 0) : 0;
-    if (!l->fetcher_ok || !l->sink_ok ||
-        !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+    *ret_rows = l->sink_ok ? wh_json_get_int(l->sink_root, "observations", 0) : 0;
+    if (!l->sink_ok || !status_connections(l, &list)) {
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c); n++) {
         /* What is disconnected runs no more. */
-        if (wh_connection_class(cli_get_str(c, "state")) != WH_CONNECTION_MISSING &&
-            (cli_get_int(c, "runs", 0) == 0 ||
-             !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
+        if (!status_is_left(c) && (wh_json_get_int(c, "runs", 0) == 0 ||
+                                   !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
             return false;
         }
     }
@@ -356,7 +363,7 @@ static bool stored_any(const struct status_look *l, struct wh_slice connection)
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &t);) {
         if (wh_slice_eq(cli_get_str(t, "connection"), connection) &&
-            cli_get_int(t, "stored_records", 0) > 0) {
+            wh_json_get_int(t, "stored_records", 0) > 0) {
             return true;
         }
     }
@@ -370,12 +377,11 @@ static bool stored_of_all(const struct status_look *l)
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (!wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+    if (!status_connections(l, &list)) {
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        if (wh_connection_class(cli_get_str(c, "state")) != WH_CONNECTION_MISSING &&
-            !stored_any(l, cli_get_str(c, "id"))) {
+        if (!status_is_left(c) && !stored_any(l, cli_get_str(c, "id"))) {
             return false;
         }
     }
@@ -417,7 +423,7 @@ static bool settled(struct settling *s, const struct status_look *l, bool is_syn
         return false;
     }
     return still || (now_ms - s->since_ms >= SETTLED_MS &&
-                     cli_get_int(l->sink_root, "lag_records", -1) == 0);
+                     wh_json_get_int(l->sink_root, "lag_records", -1) == 0);
 }
 
 static int wait_synced(struct cli *cli)

@@ -131,20 +131,16 @@ static bool print_json(const struct wh_bus_topic *topics, const struct wh_bus_to
     wh_buf_init(&out, ANSWER_MAX_BYTES);
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
-    wh_jw_key(&w, "ok");
-    wh_jw_bool(&w, there);
+    wh_jw_put_bool(&w, "ok", there);
     wh_jw_key(&w, "topics");
     wh_jw_array(&w);
     for (size_t i = 0; i < SHARED; i++) {
         int32_t have = partitions_of(list, n, topics[i].name);
 
         wh_jw_object(&w);
-        wh_jw_key(&w, "topic");
-        wh_jw_str(&w, wh_slice_str(topics[i].name));
-        wh_jw_key(&w, "partitions");
-        wh_jw_int(&w, have);
-        wh_jw_key(&w, "state");
-        wh_jw_str(&w, have ? WH_LIT("ok") : WH_LIT("missing"));
+        wh_jw_put_str(&w, "topic", wh_slice_str(topics[i].name));
+        wh_jw_put_int(&w, "partitions", have);
+        wh_jw_put_str(&w, "state", have ? WH_LIT("ok") : WH_LIT("missing"));
         wh_jw_end(&w);
     }
     wh_jw_end(&w);

@@ -175,16 +175,6 @@ struct wh_slice cli_get_str(struct wh_json_val object, const char *key)
     return wh_json_string(v);
 }
 
-int64_t cli_get_int(struct wh_json_val object, const char *key, int64_t otherwise)
-{
-    struct wh_json_val v;
-
-    if (!wh_json_get(object, wh_slice_str(key), &v) || wh_json_type(v) != WH_JSON_INT) {
-        return otherwise;
-    }
-    return wh_json_int(v);
-}
-
 double cli_get_num(struct wh_json_val object, const char *key, double otherwise)
 {
     struct wh_json_val v;

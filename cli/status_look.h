@@ -24,6 +24,10 @@ struct status_look {
 bool status_look_at(struct cli *cli, struct status_look *l);
 void status_look_done(struct status_look *l);
 bool status_flag(struct wh_json_val object, const char *key);
+/* False: the fetcher did not answer. */
+bool status_connections(const struct status_look *l, struct wh_json_val *ret);
+/* Disconnected on purpose, or not connected yet: nothing of it is read, nothing is owed. */
+bool status_is_left(struct wh_json_val connection);
 void status_pause_ms(int64_t ms);
 
 /* ---- status_sync.c ---- */

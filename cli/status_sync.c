@@ -34,14 +34,14 @@ static void add_run(struct cli_table *t, struct wh_json_val run)
                                           "deleted", "skipped", "requests"};
     char text[WH_TIME_TEXT_MAX];
 
-    when(cli_get_int(run, "run", 0), text);
+    when(wh_json_get_int(run, "run", 0), text);
     cli_table_str(t, text);
     cli_table_cell(t, cli_get_str(run, "kind"));
     cli_table_str(t, status_flag(run, "ok") ? "ok" : "failed");
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        cli_table_int(t, cli_get_int(run, numbers[i], 0));
+        cli_table_int(t, wh_json_get_int(run, numbers[i], 0));
     }
-    cli_table_str(t, cli_seconds((double)cli_get_int(run, "waited_ms", 0) / MS_PER_S, text));
+    cli_table_str(t, cli_seconds((double)wh_json_get_int(run, "waited_ms", 0) / MS_PER_S, text));
 }
 
 /* False: the run read nothing. */
@@ -57,11 +57,11 @@ static bool print_run_streams(struct wh_json_val run)
         return false;
     }
     for (it = wh_json_iter(parts); wh_json_next(&it, &name, &n);) {
-        int64_t skipped = cli_get_int(n, "skipped", 0);
+        int64_t skipped = wh_json_get_int(n, "skipped", 0);
 
-        if (cli_get_int(n, "read", 0) + skipped > 0) {
+        if (wh_json_get_int(n, "read", 0) + skipped > 0) {
             (void)printf("%s%.*s %" PRId64, any ? ", " : "newest run, read: ", WH_SLICE_ARG(name),
-                         cli_get_int(n, "read", 0));
+                         wh_json_get_int(n, "read", 0));
             any = true;
         }
         if (skipped) {
@@ -77,7 +77,7 @@ static void print_kind(struct wh_slice name, struct wh_json_val n)
 
     (void)printf("%.*s:", WH_SLICE_ARG(name));
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        int64_t count = cli_get_int(n, words[i], 0);
+        int64_t count = wh_json_get_int(n, words[i], 0);
 
         if (count) {
             (void)printf(" %" PRId64 " %s", count, words[i]);
@@ -166,12 +166,12 @@ static void print_webhooks(struct wh_json_val c)
     if (!wh_json_get(c, WH_LIT("webhooks"), &w)) {
         return;
     }
-    when(cli_get_int(w, "last_delivery_ms", 0), last);
+    when(wh_json_get_int(w, "last_delivery_ms", 0), last);
     hook = cli_get_str(w, "hook");
     (void)printf("webhooks: last delivery %s, %" PRId64 " taken, %" PRId64
                  " with a wrong secret, %" PRId64 " refused%s%.*s\n",
-                 last, cli_get_int(w, "accepted", 0), cli_get_int(w, "unauthorized", 0),
-                 cli_get_int(w, "refused", 0),
+                 last, wh_json_get_int(w, "accepted", 0), wh_json_get_int(w, "unauthorized", 0),
+                 wh_json_get_int(w, "refused", 0),
                  wh_slice_eq(hook, WH_LIT("unknown")) ? "" : "; at GitLab: ",
                  wh_slice_eq(hook, WH_LIT("unknown")) ? 0 : (int)hook.len, hook.ptr);
 }
@@ -198,11 +198,11 @@ static void print_deliveries(const struct cli *cli, struct wh_json_val c)
     cli_table_str(&t, "silent longest");
     cli_table_str(&t, "count");
     for (it = wh_json_iter(list); i < DELIVERIES_SHOWN && wh_json_next(&it, &key, &d); i++) {
-        when(cli_get_int(d, "last_ms", 0), text);
+        when(wh_json_get_int(d, "last_ms", 0), text);
         cli_table_cell(&t, cli_get_str(d, "project"));
         cli_table_cell(&t, cli_get_str(d, "event"));
         cli_table_str(&t, text);
-        cli_table_int(&t, cli_get_int(d, "count", 0));
+        cli_table_int(&t, wh_json_get_int(d, "count", 0));
     }
     cli_table_print(cli, &t, stdout);
     cli_table_done(&t);
@@ -232,9 +232,9 @@ static void print_completeness(struct wh_json_val c)
         while (wh_json_next(&it, &key, &p)) {
             if (wh_json_get(p, WH_LIT("streams"), &n) &&
                 wh_json_get(n, wh_slice_str(names[i]), &n)) {
-                expected += cli_get_int(n, "expected", 0);
-                have += cli_get_int(n, "have", 0);
-                missing += cli_get_int(n, "missing", 0);
+                expected += wh_json_get_int(n, "expected", 0);
+                have += wh_json_get_int(n, "have", 0);
+                missing += wh_json_get_int(n, "missing", 0);
             }
         }
         (void)printf("complete: %s: %" PRId64 " numbers, %" PRId64 " had, %" PRId64
@@ -251,12 +251,12 @@ void status_print_sync(const struct cli *cli, const struct status_look *l)
     struct wh_slice key;
     bool several;
 
-    if (!l->fetcher_ok || !wh_json_get(l->fetcher_root, WH_LIT("connections"), &list)) {
+    if (!status_connections(l, &list)) {
         return;
     }
     several = count_items(list) > 1;
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        int64_t held = cli_get_int(c, "held_deletes", 0);
+        int64_t held = wh_json_get_int(c, "held_deletes", 0);
 
         if (several) {
             (void)printf("\n%.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")));

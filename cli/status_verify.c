@@ -4,7 +4,6 @@
 
 #include "cli/status_look.h"
 #include "common/base/time.h"
-#include "common/event/connection.h"
 #include "common/json/json_write.h"
 
 enum {
@@ -38,16 +37,11 @@ static int ask_run(struct cli *cli, struct wh_slice id, const char *what)
     return code;
 }
 
-static bool connections_of(const struct status_look *l, struct wh_json_val *ret)
-{
-    return l->fetcher_ok && wh_json_get(l->fetcher_root, WH_LIT("connections"), ret);
-}
-
 /* The smallest number of runs that each connection must have ended: two more when one is under way,
  * as that one began before we asked. */
 static int64_t runs_wanted(struct wh_json_val c)
 {
-    return cli_get_int(c, "runs", 0) +
+    return wh_json_get_int(c, "runs", 0) +
            (wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")) ? 1 : 2);
 }
 
@@ -64,12 +58,6 @@ static bool state_is(struct wh_json_val c, const char *state)
     return wh_slice_eq(cli_get_str(c, "state"), wh_slice_str(state));
 }
 
-/* Disconnected on purpose: nothing of it is read, nothing is owed. */
-static bool is_left(struct wh_json_val c)
-{
-    return wh_connection_class(cli_get_str(c, "state")) == WH_CONNECTION_MISSING;
-}
-
 static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
 {
     struct status_look l;
@@ -79,7 +67,7 @@ static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
     struct wh_slice key;
     int code = CLI_OK;
 
-    if (!status_look_at(cli, &l) || !connections_of(&l, &list)) {
+    if (!status_look_at(cli, &l) || !status_connections(&l, &list)) {
         code = cli_fail(cli, "status", &l.fetcher_err);
         status_look_done(&l);
         return code;
@@ -87,8 +75,8 @@ static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
     wanted->n = 0;
     for (it = wh_json_iter(list);
          code == CLI_OK && wanted->n < CONNECTIONS_MAX && wh_json_next(&it, &key, &c);) {
-        wanted->held += cli_get_int(c, "held_deletes", 0);
-        if (is_left(c) || state_is(c, "need_reconnect")) {
+        wanted->held += wh_json_get_int(c, "held_deletes", 0);
+        if (status_is_left(c) || state_is(c, "need_reconnect")) {
             wanted->runs[wanted->n++] = NOT_ASKED;
             continue;
         }
@@ -108,18 +96,18 @@ static bool ended(const struct status_look *l, const struct wanted *wanted, int6
     struct wh_slice key;
     size_t i = 0;
 
-    *ret_rows = l->sink_ok ? cli_get_int(l->sink_root, "observations", 0) : -1;
-    if (!connections_of(l, &list) || !l->sink_ok) {
+    *ret_rows = l->sink_ok ? wh_json_get_int(l->sink_root, "observations", 0) : -1;
+    if (!status_connections(l, &list) || !l->sink_ok) {
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c) && i < wanted->n; i++) {
         if (wanted->runs[i] != NOT_ASKED &&
-            (cli_get_int(c, "runs", 0) < wanted->runs[i] ||
+            (wh_json_get_int(c, "runs", 0) < wanted->runs[i] ||
              !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
             return false;
         }
     }
-    return i == wanted->n && cli_get_int(l->sink_root, "lag_records", -1) == 0;
+    return i == wanted->n && wh_json_get_int(l->sink_root, "lag_records", -1) == 0;
 }
 
 /* Between fetcher and sink the mapper may lag: done when a few looks see no new row. */
@@ -179,11 +167,11 @@ static size_t count_unread(const struct status_look *l)
     struct wh_slice key;
     size_t n = 0;
 
-    if (!connections_of(l, &list)) {
+    if (!status_connections(l, &list)) {
         return 0;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        if (!is_left(c) && !was_read(c)) {
+        if (!status_is_left(c) && !was_read(c)) {
             struct wh_slice why =
                 cli_get_str(c, state_is(c, "need_reconnect") ? "detail" : "error");
 
@@ -300,13 +288,13 @@ struct result {
 
 static const char *verdict(struct wh_json_val n, int64_t in_store)
 {
-    if (cli_get_int(n, "missing", 0) > 0) {
+    if (wh_json_get_int(n, "missing", 0) > 0) {
         return "numbers are missing";
     }
-    if (cli_get_int(n, "held", 0) > 0) {
+    if (wh_json_get_int(n, "held", 0) > 0) {
         return "deletions are held";
     }
-    return in_store == cli_get_int(n, "have", 0) ? "complete" : "the store differs";
+    return in_store == wh_json_get_int(n, "have", 0) ? "complete" : "the store differs";
 }
 
 static void add_line(struct result *r, struct wh_json_val project, const char *stream,
@@ -320,23 +308,18 @@ static void add_line(struct result *r, struct wh_json_val project, const char *s
     cli_table_cell(&r->table, path.len ? path : cli_get_str(project, "project"));
     cli_table_str(&r->table, stream);
     wh_jw_object(&r->json);
-    wh_jw_key(&r->json, "project");
-    wh_jw_str(&r->json, cli_get_str(project, "project"));
-    wh_jw_key(&r->json, "path");
-    wh_jw_str(&r->json, path);
-    wh_jw_key(&r->json, "stream");
-    wh_jw_str(&r->json, wh_slice_str(stream));
+    wh_jw_put_str(&r->json, "project", cli_get_str(project, "project"));
+    wh_jw_put_str(&r->json, "path", path);
+    wh_jw_put_str(&r->json, "stream", wh_slice_str(stream));
     for (size_t i = 0; i < COLUMNS; i++) {
-        cli_table_int(&r->table, cli_get_int(n, columns[i], 0));
+        cli_table_int(&r->table, wh_json_get_int(n, columns[i], 0));
         wh_jw_key(&r->json, columns[i]);
-        wh_jw_int(&r->json, cli_get_int(n, columns[i], 0));
+        wh_jw_int(&r->json, wh_json_get_int(n, columns[i], 0));
     }
     cli_table_int(&r->table, in_store);
     cli_table_str(&r->table, word);
-    wh_jw_key(&r->json, "in_store");
-    wh_jw_int(&r->json, in_store);
-    wh_jw_key(&r->json, "verdict");
-    wh_jw_str(&r->json, wh_slice_str(word));
+    wh_jw_put_int(&r->json, "in_store", in_store);
+    wh_jw_put_str(&r->json, "verdict", wh_slice_str(word));
     wh_jw_end(&r->json);
 }
 
@@ -348,7 +331,7 @@ static void add_connection(struct result *r, struct wh_json_val c, struct wh_jso
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (is_left(c) || !wh_json_get(c, WH_LIT("completeness"), &projects)) {
+    if (status_is_left(c) || !wh_json_get(c, WH_LIT("completeness"), &projects)) {
         return;
     }
     for (it = wh_json_iter(projects); wh_json_next(&it, &key, &p);) {
@@ -368,10 +351,8 @@ static int print_result(struct result *r, struct wh_buf *json)
     struct wh_err err;
 
     wh_jw_end(&r->json);
-    wh_jw_key(&r->json, "complete");
-    wh_jw_bool(&r->json, r->bad == 0 && r->unread == 0);
-    wh_jw_key(&r->json, "unread_connections");
-    wh_jw_int(&r->json, (int64_t)r->unread);
+    wh_jw_put_bool(&r->json, "complete", r->bad == 0 && r->unread == 0);
+    wh_jw_put_int(&r->json, "unread_connections", (int64_t)r->unread);
     wh_jw_end(&r->json);
     if (wh_jw_finish(&r->json, &err) != WH_OK) {
         return cli_fail(r->cli, "verify", &err);
@@ -417,7 +398,7 @@ static int show(struct cli *cli, const struct status_look *l, struct wh_json_val
     wh_jw_bool(&r.json, true);
     wh_jw_key(&r.json, "rows");
     wh_jw_array(&r.json);
-    if (connections_of(l, &list)) {
+    if (status_connections(l, &list)) {
         for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
             add_connection(&r, c, rows);
         }

@@ -13,12 +13,6 @@ enum { KEY_TEXT = WH_AEAD_KEY_BYTES * 2, AAD_MAX_BYTES = 256, SECRET_MAX_BYTES =
 
 /* ---- the document ---- */
 
-static void write_text(struct wh_json_writer *w, const char *key, struct wh_slice text)
-{
-    wh_jw_key(w, key);
-    wh_jw_str(w, text);
-}
-
 enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out,
                                struct wh_err *err)
 {
@@ -26,21 +20,21 @@ enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    write_text(&w, "id", c->id);
-    write_text(&w, "instance", c->instance);
-    write_text(&w, "state", c->state);
-    write_text(&w, "detail", c->detail);
+    wh_jw_put_str(&w, "id", c->id);
+    wh_jw_put_str(&w, "instance", c->instance);
+    wh_jw_put_str(&w, "state", c->state);
+    wh_jw_put_str(&w, "detail", c->detail);
     wh_jw_key(&w, "created_at_ms");
     wh_jw_int(&w, c->created_at_ms);
     wh_jw_key(&w, "updated_at_ms");
     wh_jw_int(&w, c->updated_at_ms);
-    write_text(&w, "gitlab_version", c->gitlab_version);
-    write_text(&w, "token_sealed", c->token_sealed);
-    write_text(&w, "oauth_sealed", c->oauth_sealed);
-    write_text(&w, "client_sealed", c->client_sealed);
-    write_text(&w, "projects", c->projects);
-    write_text(&w, "webhook_key_sealed", c->webhook_key_sealed);
-    write_text(&w, "webhook_token_sealed", c->webhook_token_sealed);
+    wh_jw_put_str(&w, "gitlab_version", c->gitlab_version);
+    wh_jw_put_str(&w, "token_sealed", c->token_sealed);
+    wh_jw_put_str(&w, "oauth_sealed", c->oauth_sealed);
+    wh_jw_put_str(&w, "client_sealed", c->client_sealed);
+    wh_jw_put_str(&w, "projects", c->projects);
+    wh_jw_put_str(&w, "webhook_key_sealed", c->webhook_key_sealed);
+    wh_jw_put_str(&w, "webhook_token_sealed", c->webhook_token_sealed);
     wh_jw_end(&w);
     return wh_jw_finish(&w, err);
 }
@@ -58,15 +52,6 @@ static enum wh_rc read_text(struct wh_json_val root, const char *key, struct wh_
         return wh_fail(err, WH_E_TYPE, "connection: %s is not a string", key);
     }
     return wh_arena_dup(arena, wh_json_string(v), ret, err);
-}
-
-static int64_t read_int(struct wh_json_val root, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_INT
-               ? wh_json_int(v)
-               : 0;
 }
 
 enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *parser,
@@ -103,8 +88,8 @@ enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *
     if (c.id.len == 0 || c.instance.len == 0) {
         return wh_fail(err, WH_E_MISSING, "connection: id or instance is missing");
     }
-    c.created_at_ms = read_int(root, "created_at_ms");
-    c.updated_at_ms = read_int(root, "updated_at_ms");
+    c.created_at_ms = wh_json_get_int(root, "created_at_ms", 0);
+    c.updated_at_ms = wh_json_get_int(root, "updated_at_ms", 0);
     *ret = c;
     return WH_OK;
 }

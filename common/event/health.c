@@ -9,27 +9,6 @@ static const char *const kinds[WH_OUTCOME_KINDS] = {
 
 /* ---- members of documents ---- */
 
-static void put_int(struct wh_json_writer *w, const char *key, int64_t value)
-{
-    wh_jw_key(w, key);
-    wh_jw_int(w, value);
-}
-
-static void put_text(struct wh_json_writer *w, const char *key, struct wh_slice value)
-{
-    wh_jw_key(w, key);
-    wh_jw_str(w, value);
-}
-
-static int64_t get_int(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_INT
-               ? wh_json_int(v)
-               : 0;
-}
-
 static struct wh_slice get_text(struct wh_json_val object, const char *key)
 {
     struct wh_json_val v;
@@ -73,11 +52,11 @@ struct wh_outcome_counts wh_outcome_sum(const struct wh_outcome *o)
 static void put_counts(struct wh_json_writer *w, const struct wh_outcome_counts *n)
 {
     wh_jw_object(w);
-    put_int(w, "read", n->read);
-    put_int(w, "new", n->added);
-    put_int(w, "changed", n->changed);
-    put_int(w, "repaired", n->repaired);
-    put_int(w, "deleted", n->deleted);
+    wh_jw_put_int(w, "read", n->read);
+    wh_jw_put_int(w, "new", n->added);
+    wh_jw_put_int(w, "changed", n->changed);
+    wh_jw_put_int(w, "repaired", n->repaired);
+    wh_jw_put_int(w, "deleted", n->deleted);
     wh_jw_end(w);
 }
 
@@ -87,11 +66,11 @@ enum wh_rc wh_outcome_write(const struct wh_outcome *o, struct wh_buf *out, stru
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    put_text(&w, "connection", o->connection);
-    put_int(&w, "run", o->run);
-    put_int(&w, "at_ms", o->at_ms);
-    put_int(&w, "last_webhook_ms", o->last_webhook_ms);
-    put_int(&w, "repaired_oldest_ms", o->repaired_oldest_ms);
+    wh_jw_put_str(&w, "connection", o->connection);
+    wh_jw_put_int(&w, "run", o->run);
+    wh_jw_put_int(&w, "at_ms", o->at_ms);
+    wh_jw_put_int(&w, "last_webhook_ms", o->last_webhook_ms);
+    wh_jw_put_int(&w, "repaired_oldest_ms", o->repaired_oldest_ms);
     wh_jw_key(&w, "kinds");
     wh_jw_object(&w);
     for (unsigned i = 0; i < WH_OUTCOME_KINDS; i++) {
@@ -117,20 +96,20 @@ enum wh_rc wh_outcome_parse(struct wh_slice json, struct wh_json_parser *parser,
         return wh_err_prefix(err, "outcome of a run");
     }
     o.connection = get_text(root, "connection");
-    o.run = get_int(root, "run");
-    o.at_ms = get_int(root, "at_ms");
-    o.last_webhook_ms = get_int(root, "last_webhook_ms");
-    o.repaired_oldest_ms = get_int(root, "repaired_oldest_ms");
+    o.run = wh_json_get_int(root, "run", 0);
+    o.at_ms = wh_json_get_int(root, "at_ms", 0);
+    o.last_webhook_ms = wh_json_get_int(root, "last_webhook_ms", 0);
+    o.repaired_oldest_ms = wh_json_get_int(root, "repaired_oldest_ms", 0);
     if (o.connection.len == 0 || o.run <= 0 || !wh_json_get(root, WH_LIT("kinds"), &all)) {
         return wh_fail(err, WH_E_MISSING, "outcome of a run: connection, run or kinds is missing");
     }
     for (unsigned i = 0; i < WH_OUTCOME_KINDS; i++) {
         if (wh_json_get(all, wh_slice_str(kinds[i]), &n)) {
-            o.kinds[i] = (struct wh_outcome_counts){.read = get_int(n, "read"),
-                                                    .added = get_int(n, "new"),
-                                                    .changed = get_int(n, "changed"),
-                                                    .repaired = get_int(n, "repaired"),
-                                                    .deleted = get_int(n, "deleted")};
+            o.kinds[i] = (struct wh_outcome_counts){.read = wh_json_get_int(n, "read", 0),
+                                                    .added = wh_json_get_int(n, "new", 0),
+                                                    .changed = wh_json_get_int(n, "changed", 0),
+                                                    .repaired = wh_json_get_int(n, "repaired", 0),
+                                                    .deleted = wh_json_get_int(n, "deleted", 0)};
         }
     }
     *ret = o;
@@ -146,22 +125,22 @@ enum wh_rc wh_webhook_health_write(const struct wh_webhook_health *h, struct wh_
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    put_text(&w, "connection", h->connection);
-    put_text(&w, "intake", h->intake);
-    put_int(&w, "at_ms", h->at_ms);
-    put_int(&w, "last_ok_ms", h->last_ok_ms);
-    put_int(&w, "last_unauthorized_ms", h->last_unauthorized_ms);
-    put_int(&w, "accepted", h->accepted);
-    put_int(&w, "unauthorized", h->unauthorized);
-    put_int(&w, "refused", h->refused);
+    wh_jw_put_str(&w, "connection", h->connection);
+    wh_jw_put_str(&w, "intake", h->intake);
+    wh_jw_put_int(&w, "at_ms", h->at_ms);
+    wh_jw_put_int(&w, "last_ok_ms", h->last_ok_ms);
+    wh_jw_put_int(&w, "last_unauthorized_ms", h->last_unauthorized_ms);
+    wh_jw_put_int(&w, "accepted", h->accepted);
+    wh_jw_put_int(&w, "unauthorized", h->unauthorized);
+    wh_jw_put_int(&w, "refused", h->refused);
     wh_jw_key(&w, "projects");
     wh_jw_array(&w);
     for (size_t i = 0; i < h->n_lines; i++) {
         wh_jw_object(&w);
-        put_text(&w, "project", h->lines[i].project);
-        put_text(&w, "event", h->lines[i].event);
-        put_int(&w, "last_ms", h->lines[i].last_ms);
-        put_int(&w, "count", h->lines[i].count);
+        wh_jw_put_str(&w, "project", h->lines[i].project);
+        wh_jw_put_str(&w, "event", h->lines[i].event);
+        wh_jw_put_int(&w, "last_ms", h->lines[i].last_ms);
+        wh_jw_put_int(&w, "count", h->lines[i].count);
         wh_jw_end(&w);
     }
     wh_jw_end(&w);
@@ -187,10 +166,11 @@ static enum wh_rc read_lines(struct wh_json_val list, struct wh_arena *arena,
     }
     lines = memory;
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
-        lines[h->n_lines++] = (struct wh_webhook_line){.project = get_text(item, "project"),
-                                                       .event = get_text(item, "event"),
-                                                       .last_ms = get_int(item, "last_ms"),
-                                                       .count = get_int(item, "count")};
+        lines[h->n_lines++] =
+            (struct wh_webhook_line){.project = get_text(item, "project"),
+                                     .event = get_text(item, "event"),
+                                     .last_ms = wh_json_get_int(item, "last_ms", 0),
+                                     .count = wh_json_get_int(item, "count", 0)};
     }
     h->lines = lines;
     return WH_OK;
@@ -209,12 +189,12 @@ enum wh_rc wh_webhook_health_parse(struct wh_slice json, struct wh_json_parser *
     }
     h.connection = get_text(root, "connection");
     h.intake = get_text(root, "intake");
-    h.at_ms = get_int(root, "at_ms");
-    h.last_ok_ms = get_int(root, "last_ok_ms");
-    h.last_unauthorized_ms = get_int(root, "last_unauthorized_ms");
-    h.accepted = get_int(root, "accepted");
-    h.unauthorized = get_int(root, "unauthorized");
-    h.refused = get_int(root, "refused");
+    h.at_ms = wh_json_get_int(root, "at_ms", 0);
+    h.last_ok_ms = wh_json_get_int(root, "last_ok_ms", 0);
+    h.last_unauthorized_ms = wh_json_get_int(root, "last_unauthorized_ms", 0);
+    h.accepted = wh_json_get_int(root, "accepted", 0);
+    h.unauthorized = wh_json_get_int(root, "unauthorized", 0);
+    h.refused = wh_json_get_int(root, "refused", 0);
     if (h.connection.len == 0 || !wh_json_get(root, WH_LIT("projects"), &list)) {
         return wh_fail(err, WH_E_MISSING, "health of webhooks: connection or projects is missing");
     }

@@ -259,6 +259,15 @@ bool wh_json_get(struct wh_json_val object, struct wh_slice key, struct wh_json_
     return false;
 }
 
+int64_t wh_json_get_int(struct wh_json_val object, const char *key, int64_t otherwise)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_INT
+               ? wh_json_int(v)
+               : otherwise;
+}
+
 /* ---- splitting ---- */
 
 static inline bool blank(char c)

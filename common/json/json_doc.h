@@ -182,6 +182,8 @@ static inline bool wh_json_next(struct wh_json_iter *it, struct wh_slice *ret_ke
 
 /* First field of that name; false when absent or not an object. */
 bool wh_json_get(struct wh_json_val object, struct wh_slice key, struct wh_json_val *ret);
+/* Its value when it is a whole number that fits. */
+int64_t wh_json_get_int(struct wh_json_val object, const char *key, int64_t otherwise);
 
 /*
  * The elements of a top-level array, each as its value and as its bytes in text, exactly as

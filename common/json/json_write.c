@@ -247,6 +247,24 @@ void wh_jw_raw(struct wh_json_writer *w, struct wh_slice json)
     }
 }
 
+void wh_jw_put_str(struct wh_json_writer *w, const char *key, struct wh_slice text)
+{
+    wh_jw_key(w, key);
+    wh_jw_str(w, text);
+}
+
+void wh_jw_put_int(struct wh_json_writer *w, const char *key, int64_t v)
+{
+    wh_jw_key(w, key);
+    wh_jw_int(w, v);
+}
+
+void wh_jw_put_bool(struct wh_json_writer *w, const char *key, bool v)
+{
+    wh_jw_key(w, key);
+    wh_jw_bool(w, v);
+}
+
 enum wh_rc wh_jw_finish(struct wh_json_writer *w, struct wh_err *err)
 {
     if (w->err.rc == WH_OK && (w->depth != 0 || w->after_key)) {

@@ -38,6 +38,10 @@ void wh_jw_int(struct wh_json_writer *w, int64_t v);
 void wh_jw_double(struct wh_json_writer *w, double v);
 void wh_jw_bool(struct wh_json_writer *w, bool v);
 void wh_jw_null(struct wh_json_writer *w);
+/* A member of an object: its key, and its value. */
+void wh_jw_put_str(struct wh_json_writer *w, const char *key, struct wh_slice text);
+void wh_jw_put_int(struct wh_json_writer *w, const char *key, int64_t v);
+void wh_jw_put_bool(struct wh_json_writer *w, const char *key, bool v);
 /* Bytes that are JSON already. */
 void wh_jw_raw(struct wh_json_writer *w, struct wh_slice json);
 /* WH_E_TOO_LARGE, WH_E_NOMEM, WH_E_INTERNAL when a container was left open. */

@@ -126,18 +126,6 @@ void connect_forget(struct wh_http_req *req)
 
 /* ---- answers ---- */
 
-static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
-{
-    wh_jw_key(w, key);
-    wh_jw_str(w, value);
-}
-
-static void flag(struct wh_json_writer *w, const char *key, bool value)
-{
-    wh_jw_key(w, key);
-    wh_jw_bool(w, value);
-}
-
 static void reply_json(struct wh_http_req *req, unsigned status, struct wh_buf *out)
 {
     size_t len;
@@ -174,13 +162,13 @@ static void write_streams(const struct connect *k, struct wh_json_writer *w)
         const struct source *s = source_of(c->sources, i);
 
         wh_jw_object(w);
-        text(w, "stream", wh_slice_str(streams[i].name));
-        text(w, "read_by", wh_slice_str(source_word(s)));
+        wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));
+        wh_jw_put_str(w, "read_by", wh_slice_str(source_word(s)));
         if (s->tool) {
-            text(w, "tool", wh_slice_str(s->tool));
+            wh_jw_put_str(w, "tool", wh_slice_str(s->tool));
         }
         if (s->kind == SOURCE_NONE && s->reason) {
-            text(w, "reason", wh_slice_str(s->reason));
+            wh_jw_put_str(w, "reason", wh_slice_str(s->reason));
         }
         wh_jw_end(w);
     }
@@ -194,11 +182,11 @@ static void write_webhook(const struct connect *k, struct wh_json_writer *w)
     (void)snprintf(path, sizeof(path), "/hooks/%.*s", WH_SLICE_ARG(wh_buf_slice(&k->id)));
     wh_jw_key(w, "webhook");
     wh_jw_object(w);
-    text(w, "path", wh_slice_str(path));
+    wh_jw_put_str(w, "path", wh_slice_str(path));
     if (k->signing_key.len) {
         /* Shown this once. */
-        text(w, "signing_key", wh_buf_slice(&k->signing_key));
-        text(w, "token", wh_buf_slice(&k->webhook_token));
+        wh_jw_put_str(w, "signing_key", wh_buf_slice(&k->signing_key));
+        wh_jw_put_str(w, "token", wh_buf_slice(&k->webhook_token));
     }
     wh_jw_end(w);
 }
@@ -206,12 +194,12 @@ static void write_webhook(const struct connect *k, struct wh_json_writer *w)
 /* The members of an answer about a connection that is made. */
 static void write_result(const struct connect *k, struct wh_json_writer *w)
 {
-    text(w, "connection", wh_buf_slice(&k->id));
-    text(w, "instance", wh_buf_slice(&k->instance));
-    text(w, "gitlab_version", wh_buf_slice(&k->version));
-    text(w, "user", wh_buf_slice(&k->user));
-    text(w, "scopes", wh_buf_slice(&k->scopes));
-    flag(w, "existing", k->existing);
+    wh_jw_put_str(w, "connection", wh_buf_slice(&k->id));
+    wh_jw_put_str(w, "instance", wh_buf_slice(&k->instance));
+    wh_jw_put_str(w, "gitlab_version", wh_buf_slice(&k->version));
+    wh_jw_put_str(w, "user", wh_buf_slice(&k->user));
+    wh_jw_put_str(w, "scopes", wh_buf_slice(&k->scopes));
+    wh_jw_put_bool(w, "existing", k->existing);
     write_streams(k, w);
     write_webhook(k, w);
 }
@@ -228,7 +216,7 @@ static void answer_waiting(struct connect *k)
     wh_buf_init(&out, ANSWER_MAX_BYTES);
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
-    flag(&w, "ok", true);
+    wh_jw_put_bool(&w, "ok", true);
     write_result(k, &w);
     wh_jw_end(&w);
     if (wh_jw_finish(&w, &err) != WH_OK) {
@@ -392,9 +380,9 @@ static enum wh_rc answer_session(struct connect *k, struct wh_http_req *req, str
     wh_buf_init(&out, TEXT_MAX_BYTES);
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
-    flag(&w, "ok", true);
-    text(&w, "session", wh_slice_str(k->session));
-    text(&w, "connection", wh_buf_slice(&k->id));
+    wh_jw_put_bool(&w, "ok", true);
+    wh_jw_put_str(&w, "session", wh_slice_str(k->session));
+    wh_jw_put_str(&w, "connection", wh_buf_slice(&k->id));
     wh_jw_end(&w);
     if (wh_jw_finish(&w, err) != WH_OK) {
         wh_buf_done(&out);
@@ -444,25 +432,24 @@ static void write_session(const struct connect *k, struct wh_json_writer *w)
     bool waits = k->login && oauth_waiting(mcp_login_oauth(k->login));
 
     wh_jw_object(w);
-    flag(w, "ok", true);
-    text(w, "state", wh_slice_str(phases[k->phase]));
+    wh_jw_put_bool(w, "ok", true);
+    wh_jw_put_str(w, "state", wh_slice_str(phases[k->phase]));
     wh_jw_key(w, "steps");
     wh_jw_array(w);
     for (size_t i = 0; i < k->n_steps; i++) {
         wh_jw_object(w);
-        text(w, "step", wh_slice_str(k->steps[i].name));
-        text(w, "text", wh_slice_str(k->steps[i].text));
+        wh_jw_put_str(w, "step", wh_slice_str(k->steps[i].name));
+        wh_jw_put_str(w, "text", wh_slice_str(k->steps[i].text));
         wh_jw_end(w);
     }
     wh_jw_end(w);
     if (waits && k->phase == CONNECT_RUNNING) {
-        text(w, "approve_url", wh_buf_slice(&k->approve_url));
-        text(w, "redirect_uri", wh_slice_str(k->f->deps.conf.redirect_url));
+        wh_jw_put_str(w, "approve_url", wh_buf_slice(&k->approve_url));
+        wh_jw_put_str(w, "redirect_uri", wh_slice_str(k->f->deps.conf.redirect_url));
     }
     if (k->phase == CONNECT_FAILED) {
-        text(w, "error", wh_slice_str(k->error));
-        wh_jw_key(w, "status");
-        wh_jw_int(w, k->status);
+        wh_jw_put_str(w, "error", wh_slice_str(k->error));
+        wh_jw_put_int(w, "status", k->status);
     }
     if (k->phase == CONNECT_DONE) {
         write_result(k, w);

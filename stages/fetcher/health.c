@@ -325,16 +325,16 @@ void health_take_webhooks(struct health *h, const struct wh_webhook_health *doc)
 void health_take_outcome(struct health *h, const struct wh_outcome *o)
 {
     struct conn *c = h->conn;
+    struct wh_outcome kept = *o;
 
+    kept.connection = wh_slice("", 0); /* borrowed */
     h->sink_last_ms = o->last_webhook_ms > h->sink_last_ms ? o->last_webhook_ms : h->sink_last_ms;
     if (o->run >= h->last.run) {
-        h->last = *o;
-        h->last.connection = wh_slice("", 0);
+        h->last = kept;
     }
     for (unsigned i = 0; i < c->n_summaries; i++) {
         if (c->summaries[i].run == o->run) {
-            c->summaries[i].outcome = *o;
-            c->summaries[i].outcome.connection = wh_slice("", 0);
+            c->summaries[i].outcome = kept;
         }
     }
     if (judgeable(h) && o->run == h->run) {
@@ -343,12 +343,6 @@ void health_take_outcome(struct health *h, const struct wh_outcome *o)
 }
 
 /* ---- telling ---- */
-
-static void put(struct wh_json_writer *w, const char *key, int64_t value)
-{
-    wh_jw_key(w, key);
-    wh_jw_int(w, value);
-}
 
 static void write_lines(const struct health *h, struct wh_json_writer *w)
 {
@@ -359,14 +353,11 @@ static void write_lines(const struct health *h, struct wh_json_writer *w)
 
         for (size_t k = 0; k < n->n_lines; k++) {
             wh_jw_object(w);
-            wh_jw_key(w, "intake");
-            wh_jw_str(w, wh_slice_str(n->name));
-            wh_jw_key(w, "project");
-            wh_jw_str(w, wh_slice_str(n->lines[k].project));
-            wh_jw_key(w, "event");
-            wh_jw_str(w, wh_slice_str(n->lines[k].event));
-            put(w, "last_ms", n->lines[k].last_ms);
-            put(w, "count", n->lines[k].count);
+            wh_jw_put_str(w, "intake", wh_slice_str(n->name));
+            wh_jw_put_str(w, "project", wh_slice_str(n->lines[k].project));
+            wh_jw_put_str(w, "event", wh_slice_str(n->lines[k].event));
+            wh_jw_put_int(w, "last_ms", n->lines[k].last_ms);
+            wh_jw_put_int(w, "count", n->lines[k].count);
             wh_jw_end(w);
         }
     }
@@ -391,16 +382,14 @@ void health_write(const struct health *h, struct wh_json_writer *w)
     }
     wh_jw_key(w, "webhooks");
     wh_jw_object(w);
-    put(w, "last_delivery_ms", last_ok_ms);
-    put(w, "last_unauthorized_ms", h->facts.last_unauthorized_ms);
-    put(w, "accepted", accepted);
-    put(w, "unauthorized", unauthorized);
-    put(w, "refused", refused);
-    put(w, "degraded_since_ms", h->facts.degraded_ms);
-    wh_jw_key(w, "hook");
-    wh_jw_str(w, wh_slice_str(hooks[h->facts.hook]));
-    wh_jw_key(w, "hook_disabled_until");
-    wh_jw_str(w, wh_slice_str(h->facts.hook_until));
+    wh_jw_put_int(w, "last_delivery_ms", last_ok_ms);
+    wh_jw_put_int(w, "last_unauthorized_ms", h->facts.last_unauthorized_ms);
+    wh_jw_put_int(w, "accepted", accepted);
+    wh_jw_put_int(w, "unauthorized", unauthorized);
+    wh_jw_put_int(w, "refused", refused);
+    wh_jw_put_int(w, "degraded_since_ms", h->facts.degraded_ms);
+    wh_jw_put_str(w, "hook", wh_slice_str(hooks[h->facts.hook]));
+    wh_jw_put_str(w, "hook_disabled_until", wh_slice_str(h->facts.hook_until));
     write_lines(h, w);
     wh_jw_end(w);
 }

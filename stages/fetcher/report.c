@@ -9,18 +9,6 @@
 
 enum { REPORT_MAX_BYTES = 64 << 10, KEY_MAX_BYTES = 96 };
 
-static void number(struct wh_json_writer *w, const char *key, int64_t value)
-{
-    wh_jw_key(w, key);
-    wh_jw_int(w, value);
-}
-
-static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
-{
-    wh_jw_key(w, key);
-    wh_jw_str(w, value);
-}
-
 static void write_counts(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "streams");
@@ -30,14 +18,14 @@ static void write_counts(struct wh_json_writer *w, const struct conn *c)
 
         wh_jw_key(w, streams[i].name);
         wh_jw_object(w);
-        number(w, "pages", (int64_t)n->pages);
-        number(w, "rows", (int64_t)(n->rows + n->found));
-        number(w, "records", (int64_t)n->produced);
-        number(w, "follow_ups", (int64_t)n->follow_ups);
-        number(w, "checked", (int64_t)n->checked);
-        number(w, "single_reads", (int64_t)n->singles);
-        number(w, "skipped", (int64_t)n->skipped);
-        number(w, "failed", (int64_t)n->failed);
+        wh_jw_put_int(w, "pages", (int64_t)n->pages);
+        wh_jw_put_int(w, "rows", (int64_t)(n->rows + n->found));
+        wh_jw_put_int(w, "records", (int64_t)n->produced);
+        wh_jw_put_int(w, "follow_ups", (int64_t)n->follow_ups);
+        wh_jw_put_int(w, "checked", (int64_t)n->checked);
+        wh_jw_put_int(w, "single_reads", (int64_t)n->singles);
+        wh_jw_put_int(w, "skipped", (int64_t)n->skipped);
+        wh_jw_put_int(w, "failed", (int64_t)n->failed);
         wh_jw_end(w);
     }
     wh_jw_end(w);
@@ -48,21 +36,20 @@ static void write_run(struct wh_json_writer *w, const struct conn *c, bool finis
     struct client_stats stats = client_stats(c->client);
 
     wh_jw_object(w);
-    text(w, "connection", wh_slice_str(c->id));
-    text(w, "kind", c->run_sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
-    text(w, "state",
-         !finished       ? WH_LIT("in_progress")
-         : c->run_failed ? WH_LIT("error")
-                         : WH_LIT("success"));
-    number(w, "started_at_ms", c->run_started_ms);
-    number(w, "finished_at_ms", finished ? c->run_finished_ms : 0);
-    wh_jw_key(w, "ok");
-    wh_jw_bool(w, finished && !c->run_failed);
-    text(w, "error", wh_slice_str(finished ? c->error : ""));
-    number(w, "requests", (int64_t)(stats.requests - c->stats_before.requests));
-    number(w, "waited_ms", stats.waited_ms - c->stats_before.waited_ms);
-    number(w, "tombstones", (int64_t)c->tombstones);
-    number(w, "held", c->held);
+    wh_jw_put_str(w, "connection", wh_slice_str(c->id));
+    wh_jw_put_str(w, "kind", c->run_sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
+    wh_jw_put_str(w, "state",
+                  !finished       ? WH_LIT("in_progress")
+                  : c->run_failed ? WH_LIT("error")
+                                  : WH_LIT("success"));
+    wh_jw_put_int(w, "started_at_ms", c->run_started_ms);
+    wh_jw_put_int(w, "finished_at_ms", finished ? c->run_finished_ms : 0);
+    wh_jw_put_bool(w, "ok", finished && !c->run_failed);
+    wh_jw_put_str(w, "error", wh_slice_str(finished ? c->error : ""));
+    wh_jw_put_int(w, "requests", (int64_t)(stats.requests - c->stats_before.requests));
+    wh_jw_put_int(w, "waited_ms", stats.waited_ms - c->stats_before.waited_ms);
+    wh_jw_put_int(w, "tombstones", (int64_t)c->tombstones);
+    wh_jw_put_int(w, "held", c->held);
     write_counts(w, c);
     wh_jw_end(w);
 }

@@ -156,16 +156,11 @@ static void write_place(struct wh_json_writer *w, const struct cursor_place *pla
 {
     wh_jw_key(w, "place");
     wh_jw_object(w);
-    wh_jw_key(w, "pages");
-    wh_jw_int(w, place->pages);
-    wh_jw_key(w, "mark");
-    wh_jw_str(w, wh_slice_str(place->mark));
-    wh_jw_key(w, "newest");
-    wh_jw_str(w, wh_slice_str(place->newest));
-    wh_jw_key(w, "begun_ms");
-    wh_jw_int(w, place->begun_ms);
-    wh_jw_key(w, "low_ms");
-    wh_jw_int(w, place->low_ms);
+    wh_jw_put_int(w, "pages", place->pages);
+    wh_jw_put_str(w, "mark", wh_slice_str(place->mark));
+    wh_jw_put_str(w, "newest", wh_slice_str(place->newest));
+    wh_jw_put_int(w, "begun_ms", place->begun_ms);
+    wh_jw_put_int(w, "low_ms", place->low_ms);
     wh_jw_end(w);
 }
 
@@ -175,10 +170,8 @@ static void write_spans(struct wh_json_writer *w, const struct cursor *c)
     wh_jw_array(w);
     for (unsigned i = 0; i < c->n_spans; i++) {
         wh_jw_object(w);
-        wh_jw_key(w, "after");
-        wh_jw_str(w, wh_slice_str(c->spans[i].after));
-        wh_jw_key(w, "before_ms");
-        wh_jw_int(w, c->spans[i].before_ms);
+        wh_jw_put_str(w, "after", wh_slice_str(c->spans[i].after));
+        wh_jw_put_int(w, "before_ms", c->spans[i].before_ms);
         wh_jw_end(w);
     }
     wh_jw_end(w);
@@ -190,12 +183,9 @@ enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out, struct wh_er
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    wh_jw_key(&w, "after");
-    wh_jw_str(&w, wh_slice_str(c->after));
-    wh_jw_key(&w, "rows");
-    wh_jw_int(&w, (int64_t)c->rows);
-    wh_jw_key(&w, "finished_at_ms");
-    wh_jw_int(&w, c->finished_at_ms);
+    wh_jw_put_str(&w, "after", wh_slice_str(c->after));
+    wh_jw_put_int(&w, "rows", (int64_t)c->rows);
+    wh_jw_put_int(&w, "finished_at_ms", c->finished_at_ms);
     wh_jw_key(&w, "hashes");
     wh_jw_array(&w);
     for (unsigned i = 0; i < c->n_hashes; i++) {
@@ -276,19 +266,11 @@ static enum wh_rc parse_spans(struct wh_json_val list, struct cursor *c, struct 
     return WH_OK;
 }
 
-static int64_t int_at(struct wh_json_val object, const char *name)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(name), &v) && wh_json_type(v) == WH_JSON_INT
-               ? wh_json_int(v)
-               : 0;
-}
-
 static enum wh_rc parse_place(struct wh_json_val v, struct cursor *c, struct wh_err *err)
 {
-    struct cursor_place place = {.begun_ms = int_at(v, "begun_ms"), .low_ms = int_at(v, "low_ms")};
-    int64_t pages = int_at(v, "pages");
+    struct cursor_place place = {.begun_ms = wh_json_get_int(v, "begun_ms", 0),
+                                 .low_ms = wh_json_get_int(v, "low_ms", 0)};
+    int64_t pages = wh_json_get_int(v, "pages", 0);
 
     if (pages < 1 || pages > INT32_MAX || place.begun_ms < 1) {
         return wh_fail(err, WH_E_TYPE, "fetch-state: a place without its pages or its time");

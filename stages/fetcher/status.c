@@ -7,18 +7,6 @@
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 
-static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
-{
-    wh_jw_key(w, key);
-    wh_jw_str(w, value);
-}
-
-static void number(struct wh_json_writer *w, const char *key, int64_t value)
-{
-    wh_jw_key(w, key);
-    wh_jw_int(w, value);
-}
-
 static void write_streams(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "streams");
@@ -27,23 +15,23 @@ static void write_streams(struct wh_json_writer *w, const struct conn *c)
         const struct stream_count *n = &c->counts[i];
 
         wh_jw_object(w);
-        text(w, "stream", wh_slice_str(streams[i].name));
-        text(w, "read_by", wh_slice_str(source_word(source_of(c->sources, i))));
+        wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));
+        wh_jw_put_str(w, "read_by", wh_slice_str(source_word(source_of(c->sources, i))));
         if (source_of(c->sources, i)->tool) {
-            text(w, "tool", wh_slice_str(source_of(c->sources, i)->tool));
+            wh_jw_put_str(w, "tool", wh_slice_str(source_of(c->sources, i)->tool));
         }
         if (source_of(c->sources, i)->reason) {
-            text(w, "reason", wh_slice_str(source_of(c->sources, i)->reason));
+            wh_jw_put_str(w, "reason", wh_slice_str(source_of(c->sources, i)->reason));
         }
-        number(w, "rows", (int64_t)n->rows);
-        number(w, "rows_total", (int64_t)n->total_rows);
-        number(w, "records", (int64_t)n->produced);
-        number(w, "pages", (int64_t)n->pages);
-        number(w, "follow_ups", (int64_t)n->follow_ups);
-        number(w, "checked", (int64_t)n->checked);
-        number(w, "single_reads", (int64_t)n->singles);
-        number(w, "skipped", (int64_t)n->skipped);
-        number(w, "failed", (int64_t)n->failed);
+        wh_jw_put_int(w, "rows", (int64_t)n->rows);
+        wh_jw_put_int(w, "rows_total", (int64_t)n->total_rows);
+        wh_jw_put_int(w, "records", (int64_t)n->produced);
+        wh_jw_put_int(w, "pages", (int64_t)n->pages);
+        wh_jw_put_int(w, "follow_ups", (int64_t)n->follow_ups);
+        wh_jw_put_int(w, "checked", (int64_t)n->checked);
+        wh_jw_put_int(w, "single_reads", (int64_t)n->singles);
+        wh_jw_put_int(w, "skipped", (int64_t)n->skipped);
+        wh_jw_put_int(w, "failed", (int64_t)n->failed);
         wh_jw_end(w);
     }
     wh_jw_end(w);
@@ -61,10 +49,10 @@ static void write_skip(struct wh_json_writer *w, const struct project *p, const 
                        const char *reason)
 {
     wh_jw_object(w);
-    text(w, "project", wh_slice_str(p->id));
-    text(w, "path", wh_slice_str(p->path ? p->path : ""));
-    text(w, "stream", wh_slice_str(stream));
-    text(w, "reason", wh_slice_str(reason));
+    wh_jw_put_str(w, "project", wh_slice_str(p->id));
+    wh_jw_put_str(w, "path", wh_slice_str(p->path ? p->path : ""));
+    wh_jw_put_str(w, "stream", wh_slice_str(stream));
+    wh_jw_put_str(w, "reason", wh_slice_str(reason));
     wh_jw_end(w);
 }
 
@@ -98,10 +86,10 @@ static void write_run_parts(struct wh_json_writer *w, const struct run_summary *
         }
         wh_jw_key(w, streams[i].name);
         wh_jw_object(w);
-        number(w, "read", (int64_t)(n->rows + n->found));
-        number(w, "skipped", (int64_t)n->skipped);
-        number(w, "failed", (int64_t)n->failed);
-        number(w, "requests", (int64_t)(n->pages + n->singles + n->follow_ups));
+        wh_jw_put_int(w, "read", (int64_t)(n->rows + n->found));
+        wh_jw_put_int(w, "skipped", (int64_t)n->skipped);
+        wh_jw_put_int(w, "failed", (int64_t)n->failed);
+        wh_jw_put_int(w, "requests", (int64_t)(n->pages + n->singles + n->follow_ups));
         wh_jw_end(w);
     }
     wh_jw_end(w);
@@ -115,10 +103,10 @@ static void write_run_parts(struct wh_json_writer *w, const struct run_summary *
         }
         wh_jw_key(w, wh_outcome_kind(i));
         wh_jw_object(w);
-        number(w, "new", n->added);
-        number(w, "changed", n->changed);
-        number(w, "repaired", n->repaired);
-        number(w, "deleted", n->deleted);
+        wh_jw_put_int(w, "new", n->added);
+        wh_jw_put_int(w, "changed", n->changed);
+        wh_jw_put_int(w, "repaired", n->repaired);
+        wh_jw_put_int(w, "deleted", n->deleted);
         wh_jw_end(w);
     }
     wh_jw_end(w);
@@ -133,19 +121,18 @@ static void write_runs(struct wh_json_writer *w, const struct conn *c)
         struct wh_outcome_counts sum = wh_outcome_sum(&s->outcome);
 
         wh_jw_object(w);
-        number(w, "run", s->run);
-        text(w, "kind", s->sweep ? WH_LIT("sweep") : WH_LIT("sync"));
-        wh_jw_key(w, "ok");
-        wh_jw_bool(w, s->ok);
-        number(w, "finished_ms", s->finished_ms);
-        number(w, "read", (int64_t)s->rows);
-        number(w, "new", sum.added);
-        number(w, "changed", sum.changed);
-        number(w, "repaired", sum.repaired);
-        number(w, "deleted", sum.deleted);
-        number(w, "skipped", (int64_t)s->skipped);
-        number(w, "requests", (int64_t)s->requests);
-        number(w, "waited_ms", s->waited_ms);
+        wh_jw_put_int(w, "run", s->run);
+        wh_jw_put_str(w, "kind", s->sweep ? WH_LIT("sweep") : WH_LIT("sync"));
+        wh_jw_put_bool(w, "ok", s->ok);
+        wh_jw_put_int(w, "finished_ms", s->finished_ms);
+        wh_jw_put_int(w, "read", (int64_t)s->rows);
+        wh_jw_put_int(w, "new", sum.added);
+        wh_jw_put_int(w, "changed", sum.changed);
+        wh_jw_put_int(w, "repaired", sum.repaired);
+        wh_jw_put_int(w, "deleted", sum.deleted);
+        wh_jw_put_int(w, "skipped", (int64_t)s->skipped);
+        wh_jw_put_int(w, "requests", (int64_t)s->requests);
+        wh_jw_put_int(w, "waited_ms", s->waited_ms);
         write_run_parts(w, s);
         wh_jw_end(w);
     }
@@ -156,7 +143,7 @@ static void write_completeness(struct wh_json_writer *w, const struct conn *c)
 {
     const struct numbers_table *t = c->fetcher->numbers;
 
-    number(w, "held_deletes", c->held);
+    wh_jw_put_int(w, "held_deletes", c->held);
     wh_jw_key(w, "completeness");
     wh_jw_array(w);
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
@@ -181,26 +168,24 @@ static void write_requests(struct wh_json_writer *w, const struct conn *c)
         return;
     }
     stats = client_stats(c->client);
-    number(w, "requests", (int64_t)stats.requests);
-    number(w, "retries", (int64_t)stats.retries);
-    number(w, "throttled", (int64_t)stats.throttled);
-    number(w, "waited_ms", stats.waited_ms);
-    number(w, "rate_limit", stats.rate_limit);
-    number(w, "rate_remaining", stats.rate_left);
-    number(w, "open_requests", (int64_t)client_open(c->client));
+    wh_jw_put_int(w, "requests", (int64_t)stats.requests);
+    wh_jw_put_int(w, "retries", (int64_t)stats.retries);
+    wh_jw_put_int(w, "throttled", (int64_t)stats.throttled);
+    wh_jw_put_int(w, "waited_ms", stats.waited_ms);
+    wh_jw_put_int(w, "rate_limit", stats.rate_limit);
+    wh_jw_put_int(w, "rate_remaining", stats.rate_left);
+    wh_jw_put_int(w, "open_requests", (int64_t)client_open(c->client));
 }
 
 static void write_credentials(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "credentials");
     wh_jw_object(w);
-    wh_jw_key(w, "read_api");
-    wh_jw_bool(w, conn_has_token(c));
-    wh_jw_key(w, "oauth");
-    wh_jw_bool(w, credential_there(c->credential));
-    text(w, "phase", wh_slice_str(credential_phase(c->credential)));
-    number(w, "refreshes", (int64_t)credential_refreshes(c->credential));
-    number(w, "expires_at_ms", credential_expires_ms(c->credential));
+    wh_jw_put_bool(w, "read_api", conn_has_token(c));
+    wh_jw_put_bool(w, "oauth", credential_there(c->credential));
+    wh_jw_put_str(w, "phase", wh_slice_str(credential_phase(c->credential)));
+    wh_jw_put_int(w, "refreshes", (int64_t)credential_refreshes(c->credential));
+    wh_jw_put_int(w, "expires_at_ms", credential_expires_ms(c->credential));
     wh_jw_end(w);
 }
 
@@ -209,21 +194,19 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     static const char *const phases[] = {"idle", "projects", "streams", "check"};
 
     wh_jw_object(w);
-    text(w, "id", wh_slice_str(c->id));
-    text(w, "instance", wh_slice_str(c->instance));
-    text(w, "state", c->doc.state);
-    text(w, "detail", c->doc.detail);
-    wh_jw_key(w, "leaving");
-    wh_jw_bool(w, leave_under_way(c));
-    wh_jw_key(w, "purging");
-    wh_jw_bool(w, leave_is_purging(c));
-    text(w, "gitlab_version", c->doc.gitlab_version);
-    text(w, "phase", wh_slice_str(phases[c->phase]));
-    number(w, "projects", (int64_t)c->n_projects);
-    number(w, "runs", (int64_t)c->runs);
-    number(w, "run_started_ms", c->run_started_ms);
-    number(w, "run_finished_ms", c->run_finished_ms);
-    text(w, "error", wh_slice_str(c->error));
+    wh_jw_put_str(w, "id", wh_slice_str(c->id));
+    wh_jw_put_str(w, "instance", wh_slice_str(c->instance));
+    wh_jw_put_str(w, "state", c->doc.state);
+    wh_jw_put_str(w, "detail", c->doc.detail);
+    wh_jw_put_bool(w, "leaving", leave_under_way(c));
+    wh_jw_put_bool(w, "purging", leave_is_purging(c));
+    wh_jw_put_str(w, "gitlab_version", c->doc.gitlab_version);
+    wh_jw_put_str(w, "phase", wh_slice_str(phases[c->phase]));
+    wh_jw_put_int(w, "projects", (int64_t)c->n_projects);
+    wh_jw_put_int(w, "runs", (int64_t)c->runs);
+    wh_jw_put_int(w, "run_started_ms", c->run_started_ms);
+    wh_jw_put_int(w, "run_finished_ms", c->run_finished_ms);
+    wh_jw_put_str(w, "error", wh_slice_str(c->error));
     write_credentials(w, c);
     if (full) {
         write_requests(w, c);
@@ -254,7 +237,7 @@ static void write_share(struct wh_json_writer *w, const struct share *s)
 {
     wh_jw_key(w, "share");
     wh_jw_object(w);
-    number(w, "partitions", s->partitions);
+    wh_jw_put_int(w, "partitions", s->partitions);
     write_partitions(w, "owned", s, s->owned);
     write_partitions(w, "ready", s, s->ready);
     wh_jw_end(w);
@@ -266,12 +249,10 @@ void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    wh_jw_key(&w, "ok");
-    wh_jw_bool(&w, true);
-    wh_jw_key(&w, "caught_up");
-    wh_jw_bool(&w, f->caught_up);
+    wh_jw_put_bool(&w, "ok", true);
+    wh_jw_put_bool(&w, "caught_up", f->caught_up);
     write_share(&w, &f->share);
-    number(&w, "rereads_open", (int64_t)rereads_open(f->rereads));
+    wh_jw_put_int(&w, "rereads_open", (int64_t)rereads_open(f->rereads));
     wh_jw_key(&w, "connections");
     wh_jw_array(&w);
     for (const struct conn *c = f->conns; c; c = c->next) {

@@ -50,8 +50,7 @@ enum wh_rc sink_purge_report_key(struct wh_slice connection, struct wh_buf *out,
 
 static void member(struct wh_json_writer *w, const char *key, uint64_t value)
 {
-    wh_jw_key(w, key);
-    wh_jw_int(w, (int64_t)value);
+    wh_jw_put_int(w, key, (int64_t)value);
 }
 
 static enum wh_rc write_report(const struct sink_purge *p, int64_t finished_at_ms,

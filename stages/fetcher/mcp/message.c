@@ -135,12 +135,6 @@ void mcp_value_write(struct wh_json_writer *w, struct wh_json_val v)
 
 /* ---- ours ---- */
 
-static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
-{
-    wh_jw_key(w, key);
-    wh_jw_str(w, value);
-}
-
 static void empty(struct wh_json_writer *w, const char *key)
 {
     wh_jw_key(w, key);
@@ -152,15 +146,15 @@ static void client_info(struct wh_json_writer *w, const char *key, const struct 
 {
     wh_jw_key(w, key);
     wh_jw_object(w);
-    text(w, "name", m->client_name);
-    text(w, "version", m->client_version);
+    wh_jw_put_str(w, "name", m->client_name);
+    wh_jw_put_str(w, "version", m->client_version);
     wh_jw_end(w);
 }
 
 static void write_params(struct wh_json_writer *w, const struct mcp_out *m)
 {
     if (wh_slice_eq(m->method, WH_LIT("initialize"))) {
-        text(w, "protocolVersion", m->version);
+        wh_jw_put_str(w, "protocolVersion", m->version);
         empty(w, "capabilities");
         client_info(w, "clientInfo", m);
         return;
@@ -168,20 +162,20 @@ static void write_params(struct wh_json_writer *w, const struct mcp_out *m)
     if (wh_slice_eq(m->method, WH_LIT("notifications/cancelled"))) {
         wh_jw_key(w, "requestId");
         wh_jw_int(w, m->cancelled_id);
-        text(w, "reason", WH_LIT("not needed any more"));
+        wh_jw_put_str(w, "reason", WH_LIT("not needed any more"));
     }
     if (m->name.len) {
-        text(w, "name", m->name);
+        wh_jw_put_str(w, "name", m->name);
         wh_jw_key(w, "arguments");
         wh_jw_raw(w, m->arguments.len ? m->arguments : WH_LIT("{}"));
     }
     if (m->has_cursor) {
-        text(w, "cursor", m->cursor);
+        wh_jw_put_str(w, "cursor", m->cursor);
     }
     if (m->modern) {
         wh_jw_key(w, "_meta");
         wh_jw_object(w);
-        text(w, "io.modelcontextprotocol/protocolVersion", m->version);
+        wh_jw_put_str(w, "io.modelcontextprotocol/protocolVersion", m->version);
         empty(w, "io.modelcontextprotocol/clientCapabilities");
         client_info(w, "io.modelcontextprotocol/clientInfo", m);
         wh_jw_end(w);
@@ -195,12 +189,12 @@ enum wh_rc mcp_message_write(const struct mcp_out *m, struct wh_buf *out, struct
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    text(&w, "jsonrpc", WH_LIT("2.0"));
+    wh_jw_put_str(&w, "jsonrpc", WH_LIT("2.0"));
     if (m->has_id) {
         wh_jw_key(&w, "id");
         wh_jw_int(&w, m->id);
     }
-    text(&w, "method", m->method);
+    wh_jw_put_str(&w, "method", m->method);
     if (!bare) {
         wh_jw_key(&w, "params");
         wh_jw_object(&w);
@@ -218,7 +212,7 @@ enum wh_rc mcp_reply_write(const struct mcp_message *request, struct wh_buf *out
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    text(&w, "jsonrpc", WH_LIT("2.0"));
+    wh_jw_put_str(&w, "jsonrpc", WH_LIT("2.0"));
     wh_jw_key(&w, "id");
     mcp_value_write(&w, request->id_value);
     if (wh_slice_eq(request->method, WH_LIT("ping"))) {
@@ -228,7 +222,7 @@ enum wh_rc mcp_reply_write(const struct mcp_message *request, struct wh_buf *out
         wh_jw_object(&w);
         wh_jw_key(&w, "code");
         wh_jw_int(&w, MCP_CODE_METHOD);
-        text(&w, "message", WH_LIT("not offered by this client"));
+        wh_jw_put_str(&w, "message", WH_LIT("not offered by this client"));
         wh_jw_end(&w);
     }
     wh_jw_end(&w);

@@ -2,12 +2,6 @@
 
 #include "common/json/json_write.h"
 
-static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
-{
-    wh_jw_key(w, key);
-    wh_jw_str(w, value);
-}
-
 static struct wh_slice member(struct wh_json_val root, const char *key)
 {
     struct wh_json_val v;
@@ -17,29 +11,20 @@ static struct wh_slice member(struct wh_json_val root, const char *key)
                : wh_slice("", 0);
 }
 
-static int64_t number(struct wh_json_val root, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_INT
-               ? wh_json_int(v)
-               : 0;
-}
-
 enum wh_rc oauth_kept_write(const struct oauth_kept *k, struct wh_buf *out, struct wh_err *err)
 {
     struct wh_json_writer w;
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    text(&w, "issuer", k->client.issuer);
-    text(&w, "client_id", k->client.client_id);
-    text(&w, "client_secret", k->client.client_secret);
-    text(&w, "auth_method", k->client.auth_method);
-    text(&w, "redirect_uri", k->client.redirect_uri);
-    text(&w, "token_endpoint", k->token_endpoint);
-    text(&w, "revocation_endpoint", k->revocation_endpoint);
-    text(&w, "resource", k->resource);
+    wh_jw_put_str(&w, "issuer", k->client.issuer);
+    wh_jw_put_str(&w, "client_id", k->client.client_id);
+    wh_jw_put_str(&w, "client_secret", k->client.client_secret);
+    wh_jw_put_str(&w, "auth_method", k->client.auth_method);
+    wh_jw_put_str(&w, "redirect_uri", k->client.redirect_uri);
+    wh_jw_put_str(&w, "token_endpoint", k->token_endpoint);
+    wh_jw_put_str(&w, "revocation_endpoint", k->revocation_endpoint);
+    wh_jw_put_str(&w, "resource", k->resource);
     wh_jw_end(&w);
     return wh_jw_finish(&w, err);
 }
@@ -84,9 +69,9 @@ enum wh_rc oauth_tokens_write(const struct oauth_tokens *t, struct wh_buf *out, 
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    text(&w, "access_token", wh_buf_slice(&t->access));
-    text(&w, "refresh_token", wh_buf_slice(&t->refresh));
-    text(&w, "scope", wh_slice_str(t->scope));
+    wh_jw_put_str(&w, "access_token", wh_buf_slice(&t->access));
+    wh_jw_put_str(&w, "refresh_token", wh_buf_slice(&t->refresh));
+    wh_jw_put_str(&w, "scope", wh_slice_str(t->scope));
     wh_jw_key(&w, "got_at_ms");
     wh_jw_int(&w, t->got_at_ms);
     wh_jw_key(&w, "expires_at_ms");
@@ -114,7 +99,7 @@ enum wh_rc oauth_tokens_read(struct wh_slice json, struct wh_json_parser *parser
     if (scope.len < sizeof(ret->scope)) {
         memcpy(ret->scope, scope.ptr ? scope.ptr : "", scope.len);
     }
-    ret->got_at_ms = number(root, "got_at_ms");
-    ret->expires_at_ms = number(root, "expires_at_ms");
+    ret->got_at_ms = wh_json_get_int(root, "got_at_ms", 0);
+    ret->expires_at_ms = wh_json_get_int(root, "expires_at_ms", 0);
     return WH_OK;
 }

@@ -13,12 +13,6 @@ static void words(struct wh_json_writer *w, const char *key, const char *first, 
     wh_jw_end(w);
 }
 
-static void text(struct wh_json_writer *w, const char *key, struct wh_slice value)
-{
-    wh_jw_key(w, key);
-    wh_jw_str(w, value);
-}
-
 enum wh_rc oauth_register_body(struct wh_slice client_name, struct wh_slice redirect_uri,
                                struct wh_slice scope, struct wh_buf *out, struct wh_err *err)
 {
@@ -26,17 +20,17 @@ enum wh_rc oauth_register_body(struct wh_slice client_name, struct wh_slice redi
 
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
-    text(&w, "client_name", client_name);
+    wh_jw_put_str(&w, "client_name", client_name);
     wh_jw_key(&w, "redirect_uris");
     wh_jw_array(&w);
     wh_jw_str(&w, redirect_uri);
     wh_jw_end(&w);
     words(&w, "grant_types", "authorization_code", "refresh_token");
     words(&w, "response_types", "code", NULL);
-    text(&w, "token_endpoint_auth_method", WH_LIT("none"));
-    text(&w, "application_type", WH_LIT("native"));
+    wh_jw_put_str(&w, "token_endpoint_auth_method", WH_LIT("none"));
+    wh_jw_put_str(&w, "application_type", WH_LIT("native"));
     if (scope.len) {
-        text(&w, "scope", scope);
+        wh_jw_put_str(&w, "scope", scope);
     }
     wh_jw_end(&w);
     return wh_jw_finish(&w, err);
