@@ -68,15 +68,15 @@ static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struc
     return WH_OK;
 }
 
-static bool part_is(const struct part *p, const struct wh_bus_msg *msg)
+static bool part_is(const struct part *p, const char *topic, int32_t partition)
 {
-    return p && !p->revoked && p->partition == msg->partition && strcmp(p->topic, msg->topic) == 0;
+    return !p->revoked && p->partition == partition && strcmp(p->topic, topic) == 0;
 }
 
 struct part *part_find(const struct mapper *m, const char *topic, int32_t partition)
 {
     for (struct part *p = m->parts; p; p = p->next) {
-        if (!p->revoked && p->partition == partition && strcmp(p->topic, topic) == 0) {
+        if (part_is(p, topic, partition)) {
             return p;
         }
     }
@@ -86,7 +86,7 @@ struct part *part_find(const struct mapper *m, const char *topic, int32_t partit
 enum wh_rc part_of(struct mapper *m, const struct wh_bus_msg *msg, struct part **ret,
                    struct wh_err *err)
 {
-    if (!part_is(m->last, msg)) {
+    if (m->last == NULL || !part_is(m->last, msg->topic, msg->partition)) {
         m->last = part_find(m, msg->topic, msg->partition);
     }
     if (m->last == NULL) {
