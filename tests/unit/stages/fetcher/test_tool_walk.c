@@ -14,6 +14,7 @@
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/fetcher.h"
 #include "tests/lib/httpc_script.h"
+#include "tests/lib/th_fetcher.h"
 
 #define INSTANCE "https://gitlab.example.com"
 
@@ -330,79 +331,34 @@ static void change(struct world *w)
 
 /* ---- a fetcher ---- */
 
-static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
-{
-    fetcher_on_delivery(((struct world *)ctx)->f, d);
-}
-
 static void give_connection(struct world *w)
 {
     WH_AUTO(buf) struct wh_buf text;
-    WH_AUTO(buf) struct wh_buf sealed;
-    WH_AUTO(buf) struct wh_buf json;
-    WH_AUTO(buf) struct wh_buf record;
-    struct wh_connection doc = {.id = WH_LIT("c"),
-                                .instance = WH_LIT(INSTANCE),
-                                .state = WH_LIT("enabled"),
-                                .projects = WH_LIT("7"),
-                                .detail = WH_LIT("")};
-    struct wh_document full = {.connection = WH_LIT("c"), .key = WH_LIT("c")};
     struct oauth_tokens tokens;
     struct wh_err err;
 
     wh_buf_init(&text, 4096);
-    wh_buf_init(&sealed, 8192);
-    wh_buf_init(&json, 65536);
-    wh_buf_init(&record, 65536);
     oauth_tokens_init(&tokens);
     tokens.got_at_ms = 1;
     th_ok(wh_buf_append(&tokens.access, WH_LIT("at-1"), &err), &err);
     th_ok(oauth_tokens_write(&tokens, &text, &err), &err);
     oauth_tokens_done(&tokens);
-    th_ok(wh_secret_seal(&w->f->deps.key, doc.id, "oauth", wh_buf_slice(&text), &sealed, &err),
-          &err);
-    doc.oauth_sealed = wh_buf_slice(&sealed);
-    th_ok(wh_connection_write(&doc, &json, &err), &err);
-    full.document = wh_buf_slice(&json);
-    th_ok(wh_document_encode(WH_DOCUMENT_CONNECTION, &full, &record, &err), &err);
-    fetcher_take_connection(
-        w->f, &(struct wh_bus_msg){.key = WH_LIT("c"), .value = wh_buf_slice(&record)});
+    th_fetcher_connect(w->f, INSTANCE, "7", "oauth", wh_buf_slice(&text));
 }
 
 static void be_born(struct world *w)
 {
-    const struct wh_bus_header *headers;
-    struct wh_producer_conf conf;
-    struct wh_bus_msg msg;
     struct fetcher_deps deps = {
         .loop = w->loop,
         .clock = {.now_ms = clock_now, .mono_ns = clock_mono, .ctx = w},
         .http = th_script_http(w->http),
-        .conf = {.topic_prefix = "",
-                 .read_links = true,
-                 .sync_interval_ms = 3600000,
-                 .sync_overlap_ms = 30000,
-                 .backoff_ms = 1,
-                 .reread_delay_ms = 1000,
-                 .max_in_flight = 8,
-                 .max_walks = 6,
-                 .request_timeout_ms = 1000},
+        .conf = th_fetcher_conf(),
     };
-    struct wh_err err;
-    size_t n;
 
-    wh_producer_conf_init(&conf);
-    conf.queue_max_records = 100000;
-    conf.queue_max_bytes = 1 << 30;
-    conf.on_delivery = on_delivery;
-    conf.ctx = w;
-    th_ok(wh_bus_mem_producer(w->bus, &conf, &w->producer, &err), &err);
-    th_ok(fetcher_new(&deps, &w->f, &err), &err);
-    fetcher_set_producer(w->f, w->producer);
+    deps.conf.read_links = true;
+    th_fetcher_new(&deps, w->bus, &w->producer, &w->f);
     give_connection(w);
-    for (size_t i = 0; wh_bus_mem_get(w->bus, "fetch-state", i, &msg, &headers, &n); i++) {
-        fetcher_take_state(w->f, &msg);
-    }
+    th_fetcher_take_state(w->f, w->bus);
     fetcher_start(w->f);
 }
 

@@ -14,6 +14,7 @@
 #include "stages/fetcher/fetcher.h"
 #include "tests/lib/httpc_script.h"
 #include "tests/lib/th_fault.h"
+#include "tests/lib/th_fetcher.h"
 #include "tests/lib/th_listing.h"
 
 #define INSTANCE "https://gitlab.example.com"
@@ -145,76 +146,19 @@ static void change(struct world *w)
 
 /* ---- a fetcher, its birth and death ---- */
 
-static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
-{
-    fetcher_on_delivery(((struct world *)ctx)->f, d);
-}
-
-static void give_connection(struct world *w)
-{
-    const struct wh_secret_key key = w->f->deps.key;
-    WH_AUTO(buf) struct wh_buf sealed;
-    WH_AUTO(buf) struct wh_buf json;
-    WH_AUTO(buf) struct wh_buf record;
-    struct wh_connection doc = {.id = WH_LIT("c"),
-                                .instance = WH_LIT(INSTANCE),
-                                .state = WH_LIT("enabled"),
-                                .detail = WH_LIT("")};
-    struct wh_document full = {.connection = WH_LIT("c"), .key = WH_LIT("c")};
-    struct wh_err err;
-
-    wh_buf_init(&sealed, 4096);
-    wh_buf_init(&json, 65536);
-    wh_buf_init(&record, 65536);
-    th_ok(wh_secret_seal(&key, doc.id, "read_api", WH_LIT("glpat-1"), &sealed, &err), &err);
-    doc.token_sealed = wh_buf_slice(&sealed);
-    th_ok(wh_connection_write(&doc, &json, &err), &err);
-    full.document = wh_buf_slice(&json);
-    th_ok(wh_document_encode(WH_DOCUMENT_CONNECTION, &full, &record, &err), &err);
-    fetcher_take_connection(
-        w->f, &(struct wh_bus_msg){.key = WH_LIT("c"), .value = wh_buf_slice(&record)});
-}
-
-/* What the topic holds, oldest first, as a start reads it. */
-static void give_state(struct world *w)
-{
-    const struct wh_bus_header *headers;
-    struct wh_bus_msg msg;
-    size_t n;
-
-    for (size_t i = 0; wh_bus_mem_get(w->bus, "fetch-state", i, &msg, &headers, &n); i++) {
-        fetcher_take_state(w->f, &msg);
-    }
-}
-
 static void be_born(struct world *w)
 {
-    struct wh_producer_conf conf;
     struct fetcher_deps deps = {
         .loop = w->loop,
         .clock = {.now_ms = clock_now, .mono_ns = clock_mono, .ctx = w},
         .http = th_script_http(w->http),
-        .conf = {.topic_prefix = "",
-                 .sync_interval_ms = 3600000,
-                 .sync_overlap_ms = OVERLAP_MS,
-                 .backoff_ms = 1,
-                 .reread_delay_ms = 1000,
-                 .max_in_flight = 8,
-                 .max_walks = 6,
-                 .request_timeout_ms = 1000},
+        .conf = th_fetcher_conf(),
     };
-    struct wh_err err;
 
-    wh_producer_conf_init(&conf);
-    conf.queue_max_records = 100000;
-    conf.queue_max_bytes = 1 << 30;
-    conf.on_delivery = on_delivery;
-    conf.ctx = w;
-    th_ok(wh_bus_mem_producer(w->bus, &conf, &w->producer, &err), &err);
-    th_ok(fetcher_new(&deps, &w->f, &err), &err);
-    fetcher_set_producer(w->f, w->producer);
-    give_connection(w);
-    give_state(w);
+    deps.conf.sync_overlap_ms = OVERLAP_MS;
+    th_fetcher_new(&deps, w->bus, &w->producer, &w->f);
+    th_fetcher_connect(w->f, INSTANCE, "", "read_api", WH_LIT("glpat-1"));
+    th_fetcher_take_state(w->f, w->bus);
     fetcher_start(w->f);
 }
 

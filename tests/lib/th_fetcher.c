@@ -1,0 +1,77 @@
+#include "tests/lib/th_fetcher.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "tests/lib/th_cmocka.h"
+
+static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
+{
+    fetcher_on_delivery(*(struct fetcher **)ctx, d);
+}
+
+struct fetcher_conf th_fetcher_conf(void)
+{
+    return (struct fetcher_conf){.topic_prefix = "",
+                                 .sync_interval_ms = 3600000,
+                                 .sync_overlap_ms = 30000,
+                                 .backoff_ms = 1,
+                                 .reread_delay_ms = 1000,
+                                 .max_in_flight = 8,
+                                 .max_walks = 6,
+                                 .request_timeout_ms = 1000};
+}
+
+void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,
+                    struct wh_producer **ret_producer, struct fetcher **ret_f)
+{
+    struct wh_producer_conf conf;
+    struct wh_err err;
+
+    wh_producer_conf_init(&conf);
+    conf.queue_max_records = 100000;
+    conf.queue_max_bytes = 1 << 30;
+    conf.on_delivery = on_delivery;
+    conf.ctx = ret_f;
+    th_ok(wh_bus_mem_producer(bus, &conf, ret_producer, &err), &err);
+    th_ok(fetcher_new(deps, ret_f, &err), &err);
+    fetcher_set_producer(*ret_f, *ret_producer);
+}
+
+void th_fetcher_connect(struct fetcher *f, const char *instance, const char *projects,
+                        const char *purpose, struct wh_slice secret)
+{
+    WH_AUTO(buf) struct wh_buf sealed;
+    WH_AUTO(buf) struct wh_buf json;
+    WH_AUTO(buf) struct wh_buf record;
+    struct wh_connection doc = {.id = WH_LIT("c"),
+                                .instance = wh_slice_str(instance),
+                                .state = WH_LIT("enabled"),
+                                .projects = wh_slice_str(projects),
+                                .detail = WH_LIT("")};
+    struct wh_document full = {.connection = WH_LIT("c"), .key = WH_LIT("c")};
+    struct wh_err err;
+
+    wh_buf_init(&sealed, 8192);
+    wh_buf_init(&json, 65536);
+    wh_buf_init(&record, 65536);
+    th_ok(wh_secret_seal(&f->deps.key, doc.id, purpose, secret, &sealed, &err), &err);
+    *(strcmp(purpose, "oauth") == 0 ? &doc.oauth_sealed : &doc.token_sealed) =
+        wh_buf_slice(&sealed);
+    th_ok(wh_connection_write(&doc, &json, &err), &err);
+    full.document = wh_buf_slice(&json);
+    th_ok(wh_document_encode(WH_DOCUMENT_CONNECTION, &full, &record, &err), &err);
+    fetcher_take_connection(
+        f, &(struct wh_bus_msg){.key = WH_LIT("c"), .value = wh_buf_slice(&record)});
+}
+
+void th_fetcher_take_state(struct fetcher *f, struct wh_bus_mem *bus)
+{
+    const struct wh_bus_header *headers;
+    struct wh_bus_msg msg;
+    size_t n;
+
+    for (size_t i = 0; wh_bus_mem_get(bus, "fetch-state", i, &msg, &headers, &n); i++) {
+        fetcher_take_state(f, &msg);
+    }
+}
