@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/json/json_write.h"
+#include "stages/fetcher/tool_page.h"
 
 enum { ARGUMENTS_MAX = 512 };
 
@@ -66,18 +67,6 @@ static void end_if_done(struct details *d)
         d->next = 0;
         d->done(d->ctx, d->failure[0] ? d->failure : NULL);
     }
-}
-
-bool tool_throttled(struct wh_json_val result)
-{
-    struct wh_json_val content;
-    struct wh_json_val error;
-    struct wh_json_val type;
-
-    return wh_json_get(result, WH_LIT("structuredContent"), &content) &&
-           wh_json_get(content, WH_LIT("error"), &error) &&
-           wh_json_get(error, WH_LIT("type"), &type) && wh_json_type(type) == WH_JSON_STRING &&
-           wh_slice_starts(wh_json_string(type), WH_LIT("rate_limit"));
 }
 
 static void on_answer(void *ctx, const struct mcp_answer *a)

@@ -33,9 +33,6 @@ struct details {
     char failure[128]; /* empty: none */
 };
 
-/* A tool that hit a limit of its inner route says so in its error's type. */
-bool tool_throttled(struct wh_json_val result);
-
 /* Which tool shows one object of what list_tool lists; conn, project, row, done and ctx are set. */
 void details_init(struct details *d, const char *list_tool);
 /* An object to be shown, by its number in the project. */

@@ -19,17 +19,15 @@
  * The list of projects is always read from its first page: a run takes what it does not show for
  * gone.
  */
-#include <inttypes.h>
 #include <stdio.h>
 
-#include "common/base/hash.h"
 #include "common/base/mem.h"
-#include "common/base/num.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 #include "stages/fetcher/tool_detail.h"
+#include "stages/fetcher/tool_page.h"
 
 enum {
     PER_PAGE = 100,
@@ -37,8 +35,6 @@ enum {
     ARGUMENTS_MAX = 4096,
     ROW_MAX = 4 << 20,
     KEY_MAX = 160,
-    PARSER_MAX = 16 << 20,
-    DEPTH_MAX = 32,
 };
 
 /* What a tool's rows are, by the shapes that data views know. */
@@ -248,58 +244,6 @@ static void on_row_acked(struct ack *ack, const struct wh_bus_delivery *d)
 
 /* ---- rows ---- */
 
-/* A number, or the number of a global id: gid://gitlab/WorkItem/7 */
-static bool id_of(struct wh_json_val row, const char *key, char ret[24])
-{
-    struct wh_json_val v;
-    struct wh_slice text;
-    const char *slash;
-
-    if (!wh_json_get(row, wh_slice_str(key), &v)) {
-        return false;
-    }
-    if (wh_json_type(v) == WH_JSON_INT) {
-        (void)snprintf(ret, 24, "%" PRId64, wh_json_int(v));
-        return true;
-    }
-    if (wh_json_type(v) != WH_JSON_STRING) {
-        return false;
-    }
-    text = wh_json_string(v);
-    slash = text.len ? memrchr(text.ptr, '/', text.len) : NULL;
-    if (slash) {
-        text = wh_slice_from(text, (size_t)(slash - text.ptr) + 1);
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9') {
-            return false;
-        }
-    }
-    if (text.len == 0 || text.len >= 24) {
-        return false;
-    }
-    memcpy(ret, text.ptr, text.len);
-    ret[text.len] = '\0';
-    return true;
-}
-
-/* updated_at or updatedAt; false when the row shows none. */
-static bool time_of(struct wh_json_val row, struct wh_slice *ret_text, int64_t *ret_ms)
-{
-    struct wh_json_val v;
-    struct wh_instant at;
-    struct wh_err err;
-
-    if ((!wh_json_get(row, WH_LIT("updated_at"), &v) &&
-         !wh_json_get(row, WH_LIT("updatedAt"), &v)) ||
-        wh_json_type(v) != WH_JSON_STRING || wh_time_parse(wh_json_string(v), &at, &err) != WH_OK) {
-        return false;
-    }
-    *ret_text = wh_json_string(v);
-    *ret_ms = at.ms;
-    return true;
-}
-
 static void note_newest(struct tool_walk *w, struct wh_slice text, int64_t ms)
 {
     if (ms > w->newest_ms && text.ptr && text.len < sizeof(w->newest)) {
@@ -363,9 +307,9 @@ static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
     struct wh_slice text;
     int64_t ms;
 
-    (void)(id_of(row, "id", id) || id_of(row, "user_id", id));
+    (void)(tool_row_id(row, "id", id) || tool_row_id(row, "user_id", id));
     take_project(w, row, id);
-    if (time_of(row, &text, &ms)) {
+    if (tool_row_time(row, &text, &ms)) {
         note_newest(w, text, ms);
         w->low_ms = ms;
         if (w->since_ms && ms < w->since_ms) {
@@ -375,7 +319,7 @@ static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
         return true;
     }
     emit(w, kind_of(w), row, id);
-    if (w->conn->fetcher->deps.conf.read_links && id_of(row, "iid", iid)) {
+    if (w->conn->fetcher->deps.conf.read_links && tool_row_id(row, "iid", iid)) {
         details_add(&w->details, iid);
     }
     return true;
@@ -388,7 +332,7 @@ static void on_detail(void *ctx, struct wh_json_val row)
     bool rest = wh_json_get(row, WH_LIT("web_url"), &(struct wh_json_val){0});
     char id[24] = "";
 
-    if (id_of(row, "id", id)) {
+    if (tool_row_id(row, "id", id)) {
         emit(w, rest ? streams[w->stream].kind : kind_of(w), row, id);
     }
 }
@@ -405,105 +349,6 @@ static void on_details(void *ctx, const char *failure)
 
 /* ---- pages ---- */
 
-/* The first array of an object: tools call it nodes, items, members, ... */
-static bool rows_in(struct wh_json_val v, struct wh_json_val *ret)
-{
-    struct wh_json_iter it;
-    struct wh_slice key;
-
-    if (wh_json_type(v) != WH_JSON_OBJECT) {
-        return false;
-    }
-    for (it = wh_json_iter(v); wh_json_next(&it, &key, ret);) {
-        if (wh_json_type(*ret) == WH_JSON_ARRAY) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The rows and what stands around them: at the top, or one level down. */
-static bool find_rows(struct wh_json_val v, struct wh_json_val *ret_rows,
-                      struct wh_json_val *ret_around)
-{
-    struct wh_json_val item;
-    struct wh_json_iter it;
-    struct wh_slice key;
-
-    *ret_around = v;
-    if (rows_in(v, ret_rows)) {
-        return true;
-    }
-    if (wh_json_type(v) != WH_JSON_OBJECT) {
-        return false;
-    }
-    for (it = wh_json_iter(v); wh_json_next(&it, &key, &item);) {
-        if (wh_json_type(item) == WH_JSON_OBJECT && rows_in(item, ret_rows)) {
-            *ret_around = item;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* structuredContent first; older servers give text alone. */
-static bool content_of(struct tool_walk *w, struct wh_json_val result, struct wh_json_val *rows,
-                       struct wh_json_val *around)
-{
-    struct wh_json_val v;
-    struct wh_json_val block;
-    struct wh_json_iter it;
-    struct wh_slice key;
-    struct wh_err err;
-
-    if (wh_json_get(result, WH_LIT("structuredContent"), &v) && find_rows(v, rows, around)) {
-        return true;
-    }
-    if (!wh_json_get(result, WH_LIT("content"), &v) || wh_json_type(v) != WH_JSON_ARRAY) {
-        return false;
-    }
-    it = wh_json_iter(v);
-    if (!wh_json_next(&it, &key, &block) || !wh_json_get(block, WH_LIT("text"), &v) ||
-        wh_json_type(v) != WH_JSON_STRING) {
-        return false;
-    }
-    if (w->texts == NULL) {
-        w->texts = wh_json_parser_new(PARSER_MAX, DEPTH_MAX);
-    }
-    if (w->texts == NULL || wh_json_parse(w->texts, wh_json_string(v), &v, &err) != WH_OK) {
-        return false;
-    }
-    if (wh_json_type(v) == WH_JSON_ARRAY) {
-        *rows = v;
-        *around = v;
-        return true;
-    }
-    return find_rows(v, rows, around);
-}
-
-static bool text_at(struct wh_json_val v, const char *object, const char *key, struct wh_slice *ret)
-{
-    struct wh_json_val inner;
-    struct wh_json_val text;
-
-    if (!wh_json_get(v, wh_slice_str(object), &inner) ||
-        !wh_json_get(inner, wh_slice_str(key), &text) || wh_json_type(text) != WH_JSON_STRING) {
-        return false;
-    }
-    *ret = wh_json_string(text);
-    return true;
-}
-
-static bool is_false(struct wh_json_val v, const char *object, const char *key)
-{
-    struct wh_json_val inner;
-    struct wh_json_val flag;
-
-    return wh_json_get(v, wh_slice_str(object), &inner) &&
-           wh_json_get(inner, wh_slice_str(key), &flag) && wh_json_type(flag) == WH_JSON_BOOL &&
-           !wh_json_bool(flag);
-}
-
 static void next_page(struct tool_walk *w, struct wh_json_val around, size_t n, bool by_cursor)
 {
     struct wh_slice cursor;
@@ -511,10 +356,7 @@ static void next_page(struct tool_walk *w, struct wh_json_val around, size_t n, 
     w->page++;
     if (!by_cursor) {
         w->listed = n < PER_PAGE;
-    } else if (is_false(around, "pageInfo", "hasNextPage") ||
-               is_false(around, "metadata", "has_more") || n == 0 ||
-               !(text_at(around, "pageInfo", "endCursor", &cursor) ||
-                 text_at(around, "metadata", "end_cursor", &cursor))) {
+    } else if (n == 0 || !tool_page_cursor(around, &cursor)) {
         w->listed = true;
     } else if (cursor.len >= sizeof(w->page_cursor) ||
                wh_slice_eq(cursor, wh_slice_str(w->page_cursor))) {
@@ -526,18 +368,6 @@ static void next_page(struct tool_walk *w, struct wh_json_val around, size_t n, 
     if (w->page > PAGES_MAX) {
         fail(w, CLIENT_FAILED, "the listing does not come to an end");
     }
-}
-
-static uint64_t hash_of(struct wh_json_val rows)
-{
-    WH_AUTO(buf) struct wh_buf text;
-    struct wh_json_writer writer;
-    struct wh_err err;
-
-    wh_buf_init(&text, PARSER_MAX);
-    wh_json_writer_init(&writer, &text);
-    mcp_value_write(&writer, rows);
-    return wh_jw_finish(&writer, &err) == WH_OK ? wh_hash64(wh_buf_slice(&text)) : 0;
 }
 
 /* Its content is what it was when it was acknowledged last. */
@@ -564,7 +394,7 @@ static void take_page(struct tool_walk *w, struct wh_json_val result)
     bool fresh = true;
     size_t n = 0;
 
-    if (!content_of(w, result, &rows, &around)) {
+    if (!tool_page_rows(result, &w->texts, &rows, &around)) {
         fail(w, CLIENT_FAILED, "the tool's answer holds no rows");
         return;
     }
@@ -572,7 +402,7 @@ static void take_page(struct tool_walk *w, struct wh_json_val result)
     w->resumed = false;
     w->taken = true;
     w->news = false;
-    w->hash = hash_of(rows);
+    w->hash = tool_page_hash(rows);
     /* Pages without times are told apart by their content. */
     changed = w->cursor->finished_at_ms == 0 || !page_is_known(w, w->hash);
     for (it = wh_json_iter(rows); !w->failed && wh_json_next(&it, &key, &row); n++) {
@@ -632,15 +462,15 @@ static bool page_fits(struct tool_walk *w, struct wh_json_val result)
     struct wh_slice text;
     int64_t ms;
 
-    if (!content_of(w, result, &rows, &around)) {
+    if (!tool_page_rows(result, &w->texts, &rows, &around)) {
         return false;
     }
     it = wh_json_iter(rows);
     if (!wh_json_next(&it, &text, &row)) {
         return false;
     }
-    return by_cursor(w) || page_is_known(w, hash_of(rows)) ||
-           (newest_first(w) && w->low_ms && time_of(row, &text, &ms) && ms > w->low_ms);
+    return by_cursor(w) || page_is_known(w, tool_page_hash(rows)) ||
+           (newest_first(w) && w->low_ms && tool_row_time(row, &text, &ms) && ms > w->low_ms);
 }
 
 /* Not so when the server cannot answer anything now: then the place is tried again later. */
