@@ -98,7 +98,8 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
                   err) != WH_OK) {
         return err->rc;
     }
-    if (row.id[0]) {
+    /* The links of a moved issue went with it: an answer of now would bring it back to life. */
+    if (row.id[0] && !numbers_row_moved(value)) {
         follow_all(t->page, &row);
     }
     return WH_OK;

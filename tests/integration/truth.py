@@ -87,6 +87,9 @@ def unmoved(stack, truth):
     """A moved issue stays at GitLab, closed; in the store it is deleted, reason moved. Recorded rows do not say."""
     gone = {row["source_id"] for row in stack.sql(
         "select source_id from work_items_all where deleted_reason = 'moved' and source_kind = 'issue'")}
+    alive = stack.sql("select url from work_items where moved_to is not null and source_kind = 'issue'")
+    if alive:
+        raise Failure(f"moved, but live: {alive}")
     for i, o in truth.items():
         if o.get("moved_to_id") and i not in gone:
             raise Failure(f"issue {i} was moved, but lives")
