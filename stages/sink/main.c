@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "common/run/run.h"
-#include "stages/sink/api.h"
-#include "stages/sink/data.h"
-#include "stages/sink/dump.h"
-#include "stages/sink/keyspace.h"
-#include "stages/sink/sink.h"
+#include "stages/sink/api/api.h"
+#include "stages/sink/store/data_folder.h"
+#include "stages/sink/store/dump.h"
+#include "stages/sink/store/keyspace.h"
+#include "stages/sink/ingest/sink.h"
 
 enum {
     FETCH_MAX_BYTES = 32 << 20,

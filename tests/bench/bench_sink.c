@@ -16,7 +16,7 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/base/time.h"
-#include "stages/sink/committer.h"
+#include "stages/sink/ingest/committer.h"
 #include "tests/bench/bench.h"
 
 enum { BATCH = 2048, RECORD_MAX = 1 << 16 };

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "stages/sink/sql.h"
+#include "stages/sink/sql/sql.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_heads.h"
 

@@ -1,13 +1,13 @@
 /*
  * th_heads.h - a store filled with random heads of one kind, and the same heads in memory as an
- * oracle. Heads and index keys are written as stages/sink/keyspace.h says.
+ * oracle. Heads and index keys are written as stages/sink/store/keyspace.h says.
  */
 #ifndef TH_HEADS_H
 #define TH_HEADS_H
 
 #include "common/base/arena.h"
 #include "common/event/history.h"
-#include "stages/sink/keyspace.h"
+#include "stages/sink/store/keyspace.h"
 #include "tests/lib/th_observation.h"
 
 struct th_heads {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "stages/sink/apply.h"
+#include "stages/sink/batch/apply.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_heads.h"
 #include "tests/lib/th_map.h"

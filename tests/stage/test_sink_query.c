@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "stages/sink/apply.h"
-#include "stages/sink/sql.h"
+#include "stages/sink/batch/apply.h"
+#include "stages/sink/sql/sql.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_observation.h"
 #include "tests/lib/th_tmp.h"

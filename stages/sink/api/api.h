@@ -1,0 +1,47 @@
+/*
+ * api.h - the query side of the sink: HTTP API and SQL over snapshots of the store. Reads only; the
+ * writer is never blocked.
+ *
+ * Thread: app; queries run on pool threads over snapshots of their own.
+ */
+#ifndef WH_SINK_API_H
+#define WH_SINK_API_H
+
+#include "common/base/time.h"
+#include "common/httpd/httpd.h"
+#include "common/log/log.h"
+#include "common/loop/loop.h"
+#include "common/metrics/metrics.h"
+#include "common/store/store.h"
+#include "stages/sink/ingest/sink.h"
+
+struct sink_api;
+
+struct sink_api_conf {
+    int64_t sql_timeout_ms; /* of one statement */
+    int64_t sql_rows;       /* most rows of one answer */
+    int64_t sql_bytes;      /* most bytes of one answer */
+    const char *data_path; /* where an answer too long for memory waits, in a file without a name */
+    const char *token_file; /* the bearer token; made with mode 0600 when it is not there */
+};
+
+/* All kept; they outlive the API. */
+struct sink_api_deps {
+    struct wh_store *store;
+    struct sink *sink;
+    struct wh_loop *loop;
+    struct wh_clock clock;
+    struct wh_log *log;
+    struct wh_metrics *metrics;
+    struct sink_api_conf conf;
+};
+
+WH_MUST_CHECK enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
+                                      struct wh_err *err);
+/* Valid as long as the API. */
+struct wh_http_handler sink_api_handler(struct sink_api *api);
+/* No new queries; running ones are interrupted. Requests must be answered before free. */
+void sink_api_drain(struct sink_api *api);
+void sink_api_free(struct sink_api *api);
+
+#endif

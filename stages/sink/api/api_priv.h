@@ -1,0 +1,164 @@
+/*
+ * api_priv.h - shared by api.c and api_*.c.
+ *
+ * A request is copied and answered on a pool thread (a job): the loop never waits for the store.
+ * The answer is written to an api_out, at most 1 MiB of it in memory, the rest in an unlinked file,
+ * so that its status is known before its first byte is sent and a slow reader costs no memory.
+ *
+ *   loop:  copy the request -> queue ... -> send, or stream from the file
+ *   pool:                      answer
+ */
+#ifndef WH_SINK_API_INTERNAL_H
+#define WH_SINK_API_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/json/json_write.h"
+#include "stages/sink/api/api.h"
+#include "stages/sink/store/keyspace.h"
+#include "stages/sink/sql/sql.h"
+
+/* ---- spool.c: a long answer ---- */
+
+struct api_out {
+    struct wh_buf memory;
+    int fd; /* -1 as long as memory is enough */
+    int64_t in_file;
+    const char *folder;
+};
+
+void api_out_init(struct api_out *out, const char *folder);
+void api_out_done(struct api_out *out);
+int64_t api_out_bytes(const struct api_out *out);
+WH_MUST_CHECK enum wh_rc api_out_write(struct api_out *out, struct wh_slice bytes,
+                                       struct wh_err *err);
+/* Reads back from `from` on; *ret_n 0 at the end. */
+WH_MUST_CHECK enum wh_rc api_out_read(const struct api_out *out, int64_t from, char *to, size_t max,
+                                      size_t *ret_n, struct wh_err *err);
+
+/* ---- requests ---- */
+
+struct api_arg {
+    struct wh_slice name;
+    struct wh_slice value;
+};
+
+/* A copy in the job's arena. */
+struct api_request {
+    struct wh_slice method;
+    struct wh_slice path;
+    struct wh_slice accept;
+    struct wh_slice body;
+    const struct api_arg *args;
+    size_t n_args;
+};
+
+/* ptr NULL when absent. */
+struct wh_slice api_arg(const struct api_request *request, const char *name);
+/* Whole number of an argument within limits; otherwise is given when it is absent. */
+WH_MUST_CHECK enum wh_rc api_arg_int(const struct api_request *request, const char *name,
+                                     int64_t min, int64_t max, int64_t otherwise, int64_t *ret,
+                                     struct wh_err *err);
+
+struct api_job;
+
+struct sink_api {
+    struct sink_api_deps deps;
+    struct sql_engine *engine;
+    char token[65];
+    bool draining;
+    struct api_job *waiting;
+    struct api_job *waiting_last;
+    size_t n_waiting;
+    size_t n_running;
+    struct wh_counter *sql_results[WH_RC_COUNT];
+};
+
+enum { API_HEADER_MAX_BYTES = 2048 };
+
+struct api_job {
+    struct sink_api *api;
+    struct wh_http_req *http;
+    struct api_job *next;
+    enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
+    struct wh_arena arena;
+    struct api_request request;
+    struct wh_slice id; /* of the path, when the route has one */
+    atomic_bool canceled;
+    /* The answer. */
+    struct api_out out;
+    const char *content_type;
+    char link[API_HEADER_MAX_BYTES]; /* value of a Link header, or empty */
+    struct wh_err err;               /* rc WH_OK when it was answered */
+    int64_t sent;
+};
+
+/* A JSON answer of moderate size: write to *w, then finish. */
+struct api_json {
+    struct wh_buf buf;
+    struct wh_json_writer w;
+};
+void api_json_begin(struct api_json *j);
+/* Writes it to the job's answer and frees j in any case. */
+WH_MUST_CHECK enum wh_rc api_json_end(struct api_json *j, struct api_job *job, struct wh_err *err);
+
+/* ---- rows.c: rows of SQL as JSON, NDJSON or CSV ---- */
+
+enum api_format { API_JSON, API_NDJSON, API_CSV };
+
+struct api_rows {
+    struct api_out *out;
+    enum api_format format;
+    bool arrays;                  /* rows as arrays, not objects */
+    const enum sql_shape *shapes; /* of the columns, or NULL: as SQL has them */
+    size_t hidden;                /* last columns that are not shown */
+    int64_t max_bytes;
+    struct wh_arena *arena; /* names */
+    struct wh_slice *names;
+    size_t n;
+    struct wh_buf row;
+    int64_t count;
+    /* The hidden columns of the last row; NULL without. */
+    void (*on_hidden)(void *ctx, const struct sql_value *values, size_t n);
+    void *ctx;
+};
+
+/* By _format, _nl or the Accept header. */
+WH_MUST_CHECK enum wh_rc api_format_of(const struct api_request *request, struct wh_slice asked,
+                                       enum api_format *ret, struct wh_err *err);
+const char *api_format_type(enum api_format format);
+/* Begins the answer: {"ok":true, ... "rows":[ when it is JSON. */
+void api_rows_init(struct api_rows *rows, struct api_out *out, struct wh_arena *arena,
+                   enum api_format format, int64_t max_bytes);
+void api_rows_done(struct api_rows *rows);
+/* For sql_run. */
+struct sql_rows api_rows_sink(struct api_rows *rows);
+/* Ends it: cut says why rows are missing (NULL: none are); more is JSON members for the end. */
+WH_MUST_CHECK enum wh_rc api_rows_end(struct api_rows *rows, const char *cut,
+                                      struct wh_slice members, struct wh_err *err);
+
+/* ---- the routes ---- */
+
+WH_MUST_CHECK enum wh_rc api_answer_sql(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_entities(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_entity(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_links(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_purge(struct api_job *job, struct wh_err *err);
+/* The entity whose page at the source this is; WH_E_NOT_FOUND. */
+WH_MUST_CHECK enum wh_rc api_find_url(struct api_job *job, struct wh_slice url,
+                                      struct wh_entity_id *ret, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_entity_json(struct api_job *job, const struct wh_entity_id *id,
+                                         struct wh_err *err);
+/* Replies at once; no token. */
+void api_registry(struct sink_api *api, struct wh_http_req *req, struct wh_slice path);
+
+/* ---- api_auth.c ---- */
+
+#endif

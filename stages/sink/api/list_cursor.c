@@ -1,0 +1,232 @@
+/*
+ * Pages of a list. The token is column, direction, id, type and value of the last row, separated,
+ * in base64url.
+ */
+#include <stdio.h>
+
+#include "common/base/enc.h"
+#include "stages/sink/api/list_priv.h"
+
+enum { TOKEN_MAX_BYTES = 8 << 10, URL_MAX_BYTES = 16 << 10, SEPARATOR = '\x1f' };
+
+static enum wh_rc put_part(struct wh_buf *out, struct wh_slice part, struct wh_err *err)
+{
+    return wh_buf_append(out, part, err) == WH_OK ? wh_buf_append_char(out, SEPARATOR, err)
+                                                  : err->rc;
+}
+
+/* The hidden columns of a row: sort value, id. */
+void api_list_keep(void *ctx, const struct sql_value *values, size_t n)
+{
+    struct api_list *l = ctx;
+    const struct sql_value *v = &values[0];
+    struct wh_err err;
+    enum wh_rc rc;
+
+    wh_buf_reset(&l->last);
+    rc = n == 2 ? put_part(&l->last, wh_slice_str(l->sort->name), &err) : WH_E_INTERNAL;
+    if (rc == WH_OK && (put_part(&l->last, l->desc ? WH_LIT("d") : WH_LIT("u"), &err) != WH_OK ||
+                        put_part(&l->last, values[1].bytes, &err) != WH_OK)) {
+        rc = err.rc;
+    }
+    if (rc == WH_OK) {
+        switch (v->type) {
+        case SQL_INT:
+            rc = wh_buf_printf(&l->last, &err, "i%c%lld", SEPARATOR, (long long)v->i);
+            break;
+        case SQL_DOUBLE:
+            rc = wh_buf_printf(&l->last, &err, "f%c%.17g", SEPARATOR, v->num);
+            break;
+        case SQL_TEXT:
+        case SQL_BLOB:
+            rc = put_part(&l->last, WH_LIT("t"), &err) == WH_OK
+                     ? wh_buf_append(&l->last, v->bytes, &err)
+                     : err.rc;
+            break;
+        case SQL_NULL:
+        default:
+            rc = put_part(&l->last, WH_LIT("n"), &err);
+            break;
+        }
+    }
+    l->too_long = rc != WH_OK;
+}
+
+static bool take_part(struct wh_slice *rest, struct wh_slice *ret)
+{
+    const char *at = rest->len ? memchr(rest->ptr, SEPARATOR, rest->len) : NULL;
+
+    if (at == NULL) {
+        return false;
+    }
+    *ret = wh_slice(rest->ptr, (size_t)(at - rest->ptr));
+    *rest = wh_slice_from(*rest, ret->len + 1);
+    return true;
+}
+
+static enum wh_rc bad_token(struct wh_err *err)
+{
+    return wh_fail(
+        err, WH_E_INVALID,
+        "_next is not a token of this list; take it from the answer before, with the same "
+        "sort");
+}
+
+static enum wh_rc parse_token(struct api_list *l, struct wh_slice token, struct wh_slice *ret_id,
+                              char *ret_type, struct wh_slice *ret_value, struct wh_err *err)
+{
+    struct wh_buf decoded;
+    struct wh_slice rest;
+    struct wh_slice column;
+    struct wh_slice direction;
+    struct wh_slice type;
+    enum wh_rc rc;
+
+    wh_buf_init(&decoded, TOKEN_MAX_BYTES);
+    rc = wh_base64_decode(token, &decoded, err);
+    if (rc == WH_OK) {
+        rc = wh_arena_dup(&l->job->arena, wh_buf_slice(&decoded), &rest, err);
+    }
+    wh_buf_done(&decoded);
+    if (rc != WH_OK || !take_part(&rest, &column) || !take_part(&rest, &direction) ||
+        !take_part(&rest, ret_id) || !take_part(&rest, &type) || type.len != 1 ||
+        !wh_slice_eq(column, wh_slice_str(l->sort->name)) ||
+        !wh_slice_eq(direction, l->desc ? WH_LIT("d") : WH_LIT("u"))) {
+        return bad_token(err);
+    }
+    *ret_type = type.ptr[0];
+    *ret_value = rest;
+    return WH_OK;
+}
+
+bool api_list_by_id(const struct api_list *l)
+{
+    return strcmp(l->sort->name, "id") == 0;
+}
+
+static enum wh_rc add_place(struct api_list *l, struct wh_slice id, char type,
+                            struct wh_slice value, struct wh_err *err)
+{
+    const char *c = l->sort->name;
+    const char *op = l->desc ? "<" : ">";
+    /* Numbers go as text: CAST makes them what the column has. */
+    const char *cast = type == 'i' ? "INTEGER" : type == 'f' ? "REAL" : "TEXT";
+    const char *i;
+    const char *v;
+
+    if (api_list_param(l, (struct sql_value){.type = SQL_TEXT, .bytes = id}, &i, err) != WH_OK ||
+        api_list_condition(l, err) != WH_OK) {
+        return err->rc;
+    }
+    if (api_list_by_id(l)) {
+        return wh_buf_printf(&l->sql, err, "id %s :%s", op, i);
+    }
+    if (type == 'n') {
+        /* NULL is smaller than all else. */
+        return wh_buf_printf(
+            &l->sql, err,
+            l->desc ? "(\"%s\" IS NULL AND id < :%s)" : "(\"%s\" IS NOT NULL OR id > :%s)", c, i);
+    }
+    if (api_list_param(l, (struct sql_value){.type = SQL_TEXT, .bytes = value}, &v, err) != WH_OK ||
+        wh_buf_printf(&l->sql, err,
+                      "(\"%s\" %s CAST(:%s AS %s) OR (\"%s\" = CAST(:%s AS %s) AND id %s :%s)", c,
+                      op, v, cast, c, v, cast, op, i) != WH_OK) {
+        return err->rc;
+    }
+    if (l->desc && wh_buf_printf(&l->sql, err, " OR \"%s\" IS NULL", c) != WH_OK) {
+        return err->rc;
+    }
+    return wh_buf_append_char(&l->sql, ')', err);
+}
+
+/* Times are never NULL in an index: a plain bound lets the store begin at the page. */
+static enum wh_rc add_bound(struct api_list *l, struct wh_slice value, struct wh_err *err)
+{
+    const char *v;
+
+    if (strcmp(l->sort->name, "changed_at") != 0) {
+        return WH_OK;
+    }
+    if (api_list_param(l, (struct sql_value){.type = SQL_TEXT, .bytes = value}, &v, err) != WH_OK ||
+        api_list_condition(l, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_buf_printf(&l->sql, err, "changed_at %s :%s", l->desc ? "<=" : ">=", v);
+}
+
+enum wh_rc api_list_place(struct api_list *l, struct wh_err *err)
+{
+    struct wh_slice token = api_arg(&l->job->request, "_next");
+    struct wh_slice id = {NULL, 0};
+    struct wh_slice value = {NULL, 0};
+    char type = 0;
+
+    if (token.ptr == NULL) {
+        return WH_OK;
+    }
+    if (parse_token(l, token, &id, &type, &value, err) != WH_OK ||
+        add_bound(l, value, err) != WH_OK) {
+        return err->rc;
+    }
+    return add_place(l, id, type, value, err);
+}
+
+/* The same question with another _next. */
+static enum wh_rc next_url(const struct api_list *l, struct wh_slice token, struct wh_buf *out,
+                           struct wh_err *err)
+{
+    const struct api_request *r = &l->job->request;
+
+    if (wh_buf_append(out, r->path, err) != WH_OK) {
+        return err->rc;
+    }
+    for (size_t i = 0; i < r->n_args; i++) {
+        if (wh_slice_eq(r->args[i].name, WH_LIT("_next"))) {
+            continue;
+        }
+        if (wh_buf_append_char(out, out->len == r->path.len ? '?' : '&', err) != WH_OK ||
+            wh_percent_encode(r->args[i].name, out, err) != WH_OK ||
+            wh_buf_append_char(out, '=', err) != WH_OK ||
+            wh_percent_encode(r->args[i].value, out, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return wh_buf_printf(out, err, "&_next=%.*s", WH_SLICE_ARG(token));
+}
+
+enum wh_rc api_list_next(struct api_list *l, bool more, struct wh_buf *members, struct wh_err *err)
+{
+    struct wh_json_writer w;
+    struct wh_buf token;
+    struct wh_buf url;
+    enum wh_rc rc;
+
+    if (!more || l->too_long) {
+        return wh_buf_printf(members, err, "\"next\":null,\"next_url\":null,\"truncated\":%s",
+                             more ? "true" : "false");
+    }
+    wh_buf_init(&token, (size_t)2 * TOKEN_MAX_BYTES);
+    wh_buf_init(&url, URL_MAX_BYTES);
+    rc = wh_base64url_encode(wh_buf_slice(&l->last), &token, err);
+    if (rc == WH_OK) {
+        rc = next_url(l, wh_buf_slice(&token), &url, err);
+    }
+    if (rc == WH_OK) {
+        if (url.len < sizeof(l->job->link) - 16) {
+            (void)snprintf(l->job->link, sizeof(l->job->link), "<%s>; rel=\"next\"",
+                           wh_buf_str(&url));
+        }
+        rc = wh_buf_printf(members, err, "\"next\":\"%s\",\"next_url\":", wh_buf_str(&token));
+    }
+    if (rc == WH_OK) {
+        wh_json_writer_init(&w, members);
+        wh_jw_str(&w, wh_buf_slice(&url));
+        rc = wh_jw_finish(&w, err);
+    }
+    if (rc == WH_OK) {
+        rc = wh_buf_printf(members, err, ",\"truncated\":true");
+    }
+    wh_buf_done(&token);
+    wh_buf_done(&url);
+    return rc;
+}

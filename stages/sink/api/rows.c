@@ -1,0 +1,311 @@
+/* Rows as JSON objects or arrays, as lines of JSON, as CSV (RFC 4180). */
+#include <math.h>
+#include <stdio.h>
+
+#include "common/base/enc.h"
+#include "stages/sink/api/api_priv.h"
+
+enum { ROW_MAX_BYTES = 64 << 20 };
+
+enum wh_rc api_format_of(const struct api_request *request, struct wh_slice asked,
+                         enum api_format *ret, struct wh_err *err)
+{
+    static const struct {
+        const char *name;
+        const char *type;
+        enum api_format format;
+    } formats[] = {
+        {"json", "application/json", API_JSON},
+        {"ndjson", "application/x-ndjson", API_NDJSON},
+        {"csv", "text/csv", API_CSV},
+    };
+
+    if (asked.ptr == NULL) {
+        asked = api_arg(request, "_format");
+    }
+    if (asked.ptr == NULL && wh_slice_eq(api_arg(request, "_nl"), WH_LIT("on"))) {
+        asked = WH_LIT("ndjson");
+    }
+    *ret = API_JSON;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (asked.ptr ? wh_slice_eq(asked, wh_slice_str(formats[i].name))
+                      : wh_slice_starts(request->accept, wh_slice_str(formats[i].type))) {
+            *ret = formats[i].format;
+            return WH_OK;
+        }
+    }
+    return asked.ptr ? wh_fail(err, WH_E_INVALID, "format must be json, ndjson or csv") : WH_OK;
+}
+
+const char *api_format_type(enum api_format format)
+{
+    switch (format) {
+    case API_NDJSON:
+        return "application/x-ndjson";
+    case API_CSV:
+        return "text/csv; charset=utf-8; header=present";
+    case API_JSON:
+    default:
+        return "application/json";
+    }
+}
+
+void api_rows_init(struct api_rows *rows, struct api_out *out, struct wh_arena *arena,
+                   enum api_format format, int64_t max_bytes)
+{
+    *rows = (struct api_rows){.out = out, .arena = arena, .format = format, .max_bytes = max_bytes};
+    wh_buf_init(&rows->row, ROW_MAX_BYTES);
+}
+
+void api_rows_done(struct api_rows *rows)
+{
+    wh_buf_done(&rows->row);
+}
+
+/* ---- CSV ---- */
+
+static enum wh_rc csv_text(struct wh_buf *out, struct wh_slice text, struct wh_err *err)
+{
+    bool quote = text.len == 0; /* "" is an empty text, nothing is NULL */
+
+    for (size_t i = 0; i < text.len && !quote; i++) {
+        quote =
+            text.ptr[i] == ',' || text.ptr[i] == '"' || text.ptr[i] == '\n' || text.ptr[i] == '\r';
+    }
+    if (!quote) {
+        return wh_buf_append(out, text, err);
+    }
+    if (wh_buf_append_char(out, '"', err) != WH_OK) {
+        return err->rc;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if ((text.ptr[i] == '"' && wh_buf_append_char(out, '"', err) != WH_OK) ||
+            wh_buf_append_char(out, text.ptr[i], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return wh_buf_append_char(out, '"', err);
+}
+
+static enum wh_rc csv_value(struct wh_buf *out, const struct sql_value *v, struct wh_err *err)
+{
+    switch (v->type) {
+    case SQL_INT:
+        return wh_buf_printf(out, err, "%lld", (long long)v->i);
+    case SQL_DOUBLE:
+        return wh_buf_printf(out, err, "%.17g", v->num);
+    case SQL_TEXT:
+        return csv_text(out, v->bytes, err);
+    case SQL_BLOB:
+        return wh_base64_encode(v->bytes, out, err);
+    case SQL_NULL:
+    default:
+        return WH_OK;
+    }
+}
+
+static enum wh_rc csv_row(struct api_rows *rows, const struct sql_value *values, size_t n,
+                          struct wh_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((i && wh_buf_append_char(&rows->row, ',', err) != WH_OK) ||
+            csv_value(&rows->row, &values[i], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return wh_buf_append(&rows->row, WH_LIT("\r\n"), err);
+}
+
+static enum wh_rc csv_head(struct api_rows *rows, struct wh_err *err)
+{
+    for (size_t i = 0; i < rows->n - rows->hidden; i++) {
+        if ((i && wh_buf_append_char(&rows->row, ',', err) != WH_OK) ||
+            csv_text(&rows->row, rows->names[i], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return wh_buf_append(&rows->row, WH_LIT("\r\n"), err);
+}
+
+/* ---- JSON ---- */
+
+static void json_blob(struct wh_json_writer *w, struct wh_slice bytes)
+{
+    struct wh_buf text;
+    struct wh_err err;
+
+    wh_buf_init(&text, ROW_MAX_BYTES);
+    wh_jw_object(w);
+    wh_jw_key(w, "$base64");
+    wh_jw_bool(w, true);
+    wh_jw_key(w, "encoded");
+    if (wh_base64_encode(bytes, &text, &err) == WH_OK) {
+        wh_jw_str(w, wh_buf_slice(&text));
+    } else {
+        wh_jw_null(w);
+    }
+    wh_jw_end(w);
+    wh_buf_done(&text);
+}
+
+static void json_value(struct wh_json_writer *w, const struct sql_value *v, enum sql_shape shape)
+{
+    switch (v->type) {
+    case SQL_INT:
+        if (shape == SQL_SHAPE_BOOL) {
+            wh_jw_bool(w, v->i != 0);
+        } else {
+            wh_jw_int(w, v->i);
+        }
+        break;
+    case SQL_DOUBLE:
+        if (isfinite(v->num)) {
+            wh_jw_double(w, v->num);
+        } else {
+            wh_jw_null(w);
+        }
+        break;
+    case SQL_TEXT:
+        if (shape == SQL_SHAPE_JSON) {
+            wh_jw_raw(w, v->bytes);
+        } else {
+            wh_jw_str(w, v->bytes);
+        }
+        break;
+    case SQL_BLOB:
+        json_blob(w, v->bytes);
+        break;
+    case SQL_NULL:
+    default:
+        wh_jw_null(w);
+        break;
+    }
+}
+
+static enum wh_rc json_row(struct api_rows *rows, const struct sql_value *values, size_t n,
+                           struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    if (rows->format == API_JSON && rows->count > 0 &&
+        wh_buf_append_char(&rows->row, ',', err) != WH_OK) {
+        return err->rc;
+    }
+    wh_json_writer_init(&w, &rows->row);
+    if (rows->arrays) {
+        wh_jw_array(&w);
+    } else {
+        wh_jw_object(&w);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!rows->arrays) {
+            wh_jw_key_slice(&w, rows->names[i]);
+        }
+        json_value(&w, &values[i], rows->shapes ? rows->shapes[i] : SQL_SHAPE_PLAIN);
+    }
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, err) != WH_OK) {
+        return err->rc;
+    }
+    return rows->format == API_NDJSON ? wh_buf_append_char(&rows->row, '\n', err) : WH_OK;
+}
+
+static enum wh_rc json_head(struct api_rows *rows, struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    if (wh_buf_append(&rows->row, WH_LIT("{\"ok\":true,\"columns\":"), err) != WH_OK) {
+        return err->rc;
+    }
+    wh_json_writer_init(&w, &rows->row);
+    wh_jw_array(&w);
+    for (size_t i = 0; i < rows->n - rows->hidden; i++) {
+        wh_jw_str(&w, rows->names[i]);
+    }
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_buf_append(&rows->row, WH_LIT(",\"rows\":["), err);
+}
+
+/* ---- for sql_run ---- */
+
+static enum wh_rc on_columns(void *ctx, const struct wh_slice *names, size_t n, struct wh_err *err)
+{
+    struct api_rows *rows = ctx;
+    void *memory;
+
+    if (wh_arena_zalloc(rows->arena, n, sizeof(*names), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    rows->names = memory;
+    rows->n = n;
+    for (size_t i = 0; i < n; i++) {
+        if (wh_arena_dup(rows->arena, names[i], &rows->names[i], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    wh_buf_reset(&rows->row);
+    if ((rows->format == API_CSV && csv_head(rows, err) != WH_OK) ||
+        (rows->format == API_JSON && json_head(rows, err) != WH_OK)) {
+        return err->rc;
+    }
+    return api_out_write(rows->out, wh_buf_slice(&rows->row), err);
+}
+
+static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bool *ret_full,
+                         struct wh_err *err)
+{
+    struct api_rows *rows = ctx;
+    size_t shown = n - rows->hidden;
+    enum wh_rc rc;
+
+    wh_buf_reset(&rows->row);
+    rc = rows->format == API_CSV ? csv_row(rows, values, shown, err)
+                                 : json_row(rows, values, shown, err);
+    if (rc != WH_OK) {
+        return rc;
+    }
+    if (api_out_bytes(rows->out) + (int64_t)rows->row.len > rows->max_bytes) {
+        *ret_full = true;
+        return WH_OK;
+    }
+    if (rows->on_hidden) {
+        rows->on_hidden(rows->ctx, values + shown, rows->hidden);
+    }
+    rows->count++;
+    return api_out_write(rows->out, wh_buf_slice(&rows->row), err);
+}
+
+struct sql_rows api_rows_sink(struct api_rows *rows)
+{
+    return (struct sql_rows){.columns = on_columns, .row = on_row, .ctx = rows};
+}
+
+enum wh_rc api_rows_end(struct api_rows *rows, const char *cut, struct wh_slice members,
+                        struct wh_err *err)
+{
+    enum wh_rc rc = WH_OK;
+
+    wh_buf_reset(&rows->row);
+    switch (rows->format) {
+    case API_NDJSON:
+        if (cut) {
+            rc = wh_buf_printf(&rows->row, err,
+                               "{\"ok\":false,\"truncated\":true,\"error\":\"%s\"}\n", cut);
+        }
+        break;
+    case API_CSV:
+        if (cut) {
+            rc = wh_buf_printf(&rows->row, err, "error: %s\r\n", cut);
+        }
+        break;
+    case API_JSON:
+    default:
+        rc = wh_buf_printf(&rows->row, err, "]%s%.*s}", members.len ? "," : "",
+                           WH_SLICE_ARG(members));
+        break;
+    }
+    return rc == WH_OK ? api_out_write(rows->out, wh_buf_slice(&rows->row), err) : rc;
+}

@@ -1,0 +1,117 @@
+/* An answer that may be long: memory first, then an unlinked file. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stages/sink/api/api_priv.h"
+
+enum { MEMORY_MAX_BYTES = 1 << 20, PATH_BYTES = 1024 };
+
+void api_out_init(struct api_out *out, const char *folder)
+{
+    *out = (struct api_out){.fd = -1, .folder = folder};
+    wh_buf_init(&out->memory, MEMORY_MAX_BYTES);
+}
+
+void api_out_done(struct api_out *out)
+{
+    wh_buf_done(&out->memory);
+    if (out->fd >= 0) {
+        (void)close(out->fd);
+    }
+    out->fd = -1;
+}
+
+int64_t api_out_bytes(const struct api_out *out)
+{
+    return out->in_file + (int64_t)out->memory.len;
+}
+
+static int make_file(const char *folder)
+{
+    char path[PATH_BYTES];
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    int n;
+
+    if (fd >= 0) {
+        return fd;
+    }
+    /* Not every file system has nameless files. */
+    n = snprintf(path, sizeof(path), "%s/answer.XXXXXX", folder);
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        return -1;
+    }
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) {
+        (void)unlink(path);
+    }
+    return fd;
+}
+
+static enum wh_rc to_file(struct api_out *out, struct wh_slice bytes, struct wh_err *err)
+{
+    size_t done = 0;
+
+    while (done < bytes.len) {
+        ssize_t n = pwrite(out->fd, bytes.ptr + done, bytes.len - done, (off_t)out->in_file);
+
+        if (n <= 0) {
+            return wh_fail(err, WH_E_NO_SPACE, "no room for a long answer");
+        }
+        done += (size_t)n;
+        out->in_file += n;
+    }
+    return WH_OK;
+}
+
+static enum wh_rc spill(struct api_out *out, struct wh_err *err)
+{
+    if (out->fd < 0) {
+        out->fd = make_file(out->folder && out->folder[0] ? out->folder : "/tmp");
+    }
+    if (out->fd < 0) {
+        return wh_fail(err, WH_E_IO, "cannot make a file for a long answer");
+    }
+    if (to_file(out, wh_buf_slice(&out->memory), err) != WH_OK) {
+        return err->rc;
+    }
+    wh_buf_reset(&out->memory);
+    return WH_OK;
+}
+
+enum wh_rc api_out_write(struct api_out *out, struct wh_slice bytes, struct wh_err *err)
+{
+    if (out->memory.len + bytes.len > MEMORY_MAX_BYTES && spill(out, err) != WH_OK) {
+        return err->rc;
+    }
+    if (bytes.len > MEMORY_MAX_BYTES) {
+        return to_file(out, bytes, err);
+    }
+    return wh_buf_append(&out->memory, bytes, err);
+}
+
+enum wh_rc api_out_read(const struct api_out *out, int64_t from, char *to, size_t max,
+                        size_t *ret_n, struct wh_err *err)
+{
+    struct wh_slice rest;
+    ssize_t n;
+
+    if (from < out->in_file) {
+        int64_t left = out->in_file - from;
+
+        n = pread(out->fd, to, (int64_t)max < left ? max : (size_t)left, (off_t)from);
+        if (n <= 0) {
+            return wh_fail(err, WH_E_IO, "cannot read a long answer back");
+        }
+        *ret_n = (size_t)n;
+        return WH_OK;
+    }
+    rest = wh_slice_from(wh_buf_slice(&out->memory), (size_t)(from - out->in_file));
+    *ret_n = rest.len < max ? rest.len : max;
+    if (*ret_n) {
+        memcpy(to, rest.ptr, *ret_n);
+    }
+    return WH_OK;
+}

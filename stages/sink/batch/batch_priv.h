@@ -1,0 +1,146 @@
+/* batch_priv.h - what apply.c (entities and their history) and derive.c (all that follows from a
+ * head) share. */
+#ifndef WH_SINK_APPLY_PRIV_H
+#define WH_SINK_APPLY_PRIV_H
+
+#include "stages/sink/batch/apply.h"
+
+/* What the derived keys of a head depend on; values stay in the batch's arena. */
+struct sink_derived {
+    bool exists;
+    bool deleted;
+    int64_t changed_ms; /* the body's updated_at, else the version's time */
+    struct wh_source_id source;
+    uint64_t present;
+    struct wh_value *refs;       /* of the reference fields, in field order */
+    struct wh_version *ref_sets; /* the version that set each */
+};
+
+/* The reference fields of a kind. */
+struct sink_refs {
+    unsigned n;
+    unsigned fields[WH_FIELDS_MAX];
+    int project;    /* index into fields; -1 none */
+    int updated_at; /* the kind's field; -1 none */
+};
+
+/* An entry put in this batch, newest put first. */
+struct sink_put {
+    struct sink_put *next;
+    struct wh_version version;
+    struct wh_slice bytes;
+};
+
+struct sink_cached {
+    enum wh_kind kind;
+    struct wh_entity_id id;
+    struct wh_head *head;
+    bool is_new;
+    bool dirty;
+    struct sink_derived old;
+    struct sink_put *puts;
+};
+
+struct sink_seen {
+    struct wh_version version;
+    bool revision;
+    struct wh_slice bytes;
+    size_t rank; /* among equal versions the smallest counts */
+};
+
+/*
+ * What a batch does to one key. Kept aside until the batch is sealed, then sorted and the last one
+ * of a key written: RocksDB's memtable takes neighbours twice as fast as keys in random order.
+ */
+struct sink_op {
+    uint64_t order; /* family and the key's first bytes: decides most comparisons */
+    const char *key;
+    const char *value;
+    uint32_t key_len;
+    uint32_t value_len;
+    uint32_t number;
+    uint8_t family;
+    bool remove;
+};
+
+/* What the store counts: of all that is committed. */
+struct sink_totals {
+    struct sink_kind_counts counts[WH_KIND_COUNT];
+    uint64_t sequence;
+};
+
+struct sink_apply {
+    struct wh_store *store;
+    struct sink_apply *under; /* a sealed batch that is not in the store yet: read over it */
+    struct wh_batch *batch;
+    struct wh_arena arena;
+    struct wh_buf scratch;
+    struct sink_refs refs[WH_KIND_COUNT];
+    struct sink_cached *cached;
+    size_t n_cached;
+    size_t max_cached;
+    uint32_t *slots; /* index + 1 into cached; 0 free */
+    size_t slot_mask;
+    struct sink_before before;   /* of the observation applied last */
+    struct sink_cached *current; /* the entity that wh_history_apply works on */
+    struct sink_seen *seen;      /* entries that it was shown, ascending */
+    size_t n_seen;
+    size_t cap_seen;
+    struct sink_op *ops;
+    size_t n_ops;
+    size_t cap_ops;
+    size_t op_bytes;
+    const struct sink_op **sealed; /* what the batch does, ascending by family and key */
+    size_t n_sealed;
+    struct sink_totals totals;     /* with this batch */
+    struct sink_totals base;       /* without it */
+    struct sink_totals *committed; /* shared by the applies of a store */
+    bool owns_committed;
+};
+
+/* ---- ops.c ---- */
+
+/* The key is copied. */
+WH_MUST_CHECK enum wh_rc sink_op_put(struct sink_apply *a, unsigned family, struct wh_slice key,
+                                     struct wh_slice value, struct wh_err *err);
+/* The value lives until the batch is committed: not copied. */
+WH_MUST_CHECK enum wh_rc sink_op_put_kept(struct sink_apply *a, unsigned family,
+                                          struct wh_slice key, struct wh_slice value,
+                                          struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_op_remove(struct sink_apply *a, unsigned family, struct wh_slice key,
+                                        struct wh_err *err);
+/* Moves all of them into the store's batch; they can be looked up until the next begin. */
+WH_MUST_CHECK enum wh_rc sink_ops_flush(struct sink_apply *a, struct wh_err *err);
+/* The index of the first sealed op that is not before the key. */
+size_t sink_ops_from(const struct sink_apply *a, unsigned family, struct wh_slice key);
+/* What the sealed batch does to the key; NULL: nothing. */
+const struct sink_op *sink_ops_find(const struct sink_apply *a, unsigned family,
+                                    struct wh_slice key);
+
+/* ---- derive.c ---- */
+
+void sink_refs_init(struct sink_refs refs[WH_KIND_COUNT]);
+/* Keeps what the derived keys of the head depend on. */
+WH_MUST_CHECK enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
+                                           const struct wh_head *head, struct sink_derived *ret,
+                                           struct wh_err *err);
+/* Removes and puts what follows from the change of one head. */
+WH_MUST_CHECK enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cached *c,
+                                     struct wh_err *err);
+/* Removes what followed from a head that goes (c->old; c->head is not looked at). */
+WH_MUST_CHECK enum wh_rc sink_underive(struct sink_apply *a, const struct sink_cached *c,
+                                       struct wh_err *err);
+
+/* ---- remove_entity.c ---- */
+
+/* Is this head one of an entity of the instance? */
+bool sink_head_is_of(struct sink_apply *a, struct wh_slice key, struct wh_slice value,
+                     struct wh_slice instance);
+/* When the head is one of the instance: takes the entity out of the store, with its revisions, all
+ * that follows from its head, and its share of the counts. */
+WH_MUST_CHECK enum wh_rc sink_apply_purge(struct sink_apply *a, enum wh_kind kind,
+                                          const struct wh_entity_id *id, struct wh_slice head_bytes,
+                                          struct wh_slice instance, bool *ret_removed,
+                                          uint64_t *ret_revisions, struct wh_err *err);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * freshness.h - how old records were when they became durable: quantiles of the last hour and the
+ * last day, by series. A ring of one-minute slots and one of one-hour slots, each a histogram with
+ * logarithmic bounds (four a doubling, so a quantile is right within 19 %), 1 ms to 18 h.
+ *
+ * Thread: one at a time.
+ */
+#ifndef WH_SINK_FRESHNESS_H
+#define WH_SINK_FRESHNESS_H
+
+#include "stages/sink/ingest/sink.h"
+
+enum {
+    SINK_FRESHNESS_MINUTES = 60,
+    SINK_FRESHNESS_HOURS = 24,
+    SINK_FRESHNESS_BOUNDS = 104,
+    /* Receipt by origin; then, of webhooks: receipt by kind, and GitLab's own time by kind. */
+    SINK_FRESHNESS_SERIES = WH_ORIGIN_COUNT + 2 * WH_KIND_COUNT,
+};
+
+static inline unsigned sink_freshness_by_origin(enum wh_origin origin)
+{
+    return (unsigned)origin;
+}
+
+static inline unsigned sink_freshness_by_kind(enum wh_kind kind)
+{
+    return WH_ORIGIN_COUNT + (unsigned)kind;
+}
+
+static inline unsigned sink_freshness_of_event(enum wh_kind kind)
+{
+    return WH_ORIGIN_COUNT + WH_KIND_COUNT + (unsigned)kind;
+}
+
+struct sink_freshness_slot {
+    int64_t number; /* minutes or hours since 1970 */
+    uint32_t counts[SINK_FRESHNESS_SERIES][SINK_FRESHNESS_BOUNDS + 1];
+};
+
+struct sink_freshness_ring {
+    struct sink_freshness_slot minutes[SINK_FRESHNESS_MINUTES];
+    struct sink_freshness_slot hours[SINK_FRESHNESS_HOURS];
+};
+
+/* age_ms below 0 counts as 0: clocks differ. */
+void sink_freshness_add(struct sink_freshness_ring *ring, int64_t now_ms, unsigned series,
+                        int64_t age_ms);
+/* Of the last hour, or the last 23 to 24 hours. */
+struct sink_freshness sink_freshness_get(const struct sink_freshness_ring *ring, int64_t now_ms,
+                                         unsigned series, bool day);
+
+#endif

@@ -1,0 +1,299 @@
+/* What tables, views and columns there are; no SQLite here, so that the HTTP API can ask. */
+#include "stages/sink/sql/sql.h"
+
+/* The order is that of `enum identity` in entity_tables.c. */
+static const struct sql_column identity_columns[] = {
+    {"source_system", "TEXT", SQL_SHAPE_PLAIN, "where it comes from: gitlab"},
+    {"instance", "TEXT", SQL_SHAPE_PLAIN, "base address of the source"},
+    {"source_kind", "TEXT", SQL_SHAPE_PLAIN, "the source's kind of object"},
+    {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "the source's project id"},
+    {"source_id", "TEXT", SQL_SHAPE_PLAIN, "the source's id"},
+    {"source_iid", "TEXT", SQL_SHAPE_PLAIN, "the source's number within the project"},
+    {"url", "TEXT", SQL_SHAPE_PLAIN, "its page at the source"},
+    {"deleted", "INTEGER", SQL_SHAPE_BOOL, "gone at the source; such rows are in <table>_all only"},
+    {"deleted_reason", "TEXT", SQL_SHAPE_PLAIN,
+     "deleted, moved, lost_access, project_removed, ..."},
+    {"deleted_at", "TEXT", SQL_SHAPE_TIME, "version time of the deletion"},
+    {"version", "TEXT", SQL_SHAPE_PLAIN, "newest version: 32 hex digits in version order"},
+    {"version_at", "TEXT", SQL_SHAPE_TIME, "time of the newest version at the source"},
+    {"changed_at", "TEXT", SQL_SHAPE_TIME,
+     "last change at the source: updated_at, else version_at; indexed"},
+    {"first_seen", "TEXT", SQL_SHAPE_TIME, "first observation"},
+    {"last_seen", "TEXT", SQL_SHAPE_TIME, "last observation"},
+};
+
+static const struct sql_column links_columns[] = {
+    {"from_id", "TEXT", SQL_SHAPE_PLAIN, "entity that has the reference; indexed"},
+    {"from_kind", "TEXT", SQL_SHAPE_PLAIN, "its kind"},
+    {"relation", "TEXT", SQL_SHAPE_PLAIN, "name of the reference field"},
+    {"to_id", "TEXT", SQL_SHAPE_PLAIN, "entity that is referred to; indexed"},
+    {"to_kind", "TEXT", SQL_SHAPE_PLAIN, "its kind"},
+    {"version", "TEXT", SQL_SHAPE_PLAIN, "revision of from_id that set it: revisions.version"},
+    {"version_at", "TEXT", SQL_SHAPE_TIME, "time of that revision at the source"},
+};
+
+static const struct sql_column revisions_columns[] = {
+    {"entity_id", "TEXT", SQL_SHAPE_PLAIN, "entity; indexed"},
+    {"kind", "TEXT", SQL_SHAPE_PLAIN, "its kind"},
+    {"version", "TEXT", SQL_SHAPE_PLAIN, "32 hex digits; text order is version order"},
+    {"version_at", "TEXT", SQL_SHAPE_TIME, "version time at the source"},
+    {"revision", "INTEGER", SQL_SHAPE_BOOL, "changed the entity; else the same content seen again"},
+    {"change", "TEXT", SQL_SHAPE_PLAIN, "upsert or delete"},
+    {"reason", "TEXT", SQL_SHAPE_PLAIN, "of a delete"},
+    {"origin", "TEXT", SQL_SHAPE_PLAIN, "webhook, rest, mcp or import"},
+    {"delivery_id", "TEXT", SQL_SHAPE_PLAIN, "id of the delivery or of the read"},
+    {"observed_at", "TEXT", SQL_SHAPE_TIME, "when it came to our door"},
+    {"topic", "TEXT", SQL_SHAPE_PLAIN, "of the raw event"},
+    {"partition", "INTEGER", SQL_SHAPE_PLAIN, "of the raw event"},
+    {"offset", "INTEGER", SQL_SHAPE_PLAIN, "of the raw event"},
+    {"view", "TEXT", SQL_SHAPE_PLAIN, "data view that mapped it"},
+    {"shown", "TEXT", SQL_SHAPE_JSON, "names of the fields that it showed"},
+    {"changed", "TEXT", SQL_SHAPE_JSON, "fields that it changed, with their new values"},
+    {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "project id it was seen in"},
+    {"source_iid", "TEXT", SQL_SHAPE_PLAIN, "number it was seen with"},
+    {"url", "TEXT", SQL_SHAPE_PLAIN, "page it was seen at"},
+};
+
+static const struct sql_column changes_columns[] = {
+    {"sequence", "INTEGER", SQL_SHAPE_PLAIN, "number of the change in this store; indexed"},
+    {"kind", "TEXT", SQL_SHAPE_PLAIN, "kind of the entity"},
+    {"entity_id", "TEXT", SQL_SHAPE_PLAIN, "entity"},
+    {"version", "TEXT", SQL_SHAPE_PLAIN, "revisions.version"},
+    {"version_at", "TEXT", SQL_SHAPE_TIME, "version time at the source"},
+    {"outcome", "TEXT", SQL_SHAPE_PLAIN, "sighting, revision or late"},
+    {"stored_at", "TEXT", SQL_SHAPE_TIME, "when it was stored"},
+};
+
+static const struct sql_column documents_columns[] = {
+    {"id", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"document", "TEXT", SQL_SHAPE_JSON, "as the fetcher wrote it, without secrets"},
+};
+
+static const struct sql_column connections_columns[] = {
+    {"id", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"instance", "TEXT", SQL_SHAPE_PLAIN, "base address of the GitLab"},
+    {"state", "TEXT", SQL_SHAPE_PLAIN, "to_configure, processing, enabled, degraded, error, ..."},
+    {"detail", "TEXT", SQL_SHAPE_PLAIN, "why, for people"},
+    {"created_at", "TEXT", SQL_SHAPE_PLAIN, "when it was made"},
+    {"updated_at", "TEXT", SQL_SHAPE_PLAIN, "last change of state"},
+    {"gitlab_version", "TEXT", SQL_SHAPE_PLAIN, "as the GitLab says"},
+};
+
+static const struct sql_column run_documents_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"run", "INTEGER", SQL_SHAPE_PLAIN, "number of the run: its start in ms"},
+    {"document", "TEXT", SQL_SHAPE_JSON, "the fetcher's report"},
+    {"outcome", "TEXT", SQL_SHAPE_JSON, "what the run changed in this store"},
+};
+
+static const struct sql_column health_documents_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"subject", "TEXT", SQL_SHAPE_PLAIN, "webhooks:<intake>, completeness:<project>, outcome"},
+    {"document", "TEXT", SQL_SHAPE_JSON, "as it was told"},
+};
+
+static const struct sql_column runs_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"run", "INTEGER", SQL_SHAPE_PLAIN, "number of the run: its start in ms"},
+    {"kind", "TEXT", SQL_SHAPE_PLAIN, "sync or sweep"},
+    {"state", "TEXT", SQL_SHAPE_PLAIN, "in_progress, success or error"},
+    {"started_at", "TEXT", SQL_SHAPE_PLAIN, "when it began"},
+    {"finished_at", "TEXT", SQL_SHAPE_PLAIN, "when it ended"},
+    {"requests", "INTEGER", SQL_SHAPE_PLAIN, "requests to GitLab"},
+    {"waited_ms", "INTEGER", SQL_SHAPE_PLAIN, "time that rate limits took"},
+    {"read", "INTEGER", SQL_SHAPE_PLAIN, "rows read"},
+    {"new", "INTEGER", SQL_SHAPE_PLAIN, "entities that were not there before"},
+    {"changed", "INTEGER", SQL_SHAPE_PLAIN, "entities that it changed"},
+    {"repaired", "INTEGER", SQL_SHAPE_PLAIN, "of these: a webhook should have said so, none had"},
+    {"deleted", "INTEGER", SQL_SHAPE_PLAIN, "entities that are gone at the source"},
+    {"skipped", "INTEGER", SQL_SHAPE_PLAIN, "reads that are not allowed or not there"},
+    {"failed", "INTEGER", SQL_SHAPE_PLAIN, "reads that failed"},
+    {"error", "TEXT", SQL_SHAPE_PLAIN, "what went wrong"},
+};
+
+static const struct sql_column run_streams_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"run", "INTEGER", SQL_SHAPE_PLAIN, "runs.run"},
+    {"stream", "TEXT", SQL_SHAPE_PLAIN, "what was read"},
+    {"read", "INTEGER", SQL_SHAPE_PLAIN, "rows"},
+    {"pages", "INTEGER", SQL_SHAPE_PLAIN, "pages"},
+    {"follow_ups", "INTEGER", SQL_SHAPE_PLAIN, "reads that rows asked for"},
+    {"records", "INTEGER", SQL_SHAPE_PLAIN, "records written"},
+    {"skipped", "INTEGER", SQL_SHAPE_PLAIN, "reads that are not allowed or not there"},
+    {"failed", "INTEGER", SQL_SHAPE_PLAIN, "reads that failed"},
+};
+
+static const struct sql_column run_changes_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"run", "INTEGER", SQL_SHAPE_PLAIN, "runs.run"},
+    {"source_kind", "TEXT", SQL_SHAPE_PLAIN, "issue, merge_request, pipeline, ..."},
+    {"read", "INTEGER", SQL_SHAPE_PLAIN, "observations"},
+    {"new", "INTEGER", SQL_SHAPE_PLAIN, "entities that were not there before"},
+    {"changed", "INTEGER", SQL_SHAPE_PLAIN, "entities that it changed"},
+    {"repaired", "INTEGER", SQL_SHAPE_PLAIN, "of these: a webhook should have said so, none had"},
+    {"deleted", "INTEGER", SQL_SHAPE_PLAIN, "entities that are gone at the source"},
+};
+
+static const struct sql_column webhook_health_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"intake", "TEXT", SQL_SHAPE_PLAIN, "the process that took them"},
+    {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "the source's project id"},
+    {"event", "TEXT", SQL_SHAPE_PLAIN, "issue, merge_request, pipeline, ..."},
+    {"last_delivery", "TEXT", SQL_SHAPE_PLAIN, "newest that was stored"},
+    {"deliveries", "INTEGER", SQL_SHAPE_PLAIN, "stored since the process' start"},
+};
+
+static const struct sql_column completeness_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "the source's project id"},
+    {"stream", "TEXT", SQL_SHAPE_PLAIN, "issues or merge_requests"},
+    {"expected", "INTEGER", SQL_SHAPE_PLAIN, "the highest number seen: GitLab leaves none out"},
+    {"have", "INTEGER", SQL_SHAPE_PLAIN, "read"},
+    {"missing", "INTEGER", SQL_SHAPE_PLAIN, "not looked for yet"},
+    {"deleted", "INTEGER", SQL_SHAPE_PLAIN, "GitLab says 404 and would show it"},
+    {"hidden", "INTEGER", SQL_SHAPE_PLAIN, "GitLab says 404: deleted, or hidden from this token"},
+    {"moved", "INTEGER", SQL_SHAPE_PLAIN, "in another project now"},
+    {"no_access", "INTEGER", SQL_SHAPE_PLAIN, "GitLab says 403"},
+    {"held", "INTEGER", SQL_SHAPE_PLAIN, "gone, but too many at once: waits for a person"},
+    {"confidential", "INTEGER", SQL_SHAPE_PLAIN, "of those that are read"},
+    {"checked_at", "TEXT", SQL_SHAPE_PLAIN, "when it was told"},
+};
+
+static const struct sql_table_info tables[] = {
+    {"work_items", NULL, WH_KIND_WORK_ITEM, "merge requests, issues, incidents, tasks"},
+    {"build_records", NULL, WH_KIND_BUILD_RECORD, "pipelines"},
+    {"jobs", NULL, WH_KIND_JOB, "jobs of pipelines"},
+    {"team_members", NULL, WH_KIND_TEAM_MEMBER, "people and bots"},
+    {"projects", NULL, WH_KIND_PROJECT, "projects"},
+    {"deployments", NULL, WH_KIND_DEPLOYMENT, "deployments"},
+    {"environments", NULL, WH_KIND_ENVIRONMENT, "deployment targets"},
+    {"releases", NULL, WH_KIND_RELEASE, "releases of tags"},
+    {"milestones", NULL, WH_KIND_MILESTONE, "milestones"},
+    {"notes", NULL, WH_KIND_NOTE, "comments"},
+    {"memberships", NULL, WH_KIND_MEMBERSHIP, "who is in which project or group"},
+    {"incidents", "work_items", WH_KIND_WORK_ITEM, "work items of type incident"},
+    {"issues", "work_items", WH_KIND_WORK_ITEM, "work items of type issue"},
+    {"merge_requests", "work_items", WH_KIND_WORK_ITEM, "work items of type merge_request"},
+    {"pipelines", "build_records", WH_KIND_BUILD_RECORD, "build records under GitLab's name"},
+    {"links", NULL, WH_KIND_NONE,
+     "references between entities, with the revision that set them; those of deleted ones stay"},
+    {"revisions", NULL, WH_KIND_NONE, "history: every distinct observation of every entity"},
+    {"changes", NULL, WH_KIND_NONE, "what was stored, in order"},
+    {"connection_documents", NULL, WH_KIND_NONE, "connections as JSON"},
+    {"connections", NULL, WH_KIND_NONE, "connections"},
+    {"run_documents", NULL, WH_KIND_NONE, "runs as JSON"},
+    {"health_documents", NULL, WH_KIND_NONE, "how webhooks and completeness are, as JSON"},
+    {"runs", NULL, WH_KIND_NONE, "runs of the fetcher: what each read, changed and repaired"},
+    {"run_streams", NULL, WH_KIND_NONE, "runs by stream"},
+    {"run_changes", NULL, WH_KIND_NONE, "what runs changed, by kind of object"},
+    {"webhook_health", NULL, WH_KIND_NONE, "webhook deliveries by project and event"},
+    {"completeness", NULL, WH_KIND_NONE, "numbers expected and had, by project and stream"},
+};
+
+const struct sql_table_info *sql_tables(size_t *ret_n)
+{
+    *ret_n = sizeof(tables) / sizeof(tables[0]);
+    return tables;
+}
+
+static struct sql_column field_column(const struct wh_field_def *f)
+{
+    struct sql_column c = {f->name, "TEXT", SQL_SHAPE_PLAIN, f->doc};
+
+    switch (f->type) {
+    case WH_FIELD_LONG:
+        c.type = "INTEGER";
+        break;
+    case WH_FIELD_DOUBLE:
+        c.type = "REAL";
+        break;
+    case WH_FIELD_BOOL:
+        c.type = "INTEGER";
+        c.shape = SQL_SHAPE_BOOL;
+        break;
+    case WH_FIELD_TIME:
+        c.shape = SQL_SHAPE_TIME;
+        break;
+    case WH_FIELD_STRINGS:
+    case WH_FIELD_REFS:
+        c.shape = SQL_SHAPE_JSON;
+        break;
+    case WH_FIELD_STRING:
+    case WH_FIELD_REF:
+    default:
+        break;
+    }
+    return c;
+}
+
+static size_t kind_columns(const struct wh_kind_def *def, struct sql_column *out)
+{
+    size_t n = 0;
+
+    out[n++] = (struct sql_column){"id", "TEXT", SQL_SHAPE_PLAIN, "entity id (uuid); indexed"};
+    for (unsigned i = 0; i < def->n_fields; i++) {
+        out[n++] = field_column(&def->fields[i]);
+    }
+    for (size_t i = 0; i < sizeof(identity_columns) / sizeof(identity_columns[0]); i++) {
+        out[n++] = identity_columns[i];
+    }
+    return n;
+}
+
+static size_t copy(struct sql_column *out, const struct sql_column *columns, size_t bytes)
+{
+    memcpy(out, columns, bytes);
+    return bytes / sizeof(*columns);
+}
+
+#define OTHER(name)                                                                                \
+    {                                                                                              \
+#name, name##_columns, sizeof(name##_columns)                                              \
+    }
+
+static const struct {
+    const char *name;
+    const struct sql_column *columns;
+    size_t bytes;
+} others[] = {
+    OTHER(links),
+    OTHER(revisions),
+    OTHER(changes),
+    {"connection_documents", documents_columns, sizeof(documents_columns)},
+    OTHER(connections),
+    OTHER(run_documents),
+    OTHER(health_documents),
+    OTHER(runs),
+    OTHER(run_streams),
+    OTHER(run_changes),
+    OTHER(webhook_health),
+    OTHER(completeness),
+};
+
+static size_t other_columns(struct wh_slice table, struct sql_column *out)
+{
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (wh_slice_eq(table, wh_slice_str(others[i].name))) {
+            return copy(out, others[i].columns, others[i].bytes);
+        }
+    }
+    return 0;
+}
+
+size_t sql_columns(struct wh_slice table, struct sql_column out[SQL_COLUMNS_MAX])
+{
+    static const char all[] = "_all";
+    size_t all_len = sizeof(all) - 1;
+    bool variant =
+        table.len > all_len && memcmp(table.ptr + table.len - all_len, all, all_len) == 0;
+
+    if (variant) {
+        table.len -= all_len;
+    }
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        if (wh_slice_eq(table, wh_slice_str(tables[i].name)) && tables[i].kind != WH_KIND_NONE) {
+            return kind_columns(wh_kind_def(tables[i].kind), out);
+        }
+    }
+    return variant ? 0 : other_columns(table, out);
+}

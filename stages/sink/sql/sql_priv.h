@@ -1,0 +1,196 @@
+/*
+ * sql_priv.h - shared by engine.c, vtab.c, entity_tables.c and history_tables.c alone. The
+ * only place that includes sqlite3.h.
+ *
+ * One sqlite3_module serves all tables. A table says which indexes it has; an index gives a range
+ * of keys of one family; each key found is a row. The bounds that an index takes from constraints
+ * may be wider than the constraint, never narrower: SQLite checks every constraint again.
+ */
+#ifndef WH_SINK_SQL_INTERNAL_H
+#define WH_SINK_SQL_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/json/json_write.h"
+#include "stages/sink/store/keyspace.h"
+#include "stages/sink/sql/sql.h"
+#include "stages/sink/store/head.h"
+
+enum {
+    SQL_KEY_MAX = 64,
+    SQL_INDEXES_MAX = 8,
+    SQL_NONE = -1,
+};
+
+struct sql_conn;
+struct sql_cursor;
+struct sql_table;
+
+/*
+ * How rows can be found: names of columns, NULL for none. Rows come in the order of (order, then),
+ * or backwards. A table that has no column `eq` has no such index.
+ */
+struct sql_index_def {
+    const char *eq;    /* must be given */
+    const char *range; /* may be given */
+    const char *order;
+    const char *then;
+    bool unique;     /* at most one row */
+    double rows;     /* without a range; an estimate */
+    double row_cost; /* 1: the key's value is the row; more: it must be fetched */
+};
+
+/* The same for one table, with numbers of columns, SQL_NONE for none. */
+struct sql_index {
+    const struct sql_index_def *def;
+    unsigned number; /* of the def */
+    int eq_column;
+    int range_column;
+    int order_column;
+    int then_column;
+};
+
+/* Bounds as values of SQLite; NULL where there is none. */
+struct sql_bounds {
+    sqlite3_value *eq;
+    sqlite3_value *lower; /* inclusive or wider */
+    sqlite3_value *upper; /* inclusive or wider */
+    bool backwards;
+};
+
+struct sql_table_def {
+    const struct sql_index_def *indexes;
+    size_t n_indexes;
+    /* Positions the cursor: calls sql_cursor_range, sql_cursor_single or leaves it at its end. */
+    enum wh_rc (*filter)(struct sql_cursor *c, unsigned index, const struct sql_bounds *bounds,
+                         struct wh_err *err);
+    /* A key was found: makes the row ready; *ret_skip when it is none. */
+    enum wh_rc (*row)(struct sql_cursor *c, bool *ret_skip, struct wh_err *err);
+    enum wh_rc (*column)(struct sql_cursor *c, sqlite3_context *out, int column,
+                         struct wh_err *err);
+};
+
+/* One table of one connection. */
+struct sql_table {
+    struct sql_conn *conn;
+    const struct sql_table_def *def;
+    const struct wh_kind_def *kind;
+    bool all; /* deleted ones too */
+    struct sql_column *columns;
+    size_t n_columns;
+    struct sql_index indexes[SQL_INDEXES_MAX];
+    size_t n_indexes;
+};
+
+struct sql_vtab {
+    sqlite3_vtab base;
+    struct sql_table *table;
+};
+
+struct sql_cursor {
+    sqlite3_vtab_cursor base;
+    struct sql_table *table;
+    struct wh_iter *it;
+    bool backwards;
+    bool eof;
+    int64_t rowid;
+    struct wh_slice key;
+    struct wh_slice value;
+    /* A row that is found by its key alone, and heads that are fetched. */
+    unsigned char single_key[SQL_KEY_MAX];
+    struct wh_buf fetched;
+    /* Scratch of the row. */
+    struct wh_arena arena;
+    struct wh_buf text;
+    bool head_ready;
+    struct sql_head head;
+    bool body_ready;
+    struct wh_body body;
+    unsigned fields_asked; /* of this row */
+    unsigned fields_usual; /* of the row before */
+    struct wh_entity_id id;
+    bool entry_ready;
+    struct wh_entry entry;
+    const struct wh_kind_def *entity_kind;
+    unsigned index; /* of the plan */
+};
+
+enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 8 };
+
+/* One SQLite connection; used by one thread at a time. */
+struct sql_conn {
+    struct sql_engine *engine;
+    sqlite3 *db;
+    struct wh_store *store;
+    const struct wh_snapshot *snap;
+    struct wh_clock clock;
+    int64_t deadline_ns;
+    const atomic_bool *canceled;
+    atomic_bool *stopped;
+    bool timed_out;
+    int64_t rows_read;
+    bool declaring;      /* a table of ours is made known, which is a CREATE TABLE to SQLite */
+    const char *refused; /* static text of what the authorizer refused */
+    struct wh_err err;   /* of a table, while a statement runs */
+    struct sql_table tables[SQL_TABLES_MAX];
+    size_t n_tables;
+    struct sql_conn *next;
+};
+
+extern const sqlite3_module sql_module;
+extern const struct sql_table_def sql_entities;
+extern const struct sql_table_def sql_links;
+extern const struct sql_table_def sql_revisions;
+extern const struct sql_table_def sql_changes;
+extern const struct sql_table_def sql_connections;
+extern const struct sql_table_def sql_runs;
+extern const struct sql_table_def sql_health;
+/* CREATE VIEW statements over these three. */
+extern const char *const sql_document_views;
+
+/* Fills in the table's indexes; its columns are set. */
+void sql_table_indexes(struct sql_table *table);
+
+/* True when the statement must end: time is up, canceled, or the engine stops. */
+bool sql_conn_over(struct sql_conn *conn);
+
+/* Rows of a family in [lower, upper); an empty upper is the end of the family. */
+WH_MUST_CHECK enum wh_rc sql_cursor_range(struct sql_cursor *c, unsigned family,
+                                          struct wh_slice lower, struct wh_slice upper,
+                                          bool backwards, struct wh_err *err);
+/* One row: the key's value, if there is one. */
+WH_MUST_CHECK enum wh_rc sql_cursor_single(struct sql_cursor *c, unsigned family,
+                                           struct wh_slice key, struct wh_err *err);
+/* The smallest key behind all keys with this prefix; false when there is none. */
+bool sql_prefix_end(unsigned char *key, size_t len);
+
+/* ---- bounds from values; false: the value is none, so that no row can match ---- */
+bool sql_bound_id(sqlite3_value *value, struct wh_entity_id *ret);
+/* Milliseconds of the first instant that a text >= value can show; false: no bound. */
+bool sql_bound_time_lower(sqlite3_value *value, int64_t *ret_ms);
+/* Milliseconds after the last instant that a text <= value can show; false: no bound. */
+bool sql_bound_time_upper(sqlite3_value *value, int64_t *ret_ms);
+
+/* ---- results ---- */
+void sql_result_slice(sqlite3_context *out, struct wh_slice text);
+/* NULL when empty. */
+void sql_result_maybe(sqlite3_context *out, struct wh_slice text);
+void sql_result_time(sqlite3_context *out, int64_t ms);
+void sql_result_id(sqlite3_context *out, const struct wh_entity_id *id);
+/* 32 hex digits: order, tie; text order is version order. */
+void sql_result_version(sqlite3_context *out, struct wh_version version);
+bool sql_version_parse(struct wh_slice text, struct wh_version *ret);
+
+/* A field's value as a column. */
+WH_MUST_CHECK enum wh_rc sql_result_value(sqlite3_context *out, struct wh_buf *scratch,
+                                          enum wh_field_type type, const struct wh_value *value,
+                                          struct wh_err *err);
+
+/* The kind of an entity: which of the kinds has it. NULL when there is no such entity. */
+WH_MUST_CHECK enum wh_rc sql_kind_of(struct sql_conn *conn, const struct wh_entity_id *id,
+                                     struct wh_buf *scratch, const struct wh_kind_def **ret,
+                                     struct wh_err *err);
+
+#endif
