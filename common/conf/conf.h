@@ -88,5 +88,15 @@ WH_MUST_CHECK enum wh_rc wh_conf_secret_create(const char *path, struct wh_slice
  */
 WH_MUST_CHECK enum wh_rc wh_conf_secret_read(const char *path, size_t max, char **ret,
                                              struct wh_err *err);
+/* The same for a file that may hold several lines; only the newlines at its end are cut. */
+WH_MUST_CHECK enum wh_rc wh_conf_secret_read_lines(const char *path, size_t max, char **ret,
+                                                   struct wh_err *err);
+/*
+ * Replaces a secret file by the text and a newline, mode 0600. A reader, and a crash at any moment,
+ * finds the old file or the new one; when this gives WH_OK the new one is on disk. WH_E_CONFIG when
+ * the file or its folder cannot be written, WH_E_IO when the disk refuses.
+ */
+WH_MUST_CHECK enum wh_rc wh_conf_secret_replace(const char *path, struct wh_slice text,
+                                                struct wh_err *err);
 
 #endif

@@ -1,15 +1,7 @@
 #include "common/event/connection.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
-#include "common/base/enc.h"
-#include "common/base/mem.h"
-#include "common/conf/conf.h"
 #include "common/json/json_doc.h"
 #include "common/json/json_write.h"
-
-enum { KEY_TEXT = WH_AEAD_KEY_BYTES * 2, AAD_MAX_BYTES = 256, SECRET_MAX_BYTES = 64 << 10 };
 
 /* ---- the document ---- */
 
@@ -111,88 +103,4 @@ enum wh_connection_class wh_connection_class(struct wh_slice state)
         }
     }
     return WH_CONNECTION_ERROR;
-}
-
-/* ---- the key file ---- */
-
-static enum wh_rc create_key(const char *path, struct wh_err *err)
-{
-    unsigned char bytes[WH_AEAD_KEY_BYTES];
-    WH_AUTO(buf) struct wh_buf hex;
-    enum wh_rc rc;
-
-    wh_buf_init(&hex, KEY_TEXT);
-    rc = wh_random_bytes(bytes, sizeof(bytes), err);
-    if (rc == WH_OK) {
-        rc = wh_hex_encode(wh_slice(bytes, sizeof(bytes)), &hex, err);
-    }
-    if (rc == WH_OK) {
-        rc = wh_conf_secret_create(path, wh_buf_slice(&hex), err);
-    }
-    wh_mem_wipe(bytes, sizeof(bytes));
-    if (hex.ptr) {
-        wh_mem_wipe(hex.ptr, hex.len);
-    }
-    return rc;
-}
-
-enum wh_rc wh_secret_key_load(const char *path, bool create, struct wh_secret_key *ret,
-                              struct wh_err *err)
-{
-    WH_AUTO(buf) struct wh_buf bytes = {0};
-    char *text = NULL;
-    enum wh_rc rc;
-
-    if (create && access(path, F_OK) != 0 && create_key(path, err) != WH_OK) {
-        return err->rc;
-    }
-    if (wh_conf_secret_read(path, KEY_TEXT, &text, err) != WH_OK) {
-        return err->rc;
-    }
-    wh_buf_init(&bytes, WH_AEAD_KEY_BYTES);
-    rc = wh_hex_decode(wh_slice_str(text), &bytes, err);
-    wh_mem_wipe(text, strlen(text));
-    wh_mem_free(text);
-    if (rc != WH_OK || bytes.len != WH_AEAD_KEY_BYTES) {
-        return wh_fail(err, WH_E_CONFIG, "%.160s does not hold %d hex digits", path, KEY_TEXT);
-    }
-    memcpy(ret->bytes, bytes.ptr, sizeof(ret->bytes));
-    wh_mem_wipe(bytes.ptr, bytes.len);
-    return WH_OK;
-}
-
-/* ---- seals ---- */
-
-static enum wh_rc aad_of(struct wh_slice id, const char *purpose, struct wh_buf *out,
-                         struct wh_err *err)
-{
-    wh_buf_init(out, AAD_MAX_BYTES);
-    return wh_buf_printf(out, err, "%.*s/%s", WH_SLICE_ARG(id), purpose);
-}
-
-enum wh_rc wh_secret_seal(const struct wh_secret_key *key, struct wh_slice id, const char *purpose,
-                          struct wh_slice secret, struct wh_buf *out, struct wh_err *err)
-{
-    WH_AUTO(buf) struct wh_buf aad;
-    WH_AUTO(buf) struct wh_buf sealed;
-
-    wh_buf_init(&sealed, SECRET_MAX_BYTES);
-    if (aad_of(id, purpose, &aad, err) != WH_OK ||
-        wh_aead_seal(key->bytes, secret, wh_buf_slice(&aad), &sealed, err) != WH_OK) {
-        return err->rc;
-    }
-    return wh_base64_encode(wh_buf_slice(&sealed), out, err);
-}
-
-enum wh_rc wh_secret_open(const struct wh_secret_key *key, struct wh_slice id, const char *purpose,
-                          struct wh_slice sealed, struct wh_buf *out, struct wh_err *err)
-{
-    WH_AUTO(buf) struct wh_buf aad;
-    WH_AUTO(buf) struct wh_buf bytes = {0};
-
-    wh_buf_init(&bytes, SECRET_MAX_BYTES);
-    if (aad_of(id, purpose, &aad, err) != WH_OK || wh_base64_decode(sealed, &bytes, err) != WH_OK) {
-        return err->rc;
-    }
-    return wh_aead_open(key->bytes, wh_buf_slice(&bytes), wh_buf_slice(&aad), out, err);
 }

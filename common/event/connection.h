@@ -3,15 +3,13 @@
  * document in a wh_document; key = connection id; tombstone = gone). Written by the fetcher alone;
  * read by webhook-intake (webhook secrets) and the sink (status).
  *
- * Secrets are sealed (AES-256-GCM, key file of the installation); the additional data of a seal is
- * "<connection id>/<purpose>", so that a sealed value cannot be moved to another place.
+ * Secrets in it are sealed for this connection, this purpose and this address (seal.h).
  */
 #ifndef WH_EVENT_CONNECTION_H
 #define WH_EVENT_CONNECTION_H
 
 #include "common/base/arena.h"
 #include "common/base/buf.h"
-#include "common/crypto/crypto.h"
 
 struct wh_json_parser;
 
@@ -24,12 +22,12 @@ struct wh_connection {
     int64_t created_at_ms;
     int64_t updated_at_ms;
     struct wh_slice gitlab_version;       /* may be empty */
-    struct wh_slice token_sealed;         /* base64; purpose "read_api"; may be empty */
-    struct wh_slice oauth_sealed;         /* base64; purpose "oauth": the pair of tokens */
-    struct wh_slice client_sealed;        /* base64; purpose "client": how we are registered */
+    struct wh_slice token_sealed;         /* sealed; purpose "read_api"; may be empty */
+    struct wh_slice oauth_sealed;         /* sealed; purpose "oauth": the pair of tokens */
+    struct wh_slice client_sealed;        /* sealed; purpose "client": how we are registered */
     struct wh_slice projects;             /* paths a person named, by spaces; may be empty */
-    struct wh_slice webhook_key_sealed;   /* base64; purpose "webhook_key": whsec_... signing key */
-    struct wh_slice webhook_token_sealed; /* base64; purpose "webhook_token": X-Gitlab-Token */
+    struct wh_slice webhook_key_sealed;   /* sealed; purpose "webhook_key": whsec_... signing key */
+    struct wh_slice webhook_token_sealed; /* sealed; purpose "webhook_token": X-Gitlab-Token */
 };
 
 /* What sync and people do with a state; anything unknown counts as an error, never as connected. */
@@ -48,21 +46,5 @@ WH_MUST_CHECK enum wh_rc wh_connection_write(const struct wh_connection *c, stru
 WH_MUST_CHECK enum wh_rc wh_connection_parse(struct wh_slice document,
                                              struct wh_json_parser *parser, struct wh_arena *arena,
                                              struct wh_connection *ret, struct wh_err *err);
-
-struct wh_secret_key {
-    unsigned char bytes[WH_AEAD_KEY_BYTES];
-};
-
-/* Reads the key file (64 hex digits, mode 0600); makes it when it is not there and create. */
-WH_MUST_CHECK enum wh_rc wh_secret_key_load(const char *path, bool create,
-                                            struct wh_secret_key *ret, struct wh_err *err);
-/* base64 of the seal, appended to out. */
-WH_MUST_CHECK enum wh_rc wh_secret_seal(const struct wh_secret_key *key, struct wh_slice id,
-                                        const char *purpose, struct wh_slice secret,
-                                        struct wh_buf *out, struct wh_err *err);
-/* Wipe out afterwards. WH_E_AUTH when it was not sealed by this key for this place. */
-WH_MUST_CHECK enum wh_rc wh_secret_open(const struct wh_secret_key *key, struct wh_slice id,
-                                        const char *purpose, struct wh_slice sealed,
-                                        struct wh_buf *out, struct wh_err *err);
 
 #endif

@@ -82,11 +82,13 @@ static enum wh_rc make_secrets(struct connect *k, struct wh_err *err)
 static enum wh_rc seal(struct connect *k, const char *purpose, struct wh_slice secret,
                        struct wh_arena *arena, struct wh_slice *ret, struct wh_err *err)
 {
+    const struct wh_seal_place place = {.connection = wh_buf_slice(&k->id),
+                                        .purpose = purpose,
+                                        .address = wh_buf_slice(&k->instance)};
     WH_AUTO(buf) struct wh_buf text;
 
     wh_buf_init(&text, SEALED_MAX_BYTES);
-    if (wh_secret_seal(&k->f->deps.key, wh_buf_slice(&k->id), purpose, secret, &text, err) !=
-        WH_OK) {
+    if (wh_secret_seal(k->f->deps.keys, &place, secret, &text, err) != WH_OK) {
         return err->rc;
     }
     return wh_arena_dup(arena, wh_buf_slice(&text), ret, err);

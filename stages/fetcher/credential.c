@@ -213,10 +213,10 @@ static void take_into_use(struct credential *cr)
 static enum wh_rc open_sealed(struct credential *cr, const char *purpose, struct wh_slice sealed,
                               struct wh_buf *out, struct wh_err *err)
 {
-    const struct conn *c = cr->conn;
+    const struct wh_seal_place place = conn_seal_place(cr->conn, purpose);
 
     wh_buf_init(out, SECRET_MAX_BYTES);
-    return wh_secret_open(&c->fetcher->deps.key, wh_slice_str(c->id), purpose, sealed, out, err);
+    return wh_secret_open(cr->conn->fetcher->deps.keys, &place, sealed, out, err);
 }
 
 static enum wh_rc load_client(struct credential *cr, struct wh_err *err)
@@ -328,6 +328,7 @@ static void ended(struct credential *cr, const char *why)
 static enum wh_rc save(struct credential *cr, struct wh_err *err)
 {
     struct conn *c = cr->conn;
+    const struct wh_seal_place place = conn_seal_place(c, "oauth");
     struct wh_buf text;
     struct wh_buf sealed;
     enum wh_rc rc;
@@ -336,8 +337,7 @@ static enum wh_rc save(struct credential *cr, struct wh_err *err)
     wh_buf_init(&sealed, SECRET_MAX_BYTES);
     rc = oauth_tokens_write(&cr->next, &text, err);
     if (rc == WH_OK) {
-        rc = wh_secret_seal(&c->fetcher->deps.key, wh_slice_str(c->id), "oauth",
-                            wh_buf_slice(&text), &sealed, err);
+        rc = wh_secret_seal(c->fetcher->deps.keys, &place, wh_buf_slice(&text), &sealed, err);
     }
     wipe(&text);
     if (rc != WH_OK) {

@@ -255,15 +255,22 @@ static enum wh_rc make_mcp(struct conn *c, struct wh_err *err)
     return mcp_new(&conf, &c->mcp, err);
 }
 
+struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose)
+{
+    return (struct wh_seal_place){.connection = wh_slice_str(c->id),
+                                  .purpose = purpose,
+                                  .address = wh_slice_str(c->instance)};
+}
+
 /* Takes the sealed read_api token of the document into use. */
 static enum wh_rc use_token(struct conn *c, struct wh_err *err)
 {
+    const struct wh_seal_place place = conn_seal_place(c, "read_api");
     WH_AUTO(buf) struct wh_buf token;
     enum wh_rc rc;
 
     wh_buf_init(&token, SECRET_MAX_BYTES);
-    if (wh_secret_open(&c->fetcher->deps.key, wh_slice_str(c->id), "read_api", c->doc.token_sealed,
-                       &token, err) != WH_OK ||
+    if (wh_secret_open(c->fetcher->deps.keys, &place, c->doc.token_sealed, &token, err) != WH_OK ||
         make_client(c, err) != WH_OK) {
         return err->rc;
     }

@@ -13,6 +13,7 @@
 
 #include "common/bus/bus.h"
 #include "common/event/connection.h"
+#include "common/event/seal.h"
 #include "common/event/messages.h"
 #include "common/event/topics.h"
 #include "common/httpc/httpc.h"
@@ -61,7 +62,7 @@ struct fetcher_deps {
     enum wh_rc (*producer_new)(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
                                struct wh_producer **ret, struct wh_err *err);
     void *bus_ctx;
-    struct wh_secret_key key;
+    struct wh_keyring *keys; /* borrowed */
     struct fetcher_conf conf;
 };
 
@@ -261,6 +262,8 @@ void conn_run_due(struct conn *c);
 /* Asks all members for a run. */
 WH_MUST_CHECK enum wh_rc conn_run_everywhere(struct conn *c, bool verify, bool confirm,
                                              struct wh_err *err);
+/* Where a secret of the connection is sealed. */
+struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose);
 /* Sets state and detail, writes the document. */
 void conn_set_state(struct conn *c, const char *state, const char *detail);
 /* ack may be NULL. */

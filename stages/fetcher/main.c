@@ -133,6 +133,7 @@ static const struct wh_conf_program program = {
 
 struct app {
     struct settings set;
+    struct wh_keyring keys;
     struct wh_run *run;
     struct wh_httpc *http;
     struct wh_admin *admin;
@@ -353,6 +354,7 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
         .log = wh_run_log(app->run),
         .metrics = wh_run_metrics(app->run),
         .clock = wh_clock_real(),
+        .keys = &app->keys,
         .conf = {.topic_prefix = set->topic_prefix,
                  .redirect_url = app->redirect_url,
                  .client_metadata_url = set->client_metadata_url,
@@ -377,7 +379,7 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
 
     name_redirect(app);
     (void)snprintf(user_agent, sizeof(user_agent), "wellhead-fetcher/%s", wh_build_version());
-    if (wh_secret_key_load(set->key_file, true, &deps.key, err) != WH_OK) {
+    if (wh_keyring_load(&app->keys, set->key_file, true, err) != WH_OK) {
         return wh_err_prefix(err, "secrets.key_file");
     }
     if (wh_httpc_curl_new(deps.loop, deps.log, &http, &app->http, err) != WH_OK ||
@@ -521,6 +523,7 @@ static void release(struct app *app)
     wh_admin_free(app->admin);
     wh_httpc_free(app->http);
     wh_run_free(app->run);
+    wh_keyring_wipe(&app->keys);
 }
 
 static int run_stage(struct app *app)

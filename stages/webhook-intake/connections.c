@@ -46,10 +46,13 @@ static enum wh_rc open_secret(struct intake_connections *cs, const struct wh_con
                               const char *purpose, struct wh_slice sealed, struct wh_buf *out,
                               struct wh_err *err)
 {
+    const struct wh_seal_place place = {
+        .connection = doc->id, .purpose = purpose, .address = doc->instance};
+
     if (wh_buf_reserve(out, SECRET_MAX_BYTES - 1, err) != WH_OK) {
         return err->rc;
     }
-    return wh_secret_open(cs->secret_key, doc->id, purpose, sealed, out, err);
+    return wh_secret_open(cs->keys, &place, sealed, out, err);
 }
 
 static enum wh_rc open_key(struct intake_connections *cs, const struct wh_connection *doc,
@@ -115,10 +118,9 @@ static enum wh_rc make(struct intake_connections *cs, const struct wh_connection
 /* ---- the table ---- */
 
 enum wh_rc intake_connections_init(struct intake_connections *cs, const char *prefix,
-                                   const struct wh_secret_key *secret_key, struct wh_log *log,
-                                   struct wh_err *err)
+                                   struct wh_keyring *keys, struct wh_log *log, struct wh_err *err)
 {
-    *cs = (struct intake_connections){.prefix = prefix, .secret_key = secret_key, .log = log};
+    *cs = (struct intake_connections){.prefix = prefix, .keys = keys, .log = log};
     wh_arena_init(&cs->arena, ARENA_BLOCK, (size_t)4 * DOCUMENT_MAX_BYTES);
     cs->parser = wh_json_parser_new(DOCUMENT_MAX_BYTES, DOCUMENT_DEPTH);
     return cs->parser ? WH_OK : wh_fail(err, WH_E_NOMEM, "no memory for a parser");

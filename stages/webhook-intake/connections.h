@@ -12,6 +12,7 @@
 
 #include "common/bus/bus.h"
 #include "common/event/connection.h"
+#include "common/event/seal.h"
 #include "common/event/topics.h"
 #include "common/json/json_doc.h"
 #include "stages/webhook-intake/health.h"
@@ -37,7 +38,7 @@ struct intake_connection {
 
 struct intake_connections {
     const char *prefix;
-    const struct wh_secret_key *secret_key;
+    struct wh_keyring *keys;
     struct wh_log *log;
     struct wh_json_parser *parser;
     struct wh_arena arena;
@@ -46,10 +47,10 @@ struct intake_connections {
     size_t cap;
 };
 
-/* prefix, key and log are kept by reference. WH_E_NOMEM. */
+/* prefix, keys and log are kept by reference. WH_E_NOMEM. */
 WH_MUST_CHECK enum wh_rc intake_connections_init(struct intake_connections *cs, const char *prefix,
-                                                 const struct wh_secret_key *secret_key,
-                                                 struct wh_log *log, struct wh_err *err);
+                                                 struct wh_keyring *keys, struct wh_log *log,
+                                                 struct wh_err *err);
 void intake_connections_done(struct intake_connections *cs);
 /*
  * One record of the topic. A document that cannot be read leaves what was there (POISON: skip it);

@@ -429,8 +429,8 @@ static enum wh_rc start(struct intake *intake, struct wh_err *err)
                       intake->connections_topic, err) != WH_OK ||
         wh_topic_name(intake->conf.topic_prefix, WH_TOPIC_HEALTH, WH_LIT(""), intake->health_topic,
                       err) != WH_OK ||
-        intake_connections_init(&intake->connections, intake->conf.topic_prefix,
-                                intake->deps.secret_key, intake->deps.log, err) != WH_OK ||
+        intake_connections_init(&intake->connections, intake->conf.topic_prefix, intake->deps.keys,
+                                intake->deps.log, err) != WH_OK ||
         intake_producer_start(intake, err) != WH_OK) {
         return err->rc;
     }

@@ -14,6 +14,7 @@
 #include "common/base/time.h"
 #include "common/bus/bus.h"
 #include "common/event/connection.h"
+#include "common/event/keyring.h"
 #include "common/httpd/httpd.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
@@ -33,7 +34,7 @@ struct intake_deps {
     struct wh_clock clock;
     struct wh_log *log;
     struct wh_metrics *metrics;
-    const struct wh_secret_key *secret_key; /* kept by reference */
+    struct wh_keyring *keys; /* kept by reference */
 };
 
 struct intake_conf {

@@ -88,7 +88,7 @@ struct app {
     struct settings set;
     char client_id[CLIENT_ID_MAX];
     char name[CLIENT_ID_MAX]; /* of this intake, among others */
-    struct wh_secret_key key;
+    struct wh_keyring keys;
     struct wh_run *run;
     struct wh_consumer *consumer;
     struct wh_admin *admin;
@@ -175,7 +175,7 @@ static enum wh_rc load_key(struct app *app, struct wh_err *err)
     enum wh_rc rc = WH_OK;
 
     for (int i = 0; i < KEY_TRIES; i++) {
-        rc = wh_secret_key_load(app->set.key_file, true, &app->key, err);
+        rc = wh_keyring_load(&app->keys, app->set.key_file, true, err);
         if (rc == WH_OK) {
             return WH_OK;
         }
@@ -241,7 +241,7 @@ static enum wh_rc start_intake(struct app *app, struct wh_err *err)
         .clock = wh_clock_real(),
         .log = wh_run_log(app->run),
         .metrics = wh_run_metrics(app->run),
-        .secret_key = &app->key,
+        .keys = &app->keys,
     };
     struct intake_conf conf;
 
@@ -290,7 +290,7 @@ static void release(struct app *app)
     if (app->run) {
         wh_run_free(app->run);
     }
-    wh_mem_wipe(&app->key, sizeof(app->key));
+    wh_keyring_wipe(&app->keys);
 }
 
 static int run_stage(struct app *app)

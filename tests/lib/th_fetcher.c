@@ -25,6 +25,8 @@ struct fetcher_conf th_fetcher_conf(void)
 void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,
                     struct wh_producer **ret_producer, struct fetcher **ret_f)
 {
+    static struct wh_keyring one_key;
+    static const unsigned char zeros[WH_AEAD_KEY_BYTES];
     struct wh_producer_conf conf;
     struct wh_err err;
 
@@ -35,6 +37,10 @@ void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,
     conf.ctx = ret_f;
     th_ok(wh_bus_mem_producer(bus, &conf, ret_producer, &err), &err);
     th_ok(fetcher_new(deps, ret_f, &err), &err);
+    if (deps->keys == NULL) {
+        wh_keyring_of(&one_key, zeros, true, &err);
+        (*ret_f)->deps.keys = &one_key;
+    }
     fetcher_set_producer(*ret_f, *ret_producer);
 }
 
@@ -49,13 +55,15 @@ void th_fetcher_connect(struct fetcher *f, const char *instance, const char *pro
                                 .state = WH_LIT("enabled"),
                                 .projects = wh_slice_str(projects),
                                 .detail = WH_LIT("")};
+    const struct wh_seal_place place = {
+        .connection = doc.id, .purpose = purpose, .address = doc.instance};
     struct wh_document full = {.connection = WH_LIT("c"), .key = WH_LIT("c")};
     struct wh_err err;
 
     wh_buf_init(&sealed, 8192);
     wh_buf_init(&json, 65536);
     wh_buf_init(&record, 65536);
-    th_ok(wh_secret_seal(&f->deps.key, doc.id, purpose, secret, &sealed, &err), &err);
+    th_ok(wh_secret_seal(f->deps.keys, &place, secret, &sealed, &err), &err);
     *(strcmp(purpose, "oauth") == 0 ? &doc.oauth_sealed : &doc.token_sealed) =
         wh_buf_slice(&sealed);
     th_ok(wh_connection_write(&doc, &json, &err), &err);

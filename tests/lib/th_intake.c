@@ -4,7 +4,9 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
+#include "common/event/connection.h"
 #include "common/event/messages.h"
+#include "common/event/seal.h"
 #include "tests/lib/th_cmocka.h"
 
 enum { DOCUMENT_MAX = 64 << 10, TURNS = 100000 };
@@ -57,12 +59,14 @@ void th_intake_record(struct th_intake *t, const char *key, struct wh_slice valu
 static struct wh_slice seal(struct th_intake *t, const char *id, const char *purpose,
                             const char *secret, struct wh_buf *out)
 {
+    const struct wh_seal_place place = {.connection = wh_slice_str(id),
+                                        .purpose = purpose,
+                                        .address = WH_LIT("https://gitlab.example")};
     struct wh_err err;
 
     wh_buf_init(out, DOCUMENT_MAX);
     if (secret) {
-        th_ok(wh_secret_seal(&t->key, wh_slice_str(id), purpose, wh_slice_str(secret), out, &err),
-              &err);
+        th_ok(wh_secret_seal(&t->keys, &place, wh_slice_str(secret), out, &err), &err);
     }
     return wh_buf_slice(out);
 }
@@ -96,12 +100,14 @@ void th_intake_connection(struct th_intake *t, const char *id, const char *state
 
 void th_intake_init(struct th_intake *t)
 {
+    unsigned char key[WH_AEAD_KEY_BYTES];
     struct wh_producer_conf producer;
     struct wh_consumer_conf consumer;
     struct wh_err err;
 
     *t = (struct th_intake){.now_ms = TH_INTAKE_NOW_MS, .queue_max_records = 100000};
-    memset(t->key.bytes, 7, sizeof(t->key.bytes));
+    memset(key, 7, sizeof(key));
+    wh_keyring_of(&t->keys, key, false, &err);
     t->bus = wh_bus_mem_new();
     t->loop = wh_loop_new();
     t->metrics = wh_metrics_new("test");
@@ -134,7 +140,7 @@ void th_intake_start(struct th_intake *t, const struct intake_conf *conf, bool s
         .loop = t->loop,
         .clock = {.now_ms = now_ms, .mono_ns = mono_ns, .ctx = t},
         .metrics = t->metrics,
-        .secret_key = &t->key,
+        .keys = &t->keys,
     };
     struct intake_conf defaults;
     struct wh_err err;

@@ -16,7 +16,7 @@ struct th_intake {
     struct wh_bus_mem *bus;
     struct wh_loop *loop;
     struct wh_metrics *metrics;
-    struct wh_secret_key key;
+    struct wh_keyring keys;
     struct wh_consumer *consumer;
     struct wh_admin *admin;
     struct wh_producer *writer; /* of connections */

@@ -274,7 +274,7 @@ static void test_secrets_of_another_key(void **state)
 {
     struct th_intake *t = *state;
 
-    memset(t->key.bytes, 8, sizeof(t->key.bytes));
+    memset(t->keys.keys[0].bytes, 8, sizeof(t->keys.keys[0].bytes));
     th_intake_start(t, NULL, true);
     assert_int_equal(hook(t), 503);
 }
