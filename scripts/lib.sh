@@ -1,5 +1,9 @@
 # Shared by up and down: ports, folders, processes. Source it from the root.
 # shellcheck shell=bash
+. scripts/process.sh
+
+# State, logs and secrets are for the user who runs this, and for nobody else.
+umask 077
 
 bin=${BIN:-build/release/bin}
 state=${STATE:-run}
@@ -30,29 +34,15 @@ step() {
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The pid of a process that we started, if it still runs.
-running() {
-    local pid
-    pid=$(cat "$state/$1.pid" 2>/dev/null) || return 1
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$(printf '%.15s' "$2")" ] && echo "$pid"
-}
-
-# start NAME PROGRAM ARGS...: in the background, log to $state/log/NAME.log.
+# start NAME PROGRAM ARGS...: in the background, log to $state/log/NAME.log. Harmless when it runs already.
 start() {
-    local name=$1 program=$2 pid tries=0
+    local name=$1 program=$2
     shift 2
-    if running "$name" "$program" >/dev/null; then
+    if process_pid "$state/$name.pid" >/dev/null; then
         return 0
     fi
     mkdir -p "$state/log"
-    setsid "$bin/$program" "$@" >>"$state/log/$name.log" 2>&1 </dev/null &
-    pid=$!
-    echo "$pid" >"$state/$name.pid"
-    # Until the shell's child has become the program, it does not look as if it ran.
-    while ! running "$name" "$program" >/dev/null && kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 200 ]; do
-        tries=$((tries + 1))
-        sleep 0.02
-    done
+    process_start "$state/$name.pid" "$state/log/$name.log" "$bin/$program" "$@"
 }
 
 # http_ok PORT PATH: the answer is 200.
@@ -65,13 +55,13 @@ http_ok() {
     [[ $line == "HTTP/1.1 200"* ]]
 } 2>/dev/null
 
-# await_ready NAME PROGRAM PORT PATH SECONDS
+# await_ready NAME PORT PATH SECONDS
 await_ready() {
-    local name=$1 program=$2 port=$3 path=$4 limit=$5 tries=0
+    local name=$1 port=$2 path=$3 limit=$4 tries=0
     while ! http_ok "$port" "$path"; do
         tries=$((tries + 1))
-        if ! running "$name" "$program" >/dev/null; then
-            echo "$name stopped; its last words ($state/log/$name.log):" >&2
+        if ! process_pid "$state/$name.pid" >/dev/null; then
+            echo "$name has stopped; the end of its log ($state/log/$name.log):" >&2
             tail -n 5 "$state/log/$name.log" >&2
             return 1
         fi
@@ -84,26 +74,13 @@ await_ready() {
     done
 }
 
-# stop NAME PROGRAM: asks, waits for the drain, then insists.
-stop() {
-    local pid tries=0
-    pid=$(running "$1" "$2") || {
-        rm -f "$state/$1.pid"
-        return 0
-    }
-    kill "$pid" 2>/dev/null || true
-    while kill -0 "$pid" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ "$tries" -eq 300 ] && kill -9 "$pid" 2>/dev/null
-        sleep 0.1
-    done
-    rm -f "$state/$1.pid"
-}
+# stop NAME: lets the process drain for 30 s, then kills it.
+stop() { process_stop "$state/$1.pid" 30; }
 
 # A new random secret in a file of mode 0600.
 new_secret() {
     [ -s "$1" ] && return 0
-    (umask 077 && printf 'glpat-%s\n' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$1")
+    printf 'glpat-%s\n' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$1"
 }
 
 # http_post PORT PATH JSON: fails unless the answer is 2xx.
