@@ -22,7 +22,8 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
         libxxhash0 librocksdb7.8 libsimdjson14 libmimalloc2.0 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/wellhead wellhead \
-    && install -d -o 10001 -g 10001 -m 0700 /var/lib/wellhead /var/lib/wellhead/secrets /var/lib/wellhead/store
+    && install -d -o 10001 -g 10001 -m 0700 /var/lib/wellhead /var/lib/wellhead/secrets \
+        /var/lib/wellhead/control /var/lib/wellhead/api /var/lib/wellhead/store
 COPY --from=build /src/build/release/bin/ /usr/local/bin/
 COPY scripts/compose/ /usr/local/bin/
 RUN ! ldd /usr/local/bin/wellhead-* /usr/local/bin/wellhead 2>&1 | grep 'not found'
