@@ -7,18 +7,18 @@
 
 enum {
     MCP_SESSION_MAX = 256,
-    MCP_TEXT_MAX = 200,
+    MCP_TEXT_MAX = 256,
     MCP_VERSION_MAX = 16,
 };
 
 enum mcp_call_kind {
-    CALL_OPEN,   /* initialize or server/discover */
-    CALL_READY,  /* notifications/initialized */
-    CALL_LIST,   /* tools/list */
-    CALL_TOOL,   /* tools/call */
-    CALL_ANSWER, /* to a request of the server's; nobody waits */
-    CALL_NOTICE, /* cancelled; nobody waits */
-    CALL_DELETE, /* end of the session; nobody waits */
+    MCP_CALL_OPEN,   /* initialize or server/discover */
+    MCP_CALL_READY,  /* notifications/initialized */
+    MCP_CALL_LIST,   /* tools/list */
+    MCP_CALL_TOOL,   /* tools/call */
+    MCP_CALL_ANSWER, /* to a request of the server's; nobody waits */
+    MCP_CALL_NOTICE, /* cancelled; nobody waits */
+    MCP_CALL_DELETE, /* end of the session; nobody waits */
 };
 
 struct mcp_call {
@@ -39,7 +39,7 @@ struct mcp_call {
     struct wh_timer *timer;
     struct mcp_sse sse;
     struct wh_buf reply; /* the message that answers, out of a stream */
-    struct wh_buf body;  /* a ready body: CALL_ANSWER, CALL_NOTICE */
+    struct wh_buf body;  /* a ready body: MCP_CALL_ANSWER, MCP_CALL_NOTICE */
     bool streaming;
     bool resuming; /* the next request is a GET that reads the stream on */
     bool reopened; /* the session was opened anew for it once */
@@ -73,7 +73,36 @@ struct mcp {
     uint64_t jitter;
 };
 
+/* call.c */
+struct mcp_call *mcp_call_new(struct mcp *m, enum mcp_call_kind kind, mcp_fn fn, void *ctx);
+void mcp_call_free(struct mcp_call *call);
+void mcp_call_unlink(struct mcp_call **link, const struct mcp_call *call);
+/* Sends now, or ends the call with why not. */
+void mcp_go(struct mcp_call *call);
+void mcp_go_after(struct mcp_call *call, int64_t wait_ms);
+void mcp_end(struct mcp_call *call, const struct mcp_answer *answer);
+void mcp_end_text(struct mcp_call *call, enum mcp_outcome outcome, unsigned status,
+                  const char *text);
+/* In the loop's next turn; for callers that must not be called back now. */
+void mcp_end_later(struct mcp_call *call, enum mcp_outcome outcome, unsigned status, int64_t code,
+                   const char *text);
+
+/* open.c */
 bool mcp_modern(const struct mcp *m);
+void mcp_set_version(struct mcp *m, const char *version);
+/* The server does not speak this revision: true when the call goes on with another. */
+bool mcp_exchange_version(struct mcp_call *call, const struct mcp_message *msg);
+/* Sends the call when the handshake is done, and begins that where nobody has. */
+void mcp_submit(struct mcp_call *call);
+/* The server has forgotten the session. */
+void mcp_session_lost(struct mcp_call *call);
+/* The answer to initialize or server/discover. */
+void mcp_take_opened(struct mcp_call *call, unsigned status, const struct mcp_message *msg);
+
+/* answer.c: a whole message that answers the call is there */
+void mcp_take_message(struct mcp_call *call, unsigned status, const struct mcp_message *msg);
+/* A member that is a string; "" when there is none. */
+struct wh_slice mcp_text_at(struct wh_json_val object, const char *key);
 
 /* send.c */
 WH_MUST_CHECK enum wh_rc mcp_send(struct mcp_call *call, struct wh_err *err);
@@ -81,19 +110,5 @@ WH_MUST_CHECK enum wh_rc mcp_send(struct mcp_call *call, struct wh_err *err);
 void mcp_on_answer(void *ctx, const struct wh_httpc_answer *a);
 enum wh_httpc_take mcp_on_data(void *ctx, const struct wh_httpc_answer *head,
                                struct wh_slice bytes);
-
-/* mcp.c */
-struct mcp_call *mcp_call_new(struct mcp *m, enum mcp_call_kind kind, mcp_fn fn, void *ctx);
-void mcp_call_free(struct mcp_call *call);
-/* Sends now, or ends the call with why not. */
-void mcp_go(struct mcp_call *call);
-void mcp_go_after(struct mcp_call *call, int64_t wait_ms);
-void mcp_end(struct mcp_call *call, const struct mcp_answer *answer);
-void mcp_end_text(struct mcp_call *call, enum mcp_outcome outcome, unsigned status,
-                  const char *text);
-/* A whole message that answers the call is there. */
-void mcp_take_message(struct mcp_call *call, unsigned status, const struct mcp_message *msg);
-/* The server has forgotten the session. */
-void mcp_session_lost(struct mcp_call *call);
 
 #endif

@@ -21,7 +21,7 @@ static bool is_type(struct wh_slice content_type, const char *type)
 static void answer_server(struct mcp_call *call, const struct mcp_message *msg)
 {
     struct mcp *m = call->mcp;
-    struct mcp_call *reply = mcp_call_new(m, CALL_ANSWER, NULL, NULL);
+    struct mcp_call *reply = mcp_call_new(m, MCP_CALL_ANSWER, NULL, NULL);
     struct wh_err err;
 
     if (reply == NULL) {
@@ -236,7 +236,7 @@ static void on_success(struct mcp_call *call, const struct wh_httpc_answer *a)
 
     if (call->reply.len) {
         take_reply(call, a->status, wh_buf_slice(&call->reply));
-    } else if (call->kind == CALL_READY || call->kind >= CALL_ANSWER) {
+    } else if (call->kind == MCP_CALL_READY || call->kind >= MCP_CALL_ANSWER) {
         mcp_end(call, &ok);
     } else if (call->streaming) {
         broken_off(call);
@@ -248,7 +248,7 @@ static void on_success(struct mcp_call *call, const struct wh_httpc_answer *a)
 /* The session begins with the first headers, though the stream behind them may break off. */
 static bool session_is_bad(struct mcp_call *call, const struct wh_httpc_answer *a)
 {
-    return call->kind == CALL_OPEN && !call->resuming && !mcp_modern(call->mcp) &&
+    return call->kind == MCP_CALL_OPEN && !call->resuming && !mcp_modern(call->mcp) &&
            a->status >= 200 && a->status < 300 && !keep_session(call->mcp, a);
 }
 

@@ -21,17 +21,17 @@ static void add(struct headers *h, struct wh_slice name, struct wh_slice value)
 static const char *method_of(const struct mcp_call *call)
 {
     switch (call->kind) {
-    case CALL_OPEN:
+    case MCP_CALL_OPEN:
         return mcp_modern(call->mcp) ? "server/discover" : "initialize";
-    case CALL_READY:
+    case MCP_CALL_READY:
         return "notifications/initialized";
-    case CALL_LIST:
+    case MCP_CALL_LIST:
         return "tools/list";
-    case CALL_TOOL:
+    case MCP_CALL_TOOL:
         return "tools/call";
-    case CALL_ANSWER:
-    case CALL_NOTICE:
-    case CALL_DELETE:
+    case MCP_CALL_ANSWER:
+    case MCP_CALL_NOTICE:
+    case MCP_CALL_DELETE:
     default:
         return "";
     }
@@ -42,7 +42,7 @@ static enum wh_rc build_body(const struct mcp_call *call, struct wh_buf *out, st
     const struct mcp *m = call->mcp;
     struct mcp_out o = {
         .method = wh_slice_str(method_of(call)),
-        .has_id = call->kind != CALL_READY,
+        .has_id = call->kind != MCP_CALL_READY,
         .id = call->id,
         .name = call->name,
         .arguments = call->arguments,
@@ -97,7 +97,7 @@ static enum wh_rc add_modern(const struct mcp_call *call, struct headers *h, str
     size_t from = h->values.len;
 
     add(h, WH_LIT("Mcp-Method"), wh_slice_str(method_of(call)));
-    if (call->kind != CALL_TOOL) {
+    if (call->kind != MCP_CALL_TOOL) {
         return WH_OK;
     }
     if (mcp_header_value(call->name, &h->values, err) != WH_OK) {
@@ -119,7 +119,7 @@ static enum wh_rc build_headers(const struct mcp_call *call, struct headers *h, 
     if (call->resuming) {
         add(h, WH_LIT("Accept"), WH_LIT("text/event-stream"));
         add(h, WH_LIT("Last-Event-ID"), wh_slice_str(call->sse.last_id));
-    } else if (call->kind != CALL_DELETE) {
+    } else if (call->kind != MCP_CALL_DELETE) {
         add(h, WH_LIT("Content-Type"), WH_LIT("application/json"));
         add(h, WH_LIT("Accept"), WH_LIT("application/json, text/event-stream"));
     }
@@ -127,10 +127,10 @@ static enum wh_rc build_headers(const struct mcp_call *call, struct headers *h, 
         add(h, WH_LIT("MCP-Protocol-Version"), wh_slice_str(m->version));
         return add_modern(call, h, err);
     }
-    if (call->kind != CALL_OPEN) {
+    if (call->kind != MCP_CALL_OPEN) {
         add(h, WH_LIT("MCP-Protocol-Version"), wh_slice_str(m->version));
     }
-    if (m->session[0] && (call->kind != CALL_OPEN || call->resuming)) {
+    if (m->session[0] && (call->kind != MCP_CALL_OPEN || call->resuming)) {
         add(h, WH_LIT("Mcp-Session-Id"), wh_slice_str(m->session));
     }
     return WH_OK;
@@ -142,9 +142,9 @@ static enum wh_rc start(struct mcp_call *call, const struct headers *h, struct w
     struct mcp *m = call->mcp;
     struct wh_slice token = m->conf.token ? m->conf.token(m->conf.ctx) : wh_slice("", 0);
     const struct wh_httpc_request req = {
-        .method = call->kind == CALL_DELETE ? WH_LIT("DELETE")
-                  : call->resuming          ? WH_LIT("GET")
-                                            : WH_LIT("POST"),
+        .method = call->kind == MCP_CALL_DELETE ? WH_LIT("DELETE")
+                  : call->resuming              ? WH_LIT("GET")
+                                                : WH_LIT("POST"),
         .url = wh_slice_str(m->endpoint),
         .headers = h->list,
         .n_headers = h->n,
@@ -172,8 +172,9 @@ enum wh_rc mcp_send(struct mcp_call *call, struct wh_err *err)
     mcp_sse_restart(&call->sse);
     call->streaming = false;
     call->sent_ms = wh_clock_now_ms(&call->mcp->conf.clock);
-    call->had_session = !mcp_modern(call->mcp) && call->kind != CALL_OPEN && call->mcp->session[0];
-    if (!call->resuming && call->kind != CALL_DELETE) {
+    call->had_session =
+        !mcp_modern(call->mcp) && call->kind != MCP_CALL_OPEN && call->mcp->session[0];
+    if (!call->resuming && call->kind != MCP_CALL_DELETE) {
         rc = build_body(call, &body, err);
     }
     if (rc == WH_OK) {
