@@ -28,7 +28,6 @@ enum {
     SECRET_MAX_BYTES = 4096,
     ENDPOINT_MAX = 1024,
     MCP_BODY_MAX = 16 << 20,
-    MCP_TIMEOUT_MS = 60000,
 };
 
 static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
@@ -239,7 +238,7 @@ static enum wh_rc make_mcp(struct conn *c, struct wh_err *err)
         .client_version = wh_build_version(),
         .retry_max = RETRY_MAX,
         .backoff_ms = d->conf.backoff_ms,
-        .timeout_ms = MCP_TIMEOUT_MS,
+        .timeout_ms = d->conf.request_timeout_ms,
         .body_max = MCP_BODY_MAX,
         .allowed = mcp_tool_is_read,
         .token = credential_access,

@@ -118,7 +118,7 @@ static const struct wh_conf_key keys[] = {
     {"walks.max", WH_CONF_INT, 0, "6", 1, 256, AT(max_walks),
      "listings read at a time for each connection"},
     {"request.timeout", WH_CONF_DURATION, 0, "60s", 1000, 600000, AT(request_timeout_ms),
-     "longest time of one request"},
+     "longest time of one REST request, or of one MCP call with its retries"},
 };
 
 static const struct wh_conf_program program = {

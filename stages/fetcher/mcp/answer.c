@@ -26,7 +26,7 @@ static void take_fault(struct mcp_call *call, unsigned status, const struct mcp_
         return;
     }
     /* 400: the server wants a session that we have none of, or not that one. */
-    if (status == 400 && msg->code == MCP_CODE_TRANSPORT && call->kind != MCP_CALL_OPEN &&
+    if (status == 400 && msg->code == MCP_CODE_TRANSPORT && mcp_call_works(call) &&
         !mcp_modern(call->mcp) && !call->reopened) {
         mcp_session_lost(call);
         return;
@@ -87,7 +87,11 @@ static void take_page(struct mcp_call *call, unsigned status, const struct mcp_m
     }
     wh_mem_free((char *)(uintptr_t)call->cursor.ptr);
     call->cursor = wh_slice(wh_mem_dup(key.ptr, key.len), key.len);
-    call->has_cursor = call->cursor.ptr != NULL;
+    if (call->cursor.ptr == NULL) {
+        mcp_end_text(call, MCP_FAILED, status, "out of memory");
+        return;
+    }
+    call->has_cursor = true;
     call->id = m->next_id++;
     mcp_go_after(call, 0);
 }

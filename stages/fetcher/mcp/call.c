@@ -24,6 +24,7 @@ void mcp_call_free(struct mcp_call *call)
         wh_httpc_cancel(m->conf.http, call->transfer);
     }
     wh_timer_free(call->timer);
+    wh_timer_free(call->deadline);
     mcp_sse_done(&call->sse);
     wh_buf_done(&call->reply);
     wh_buf_done(&call->body);
@@ -32,6 +33,81 @@ void mcp_call_free(struct mcp_call *call)
     wh_mem_free((char *)(uintptr_t)call->cursor.ptr);
     wh_mem_free(call);
 }
+
+bool mcp_call_works(const struct mcp_call *call)
+{
+    return call->kind == MCP_CALL_LIST || call->kind == MCP_CALL_TOOL;
+}
+
+bool mcp_call_is_told(const struct mcp_call *call)
+{
+    return call->kind >= MCP_CALL_ANSWER;
+}
+
+/* ---- the deadline ---- */
+
+static int64_t mono_ns(const struct mcp_call *call)
+{
+    return wh_clock_mono_ns(&call->mcp->conf.clock);
+}
+
+int64_t mcp_call_left_ms(const struct mcp_call *call)
+{
+    int64_t passed = call->running_ns ? (mono_ns(call) - call->running_ns) / 1000000 : 0;
+
+    return passed < call->left_ms ? call->left_ms - passed : 0;
+}
+
+static void run(struct mcp_call *call)
+{
+    if (call->running_ns == 0) {
+        call->running_ns = mono_ns(call) | 1;
+        wh_timer_start(call->deadline, call->left_ms, 0);
+    }
+}
+
+void mcp_call_hold(struct mcp_call *call)
+{
+    call->left_ms = mcp_call_left_ms(call);
+    call->running_ns = 0;
+    wh_timer_stop(call->deadline);
+}
+
+static void on_deadline(void *ctx)
+{
+    struct mcp_call *call = ctx;
+    struct mcp *m = call->mcp;
+    char text[MCP_TEXT_MAX];
+
+    if (call->failed) {
+        return; /* it ends by its own reason in this turn */
+    }
+    (void)snprintf(text, sizeof(text), "the server did not complete its answer within %.6g s",
+                   (double)m->conf.timeout_ms / 1000);
+    if (call->transfer && call->kind == MCP_CALL_TOOL) {
+        mcp_call_disown(m, call->id);
+    }
+    mcp_end_text(call, MCP_FAILED, 0, text);
+}
+
+void mcp_call_disown(struct mcp *m, int64_t id)
+{
+    struct mcp_call *notice = mcp_modern(m) ? NULL : mcp_call_new(m, MCP_CALL_NOTICE, NULL, NULL);
+    const struct mcp_out o = {.method = WH_LIT("notifications/cancelled"), .cancelled_id = id};
+    struct wh_err err;
+
+    if (notice == NULL) {
+        return;
+    }
+    notice->session_no = m->session_no;
+    if (mcp_message_write(&o, &notice->body, &err) != WH_OK) {
+        mcp_call_free(notice);
+        return;
+    }
+    mcp_go_after(notice, 0);
+}
+
+/* ---- its life ---- */
 
 static void on_timer(void *ctx)
 {
@@ -63,9 +139,11 @@ struct mcp_call *mcp_call_new(struct mcp *m, enum mcp_call_kind kind, mcp_fn fn,
     call->ctx = ctx;
     mcp_sse_init(&call->sse, m->conf.body_max, NULL, NULL);
     wh_buf_init(&call->reply, m->conf.body_max);
-    wh_buf_init(&call->body, 4096);
+    wh_buf_init(&call->body, MCP_REPLY_BYTES);
+    call->left_ms = m->conf.timeout_ms;
     call->timer = wh_timer_new(m->conf.loop, on_timer, call);
-    if (call->timer == NULL) {
+    call->deadline = wh_timer_new(m->conf.loop, on_deadline, call);
+    if (call->timer == NULL || call->deadline == NULL) {
         mcp_call_free(call);
         return NULL;
     }
@@ -74,10 +152,32 @@ struct mcp_call *mcp_call_new(struct mcp *m, enum mcp_call_kind kind, mcp_fn fn,
     return call;
 }
 
+/* What belongs to a session goes out in that one or not at all. */
+static bool out_of_session(struct mcp_call *call)
+{
+    const struct mcp *m = call->mcp;
+    static const struct mcp_answer over = {.outcome = MCP_OK};
+
+    if (mcp_call_works(call) && !m->opened) {
+        call->resuming = false;
+        mcp_submit(call);
+        return true;
+    }
+    if (mcp_call_is_told(call) && call->session_no != m->session_no) {
+        mcp_end(call, &over);
+        return true;
+    }
+    return false;
+}
+
 void mcp_go(struct mcp_call *call)
 {
     struct wh_err err;
 
+    if (out_of_session(call)) {
+        return;
+    }
+    run(call);
     if (mcp_send(call, &err) != WH_OK) {
         mcp_end_text(call, MCP_REFUSED, 0, err.msg);
     }
@@ -85,6 +185,13 @@ void mcp_go(struct mcp_call *call)
 
 void mcp_go_after(struct mcp_call *call, int64_t wait_ms)
 {
+    run(call);
+    wh_timer_start(call->timer, wait_ms, 0);
+}
+
+void mcp_go_after_pause(struct mcp_call *call, int64_t wait_ms)
+{
+    mcp_call_hold(call);
     wh_timer_start(call->timer, wait_ms, 0);
 }
 

@@ -5,19 +5,18 @@
 struct mcp_login {
     struct mcp *mcp;
     struct oauth *oauth;
-    struct mcp_call *waiting; /* for the approval */
+    bool waiting; /* calls are parked until the approval ends */
 };
 
 static void on_approved(void *ctx, const struct wh_err *err)
 {
     struct mcp_login *l = ctx;
-    struct mcp_call *call = l->waiting;
 
-    l->waiting = NULL;
+    l->waiting = false;
     if (err->rc == WH_OK) {
-        mcp_resume(call);
+        mcp_resume_all(l->mcp);
     } else {
-        mcp_give_up(call, err->msg);
+        mcp_give_up_all(l->mcp, err->msg);
     }
 }
 
@@ -27,11 +26,15 @@ static bool on_challenged(void *ctx, struct mcp_call *call, unsigned status,
     struct mcp_login *l = ctx;
     struct wh_err err;
 
+    (void)call;
     (void)status;
-    if (l->waiting || oauth_authorize(l->oauth, challenge, on_approved, l, &err) != WH_OK) {
+    if (l->waiting) {
+        return true;
+    }
+    if (oauth_authorize(l->oauth, challenge, on_approved, l, &err) != WH_OK) {
         return false;
     }
-    l->waiting = call;
+    l->waiting = true;
     return true;
 }
 

@@ -44,6 +44,8 @@ void mcp_free(struct mcp *m)
     while (m->waiting) {
         mcp_call_free(m->waiting);
     }
+    m->replies.under_way = NULL;
+    mcp_replies_drop(m);
     mcp_tools_done(&m->tools);
     wh_json_parser_free(m->parser);
     wh_json_parser_free(m->arguments);
@@ -95,21 +97,13 @@ enum wh_rc mcp_call_tool(struct mcp *m, struct wh_slice name, struct wh_slice ar
 void mcp_cancel(struct mcp_call *call)
 {
     struct mcp *m = call->mcp;
-    struct mcp_call *notice;
-    struct mcp_out o = {.method = WH_LIT("notifications/cancelled"), .cancelled_id = call->id};
-    struct wh_err err;
-    bool told = call->transfer != NULL && call->kind == MCP_CALL_TOOL && !mcp_modern(m);
+    int64_t id = call->id;
+    bool told = call->transfer != NULL && call->kind == MCP_CALL_TOOL;
 
     mcp_call_free(call);
-    notice = told ? mcp_call_new(m, MCP_CALL_NOTICE, NULL, NULL) : NULL;
-    if (notice == NULL) {
-        return;
+    if (told) {
+        mcp_call_disown(m, id);
     }
-    if (mcp_message_write(&o, &notice->body, &err) != WH_OK) {
-        mcp_call_free(notice);
-        return;
-    }
-    mcp_go_after(notice, 0);
 }
 
 void mcp_close(struct mcp *m)
@@ -119,6 +113,7 @@ void mcp_close(struct mcp *m)
     if (m->session[0] && m->opened && !mcp_modern(m)) {
         call = mcp_call_new(m, MCP_CALL_DELETE, NULL, NULL);
         if (call) {
+            call->session_no = m->session_no;
             mcp_go(call);
         }
     }

@@ -9,7 +9,13 @@
  *
  * 401, and 403 with insufficient_scope, go to conf.challenged, which ends in mcp_resume or
  * mcp_give_up. 429, 5xx and network faults are tried again, retry_max times, with back-off or as
- * Retry-After says. Thread: app.
+ * Retry-After says, as long as the call's time allows it.
+ *
+ * The server is not trusted. Its requests (ping, and others that are refused as not offered) are
+ * answered one at a time; more than 16 that wait, 1000 within one call, 10,000 events within one
+ * call, or an id that does not fit into an answer of 1 KiB end the session and every call in it as
+ * MCP_REFUSED. What the server sends in return for an answer or a notification is not read.
+ * Thread: app.
  */
 #ifndef WH_FETCHER_MCP_MCP_H
 #define WH_FETCHER_MCP_MCP_H
@@ -56,7 +62,9 @@ struct mcp_conf {
     const char *client_version;
     unsigned retry_max;
     int64_t backoff_ms;
-    int64_t timeout_ms; /* of one call, attempts and resumed streams apart */
+    int64_t timeout_ms; /* of one call, all attempts, resumed streams and pauses together; the time
+                           in which it waits for a handshake, for a person or as a 429 asks
+                           (300 s at most) does not count */
     size_t body_max;
     bool (*allowed)(struct wh_slice tool); /* NULL: nothing may be called */
     struct wh_slice (*token)(void *ctx);   /* to send now; empty: none */

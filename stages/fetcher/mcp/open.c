@@ -81,6 +81,9 @@ bool mcp_exchange_version(struct mcp_call *call, const struct mcp_message *msg)
     struct mcp *m = call->mcp;
     const char *other;
 
+    if (call->kind != MCP_CALL_OPEN && !mcp_call_works(call)) {
+        return false;
+    }
     if (msg->code != MCP_CODE_VERSION &&
         !(msg->code == MCP_CODE_PARAMS && call->kind == MCP_CALL_OPEN && !mcp_modern(m))) {
         return false;
@@ -152,6 +155,9 @@ static void begin_opening(struct mcp *m)
     struct mcp_answer nomem = {.outcome = MCP_FAILED, .error = "out of memory"};
 
     m->opening = true;
+    m->session[0] = '\0';
+    m->session_no++;
+    mcp_replies_drop(m);
     if (call == NULL) {
         on_ready(m, &nomem);
         return;
@@ -169,6 +175,7 @@ void mcp_submit(struct mcp_call *call)
         mcp_go_after(call, 0);
         return;
     }
+    mcp_call_hold(call);
     mcp_call_unlink(&m->calls, call);
     while (*last) {
         last = &(*last)->next;
@@ -187,9 +194,59 @@ void mcp_session_lost(struct mcp_call *call)
     call->reopened = true;
     call->resuming = false;
     call->id = m->next_id++;
-    m->session[0] = '\0';
-    m->opened = false;
+    /* Another call may have noticed it before, and a new session may be open already. */
+    if (call->session_no == m->session_no) {
+        m->opened = false;
+    }
     mcp_submit(call);
+}
+
+bool mcp_session_keep(struct mcp *m, const struct wh_httpc_answer *a)
+{
+    struct wh_slice id = wh_httpc_answer_header(a, "mcp-session-id");
+
+    m->session[0] = '\0';
+    if (id.len > MCP_SESSION_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < id.len; i++) {
+        if (id.ptr[i] < 0x21 || id.ptr[i] > 0x7e) {
+            return false;
+        }
+    }
+    memcpy(m->session, id.ptr ? id.ptr : "", id.len);
+    m->session[id.len] = '\0';
+    return true;
+}
+
+void mcp_session_abort(struct mcp_call *call, unsigned status, const char *text)
+{
+    struct mcp *m = call->mcp;
+
+    mcp_replies_drop(m);
+    for (struct mcp_call *other = m->calls; other; other = other->next) {
+        if (other != call && !other->parked && !mcp_call_is_told(other)) {
+            mcp_end_later(other, MCP_REFUSED, status, 0, text);
+        }
+    }
+    mcp_close(m);
+    m->session[0] = '\0';
+    mcp_end_text(call, MCP_REFUSED, status, text);
+}
+
+/* It is shown to people: what is not a short line of visible ASCII is left out. */
+static void keep_server_version(struct mcp *m, struct wh_slice text)
+{
+    m->server_version[0] = '\0';
+    if (text.len >= sizeof(m->server_version)) {
+        return;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < 0x20 || text.ptr[i] > 0x7e) {
+            return;
+        }
+    }
+    (void)snprintf(m->server_version, sizeof(m->server_version), "%.*s", WH_SLICE_ARG(text));
 }
 
 void mcp_take_opened(struct mcp_call *call, unsigned status, const struct mcp_message *msg)
@@ -211,9 +268,7 @@ void mcp_take_opened(struct mcp_call *call, unsigned status, const struct mcp_me
     }
     mcp_set_version(m, version);
     if (wh_json_get(msg->result, WH_LIT("serverInfo"), &info)) {
-        struct wh_slice text = mcp_text_at(info, "version");
-
-        (void)snprintf(m->server_version, sizeof(m->server_version), "%.*s", WH_SLICE_ARG(text));
+        keep_server_version(m, mcp_text_at(info, "version"));
     }
     mcp_end(call, &answer);
 }

@@ -17,22 +17,18 @@ static bool is_type(struct wh_slice content_type, const char *type)
 
 /* ---- streams ---- */
 
-/* The server asks something in between: it gets its answer by a request of its own. */
-static void answer_server(struct mcp_call *call, const struct mcp_message *msg)
+/* Nothing more is read of this stream, and the session ends with that text. */
+static bool stop(struct mcp_call *call, const char *why)
 {
-    struct mcp *m = call->mcp;
-    struct mcp_call *reply = mcp_call_new(m, MCP_CALL_ANSWER, NULL, NULL);
-    struct wh_err err;
+    call->stopped = why;
+    return false;
+}
 
-    if (reply == NULL) {
-        return;
-    }
-    if (mcp_reply_write(msg, &reply->body, &err) != WH_OK) {
-        mcp_call_free(reply);
-        return;
-    }
-    /* Not from inside the transfer's own callback. */
-    mcp_go_after(reply, 0);
+static bool take_request(struct mcp_call *call, const struct mcp_message *msg)
+{
+    const char *why = mcp_replies_add(call, msg);
+
+    return why == NULL || stop(call, why);
 }
 
 static bool on_event(void *ctx, struct wh_slice name, struct wh_slice data)
@@ -41,6 +37,9 @@ static bool on_event(void *ctx, struct wh_slice name, struct wh_slice data)
     struct mcp_message msg;
     struct wh_err err;
 
+    if (++call->events > MCP_EVENTS_MAX) {
+        return stop(call, "the server sends too many events within one call");
+    }
     if (name.len && !wh_slice_eq(name, WH_LIT("message"))) {
         return true;
     }
@@ -48,8 +47,7 @@ static bool on_event(void *ctx, struct wh_slice name, struct wh_slice data)
         return true;
     }
     if (msg.kind == MCP_REQUEST) {
-        answer_server(call, &msg);
-        return true;
+        return take_request(call, &msg);
     }
     if (msg.kind == MCP_NOTICE || (msg.has_id && !(msg.id_is_int && msg.id == call->id))) {
         return true;
@@ -58,22 +56,37 @@ static bool on_event(void *ctx, struct wh_slice name, struct wh_slice data)
     return wh_buf_append(&call->reply, data, &err) != WH_OK;
 }
 
-enum wh_httpc_take mcp_on_data(void *ctx, const struct wh_httpc_answer *head, struct wh_slice bytes)
+static enum wh_httpc_take take_stream(struct mcp_call *call, const struct wh_httpc_answer *head,
+                                      struct wh_slice bytes)
 {
-    struct mcp_call *call = ctx;
     struct wh_err err;
 
-    if (head->status != 200 ||
-        !is_type(wh_httpc_answer_header(head, "content-type"), "text/event-stream")) {
-        return WH_HTTPC_KEEP;
+    /* Answers to what the server asks on this stream need the session's id already. */
+    if (call->kind == MCP_CALL_OPEN && !call->streaming && !call->resuming &&
+        !mcp_modern(call->mcp) && !mcp_session_keep(call->mcp, head)) {
+        call->stopped = "the server's session id is not a valid one";
+        return WH_HTTPC_STOP;
     }
     call->streaming = true;
     call->sse.fn = on_event;
     call->sse.ctx = call;
     if (mcp_sse_feed(&call->sse, bytes, &err) != WH_OK) {
-        return WH_HTTPC_STOP;
+        call->stopped = "the server sends an event that is larger than the limit";
     }
-    return call->sse.stopped ? WH_HTTPC_STOP : WH_HTTPC_TAKEN;
+    return call->stopped || call->sse.stopped ? WH_HTTPC_STOP : WH_HTTPC_TAKEN;
+}
+
+enum wh_httpc_take mcp_on_data(void *ctx, const struct wh_httpc_answer *head, struct wh_slice bytes)
+{
+    struct mcp_call *call = ctx;
+    bool stream = is_type(wh_httpc_answer_header(head, "content-type"), "text/event-stream");
+
+    if (head->status >= 200 && head->status < 300 &&
+        (call->kind == MCP_CALL_READY || mcp_call_is_told(call))) {
+        call->streaming = stream;
+        return stream ? WH_HTTPC_STOP : WH_HTTPC_TAKEN;
+    }
+    return head->status == 200 && stream ? take_stream(call, head, bytes) : WH_HTTPC_KEEP;
 }
 
 static void take_reply(struct mcp_call *call, unsigned status, struct wh_slice json)
@@ -81,8 +94,12 @@ static void take_reply(struct mcp_call *call, unsigned status, struct wh_slice j
     struct mcp_message msg;
     struct wh_err err;
 
-    if (mcp_message_read(json, call->mcp->parser, &msg, &err) != WH_OK ||
-        (msg.kind != MCP_RESULT && msg.kind != MCP_FAULT) ||
+    if (mcp_message_read(json, call->mcp->parser, &msg, &err) != WH_OK) {
+        (void)wh_err_prefix(&err, "the server's answer");
+        mcp_end_text(call, MCP_REFUSED, status, err.msg);
+        return;
+    }
+    if ((msg.kind != MCP_RESULT && msg.kind != MCP_FAULT) ||
         (msg.kind == MCP_RESULT && !(msg.id_is_int && msg.id == call->id))) {
         mcp_end_text(call, MCP_REFUSED, status, "the server's answer is not one to this request");
         return;
@@ -95,6 +112,11 @@ static void broken_off(struct mcp_call *call)
 {
     int64_t wait = call->sse.retry_ms >= 0 ? call->sse.retry_ms : RETRY_DEFAULT_MS;
 
+    if (wait > mcp_call_left_ms(call)) {
+        mcp_end_text(call, MCP_FAILED, 200,
+                     "the server breaks its stream off for longer than the call may take");
+        return;
+    }
     if (call->resumes++ >= RESUMES_MAX) {
         mcp_end_text(call, MCP_FAILED, 200, "the server's stream breaks off again and again");
         return;
@@ -137,8 +159,10 @@ static int64_t backoff_ms(struct mcp *m, unsigned attempt)
 static void later(struct mcp_call *call, unsigned status, int64_t asked_ms, const char *text)
 {
     struct mcp *m = call->mcp;
+    int64_t wait_ms = asked_ms >= 0 ? asked_ms : backoff_ms(m, call->attempt + 1);
+    bool limited = status == 429 && asked_ms >= 0;
 
-    if (call->attempt >= m->conf.retry_max) {
+    if (call->attempt >= m->conf.retry_max || (!limited && wait_ms > mcp_call_left_ms(call))) {
         mcp_end_text(call, MCP_FAILED, status, text);
         return;
     }
@@ -146,7 +170,11 @@ static void later(struct mcp_call *call, unsigned status, int64_t asked_ms, cons
     if (!call->resuming) {
         call->id = m->next_id++; /* the server may have seen the old one */
     }
-    mcp_go_after(call, asked_ms >= 0 ? asked_ms : backoff_ms(m, call->attempt));
+    if (limited) {
+        mcp_go_after_pause(call, wait_ms);
+    } else {
+        mcp_go_after(call, wait_ms);
+    }
 }
 
 static void challenged(struct mcp_call *call, const struct wh_httpc_answer *a,
@@ -155,6 +183,7 @@ static void challenged(struct mcp_call *call, const struct wh_httpc_answer *a,
     struct mcp *m = call->mcp;
 
     call->parked = true;
+    mcp_call_hold(call);
     if (call->challenges++ < CHALLENGES_MAX && m->conf.challenged &&
         m->conf.challenged(m->conf.ctx, call, a->status, challenge)) {
         return;
@@ -191,6 +220,17 @@ static void refused(struct mcp_call *call, const struct wh_httpc_answer *a)
     }
 }
 
+/* 404 to a request with a session id: the session is opened anew, but once for each call. */
+static void no_session(struct mcp_call *call)
+{
+    if (mcp_call_works(call) && !call->reopened) {
+        mcp_session_lost(call);
+    } else {
+        mcp_end_text(call, MCP_FAILED, 404,
+                     "the server does not know a session that it has just opened");
+    }
+}
+
 static void on_status(struct mcp_call *call, const struct wh_httpc_answer *a)
 {
     struct oauth_challenge challenge;
@@ -202,32 +242,13 @@ static void on_status(struct mcp_call *call, const struct wh_httpc_answer *a)
             return;
         }
     }
-    if (a->status == 404 && call->had_session && !call->reopened) {
-        mcp_session_lost(call);
+    if (a->status == 404 && call->had_session) {
+        no_session(call);
     } else if (a->status == 429 || a->status == 408 || a->status >= 500) {
         later(call, a->status, retry_after_ms(a), "the server cannot answer now");
     } else {
         refused(call, a);
     }
-}
-
-/* initialize gives the session's name, for every header to come. */
-static bool keep_session(struct mcp *m, const struct wh_httpc_answer *a)
-{
-    struct wh_slice id = wh_httpc_answer_header(a, "mcp-session-id");
-
-    m->session[0] = '\0';
-    if (id.len > MCP_SESSION_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < id.len; i++) {
-        if (id.ptr[i] < 0x21 || id.ptr[i] > 0x7e) {
-            return false;
-        }
-    }
-    memcpy(m->session, id.ptr ? id.ptr : "", id.len);
-    m->session[id.len] = '\0';
-    return true;
 }
 
 static void on_success(struct mcp_call *call, const struct wh_httpc_answer *a)
@@ -236,7 +257,7 @@ static void on_success(struct mcp_call *call, const struct wh_httpc_answer *a)
 
     if (call->reply.len) {
         take_reply(call, a->status, wh_buf_slice(&call->reply));
-    } else if (call->kind == MCP_CALL_READY || call->kind >= MCP_CALL_ANSWER) {
+    } else if (call->kind == MCP_CALL_READY) {
         mcp_end(call, &ok);
     } else if (call->streaming) {
         broken_off(call);
@@ -249,19 +270,22 @@ static void on_success(struct mcp_call *call, const struct wh_httpc_answer *a)
 static bool session_is_bad(struct mcp_call *call, const struct wh_httpc_answer *a)
 {
     return call->kind == MCP_CALL_OPEN && !call->resuming && !mcp_modern(call->mcp) &&
-           a->status >= 200 && a->status < 300 && !keep_session(call->mcp, a);
+           a->status >= 200 && a->status < 300 && !mcp_session_keep(call->mcp, a);
 }
 
 void mcp_on_answer(void *ctx, const struct wh_httpc_answer *a)
 {
     struct mcp_call *call = ctx;
+    static const struct mcp_answer told = {.outcome = MCP_OK};
     bool stopped = a->rc == WH_E_CANCELED && call->streaming;
 
     call->transfer = NULL;
-    if (session_is_bad(call, a)) {
+    if (mcp_call_is_told(call)) {
+        mcp_end(call, &told);
+    } else if (call->stopped) {
+        mcp_session_abort(call, a->status, call->stopped);
+    } else if (session_is_bad(call, a)) {
         mcp_end_text(call, MCP_REFUSED, a->status, "the server's session id is not a valid one");
-    } else if (stopped && call->reply.len == 0) {
-        mcp_end_text(call, MCP_REFUSED, a->status, "an event is larger than the limit");
     } else if (a->rc == WH_OK || stopped) {
         if (a->status >= 200 && a->status < 300) {
             on_success(call, a);

@@ -3,7 +3,12 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/mcp/mcp_priv.h"
 
-enum { HEADERS_MAX = 8 + MCP_PARAM_HEADERS_MAX, BODY_MAX_BYTES = 1 << 20, VALUES_MAX = 64 << 10 };
+enum {
+    HEADERS_MAX = 8 + MCP_PARAM_HEADERS_MAX,
+    BODY_MAX_BYTES = 1 << 20,
+    VALUES_MAX = 64 << 10,
+    BACKSTOP_MS = 10000
+};
 
 struct headers {
     struct wh_httpc_header list[HEADERS_MAX];
@@ -153,9 +158,10 @@ static enum wh_rc start(struct mcp_call *call, const struct headers *h, struct w
         .secret = token,
         .on_data = mcp_on_data,
         .peer = oauth_url_peer(&m->url, &m->url, m->conf.allow_http),
-        .body_max = m->conf.body_max,
-        .timeout_ms = m->conf.timeout_ms,
-        .stall_timeout_ms = m->conf.timeout_ms,
+        .body_max = call->kind == MCP_CALL_READY || mcp_call_is_told(call) ? MCP_NO_CONTENT
+                                                                           : m->conf.body_max,
+        /* The call's own deadline comes first and says what happened. */
+        .timeout_ms = m->conf.timeout_ms + BACKSTOP_MS,
     };
 
     return wh_httpc_start(m->conf.http, &req, mcp_on_answer, call, &call->transfer, err);
@@ -171,6 +177,8 @@ enum wh_rc mcp_send(struct mcp_call *call, struct wh_err *err)
     wh_buf_reset(&call->reply);
     mcp_sse_restart(&call->sse);
     call->streaming = false;
+    call->stopped = NULL;
+    call->session_no = call->mcp->session_no;
     call->sent_ms = wh_clock_now_ms(&call->mcp->conf.clock);
     call->had_session =
         !mcp_modern(call->mcp) && call->kind != MCP_CALL_OPEN && call->mcp->session[0];

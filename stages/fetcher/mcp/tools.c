@@ -254,8 +254,8 @@ static enum wh_rc find_headers(struct search *s, struct wh_json_val schema, stru
 
 /* ---- adding ---- */
 
-static enum wh_rc keep_properties(struct mcp_tools *t, struct mcp_tool *tool,
-                                  struct wh_json_val schema, struct wh_err *err)
+/* A tool with more names of properties than are kept is broken. */
+static enum wh_rc keep_properties(struct search *s, struct wh_json_val schema, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf names;
     struct wh_json_val list;
@@ -267,14 +267,15 @@ static enum wh_rc keep_properties(struct mcp_tools *t, struct mcp_tool *tool,
     if (wh_json_get(schema, WH_LIT("properties"), &list)) {
         for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
             if (wh_buf_printf(&names, err, " %.*s", WH_SLICE_ARG(key)) != WH_OK) {
-                return err->rc;
+                s->broken = err->rc == WH_E_TOO_LARGE;
+                return s->broken ? WH_OK : err->rc;
             }
         }
     }
     if (wh_buf_append_char(&names, ' ', err) != WH_OK) {
         return err->rc;
     }
-    return wh_arena_dup(&t->arena, wh_buf_slice(&names), &tool->properties, err);
+    return wh_arena_dup(&s->tools->arena, wh_buf_slice(&names), &s->tool->properties, err);
 }
 
 enum wh_rc mcp_tools_add(struct mcp_tools *t, struct wh_json_val v, struct wh_err *err)
@@ -284,13 +285,13 @@ enum wh_rc mcp_tools_add(struct mcp_tools *t, struct wh_json_val v, struct wh_er
     struct wh_json_val schema;
     void *memory;
 
+    if (t->n + t->dropped >= MCP_TOOLS_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "the server lists more than %d tools", MCP_TOOLS_MAX);
+    }
     if (!wh_json_get(v, WH_LIT("name"), &name) || wh_json_type(name) != WH_JSON_STRING ||
         !name_valid(wh_json_string(name)) || mcp_tools_find(t, wh_json_string(name))) {
         t->dropped++;
         return WH_OK;
-    }
-    if (t->n == MCP_TOOLS_MAX) {
-        return wh_fail(err, WH_E_TOO_LARGE, "the server lists more than %d tools", MCP_TOOLS_MAX);
     }
     if (wh_arena_zalloc(&t->arena, 1, sizeof(*s.tool), &memory, err) != WH_OK) {
         return err->rc;
@@ -301,8 +302,7 @@ enum wh_rc mcp_tools_add(struct mcp_tools *t, struct wh_json_val v, struct wh_er
     }
     s.tool->properties = WH_LIT(" ");
     if (wh_json_get(v, WH_LIT("inputSchema"), &schema) && wh_json_type(schema) == WH_JSON_OBJECT &&
-        (keep_properties(t, s.tool, schema, err) != WH_OK ||
-         find_headers(&s, schema, err) != WH_OK)) {
+        (keep_properties(&s, schema, err) != WH_OK || find_headers(&s, schema, err) != WH_OK)) {
         return err->rc;
     }
     if (s.broken) {
