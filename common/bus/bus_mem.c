@@ -476,7 +476,9 @@ struct mem_consumer {
     char *patterns[8];
     size_t n_patterns;
     size_t seen_topics; /* topics when the pattern was last looked at */
+    size_t n_matching;  /* of these, how many matched */
     bool joined;
+    bool stale; /* the members of the group have changed since it joined */
     int fd;
 };
 
@@ -547,26 +549,103 @@ static void revoke_all(struct mem_consumer *c, bool lost)
     c->n_assigned = 0;
 }
 
-/* Joins, or joins again when topics came that match. */
-static void rebalance(struct mem_consumer *c)
+static bool matches_any(const struct mem_consumer *c, const struct mem_topic *t)
+{
+    for (size_t k = 0; k < c->n_patterns; k++) {
+        if (t->name[0] && matches(c->patterns[k], t->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t count_matching(const struct mem_consumer *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->bus->n_topics; i++) {
+        n += matches_any(c, &c->bus->topics[i]);
+    }
+    return n;
+}
+
+/* Two members of one group; a consumer is no peer of itself. */
+static bool peers(const struct mem_consumer *a, const struct mem_consumer *b)
+{
+    return a != b && a->group[0] && a->n_patterns && b->n_patterns &&
+           strcmp(a->group, b->group) == 0;
+}
+
+/* The other members of the group rejoin at their next poll. */
+static void unsettle_peers(const struct mem_consumer *c)
+{
+    for (struct mem_consumer *other = c->bus->consumers; other; other = other->next) {
+        if (peers(c, other)) {
+            other->stale = true;
+            signal_fd(other->fd);
+        }
+    }
+}
+
+/* Partitions stay with their old owner until it has given them back in a poll of its own. */
+static bool waits_for_peers(const struct mem_consumer *c)
+{
+    for (const struct mem_consumer *other = c->bus->consumers; other; other = other->next) {
+        if (peers(c, other) && other->stale && other->joined) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Range assignment over the members of the group, oldest first: from first up to, not including,
+ * end. */
+static void share_of(const struct mem_consumer *c, int32_t partitions, int32_t *first, int32_t *end)
+{
+    int32_t index = 0;
+    int32_t members = 1;
+    bool older = false; /* consumers are listed newest first */
+
+    for (const struct mem_consumer *other = c->bus->consumers; other; other = other->next) {
+        older = older || other == c;
+        index += older && peers(c, other);
+        members += peers(c, other);
+    }
+    *first = index * (partitions / members) +
+             (index < partitions % members ? index : partitions % members);
+    *end = *first + partitions / members + (index < partitions % members);
+}
+
+static bool settled(struct mem_consumer *c)
+{
+    if (!c->joined || c->stale) {
+        return false;
+    }
+    if (c->seen_topics != c->bus->n_topics) {
+        c->seen_topics = c->bus->n_topics;
+        return count_matching(c) == c->n_matching;
+    }
+    return true;
+}
+
+static void join(struct mem_consumer *c)
 {
     struct wh_bus_partition parts[ASSIGNED_MAX];
     size_t n = 0;
 
-    if (c->n_patterns == 0 || (c->joined && c->seen_topics == c->bus->n_topics)) {
-        return;
-    }
-    revoke_all(c, false);
     c->joined = true;
+    c->stale = false;
     c->seen_topics = c->bus->n_topics;
+    c->n_matching = count_matching(c);
     for (size_t i = 0; i < c->bus->n_topics; i++) {
         struct mem_topic *t = &c->bus->topics[i];
-        bool match = false;
+        int32_t p = 0;
+        int32_t end = 0;
 
-        for (size_t k = 0; k < c->n_patterns; k++) {
-            match = match || matches(c->patterns[k], t->name);
+        if (matches_any(c, t)) {
+            share_of(c, t->n_partitions, &p, &end);
         }
-        for (int32_t p = 0; match && p < t->n_partitions && n < ASSIGNED_MAX; p++) {
+        for (; p < end && n < ASSIGNED_MAX; p++) {
             int64_t at = start_offset(c, t, p, WH_OFFSET_STORED);
 
             c->assigned[n] = (struct mem_assigned){t, p, at, false};
@@ -577,6 +656,21 @@ static void rebalance(struct mem_consumer *c)
     if (n && c->conf.rebalance.on_assign) {
         c->conf.rebalance.on_assign(c->conf.rebalance.ctx, parts, n);
     }
+}
+
+/* Joins the group, or joins it again when its members or the matching topics have changed. */
+static void rebalance(struct mem_consumer *c)
+{
+    if (c->n_patterns == 0 || settled(c)) {
+        return;
+    }
+    revoke_all(c, false);
+    c->joined = false;
+    if (waits_for_peers(c)) {
+        signal_fd(c->fd);
+        return;
+    }
+    join(c);
 }
 
 static enum wh_rc mc_subscribe(struct wh_consumer *base, const char *const *topics, size_t n,
@@ -594,6 +688,8 @@ static enum wh_rc mc_subscribe(struct wh_consumer *base, const char *const *topi
         }
         c->n_patterns = i + 1;
     }
+    c->stale = true;
+    unsettle_peers(c);
     signal_fd(c->fd);
     return WH_OK;
 }
@@ -785,6 +881,7 @@ static void mc_free(struct wh_consumer *base)
     if (c->joined) {
         revoke_all(c, false);
     }
+    unsettle_peers(c);
     while (*link != c) {
         link = &(*link)->next;
     }

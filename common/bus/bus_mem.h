@@ -1,9 +1,10 @@
 /*
  * bus_mem.h - Kafka in memory, for tests: topics with partitions, keys partitioned as librdkafka's
- * murmur2_random does, consumers with and without a group (one member a group), commits, admin; and
- * faults. One thread.
+ * murmur2_random does, consumers with and without a group, commits, admin; and faults. One thread.
  *
  * Deliveries happen in poll: each poll of a producer delivers all that is pending, unless held.
+ * The members of a group share the partitions of a topic in ranges. When a member subscribes or is
+ * freed, each other member gives its partitions back in its next poll and then joins again.
  */
 #ifndef WH_BUS_BUS_MEM_H
 #define WH_BUS_BUS_MEM_H

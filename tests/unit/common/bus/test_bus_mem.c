@@ -175,6 +175,101 @@ static void test_by_hand(void **state)
     wh_consumer_free(c);
 }
 
+/* What a member of a group holds, and how often that changed. */
+struct holding {
+    bool parts[4];
+    size_t n;
+    unsigned revoked;
+};
+
+static void hold_parts(void *ctx, const struct wh_bus_partition *parts, size_t n)
+{
+    struct holding *h = ctx;
+
+    for (size_t i = 0; i < n; i++) {
+        assert_false(h->parts[parts[i].partition]);
+        h->parts[parts[i].partition] = true;
+        h->n++;
+    }
+}
+
+static void give_back(void *ctx, const struct wh_bus_partition *parts, size_t n, bool lost)
+{
+    struct holding *h = ctx;
+
+    assert_false(lost);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(h->parts[parts[i].partition]);
+        h->parts[parts[i].partition] = false;
+        h->n--;
+    }
+    h->revoked++;
+}
+
+static struct wh_consumer *holding_member(struct fixture *f, struct holding *h)
+{
+    static const char *const topics[] = {"t"};
+    struct wh_consumer_conf conf;
+    struct wh_consumer *c;
+    struct wh_err err;
+
+    *h = (struct holding){.n = 0};
+    wh_consumer_conf_init(&conf);
+    conf.group = "shared";
+    conf.rebalance = (struct wh_bus_rebalance){hold_parts, give_back, h};
+    th_ok(wh_bus_mem_consumer(f->bus, &conf, &c, &err), &err);
+    th_ok(wh_consumer_subscribe(c, topics, 1, &err), &err);
+    return c;
+}
+
+static void poll_once(struct wh_consumer *c)
+{
+    struct wh_bus_msg msg;
+    struct wh_err err;
+    size_t n;
+
+    th_ok(wh_consumer_poll(c, 0, 1, &msg, &n, &err), &err);
+}
+
+static void test_a_group_shares_partitions(void **state)
+{
+    struct fixture *f = *state;
+    struct holding first;
+    struct holding second;
+    struct wh_consumer *a = holding_member(f, &first);
+    struct wh_consumer *b;
+
+    poll_once(a);
+    assert_int_equal(first.n, 4);
+    b = holding_member(f, &second);
+    poll_once(b);
+    assert_int_equal(second.n, 0); /* the first one has not given anything back yet */
+    poll_once(a);
+    poll_once(b);
+    assert_true(first.parts[0] && first.parts[1] && first.n == 2);
+    assert_true(second.parts[2] && second.parts[3] && second.n == 2);
+    wh_consumer_free(a);
+    poll_once(b);
+    assert_int_equal(second.n, 4);
+    wh_consumer_free(b);
+    assert_int_equal(second.n, 0);
+}
+
+static void test_other_topics_do_not_disturb_a_group(void **state)
+{
+    struct fixture *f = *state;
+    struct holding held;
+    struct wh_consumer *c = holding_member(f, &held);
+    struct wh_err err;
+
+    poll_once(c);
+    th_ok(wh_bus_mem_topic(f->bus, "u", 1, &err), &err);
+    poll_once(c);
+    assert_int_equal(held.n, 4);
+    assert_int_equal(held.revoked, 0);
+    wh_consumer_free(c);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -186,6 +281,8 @@ int main(void)
         TEST(test_faults),
         TEST(test_unknown_topic),
         TEST(test_by_hand),
+        TEST(test_a_group_shares_partitions),
+        TEST(test_other_topics_do_not_disturb_a_group),
     };
 #undef TEST
 
