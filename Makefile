@@ -139,13 +139,19 @@ $(HTTP_TWIN): $(call obj,tests/lib/th_http.c)
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+# The fetcher's golden test replaces the loop and runs the GitLab stand-in in its own process.
+GOLDEN_LIB := $(B)/libgolden.a
+$(GOLDEN_LIB): $(call obj,$(sort $(wildcard tests/golden/*.c)) $(filter-out tests/gitlab/main.c,$(GITLAB_SRC)))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(B)/tests/stage/test_fetcher_golden: $(GOLDEN_LIB)
+
 TEST_SRC := $(sort $(shell find tests/unit tests/stage tests/fault tests/broker -name 'test_*.c' 2>/dev/null))
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a)
 
 $(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(or $(findstring /common/,$@),$(findstring _net,$@)),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring _golden,$@),$(GOLDEN_LIB)) $(if $(or $(findstring /common/,$@),$(findstring _net,$@)),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 

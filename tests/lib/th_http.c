@@ -111,8 +111,7 @@ void wh_http_query_each(const struct wh_http_req *req,
 
 struct wh_slice wh_http_raw_query(const struct wh_http_req *req)
 {
-    (void)req;
-    return wh_slice("", 0);
+    return req->raw_query.ptr ? req->raw_query : wh_slice("", 0);
 }
 
 struct wh_slice wh_http_body(const struct wh_http_req *req)

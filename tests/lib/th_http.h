@@ -23,6 +23,7 @@ struct wh_http_req {
     struct wh_slice body;
     struct th_http_pair args[TH_HTTP_ARGS_MAX];
     size_t n_args;
+    struct wh_slice raw_query; /* as on the wire; empty unless the test sets it */
     struct th_http_pair headers[TH_HTTP_HEADERS_MAX];
     size_t n_headers;
     /* The answer. */
