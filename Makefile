@@ -129,12 +129,13 @@ $(B)/bin/wellhead-gitlab: $(call obj,$(GITLAB_SRC)) $(COMMON_LIB)
 
 # ---- tests: one program per tests/{unit,stage,fault}/**/test_*.c ----
 
-# th_http.c stands in for the HTTP server's requests: not for the tests of that server, nor for those
+# th_http.c stands in for the HTTP server's requests, and th_control.c uses it: not for the tests of that server, nor for those
 # that run a real one (..._net).
-TEST_LIB_SRC := $(filter-out tests/lib/th_http.c,$(sort $(wildcard tests/lib/*.c)))
+HTTP_TWIN_SRC := tests/lib/th_control.c tests/lib/th_http.c
+TEST_LIB_SRC := $(filter-out $(HTTP_TWIN_SRC),$(sort $(wildcard tests/lib/*.c)))
 TEST_LIB := $(B)/libtest.a
 HTTP_TWIN := $(B)/libtest-http.a
-$(HTTP_TWIN): $(call obj,tests/lib/th_http.c)
+$(HTTP_TWIN): $(call obj,$(HTTP_TWIN_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^

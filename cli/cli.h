@@ -64,6 +64,7 @@ struct cli_options {
     bool oauth;
     bool new_client;
     bool new_secret;
+    bool move;
     bool no_browser;
     const char *client_id;
     const char *client_secret_file;

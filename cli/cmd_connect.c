@@ -73,6 +73,7 @@ static enum wh_rc request_body(const struct cli *cli, const struct secrets *s, s
     ask_for(&w, "oauth", cli->opt.oauth);
     ask_for(&w, "new_client", cli->opt.new_client);
     ask_for(&w, "new_secret", cli->opt.new_secret);
+    ask_for(&w, "move", cli->opt.move);
     if (cli->opt.n_projects) {
         wh_jw_key(&w, "projects");
         wh_jw_array(&w);
@@ -159,6 +160,7 @@ static void print_answer(const struct cli *cli, struct wh_json_val root)
     (void)printf("%s %.*s\n", known ? "Connected again:" : "Connected:",
                  WH_SLICE_ARG(cli_get_str(root, "connection")));
     line("GitLab", cli_get_str(root, "instance"));
+    line("moved from", cli_get_str(root, "moved_from"));
     line("version", cli_get_str(root, "gitlab_version"));
     line("user", cli_get_str(root, "user"));
     line("token scopes", scopes);

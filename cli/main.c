@@ -47,15 +47,16 @@ static const struct cli_command commands[] = {
     {"connect", "link a GitLab: you approve in the browser, or give a token, or both",
      "wellhead connect URL [--token-file FILE [--oauth]] [--client-id ID [--client-secret-file "
      "FILE]]\n"
-     "       [--project NUMBER]... [--no-browser] [--new-client] [--new-secret] [--json]\n"
-     "       [--quiet]",
+     "       [--project NUMBER]... [--no-browser] [--new-client] [--new-secret] [--move]\n"
+     "       [--json] [--quiet]",
      "  wellhead connect https://gitlab.example.com\n"
      "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n"
      "  wellhead connect https://gitlab.example.com --no-browser    # paste the redirect\n"
      "  wellhead connect https://gitlab.example.com --new-client    # GitLab lost the "
      "application\n"
      "  wellhead connect https://gitlab.example.com --new-secret    # the webhook's secret is "
-     "lost\n",
+     "lost\n"
+     "  wellhead connect https://gitlab.example.com --move          # from http://, same host\n",
      cli_connect, 1},
     {"status", "what runs, how far each stream is, how fresh the rows are",
      "wellhead status [--json] [--quiet] [--check] [--wait TIME] [--verify] [--confirm-deletes]",
@@ -179,6 +180,7 @@ enum option_code {
     OPT_OAUTH,
     OPT_NEW_CLIENT,
     OPT_NEW_SECRET,
+    OPT_MOVE,
     OPT_NO_BROWSER,
     OPT_CLIENT_ID,
     OPT_CLIENT_SECRET_FILE,
@@ -207,6 +209,7 @@ static const struct option long_options[] = {
     {"oauth", no_argument, NULL, OPT_OAUTH},
     {"new-client", no_argument, NULL, OPT_NEW_CLIENT},
     {"new-secret", no_argument, NULL, OPT_NEW_SECRET},
+    {"move", no_argument, NULL, OPT_MOVE},
     {"no-browser", no_argument, NULL, OPT_NO_BROWSER},
     {"client-id", required_argument, NULL, OPT_CLIENT_ID},
     {"client-secret-file", required_argument, NULL, OPT_CLIENT_SECRET_FILE},
@@ -303,6 +306,9 @@ static bool take_option(int code, struct cli_options *opt, struct globals *g)
         return true;
     case OPT_NEW_SECRET:
         opt->new_secret = true;
+        return true;
+    case OPT_MOVE:
+        opt->move = true;
         return true;
     case OPT_OAUTH:
         opt->oauth = true;

@@ -14,6 +14,9 @@ enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out
     wh_jw_object(&w);
     wh_jw_put_str(&w, "id", c->id);
     wh_jw_put_str(&w, "instance", c->instance);
+    if (c->identity.len) {
+        wh_jw_put_str(&w, "identity", c->identity);
+    }
     wh_jw_put_str(&w, "state", c->state);
     wh_jw_put_str(&w, "detail", c->detail);
     wh_jw_key(&w, "created_at_ms");
@@ -57,6 +60,7 @@ enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *
     } texts[] = {
         {"id", &c.id},
         {"instance", &c.instance},
+        {"identity", &c.identity},
         {"state", &c.state},
         {"detail", &c.detail},
         {"gitlab_version", &c.gitlab_version},
@@ -84,6 +88,11 @@ enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *
     c.updated_at_ms = wh_json_get_int(root, "updated_at_ms", 0);
     *ret = c;
     return WH_OK;
+}
+
+struct wh_slice wh_connection_identity(const struct wh_connection *c)
+{
+    return c->identity.len ? c->identity : c->instance;
 }
 
 enum wh_connection_class wh_connection_class(struct wh_slice state)

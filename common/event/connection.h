@@ -16,6 +16,8 @@ struct wh_json_parser;
 struct wh_connection {
     struct wh_slice id;       /* [a-z0-9-]{1,64}, from the instance's host name */
     struct wh_slice instance; /* normalised: scheme://host[:port][/root], no trailing slash */
+    struct wh_slice identity; /* the address that entity ids are made of, when the connection has
+                                 moved since; empty: instance */
     struct wh_slice state;    /* to_configure, processing, enabled, degraded, error, need_reconnect,
                                  suspended, disabled */
     struct wh_slice detail;   /* why, for people; may be empty */
@@ -38,6 +40,9 @@ enum wh_connection_class {
     WH_CONNECTION_ERROR,      /* degraded, error, need_reconnect, suspended, and any other word */
 };
 enum wh_connection_class wh_connection_class(struct wh_slice state);
+
+/* The address that stands in raw events, and so in entity ids: it outlives a move to https. */
+struct wh_slice wh_connection_identity(const struct wh_connection *c);
 
 /* {"id":...,"instance":...,"state":...,...}; unknown keys are ignored by parse. */
 WH_MUST_CHECK enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out,

@@ -234,7 +234,7 @@ static const struct oauth_client *kept_client(const struct connect *k)
     const struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));
     const struct oauth_kept *kept = c ? credential_kept(c->credential) : NULL;
 
-    if (k->new_client || (c && credential_client_gone(c->credential))) {
+    if (k->new_client || k->moving || (c && credential_client_gone(c->credential))) {
         return NULL;
     }
     return kept && kept->client.client_id.len ? &kept->client : connect_registered(k);
@@ -296,6 +296,10 @@ void connect_start(struct connect *k)
 {
     struct wh_err err;
 
+    if (k->moving) {
+        connect_step(k, "move", "from %.110s to %.110s", wh_buf_str(&k->moved_from),
+                     wh_buf_str(&k->instance));
+    }
     if (!k->by_oauth) {
         start_probe(k);
     } else if (start_approval(k, &err) != WH_OK) {

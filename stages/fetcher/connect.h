@@ -62,6 +62,9 @@ struct connect {
     bool by_oauth;
     bool new_client; /* registered anew, whatever is kept */
     bool new_secret; /* the webhook's secrets, made anew: the old ones are lost */
+    bool move;       /* a person asked for the move from http to https */
+    bool moving;     /* the connection with this id moves here from moved_from */
+    struct wh_buf moved_from;
     struct wh_buf instance;
     struct wh_buf id;
     struct wh_buf projects;
@@ -101,6 +104,16 @@ const struct oauth_client *connect_registered(const struct connect *k);
 void connect_step(struct connect *k, const char *name, const char *fmt, ...) WH_PRINTF(3, 4);
 void connect_fail(struct connect *k, unsigned status, const char *reason);
 void connect_done(struct connect *k);
+/* connect_place.c */
+/*
+ * Chooses the connection for the address k->instance, and sets k->id: the connection that has this
+ * address, or a new one. Refuses, with an explanation for the person (WH_E_EXISTS, WH_E_NOT_FOUND,
+ * WH_E_BUSY), what would change the address of a connection without --move.
+ */
+WH_MUST_CHECK enum wh_rc connect_place(struct connect *k, struct wh_err *err);
+/* Whether old, the connection that has k's id now or NULL, is still the one that was chosen. */
+WH_MUST_CHECK enum wh_rc connect_still_fits(const struct connect *k, const struct conn *old,
+                                            struct wh_err *err);
 /* connect.c */
 void connect_start(struct connect *k);
 /* connect_save.c: the last steps: topics, the record, sources; ends in connect_done or fail. */

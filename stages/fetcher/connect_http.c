@@ -6,8 +6,8 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
+#include "stages/fetcher/address.h"
 #include "stages/fetcher/connect.h"
-#include "stages/fetcher/link.h"
 #include "stages/fetcher/sources.h"
 #include "stages/fetcher/streams.h"
 
@@ -82,6 +82,7 @@ static void connect_free(struct connect *k)
     forget_secrets(k);
     wh_timer_free(k->timer);
     wh_buf_done(&k->instance);
+    wh_buf_done(&k->moved_from);
     wh_buf_done(&k->id);
     wh_buf_done(&k->projects);
     wh_buf_done(&k->client_id);
@@ -200,6 +201,9 @@ static void write_result(const struct connect *k, struct wh_json_writer *w)
     wh_jw_put_str(w, "user", wh_buf_slice(&k->user));
     wh_jw_put_str(w, "scopes", wh_buf_slice(&k->scopes));
     wh_jw_put_bool(w, "existing", k->existing);
+    if (k->moving) {
+        wh_jw_put_str(w, "moved_from", wh_buf_slice(&k->moved_from));
+    }
     write_streams(k, w);
     write_webhook(k, w);
 }
@@ -315,7 +319,8 @@ static enum wh_rc read_request(struct connect *k, struct wh_slice body, struct w
     if (!wh_json_get(root, WH_LIT("url"), &v) || wh_json_type(v) != WH_JSON_STRING) {
         return wh_fail(err, WH_E_MISSING, "the body needs url");
     }
-    if (link_normalise(wh_json_string(v), k->f->deps.conf.allow_http, &k->instance, err) != WH_OK ||
+    if (address_canonical(wh_json_string(v), k->f->deps.conf.allow_http, &k->instance, err) !=
+            WH_OK ||
         take_text(root, "client_id", &k->client_id, err) != WH_OK ||
         take_text(root, "client_secret", &k->client_secret, err) != WH_OK ||
         take_projects(root, &k->projects, err) != WH_OK) {
@@ -330,7 +335,8 @@ static enum wh_rc read_request(struct connect *k, struct wh_slice body, struct w
     k->by_oauth = k->token == NULL || asked_for(root, WH_LIT("oauth"));
     k->new_client = asked_for(root, WH_LIT("new_client"));
     k->new_secret = asked_for(root, WH_LIT("new_secret"));
-    return link_connection_id(wh_buf_slice(&k->instance), &k->id, err);
+    k->move = asked_for(root, WH_LIT("move"));
+    return WH_OK;
 }
 
 static struct connect *connect_new(struct fetcher *f)
@@ -342,6 +348,7 @@ static struct connect *connect_new(struct fetcher *f)
     }
     k->f = f;
     wh_buf_init(&k->instance, TEXT_MAX_BYTES);
+    wh_buf_init(&k->moved_from, TEXT_MAX_BYTES);
     wh_buf_init(&k->id, TEXT_MAX_BYTES);
     wh_buf_init(&k->projects, TEXT_MAX_BYTES);
     wh_buf_init(&k->client_id, TEXT_MAX_BYTES);
@@ -401,9 +408,18 @@ void connect_begin(struct fetcher *f, struct wh_http_req *req)
         wh_http_reply_error(req, 503, "too many connects at a time", 10);
         return;
     }
-    if (read_request(k, wh_http_body(req), &err) != WH_OK ||
-        (k->by_oauth && answer_session(k, req, &err) != WH_OK)) {
+    if (read_request(k, wh_http_body(req), &err) != WH_OK) {
         wh_http_reply_error(req, 400, err.msg, 0);
+        connect_free(k);
+        return;
+    }
+    if (connect_place(k, &err) != WH_OK) {
+        wh_http_reply_error(req, 409, err.msg, 0);
+        connect_free(k);
+        return;
+    }
+    if (k->by_oauth && answer_session(k, req, &err) != WH_OK) {
+        wh_http_reply_error(req, 503, err.msg, 0);
         connect_free(k);
         return;
     }

@@ -137,6 +137,40 @@ static enum wh_rc seal_approval(struct connect *k, struct wh_arena *arena,
 
 /* ---- the record ---- */
 
+/* Secrets that were sealed for the address that the connection leaves: those of the webhook are
+ * ours and are sealed anew; what the old address issued stays with it. */
+static enum wh_rc move_secret(struct connect *k, const struct conn *old, const char *purpose,
+                              struct wh_arena *arena, struct wh_slice *sealed, struct wh_err *err)
+{
+    const struct wh_seal_place from = conn_seal_place(old, purpose);
+    struct wh_buf text;
+    enum wh_rc rc;
+
+    if (sealed->len == 0) {
+        return WH_OK;
+    }
+    wh_buf_init(&text, SEALED_MAX_BYTES);
+    rc = wh_secret_open(k->f->deps.keys, &from, *sealed, &text, err);
+    if (rc == WH_OK) {
+        rc = seal(k, purpose, wh_buf_slice(&text), arena, sealed, err);
+    }
+    wipe(&text);
+    return rc;
+}
+
+static enum wh_rc move_document(struct connect *k, const struct conn *old, struct wh_arena *arena,
+                                struct wh_connection *doc, struct wh_err *err)
+{
+    doc->identity = wh_connection_identity(&old->doc);
+    doc->token_sealed = WH_LIT("");
+    doc->oauth_sealed = WH_LIT("");
+    doc->client_sealed = WH_LIT("");
+    if (move_secret(k, old, "webhook_key", arena, &doc->webhook_key_sealed, err) != WH_OK) {
+        return err->rc;
+    }
+    return move_secret(k, old, "webhook_token", arena, &doc->webhook_token_sealed, err);
+}
+
 /* A new connection, or the old one with what is new. */
 static enum wh_rc fill_document(struct connect *k, const struct conn *old, struct wh_arena *arena,
                                 struct wh_connection *doc, struct wh_err *err)
@@ -154,6 +188,9 @@ static enum wh_rc fill_document(struct connect *k, const struct conn *old, struc
     }
     if (k->projects.len) {
         doc->projects = wh_buf_slice(&k->projects);
+    }
+    if (k->moving && move_document(k, old, arena, doc, err) != WH_OK) {
+        return err->rc;
     }
     if (k->token &&
         seal(k, "read_api", wh_slice_str(k->token), arena, &doc->token_sealed, err) != WH_OK) {
@@ -198,6 +235,10 @@ static void save(struct connect *k)
 
     if (old && leave_is_purging(old)) {
         connect_fail(k, 409, "it is being purged; try again when that is done");
+        return;
+    }
+    if (connect_still_fits(k, old, &err) != WH_OK) {
+        connect_fail(k, 409, err.msg);
         return;
     }
     k->existing = old != NULL;

@@ -79,7 +79,7 @@ static enum wh_rc emit_event(struct conn *c, int64_t run, struct wh_raw_event *e
         return err->rc;
     }
     e->connection = wh_slice_str(c->id);
-    e->instance = wh_slice_str(c->instance);
+    e->instance = wh_connection_identity(&c->doc);
     e->observed_at_ms = wh_clock_now_ms(&f->deps.clock);
     e->delivery_id = wh_buf_slice(&f->delivery);
     wh_buf_init(&value, event_max(e));

@@ -28,6 +28,7 @@ enum {
     SECRET_MAX_BYTES = 4096,
     ENDPOINT_MAX = 1024,
     MCP_BODY_MAX = 16 << 20,
+    DOCUMENT_MAX_BYTES = 128 << 10,
 };
 
 static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
@@ -332,6 +333,20 @@ bool conn_drop_token(struct conn *c)
     return true;
 }
 
+/*
+ * The connection has another address than before. Nothing that was made for the old address is
+ * used for the new one: what is under way ends, and the connection is made anew from its document.
+ */
+static void leave_address(struct fetcher *f, struct conn *c, const struct wh_connection *doc)
+{
+    wh_log_info(f->deps.log, "a connection has moved", WH_STR("connection", c->id),
+                WH_STR("from", c->instance), WH_S("to", doc->instance));
+    c->dropped = true;
+    c->stopped = true;
+    wh_timer_stop(c->timer);
+    client_stop(c->client);
+}
+
 static bool readable(const struct wh_connection *doc)
 {
     return !wh_slice_eq(doc->state, WH_LIT("need_reconnect")) &&
@@ -368,6 +383,10 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     if (c && msg->topic && parsed.updated_at_ms <= c->doc.updated_at_ms) {
         wh_arena_done(&arena);
         return;
+    }
+    if (c && !wh_slice_eq(wh_slice_str(c->instance), parsed.instance)) {
+        leave_address(f, c, &parsed);
+        c = NULL;
     }
     news = f->caught_up && msg->topic && (c == NULL || !readable(&c->doc)) && readable(&parsed);
     if (c == NULL) {
@@ -450,7 +469,10 @@ enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err)
     WH_AUTO(buf) struct wh_buf json;
     int64_t now;
 
-    wh_buf_init(&json, 64 << 10);
+    if (c->dropped) {
+        return wh_fail(err, WH_E_CANCELED, "%s is gone or has moved", c->id);
+    }
+    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
     now = wh_clock_now_ms(&f->deps.clock);
     c->doc.updated_at_ms = now > c->doc.updated_at_ms ? now : c->doc.updated_at_ms + 1;
     if (wh_connection_write(&c->doc, &json, err) != WH_OK) {

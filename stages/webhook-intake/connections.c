@@ -102,7 +102,7 @@ static enum wh_rc make(struct intake_connections *cs, const struct wh_connection
     c->disabled = wh_slice_eq(doc->state, WH_LIT("disabled"));
     (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
     if (wh_topic_name(cs->prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) != WH_OK ||
-        wh_buf_append(&c->instance, doc->instance, err) != WH_OK) {
+        wh_buf_append(&c->instance, wh_connection_identity(doc), err) != WH_OK) {
         intake_connection_unref(c);
         return err->rc;
     }

@@ -23,9 +23,9 @@ enum { INTAKE_CONNECTIONS_MAX = 4096, INTAKE_CONNECTION_ID_SIZE = 65 };
 struct intake_connection {
     char id[INTAKE_CONNECTION_ID_SIZE];
     char raw_topic[WH_TOPIC_MAX];
-    struct wh_buf instance;
-    struct wh_buf key;   /* decoded; empty: none */
-    struct wh_buf token; /* empty: none */
+    struct wh_buf instance; /* as entity ids name it */
+    struct wh_buf key;      /* decoded; empty: none */
+    struct wh_buf token;    /* empty: none */
     bool disabled;
     bool sealed;      /* it has secrets that do not open with our key */
     bool warmed;      /* the producer has met its topic */

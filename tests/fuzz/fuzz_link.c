@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stages/fetcher/address.h"
 #include "stages/fetcher/link.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,10 +36,10 @@ static void try_address(struct wh_slice text, struct wh_slice next)
     wh_buf_init(&once, TEXT_MAX_BYTES);
     wh_buf_init(&twice, TEXT_MAX_BYTES);
     wh_buf_init(&id, TEXT_MAX_BYTES);
-    if (link_normalise(text, true, &once, &err) == WH_OK) {
-        check(link_normalise(wh_buf_slice(&once), true, &twice, &err) == WH_OK);
+    if (address_canonical(text, true, &once, &err) == WH_OK) {
+        check(address_canonical(wh_buf_slice(&once), true, &twice, &err) == WH_OK);
         check(wh_slice_eq(wh_buf_slice(&once), wh_buf_slice(&twice)));
-        (void)!link_connection_id(wh_buf_slice(&once), &id, &err);
+        (void)!address_connection_id(wh_buf_slice(&once), &id, &err);
         if (link_path_of(next, wh_buf_slice(&once), &path)) {
             check(inside(path, next));
         }

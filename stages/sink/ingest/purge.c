@@ -177,7 +177,8 @@ const char *sink_purge_connection(const struct sink_purge *p)
     return p->phase == PURGE_NONE ? "" : p->connection;
 }
 
-/* The instance of a stored connection document; empty when there is no such document. */
+/* The instance that the rows of a stored connection name, which outlives a move of its address;
+ * empty when there is no such document. */
 static enum wh_rc instance_of(struct sink_purge *p, struct sink_apply *apply,
                               struct wh_slice connection, char ret[INSTANCE_MAX],
                               struct wh_err *err)
@@ -198,7 +199,8 @@ static enum wh_rc instance_of(struct sink_purge *p, struct sink_apply *apply,
         return WH_OK;
     }
     if (wh_json_parse(p->json, wh_buf_slice(&p->text), &document, err) != WH_OK ||
-        !copy_text(document, "instance", ret, INSTANCE_MAX)) {
+        (!copy_text(document, "identity", ret, INSTANCE_MAX) &&
+         !copy_text(document, "instance", ret, INSTANCE_MAX))) {
         return wh_fail(err, WH_E_CORRUPT, "a stored connection cannot be read");
     }
     return WH_OK;

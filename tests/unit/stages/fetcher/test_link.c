@@ -1,69 +1,7 @@
-/* Addresses: what a person types, connection ids, Link headers that must not lead elsewhere. */
+/* Link headers, which must not lead elsewhere. */
 #include "tests/lib/th_cmocka.h"
 
-#include "common/base/mem.h"
 #include "stages/fetcher/link.h"
-
-static void normalised_is(const char *typed, const char *expected)
-{
-    WH_AUTO(buf) struct wh_buf out;
-    struct wh_err err;
-
-    wh_buf_init(&out, 1024);
-    th_ok(link_normalise(wh_slice_str(typed), true, &out, &err), &err);
-    assert_string_equal(wh_buf_str(&out), expected);
-}
-
-static void refused(const char *typed, bool allow_http)
-{
-    WH_AUTO(buf) struct wh_buf out;
-    struct wh_err err;
-
-    wh_buf_init(&out, 1024);
-    assert_int_equal(link_normalise(wh_slice_str(typed), allow_http, &out, &err), WH_E_INVALID);
-}
-
-static void addresses(void **state)
-{
-    (void)state;
-    normalised_is("gitlab.example.com", "https://gitlab.example.com");
-    normalised_is("HTTPS://GitLab.Example.COM/", "https://gitlab.example.com");
-    normalised_is("https://host:8443/Root//", "https://host:8443/Root");
-    normalised_is("http://127.0.0.1:80", "http://127.0.0.1:80");
-    normalised_is("https://[::1]:3000", "https://[::1]:3000");
-    refused("http://gitlab.example.com", false);
-    refused("", true);
-    refused("https://", true);
-    refused("https:///path", true);
-    refused("https://user@host", true);
-    refused("https://host/?q=1", true);
-    refused("https://host/#x", true);
-    refused("https://ho st", true);
-    refused("https://host/a\r\nX: y", true);
-}
-
-static void id_is(const char *instance, const char *expected)
-{
-    WH_AUTO(buf) struct wh_buf out;
-    struct wh_err err;
-
-    wh_buf_init(&out, 1024);
-    th_ok(link_connection_id(wh_slice_str(instance), &out, &err), &err);
-    assert_string_equal(wh_buf_str(&out), expected);
-}
-
-static void connection_ids(void **state)
-{
-    WH_AUTO(buf) struct wh_buf out;
-    struct wh_err err;
-
-    (void)state;
-    id_is("https://gitlab.example.com", "gitlab-example-com");
-    id_is("http://127.0.0.1:8080/Root", "127-0-0-1-8080-root");
-    id_is("https://[::1]", "1");
-    wh_buf_init(&out, 1024);
-    assert_int_not_equal(link_connection_id(WH_LIT("https://..."), &out, &err), WH_OK);
-}
 
 static void next_is(const char *header, const char *expected)
 {
@@ -110,8 +48,6 @@ static void links_lead_to_the_same_gitlab_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses),
-        cmocka_unit_test(connection_ids),
         cmocka_unit_test(link_headers),
         cmocka_unit_test(links_lead_to_the_same_gitlab_only),
     };

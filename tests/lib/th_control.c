@@ -1,0 +1,198 @@
+#include "tests/lib/th_control.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/mem.h"
+#include "common/conf/conf.h"
+#include "tests/lib/th_cmocka.h"
+#include "tests/lib/th_fetcher.h"
+#include "tests/lib/th_http.h"
+#include "tests/lib/th_tmp.h"
+
+enum { LONG_S = 60 };
+
+static const char authorization[] =
+    "Bearer 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+static int64_t clock_now(void *ctx)
+{
+    return ((struct th_control *)ctx)->now_ms;
+}
+
+static int64_t clock_mono(void *ctx)
+{
+    return ((struct th_control *)ctx)->now_ms * 1000000;
+}
+
+static bool has(struct wh_slice url, const char *part)
+{
+    return memmem(url.ptr, url.len, part, strlen(part)) != NULL;
+}
+
+static void gitlab(void *ctx, struct wh_slice url, struct wh_slice token,
+                   struct th_script_answer *a)
+{
+    struct th_control *t = ctx;
+    const char *body = "[]";
+    struct wh_err err;
+
+    assert_true(t->n_requests < TH_CONTROL_REQUESTS_MAX);
+    (void)snprintf(t->requests[t->n_requests++], TH_CONTROL_TEXT_MAX, "%.*s %.*s",
+                   WH_SLICE_ARG(url), WH_SLICE_ARG(token));
+    if (t->gitlab && t->gitlab(t, url, token, a)) {
+        return;
+    }
+    if (has(url, "/api/v4/user")) {
+        body = "{\"username\":\"ada\"}";
+    } else if (has(url, "/api/v4/version")) {
+        body = "{\"version\":\"18.6.0\"}";
+    } else if (has(url, "/personal_access_tokens/self")) {
+        body = "{\"scopes\":[\"read_api\"]}";
+    }
+    th_ok(wh_buf_append(&a->body, wh_slice_str(body), &err), &err);
+}
+
+static void start(struct th_control *t)
+{
+    struct fetcher_deps deps = {
+        .loop = t->loop,
+        .clock = {.now_ms = clock_now, .mono_ns = clock_mono, .ctx = t},
+        .http = th_script_http(t->script),
+        .admin = t->admin,
+        .keys = &t->keys,
+        .conf = th_fetcher_conf(),
+    };
+    const struct wh_bus_header *headers;
+    struct wh_bus_msg msg;
+    char path[256];
+    struct wh_err err;
+    size_t n;
+
+    deps.conf.partitions = 1;
+    deps.conf.replication = 1;
+    deps.conf.allow_http = true;
+    deps.conf.redirect_url = "http://127.0.0.1:1/oauth/callback";
+    deps.conf.client_metadata_url = "";
+    th_fetcher_new(&deps, t->bus, &t->producer, &t->f);
+    (void)snprintf(path, sizeof(path), "%s/token", t->folder);
+    th_ok(control_new(t->f, path, &t->control, &err), &err);
+    t->handler = control_handler(t->control);
+    for (size_t i = 0; wh_bus_mem_get(t->bus, "connections", i, &msg, &headers, &n); i++) {
+        msg.topic = NULL; /* as at a start */
+        fetcher_take_connection(t->f, &msg);
+    }
+    fetcher_start(t->f);
+}
+
+static void stop(struct th_control *t)
+{
+    fetcher_drain(t->f);
+    control_free(t->control);
+    fetcher_free(t->f);
+    wh_producer_free(t->producer);
+}
+
+void th_control_init(struct th_control *t)
+{
+    static const char *const topics[] = {"fetch-state", "connections", "runs", "rereads", "health"};
+    static const unsigned char key[WH_AEAD_KEY_BYTES] = {3};
+    char path[256];
+    struct wh_err err;
+
+    *t = (struct th_control){.now_ms = INT64_C(1700000000000)};
+    t->bus = wh_bus_mem_new();
+    t->loop = wh_loop_new();
+    t->script = th_script_new(gitlab, t);
+    assert_true(t->bus && t->loop && t->script);
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+        th_ok(wh_bus_mem_topic(t->bus, topics[i], 1, &err), &err);
+    }
+    th_ok(wh_bus_mem_admin(t->bus, &t->admin, &err), &err);
+    wh_keyring_of(&t->keys, key, true, &err);
+    t->folder = th_tmp_new();
+    (void)snprintf(path, sizeof(path), "%s/token", t->folder);
+    th_ok(wh_conf_secret_create(path, wh_slice_str(authorization + 7), &err), &err);
+    start(t);
+}
+
+void th_control_restart(struct th_control *t)
+{
+    stop(t);
+    start(t);
+}
+
+void th_control_done(struct th_control *t)
+{
+    stop(t);
+    wh_admin_free(t->admin);
+    th_script_free(t->script);
+    wh_loop_free(t->loop);
+    wh_bus_mem_free(t->bus);
+    th_tmp_remove(t->folder);
+}
+
+void th_control_turns(struct th_control *t, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        t->now_ms++;
+        wh_loop_turn(t->loop, false);
+        (void)wh_producer_poll(t->producer, 0);
+        while (th_script_waiting(t->script)) {
+            th_script_answer_one(t->script, 0);
+        }
+    }
+}
+
+void th_control_until(struct th_control *t, bool (*done)(struct th_control *t))
+{
+    time_t end = time(NULL) + LONG_S;
+
+    while (!done(t)) {
+        assert_true(time(NULL) < end);
+        th_control_turns(t, 1);
+    }
+}
+
+void th_control_call(struct th_control *t, const char *method, const char *path, const char *body)
+{
+    time_t end = time(NULL) + LONG_S;
+    struct wh_http_req req;
+
+    th_http_init(&req, method, path);
+    th_http_header(&req, "authorization", authorization);
+    req.body = wh_slice_str(body ? body : "");
+    t->handler.on_request(t->handler.ctx, &req);
+    while (!req.replied) {
+        assert_true(time(NULL) < end);
+        th_control_turns(t, 1);
+    }
+    t->status = req.status;
+    (void)snprintf(t->answer, sizeof(t->answer), "%s", wh_buf_str(&req.answer));
+    th_http_over(&req, &t->handler);
+    th_http_done(&req);
+}
+
+struct conn *th_control_conn(struct th_control *t, const char *id)
+{
+    struct conn *c = fetcher_find(t->f, wh_slice_str(id));
+
+    if (c == NULL) {
+        fail_msg("no connection %s; the newest answer is %u %s", id, t->status, t->answer);
+    }
+    return c;
+}
+
+unsigned th_control_asked(const struct th_control *t, const char *address, const char *token)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < t->n_requests; i++) {
+        const char *space = strrchr(t->requests[i], ' ');
+
+        n += strncmp(t->requests[i], address, strlen(address)) == 0 &&
+             (token == NULL || (space && strcmp(space + 1, token) == 0));
+    }
+    return n;
+}
