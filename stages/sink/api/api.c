@@ -13,9 +13,10 @@
  *   GET /api/v1/purges/CONNECTION            the report of a purge
  *   GET /registry/...                        schema registry, read-only
  *
- * Rows come as JSON, NDJSON or CSV: _format, or the Accept header. All but the registry needs the
- * bearer token. Errors: {"ok":false,"error":TEXT,"code":NAME,"status":N}; 400 wrong question or
- * refused SQL, 401, 404, 405, 413 too large, 503 busy (Retry-After), 504 time limit.
+ * Rows come as JSON, NDJSON or CSV: _format (json, ndjson, csv, csv-raw), or the Accept header. All
+ * but the registry needs the bearer token. Errors:
+ * {"ok":false,"error":TEXT,"code":NAME,"status":N}; 400 wrong question or refused SQL, 401, 404,
+ * 405, 413 too large, 503 busy (Retry-After), 504 time limit.
  */
 #include <stdio.h>
 

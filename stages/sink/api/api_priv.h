@@ -108,7 +108,12 @@ WH_MUST_CHECK enum wh_rc api_json_end(struct api_json *j, struct api_job *job, s
 
 /* ---- rows.c: rows of SQL as JSON, NDJSON or CSV ---- */
 
-enum api_format { API_JSON, API_NDJSON, API_CSV };
+/*
+ * API_CSV is for spreadsheets, which run a cell that looks like a formula: a text that begins with
+ * one of = + - @, or with a control character, gets an apostrophe in front. Numbers of SQL are
+ * never touched: -5 stays -5. API_CSV_RAW is for programs: every text as it is.
+ */
+enum api_format { API_JSON, API_NDJSON, API_CSV, API_CSV_RAW };
 
 struct api_rows {
     struct api_out *out;

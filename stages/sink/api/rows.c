@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/enc.h"
+#include "common/base/mem.h"
 #include "stages/sink/api/api_priv.h"
 
 enum { ROW_MAX_BYTES = 64 << 20 };
@@ -18,6 +19,7 @@ enum wh_rc api_format_of(const struct api_request *request, struct wh_slice aske
         {"json", "application/json", API_JSON},
         {"ndjson", "application/x-ndjson", API_NDJSON},
         {"csv", "text/csv", API_CSV},
+        {"csv-raw", NULL, API_CSV_RAW},
     };
 
     if (asked.ptr == NULL) {
@@ -29,12 +31,14 @@ enum wh_rc api_format_of(const struct api_request *request, struct wh_slice aske
     *ret = API_JSON;
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         if (asked.ptr ? wh_slice_eq(asked, wh_slice_str(formats[i].name))
-                      : wh_slice_starts(request->accept, wh_slice_str(formats[i].type))) {
+                      : formats[i].type &&
+                            wh_slice_starts(request->accept, wh_slice_str(formats[i].type))) {
             *ret = formats[i].format;
             return WH_OK;
         }
     }
-    return asked.ptr ? wh_fail(err, WH_E_INVALID, "format must be json, ndjson or csv") : WH_OK;
+    return asked.ptr ? wh_fail(err, WH_E_INVALID, "format must be json, ndjson, csv or csv-raw")
+                     : WH_OK;
 }
 
 const char *api_format_type(enum api_format format)
@@ -43,6 +47,7 @@ const char *api_format_type(enum api_format format)
     case API_NDJSON:
         return "application/x-ndjson";
     case API_CSV:
+    case API_CSV_RAW:
         return "text/csv; charset=utf-8; header=present";
     case API_JSON:
     default:
@@ -64,18 +69,34 @@ void api_rows_done(struct api_rows *rows)
 
 /* ---- CSV ---- */
 
-static enum wh_rc csv_text(struct wh_buf *out, struct wh_slice text, struct wh_err *err)
+static bool is_csv(const struct api_rows *rows)
 {
-    bool quote = text.len == 0; /* "" is an empty text, nothing is NULL */
+    return rows->format == API_CSV || rows->format == API_CSV_RAW;
+}
 
-    for (size_t i = 0; i < text.len && !quote; i++) {
-        quote =
-            text.ptr[i] == ',' || text.ptr[i] == '"' || text.ptr[i] == '\n' || text.ptr[i] == '\r';
+/* Would a spreadsheet take the cell for a formula, or cut off what hides one? Some take the
+ * full-width forms of the signs for the signs themselves. */
+static bool is_formula(struct wh_slice text)
+{
+    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"};
+    unsigned char first = text.len ? (unsigned char)text.ptr[0] : 'a';
+    unsigned char second = text.len > 1 ? (unsigned char)text.ptr[1] : 0;
+
+    if (first < 0x20 || first == 0x7F || (first == 0xC2 && second >= 0x80 && second <= 0x9F)) {
+        return true;
     }
-    if (!quote) {
-        return wh_buf_append(out, text, err);
+    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
+        if (wh_slice_starts(text, wh_slice_str(wide[i]))) {
+            return true;
+        }
     }
-    if (wh_buf_append_char(out, '"', err) != WH_OK) {
+    return first == '=' || first == '+' || first == '-' || first == '@';
+}
+
+static enum wh_rc csv_quoted(struct wh_buf *out, const char *mark, struct wh_slice text,
+                             struct wh_err *err)
+{
+    if (wh_buf_printf(out, err, "\"%s", mark) != WH_OK) {
         return err->rc;
     }
     for (size_t i = 0; i < text.len; i++) {
@@ -87,17 +108,44 @@ static enum wh_rc csv_text(struct wh_buf *out, struct wh_slice text, struct wh_e
     return wh_buf_append_char(out, '"', err);
 }
 
-static enum wh_rc csv_value(struct wh_buf *out, const struct sql_value *v, struct wh_err *err)
+static enum wh_rc csv_text(struct api_rows *rows, struct wh_slice text, struct wh_err *err)
+{
+    const char *mark = rows->format == API_CSV && is_formula(text) ? "'" : "";
+    bool quote = text.len == 0; /* "" is an empty text, nothing is NULL */
+
+    for (size_t i = 0; i < text.len && !quote; i++) {
+        quote =
+            text.ptr[i] == ',' || text.ptr[i] == '"' || text.ptr[i] == '\n' || text.ptr[i] == '\r';
+    }
+    if (quote) {
+        return csv_quoted(&rows->row, mark, text, err);
+    }
+    return wh_buf_append(&rows->row, wh_slice_str(mark), err) == WH_OK
+               ? wh_buf_append(&rows->row, text, err)
+               : err->rc;
+}
+
+static enum wh_rc csv_blob(struct api_rows *rows, struct wh_slice bytes, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf text;
+
+    wh_buf_init(&text, ROW_MAX_BYTES);
+    /* Base64 has the sign '+'. */
+    return wh_base64_encode(bytes, &text, err) == WH_OK ? csv_text(rows, wh_buf_slice(&text), err)
+                                                        : err->rc;
+}
+
+static enum wh_rc csv_value(struct api_rows *rows, const struct sql_value *v, struct wh_err *err)
 {
     switch (v->type) {
     case SQL_INT:
-        return wh_buf_printf(out, err, "%lld", (long long)v->i);
+        return wh_buf_printf(&rows->row, err, "%lld", (long long)v->i);
     case SQL_DOUBLE:
-        return wh_buf_printf(out, err, "%.17g", v->num);
+        return wh_buf_printf(&rows->row, err, "%.17g", v->num);
     case SQL_TEXT:
-        return csv_text(out, v->bytes, err);
+        return csv_text(rows, v->bytes, err);
     case SQL_BLOB:
-        return wh_base64_encode(v->bytes, out, err);
+        return csv_blob(rows, v->bytes, err);
     case SQL_NULL:
     default:
         return WH_OK;
@@ -109,7 +157,7 @@ static enum wh_rc csv_row(struct api_rows *rows, const struct sql_value *values,
 {
     for (size_t i = 0; i < n; i++) {
         if ((i && wh_buf_append_char(&rows->row, ',', err) != WH_OK) ||
-            csv_value(&rows->row, &values[i], err) != WH_OK) {
+            csv_value(rows, &values[i], err) != WH_OK) {
             return err->rc;
         }
     }
@@ -120,7 +168,7 @@ static enum wh_rc csv_head(struct api_rows *rows, struct wh_err *err)
 {
     for (size_t i = 0; i < rows->n - rows->hidden; i++) {
         if ((i && wh_buf_append_char(&rows->row, ',', err) != WH_OK) ||
-            csv_text(&rows->row, rows->names[i], err) != WH_OK) {
+            csv_text(rows, rows->names[i], err) != WH_OK) {
             return err->rc;
         }
     }
@@ -247,7 +295,7 @@ static enum wh_rc on_columns(void *ctx, const struct wh_slice *names, size_t n, 
         }
     }
     wh_buf_reset(&rows->row);
-    if ((rows->format == API_CSV && csv_head(rows, err) != WH_OK) ||
+    if ((is_csv(rows) && csv_head(rows, err) != WH_OK) ||
         (rows->format == API_JSON && json_head(rows, err) != WH_OK)) {
         return err->rc;
     }
@@ -262,8 +310,7 @@ static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bo
     enum wh_rc rc;
 
     wh_buf_reset(&rows->row);
-    rc = rows->format == API_CSV ? csv_row(rows, values, shown, err)
-                                 : json_row(rows, values, shown, err);
+    rc = is_csv(rows) ? csv_row(rows, values, shown, err) : json_row(rows, values, shown, err);
     if (rc != WH_OK) {
         return rc;
     }
@@ -297,6 +344,7 @@ enum wh_rc api_rows_end(struct api_rows *rows, const char *cut, struct wh_slice 
         }
         break;
     case API_CSV:
+    case API_CSV_RAW:
         if (cut) {
             rc = wh_buf_printf(&rows->row, err, "error: %s\r\n", cut);
         }

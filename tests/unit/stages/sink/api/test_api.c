@@ -638,6 +638,78 @@ static void csv_is_quoted(void **state)
     th_http_done(&req);
 }
 
+/* One row of that expression as CSV, without its heading. */
+static void csv_of(struct fixture *f, const char *format, const char *value, char *ret, size_t size)
+{
+    struct wh_http_req req;
+    const char *row;
+
+    th_http_init(&req, "GET", "/api/v1/sql");
+    th_http_arg(&req, "sql", "SELECT :v AS v");
+    th_http_arg(&req, "v", value);
+    th_http_arg(&req, "_format", format);
+    send(f, &req);
+    assert_int_equal(req.status, 200);
+    assert_non_null(strstr(req.content_type, "text/csv"));
+    row = strstr(wh_buf_str(&req.answer), "\r\n");
+    assert_non_null(row);
+    (void)snprintf(ret, size, "%s", row + 2);
+    th_http_done(&req);
+}
+
+/* A text that a spreadsheet would run gets an apostrophe, unless it is asked for raw. */
+static void csv_runs_nothing(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *safe;
+        const char *raw;
+    } cases[] = {
+        {"=1+1", "'=1+1\r\n", "=1+1\r\n"},
+        {"+1", "'+1\r\n", "+1\r\n"},
+        {"-5", "'-5\r\n", "-5\r\n"},
+        {"@SUM(A1)", "'@SUM(A1)\r\n", "@SUM(A1)\r\n"},
+        {"=HYPERLINK(\"http://x\",1)", "\"'=HYPERLINK(\"\"http://x\"\",1)\"\r\n",
+         "\"=HYPERLINK(\"\"http://x\"\",1)\"\r\n"},
+        {"\t=1", "'\t=1\r\n", "\t=1\r\n"},
+        {"\r=1", "\"'\r=1\"\r\n", "\"\r=1\"\r\n"},
+        {"\n=1", "\"'\n=1\"\r\n", "\"\n=1\"\r\n"},
+        {"\xC2\x85=1", "'\xC2\x85=1\r\n", "\xC2\x85=1\r\n"},
+        {"\xEF\xBC\x9D"
+         "1",
+         "'\xEF\xBC\x9D"
+         "1\r\n",
+         "\xEF\xBC\x9D"
+         "1\r\n"},
+        {"a=1", "a=1\r\n", "a=1\r\n"},
+        {"'=1", "'=1\r\n", "'=1\r\n"},
+    };
+    struct fixture *f = *state;
+    char text[128];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        csv_of(f, "csv", cases[i].text, text, sizeof(text));
+        assert_string_equal(text, cases[i].safe);
+        csv_of(f, "csv-raw", cases[i].text, text, sizeof(text));
+        assert_string_equal(text, cases[i].raw);
+    }
+}
+
+/* Headings and base64 are texts, too; a number is a number, also a negative one. */
+static void csv_keeps_numbers(void **state)
+{
+    struct fixture *f = *state;
+    struct wh_http_req req;
+
+    th_http_init(&req, "GET", "/api/v1/sql");
+    th_http_arg(&req, "sql", "SELECT -5 AS \"=a\", -0.5 AS b, x'fbefbe' AS c, '-5' AS d");
+    th_http_header(&req, "Accept", "text/csv");
+    send(f, &req);
+    assert_int_equal(req.status, 200);
+    assert_string_equal(wh_buf_str(&req.answer), "'=a,b,c,d\r\n-5,-0.5,'++++,'-5\r\n");
+    th_http_done(&req);
+}
+
 /* ---- SQL ---- */
 
 static void post_sql_is(struct fixture *f, const char *body, unsigned status, const char *part)
@@ -882,6 +954,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(filters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_questions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(csv_is_quoted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(csv_runs_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(csv_keeps_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sql_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_at_once_and_a_reader_that_leaves, set_up, tear_down),
