@@ -115,8 +115,12 @@ $$(B)/bin/wellhead-$(1): $$(B)/stages/$(1)/main.c.o $$(TSAN_THREADS) $$(B)/libst
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_rules,$(s))))
 
-CLI_SRC := $(sort $(wildcard cli/*.c))
-$(B)/bin/wellhead: $(call obj,$(CLI_SRC)) $(TSAN_THREADS) $(COMMON_LIB)
+# All but main.c is an archive, as with the stages.
+CLI_SRC := $(filter-out cli/main.c,$(sort $(wildcard cli/*.c cli/*/*.c)))
+CLI_LIB := $(B)/libcli.a
+$(CLI_LIB): $(call obj,$(CLI_SRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(B)/bin/wellhead: $(B)/cli/main.c.o $(TSAN_THREADS) $(CLI_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -148,7 +152,7 @@ $(B)/tests/stage/test_fetcher_golden: $(GOLDEN_LIB)
 
 TEST_SRC := $(sort $(shell find tests/unit tests/stage tests/fault tests/broker -name 'test_*.c' 2>/dev/null))
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
-STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a)
+STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a) $(CLI_LIB)
 
 $(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"

@@ -10,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/commands/commands.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/base/num.h"
 #include "common/base/time.h"
 #include "common/event/topics.h"
@@ -42,9 +44,9 @@ struct from {
     int64_t at_ms;
 };
 
-static enum wh_rc parse_from(const char *text, struct from *ret, struct wh_err *err)
+static enum wh_rc parse_from(const struct cli *cli, const char *text, struct from *ret,
+                             struct wh_err *err)
 {
-    struct wh_clock clock = wh_clock_real();
     struct wh_instant at;
     int64_t age_ms;
 
@@ -63,7 +65,7 @@ static enum wh_rc parse_from(const char *text, struct from *ret, struct wh_err *
         if (cli_duration_ms(text + 1, &age_ms, err) != WH_OK) {
             return err->rc;
         }
-        ret->at_ms = wh_clock_now_ms(&clock) - age_ms;
+        ret->at_ms = cli_now_ms(cli) - age_ms;
         return WH_OK;
     }
     ret->by_offset = true;
@@ -98,14 +100,12 @@ static enum wh_rc plan_partition(struct wh_admin *admin, const struct from *from
 static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char *connection,
                             const struct from *from, struct plan *plan, struct wh_err *err)
 {
-    struct wh_clock clock = wh_clock_real();
     struct wh_bus_topic_info *list = NULL;
     size_t n = 0;
     enum wh_rc rc = WH_OK;
 
     *plan = (struct plan){0};
-    (void)snprintf(plan->group, sizeof(plan->group), "wellhead-replay-%" PRId64,
-                   wh_clock_now_ms(&clock));
+    (void)snprintf(plan->group, sizeof(plan->group), "wellhead-replay-%" PRId64, cli_now_ms(cli));
     if (wh_topic_name(cli->conf.topic_prefix,
                       cli->opt.dead_letters ? WH_TOPIC_DEAD_LETTER : WH_TOPIC_RAW,
                       wh_slice_str(connection), plan->topic, err) != WH_OK ||
@@ -121,8 +121,8 @@ static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char 
     }
     wh_bus_topic_list_free(list, n);
     if (rc == WH_OK && plan->n == 0) {
-        return wh_fail(err, WH_E_NOT_FOUND, "no connection %.64s; `wellhead status` lists them",
-                       connection);
+        return wh_fail(err, WH_E_NOT_FOUND,
+                       "no connection has that id; `wellhead status` lists the ids");
     }
     return rc;
 }
@@ -142,12 +142,12 @@ static void print_plan(const struct cli *cli, const struct plan *plan)
         cli_table_int(&t, plan->ends[i]);
         cli_table_int(&t, plan->ends[i] - plan->parts[i].offset);
     }
-    (void)printf("%s: %" PRId64 " records\n", plan->topic, plan->records);
-    cli_table_print(cli, &t, stdout);
+    cli_say(&cli->out, "%s: %" PRId64 " records\n", plan->topic, plan->records);
+    cli_table_print(&t, &cli->out);
     cli_table_done(&t);
 }
 
-static bool print_json(const struct plan *plan, bool executed)
+static bool print_json(const struct cli *cli, const struct plan *plan, bool executed)
 {
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
@@ -171,7 +171,7 @@ static bool print_json(const struct plan *plan, bool executed)
     }
     wh_jw_end(&w);
     wh_jw_end(&w);
-    return wh_jw_finish(&w, &err) == WH_OK && cli_print(wh_buf_slice(&out));
+    return wh_jw_finish(&w, &err) == WH_OK && cli_data(&cli->out, wh_buf_slice(&out));
 }
 
 /* ---- doing it ---- */
@@ -202,10 +202,10 @@ static int run_mapper(struct cli *cli, const struct plan *plan, const char *conn
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        (void)fprintf(stderr, "wellhead: replay: %s did not end well%s\n", argv[0],
-                      WIFEXITED(status) && WEXITSTATUS(status) == 127
-                          ? ": it was not found; set mapper.program"
-                          : "");
+        cli_note(&cli->out, "wellhead: replay: %s did not end well%s\n", argv[0],
+                 WIFEXITED(status) && WEXITSTATUS(status) == 127
+                     ? ": it was not found; set mapper.program"
+                     : "");
         return CLI_FAILED;
     }
     return CLI_OK;
@@ -239,12 +239,12 @@ static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struc
         code = execute(cli, admin, plan, connection);
     }
     if (json) {
-        return code != CLI_OK || print_json(plan, cli->opt.execute) ? code : CLI_FAILED;
+        return code != CLI_OK || print_json(cli, plan, cli->opt.execute) ? code : CLI_FAILED;
     }
     if (!cli->opt.execute) {
-        (void)printf("nothing was done: --execute replays\n");
+        cli_say(&cli->out, "nothing was done: --execute replays\n");
     } else if (code == CLI_OK) {
-        (void)printf("replayed %" PRId64 " records\n", plan->records);
+        cli_say(&cli->out, "replayed %" PRId64 " records\n", plan->records);
     }
     return code;
 }
@@ -259,15 +259,13 @@ int cli_replay(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2) {
-        (void)fprintf(stderr,
-                      "wellhead: replay wants a connection's id, as `wellhead status` shows "
-                      "it\n");
+        cli_note(&cli->out, "wellhead: replay wants a connection's id, as `wellhead status` shows "
+                            "it\n");
         return CLI_USAGE;
     }
-    if (parse_from(cli->opt.from, &from, &err) != WH_OK) {
-        (void)fprintf(stderr,
-                      "wellhead: replay: --from wants start, an offset, @TIME or -AGE: %s\n",
-                      err.msg);
+    if (parse_from(cli, cli->opt.from, &from, &err) != WH_OK) {
+        cli_note(&cli->out, "wellhead: replay: --from wants start, an offset, @TIME or -AGE: %s\n",
+                 err.msg);
         return CLI_USAGE;
     }
     if (cli_admin(cli, &admin, &err) != WH_OK ||

@@ -2,7 +2,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/commands/commands.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/base/enc.h"
 
 enum { ANSWER_MAX_BYTES = 64 << 20, PATH_MAX_BYTES = 8192, CELL_MAX_BYTES = 1 << 16 };
@@ -25,7 +27,7 @@ static int fetch(struct cli *cli, const char *path, struct part *p)
     struct wh_err err;
 
     *p = (struct part){.parser = wh_json_parser_new(ANSWER_MAX_BYTES, 64)};
-    if (cli_http(cli, "GET", cli->conf.sink_url, wh_slice_str(path), cli->conf.sink_token_file,
+    if (cli_call(cli, "GET", cli->conf.sink_url, wh_slice_str(path), cli->conf.sink_token_file,
                  WH_LIT(""), &p->answer, &err) != WH_OK) {
         return cli_fail(cli, "show", &err);
     }
@@ -34,7 +36,7 @@ static int fetch(struct cli *cli, const char *path, struct part *p)
     }
     if (p->parser == NULL ||
         wh_json_parse(p->parser, wh_buf_slice(&p->answer.body), &p->root, &err) != WH_OK) {
-        (void)fprintf(stderr, "wellhead: show: the sink's answer cannot be read\n");
+        cli_note(&cli->out, "wellhead: show: the sink's answer cannot be read\n");
         return CLI_FAILED;
     }
     return CLI_OK;
@@ -90,7 +92,7 @@ static void print_fields(const struct cli *cli, struct wh_json_val entity)
             cli_table_str(&t, "");
         }
     }
-    cli_table_print(cli, &t, stdout);
+    cli_table_print(&t, &cli->out);
     cli_table_done(&t);
 }
 
@@ -124,22 +126,22 @@ static void print_rows(const struct cli *cli, const char *title, struct wh_json_
             cli_table_cell(&t, wh_buf_slice(&cell));
         }
     }
-    (void)printf("\n%s\n", title);
-    cli_table_print(cli, &t, stdout);
+    cli_say(&cli->out, "\n%s\n", title);
+    cli_table_print(&t, &cli->out);
     cli_table_done(&t);
 }
 
-static void print_head(struct wh_json_val entity)
+static void print_head(const struct cli *cli, struct wh_json_val entity)
 {
     struct wh_json_val source;
 
-    (void)printf("%.*s %.*s\n", WH_SLICE_ARG(cli_get_str(entity, "kind")),
-                 WH_SLICE_ARG(cli_get_str(entity, "id")));
+    cli_say(&cli->out, "%.*s %.*s\n", WH_SLICE_ARG(cli_get_str(entity, "kind")),
+            WH_SLICE_ARG(cli_get_str(entity, "id")));
     if (wh_json_get(entity, WH_LIT("source"), &source)) {
-        (void)printf("%.*s %.*s %.*s\n%.*s\n\n", WH_SLICE_ARG(cli_get_str(source, "instance")),
-                     WH_SLICE_ARG(cli_get_str(source, "kind")),
-                     WH_SLICE_ARG(cli_get_str(source, "id")),
-                     WH_SLICE_ARG(cli_get_str(source, "url")));
+        cli_say(&cli->out, "%.*s %.*s %.*s\n%.*s\n\n",
+                WH_SLICE_ARG(cli_get_str(source, "instance")),
+                WH_SLICE_ARG(cli_get_str(source, "kind")), WH_SLICE_ARG(cli_get_str(source, "id")),
+                WH_SLICE_ARG(cli_get_str(source, "url")));
     }
 }
 
@@ -153,7 +155,7 @@ static int show_all(struct cli *cli, struct wh_json_val entity)
     struct part p;
     int code;
 
-    print_head(entity);
+    print_head(cli, entity);
     print_fields(cli, entity);
     (void)snprintf(path, sizeof(path), "/api/v1/entities/%.*s/revisions", WH_SLICE_ARG(id));
     code = fetch(cli, path, &p);
@@ -184,7 +186,11 @@ int cli_show(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2) {
-        (void)fprintf(stderr, "wellhead: show wants one entity id or GitLab address\n");
+        cli_note(&cli->out, "wellhead: show wants one entity id or GitLab address\n");
+        return CLI_USAGE;
+    }
+    if (cli_url_has_user(cli->opt.args[1])) {
+        cli_note(&cli->out, "wellhead: show: an address must not hold a user name or a password\n");
         return CLI_USAGE;
     }
     wh_buf_init(&path, PATH_MAX_BYTES);
@@ -193,7 +199,7 @@ int cli_show(struct cli *cli)
     }
     code = fetch(cli, wh_buf_str(&path), &p);
     if (code == CLI_OK && cli->opt.format != CLI_TEXT) {
-        code = cli_print(wh_buf_slice(&p.answer.body)) ? CLI_OK : CLI_FAILED;
+        code = cli_data(&cli->out, wh_buf_slice(&p.answer.body)) ? CLI_OK : CLI_FAILED;
     } else if (code == CLI_OK) {
         code = wh_json_get(p.root, WH_LIT("entity"), &entity) ? show_all(cli, entity) : CLI_FAILED;
     }

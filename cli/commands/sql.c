@@ -4,17 +4,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/commands/commands.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/json/json_write.h"
 
 enum { QUERY_MAX_BYTES = 1 << 20, CELL_MAX_BYTES = 1 << 20, ANSWER_MAX_BYTES = 256 << 20 };
 
-static enum wh_rc read_stdin(struct wh_buf *out, struct wh_err *err)
+static enum wh_rc read_input(int fd, struct wh_buf *out, struct wh_err *err)
 {
     char chunk[4096];
     ssize_t n;
 
-    while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) > 0) {
+    while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
         if (wh_buf_append(out, wh_slice(chunk, (size_t)n), err) != WH_OK) {
             return err->rc;
         }
@@ -22,11 +24,12 @@ static enum wh_rc read_stdin(struct wh_buf *out, struct wh_err *err)
     return n < 0 ? wh_fail(err, WH_E_IO, "cannot read standard input") : WH_OK;
 }
 
-static const char *format_name(enum cli_format format)
+/* The sink's "csv" is safe for spreadsheets. */
+static const char *format_name(const struct cli_options *opt)
 {
-    switch (format) {
+    switch (opt->format) {
     case CLI_CSV:
-        return "csv";
+        return opt->csv_safe ? "csv" : "csv-raw";
     case CLI_NDJSON:
         return "ndjson";
     case CLI_JSON:
@@ -46,7 +49,7 @@ static enum wh_rc request_body(struct cli *cli, struct wh_slice query, struct wh
     wh_jw_key(&w, "query");
     wh_jw_str(&w, query);
     wh_jw_key(&w, "format");
-    wh_jw_str(&w, wh_slice_str(format_name(cli->opt.format)));
+    wh_jw_str(&w, wh_slice_str(format_name(&cli->opt)));
     if (cli->opt.limit >= 0) {
         wh_jw_key(&w, "limit");
         wh_jw_int(&w, cli->opt.limit);
@@ -58,7 +61,7 @@ static enum wh_rc request_body(struct cli *cli, struct wh_slice query, struct wh
     wh_jw_key(&w, "params");
     wh_jw_object(&w);
     for (size_t i = 0; i < cli->opt.n_params; i++) {
-        wh_jw_key(&w, cli->opt.param_names[i]);
+        wh_jw_key_slice(&w, wh_slice(cli->opt.param_names[i], cli->opt.param_name_lens[i]));
         wh_jw_str(&w, wh_slice_str(cli->opt.param_values[i]));
     }
     wh_jw_end(&w);
@@ -118,17 +121,17 @@ static int print_table(struct cli *cli, const struct cli_answer *answer)
         !wh_json_get(root, WH_LIT("columns"), &columns) ||
         !wh_json_get(root, WH_LIT("rows"), &rows)) {
         wh_json_parser_free(parser);
-        (void)fprintf(stderr, "wellhead: the sink's answer cannot be read\n");
+        cli_note(&cli->out, "wellhead: the sink's answer cannot be read\n");
         return CLI_FAILED;
     }
     (void)add_heading(&table, columns);
     for (it = wh_json_iter(rows); wh_json_next(&it, &key, &row); n++) {
         add_row(&table, row);
     }
-    cli_table_print(cli, &table, stdout);
+    cli_table_print(&table, &cli->out);
     cli_table_done(&table);
     if (wh_json_get(root, WH_LIT("truncated"), &truncated) && wh_json_bool(truncated)) {
-        (void)fprintf(stderr, "(cut after %zu rows; --limit asks for more)\n", n);
+        cli_note(&cli->out, "(cut after %zu rows; --limit asks for more)\n", n);
     }
     wh_json_parser_free(parser);
     return CLI_OK;
@@ -143,19 +146,18 @@ int cli_sql(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2) {
-        (void)fprintf(stderr,
-                      "wellhead: sql wants one query, or - to read it from standard input\n");
+        cli_note(&cli->out, "wellhead: sql wants one query, or - to read it from standard input\n");
         return CLI_USAGE;
     }
     wh_buf_init(&query, QUERY_MAX_BYTES);
     wh_buf_init(&body, (size_t)2 * QUERY_MAX_BYTES);
     if ((strcmp(cli->opt.args[1], "-") == 0
-             ? read_stdin(&query, &err)
+             ? read_input(cli->world.input, &query, &err)
              : wh_buf_append(&query, wh_slice_str(cli->opt.args[1]), &err)) != WH_OK ||
         request_body(cli, wh_buf_slice(&query), &body, &err) != WH_OK) {
         return cli_fail(cli, "sql", &err);
     }
-    if (cli_http(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
+    if (cli_call(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
                  wh_buf_slice(&body), &answer, &err) != WH_OK) {
         code = cli_fail(cli, "sql", &err);
     } else if (answer.status != 200) {
@@ -163,7 +165,7 @@ int cli_sql(struct cli *cli)
     } else if (cli->opt.format == CLI_TEXT) {
         code = print_table(cli, &answer);
     } else {
-        code = cli_print(wh_buf_slice(&answer.body)) ? CLI_OK : CLI_FAILED;
+        code = cli_data(&cli->out, wh_buf_slice(&answer.body)) ? CLI_OK : CLI_FAILED;
     }
     wh_buf_done(&answer.body);
     return code;

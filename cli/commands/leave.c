@@ -4,7 +4,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/commands/commands.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/base/time.h"
 #include "common/json/json_write.h"
 
@@ -28,27 +30,6 @@ struct view {
     char detail[DETAIL_MAX];
 };
 
-static void pause_ms(long ms)
-{
-    const struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-
-    (void)nanosleep(&t, NULL);
-}
-
-static int64_t now_ms(void)
-{
-    struct wh_clock clock = wh_clock_real();
-
-    return wh_clock_now_ms(&clock);
-}
-
-static bool flag(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_bool(v);
-}
-
 static void read_view(struct wh_json_val root, const char *id, struct view *ret)
 {
     struct wh_json_val list;
@@ -65,8 +46,8 @@ static void read_view(struct wh_json_val root, const char *id, struct view *ret)
             continue;
         }
         ret->known = true;
-        ret->leaving = flag(item, "leaving");
-        ret->purging = flag(item, "purging");
+        ret->leaving = cli_get_flag(item, "leaving");
+        ret->purging = cli_get_flag(item, "purging");
         (void)snprintf(ret->state, sizeof(ret->state), "%.*s",
                        WH_SLICE_ARG(cli_get_str(item, "state")));
         (void)snprintf(ret->detail, sizeof(ret->detail), "%.*s",
@@ -83,7 +64,7 @@ static int get(struct cli *cli, const char *doing, const char *base, const char 
     struct wh_err err;
     int code = CLI_OK;
 
-    if (cli_http(cli, "GET", base, wh_slice_str(path), token_file, wh_slice("", 0), &answer,
+    if (cli_call(cli, "GET", base, wh_slice_str(path), token_file, wh_slice("", 0), &answer,
                  &err) != WH_OK) {
         code = cli_fail(cli, doing, &err);
     } else {
@@ -122,7 +103,7 @@ static int ask(struct cli *cli, const char *doing, const char *id, const char *w
     int code = CLI_OK;
 
     (void)snprintf(path, sizeof(path), "/api/v1/connections/%s/%s", id, what);
-    if (cli_http(cli, "POST", cli->conf.fetcher_url, wh_slice_str(path),
+    if (cli_call(cli, "POST", cli->conf.fetcher_url, wh_slice_str(path),
                  cli->conf.fetcher_token_file, wh_slice("", 0), &answer, &err) != WH_OK) {
         code = cli_fail(cli, doing, &err);
     } else if (answer.status != 202) {
@@ -139,11 +120,10 @@ static bool good_id(const char *id)
            strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id);
 }
 
-static int unknown(const char *doing, const char *id)
+static int unknown(const struct cli *cli, const char *doing)
 {
-    (void)fprintf(stderr,
-                  "wellhead: %s: no connection %s; `wellhead status` lists them by their ids\n",
-                  doing, id);
+    cli_note(&cli->out,
+             "wellhead: %s: no connection has that id; `wellhead status` lists the ids\n", doing);
     return CLI_NOTHING;
 }
 
@@ -152,15 +132,15 @@ static int unknown(const char *doing, const char *id)
 static int await_left(struct cli *cli, const char *id, struct wh_json_parser *parser,
                       struct view *v)
 {
-    int64_t until = now_ms() + (cli->opt.timeout_ms ? cli->opt.timeout_ms : DISCONNECT_MS);
+    int64_t until = cli_now_ms(cli) + (cli->opt.timeout_ms ? cli->opt.timeout_ms : DISCONNECT_MS);
     int code;
 
     for (;;) {
         code = look(cli, "disconnect", id, parser, v);
-        if (code != CLI_OK || !v->leaving || now_ms() >= until) {
+        if (code != CLI_OK || !v->leaving || cli_now_ms(cli) >= until) {
             return code;
         }
-        pause_ms(LOOK_MS);
+        cli_pause_ms(cli, LOOK_MS);
     }
 }
 
@@ -172,14 +152,14 @@ static int leave(struct cli *cli, const char *id, struct wh_json_parser *parser,
         return code;
     }
     if (!v->known) {
-        return unknown("disconnect", id);
+        return unknown(cli, "disconnect");
     }
     code = ask(cli, "disconnect", id, "disconnect");
     return code == CLI_OK ? await_left(cli, id, parser, v) : code;
 }
 
 /* revoked: an approval, at GitLab, and proved; a token that was given by hand is not. */
-static void print_left_json(const char *id, const struct view *v)
+static void print_left_json(const struct cli *cli, const char *id, const struct view *v)
 {
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
@@ -195,20 +175,21 @@ static void print_left_json(const char *id, const struct view *v)
     wh_jw_put_str(&w, "detail", wh_slice_str(v->detail));
     wh_jw_end(&w);
     if (wh_jw_finish(&w, &err) == WH_OK) {
-        (void)cli_print(wh_buf_slice(&out));
+        (void)!cli_data(&cli->out, wh_buf_slice(&out));
     }
 }
 
 static void print_left(const struct cli *cli, const char *id, const struct view *v)
 {
     if (cli->opt.format != CLI_TEXT) {
-        print_left_json(id, v);
+        print_left_json(cli, id, v);
         return;
     }
-    (void)printf("%s %s\n", v->leaving ? "Not disconnected yet:" : "Disconnected:", id);
-    (void)printf("  %-10s %s\n", "access", v->detail);
-    (void)printf("  %-10s answered with 410 from now on; remove the hook in GitLab\n", "webhooks");
-    (void)printf("  %-10s stay; `wellhead purge %s` removes them\n", "rows", id);
+    cli_say(&cli->out, "%s %s\n", v->leaving ? "Not disconnected yet:" : "Disconnected:", id);
+    cli_say(&cli->out, "  %-10s %s\n", "access", v->detail);
+    cli_say(&cli->out, "  %-10s answered with 410 from now on; remove the hook in GitLab\n",
+            "webhooks");
+    cli_say(&cli->out, "  %-10s stay; `wellhead purge %s` removes them\n", "rows", id);
 }
 
 int cli_disconnect(struct cli *cli)
@@ -219,8 +200,8 @@ int cli_disconnect(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2 || !good_id(id) || parser == NULL) {
-        (void)fprintf(stderr, "wellhead: disconnect wants a connection's id, as `wellhead status` "
-                              "shows it\n");
+        cli_note(&cli->out, "wellhead: disconnect wants a connection's id, as `wellhead status` "
+                            "shows it\n");
         wh_json_parser_free(parser);
         return CLI_USAGE;
     }
@@ -242,30 +223,29 @@ static bool confirmed(const struct cli *cli, const char *id)
     if (cli->opt.yes) {
         return true;
     }
-    if (!isatty(STDIN_FILENO)) {
-        (void)fprintf(stderr, "wellhead: purge removes every row of %s for good; say --yes\n", id);
+    if (!isatty(cli->world.input)) {
+        cli_note(&cli->out,
+                 "wellhead: purge removes every row of that connection for good; say --yes\n");
         return false;
     }
-    (void)fprintf(
-        stderr,
-        "This disconnects %s and removes its topics, rows, revisions and links for good.\n"
-        "Type its id to go on: ",
-        id);
-    if (fgets(line, sizeof(line), stdin) == NULL) {
+    cli_note(&cli->out,
+             "This disconnects %s and removes its topics, rows, revisions and links for good.\n"
+             "Type its id to go on: ",
+             id);
+    if (!cli_read_line(cli, line, sizeof(line))) {
         return false;
     }
-    line[strcspn(line, "\n")] = '\0';
     if (strcmp(line, id) == 0) {
         return true;
     }
-    (void)fprintf(stderr, "wellhead: that is not %s; nothing was removed\n", id);
+    cli_note(&cli->out, "wellhead: that is not %s; nothing was removed\n", id);
     return false;
 }
 
 static void progress(const struct cli *cli, const char *text)
 {
     if (!cli->opt.quiet && cli->opt.format == CLI_TEXT) {
-        (void)fprintf(stderr, "%s\n", text);
+        cli_note(&cli->out, "%s\n", text);
     }
 }
 
@@ -281,14 +261,14 @@ static int await_dropped(struct cli *cli, const char *id, struct wh_json_parser 
             return code;
         }
         if (!v.purging && strstr(v.detail, "purge failed")) {
-            (void)fprintf(stderr, "wellhead: purge: %s\n", v.detail);
+            cli_note(&cli->out, "wellhead: purge: %s\n", v.detail);
             return CLI_FAILED;
         }
-        if (now_ms() >= until_ms) {
-            (void)fprintf(stderr, "wellhead: purge: it goes on; ask again to follow it\n");
+        if (cli_now_ms(cli) >= until_ms) {
+            cli_note(&cli->out, "wellhead: purge: it goes on; ask again to follow it\n");
             return CLI_TIMED_OUT;
         }
-        pause_ms(LOOK_MS);
+        cli_pause_ms(cli, LOOK_MS);
     }
 }
 
@@ -313,13 +293,12 @@ static int await_report(struct cli *cli, const char *id, struct wh_json_parser *
             wh_json_get_int(*ret, "finished_at_ms", 0) >= asked_ms) {
             return CLI_OK;
         }
-        if (now_ms() >= until_ms) {
-            (void)fprintf(stderr,
-                          "wellhead: purge: the sink has not finished; GET %s%s follows it\n",
-                          cli->conf.sink_url, path);
+        if (cli_now_ms(cli) >= until_ms) {
+            cli_note(&cli->out, "wellhead: purge: the sink has not finished; GET %s%s follows it\n",
+                     cli->conf.sink_url, path);
             return CLI_TIMED_OUT;
         }
-        pause_ms(LOOK_MS);
+        cli_pause_ms(cli, LOOK_MS);
     }
 }
 
@@ -360,24 +339,28 @@ static int print_report(struct cli *cli, const char *id, struct wh_json_val repo
     bool clean = leftovers == 0 && topics == 0;
 
     if (cli->opt.format != CLI_TEXT) {
-        (void)printf("{\"ok\":%s,\"connection\":\"%s\",\"entities\":%lld,\"revisions\":%lld,"
-                     "\"changes\":%lld,\"leftovers\":%lld,\"topics_left\":%d}\n",
-                     clean ? "true" : "false", id, entities, revisions, changes, leftovers, topics);
+        cli_say(&cli->out,
+                "{\"ok\":%s,\"connection\":\"%s\",\"entities\":%lld,\"revisions\":%lld,"
+                "\"changes\":%lld,\"leftovers\":%lld,\"topics_left\":%d}\n",
+                clean ? "true" : "false", id, entities, revisions, changes, leftovers, topics);
     } else {
-        (void)printf("Purged: %s\n", id);
-        (void)printf("  %-10s %lld rows, %lld revisions, %lld entries of the log of changes, with "
-                     "their links and indexes; compacted\n",
-                     "store", entities, revisions, changes);
-        (void)printf("  %-10s its topics are deleted; %d are left\n", "Kafka", topics);
-        (void)printf("  %-10s every family was read afterwards: %lld left\n", "search", leftovers);
-        (void)printf("A new connection to that GitLab gives every object the same id again.\n");
+        cli_say(&cli->out, "Purged: %s\n", id);
+        cli_say(&cli->out,
+                "  %-10s %lld rows, %lld revisions, %lld entries of the log of changes, with "
+                "their links and indexes; compacted\n",
+                "store", entities, revisions, changes);
+        cli_say(&cli->out, "  %-10s its topics are deleted; %d are left\n", "Kafka", topics);
+        cli_say(&cli->out, "  %-10s every family was read afterwards: %lld left\n", "search",
+                leftovers);
+        cli_say(&cli->out,
+                "A new connection to that GitLab gives every object the same id again.\n");
     }
     return clean ? CLI_OK : CLI_FAILED;
 }
 
 static int purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
 {
-    int64_t asked_ms = now_ms();
+    int64_t asked_ms = cli_now_ms(cli);
     int64_t until_ms = asked_ms + (cli->opt.timeout_ms ? cli->opt.timeout_ms : PURGE_MS);
     struct wh_json_val report;
     struct view v;
@@ -389,7 +372,7 @@ static int purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
         return code;
     }
     if (v.leaving) {
-        (void)fprintf(stderr, "wellhead: purge: %s\n", v.detail);
+        cli_note(&cli->out, "wellhead: purge: %s\n", v.detail);
         return CLI_TRY_LATER;
     }
     progress(cli, "removing topics and keys from Kafka");
@@ -412,8 +395,8 @@ int cli_purge(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2 || !good_id(id) || parser == NULL) {
-        (void)fprintf(stderr, "wellhead: purge wants a connection's id, as `wellhead status` shows "
-                              "it\n");
+        cli_note(&cli->out, "wellhead: purge wants a connection's id, as `wellhead status` shows "
+                            "it\n");
         code = CLI_USAGE;
     } else if (!confirmed(cli, id)) {
         code = CLI_FAILED;

@@ -3,13 +3,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/cli.h"
+#include "cli/commands/commands.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/event/topics.h"
 #include "common/json/json_write.h"
 
 enum {
     ADMIN_TIMEOUT_MS = 30000,
-    SILENT_MS = 1500,
     SHARED = 5,
     DAY_MS = 86400000,
     ANSWER_MAX_BYTES = 64 << 10,
@@ -31,43 +32,6 @@ static const struct shared_topic shared_topics[SHARED] = {
     {WH_TOPIC_REREADS, true, DAY_MS}, {WH_TOPIC_RUNS, true, INT64_C(90) * DAY_MS},
     {WH_TOPIC_HEALTH, true, -1},
 };
-
-/* The calls that follow wait for a broker, some for long: who looks on is told so first. */
-static void say_when_waiting(const struct cli *cli, struct wh_admin *admin)
-{
-    struct wh_bus_topic_info *list = NULL;
-    struct wh_err err;
-    size_t n = 0;
-
-    if (wh_admin_list(admin, SILENT_MS, &list, &n, &err) != WH_OK) {
-        (void)fprintf(stderr, "wellhead: waiting for Kafka at %s ...\n", cli->conf.bootstrap);
-    }
-    wh_bus_topic_list_free(list, n);
-}
-
-enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err)
-{
-    enum wh_rc rc =
-        wh_admin_kafka_new(cli->conf.bootstrap, "wellhead-cli", &cli->conf.kafka, NULL, ret, err);
-
-    if (rc == WH_OK && !cli->opt.quiet) {
-        say_when_waiting(cli, *ret);
-    }
-    return rc;
-}
-
-int cli_fail_kafka(const struct cli *cli, const char *doing, const struct wh_err *err)
-{
-    int code = cli_fail(cli, doing, err);
-
-    if (code == CLI_TRY_LATER || code == CLI_TIMED_OUT) {
-        (void)fprintf(stderr,
-                      "  is Kafka at %s? kafka.bootstrap.servers says where it is; "
-                      "`wellhead doctor` checks every part\n",
-                      cli->conf.bootstrap);
-    }
-    return code;
-}
 
 static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],
                            struct wh_bus_topic topics[SHARED], struct wh_err *err)
@@ -117,12 +81,12 @@ static void print_state(const struct cli *cli, const struct wh_bus_topic *topics
         cli_table_int(&table, have);
         cli_table_str(&table, have ? "ok" : "missing: run `wellhead topics`");
     }
-    cli_table_print(cli, &table, stdout);
+    cli_table_print(&table, &cli->out);
     cli_table_done(&table);
 }
 
-static bool print_json(const struct wh_bus_topic *topics, const struct wh_bus_topic_info *list,
-                       size_t n, bool there)
+static bool print_json(const struct cli *cli, const struct wh_bus_topic *topics,
+                       const struct wh_bus_topic_info *list, size_t n, bool there)
 {
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
@@ -145,7 +109,7 @@ static bool print_json(const struct wh_bus_topic *topics, const struct wh_bus_to
     }
     wh_jw_end(&w);
     wh_jw_end(&w);
-    return wh_jw_finish(&w, &err) == WH_OK && cli_print(wh_buf_slice(&out));
+    return wh_jw_finish(&w, &err) == WH_OK && cli_data(&cli->out, wh_buf_slice(&out));
 }
 
 static bool all_there(const struct wh_bus_topic *topics, const struct wh_bus_topic_info *list,
@@ -163,7 +127,6 @@ static bool all_there(const struct wh_bus_topic *topics, const struct wh_bus_top
 static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_topic *topics,
                   struct wh_err *err)
 {
-    const struct timespec pause = {.tv_nsec = SHOW_PAUSE_MS * 1000000L};
     struct wh_bus_topic_info *list = NULL;
     unsigned looks = cli->opt.check ? 1 : SHOW_LOOKS;
     bool there = false;
@@ -173,7 +136,7 @@ static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_t
     for (unsigned i = 0; i < looks && !there; i++) {
         if (i > 0) {
             wh_bus_topic_list_free(list, n);
-            (void)nanosleep(&pause, NULL);
+            cli_pause_ms(cli, SHOW_PAUSE_MS);
         }
         if (wh_admin_list(admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
             return cli_fail_kafka(cli, "topics", err);
@@ -181,7 +144,7 @@ static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_t
         there = all_there(topics, list, n);
     }
     if (cli->opt.format == CLI_JSON) {
-        said = print_json(topics, list, n, there);
+        said = print_json(cli, topics, list, n, there);
     } else if (!cli->opt.quiet) {
         print_state(cli, topics, list, n);
     }

@@ -2,12 +2,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/status_look.h"
+#include "cli/commands/status_print.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/base/time.h"
 #include "common/json/json_write.h"
 
 enum {
-    POLL_MS = 500,
     PATH_MAX_BYTES = 160,
     ANSWER_MAX_BYTES = 64 << 20,
     DEFAULT_WAIT_MS = 3600000,
@@ -27,7 +28,7 @@ static int ask_run(struct cli *cli, struct wh_slice id, const char *what)
     int n = snprintf(path, sizeof(path), "/api/v1/connections/%.*s/%s", WH_SLICE_ARG(id), what);
     int code = CLI_OK;
 
-    if (cli_http(cli, "POST", cli->conf.fetcher_url, wh_slice(path, n > 0 ? (size_t)n : 0),
+    if (cli_call(cli, "POST", cli->conf.fetcher_url, wh_slice(path, n > 0 ? (size_t)n : 0),
                  cli->conf.fetcher_token_file, WH_LIT("{}"), &answer, &err) != WH_OK) {
         code = cli_fail(cli, what, &err);
     } else if (answer.status != 202) {
@@ -60,16 +61,16 @@ static bool state_is(struct wh_json_val c, const char *state)
 
 static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
 {
-    struct status_look l;
+    struct status_view l;
     struct wh_json_val list;
     struct wh_json_val c;
     struct wh_json_iter it;
     struct wh_slice key;
     int code = CLI_OK;
 
-    if (!status_look_at(cli, &l) || !status_connections(&l, &list)) {
+    if (!status_view_read(cli, &l) || !status_connections(&l, &list)) {
         code = cli_fail(cli, "status", &l.fetcher_err);
-        status_look_done(&l);
+        status_view_done(&l);
         return code;
     }
     wanted->n = 0;
@@ -83,12 +84,12 @@ static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
         wanted->runs[wanted->n++] = runs_wanted(c);
         code = ask_run(cli, cli_get_str(c, "id"), what);
     }
-    status_look_done(&l);
+    status_view_done(&l);
     return code;
 }
 
 /* Every connection has ended its runs and the sink has what came of them; *ret_rows: its count. */
-static bool ended(const struct status_look *l, const struct wanted *wanted, int64_t *ret_rows)
+static bool ended(const struct status_view *l, const struct wanted *wanted, int64_t *ret_rows)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -113,27 +114,27 @@ static bool ended(const struct status_look *l, const struct wanted *wanted, int6
 /* Between fetcher and sink the mapper may lag: done when a few looks see no new row. */
 static int await(struct cli *cli, const struct wanted *wanted)
 {
-    struct wh_clock clock = wh_clock_real();
     int64_t last_rows = -1;
     unsigned quiet = 0;
-    int64_t end_ms = wh_clock_now_ms(&clock) + (cli->opt.wait ? cli->opt.wait_ms : DEFAULT_WAIT_MS);
+    int64_t end_ms =
+        cli_now_ms(cli) + (cli->opt.wait_ms == CLI_NOT_GIVEN ? DEFAULT_WAIT_MS : cli->opt.wait_ms);
 
     while (quiet < QUIET_LOOKS) {
-        struct status_look l;
+        struct status_view l;
         int64_t rows = -1;
 
-        if (status_look_at(cli, &l) && ended(&l, wanted, &rows) && rows == last_rows) {
+        if (status_view_read(cli, &l) && ended(&l, wanted, &rows) && rows == last_rows) {
             quiet++;
         } else {
             quiet = 0;
         }
         last_rows = rows;
-        status_look_done(&l);
-        if (wh_clock_now_ms(&clock) > end_ms) {
-            (void)fprintf(stderr, "wellhead: the run is not done yet\n");
+        status_view_done(&l);
+        if (cli_now_ms(cli) > end_ms) {
+            cli_note(&cli->out, "wellhead: the run is not done yet\n");
             return CLI_TIMED_OUT;
         }
-        status_pause_ms(POLL_MS);
+        cli_pause_ms(cli, STATUS_POLL_MS);
     }
     return CLI_OK;
 }
@@ -152,14 +153,14 @@ static bool was_read(struct wh_json_val c)
     }
     for (it = wh_json_iter(runs); wh_json_next(&it, &key, &run);) {
         if (wh_slice_eq(cli_get_str(run, "kind"), WH_LIT("sweep"))) {
-            ok = status_flag(run, "ok");
+            ok = cli_get_flag(run, "ok");
         }
     }
     return ok;
 }
 
 /* Connections that the run could not read, each said with its reason. */
-static size_t count_unread(const struct status_look *l)
+static size_t count_unread(const struct cli *cli, const struct status_view *l)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -175,9 +176,9 @@ static size_t count_unread(const struct status_look *l)
             struct wh_slice why =
                 cli_get_str(c, state_is(c, "need_reconnect") ? "detail" : "error");
 
-            (void)fprintf(stderr, "wellhead: %.*s could not be read: %.*s\n",
-                          WH_SLICE_ARG(cli_get_str(c, "id")),
-                          WH_SLICE_ARG(why.len ? why : WH_LIT("see the fetcher's log")));
+            cli_note(&cli->out, "wellhead: %.*s could not be read: %.*s\n",
+                     WH_SLICE_ARG(cli_get_str(c, "id")),
+                     WH_SLICE_ARG(why.len ? why : WH_LIT("see the fetcher's log")));
             n++;
         }
     }
@@ -196,7 +197,7 @@ static enum wh_rc count_stored(struct cli *cli, struct cli_answer *answer, struc
         "from (select instance, source_project_id, source_kind, count(*) n from work_items where "
         "source_kind in ('issue', 'merge_request') group by 1, 2, 3)\",\"format\":\"json\"}";
 
-    if (cli_http(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
+    if (cli_call(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
                  wh_slice_str(query), answer, err) != WH_OK) {
         return err->rc;
     }
@@ -358,24 +359,25 @@ static int print_result(struct result *r, struct wh_buf *json)
         return cli_fail(r->cli, "verify", &err);
     }
     if (r->cli->opt.format == CLI_JSON) {
-        (void)cli_print(wh_buf_slice(json));
+        (void)!cli_data(&r->cli->out, wh_buf_slice(json));
     } else {
-        cli_table_print(r->cli, &r->table, stdout);
+        cli_table_print(&r->table, &r->cli->out);
         if (r->unread) {
-            (void)printf("not verified: what is shown is what was known before\n");
+            cli_say(&r->cli->out, "not verified: what is shown is what was known before\n");
         } else if (r->lines == 0) {
-            (void)printf("nothing to verify: no numbered project is read\n");
+            cli_say(&r->cli->out, "nothing to verify: no numbered project is read\n");
         } else {
-            (void)printf(r->bad ? "%zu of %zu are not complete\n" : "all complete: %zu of %zu\n",
-                         r->bad ? r->bad : r->lines, r->lines);
+            cli_say(&r->cli->out,
+                    r->bad ? "%zu of %zu are not complete\n" : "all complete: %zu of %zu\n",
+                    r->bad ? r->bad : r->lines, r->lines);
         }
     }
     return r->bad || r->unread ? CLI_NOT_HEALTHY : CLI_OK;
 }
 
-static int show(struct cli *cli, const struct status_look *l, struct wh_json_val rows)
+static int show(struct cli *cli, const struct status_view *l, struct wh_json_val rows)
 {
-    struct result r = {.cli = cli, .unread = count_unread(l)};
+    struct result r = {.cli = cli, .unread = count_unread(cli, l)};
     WH_AUTO(buf) struct wh_buf json;
     struct wh_json_val list;
     struct wh_json_val c;
@@ -413,13 +415,13 @@ static int compare(struct cli *cli)
     struct wh_json_parser *outer = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
     struct wh_json_parser *inner = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
     struct cli_answer answer = {0};
-    struct status_look l = {0};
+    struct status_view l = {0};
     struct wh_json_val counts;
     struct wh_err err;
     int code;
 
-    if (outer == NULL || inner == NULL || !status_look_at(cli, &l)) {
-        (void)fprintf(stderr, "wellhead: status: out of memory\n");
+    if (outer == NULL || inner == NULL || !status_view_read(cli, &l)) {
+        cli_note(&cli->out, "wellhead: status: out of memory\n");
         code = CLI_FAILED;
     } else if (count_stored(cli, &answer, &err) != WH_OK ||
                read_stored(&answer, outer, inner, &counts, &err) != WH_OK) {
@@ -428,7 +430,7 @@ static int compare(struct cli *cli)
         code = show(cli, &l, counts);
     }
     wh_buf_done(&answer.body);
-    status_look_done(&l);
+    status_view_done(&l);
     wh_json_parser_free(outer);
     wh_json_parser_free(inner);
     return code;
@@ -447,20 +449,20 @@ int status_verify(struct cli *cli)
 
 static int say_confirmed(struct cli *cli, const struct wanted *wanted)
 {
-    struct status_look l;
-    bool known = status_look_at(cli, &l);
-    size_t unread = known ? count_unread(&l) : 0;
+    struct status_view l;
+    bool known = status_view_read(cli, &l);
+    size_t unread = known ? count_unread(cli, &l) : 0;
 
-    status_look_done(&l);
+    status_view_done(&l);
     if (!known || unread) {
         return CLI_NOT_HEALTHY;
     }
     if (cli->opt.format == CLI_JSON) {
-        (void)printf("{\"ok\":true,\"confirmed\":%" PRId64 "}\n", wanted->held);
+        cli_say(&cli->out, "{\"ok\":true,\"confirmed\":%" PRId64 "}\n", wanted->held);
     } else if (!cli->opt.quiet && wanted->held > 0) {
-        (void)printf("%" PRId64 " deletions were held, and are told now\n", wanted->held);
+        cli_say(&cli->out, "%" PRId64 " deletions were held, and are told now\n", wanted->held);
     } else if (!cli->opt.quiet) {
-        (void)printf("no deletion was held\n");
+        cli_say(&cli->out, "no deletion was held\n");
     }
     return CLI_OK;
 }

@@ -1,7 +1,9 @@
 /* wellhead status: what the sync did, for people. */
 #include <inttypes.h>
 
-#include "cli/status_look.h"
+#include "cli/commands/status_print.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/base/time.h"
 
 enum { RUNS_SHOWN = 5, DELIVERIES_SHOWN = 6, MS_PER_S = 1000 };
@@ -15,19 +17,6 @@ static void when(int64_t ms, char text[WH_TIME_TEXT_MAX])
     }
 }
 
-static size_t count_items(struct wh_json_val list)
-{
-    struct wh_json_iter it = wh_json_iter(list);
-    struct wh_json_val item;
-    struct wh_slice key;
-    size_t n = 0;
-
-    while (wh_json_next(&it, &key, &item)) {
-        n++;
-    }
-    return n;
-}
-
 static void add_run(struct cli_table *t, struct wh_json_val run)
 {
     static const char *const numbers[] = {"read",    "new",     "changed", "repaired",
@@ -37,7 +26,7 @@ static void add_run(struct cli_table *t, struct wh_json_val run)
     when(wh_json_get_int(run, "run", 0), text);
     cli_table_str(t, text);
     cli_table_cell(t, cli_get_str(run, "kind"));
-    cli_table_str(t, status_flag(run, "ok") ? "ok" : "failed");
+    cli_table_str(t, cli_get_flag(run, "ok") ? "ok" : "failed");
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         cli_table_int(t, wh_json_get_int(run, numbers[i], 0));
     }
@@ -45,7 +34,7 @@ static void add_run(struct cli_table *t, struct wh_json_val run)
 }
 
 /* False: the run read nothing. */
-static bool print_run_streams(struct wh_json_val run)
+static bool print_run_streams(const struct cli *cli, struct wh_json_val run)
 {
     struct wh_json_val parts;
     struct wh_json_val n;
@@ -60,48 +49,49 @@ static bool print_run_streams(struct wh_json_val run)
         int64_t skipped = wh_json_get_int(n, "skipped", 0);
 
         if (wh_json_get_int(n, "read", 0) + skipped > 0) {
-            (void)printf("%s%.*s %" PRId64, any ? ", " : "newest run, read: ", WH_SLICE_ARG(name),
-                         wh_json_get_int(n, "read", 0));
+            cli_say(&cli->out, "%s%.*s %" PRId64,
+                    any ? ", " : "newest run, read: ", WH_SLICE_ARG(name),
+                    wh_json_get_int(n, "read", 0));
             any = true;
         }
         if (skipped) {
-            (void)printf(" (%" PRId64 " skipped)", skipped);
+            cli_say(&cli->out, " (%" PRId64 " skipped)", skipped);
         }
     }
     return any;
 }
 
-static void print_kind(struct wh_slice name, struct wh_json_val n)
+static void print_kind(const struct cli *cli, struct wh_slice name, struct wh_json_val n)
 {
     static const char *const words[] = {"new", "changed", "repaired", "deleted"};
 
-    (void)printf("%.*s:", WH_SLICE_ARG(name));
+    cli_say(&cli->out, "%.*s:", WH_SLICE_ARG(name));
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         int64_t count = wh_json_get_int(n, words[i], 0);
 
         if (count) {
-            (void)printf(" %" PRId64 " %s", count, words[i]);
+            cli_say(&cli->out, " %" PRId64 " %s", count, words[i]);
         }
     }
 }
 
 /* One line: what the run read of each stream, and what came of it by kind of object. */
-static void print_run_parts(struct wh_json_val run)
+static void print_run_parts(const struct cli *cli, struct wh_json_val run)
 {
     struct wh_json_val parts;
     struct wh_json_val n;
     struct wh_json_iter it;
     struct wh_slice name;
-    bool any = print_run_streams(run);
+    bool any = print_run_streams(cli, run);
 
     if (wh_json_get(run, WH_LIT("kinds"), &parts)) {
         for (it = wh_json_iter(parts); wh_json_next(&it, &name, &n); any = true) {
-            (void)printf("%s", any ? "; " : "newest run, ");
-            print_kind(name, n);
+            cli_say(&cli->out, "%s", any ? "; " : "newest run, ");
+            print_kind(cli, name, n);
         }
     }
     if (any) {
-        (void)printf("\n");
+        cli_say(&cli->out, "\n");
     }
 }
 
@@ -118,7 +108,7 @@ static void print_runs(const struct cli *cli, struct wh_json_val c)
     size_t n;
     size_t i = 0;
 
-    if (!wh_json_get(c, WH_LIT("last_runs"), &runs) || (n = count_items(runs)) == 0) {
+    if (!wh_json_get(c, WH_LIT("last_runs"), &runs) || (n = cli_count(runs)) == 0) {
         return;
     }
     cli_table_init(&t, sizeof(heads) / sizeof(heads[0]));
@@ -130,13 +120,13 @@ static void print_runs(const struct cli *cli, struct wh_json_val c)
             add_run(&t, run);
         }
     }
-    (void)printf("\n");
-    cli_table_print(cli, &t, stdout);
+    cli_say(&cli->out, "\n");
+    cli_table_print(&t, &cli->out);
     cli_table_done(&t);
-    print_run_parts(run);
+    print_run_parts(cli, run);
 }
 
-static void print_skipped(struct wh_json_val c)
+static void print_skipped(const struct cli *cli, struct wh_json_val c)
 {
     struct wh_json_val list;
     struct wh_json_val s;
@@ -150,14 +140,13 @@ static void print_skipped(struct wh_json_val c)
         struct wh_slice stream = cli_get_str(s, "stream");
         struct wh_slice path = cli_get_str(s, "path");
 
-        (void)printf("skipped: %.*s%s%.*s: %.*s\n",
-                     WH_SLICE_ARG(path.len ? path : cli_get_str(s, "project")),
-                     stream.len ? ", " : "", WH_SLICE_ARG(stream),
-                     WH_SLICE_ARG(cli_get_str(s, "reason")));
+        cli_say(&cli->out, "skipped: %.*s%s%.*s: %.*s\n",
+                WH_SLICE_ARG(path.len ? path : cli_get_str(s, "project")), stream.len ? ", " : "",
+                WH_SLICE_ARG(stream), WH_SLICE_ARG(cli_get_str(s, "reason")));
     }
 }
 
-static void print_webhooks(struct wh_json_val c)
+static void print_webhooks(const struct cli *cli, struct wh_json_val c)
 {
     struct wh_json_val w;
     char last[WH_TIME_TEXT_MAX];
@@ -168,12 +157,13 @@ static void print_webhooks(struct wh_json_val c)
     }
     when(wh_json_get_int(w, "last_delivery_ms", 0), last);
     hook = cli_get_str(w, "hook");
-    (void)printf("webhooks: last delivery %s, %" PRId64 " taken, %" PRId64
-                 " with a wrong secret, %" PRId64 " refused%s%.*s\n",
-                 last, wh_json_get_int(w, "accepted", 0), wh_json_get_int(w, "unauthorized", 0),
-                 wh_json_get_int(w, "refused", 0),
-                 wh_slice_eq(hook, WH_LIT("unknown")) ? "" : "; at GitLab: ",
-                 wh_slice_eq(hook, WH_LIT("unknown")) ? 0 : (int)hook.len, hook.ptr);
+    cli_say(&cli->out,
+            "webhooks: last delivery %s, %" PRId64 " taken, %" PRId64
+            " with a wrong secret, %" PRId64 " refused%s%.*s\n",
+            last, wh_json_get_int(w, "accepted", 0), wh_json_get_int(w, "unauthorized", 0),
+            wh_json_get_int(w, "refused", 0),
+            wh_slice_eq(hook, WH_LIT("unknown")) ? "" : "; at GitLab: ",
+            wh_slice_eq(hook, WH_LIT("unknown")) ? 0 : (int)hook.len, hook.ptr);
 }
 
 /* The last delivery of each project and kind; those that are silent longest come first. */
@@ -189,7 +179,7 @@ static void print_deliveries(const struct cli *cli, struct wh_json_val c)
     size_t i = 0;
 
     if (!wh_json_get(c, WH_LIT("webhooks"), &list) ||
-        !wh_json_get(list, WH_LIT("deliveries"), &list) || (n = count_items(list)) == 0) {
+        !wh_json_get(list, WH_LIT("deliveries"), &list) || (n = cli_count(list)) == 0) {
         return;
     }
     cli_table_init(&t, 4);
@@ -204,15 +194,15 @@ static void print_deliveries(const struct cli *cli, struct wh_json_val c)
         cli_table_str(&t, text);
         cli_table_int(&t, wh_json_get_int(d, "count", 0));
     }
-    cli_table_print(cli, &t, stdout);
+    cli_table_print(&t, &cli->out);
     cli_table_done(&t);
     if (n > i) {
-        (void)printf("%zu more: `wellhead sql \"select * from webhook_health\"`\n", n - i);
+        cli_say(&cli->out, "%zu more: `wellhead sql \"select * from webhook_health\"`\n", n - i);
     }
 }
 
 /* Sums over the projects. */
-static void print_completeness(struct wh_json_val c)
+static void print_completeness(const struct cli *cli, struct wh_json_val c)
 {
     static const char *const names[] = {"issues", "merge_requests"};
     struct wh_json_val list;
@@ -237,13 +227,14 @@ static void print_completeness(struct wh_json_val c)
                 missing += wh_json_get_int(n, "missing", 0);
             }
         }
-        (void)printf("complete: %s: %" PRId64 " numbers, %" PRId64 " had, %" PRId64
-                     " gone, hidden or held, %" PRId64 " missing\n",
-                     names[i], expected, have, expected - have - missing, missing);
+        cli_say(&cli->out,
+                "complete: %s: %" PRId64 " numbers, %" PRId64 " had, %" PRId64
+                " gone, hidden or held, %" PRId64 " missing\n",
+                names[i], expected, have, expected - have - missing, missing);
     }
 }
 
-void status_print_sync(const struct cli *cli, const struct status_look *l)
+void status_print_sync(const struct cli *cli, const struct status_view *l)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -254,28 +245,27 @@ void status_print_sync(const struct cli *cli, const struct status_look *l)
     if (!status_connections(l, &list)) {
         return;
     }
-    several = count_items(list) > 1;
+    several = cli_count(list) > 1;
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
         int64_t held = wh_json_get_int(c, "held_deletes", 0);
 
         if (several) {
-            (void)printf("\n%.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")));
+            cli_say(&cli->out, "\n%.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")));
         }
         if (cli_get_str(c, "detail").len) {
-            (void)printf("%.*s is %.*s: %.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")),
-                         WH_SLICE_ARG(cli_get_str(c, "state")),
-                         WH_SLICE_ARG(cli_get_str(c, "detail")));
+            cli_say(&cli->out, "%.*s is %.*s: %.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")),
+                    WH_SLICE_ARG(cli_get_str(c, "state")), WH_SLICE_ARG(cli_get_str(c, "detail")));
         }
         if (held > 0) {
-            (void)printf("held: %" PRId64
-                         " deletions; `wellhead status --confirm-deletes` lets them "
-                         "go\n",
-                         held);
+            cli_say(&cli->out,
+                    "held: %" PRId64 " deletions; `wellhead status --confirm-deletes` lets them "
+                    "go\n",
+                    held);
         }
-        print_skipped(c);
-        print_webhooks(c);
+        print_skipped(cli, c);
+        print_webhooks(cli, c);
         print_deliveries(cli, c);
-        print_completeness(c);
+        print_completeness(cli, c);
         print_runs(cli, c);
     }
 }

@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/commands/commands.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/base/hash.h"
 #include "common/json/json_write.h"
 
@@ -88,10 +90,10 @@ static enum wh_rc request_body(const struct cli *cli, const struct secrets *s, s
 
 /* ---- the end ---- */
 
-static void line(const char *label, struct wh_slice value)
+static void line(const struct cli *cli, const char *label, struct wh_slice value)
 {
     if (value.len) {
-        (void)printf("  %-14s %.*s\n", label, WH_SLICE_ARG(value));
+        cli_say(&cli->out, "  %-14s %.*s\n", label, WH_SLICE_ARG(value));
     }
 }
 
@@ -99,22 +101,25 @@ static void print_webhook(const struct cli *cli, struct wh_json_val hook)
 {
     struct wh_slice key = cli_get_str(hook, "signing_key");
 
-    (void)printf("\nWebhook, to be entered in GitLab (project or group settings, Webhooks):\n");
-    (void)printf("  %-14s %s%.*s  (as GitLab can reach it)\n", "URL", cli->conf.intake_url,
-                 WH_SLICE_ARG(cli_get_str(hook, "path")));
+    cli_say(&cli->out,
+            "\nWebhook, to be entered in GitLab (project or group settings, Webhooks):\n");
+    cli_say(&cli->out, "  %-14s %s%.*s  (as GitLab can reach it)\n", "URL", cli->conf.intake_url,
+            WH_SLICE_ARG(cli_get_str(hook, "path")));
     if (key.len == 0) {
-        (void)printf(
+        cli_say(
+            &cli->out,
             "  its secrets were shown when the connection was made; --new-secret makes others\n");
         return;
     }
-    line("Signing token", key);
-    line("Secret token", cli_get_str(hook, "token"));
-    (void)printf("  %-14s Push no; Issues, Confidential issues, Merge request, Comments, Job,\n"
-                 "  %-14s Pipeline, Deployment, Releases, Milestone yes\n",
-                 "Triggers", "");
-    (void)printf(
-        "  Use the signing token where GitLab offers one (19.0 and later), else the secret "
-        "token.\n  Both are shown this once.\n");
+    line(cli, "Signing token", key);
+    line(cli, "Secret token", cli_get_str(hook, "token"));
+    cli_say(&cli->out,
+            "  %-14s Push no; Issues, Confidential issues, Merge request, Comments, Job,\n"
+            "  %-14s Pipeline, Deployment, Releases, Milestone yes\n",
+            "Triggers", "");
+    cli_say(&cli->out,
+            "  Use the signing token where GitLab offers one (19.0 and later), else the secret "
+            "token.\n  Both are shown this once.\n");
 }
 
 static void print_streams(const struct cli *cli, struct wh_json_val list)
@@ -129,10 +134,10 @@ static void print_streams(const struct cli *cli, struct wh_json_val list)
         all_rest = all_rest && wh_slice_eq(cli_get_str(item, "read_by"), WH_LIT("rest"));
     }
     if (all_rest) {
-        line("read by", WH_LIT("REST, every stream; webhooks as they come"));
+        line(cli, "read by", WH_LIT("REST, every stream; webhooks as they come"));
         return;
     }
-    (void)printf("\n");
+    cli_say(&cli->out, "\n");
     cli_table_init(&t, 3);
     cli_table_str(&t, "stream");
     cli_table_str(&t, "read by");
@@ -144,11 +149,11 @@ static void print_streams(const struct cli *cli, struct wh_json_val list)
         cli_table_cell(&t, cli_get_str(item, "read_by"));
         cli_table_cell(&t, tool.len ? tool : cli_get_str(item, "reason"));
     }
-    cli_table_print(cli, &t, stdout);
+    cli_table_print(&t, &cli->out);
     cli_table_done(&t);
-    (void)printf(
-        "Webhooks bring issues, merge requests, pipelines, jobs, deployments and releases\n"
-        "live, whatever reads them.\n");
+    cli_say(&cli->out,
+            "Webhooks bring issues, merge requests, pipelines, jobs, deployments and releases\n"
+            "live, whatever reads them.\n");
 }
 
 static void print_answer(const struct cli *cli, struct wh_json_val root)
@@ -157,16 +162,16 @@ static void print_answer(const struct cli *cli, struct wh_json_val root)
     struct wh_json_val v;
     bool known = wh_json_get(root, WH_LIT("existing"), &v) && wh_json_bool(v);
 
-    (void)printf("%s %.*s\n", known ? "Connected again:" : "Connected:",
-                 WH_SLICE_ARG(cli_get_str(root, "connection")));
-    line("GitLab", cli_get_str(root, "instance"));
-    line("moved from", cli_get_str(root, "moved_from"));
-    line("version", cli_get_str(root, "gitlab_version"));
-    line("user", cli_get_str(root, "user"));
-    line("token scopes", scopes);
+    cli_say(&cli->out, "%s %.*s\n", known ? "Connected again:" : "Connected:",
+            WH_SLICE_ARG(cli_get_str(root, "connection")));
+    line(cli, "GitLab", cli_get_str(root, "instance"));
+    line(cli, "moved from", cli_get_str(root, "moved_from"));
+    line(cli, "version", cli_get_str(root, "gitlab_version"));
+    line(cli, "user", cli_get_str(root, "user"));
+    line(cli, "token scopes", scopes);
     if (scopes.len && memmem(scopes.ptr, scopes.len, "read_api", 8) == NULL &&
         !wh_slice_eq(scopes, WH_LIT("mcp"))) {
-        (void)printf("  note: the token may do more than read; scope read_api is enough\n");
+        cli_say(&cli->out, "  note: the token may do more than read; scope read_api is enough\n");
     }
     if (wh_json_get(root, WH_LIT("streams"), &v)) {
         print_streams(cli, v);
@@ -174,13 +179,13 @@ static void print_answer(const struct cli *cli, struct wh_json_val root)
     if (wh_json_get(root, WH_LIT("webhook"), &v)) {
         print_webhook(cli, v);
     }
-    (void)printf("\nThe first sync has begun: `wellhead status --wait 10m` follows it.\n");
+    cli_say(&cli->out, "\nThe first sync has begun: `wellhead status --wait 10m` follows it.\n");
 }
 
 static int show_end(const struct cli *cli, const struct cli_answer *answer, struct wh_json_val root)
 {
     if (cli->opt.format != CLI_TEXT) {
-        return cli_print(wh_buf_slice(&answer->body)) ? CLI_OK : CLI_FAILED;
+        return cli_data(&cli->out, wh_buf_slice(&answer->body)) ? CLI_OK : CLI_FAILED;
     }
     print_answer(cli, root);
     return CLI_OK;
@@ -231,11 +236,11 @@ static void ask_person(struct approval *a, struct wh_json_val root)
     a->asked_hash = wh_hash64(url);
     memcpy(text, url.ptr, url.len);
     text[url.len] = '\0';
-    (void)fprintf(stderr, "\nApprove in your browser:\n\n  %s\n\n", text);
-    (void)fprintf(stderr,
-                  "If the browser runs elsewhere and ends at %.*s..., paste that whole\n"
-                  "address here and press Enter.\n\n",
-                  WH_SLICE_ARG(cli_get_str(root, "redirect_uri")));
+    cli_note(&a->cli->out, "\nApprove in your browser:\n\n  %s\n\n", text);
+    cli_note(&a->cli->out,
+             "If the browser runs elsewhere and ends at %.*s..., paste that whole\n"
+             "address here and press Enter.\n\n",
+             WH_SLICE_ARG(cli_get_str(root, "redirect_uri")));
     if (!a->cli->opt.no_browser && openable(url)) {
         open_browser(text);
     }
@@ -254,8 +259,8 @@ static void show_steps(struct approval *a, struct wh_json_val root)
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item); n++) {
         if (n >= a->n_shown && !a->cli->opt.quiet) {
-            (void)fprintf(stderr, "  %-10.*s %.*s\n", WH_SLICE_ARG(cli_get_str(item, "step")),
-                          WH_SLICE_ARG(cli_get_str(item, "text")));
+            cli_note(&a->cli->out, "  %-10.*s %.*s\n", WH_SLICE_ARG(cli_get_str(item, "step")),
+                     WH_SLICE_ARG(cli_get_str(item, "text")));
         }
     }
     a->n_shown = n;
@@ -277,7 +282,7 @@ static void send_pasted(struct approval *a, struct wh_slice text)
     wh_jw_end(&w);
     (void)snprintf(path, sizeof(path), "/api/v1/connects/%s/redirect", a->session);
     if (wh_jw_finish(&w, &err) != WH_OK ||
-        cli_http(a->cli, "POST", a->cli->conf.fetcher_url, wh_slice_str(path),
+        cli_call(a->cli, "POST", a->cli->conf.fetcher_url, wh_slice_str(path),
                  a->cli->conf.fetcher_token_file, wh_buf_slice(&body), &answer, &err) != WH_OK) {
         (void)cli_fail(a->cli, "connect", &err);
         return;
@@ -291,14 +296,14 @@ static void send_pasted(struct approval *a, struct wh_slice text)
 /* Waits a little for a pasted line. */
 static void await_line(struct approval *a)
 {
-    struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct pollfd fd = {.fd = a->cli->world.input, .events = POLLIN};
     char *end;
     ssize_t n;
 
     if (poll(&fd, a->stdin_open && a->asked ? 1 : 0, POLL_MS) <= 0 || !a->stdin_open) {
         return;
     }
-    n = read(STDIN_FILENO, a->line + a->line_len, sizeof(a->line) - a->line_len);
+    n = read(a->cli->world.input, a->line + a->line_len, sizeof(a->line) - a->line_len);
     if (n <= 0) {
         a->stdin_open = false;
         return;
@@ -326,7 +331,7 @@ static bool look(struct approval *a, struct wh_json_parser *parser, int *ret_cod
     bool over = true;
 
     (void)snprintf(path, sizeof(path), "/api/v1/connects/%s", a->session);
-    if (cli_http(cli, "GET", cli->conf.fetcher_url, wh_slice_str(path),
+    if (cli_call(cli, "GET", cli->conf.fetcher_url, wh_slice_str(path),
                  cli->conf.fetcher_token_file, wh_slice("", 0), &answer, &err) != WH_OK) {
         *ret_code = cli_fail(cli, "connect", &err);
     } else if (answer.status != 200) {
@@ -341,8 +346,8 @@ static bool look(struct approval *a, struct wh_json_parser *parser, int *ret_cod
         if (wh_slice_eq(state, WH_LIT("done"))) {
             *ret_code = show_end(cli, &answer, root);
         } else if (over) {
-            (void)fprintf(stderr, "wellhead: connect: %.*s\n",
-                          WH_SLICE_ARG(cli_get_str(root, "error")));
+            cli_note(&cli->out, "wellhead: connect: %.*s\n",
+                     WH_SLICE_ARG(cli_get_str(root, "error")));
             *ret_code = CLI_FAILED;
         }
     }
@@ -377,7 +382,7 @@ static int take_answer(struct cli *cli, const struct cli_answer *answer)
     parser = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
     if (parser == NULL ||
         wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) != WH_OK) {
-        (void)fprintf(stderr, "wellhead: connect: the fetcher's answer cannot be read\n");
+        cli_note(&cli->out, "wellhead: connect: the fetcher's answer cannot be read\n");
     } else if (answer->status == 202) {
         code = follow(cli, parser, cli_get_str(root, "session"));
     } else {
@@ -397,7 +402,7 @@ static int connect_by(struct cli *cli, const struct secrets *s)
     wh_buf_init(&body, BODY_MAX_BYTES);
     if (request_body(cli, s, &body, &err) != WH_OK) {
         code = cli_fail(cli, "connect", &err);
-    } else if (cli_http(cli, "POST", cli->conf.fetcher_url, WH_LIT("/api/v1/connections"),
+    } else if (cli_call(cli, "POST", cli->conf.fetcher_url, WH_LIT("/api/v1/connections"),
                         cli->conf.fetcher_token_file, wh_buf_slice(&body), &answer,
                         &err) != WH_OK) {
         code = cli_fail(cli, "connect", &err);
@@ -413,27 +418,54 @@ static int connect_by(struct cli *cli, const struct secrets *s)
     return code;
 }
 
+/* The path is not repeated: people paste the token itself where its file is asked for. */
+static int fail_secret(const struct cli *cli, const char *option, const struct wh_err *err)
+{
+    const char *reason = err->rc == WH_E_NOMEM       ? "out of memory"
+                         : err->rc == WH_E_TOO_LARGE ? "the file is too large for a secret"
+                                                     : "it must be a file that you own, not empty, "
+                                                       "and readable by nobody else (chmod 600)";
+
+    cli_note(&cli->out, "wellhead: connect: cannot read what %s names: %s\n", option, reason);
+    return CLI_FAILED;
+}
+
+static int read_secrets(const struct cli *cli, struct secrets *s)
+{
+    struct wh_err err;
+
+    if (cli->opt.token_file &&
+        wh_conf_secret_read(cli->opt.token_file, TOKEN_MAX_BYTES, &s->token, &err) != WH_OK) {
+        return fail_secret(cli, "--token-file", &err);
+    }
+    if (cli->opt.client_secret_file &&
+        wh_conf_secret_read(cli->opt.client_secret_file, TOKEN_MAX_BYTES, &s->client_secret,
+                            &err) != WH_OK) {
+        return fail_secret(cli, "--client-secret-file", &err);
+    }
+    return CLI_OK;
+}
+
 int cli_connect(struct cli *cli)
 {
     struct secrets s = {0};
-    struct wh_err err;
     int code;
 
     if (cli->opt.n_args != 2) {
-        (void)fprintf(stderr, "wellhead: connect wants the GitLab's address\n");
+        cli_note(&cli->out, "wellhead: connect wants the GitLab's address\n");
+        return CLI_USAGE;
+    }
+    if (cli_url_has_user(cli->opt.args[1])) {
+        cli_note(&cli->out, "wellhead: connect: an address must not hold a user name or a "
+                            "password; put a token into a file and give --token-file\n");
         return CLI_USAGE;
     }
     if (cli->opt.client_secret_file && cli->opt.client_id == NULL) {
-        (void)fprintf(stderr, "wellhead: --client-secret-file wants --client-id\n");
+        cli_note(&cli->out, "wellhead: --client-secret-file wants --client-id\n");
         return CLI_USAGE;
     }
-    if ((cli->opt.token_file &&
-         wh_conf_secret_read(cli->opt.token_file, TOKEN_MAX_BYTES, &s.token, &err) != WH_OK) ||
-        (cli->opt.client_secret_file &&
-         wh_conf_secret_read(cli->opt.client_secret_file, TOKEN_MAX_BYTES, &s.client_secret,
-                             &err) != WH_OK)) {
-        code = cli_fail(cli, "connect", &err);
-    } else {
+    code = read_secrets(cli, &s);
+    if (code == CLI_OK) {
         code = connect_by(cli, &s);
     }
     wipe_text(s.token);

@@ -1,7 +1,9 @@
 /* wellhead doctor: each part asked in turn, with what to do about what fails. */
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/commands/commands.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
 #include "common/json/json_write.h"
 
 enum { ADMIN_TIMEOUT_MS = 5000, CHECKS_MAX = 8, TEXT_MAX_BYTES = 256 };
@@ -51,7 +53,7 @@ static void check_stage(struct cli *cli, struct report *r, const char *name, con
     struct cli_answer answer;
     struct wh_err err;
 
-    if (cli_http(cli, "GET", url, WH_LIT("/ready"), NULL, WH_LIT(""), &answer, &err) != WH_OK) {
+    if (cli_call(cli, "GET", url, WH_LIT("/ready"), NULL, WH_LIT(""), &answer, &err) != WH_OK) {
         (void)snprintf(c->found, sizeof(c->found), "%s", err.msg);
     } else {
         c->ok = answer.status == 200;
@@ -69,7 +71,7 @@ static void check_token(struct cli *cli, struct report *r, const char *name, con
     struct cli_answer answer;
     struct wh_err err;
 
-    if (cli_http(cli, "GET", url, WH_LIT("/api/v1/status"), file, WH_LIT(""), &answer, &err) !=
+    if (cli_call(cli, "GET", url, WH_LIT("/api/v1/status"), file, WH_LIT(""), &answer, &err) !=
         WH_OK) {
         (void)snprintf(c->found, sizeof(c->found), "%s", err.msg);
     } else {
@@ -80,7 +82,7 @@ static void check_token(struct cli *cli, struct report *r, const char *name, con
     wh_buf_done(&answer.body);
 }
 
-static int print_json(const struct report *r, bool ok)
+static int print_json(const struct cli *cli, const struct report *r, bool ok)
 {
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
@@ -107,7 +109,7 @@ static int print_json(const struct report *r, bool ok)
     }
     wh_jw_end(&w);
     wh_jw_end(&w);
-    if (wh_jw_finish(&w, &err) != WH_OK || !cli_print(wh_buf_slice(&out))) {
+    if (wh_jw_finish(&w, &err) != WH_OK || !cli_data(&cli->out, wh_buf_slice(&out))) {
         return CLI_FAILED;
     }
     return ok ? CLI_OK : CLI_NOT_HEALTHY;
@@ -129,7 +131,7 @@ int cli_doctor(struct cli *cli)
         ok = ok && r.checks[i].ok;
     }
     if (cli->opt.format == CLI_JSON) {
-        return print_json(&r, ok);
+        return print_json(cli, &r, ok);
     }
     for (size_t i = 0; i < r.n; i++) {
         size_t len = strlen(r.checks[i].found);
@@ -137,10 +139,10 @@ int cli_doctor(struct cli *cli)
         if (len && r.checks[i].found[len - 1] == '\n') {
             r.checks[i].found[len - 1] = '\0';
         }
-        (void)printf("%-4s %-15s %s\n", r.checks[i].ok ? "ok" : "FAIL", r.checks[i].name,
-                     r.checks[i].found);
+        cli_say(&cli->out, "%-4s %-15s %s\n", r.checks[i].ok ? "ok" : "FAIL", r.checks[i].name,
+                r.checks[i].found);
         if (!r.checks[i].ok) {
-            (void)printf("                     %s\n", r.checks[i].advice);
+            cli_say(&cli->out, "                     %s\n", r.checks[i].advice);
         }
     }
     return ok ? CLI_OK : CLI_NOT_HEALTHY;

@@ -1,0 +1,20 @@
+/* commands.h - the commands. Each returns an exit code, after it said why it failed. */
+#ifndef WH_CLI_COMMANDS_COMMANDS_H
+#define WH_CLI_COMMANDS_COMMANDS_H
+
+#include "cli/core/cli.h"
+
+int cli_connect(struct cli *cli);
+int cli_status(struct cli *cli);
+int cli_sql(struct cli *cli);
+int cli_show(struct cli *cli);
+int cli_replay(struct cli *cli);
+int cli_topics(struct cli *cli);
+int cli_doctor(struct cli *cli);
+int cli_disconnect(struct cli *cli);
+int cli_purge(struct cli *cli);
+
+/* All of them, in the order in which help lists them. */
+const struct cli_command *cli_command_table(size_t *ret_n);
+
+#endif

@@ -1,0 +1,87 @@
+/* wellhead status: what fetcher and sink say, side by side. */
+#include "cli/commands/commands.h"
+#include "cli/commands/status_print.h"
+#include "common/json/json_write.h"
+
+static int print_json(const struct cli *cli, const struct status_view *l)
+{
+    WH_AUTO(buf) struct wh_buf out;
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_buf_init(&out, (size_t)2 * STATUS_ANSWER_MAX_BYTES);
+    wh_json_writer_init(&w, &out);
+    wh_jw_object(&w);
+    wh_jw_key(&w, "ok");
+    wh_jw_bool(&w, l->fetcher_ok && l->sink_ok);
+    wh_jw_key(&w, "healthy");
+    wh_jw_bool(&w, status_is_healthy(l));
+    wh_jw_key(&w, "fetcher");
+    wh_jw_raw(&w, l->fetcher_ok ? wh_buf_slice(&l->fetcher.body) : WH_LIT("null"));
+    wh_jw_key(&w, "sink");
+    wh_jw_raw(&w, l->sink_ok ? wh_buf_slice(&l->sink.body) : WH_LIT("null"));
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, &err) != WH_OK) {
+        cli_note(&cli->out, "wellhead: status: %s\n", err.msg);
+        return CLI_FAILED;
+    }
+    return cli_data(&cli->out, wh_buf_slice(&out)) ? CLI_OK : CLI_FAILED;
+}
+
+static int print_status(const struct cli *cli, const struct status_view *v)
+{
+    if (cli->opt.format == CLI_JSON) {
+        return print_json(cli, v);
+    }
+    if (!cli->opt.quiet) {
+        status_print_overview(cli, v);
+    }
+    return CLI_OK;
+}
+
+static int report(struct cli *cli)
+{
+    struct status_view v;
+    int code;
+
+    if (!status_view_read(cli, &v)) {
+        cli_note(&cli->out, "wellhead: status: out of memory\n");
+        code = CLI_FAILED;
+    } else {
+        code = print_status(cli, &v);
+        if (code == CLI_OK && cli->opt.check && !status_is_healthy(&v)) {
+            code = CLI_NOT_HEALTHY;
+        }
+        if (code == CLI_OK && !v.fetcher_ok && !v.sink_ok) {
+            code = CLI_FAILED;
+        }
+    }
+    status_view_done(&v);
+    return code;
+}
+
+static int wait_and_report(struct cli *cli)
+{
+    int code = status_wait(cli);
+
+    if (code == CLI_TIMED_OUT) {
+        /* A JSON document would look like a success. */
+        if (cli->opt.format != CLI_JSON) {
+            (void)report(cli);
+        }
+        cli_note(&cli->out, "wellhead: the first sync is not done yet\n");
+        return code;
+    }
+    return report(cli);
+}
+
+int cli_status(struct cli *cli)
+{
+    if (cli->opt.verify) {
+        return status_verify(cli);
+    }
+    if (cli->opt.confirm_deletes) {
+        return status_confirm_deletes(cli);
+    }
+    return cli->opt.wait_ms == CLI_NOT_GIVEN ? report(cli) : wait_and_report(cli);
+}

@@ -1,0 +1,225 @@
+/* wellhead status: connections, what reads each stream, rows, freshness. */
+#include <inttypes.h>
+
+#include "cli/commands/status_print.h"
+#include "cli/out/table.h"
+#include "cli/out/value.h"
+
+static void print_connections(const struct cli *cli, const struct status_view *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct cli_table t;
+
+    if (!status_connections(l, &list)) {
+        cli_say(&cli->out, "fetcher: %s\n", l->fetcher_err.msg);
+        return;
+    }
+    cli_table_init(&t, 6);
+    cli_table_str(&t, "connection");
+    cli_table_str(&t, "state");
+    cli_table_str(&t, "projects");
+    cli_table_str(&t, "runs");
+    cli_table_str(&t, "requests");
+    cli_table_str(&t, "now");
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        cli_table_cell(&t, cli_get_str(c, "id"));
+        cli_table_cell(&t, cli_get_str(c, "state"));
+        cli_table_int(&t, wh_json_get_int(c, "projects", 0));
+        cli_table_int(&t, wh_json_get_int(c, "runs", 0));
+        cli_table_int(&t, wh_json_get_int(c, "requests", 0));
+        cli_table_cell(&t, cli_get_str(c, "error").len ? cli_get_str(c, "error")
+                                                       : cli_get_str(c, "phase"));
+    }
+    cli_table_print(&t, &cli->out);
+    if (t.n_cells == 6) {
+        cli_say(&cli->out, "no connection yet: `wellhead connect URL`\n");
+    }
+    cli_table_done(&t);
+}
+
+/* Where not all is read by REST: what each stream is read by, and why some are not. */
+static void print_sources(const struct cli *cli, struct wh_json_val c)
+{
+    struct wh_json_val list;
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct cli_table t;
+    bool all_rest = true;
+
+    if (!wh_json_get(c, WH_LIT("streams"), &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        all_rest = all_rest && wh_slice_eq(cli_get_str(item, "read_by"), WH_LIT("rest"));
+    }
+    if (all_rest) {
+        return;
+    }
+    cli_table_init(&t, 3);
+    cli_table_cell(&t, cli_get_str(c, "id"));
+    cli_table_str(&t, "read by");
+    cli_table_str(&t, "");
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        struct wh_slice tool = cli_get_str(item, "tool");
+
+        cli_table_cell(&t, cli_get_str(item, "stream"));
+        cli_table_cell(&t, cli_get_str(item, "read_by"));
+        cli_table_cell(&t, tool.len ? tool : cli_get_str(item, "reason"));
+    }
+    cli_say(&cli->out, "\n");
+    cli_table_print(&t, &cli->out);
+    cli_table_done(&t);
+}
+
+static void print_all_sources(const struct cli *cli, const struct status_view *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (status_connections(l, &list)) {
+        for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+            print_sources(cli, c);
+        }
+    }
+}
+
+static void print_kinds(const struct cli *cli, const struct status_view *l)
+{
+    struct wh_json_val kinds;
+    struct wh_json_val counts;
+    struct wh_json_iter it;
+    struct wh_slice name;
+    struct cli_table t;
+
+    if (!l->sink_ok || !wh_json_get(l->sink_root, WH_LIT("kinds"), &kinds)) {
+        cli_say(&cli->out, "sink: %s\n", l->sink_err.msg);
+        return;
+    }
+    cli_table_init(&t, 4);
+    cli_table_str(&t, "kind");
+    cli_table_str(&t, "rows");
+    cli_table_str(&t, "deleted");
+    cli_table_str(&t, "revisions");
+    for (it = wh_json_iter(kinds); wh_json_next(&it, &name, &counts);) {
+        cli_table_cell(&t, name);
+        cli_table_int(&t, wh_json_get_int(counts, "entities", 0));
+        cli_table_int(&t, wh_json_get_int(counts, "deleted", 0));
+        cli_table_int(&t, wh_json_get_int(counts, "revisions", 0));
+    }
+    cli_say(&cli->out, "\n");
+    cli_table_print(&t, &cli->out);
+    cli_table_done(&t);
+}
+
+static void add_quantiles(struct cli_table *t, struct wh_json_val live, const char *window)
+{
+    struct wh_json_val f;
+    char text[32];
+
+    if (!wh_json_get(live, wh_slice_str(window), &f) || wh_json_get_int(f, "count", 0) == 0) {
+        cli_table_str(t, "-");
+        cli_table_str(t, "-");
+        return;
+    }
+    cli_table_str(t, cli_seconds(cli_get_num(f, "p50_s", 0), text));
+    cli_table_str(t, cli_seconds(cli_get_num(f, "p99_s", 0), text));
+}
+
+static int64_t count_of(struct wh_json_val live, const char *window)
+{
+    struct wh_json_val f;
+
+    return wh_json_get(live, wh_slice_str(window), &f) ? wh_json_get_int(f, "count", 0) : 0;
+}
+
+static void add_window(struct cli_table *t, struct wh_slice kind, const char *label,
+                       struct wh_json_val live, const char *receipt, const char *event)
+{
+    cli_table_cell(t, kind);
+    cli_table_str(t, label);
+    cli_table_int(t, count_of(live, receipt));
+    add_quantiles(t, live, receipt);
+    add_quantiles(t, live, event);
+}
+
+/* Webhooks by kind, of the last hour and day: since receipt, and since GitLab's own time (cut to
+ * the second), to queryable. */
+static void print_live(const struct cli *cli, const struct status_view *l)
+{
+    static const char *const heads[] = {"webhooks of", "last",      "count", "receipt p50",
+                                        "p99",         "event p50", "p99"};
+    struct wh_json_val all;
+    struct wh_json_val f;
+    struct wh_json_iter it;
+    struct wh_slice kind;
+    struct cli_table t;
+    bool any = false;
+
+    if (!wh_json_get(l->sink_root, WH_LIT("live"), &all)) {
+        return;
+    }
+    cli_table_init(&t, sizeof(heads) / sizeof(heads[0]));
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        cli_table_str(&t, heads[i]);
+    }
+    for (it = wh_json_iter(all); wh_json_next(&it, &kind, &f); any = true) {
+        int64_t hour = count_of(f, "receipt_hour");
+        int64_t day = count_of(f, "receipt_day");
+
+        if (hour != day) {
+            add_window(&t, kind, "hour", f, "receipt_hour", "event_hour");
+        }
+        add_window(&t, kind, hour == day ? "hour, day" : "day", f, "receipt_day", "event_day");
+    }
+    if (any) {
+        cli_say(&cli->out, "\n");
+        cli_table_print(&t, &cli->out);
+    }
+    cli_table_done(&t);
+}
+
+static void print_freshness(const struct cli *cli, const struct status_view *l)
+{
+    struct wh_json_val all;
+    struct wh_json_val f;
+    struct wh_json_iter it;
+    struct wh_slice origin;
+    char p50[32];
+    char p99[32];
+
+    if (!l->sink_ok || !wh_json_get(l->sink_root, WH_LIT("freshness"), &all)) {
+        return;
+    }
+    cli_say(&cli->out, "\n");
+    for (it = wh_json_iter(all); wh_json_next(&it, &origin, &f);) {
+        int64_t n = wh_json_get_int(f, "count", 0);
+
+        if (n > 0) {
+            cli_say(&cli->out,
+                    "freshness, %-8.*s receipt to queryable: p50 %s, p99 %s (%" PRId64
+                    " rows, last hour)\n",
+                    WH_SLICE_ARG(origin), cli_seconds(cli_get_num(f, "p50_s", 0), p50),
+                    cli_seconds(cli_get_num(f, "p99_s", 0), p99), n);
+        }
+    }
+    cli_say(&cli->out, "sink: %.*s, %" PRId64 " records behind, %" PRId64 " dead letters\n",
+            WH_SLICE_ARG(cli_get_str(l->sink_root, "state")),
+            wh_json_get_int(l->sink_root, "lag_records", -1),
+            wh_json_get_int(l->sink_root, "dead_letters", 0));
+    print_live(cli, l);
+}
+
+void status_print_overview(const struct cli *cli, const struct status_view *v)
+{
+    print_connections(cli, v);
+    print_all_sources(cli, v);
+    status_print_sync(cli, v);
+    print_kinds(cli, v);
+    print_freshness(cli, v);
+}

@@ -1,0 +1,21 @@
+/* status_print.h - the parts of `wellhead status`. */
+#ifndef WH_CLI_COMMANDS_STATUS_PRINT_H
+#define WH_CLI_COMMANDS_STATUS_PRINT_H
+
+#include "cli/commands/status_view.h"
+
+/* Everything, for people. */
+void status_print_overview(const struct cli *cli, const struct status_view *v);
+/* Runs, skipped projects, webhooks and completeness of each connection. */
+void status_print_sync(const struct cli *cli, const struct status_view *v);
+
+/* Each returns an exit code. */
+
+/* Waits for the end of the first sync: CLI_OK, or CLI_TIMED_OUT after --wait. */
+int status_wait(struct cli *cli);
+/* Has every number of every project looked for, and counts them in the store. */
+int status_verify(struct cli *cli);
+/* Lets the deletions through that are held. */
+int status_confirm_deletes(struct cli *cli);
+
+#endif

@@ -1,0 +1,35 @@
+/* status_view.h - what fetcher and sink say of themselves at one moment, for the parts of
+ * `wellhead status`. */
+#ifndef WH_CLI_COMMANDS_STATUS_VIEW_H
+#define WH_CLI_COMMANDS_STATUS_VIEW_H
+
+#include "cli/core/cli.h"
+#include "common/json/json_doc.h"
+
+enum { STATUS_ANSWER_MAX_BYTES = 32 << 20, STATUS_POLL_MS = 500 };
+
+/* Either of the two may not have answered: then why is in its error. */
+struct status_view {
+    struct cli_answer fetcher;
+    struct cli_answer sink;
+    struct wh_json_parser *fetcher_parser;
+    struct wh_json_parser *sink_parser;
+    struct wh_json_val fetcher_root;
+    struct wh_json_val sink_root;
+    bool fetcher_ok;
+    bool sink_ok;
+    struct wh_err fetcher_err;
+    struct wh_err sink_err;
+};
+
+/* Asks both. False: out of memory. Call status_view_done in any case. */
+bool status_view_read(struct cli *cli, struct status_view *v);
+void status_view_done(struct status_view *v);
+/* The fetcher's connections; false when it did not answer. */
+bool status_connections(const struct status_view *v, struct wh_json_val *ret);
+/* Is the connection disconnected, or not connected yet? Then nothing of it is read. */
+bool status_is_left(struct wh_json_val connection);
+/* Both answered, and no connection is in an error. */
+bool status_is_healthy(const struct status_view *v);
+
+#endif

@@ -1,0 +1,122 @@
+/* wellhead status --wait: until the first sync is in the store. */
+#include <inttypes.h>
+
+#include "cli/commands/status_print.h"
+#include "cli/out/value.h"
+
+enum { SETTLED_MS = 3000, EMPTY_MS = 15000 };
+
+/* Every connection has run once, and all that it produced is in the store. */
+static bool synced(const struct status_view *l, int64_t *ret_rows)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    size_t n = 0;
+
+    *ret_rows = l->sink_ok ? wh_json_get_int(l->sink_root, "observations", 0) : 0;
+    if (!l->sink_ok || !status_connections(l, &list)) {
+        return false;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c); n++) {
+        /* What is disconnected runs no more. */
+        if (!status_is_left(c) && (wh_json_get_int(c, "runs", 0) == 0 ||
+                                   !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
+            return false;
+        }
+    }
+    return n > 0 && cli_get_flag(l->sink_root, "caught_up");
+}
+
+/* Does the sink have records of the connection? */
+static bool stored_any(const struct status_view *l, struct wh_slice connection)
+{
+    struct wh_json_val list;
+    struct wh_json_val t;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!wh_json_get(l->sink_root, WH_LIT("topics"), &list)) {
+        return false;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &t);) {
+        if (wh_slice_eq(cli_get_str(t, "connection"), connection) &&
+            wh_json_get_int(t, "stored_records", 0) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool stored_of_all(const struct status_view *l)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!status_connections(l, &list)) {
+        return false;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        if (!status_is_left(c) && !stored_any(l, cli_get_str(c, "id"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Between fetcher and sink the mapper may lag: done when two looks in a row see no new row. Where
+ * webhooks keep coming that may never be, so that some seconds without a lag do, too.
+ * Mapper and sink find the topics of a new connection seconds later, and see no lag until then:
+ * a connection without a record is waited for, up to what an empty GitLab is worth.
+ */
+struct settling {
+    int64_t last_rows;
+    int64_t since_ms; /* synced; 0 not yet */
+};
+
+static bool settled(struct settling *s, const struct status_view *l, bool is_synced, int64_t rows,
+                    int64_t now_ms)
+{
+    bool still = rows == s->last_rows;
+
+    s->last_rows = rows;
+    if (!is_synced) {
+        s->since_ms = 0;
+        return false;
+    }
+    if (s->since_ms == 0) {
+        s->since_ms = now_ms;
+    }
+    if (now_ms - s->since_ms < EMPTY_MS && !stored_of_all(l)) {
+        return false;
+    }
+    return still || (now_ms - s->since_ms >= SETTLED_MS &&
+                     wh_json_get_int(l->sink_root, "lag_records", -1) == 0);
+}
+
+int status_wait(struct cli *cli)
+{
+    struct settling settling = {.last_rows = -1};
+    int64_t end_ms = cli_now_ms(cli) + cli->opt.wait_ms;
+
+    for (;;) {
+        struct status_view l;
+        int64_t rows = 0;
+        bool is_synced = status_view_read(cli, &l) && synced(&l, &rows);
+        bool done = settled(&settling, &l, is_synced, rows, cli_now_ms(cli));
+
+        status_view_done(&l);
+        if (!cli->opt.quiet) {
+            cli_progress(&cli->out, "syncing: %" PRId64 " observations stored", rows);
+        }
+        if (done || cli_now_ms(cli) > end_ms) {
+            cli_progress_end(&cli->out);
+            return done ? CLI_OK : CLI_TIMED_OUT;
+        }
+        cli_pause_ms(cli, STATUS_POLL_MS);
+    }
+}

@@ -1,0 +1,126 @@
+#include "cli/core/cli.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/out/value.h"
+
+enum { ERROR_DEPTH_MAX = 64, GRACE_MS = 5000 };
+
+static void sleep_ms(void *ctx, int64_t ms)
+{
+    const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
+
+    (void)ctx;
+    (void)nanosleep(&ts, NULL);
+}
+
+struct cli_world cli_world_real(struct cli_http *http)
+{
+    return (struct cli_world){
+        .http = http,
+        .admin = wh_admin_kafka_new,
+        .clock = wh_clock_real(),
+        .pause_ms = sleep_ms,
+        .input = STDIN_FILENO,
+    };
+}
+
+int64_t cli_now_ms(const struct cli *cli)
+{
+    return wh_clock_now_ms(&cli->world.clock);
+}
+
+void cli_pause_ms(const struct cli *cli, int64_t ms)
+{
+    cli->world.pause_ms(cli->world.ctx, ms);
+}
+
+bool cli_read_line(const struct cli *cli, char *line, size_t size)
+{
+    size_t len = 0;
+    bool any = false;
+    char c;
+
+    while (read(cli->world.input, &c, 1) == 1) {
+        any = true;
+        if (c == '\n') {
+            break;
+        }
+        if (len + 1 < size) {
+            line[len++] = c;
+        }
+    }
+    line[len] = '\0';
+    return any;
+}
+
+/* ---- calls ---- */
+
+enum wh_rc cli_call(struct cli *cli, const char *method, const char *base, struct wh_slice path,
+                    const char *token_file, struct wh_slice body, struct cli_answer *ret,
+                    struct wh_err *err)
+{
+    const struct cli_request request = {
+        .method = method,
+        .base = base,
+        .path = path,
+        .token_file = token_file,
+        .body = body,
+        /* A stage that knows the limit answers at its end. */
+        .timeout_ms = cli->opt.timeout_ms ? cli->opt.timeout_ms + GRACE_MS : cli->conf.timeout_ms,
+    };
+
+    return cli->world.http->call(cli->world.http, &request, ret, err);
+}
+
+int cli_fail(const struct cli *cli, const char *doing, const struct wh_err *err)
+{
+    cli_note(&cli->out, "wellhead: %s: %s\n", doing, err->msg);
+    if (err->rc == WH_E_NET) {
+        cli_note(&cli->out, "  is that process running? `wellhead doctor` checks every part\n");
+    }
+    if (err->rc == WH_E_TIMEOUT) {
+        return CLI_TIMED_OUT;
+    }
+    return err->rc == WH_E_UNAVAILABLE || err->rc == WH_E_BUSY ? CLI_TRY_LATER : CLI_FAILED;
+}
+
+static int exit_of_status(unsigned status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return CLI_SIGN_IN;
+    case 404:
+        return CLI_NOTHING;
+    case 429:
+    case 503:
+        return CLI_TRY_LATER;
+    case 504:
+        return CLI_TIMED_OUT;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+int cli_fail_answer(const struct cli *cli, const char *doing, const struct cli_answer *answer)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(CLI_ANSWER_MAX_BYTES, ERROR_DEPTH_MAX);
+    struct wh_slice text = WH_LIT("");
+    struct wh_json_val root;
+    struct wh_err err;
+    int code = exit_of_status(answer->status);
+
+    if (parser && wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) == WH_OK) {
+        text = cli_get_str(root, "error");
+    }
+    cli_note(&cli->out, "wellhead: %s: %.*s (HTTP %u)\n", doing, WH_SLICE_ARG(text),
+             answer->status);
+    if (code == CLI_SIGN_IN) {
+        cli_note(&cli->out, "  the token was refused: `wellhead doctor` says which token file is "
+                            "wrong or missing\n");
+    }
+    wh_json_parser_free(parser);
+    return code;
+}

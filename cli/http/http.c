@@ -1,0 +1,123 @@
+#include "cli/http/http.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/conf/conf.h"
+#include "common/httpc/httpc.h"
+
+enum { TOKEN_MAX_BYTES = 1024, URL_MAX_BYTES = 16384, CONNECT_TIMEOUT_MS = 5000 };
+
+/* One call in flight. */
+struct call {
+    struct cli_answer *answer;
+    struct wh_err *err;
+    enum wh_rc rc;
+    bool done;
+};
+
+static void on_answer(void *ctx, const struct wh_httpc_answer *answer)
+{
+    struct call *call = ctx;
+
+    call->rc = answer->rc;
+    if (answer->rc != WH_OK) {
+        *call->err = answer->err;
+    } else {
+        call->answer->status = answer->status;
+        call->rc = wh_buf_append(&call->answer->body, wh_buf_slice(answer->body), call->err);
+    }
+    call->done = true;
+}
+
+static enum wh_rc perform(struct wh_loop *loop, struct wh_httpc *http,
+                          const struct wh_httpc_request *request, struct cli_answer *answer,
+                          struct wh_err *err)
+{
+    struct call call = {.answer = answer, .err = err};
+
+    if (wh_httpc_start(http, request, on_answer, &call, NULL, err) != WH_OK) {
+        return err->rc;
+    }
+    while (!call.done) {
+        wh_loop_turn(loop, true);
+    }
+    return call.rc;
+}
+
+static enum wh_rc with_client(const struct wh_httpc_request *request, struct cli_answer *answer,
+                              struct wh_err *err)
+{
+    const struct wh_httpc_conf conf = {.max_connections = 1,
+                                       .user_agent = "wellhead-cli",
+                                       .connect_timeout_ms = CONNECT_TIMEOUT_MS};
+    struct wh_loop *loop = wh_loop_new();
+    struct wh_httpc *http = NULL;
+    enum wh_rc rc;
+
+    if (loop == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for an event loop");
+    }
+    rc = wh_httpc_curl_new(loop, NULL, &conf, &http, err);
+    if (rc == WH_OK) {
+        rc = perform(loop, http, request, answer, err);
+    }
+    wh_httpc_free(http);
+    wh_loop_free(loop);
+    return rc;
+}
+
+static enum wh_rc call_with_token(const struct cli_request *request, const char *token,
+                                  struct cli_answer *ret, struct wh_err *err)
+{
+    static const struct wh_httpc_header json = {{"Content-Type", 12}, {"application/json", 16}};
+    WH_AUTO(buf) struct wh_buf url;
+    struct wh_httpc_request http;
+
+    wh_buf_init(&url, URL_MAX_BYTES);
+    if (wh_buf_printf(&url, err, "%s%.*s", request->base, WH_SLICE_ARG(request->path)) != WH_OK) {
+        return err->rc;
+    }
+    http = (struct wh_httpc_request){
+        .method = wh_slice_str(request->method),
+        .url = wh_buf_slice(&url),
+        .headers = &json,
+        .n_headers = request->body.len ? 1 : 0,
+        .body = request->body,
+        .secret_header = token ? "Authorization: Bearer " : NULL,
+        .secret = wh_slice_str(token),
+        .body_max = CLI_ANSWER_MAX_BYTES,
+        .timeout_ms = request->timeout_ms,
+        .stall_timeout_ms = request->timeout_ms,
+    };
+    if (with_client(&http, ret, err) != WH_OK) {
+        return wh_err_prefix(err, "%s %s", request->method, request->base);
+    }
+    return WH_OK;
+}
+
+static enum wh_rc call_by_curl(struct cli_http *http, const struct cli_request *request,
+                               struct cli_answer *ret, struct wh_err *err)
+{
+    char *token = NULL;
+    enum wh_rc rc;
+
+    (void)http;
+    ret->status = 0;
+    wh_buf_init(&ret->body, CLI_ANSWER_MAX_BYTES);
+    if (request->token_file && request->token_file[0] &&
+        wh_conf_secret_read(request->token_file, TOKEN_MAX_BYTES, &token, err) != WH_OK) {
+        return err->rc;
+    }
+    rc = call_with_token(request, token, ret, err);
+    if (token) {
+        wh_mem_wipe(token, strlen(token));
+        wh_mem_free(token);
+    }
+    return rc;
+}
+
+struct cli_http cli_http_curl(void)
+{
+    return (struct cli_http){.call = call_by_curl};
+}

@@ -1,0 +1,43 @@
+/*
+ * http.h - one HTTP call at a time, awaited: how the commands reach the stages.
+ *
+ * An interface, so that tests answer in place of a stage. The real one (cli_http_curl) knows no
+ * redirect and no proxy of its own and verifies TLS, as common/httpc does. Thread: app.
+ */
+#ifndef WH_CLI_HTTP_HTTP_H
+#define WH_CLI_HTTP_HTTP_H
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+enum { CLI_ANSWER_MAX_BYTES = 256 << 20 };
+
+/* Borrowed for the call. */
+struct cli_request {
+    const char *method;
+    const char *base; /* "http://127.0.0.1:8704" */
+    struct wh_slice path;
+    const char *token_file; /* of a bearer token; NULL or "": none */
+    struct wh_slice body;   /* JSON; empty: none */
+    int64_t timeout_ms;
+};
+
+struct cli_answer {
+    unsigned status;
+    struct wh_buf body;
+};
+
+struct cli_http {
+    /*
+     * Any HTTP status is a success. WH_E_NET when nobody answers, WH_E_TIMEOUT, and the errors of
+     * wh_conf_secret_read for the token file; the message names the method and the base.
+     * ret->body is initialised in any case; free it with wh_buf_done.
+     */
+    enum wh_rc (*call)(struct cli_http *http, const struct cli_request *request,
+                       struct cli_answer *ret, struct wh_err *err);
+};
+
+/* By curl; no state, nothing to free. */
+struct cli_http cli_http_curl(void);
+
+#endif

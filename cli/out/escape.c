@@ -1,0 +1,139 @@
+#include "cli/out/escape.h"
+
+struct range {
+    uint32_t first;
+    uint32_t last;
+};
+
+static const struct range forbidden[] = {
+    {0x0000, 0x001F}, {0x007F, 0x009F}, {0x061C, 0x061C}, {0x200E, 0x200F},   {0x2028, 0x202E},
+    {0x2066, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F},
+};
+
+static bool is_forbidden(uint32_t code)
+{
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        if (code >= forbidden[i].first && code <= forbidden[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Bytes of the character that begins with this byte; 0 when none does. */
+static size_t sequence_len(unsigned char lead)
+{
+    if (lead < 0x80) {
+        return 1;
+    }
+    if (lead >= 0xC2 && lead <= 0xDF) {
+        return 2;
+    }
+    if (lead >= 0xE0 && lead <= 0xEF) {
+        return 3;
+    }
+    return lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+}
+
+/* RFC 3629: the first character of a text that is not empty. 0 when its first byte belongs to no
+ * well-formed character. */
+static size_t decode(struct wh_slice text, uint32_t *ret_code)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const unsigned char lead_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    unsigned char lead = (unsigned char)text.ptr[0];
+    size_t len = sequence_len(lead);
+    uint32_t code;
+
+    if (len == 0 || len > text.len) {
+        return 0;
+    }
+    code = lead & lead_bits[len];
+    for (size_t i = 1; i < len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+
+        if ((byte & 0xC0) != 0x80) {
+            return 0;
+        }
+        code = code << 6 | (byte & 0x3FU);
+    }
+    if (code < smallest[len] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
+        return 0;
+    }
+    *ret_code = code;
+    return len;
+}
+
+static enum wh_rc append_escape(uint32_t code, struct wh_buf *out, struct wh_err *err)
+{
+    if (code <= 0xFFFF) {
+        return wh_buf_printf(out, err, "\\u%04x", code);
+    }
+    code -= 0x10000;
+    return wh_buf_printf(out, err, "\\u%04x\\u%04x", 0xD800 + (code >> 10),
+                         0xDC00 + (code & 0x3FF));
+}
+
+/* Appends what begins at the text's start; gives the bytes that it took. */
+static enum wh_rc escape_one(struct wh_slice text, enum cli_escape_mode mode, struct wh_buf *out,
+                             size_t *ret_taken, struct wh_err *err)
+{
+    uint32_t code = 0;
+    size_t len = decode(text, &code);
+    bool crlf = code == '\r' && text.len > 1 && text.ptr[1] == '\n';
+
+    *ret_taken = len ? len : 1;
+    if (len == 0) {
+        return wh_buf_printf(out, err, "\\x%02x", (unsigned char)text.ptr[0]);
+    }
+    if (crlf || code == '\n' || code == '\t') {
+        *ret_taken = crlf ? 2 : 1;
+        return wh_buf_append_char(out,
+                                  mode == CLI_ESCAPE_LINE ? ' '
+                                  : crlf                  ? '\n'
+                                                          : (char)code,
+                                  err);
+    }
+    return is_forbidden(code) ? append_escape(code, out, err)
+                              : wh_buf_append(out, wh_slice(text.ptr, len), err);
+}
+
+enum wh_rc cli_escape(struct wh_slice text, enum cli_escape_mode mode, struct wh_buf *out,
+                      struct wh_err *err)
+{
+    size_t taken = 0;
+
+    for (; text.len; text = wh_slice_from(text, taken)) {
+        if (escape_one(text, mode, out, &taken, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+static bool is_start(char byte)
+{
+    return ((unsigned char)byte & 0xC0) != 0x80;
+}
+
+size_t cli_width(struct wh_slice text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        n += is_start(text.ptr[i]);
+    }
+    return n;
+}
+
+struct wh_slice cli_cut(struct wh_slice text, size_t columns)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_start(text.ptr[i]) && n++ == columns) {
+            return wh_slice(text.ptr, i);
+        }
+    }
+    return text;
+}
