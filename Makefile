@@ -227,7 +227,7 @@ test-tsan: ## the threaded parts under TSan, then the stages as they are
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan tsan-run
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan tsan-stages
 
-TSAN_TESTS := common/loop common/log common/metrics common/httpd common/httpc common/store stages/sink tests/stage \
+TSAN_TESTS := common/loop common/log common/metrics common/httpd common/httpc common/store unit/lib stages/sink tests/stage \
 	tests/broker
 TSAN_SET := suppressions=$(CURDIR)/tests/supp/tsan.supp ignore_noninstrumented_modules=1 halt_on_error=1
 .PHONY: tsan-run

@@ -1,6 +1,7 @@
 /*
  * bus.h - Kafka as three interfaces: producer, consumer, admin. Two implementations: librdkafka
- * (bus_kafka*.c, the only files that include it) and an in-memory twin with faults (bus_mem.c).
+ * (bus_kafka*.c, the only files that include it) and, for tests, one in memory with faults
+ * (tests/lib/bus_mem.h).
  *
  * Thread: one owner thread per producer and per consumer; callbacks run inside that thread's poll
  * calls. Success means acknowledged by the broker, nothing less.

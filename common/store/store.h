@@ -1,6 +1,7 @@
 /*
  * store.h - an ordered key-value store with families, atomic batches and snapshots. RocksDB behind
- * it (store_rocks.c, the only file that includes it), an in-memory twin with faults (store_mem.c).
+ * it (store_rocks.c, the only file that includes it), an in-memory twin with faults
+ * (tests/lib/store_mem.h).
  *
  * Keys compare as bytes. One writer thread; readers from any thread, each over its own snapshot.
  */
@@ -80,8 +81,6 @@ struct wh_iter {
  */
 WH_MUST_CHECK enum wh_rc wh_store_rocks_open(const struct wh_store_conf *conf,
                                              struct wh_store **ret, struct wh_err *err);
-WH_MUST_CHECK enum wh_rc wh_store_mem_open(const struct wh_store_conf *conf, struct wh_store **ret,
-                                           struct wh_err *err);
 
 /* Appends the value to out. snap NULL: the newest state. */
 static inline WH_MUST_CHECK enum wh_rc wh_store_get(struct wh_store *s,

@@ -7,6 +7,7 @@
 
 #include "common/base/mem.h"
 #include "stages/sink/batch/apply.h"
+#include "tests/lib/store_mem.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_fault.h"
 #include "tests/lib/th_observation.h"

@@ -4,7 +4,7 @@
  * the next mapper maps it.
  */
 #include "common/base/mem.h"
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 #include "common/event/raw_event.h"
 #include "stages/mapper/mapper.h"
 #include "tests/lib/th_cmocka.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 #include "stages/fetcher/control.h"
 #include "stages/fetcher/fetcher.h"
 #include "stages/fetcher/listen.h"

@@ -13,7 +13,7 @@
 #ifndef GOLDEN_TRANSCRIPT_H
 #define GOLDEN_TRANSCRIPT_H
 
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 
 struct transcript;
 

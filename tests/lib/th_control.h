@@ -5,7 +5,7 @@
 #ifndef TH_CONTROL_H
 #define TH_CONTROL_H
 
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 #include "stages/fetcher/control.h"
 #include "tests/lib/httpc_script.h"
 

@@ -3,7 +3,7 @@
 #ifndef TH_FETCHER_H
 #define TH_FETCHER_H
 
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 #include "stages/fetcher/fetcher.h"
 
 /* Settings that let tests run fast: one run, waits of a millisecond. */

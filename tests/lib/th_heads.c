@@ -1,3 +1,4 @@
+#include "tests/lib/store_mem.h"
 #include "tests/lib/th_heads.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #ifndef TH_INTAKE_H
 #define TH_INTAKE_H
 
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 #include "stages/webhook-intake/intake.h"
 
 #define TH_INTAKE_KEY "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=" /* bytes 1..32 */

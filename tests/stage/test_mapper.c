@@ -3,7 +3,7 @@
 
 #include "common/avro/schemas.h"
 #include "common/base/mem.h"
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 #include "common/event/messages.h"
 #include "stages/mapper/mapper.h"
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 #include "common/event/connection.h"
 #include "common/event/messages.h"
-#include "common/store/store_mem.h"
+#include "tests/lib/store_mem.h"
 #include "stages/sink/ingest/writer.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_observation.h"

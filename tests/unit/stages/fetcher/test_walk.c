@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 #include "common/event/raw_event.h"
 #include "stages/fetcher/fetcher.h"
 #include "tests/lib/httpc_script.h"

@@ -8,7 +8,7 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
-#include "common/store/store_mem.h"
+#include "tests/lib/store_mem.h"
 #include "stages/sink/batch/apply.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_observation.h"

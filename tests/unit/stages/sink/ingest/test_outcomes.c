@@ -7,7 +7,7 @@
 
 #include "common/base/mem.h"
 #include "common/event/run_id.h"
-#include "common/store/store_mem.h"
+#include "tests/lib/store_mem.h"
 #include "tests/lib/th_cmocka.h"
 
 enum { RUN = 1000000, SECOND = 1000 };

@@ -7,7 +7,7 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_doc.h"
-#include "common/store/store_mem.h"
+#include "tests/lib/store_mem.h"
 #include "stages/sink/batch/apply.h"
 #include "stages/sink/ingest/purge.h"
 #include "tests/lib/th_cmocka.h"

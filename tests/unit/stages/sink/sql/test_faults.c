@@ -1,6 +1,6 @@
 /* Every allocation and every read of the store fails once: an error comes back, and all goes on. */
 #include "common/base/mem.h"
-#include "common/store/store_mem.h"
+#include "tests/lib/store_mem.h"
 #include "stages/sink/sql/sql.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_heads.h"

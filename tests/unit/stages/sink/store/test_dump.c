@@ -3,6 +3,7 @@
 
 #include "stages/sink/store/dump.h"
 #include "stages/sink/store/keyspace.h"
+#include "tests/lib/store_mem.h"
 #include "tests/lib/th_cmocka.h"
 
 static struct wh_store *store_with(const char *head)

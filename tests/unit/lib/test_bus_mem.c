@@ -1,5 +1,5 @@
 /* The twin behaves as bus.h says; tests/broker asks the same of the real client. */
-#include "common/bus/bus_mem.h"
+#include "tests/lib/bus_mem.h"
 
 #include <string.h>
 

@@ -1,10 +1,14 @@
 /*
- * store_mem.h - faults of the in-memory store, for tests.
+ * store_mem.h - the store in memory, with injected faults.
  */
-#ifndef WH_STORE_STORE_MEM_H
-#define WH_STORE_STORE_MEM_H
+#ifndef TH_STORE_MEM_H
+#define TH_STORE_MEM_H
 
 #include "common/store/store.h"
+
+/* Never a path: nothing is kept on disk. WH_E_NOMEM. */
+WH_MUST_CHECK enum wh_rc wh_store_mem_open(const struct wh_store_conf *conf, struct wh_store **ret,
+                                           struct wh_err *err);
 
 enum wh_store_mem_call { WH_STORE_MEM_GET, WH_STORE_MEM_WRITE, WH_STORE_MEM_CALL_COUNT };
 

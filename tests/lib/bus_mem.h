@@ -6,8 +6,8 @@
  * The members of a group share the partitions of a topic in ranges. When a member subscribes or is
  * freed, each other member gives its partitions back in its next poll and then joins again.
  */
-#ifndef WH_BUS_BUS_MEM_H
-#define WH_BUS_BUS_MEM_H
+#ifndef TH_BUS_MEM_H
+#define TH_BUS_MEM_H
 
 #include "common/bus/bus.h"
 

@@ -1,4 +1,4 @@
-#include "common/store/store_mem.h"
+#include "tests/lib/store_mem.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_store.h"
 
