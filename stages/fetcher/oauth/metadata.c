@@ -2,7 +2,7 @@
 
 #include "common/base/mem.h"
 
-enum { SCOPES_MAX_BYTES = 4096 };
+enum { SCOPES_MAX_BYTES = 4096, WORDS_MAX = 256 };
 
 /* ---- where to look ---- */
 
@@ -123,7 +123,8 @@ static bool flag_of(struct wh_json_val root, const char *key)
            wh_json_bool(v);
 }
 
-/* An array of words joined by spaces. */
+/* An array of words joined by spaces. Each word is compared with those before it, so that their
+ * number is bounded too. */
 static enum wh_rc words_of(struct wh_json_val root, const char *key, struct wh_arena *arena,
                            struct wh_slice *ret, struct wh_err *err)
 {
@@ -132,6 +133,7 @@ static enum wh_rc words_of(struct wh_json_val root, const char *key, struct wh_a
     struct wh_json_val item;
     struct wh_json_iter it;
     struct wh_slice name;
+    size_t n = 0;
 
     wh_buf_init(&words, SCOPES_MAX_BYTES);
     *ret = wh_slice("", 0);
@@ -139,9 +141,12 @@ static enum wh_rc words_of(struct wh_json_val root, const char *key, struct wh_a
         return WH_OK;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &name, &item);) {
+        if (++n > WORDS_MAX) {
+            return wh_fail(err, WH_E_TOO_LARGE, "%s lists more than %d words", key, WORDS_MAX);
+        }
         if (wh_json_type(item) == WH_JSON_STRING &&
             oauth_scope_add(&words, wh_json_string(item), err) != WH_OK) {
-            return err->rc;
+            return wh_err_prefix(err, "%s", key);
         }
     }
     return wh_arena_dup(arena, wh_buf_slice(&words), ret, err);

@@ -484,6 +484,7 @@ static void server_known(struct oauth *o)
     struct wh_err err;
 
     if (choose_scopes(o, &err) != WH_OK) {
+        (void)wh_err_prefix(&err, "the scopes that the server asks for");
         end(o, &err);
         return;
     }
@@ -569,7 +570,7 @@ static void on_document(void *ctx, const struct wh_httpc_answer *a)
             server_known(o);
             return;
         }
-        if (rc == WH_E_FORBIDDEN || rc == WH_E_NOMEM) {
+        if (rc == WH_E_FORBIDDEN || rc == WH_E_TOO_LARGE || rc == WH_E_NOMEM) {
             end(o, &err);
             return;
         }

@@ -127,7 +127,9 @@ WH_MUST_CHECK enum wh_rc oauth_issuer_check(const struct oauth_server *server,
 WH_MUST_CHECK enum wh_rc oauth_register_body(struct wh_slice client_name,
                                              struct wh_slice redirect_uri, struct wh_slice scope,
                                              struct wh_buf *out, struct wh_err *err);
-/* Slices are in the arena; issuer and redirect_uri are those given. */
+/* Slices are in the arena; issuer and redirect_uri are those given. WH_E_MISSING without an id,
+ * WH_E_TOO_LARGE and WH_E_INVALID for an id or a secret that is over OAUTH_CLIENT_TEXT_MAX or not
+ * plain ASCII, WH_E_UNSUPPORTED for a client authentication that token.h does not name. */
 WH_MUST_CHECK enum wh_rc oauth_register_read(struct wh_slice json, struct wh_json_parser *parser,
                                              const struct oauth_server *server,
                                              struct wh_slice redirect_uri, struct wh_arena *arena,

@@ -50,16 +50,41 @@ struct wh_slice oauth_auth_method(const struct oauth_server *server, bool secret
     return WH_LIT("client_secret_post");
 }
 
+/* RFC 6749 appendix A: an id and a secret are visible ASCII and spaces. */
+static bool plain(struct wh_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < 0x20 || text.ptr[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum wh_rc member(struct wh_json_val root, const char *key, struct wh_arena *arena,
                          struct wh_slice *ret, struct wh_err *err)
 {
     struct wh_json_val v;
 
     *ret = wh_slice("", 0);
-    if (wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING) {
-        return wh_arena_dup(arena, wh_json_string(v), ret, err);
+    if (!wh_json_get(root, wh_slice_str(key), &v) || wh_json_type(v) != WH_JSON_STRING) {
+        return WH_OK;
     }
-    return WH_OK;
+    if (wh_json_string(v).len > OAUTH_CLIENT_TEXT_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "the registration's %s is longer than %d bytes", key,
+                       OAUTH_CLIENT_TEXT_MAX);
+    }
+    if (!plain(wh_json_string(v))) {
+        return wh_fail(err, WH_E_INVALID, "the registration's %s is not plain ASCII", key);
+    }
+    return wh_arena_dup(arena, wh_json_string(v), ret, err);
+}
+
+static bool known_method(struct wh_slice method)
+{
+    return wh_slice_eq(method, WH_LIT("none")) ||
+           wh_slice_eq(method, WH_LIT("client_secret_basic")) ||
+           wh_slice_eq(method, WH_LIT("client_secret_post"));
 }
 
 enum wh_rc oauth_register_read(struct wh_slice json, struct wh_json_parser *parser,
@@ -86,6 +111,10 @@ enum wh_rc oauth_register_read(struct wh_slice json, struct wh_json_parser *pars
     }
     if (c.client_secret.len == 0) {
         c.auth_method = WH_LIT("none");
+    }
+    if (!known_method(c.auth_method)) {
+        return wh_fail(err, WH_E_UNSUPPORTED,
+                       "the registration asks for a client authentication that is not supported");
     }
     *ret = c;
     return WH_OK;

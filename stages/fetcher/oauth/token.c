@@ -60,6 +60,17 @@ static bool token_text(struct wh_slice s)
     return s.len > 0 && s.len <= OAUTH_TOKEN_MAX;
 }
 
+/* Shown to people and kept: words of visible ASCII. */
+static bool scope_text(struct wh_slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < 0x20 || s.ptr[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static struct wh_slice string_of(struct wh_json_val root, const char *key)
 {
     struct wh_json_val v;
@@ -96,7 +107,7 @@ static bool read_tokens(struct wh_json_val root, int64_t now_ms, struct oauth_to
 
         t->expires_at_ms = seconds > 0 && seconds < 1e9 ? now_ms + (int64_t)(seconds * 1000) : 0;
     }
-    if (scope.len < sizeof(t->scope)) {
+    if (scope.len < sizeof(t->scope) && scope_text(scope)) {
         memcpy(t->scope, scope.ptr ? scope.ptr : "", scope.len);
     }
     return true;

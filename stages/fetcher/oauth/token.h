@@ -11,7 +11,10 @@
 #include "stages/fetcher/oauth/challenge.h"
 #include "stages/fetcher/oauth/metadata.h"
 
-enum { OAUTH_TOKEN_MAX = 4000 };
+enum {
+    OAUTH_TOKEN_MAX = 4000,
+    OAUTH_CLIENT_TEXT_MAX = 900, /* of a registered id or secret: both fit into one header */
+};
 
 /* A client at one issuer: registered on the fly, or by hand. Belongs to whoever filled it. */
 struct oauth_client {

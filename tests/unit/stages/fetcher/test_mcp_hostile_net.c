@@ -126,7 +126,7 @@ static void on_request(void *ctx, struct wh_http_req *req)
     const char *at = body.len ? memmem(body.ptr, body.len, "\"id\":", 5) : NULL;
     char id[24];
 
-    (void)snprintf(id, sizeof(id), "%d", at ? atoi(at + 5) : 0);
+    (void)snprintf(id, sizeof(id), "%ld", at ? strtol(at + 5, NULL, 10) : 0);
     if (wh_slice_eq(wh_http_method(req), WH_LIT("DELETE"))) {
         w->deletes++;
         th_reply(req, 200, "text/plain", "%s", "");
