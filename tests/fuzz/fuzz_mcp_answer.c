@@ -5,7 +5,7 @@
 
 #include "stages/fetcher/mcp/message.h"
 #include "stages/fetcher/mcp/tools.h"
-#include "stages/fetcher/oauth/token.h"
+#include "stages/fetcher/oauth/oauth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,6 +45,7 @@ static void try_documents(struct wh_json_parser *parser, struct wh_slice json)
     struct oauth_token_answer answer;
     struct oauth_resource resource;
     struct oauth_server server;
+    struct oauth_client client;
     struct oauth_tokens tokens;
     struct oauth_url endpoint;
     struct wh_arena arena;
@@ -60,6 +61,12 @@ static void try_documents(struct wh_json_parser *parser, struct wh_slice json)
         check(wh_slice_starts(server.token_endpoint, WH_LIT("https://")) ||
               wh_slice_starts(server.token_endpoint, WH_LIT("HTTPS://")) ||
               server.token_endpoint.len);
+    }
+    server = (struct oauth_server){.issuer = WH_LIT("https://g.example")};
+    if (oauth_register_read(json, parser, &server, WH_LIT("http://127.0.0.1/c"), &arena, &client,
+                            &err) == WH_OK) {
+        check(client.client_id.len > 0 && client.client_id.len <= OAUTH_CLIENT_TEXT_MAX);
+        check(client.client_secret.len <= OAUTH_CLIENT_TEXT_MAX);
     }
     oauth_tokens_init(&tokens);
     oauth_token_read(200, json, parser, 0, true, &tokens, &answer);
