@@ -2,10 +2,12 @@
  * history.h - the canonical history of one entity: a pure function of the SET of its observations.
  * Any order, duplication or replay ends in the same bytes.
  *
- *   entry   one distinct observation (distinct by version: order and tie), in version order
- *   state   last-writer-wins map by field of the entries so far; "deleted" is a field like any
- * other head    the state after the last entry revision an entry that changed the state (or is the
- * first); other entries are sightings: the same content seen again, which only counts
+ *   entry      one distinct observation (distinct by version: order and tie), in version order
+ *   state      last-writer-wins map by field of the entries so far; "deleted" is a field like any
+ *              other
+ *   head       the state after the last entry
+ *   revision   an entry that changed the state, or the first one; other entries are sightings: the
+ *              same content seen again, which only counts
  *
  * An entry is stored as the fields it showed (shown) and the values of those that it changed
  * (delta). That loses nothing: what it showed without changing equals the state before it. An entry

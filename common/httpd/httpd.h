@@ -95,8 +95,8 @@ void wh_httpd_free(struct wh_httpd *httpd);
 struct wh_slice wh_http_method(const struct wh_http_req *req);
 /* Percent-decoded, without the query; always starts with '/'. */
 struct wh_slice wh_http_path(const struct wh_http_req *req);
-/* Case-insensitive; empty slice with ptr NULL when absent; WH: a header given twice is joined by ",
- * ". */
+/* The name is case-insensitive. ptr NULL when the header is absent. Of a header that was sent more
+ * than once this is the first value. */
 struct wh_slice wh_http_header(const struct wh_http_req *req, const char *name);
 /* Decoded query argument; ptr NULL when absent. */
 struct wh_slice wh_http_query(const struct wh_http_req *req, const char *name);

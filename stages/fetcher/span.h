@@ -10,12 +10,13 @@
  *   BOUND        page 1 from the time of the last row on. A row that is changed meanwhile moves to
  *                the newest end, where the open span meets it again; no page number exists that it
  *                could shift another row across.
- *   BLOCK_UP     a whole page of one time: that millisecond alone, by page number. Rows that leave
- * it shift others left, across page borders that are read already, so the pages' sum is compared
- * with x-total of the first one. BLOCK_DOWN   they differ, or there is no total (past 10,000 rows):
- * once more from the last page to the first, which meets every row that only shifts left.
- *   BLOCK_KEYSET GitLab refused the offset (past 50,000 rows, where keyset paging exists): by
- * keyset.
+ *   BLOCK_UP     a whole page has one time: read that millisecond alone, by page number. Rows that
+ *                leave it shift others left, across page borders that are read already, so the sum
+ *                of the pages is compared with x-total of the first one.
+ *   BLOCK_DOWN   they differ, or there is no total (past 10,000 rows): read it once more from the
+ *                last page to the first, which meets every row that only shifts left.
+ *   BLOCK_KEYSET GitLab refused the offset (past 50,000 rows, where keyset paging exists): read it
+ *                by keyset.
  */
 #ifndef WH_FETCHER_SPAN_H
 #define WH_FETCHER_SPAN_H

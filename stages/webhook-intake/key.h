@@ -1,12 +1,13 @@
 /*
  * key.h - what a delivery is called and which object it is about.
  *
- * delivery id  webhook-id, else Idempotency-Key (both are the same again on a resend), else the
- * hash of the event header and the body: 32 hex digits of XXH3-128 over the header's value, a
- * newline and the 16 bytes (big-endian) of the body's own XXH3-128 kind         object_kind, else
- * event_name; "unknown" when there is none of [a-z0-9_]{1,64} project      project.id, else
- * project_id; may be empty object id    object_attributes.id, build_id, deployment_id, id, user_id,
- * group_id, project_id, ref: the first that is there; else the body's hash
+ *   delivery id  webhook-id, else Idempotency-Key (both stay the same when a delivery is sent again),
+ *                else the hash of the event header and the body: 32 hex digits of XXH3-128 over the
+ *                header's value, a newline and the 16 bytes (big-endian) of the body's own XXH3-128
+ *   kind         object_kind, else event_name; "unknown" when neither matches [a-z0-9_]{1,64}
+ *   project      project.id, else project_id; may be empty
+ *   object id    the first that is present of object_attributes.id, build_id, deployment_id, id,
+ *                user_id, group_id, project_id, ref; else the body's hash
  *
  * A body that is no JSON object is kind "unknown", object id = hash: it was authentic, so it is
  * kept, and the mapper says what is wrong with it.
