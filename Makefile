@@ -1,6 +1,6 @@
 # Wellhead's build: one non-recursive makefile. `make help` lists the targets.
 #
-# Knobs: V=1 (show commands)  SAN=asan|tsan|fuzz  CC= CXX=  WERROR=0  TEST=<part of a test's path>
+# Knobs: V=1 (show commands)  SAN=asan|tsan|fuzz|coverage  CC= CXX=  WERROR=0  TEST=<part of a test's path>
 #        BOOTSTRAP=host:port (integration tests against another broker)  FUZZ_SECONDS=30
 #
 # Objects are in build/<variant>/, so that variants live side by side.
@@ -44,6 +44,12 @@ WARN_C += -Wno-stack-usage -Wno-null-dereference
 else ifeq ($(SAN),tsan)
 SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
 WARN_C += -Wno-stack-usage -Wno-null-dereference
+else ifeq ($(SAN),coverage)
+# Counts every line that runs. The tests use threads, so that counting must be atomic.
+OPT := -Og -g
+SANFLAGS := --coverage -fprofile-update=atomic
+# Warnings are for the optimised build, which knows more of the code.
+WARN_C += -w
 else ifeq ($(SAN),fuzz)
 CC := clang
 CXX := clang++
@@ -163,6 +169,20 @@ PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$
 .PHONY: unit
 unit: $(PICKED) ## build and run the unit, stage, fault and broker tests (TEST= picks some)
 	@scripts/run-tests $(B) $(PICKED)
+
+# ---- coverage: what the tests run of the product, by room ----
+
+COVERAGE_MIN ?= 85
+.PHONY: coverage
+coverage: ## lines that the programs of `make unit` run, by room; fails under COVERAGE_MIN (85) %
+	@scripts/install-deps build test coverage
+	@$(MAKE) --no-print-directory -j$(JOBS) SAN=coverage coverage-run
+
+.PHONY: coverage-run
+coverage-run: all $(TEST_BIN)
+	@find $(B) -name '*.gcda' -delete
+	@scripts/run-tests $(B) $(TEST_BIN)
+	@scripts/coverage $(B) $(COVERAGE_MIN)
 
 # ---- fuzzers: libFuzzer where SAN=fuzz, else a plain program that replays the corpus ----
 
