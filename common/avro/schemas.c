@@ -6,6 +6,7 @@
 #define EMBEDDED(name) extern const char wh_avsc_##name[], wh_avsc_##name##_end[]
 EMBEDDED(raw_event);
 EMBEDDED(observation);
+EMBEDDED(observation_1);
 EMBEDDED(dead_letter);
 EMBEDDED(reread);
 EMBEDDED(connection);
@@ -21,13 +22,14 @@ EMBEDDED(health);
 /* Append-only: schemas/ids.json says the same. */
 static const struct wh_schema_info schemas[] = {
     SCHEMA(1, RAW_EVENT, 1, "RawEvent", raw_event),
-    SCHEMA(2, OBSERVATION, 1, "Observation", observation),
+    SCHEMA(2, OBSERVATION, 1, "Observation", observation_1),
     SCHEMA(3, DEAD_LETTER, 1, "DeadLetter", dead_letter),
     SCHEMA(4, REREAD, 1, "Reread", reread),
     SCHEMA(5, CONNECTION, 1, "Connection", connection),
     SCHEMA(6, FETCH_STATE, 1, "FetchState", fetch_state),
     SCHEMA(7, RUN, 1, "Run", run),
     SCHEMA(8, HEALTH, 1, "Health", health),
+    SCHEMA(9, OBSERVATION, 2, "Observation", observation),
 };
 
 enum { N_SCHEMAS = sizeof(schemas) / sizeof(schemas[0]), NEWER_MAX = 1000 };

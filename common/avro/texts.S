@@ -6,6 +6,7 @@
     wh_avsc_##name##_end: .byte 0;
 EMBED(raw_event, "schemas/raw_event.avsc")
 EMBED(observation, "schemas/observation.avsc")
+EMBED(observation_1, "schemas/observation_1.avsc")
 EMBED(dead_letter, "schemas/dead_letter.avsc")
 EMBED(reread, "schemas/reread.avsc")
 EMBED(connection, "schemas/connection.avsc")

@@ -79,6 +79,8 @@ static const struct wh_field_def work_item_fields[] = {
     REFS("blocks", WORK_ITEM, "issues that it blocks"),
     REFS("is_blocked_by", WORK_ITEM, "issues that block it"),
     BOOL("discussion_locked", "no more comments"),
+    {"external_links", WH_FIELD_STRINGS, WH_KIND_NONE, 2,
+     "references to other trackers: a key, then an address if there is one"},
 };
 
 static const struct wh_field_def build_record_fields[] = {

@@ -457,6 +457,20 @@ static void write_body(struct wh_avro_writer *w, const struct wh_body *body)
     }
 }
 
+static void write_set_aside(struct wh_avro_writer *w, const struct wh_observation *o)
+{
+    if (o->n_set_aside) {
+        wh_avro_write_long(w, (int64_t)o->n_set_aside);
+        for (size_t i = 0; i < o->n_set_aside; i++) {
+            wh_avro_write_bytes(w, o->set_aside[i].pointer);
+            wh_avro_write_bytes(w, o->set_aside[i].reason);
+            wh_avro_write_bytes(w, o->set_aside[i].example);
+            wh_avro_write_long(w, o->set_aside[i].count);
+        }
+    }
+    wh_avro_write_long(w, 0);
+}
+
 enum wh_rc wh_observation_encode(const struct wh_observation *o, struct wh_buf *out,
                                  struct wh_err *err)
 {
@@ -492,7 +506,32 @@ enum wh_rc wh_observation_encode(const struct wh_observation *o, struct wh_buf *
     } else {
         write_body(&w, &o->body);
     }
+    write_set_aside(&w, o);
     return w.rc;
+}
+
+static void read_set_aside(struct wh_avro_reader *r, struct wh_arena *arena,
+                           struct wh_observation *o)
+{
+    struct items items = {.arena = arena, .size = sizeof(struct wh_set_aside)};
+    size_t block;
+
+    while ((block = wh_avro_read_block(r)) > 0) {
+        for (; block > 0 && r->rc == WH_OK; block--) {
+            struct wh_set_aside *item = items.n < WH_SET_ASIDE_MAX ? next_item(r, &items, 1) : NULL;
+
+            if (item == NULL) {
+                wh_avro_fail(r, WH_E_RANGE, "too many values are set aside");
+                break;
+            }
+            item->pointer = wh_avro_read_text(r);
+            item->reason = wh_avro_read_text(r);
+            item->example = wh_avro_read_text(r);
+            item->count = wh_avro_read_int(r);
+        }
+    }
+    o->set_aside = items.ptr;
+    o->n_set_aside = items.n;
 }
 
 static void read_body(struct wh_avro_reader *r, struct wh_arena *arena, int version,
@@ -570,6 +609,11 @@ enum wh_rc wh_observation_decode(struct wh_slice bytes, struct wh_arena *arena,
     ret->body.present = (uint64_t)wh_avro_read_long(&r);
     if (r.rc == WH_OK && ret->body.def) {
         read_body(&r, arena, version, &ret->body);
+    }
+    ret->set_aside = NULL;
+    ret->n_set_aside = 0;
+    if (r.rc == WH_OK && version >= 2) {
+        read_set_aside(&r, arena, ret);
     }
     if (r.rc == WH_OK && (ret->change == WH_CHANGE_DELETE && ret->body.present)) {
         wh_avro_fail(&r, WH_E_INVALID, "a delete carries fields");

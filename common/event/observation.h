@@ -67,6 +67,20 @@ struct wh_provenance {
     struct wh_slice view; /* name of the data view that mapped it, "gitlab.issue.webhook@1" */
 };
 
+enum { WH_SET_ASIDE_MAX = 32, WH_SET_ASIDE_EXAMPLE_MAX = 80 };
+
+/*
+ * Values of the raw event that could not be converted. Each cost its own field; the rest of the
+ * event was mapped. They are no part of the content: two observations that differ in them alone
+ * have the same tie.
+ */
+struct wh_set_aside {
+    struct wh_slice pointer; /* where the value is in the payload: "/object_attributes/weight" */
+    struct wh_slice reason;  /* why it could not be converted */
+    struct wh_slice example; /* the first such value, or its beginning */
+    int64_t count;           /* values of this event at that pointer, at least 1 */
+};
+
 struct wh_observation {
     struct wh_entity_id id;
     struct wh_source_id source;
@@ -75,6 +89,8 @@ struct wh_observation {
     enum wh_change change;
     struct wh_slice reason; /* of a delete: deleted, moved, lost_access, project_removed, ... */
     struct wh_body body;    /* body.def is the kind; no fields on a delete */
+    const struct wh_set_aside *set_aside; /* at most WH_SET_ASIDE_MAX */
+    size_t n_set_aside;
 };
 
 /* XXH3-64 over kind, change, source project, iid and url, then reason or the stored form of the

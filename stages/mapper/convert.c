@@ -1,9 +1,13 @@
 #include "stages/mapper/view_priv.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/num.h"
+
+enum { SHA1_TEXT = 40, SHA256_TEXT = 64 };
 
 static const char *type_name(struct wh_json_val v)
 {
@@ -46,23 +50,26 @@ static enum wh_rc digits(const struct convert *c, int64_t v, struct wh_slice *re
     return wh_arena_dup(c->arena, wh_slice(text + at, sizeof(text) - at), ret, err);
 }
 
-/* The number of a global id of GraphQL's: "gid://gitlab/WorkItem/12". */
+/* The number that a text holds: "12", or GraphQL's global id "gid://gitlab/WorkItem/12". */
 static bool number_of(struct wh_slice text, struct wh_slice *ret)
 {
     const char *slash;
+    struct wh_err err;
+    int64_t number;
 
-    if (!wh_slice_starts(text, WH_LIT("gid://"))) {
-        return false;
+    if (wh_slice_starts(text, WH_LIT("gid://"))) {
+        slash = memrchr(text.ptr, '/', text.len);
+        text = wh_slice_from(text, (size_t)(slash - text.ptr) + 1);
     }
-    slash = memrchr(text.ptr, '/', text.len);
-    text = wh_slice_from(text, (size_t)(slash - text.ptr) + 1);
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9') {
-            return false;
-        }
-    }
+    /* Leading zeros would make a second id of the same object. */
     *ret = text;
-    return text.len > 0 && text.len < 20 && text.ptr[0] != '0';
+    return text.len > 0 && text.ptr[0] >= '1' && text.ptr[0] <= '9' &&
+           wh_num_i64(text, &number, &err) == WH_OK;
+}
+
+static bool is_empty_or_zero(struct wh_slice text)
+{
+    return text.len == 0 || (text.len == 1 && text.ptr[0] == '0');
 }
 
 enum wh_rc convert_id(const struct convert *c, const struct view_found *found, bool text_allowed,
@@ -95,6 +102,10 @@ enum wh_rc convert_id(const struct convert *c, const struct view_found *found, b
         *ret_shown = VIEW_NULL;
         return WH_OK;
     case WH_JSON_STRING:
+        if (is_empty_or_zero(text)) {
+            *ret_shown = VIEW_NULL;
+            return WH_OK;
+        }
         return number_of(text, ret) ? WH_OK : wrong(c, "a whole number as id", found->json, err);
     case WH_JSON_BOOL:
     case WH_JSON_DOUBLE:
@@ -107,6 +118,36 @@ enum wh_rc convert_id(const struct convert *c, const struct view_found *found, b
 
 /* ---- texts ---- */
 
+/* A text, or a number as text. */
+static enum wh_rc json_text(const struct convert *c, struct wh_json_val v, struct wh_slice *ret,
+                            struct wh_err *err)
+{
+    char text[32];
+    int n;
+
+    switch (wh_json_type(v)) {
+    case WH_JSON_STRING:
+        *ret = wh_json_string(v);
+        return WH_OK;
+    case WH_JSON_INT:
+        n = snprintf(text, sizeof(text), "%" PRId64, wh_json_int(v));
+        break;
+    case WH_JSON_UINT:
+        n = snprintf(text, sizeof(text), "%" PRIu64, wh_json_uint(v));
+        break;
+    case WH_JSON_DOUBLE:
+        n = snprintf(text, sizeof(text), "%.15g", wh_json_double(v));
+        break;
+    case WH_JSON_NULL:
+    case WH_JSON_BOOL:
+    case WH_JSON_ARRAY:
+    case WH_JSON_OBJECT:
+    default:
+        return wrong(c, "a text", v, err);
+    }
+    return wh_arena_dup(c->arena, wh_slice(text, (size_t)n), ret, err);
+}
+
 static enum wh_rc want_text(const struct convert *c, const struct view_found *found,
                             struct wh_slice *ret, struct wh_err *err)
 {
@@ -114,13 +155,10 @@ static enum wh_rc want_text(const struct convert *c, const struct view_found *fo
         *ret = found->text;
         return WH_OK;
     }
-    if (found->form == FOUND_TIME || wh_json_type(found->json) != WH_JSON_STRING) {
-        return found->form == FOUND_JSON
-                   ? wrong(c, "a text", found->json, err)
-                   : wh_fail(err, WH_E_TYPE, "%s: a text was expected", c->pointer);
+    if (found->form == FOUND_TIME) {
+        return wh_fail(err, WH_E_TYPE, "%s: a text was expected", c->pointer);
     }
-    *ret = wh_json_string(found->json);
-    return WH_OK;
+    return json_text(c, found->json, ret, err);
 }
 
 static enum wh_rc to_lower(const struct convert *c, struct wh_slice text, struct wh_value *ret,
@@ -150,6 +188,9 @@ enum wh_rc convert_time(const struct convert *c, const struct view_found *found,
     if (found->form == FOUND_TIME) {
         *ret = (struct wh_instant){.ms = found->ms, .has_fraction = true};
         return WH_OK;
+    }
+    if (found->form == FOUND_JSON && wh_json_type(found->json) != WH_JSON_STRING) {
+        return wrong(c, "a date or time as text", found->json, err);
     }
     if (want_text(c, found, &text, err) != WH_OK) {
         return err->rc;
@@ -193,6 +234,35 @@ static enum wh_rc to_text(const struct convert *c, const struct view_conv *conv,
     return WH_OK;
 }
 
+/* The last part of ".../commit/<id>": a full SHA-1 or SHA-256 alone, so that a short one never goes
+ * over it. */
+static enum wh_rc to_commit(const struct convert *c, const struct view_found *found,
+                            enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
+{
+    struct wh_slice text = {NULL, 0};
+    const char *slash;
+
+    if (want_text(c, found, &text, err) != WH_OK) {
+        return err->rc;
+    }
+    slash = text.len ? memrchr(text.ptr, '/', text.len) : NULL;
+    if (slash) {
+        text = wh_slice_from(text, (size_t)(slash - text.ptr) + 1);
+    }
+    if (text.len != SHA1_TEXT && text.len != SHA256_TEXT) {
+        *ret_shown = VIEW_ABSENT;
+        return WH_OK;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (memchr("0123456789abcdef", text.ptr[i], 16) == NULL) {
+            *ret_shown = VIEW_ABSENT;
+            return WH_OK;
+        }
+    }
+    ret->u.str = text;
+    return WH_OK;
+}
+
 /* ---- tables ---- */
 
 static const struct view_map_item *map_find(const struct view_map *map, struct wh_slice key)
@@ -207,7 +277,7 @@ static const struct view_map_item *map_find(const struct view_map *map, struct w
 
 static enum wh_rc by_map(const struct convert *c, const struct view_conv *conv,
                          enum wh_field_type type, const struct view_found *found,
-                         struct wh_value *ret, struct wh_err *err)
+                         enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
 {
     bool number = found->form == FOUND_JSON && wh_json_type(found->json) == WH_JSON_INT;
     const struct view_map_item *item;
@@ -226,9 +296,15 @@ static enum wh_rc by_map(const struct convert *c, const struct view_conv *conv,
         ret->u.i = item->number;
         return WH_OK;
     }
-    if (item == NULL && (number || type == WH_FIELD_LONG)) {
-        return wh_fail(err, WH_E_INVALID, "%s: a value that table %.*s does not have", c->pointer,
-                       WH_SLICE_ARG(conv->map->name));
+    if (item == NULL && type == WH_FIELD_LONG) {
+        /* A word that the table does not know has no number: the field becomes null. */
+        struct wh_err why;
+
+        (void)wh_fail(&why, WH_E_INVALID, "%s: a value that table %.*s does not have", c->pointer,
+                      WH_SLICE_ARG(conv->map->name));
+        set_aside_add(c->notes, c->arena, c->pointer, &why, found->json);
+        *ret_shown = VIEW_NULL;
+        return WH_OK;
     }
     ret->u.str = item ? item->text : key;
     return WH_OK;
@@ -236,15 +312,26 @@ static enum wh_rc by_map(const struct convert *c, const struct view_conv *conv,
 
 /* ---- numbers ---- */
 
+/* A number that was sent as text; an empty text is null. */
+static enum wh_rc long_of_text(const struct convert *c, struct wh_slice text,
+                               enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
+{
+    if (text.len == 0) {
+        *ret_shown = VIEW_NULL;
+        return WH_OK;
+    }
+    return wh_num_i64(text, &ret->u.i, err) == WH_OK
+               ? WH_OK
+               : wh_fail(err, WH_E_TYPE, "%s: a number was expected, not a text", c->pointer);
+}
+
 static enum wh_rc to_long(const struct convert *c, const struct view_found *found,
-                          struct wh_value *ret, struct wh_err *err)
+                          enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
 {
     double d;
 
     if (found->form != FOUND_JSON) {
-        return wh_num_i64(found->text, &ret->u.i, err) == WH_OK
-                   ? WH_OK
-                   : wh_fail(err, WH_E_TYPE, "%s: a number was expected", c->pointer);
+        return long_of_text(c, found->text, ret_shown, ret, err);
     }
     switch (wh_json_type(found->json)) {
     case WH_JSON_INT:
@@ -259,9 +346,10 @@ static enum wh_rc to_long(const struct convert *c, const struct view_found *foun
         }
         ret->u.i = (int64_t)d;
         return WH_OK;
+    case WH_JSON_STRING:
+        return long_of_text(c, wh_json_string(found->json), ret_shown, ret, err);
     case WH_JSON_NULL:
     case WH_JSON_BOOL:
-    case WH_JSON_STRING:
     case WH_JSON_ARRAY:
     case WH_JSON_OBJECT:
     default:
@@ -299,6 +387,31 @@ static enum wh_rc to_double(const struct convert *c, const struct view_found *fo
         }
     }
     return wh_fail(err, WH_E_INVALID, "%s: a text that is not a number", c->pointer);
+}
+
+/* A boolean, or what stands for one in forms and older versions: "true", "1", 1. */
+static enum wh_rc to_bool(const struct convert *c, const struct view_found *found,
+                          struct wh_value *ret, struct wh_err *err)
+{
+    enum wh_json_type type = found->form == FOUND_JSON ? wh_json_type(found->json) : WH_JSON_STRING;
+    struct wh_slice text = found->form == FOUND_JSON ? wh_json_string(found->json) : found->text;
+
+    if (type == WH_JSON_BOOL) {
+        ret->u.b = wh_json_bool(found->json);
+        return WH_OK;
+    }
+    if (type == WH_JSON_INT) {
+        text = wh_json_int(found->json) == 1   ? WH_LIT("1")
+               : wh_json_int(found->json) == 0 ? WH_LIT("0")
+                                               : WH_LIT("");
+    }
+    ret->u.b = wh_slice_eq(text, WH_LIT("true")) || wh_slice_eq(text, WH_LIT("1"));
+    if (ret->u.b || wh_slice_eq(text, WH_LIT("false")) || wh_slice_eq(text, WH_LIT("0"))) {
+        return WH_OK;
+    }
+    return found->form == FOUND_JSON
+               ? wrong(c, "a boolean", found->json, err)
+               : wh_fail(err, WH_E_TYPE, "%s: a boolean was expected", c->pointer);
 }
 
 /* ---- arrays ---- */
@@ -346,6 +459,20 @@ static enum wh_rc want_array(const struct convert *c, const struct view_found *f
     return WH_OK;
 }
 
+/* One element of STRINGS: a text, or an object with a text in the member that is asked for. */
+static enum wh_rc string_element(const struct convert *c, const struct view_conv *conv,
+                                 struct wh_json_val v, struct wh_slice *ret, struct wh_err *err)
+{
+    bool there = true;
+
+    if (wh_json_type(v) == WH_JSON_OBJECT && member(c, v, conv->key, &there, &v, err) != WH_OK) {
+        return err->rc;
+    }
+    return there ? json_text(c, v, ret, err)
+                 : wh_fail(err, WH_E_MISSING, "%s: an element has no '%.*s'", c->pointer,
+                           WH_SLICE_ARG(conv->key));
+}
+
 static enum wh_rc to_strings(const struct convert *c, const struct view_conv *conv,
                              const struct view_found *found, struct wh_value *ret,
                              struct wh_err *err)
@@ -362,17 +489,15 @@ static enum wh_rc to_strings(const struct convert *c, const struct view_conv *co
     }
     items = memory;
     it = wh_json_iter(found->json);
-    for (n = 0; wh_json_next(&it, NULL, &v); n++) {
-        bool there = true;
-
-        if (wh_json_type(v) == WH_JSON_OBJECT &&
-            member(c, v, conv->key, &there, &v, err) != WH_OK) {
+    n = 0;
+    while (wh_json_next(&it, NULL, &v)) {
+        if (string_element(c, conv, v, &items[n], err) == WH_OK) {
+            n++;
+        } else if (wh_rc_class(err->rc) == WH_CLASS_POISON) {
+            set_aside_add(c->notes, c->arena, c->pointer, err, v);
+        } else {
             return err->rc;
         }
-        if (!there || wh_json_type(v) != WH_JSON_STRING) {
-            return wh_fail(err, WH_E_TYPE, "%s: element %zu is not a text", c->pointer, n);
-        }
-        items[n] = wh_json_string(v);
     }
     ret->u.strs.items = items;
     ret->u.strs.n = n;
@@ -397,6 +522,16 @@ static void sort_unique(struct wh_entity_id *items, size_t *n)
         }
     }
     *n = kept;
+}
+
+/* A text that is not a number is the key of an object of another tracker: "SHOP-123". */
+static bool is_foreign(struct wh_json_val id)
+{
+    struct wh_slice text = wh_json_string(id);
+    struct wh_slice number;
+
+    return wh_json_type(id) == WH_JSON_STRING && !is_empty_or_zero(text) &&
+           !number_of(text, &number);
 }
 
 /* One element of REFS; *ret_skip when the filter leaves it out. */
@@ -426,6 +561,10 @@ static enum wh_rc ref_element(const struct convert *c, const struct view_conv *c
     }
     if (!there) {
         *ret_shown = VIEW_ABSENT;
+        return WH_OK;
+    }
+    if (conv->foreign_kept && is_foreign(inner.json)) {
+        *ret_skip = true;
         return WH_OK;
     }
     if (convert_id(c, &inner, false, ret_shown, &id, err) != WH_OK) {
@@ -459,7 +598,11 @@ static enum wh_rc to_refs(const struct convert *c, const struct view_conv *conv,
         bool skip;
 
         if (ref_element(c, conv, v, &skip, &shown, &items[n], err) != WH_OK) {
-            return err->rc;
+            if (wh_rc_class(err->rc) != WH_CLASS_POISON) {
+                return err->rc;
+            }
+            set_aside_add(c->notes, c->arena, c->pointer, err, v);
+            continue;
         }
         /* People without an id: the list as a whole is not known. */
         if (!skip && shown != VIEW_SHOWN) {
@@ -471,6 +614,74 @@ static enum wh_rc to_refs(const struct convert *c, const struct view_conv *conv,
     sort_unique(items, &n);
     ret->u.refs.items = items;
     ret->u.refs.n = n;
+    return WH_OK;
+}
+
+/* The key of a foreign element and, behind a blank, its address where the element has one. */
+static enum wh_rc foreign_text(const struct convert *c, struct wh_json_val element,
+                               struct wh_slice key, struct wh_slice *ret, struct wh_err *err)
+{
+    struct wh_slice url = {NULL, 0};
+    struct wh_json_val v;
+    void *memory;
+    char *p;
+
+    if (key.len > VIEW_ID_MAX || memchr(key.ptr, ' ', key.len)) {
+        return wh_fail(err, WH_E_INVALID, "%s: not the key of an object elsewhere", c->pointer);
+    }
+    if (wh_json_get(element, WH_LIT("web_url"), &v) || wh_json_get(element, WH_LIT("url"), &v)) {
+        url = wh_json_string(v);
+    }
+    if (wh_arena_alloc(c->arena, key.len + url.len + 2, &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    p = memory;
+    memcpy(p, key.ptr, key.len);
+    *ret = wh_slice(p, key.len);
+    if (url.len) {
+        p[key.len] = ' ';
+        memcpy(p + key.len + 1, url.ptr, url.len);
+        ret->len += 1 + url.len;
+    }
+    return WH_OK;
+}
+
+static enum wh_rc to_foreign(const struct convert *c, const struct view_conv *conv,
+                             const struct view_found *found, struct wh_value *ret,
+                             struct wh_err *err)
+{
+    struct wh_slice *items;
+    struct wh_json_iter it;
+    struct wh_json_val v;
+    void *memory;
+    size_t n;
+
+    if (want_array(c, found, &n, err) != WH_OK ||
+        wh_arena_zalloc(c->arena, n + 1, sizeof(*items), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    items = memory;
+    it = wh_json_iter(found->json);
+    n = 0;
+    while (wh_json_next(&it, NULL, &v)) {
+        struct wh_json_val id = v;
+
+        if (wh_json_type(v) == WH_JSON_OBJECT && !wh_json_get(v, conv->key, &id)) {
+            continue;
+        }
+        if (!is_foreign(id)) {
+            continue;
+        }
+        if (foreign_text(c, v, wh_json_string(id), &items[n], err) == WH_OK) {
+            n++;
+        } else if (wh_rc_class(err->rc) == WH_CLASS_POISON) {
+            set_aside_add(c->notes, c->arena, c->pointer, err, id);
+        } else {
+            return err->rc;
+        }
+    }
+    ret->u.strs.items = items;
+    ret->u.strs.n = n;
     return WH_OK;
 }
 
@@ -503,20 +714,16 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
     case CONV_EMAIL:
     case CONV_DATE:
         return to_text(c, conv, found, ret_shown, ret, err);
+    case CONV_COMMIT:
+        return to_commit(c, found, ret_shown, ret, err);
     case CONV_MAP:
-        return by_map(c, conv, type, found, ret, err);
+        return by_map(c, conv, type, found, ret_shown, ret, err);
     case CONV_LONG:
-        return to_long(c, found, ret, err);
+        return to_long(c, found, ret_shown, ret, err);
     case CONV_DOUBLE:
         return to_double(c, found, ret_shown, ret, err);
     case CONV_BOOL:
-        if (found->form != FOUND_JSON || wh_json_type(found->json) != WH_JSON_BOOL) {
-            return found->form == FOUND_JSON
-                       ? wrong(c, "a boolean", found->json, err)
-                       : wh_fail(err, WH_E_TYPE, "%s: a boolean was expected", c->pointer);
-        }
-        ret->u.b = wh_json_bool(found->json);
-        return WH_OK;
+        return to_bool(c, found, ret, err);
     case CONV_TIME:
         if (found->form == FOUND_JSON && wh_json_type(found->json) == WH_JSON_STRING &&
             wh_json_string(found->json).len == 0) {
@@ -534,6 +741,8 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
         return to_ref(c, conv, found, ret_shown, ret, err);
     case CONV_REFS:
         return to_refs(c, conv, found, ret_shown, ret, err);
+    case CONV_FOREIGN:
+        return to_foreign(c, conv, found, ret, err);
     default:
         return wh_fail(err, WH_E_INTERNAL, "conversion %d", (int)conv->type);
     }

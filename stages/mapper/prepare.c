@@ -88,7 +88,7 @@ static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, stru
     char id[WH_ENTITY_ID_TEXT + 1];
     struct out *out;
 
-    if (mentioned_before(m, o)) {
+    if (o->n_set_aside == 0 && mentioned_before(m, o)) {
         return WH_OK;
     }
     if (add_out(m, OUT_ENTITIES, &out, err) != WH_OK) {

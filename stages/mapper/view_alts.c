@@ -156,6 +156,21 @@ static bool compile_meta(struct view_loader *l, struct wh_slice name, struct vie
     return view_loader_fail(l, "'@%.*s' is not known", WH_SLICE_ARG(name));
 }
 
+/* "/builds" followed by a star for its elements: where the pointers of a scope begin. */
+static const char *element_base(struct view_loader *l, const struct view_place *place)
+{
+    const struct view *view = place->view;
+    const char *array = view->trie.nodes[view->scopes[place->scope].each].pointer;
+    size_t n = strlen(array);
+    char *text = view_loader_alloc(l, n + 3, 1);
+
+    if (text) {
+        memcpy(text, array, n);
+        memcpy(text + n, array[n - 1] == '/' ? "*" : "/*", array[n - 1] == '/' ? 1 : 2);
+    }
+    return text;
+}
+
 static bool compile_pointer(struct view_loader *l, const struct view_place *place,
                             struct wh_slice text, struct view_operand *op)
 {
@@ -165,9 +180,11 @@ static bool compile_pointer(struct view_loader *l, const struct view_place *plac
     bool root = place->scope < 0 || absolute;
     struct view_trie *trie = root ? &place->view->trie : &place->view->scopes[place->scope].trie;
 
+    const char *base = root ? "" : element_base(l, place);
+
     op->type = root ? OP_ROOT : OP_ELEMENT;
-    if (!view_trie_add(l, trie, absolute ? wh_slice(NULL, 0) : place->prefix, pointer,
-                       root ? "" : "(element)", &op->node)) {
+    if (base == NULL || !view_trie_add(l, trie, absolute ? wh_slice(NULL, 0) : place->prefix,
+                                       pointer, base, &op->node)) {
         return false;
     }
     op->text = trie->nodes[op->node].pointer;
@@ -256,10 +273,11 @@ static const struct {
     const char *name;
     enum view_conv_type type;
 } conv_names[] = {
-    {"string", CONV_STRING},   {"lower", CONV_LOWER}, {"email", CONV_EMAIL},
-    {"date", CONV_DATE},       {"map", CONV_MAP},     {"long", CONV_LONG},
-    {"double", CONV_DOUBLE},   {"bool", CONV_BOOL},   {"time", CONV_TIME},
-    {"strings", CONV_STRINGS}, {"ref", CONV_REF},     {"refs", CONV_REFS},
+    {"string", CONV_STRING},   {"lower", CONV_LOWER},   {"email", CONV_EMAIL},
+    {"date", CONV_DATE},       {"map", CONV_MAP},       {"long", CONV_LONG},
+    {"double", CONV_DOUBLE},   {"bool", CONV_BOOL},     {"time", CONV_TIME},
+    {"strings", CONV_STRINGS}, {"ref", CONV_REF},       {"refs", CONV_REFS},
+    {"foreign", CONV_FOREIGN}, {"commit", CONV_COMMIT},
 };
 
 static bool fits(enum wh_field_type type, enum view_conv_type conv)
@@ -267,7 +285,7 @@ static bool fits(enum wh_field_type type, enum view_conv_type conv)
     switch (type) {
     case WH_FIELD_STRING:
         return conv == CONV_STRING || conv == CONV_LOWER || conv == CONV_EMAIL ||
-               conv == CONV_DATE || conv == CONV_MAP;
+               conv == CONV_DATE || conv == CONV_MAP || conv == CONV_COMMIT;
     case WH_FIELD_LONG:
         return conv == CONV_LONG || conv == CONV_MAP;
     case WH_FIELD_DOUBLE:
@@ -277,7 +295,7 @@ static bool fits(enum wh_field_type type, enum view_conv_type conv)
     case WH_FIELD_TIME:
         return conv == CONV_TIME;
     case WH_FIELD_STRINGS:
-        return conv == CONV_STRINGS;
+        return conv == CONV_STRINGS || conv == CONV_FOREIGN;
     case WH_FIELD_REF:
         return conv == CONV_REF;
     case WH_FIELD_REFS:
@@ -369,7 +387,8 @@ static bool check_conv(struct view_loader *l, const struct wh_field_def *field,
         }
     }
     if (conv->key.len == 0) {
-        conv->key = conv->type == CONV_REFS ? WH_LIT("id") : WH_LIT("title");
+        conv->key =
+            conv->type == CONV_REFS || conv->type == CONV_FOREIGN ? WH_LIT("id") : WH_LIT("title");
     }
     return true;
 }

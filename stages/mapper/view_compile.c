@@ -116,6 +116,35 @@ static bool compile_version(struct view_loader *l, const struct view_place *plac
 
 /* ---- fields ---- */
 
+static bool takes_foreign(const struct view_field *fields, unsigned n,
+                          const struct view_operand *op)
+{
+    for (unsigned i = 0; i < n; i++) {
+        for (unsigned k = 0; k < fields[i].alts.n; k++) {
+            const struct view_alt *alt = &fields[i].alts.items[k];
+
+            if (alt->conv.type == CONV_FOREIGN && alt->op.type == op->type &&
+                alt->op.node == op->node) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Foreign ids are left out of a list of references without a note where another field has them. */
+static void mark_foreign(const struct view_field *fields, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        for (unsigned k = 0; k < fields[i].alts.n; k++) {
+            struct view_alt *alt = &fields[i].alts.items[k];
+
+            alt->conv.foreign_kept =
+                alt->conv.type == CONV_REFS && takes_foreign(fields, n, &alt->op);
+        }
+    }
+}
+
 static bool compile_fields(struct view_loader *l, const struct view_place *place,
                            struct wh_json_val object, struct view_emission *e)
 {
@@ -145,6 +174,7 @@ static bool compile_fields(struct view_loader *l, const struct view_place *place
             return view_loader_fail(l, "field '%s'", field->name);
         }
     }
+    mark_foreign(fields, e->n_fields);
     e->fields = fields;
     return true;
 }

@@ -14,6 +14,7 @@ enum {
 
 struct slot {
     uint32_t gen;
+    bool twice; /* the document has the key twice: neither value is taken */
     struct wh_json_val val;
 };
 
@@ -45,6 +46,11 @@ struct mapper_eval {
     const struct wh_provenance *at;
     const struct mapper_out *out;
     struct wh_instant parent;
+    struct set_aside notes;           /* not sent with an observation yet */
+    const struct set_aside *late;     /* notes that are sent with the main observation once more */
+    const struct view_emission *main; /* the first of the document itself that was emitted */
+    bool root_twice;                  /* some key of the document is there twice */
+    bool element_twice;               /* some key of the array's element */
     bool emitted;
 };
 
@@ -95,20 +101,39 @@ static inline unsigned find_child(const struct view_trie *trie, unsigned node, s
     return 0;
 }
 
-/* Fills the slots of all mapped keys; visits only objects that hold mapped keys. */
-static enum wh_rc walk(struct mapper_eval *ev, const struct view_trie *trie, struct slot *slots,
-                       struct wh_json_val root, struct wh_err *err)
+static void note(struct mapper_eval *ev, const char *pointer, const struct wh_err *err,
+                 struct wh_json_val value)
+{
+    set_aside_add(&ev->notes, &ev->arena, pointer, err, value);
+}
+
+static void note_twice(struct mapper_eval *ev, struct slot *slot, const char *pointer)
+{
+    struct wh_err why;
+
+    slot->twice = true;
+    (void)wh_fail(&why, WH_E_DUPLICATE, "%s: the key occurs twice", pointer);
+    note(ev, pointer, &why, slot->val);
+}
+
+/*
+ * Fills the slots of all mapped keys; visits only objects that hold mapped keys. True when a mapped
+ * key is there twice.
+ */
+static bool walk(struct mapper_eval *ev, const struct view_trie *trie, struct slot *slots,
+                 struct wh_json_val root)
 {
     struct {
         struct wh_json_iter it;
         unsigned node;
     } stack[VIEW_DEPTH_MAX];
     uint32_t gen = ++ev->gen;
+    bool twice = false;
     int depth = 0;
 
-    slots[0] = (struct slot){gen, root};
+    slots[0] = (struct slot){.gen = gen, .val = root};
     if (trie->nodes[0].table == NULL || wh_json_type(root) != WH_JSON_OBJECT) {
-        return WH_OK;
+        return false;
     }
     stack[0].it = wh_json_iter(root);
     stack[0].node = 0;
@@ -126,17 +151,28 @@ static enum wh_rc walk(struct mapper_eval *ev, const struct view_trie *trie, str
             continue;
         }
         if (slots[node].gen == gen) {
-            return wh_fail(err, WH_E_DUPLICATE, "%s: the key occurs twice",
-                           trie->nodes[node].pointer);
+            note_twice(ev, &slots[node], trie->nodes[node].pointer);
+            twice = true;
+            continue;
         }
-        slots[node] = (struct slot){gen, v};
+        slots[node] = (struct slot){.gen = gen, .val = v};
         if (trie->nodes[node].table && wh_json_type(v) == WH_JSON_OBJECT) {
             depth++;
             stack[depth].it = wh_json_iter(v);
             stack[depth].node = node;
         }
     }
-    return WH_OK;
+    return twice;
+}
+
+/* The value, or an object around it, is in the document twice. */
+static bool is_twice(const struct view_trie *trie, const struct slot *slots, uint32_t gen,
+                     unsigned node)
+{
+    while (node && !(slots[node].gen == gen && slots[node].twice)) {
+        node = trie->nodes[node].parent;
+    }
+    return node != 0;
 }
 
 /* A member of a null is null too: {"author": null} shows that there is no /author/id. */
@@ -160,8 +196,11 @@ static enum view_shown look(const struct view_trie *trie, const struct slot *slo
 
 static struct convert converter(struct mapper_eval *ev, const struct view_operand *op)
 {
-    return (struct convert){
-        .arena = &ev->arena, .ids = ev->ids, .instance = ev->e->instance, .pointer = op->text};
+    return (struct convert){.arena = &ev->arena,
+                            .ids = ev->ids,
+                            .instance = ev->e->instance,
+                            .pointer = op->text,
+                            .notes = &ev->notes};
 }
 
 static enum view_shown find_simple(const struct mapper_eval *ev, const struct view_operand *op,
@@ -169,9 +208,16 @@ static enum view_shown find_simple(const struct mapper_eval *ev, const struct vi
 {
     ret->form = FOUND_JSON;
     if (op->type == OP_ROOT) {
+        if (ev->root_twice && is_twice(&ev->view->trie, ev->root, ev->root_gen, op->node)) {
+            return VIEW_ABSENT;
+        }
         return look(&ev->view->trie, ev->root, ev->root_gen, op->node, &ret->json);
     }
     if (op->type == OP_ELEMENT) {
+        if (ev->element_twice &&
+            is_twice(ev->element_trie, ev->element, ev->element_gen, op->node)) {
+            return VIEW_ABSENT;
+        }
         return look(ev->element_trie, ev->element, ev->element_gen, op->node, &ret->json);
     }
     ret->form = FOUND_TEXT;
@@ -327,6 +373,42 @@ static enum wh_rc alts_id(struct mapper_eval *ev, const struct view_alts *alts, 
     return WH_OK;
 }
 
+/*
+ * A value that cannot be converted is as if it were not shown, and is noted; true when the error is
+ * of that sort.
+ */
+static bool set_aside(struct mapper_eval *ev, const char *pointer, const struct view_found *found,
+                      const struct wh_err *err)
+{
+    bool json = found && found->form == FOUND_JSON;
+
+    if (wh_rc_class(err->rc) != WH_CLASS_POISON) {
+        return false;
+    }
+    note(ev, pointer, err, json ? found->json : (struct wh_json_val){0});
+    return true;
+}
+
+static enum wh_rc alt_value(struct mapper_eval *ev, const struct view_alt *alt,
+                            enum wh_field_type type, enum view_shown *ret_shown,
+                            struct wh_value *ret, struct wh_err *err)
+{
+    struct view_found found = {0};
+    struct convert c;
+
+    if (find(ev, &alt->op, ret_shown, &found, err) == WH_OK) {
+        if (*ret_shown != VIEW_SHOWN) {
+            return WH_OK;
+        }
+        c = converter(ev, &alt->op);
+        if (convert_value(&c, &alt->conv, type, &found, ret_shown, ret, err) == WH_OK) {
+            return WH_OK;
+        }
+    }
+    *ret_shown = VIEW_ABSENT;
+    return set_aside(ev, alt->op.text, &found, err) ? WH_OK : err->rc;
+}
+
 static enum wh_rc alts_value(struct mapper_eval *ev, const struct view_alts *alts,
                              enum wh_field_type type, enum view_shown *ret_shown,
                              struct wh_value *ret, struct wh_err *err)
@@ -334,20 +416,12 @@ static enum wh_rc alts_value(struct mapper_eval *ev, const struct view_alts *alt
     *ret_shown = VIEW_ABSENT;
     for (unsigned i = 0; i < alts->n && *ret_shown == VIEW_ABSENT; i++) {
         const struct view_alt *alt = &alts->items[i];
-        struct view_found found;
-        struct convert c;
 
         if (alt->n_conds && !conds_hold(ev, alt->conds, alt->n_conds)) {
             continue;
         }
-        if (find(ev, &alt->op, ret_shown, &found, err) != WH_OK) {
+        if (alt_value(ev, alt, type, ret_shown, ret, err) != WH_OK) {
             return err->rc;
-        }
-        if (*ret_shown == VIEW_SHOWN) {
-            c = converter(ev, &alt->op);
-            if (convert_value(&c, &alt->conv, type, &found, ret_shown, ret, err) != WH_OK) {
-                return err->rc;
-            }
         }
     }
     if (*ret_shown == VIEW_NULL) {
@@ -372,6 +446,18 @@ static enum wh_rc alts_text(struct mapper_eval *ev, const struct view_alts *alts
     return WH_OK;
 }
 
+/* An id that is no part of the identity: one that cannot be read is not shown. */
+static enum wh_rc alts_id_optional(struct mapper_eval *ev, const struct view_alts *alts,
+                                   bool text_allowed, enum view_shown *ret_shown,
+                                   struct wh_slice *ret, struct wh_err *err)
+{
+    if (alts_id(ev, alts, text_allowed, ret_shown, ret, err) == WH_OK) {
+        return WH_OK;
+    }
+    *ret_shown = VIEW_ABSENT;
+    return set_aside(ev, alts->items[0].op.text, NULL, err) ? WH_OK : err->rc;
+}
+
 /* ---- versions ---- */
 
 static bool later(struct wh_instant a, struct wh_instant b)
@@ -379,15 +465,19 @@ static bool later(struct wh_instant a, struct wh_instant b)
     return a.ms != b.ms ? a.ms > b.ms : a.has_fraction && !b.has_fraction;
 }
 
-/* The first, or the latest, of the times that are shown and not null. */
+/*
+ * The first, or the latest, of the times that are shown and not null. One that cannot be read is
+ * noted and left out; *ret_bad is then the reason.
+ */
 static enum wh_rc alts_time(struct mapper_eval *ev, const struct view_alts *alts, bool first,
-                            bool *ret_found, struct wh_instant *ret, struct wh_err *err)
+                            bool *ret_found, struct wh_instant *ret, struct wh_err *ret_bad,
+                            struct wh_err *err)
 {
     for (unsigned i = 0; i < alts->n && !(first && *ret_found); i++) {
         const struct view_alt *alt = &alts->items[i];
         struct convert c = converter(ev, &alt->op);
         struct wh_instant at;
-        struct view_found found;
+        struct view_found found = {0};
         enum view_shown shown;
 
         if (find(ev, &alt->op, &shown, &found, err) != WH_OK) {
@@ -398,8 +488,12 @@ static enum wh_rc alts_time(struct mapper_eval *ev, const struct view_alts *alts
              wh_json_string(found.json).len == 0)) {
             continue;
         }
-        if (convert_time(&c, &found, &at, err) != WH_OK) {
-            return err->rc;
+        if (convert_time(&c, &found, &at, ret_bad) != WH_OK) {
+            if (!set_aside(ev, alt->op.text, &found, ret_bad)) {
+                *err = *ret_bad;
+                return err->rc;
+            }
+            continue;
         }
         if (!*ret_found || later(at, *ret)) {
             *ret = at;
@@ -429,18 +523,30 @@ static enum wh_rc find_rank(struct mapper_eval *ev, const struct view_version *v
     return WH_OK;
 }
 
+/* The object that the event is about, not one that is mentioned in it or an element of an array. */
+static bool is_own(const struct view_emission *em)
+{
+    return em->scope < 0 && !em->optional;
+}
+
 static enum wh_rc find_version(struct mapper_eval *ev, const struct view_emission *em,
                                struct wh_err *err)
 {
     const struct view_version *v = &em->version;
+    struct wh_err bad = {.rc = WH_OK};
     struct wh_instant at = {0};
     bool found = false;
     unsigned rank;
 
-    if (alts_time(ev, &v->first_of, true, &found, &at, err) != WH_OK) {
+    if (alts_time(ev, &v->first_of, true, &found, &at, &bad, err) != WH_OK) {
         return err->rc;
     }
-    if (!found && alts_time(ev, &v->latest_of, false, &found, &at, err) != WH_OK) {
+    if (!found && alts_time(ev, &v->latest_of, false, &found, &at, &bad, err) != WH_OK) {
+        return err->rc;
+    }
+    /* The event's own object cannot be put in order by a time that nobody can read. */
+    if (!found && bad.rc != WH_OK && is_own(em)) {
+        *err = bad;
         return err->rc;
     }
     if (!found && v->otherwise == ELSE_ASIDE) {
@@ -465,6 +571,19 @@ static enum wh_rc find_version(struct mapper_eval *ev, const struct view_emissio
 
 /* ---- emissions ---- */
 
+/* Only an event whose own object has no id is lost. */
+static enum wh_rc no_identity(struct mapper_eval *ev, const struct view_emission *em,
+                              struct wh_err *err)
+{
+    const char *pointer = em->id.items[0].op.text;
+
+    if (em->optional) {
+        return WH_OK;
+    }
+    (void)wh_fail(err, WH_E_MISSING, "%s: the id is missing, null or 0", pointer);
+    return is_own(em) || !set_aside(ev, pointer, NULL, err) ? err->rc : WH_OK;
+}
+
 static enum wh_rc find_source(struct mapper_eval *ev, const struct view_emission *em,
                               enum view_shown *ret_shown, struct wh_err *err)
 {
@@ -473,18 +592,15 @@ static enum wh_rc find_source(struct mapper_eval *ev, const struct view_emission
 
     *s = (struct wh_source_id){
         .system = WH_LIT("gitlab"), .instance = ev->e->instance, .kind = em->source_kind};
-    if (alts_id(ev, &em->id, false, ret_shown, &s->id, err) != WH_OK) {
+    if ((is_own(em) ? alts_id : alts_id_optional)(ev, &em->id, false, ret_shown, &s->id, err) !=
+        WH_OK) {
         return err->rc;
     }
     if (*ret_shown != VIEW_SHOWN) {
-        return em->optional ? WH_OK
-                            : wh_fail(err, WH_E_MISSING, "%s: the id is missing, null or 0",
-                                      em->id.items[0].op.text);
+        return no_identity(ev, em, err);
     }
-    if (alts_id(ev, &em->project, false, &shown, &s->project, err) != WH_OK) {
-        return err->rc;
-    }
-    if (alts_id(ev, &em->iid, false, &shown, &s->iid, err) != WH_OK) {
+    if (alts_id_optional(ev, &em->project, false, &shown, &s->project, err) != WH_OK ||
+        alts_id_optional(ev, &em->iid, false, &shown, &s->iid, err) != WH_OK) {
         return err->rc;
     }
     return alts_text(ev, &em->url, &s->url, err);
@@ -524,6 +640,20 @@ static bool first_time(struct mapper_eval *ev)
     return true;
 }
 
+/* The notes so far travel with the observation. */
+static enum wh_rc send(struct mapper_eval *ev, struct wh_err *err)
+{
+    const struct set_aside *notes = ev->late ? ev->late : &ev->notes;
+
+    ev->o.set_aside = notes->items;
+    ev->o.n_set_aside = notes->n;
+    if (ev->out->observation(ev->out->ctx, &ev->o, err) != WH_OK) {
+        return err->rc;
+    }
+    ev->notes.n = 0;
+    return WH_OK;
+}
+
 static enum wh_rc emit(struct mapper_eval *ev, const struct view_emission *em, struct wh_err *err)
 {
     struct wh_observation *o = &ev->o;
@@ -558,7 +688,10 @@ static enum wh_rc emit(struct mapper_eval *ev, const struct view_emission *em, s
         return err->rc;
     }
     ev->emitted = true;
-    return first_time(ev) ? ev->out->observation(ev->out->ctx, o, err) : WH_OK;
+    if (ev->main == NULL && em->scope < 0) {
+        ev->main = em;
+    }
+    return first_time(ev) || ev->notes.n || ev->late ? send(ev, err) : WH_OK;
 }
 
 static enum wh_rc emit_scope(struct mapper_eval *ev, unsigned scope, struct wh_err *err)
@@ -572,18 +705,23 @@ static enum wh_rc emit_scope(struct mapper_eval *ev, unsigned scope, struct wh_e
     if (look(&ev->view->trie, ev->root, ev->root_gen, s->each, &array) != VIEW_SHOWN) {
         return WH_OK;
     }
+    if (ev->root_twice && is_twice(&ev->view->trie, ev->root, ev->root_gen, s->each)) {
+        return WH_OK;
+    }
     if (wh_json_type(array) != WH_JSON_ARRAY) {
-        return wh_fail(err, WH_E_TYPE, "%s: an array was expected", pointer);
+        (void)wh_fail(err, WH_E_TYPE, "%s: an array was expected", pointer);
+        note(ev, pointer, err, array);
+        return WH_OK;
     }
     it = wh_json_iter(array);
     ev->element_trie = &s->trie;
     for (size_t n = 0; wh_json_next(&it, NULL, &v); n++) {
         if (wh_json_type(v) != WH_JSON_OBJECT) {
-            return wh_fail(err, WH_E_TYPE, "%s: element %zu is not an object", pointer, n);
+            (void)wh_fail(err, WH_E_TYPE, "%s: an element is not an object", pointer);
+            note(ev, pointer, err, v);
+            continue;
         }
-        if (walk(ev, &s->trie, ev->element, v, err) != WH_OK) {
-            return wh_err_prefix(err, "%s element %zu", pointer, n);
-        }
+        ev->element_twice = walk(ev, &s->trie, ev->element, v);
         ev->element_gen = ev->gen;
         for (unsigned i = 0; i < ev->view->n_emissions; i++) {
             if (ev->view->emissions[i].scope == (int)scope &&
@@ -593,6 +731,21 @@ static enum wh_rc emit_scope(struct mapper_eval *ev, unsigned scope, struct wh_e
         }
     }
     return WH_OK;
+}
+
+/*
+ * Notes that were made after the last observation are sent with the main one once more: the same
+ * content and version again changes nothing but brings the notes.
+ */
+static enum wh_rc emit_late_notes(struct mapper_eval *ev, struct wh_err *err)
+{
+    const struct set_aside late = ev->notes;
+    enum wh_rc rc;
+
+    ev->late = &late;
+    rc = emit(ev, ev->main, err);
+    ev->late = NULL;
+    return rc;
 }
 
 static enum wh_rc emit_all(struct mapper_eval *ev, struct wh_err *err)
@@ -609,11 +762,17 @@ static enum wh_rc emit_all(struct mapper_eval *ev, struct wh_err *err)
             return err->rc;
         }
     }
+    if (!ev->emitted && ev->notes.n) {
+        const struct wh_set_aside *first = &ev->notes.items[0];
+
+        return wh_fail(err, WH_E_INVALID, "%.*s: %.*s", WH_SLICE_ARG(first->pointer),
+                       WH_SLICE_ARG(first->reason));
+    }
     if (!ev->emitted) {
         return wh_fail(err, WH_E_UNKNOWN_KIND, "view %.*s: no emission applies",
                        WH_SLICE_ARG(view->name));
     }
-    return WH_OK;
+    return ev->notes.n && ev->main ? emit_late_notes(ev, err) : WH_OK;
 }
 
 /* ---- rereads ---- */
@@ -628,8 +787,8 @@ static enum wh_rc ask_reread(struct mapper_eval *ev, const struct view_reread *r
     if (r->n_conds && !conds_hold(ev, r->conds, r->n_conds)) {
         return WH_OK;
     }
-    if (alts_id(ev, &r->project, false, &shown, &wish.project, err) != WH_OK ||
-        alts_id(ev, &r->id, true, &shown, &wish.id, err) != WH_OK) {
+    if (alts_id_optional(ev, &r->project, false, &shown, &wish.project, err) != WH_OK ||
+        alts_id_optional(ev, &r->id, true, &shown, &wish.id, err) != WH_OK) {
         return err->rc;
     }
     if (shown != VIEW_SHOWN) {
@@ -675,9 +834,7 @@ static enum wh_rc map(struct mapper_eval *ev, struct wh_err *err)
     if (ev->view->trie.nodes[0].table && wh_json_type(root) != WH_JSON_OBJECT) {
         return wh_fail(err, WH_E_TYPE, "/: an object was expected");
     }
-    if (walk(ev, &ev->view->trie, ev->root, root, err) != WH_OK) {
-        return err->rc;
-    }
+    ev->root_twice = walk(ev, &ev->view->trie, ev->root, root);
     ev->root_gen = ev->gen;
     if (emit_all(ev, err) != WH_OK) {
         return err->rc;
@@ -716,6 +873,10 @@ enum wh_rc mapper_eval_map(struct mapper_eval *ev, const struct wh_raw_event *e,
     ev->at = at;
     ev->out = out;
     ev->emitted = false;
+    ev->main = NULL;
+    ev->late = NULL;
+    ev->notes.n = 0;
+    ev->element_twice = false;
     ev->event_gen++;
     return map(ev, err);
 }

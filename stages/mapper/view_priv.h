@@ -15,6 +15,7 @@
 #include "common/event/kind.h"
 #include "common/event/version.h"
 #include "common/json/json_doc.h"
+#include "stages/mapper/set_aside.h"
 #include "stages/mapper/view.h"
 
 enum {
@@ -86,10 +87,11 @@ struct view_part {
 
 enum view_conv_type {
     CONV_STRING,
-    CONV_LOWER, /* lower case, blanks become '_' */
-    CONV_EMAIL, /* "[REDACTED]" is not shown, "" is null */
-    CONV_DATE,  /* the date of a date or a time */
-    CONV_MAP,   /* by a table of the view files */
+    CONV_LOWER,  /* lower case, blanks become '_' */
+    CONV_EMAIL,  /* "[REDACTED]" is not shown, "" is null */
+    CONV_DATE,   /* the date of a date or a time */
+    CONV_COMMIT, /* the full commit id at the end of an address; not shown where it is short */
+    CONV_MAP,    /* by a table of the view files */
     CONV_LONG,
     CONV_DOUBLE,
     CONV_BOOL,
@@ -97,6 +99,7 @@ enum view_conv_type {
     CONV_STRINGS, /* array of strings, or of objects: their member `key` */
     CONV_REF,     /* id of an object of source kind `kind` */
     CONV_REFS,    /* array of ids, or of objects: their member `key` */
+    CONV_FOREIGN, /* of the same arrays: the elements whose id is another tracker's key */
 };
 
 struct view_map_item {
@@ -119,6 +122,7 @@ struct view_conv {
     const struct view_map *map;
     struct wh_slice where_key; /* REFS: only elements whose member where_key is where_value */
     struct wh_slice where_value;
+    bool foreign_kept; /* REFS: another field of the emission takes the foreign ids (FOREIGN) */
 };
 
 /* ---- emissions ---- */
@@ -139,7 +143,7 @@ struct view_alt {
 
 /* The first alternative that is shown counts. */
 struct view_alts {
-    const struct view_alt *items;
+    struct view_alt *items;
     unsigned n;
 };
 
@@ -296,7 +300,8 @@ struct convert {
     struct wh_arena *arena;
     struct view_idcache *ids;
     struct wh_slice instance;
-    const char *pointer; /* for messages */
+    const char *pointer;     /* for messages */
+    struct set_aside *notes; /* single elements of arrays that are left out are noted here */
 };
 
 /* Both may answer VIEW_ABSENT for a value that counts as not shown. */

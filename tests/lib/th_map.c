@@ -144,6 +144,18 @@ static void write_observation(struct wh_json_writer *w, const struct wh_observat
         }
     }
     wh_jw_end(w);
+    wh_jw_key(w, "set_aside");
+    wh_jw_array(w);
+    for (size_t i = 0; i < o->n_set_aside; i++) {
+        wh_jw_object(w);
+        write_text(w, "pointer", o->set_aside[i].pointer);
+        write_text(w, "reason", o->set_aside[i].reason);
+        write_text(w, "example", o->set_aside[i].example);
+        wh_jw_key(w, "count");
+        wh_jw_int(w, o->set_aside[i].count);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
     wh_jw_end(w);
 }
 

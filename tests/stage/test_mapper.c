@@ -309,7 +309,7 @@ static void test_mentions(void **state)
     mapper_conf_init(&conf);
     start_mapper(s, &conf, 1000);
     put(s, WH_ORIGIN_REST, "issue",
-        "{\"id\":5,\"author\":{\"id\":7,\"name\":\"a\"},\"assignees\":[{\"id\":-1}]," AT "}");
+        "{\"id\":5,\"author\":{\"id\":7,\"name\":\"a\"},\"updated_at\":\"yesterday\"}");
     put(s, WH_ORIGIN_REST, "issue", "{\"id\":5,\"author\":{\"id\":7,\"name\":\"a\"}," AT "}");
     put(s, WH_ORIGIN_REST, "issue", "{\"id\":6,\"author\":{\"id\":7,\"name\":\"a\"}," AT "}");
     put(s, WH_ORIGIN_REST, "issue", "{\"id\":6,\"author\":{\"id\":7,\"name\":\"b\"}," AT "}");
