@@ -162,7 +162,7 @@ STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a) $(CLI_LIB)
 
 $(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring _golden,$@),$(GOLDEN_LIB)) $(if $(or $(findstring /common/,$@),$(findstring _net,$@)),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring fetcher_golden,$@),$(GOLDEN_LIB)) $(if $(or $(findstring /common/,$@),$(findstring _net,$@)),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 
