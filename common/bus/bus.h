@@ -51,6 +51,15 @@ struct wh_bus_delivery {
     void *opaque;
 };
 
+/*
+ * The completion of a record, owned by the caller: usually the first member of the struct that
+ * waits for the acknowledgement. Many records may carry the same one; it must stay valid until the
+ * last of them has completed.
+ */
+struct wh_bus_ack {
+    void (*fn)(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery);
+};
+
 typedef void (*wh_bus_delivery_fn)(void *ctx, const struct wh_bus_delivery *delivery);
 
 struct wh_producer;

@@ -12,7 +12,7 @@
 
 enum { TELL_WINDOW = 1000, PATH_MAX_BYTES = 64 };
 
-enum step { STEP_PROJECTS, STEP_JOBS, STEP_TELL, STEP_WAIT };
+enum step { STEP_PROJECTS, STEP_JOBS, STEP_TELL, STEP_WAIT, STEP_SAVE };
 
 /* A known project that the list of projects did not show, while it is read by itself. */
 struct presence {
@@ -33,7 +33,7 @@ struct check {
     struct check_jobs jobs;
     struct project *project; /* the job that comes next */
     unsigned stream;
-    struct numbers *telling; /* the numbers that come next */
+    struct numbers *telling; /* the numbers that come next, also in STEP_SAVE */
     int64_t told;            /* number told last */
     bool decided;
     bool tell;
@@ -300,7 +300,7 @@ static bool tell_more(struct check *k)
                     return true;
                 }
                 c->tombstones++;
-                if (gone_waiting(c) >= TELL_WINDOW) {
+                if (gone_waiting(c) >= TELL_WINDOW || !outbox_has_room(c->fetcher->outbox)) {
                     return false;
                 }
             }
@@ -313,26 +313,41 @@ static bool tell_more(struct check *k)
 
 /* ---- the end ---- */
 
+static void save_one(struct check *k, struct numbers *n)
+{
+    struct conn *c = k->conn;
+    const struct project *p = listed(c, n->project);
+    struct wh_err err;
+
+    k->ok = numbers_save(c->fetcher, n, &err) == WH_OK && k->ok;
+    if (n->stream == NUMBERED_PROJECT) {
+        numbers_tell(c, n->project, p && p->path ? p->path : "");
+    }
+}
+
+/* True when all is saved; false while there is no room for more records. */
+static bool save_more(struct check *k)
+{
+    const struct fetcher *f = k->conn->fetcher;
+
+    for (; k->telling; k->telling = numbers_next(f->numbers, k->telling)) {
+        if (!ours(k, k->telling)) {
+            continue;
+        }
+        if (!outbox_has_room(f->outbox)) {
+            return false;
+        }
+        save_one(k, k->telling);
+    }
+    return true;
+}
+
 static void finish(struct check *k)
 {
     struct conn *c = k->conn;
-    const struct numbers_table *t = c->fetcher->numbers;
     void (*done)(struct conn *, bool) = k->done;
-    struct wh_err err;
     bool ok;
 
-    for (struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
-        const struct project *p;
-
-        if (!ours(k, n)) {
-            continue;
-        }
-        k->ok = numbers_save(c->fetcher, n, &err) == WH_OK && k->ok;
-        p = listed(c, n->project);
-        if (n->stream == NUMBERED_PROJECT) {
-            numbers_tell(c, n->project, p && p->path ? p->path : "");
-        }
-    }
     for (struct project *p = c->projects; p; p = p->next) {
         p->relist = p->relist && !k->ok;
     }
@@ -366,6 +381,10 @@ void check_pump(struct conn *c)
         }
     }
     if (k->step == STEP_WAIT && gone_waiting(c) == 0) {
+        k->step = STEP_SAVE;
+        k->telling = numbers_next(c->fetcher->numbers, NULL);
+    }
+    if (k->step == STEP_SAVE && save_more(k)) {
         finish(k);
     }
 }

@@ -136,6 +136,7 @@ static void on_page(void *ctx, const struct client_answer *a)
     uint64_t before = count_of(j)->checked;
     struct wh_err err;
 
+    j->asking = false;
     switch (a->outcome) {
     case CLIENT_OK:
         count_of(j)->pages++;
@@ -160,8 +161,6 @@ static void on_page(void *ctx, const struct client_answer *a)
         job_fail(j, a);
         break;
     }
-    /* Only now: an acknowledgement that comes in between must not ask for the next page. */
-    j->asking = false;
     check_pump(c);
 }
 

@@ -371,7 +371,7 @@ static bool renewed(struct call *call)
         return false;
     }
     if (call->token == c->token_number) {
-        if (!c->conf.renew(c->conf.renew_ctx, call->sent_ms)) {
+        if (!c->conf.renew(c->conf.ctx, call->sent_ms)) {
             return false;
         }
         c->held = call->token == c->token_number;
@@ -563,11 +563,17 @@ static void count_waiting(struct client *c, bool blocked)
     c->blocked_ms = blocked ? now : 0;
 }
 
+static bool may_send(const struct client *c)
+{
+    return !c->held && c->n_in_flight < c->conf.max_in_flight &&
+           (c->conf.may_send == NULL || c->conf.may_send(c->conf.ctx));
+}
+
 static void pump(struct client *c)
 {
     int64_t wait = -1;
 
-    while (!c->held && c->n_in_flight < c->conf.max_in_flight) {
+    while (may_send(c)) {
         struct line *line = next_line(c, &wait);
         struct wh_httpc_answer failed = {0};
         struct call *call;
@@ -587,6 +593,13 @@ static void pump(struct client *c)
     count_waiting(c, wait > 0);
     if (wait > 0) {
         wh_timer_start(c->wait, wait, 0);
+    }
+}
+
+void client_wake(struct client *c)
+{
+    if (c) {
+        pump(c);
     }
 }
 

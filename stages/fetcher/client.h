@@ -44,6 +44,9 @@ typedef void (*client_fn)(void *ctx, const struct client_answer *answer);
  * way, by client_set_token, or there already. */
 typedef bool (*client_renew_fn)(void *ctx, int64_t sent_ms);
 
+/* May the next request go out? When that changes from false to true, call client_wake. */
+typedef bool (*client_may_send_fn)(void *ctx);
+
 struct client_conf {
     struct wh_loop *loop;
     struct wh_httpc *http;
@@ -57,8 +60,9 @@ struct client_conf {
     int64_t backoff_max_ms;
     int64_t timeout_ms;
     size_t body_max;
-    client_renew_fn renew; /* may be NULL */
-    void *renew_ctx;
+    client_may_send_fn may_send; /* may be NULL: always */
+    client_renew_fn renew;       /* may be NULL */
+    void *ctx;                   /* of both */
 };
 
 struct client_stats {
@@ -83,6 +87,8 @@ WH_MUST_CHECK enum wh_rc client_set_token(struct client *c, struct wh_slice toke
 void client_stop(struct client *c);
 /* No other token will come: what waits for one goes out with the old. c may be NULL. */
 void client_release(struct client *c);
+/* Sends what may_send held back. c may be NULL. */
+void client_wake(struct client *c);
 /* path begins with "/api/v4/". Calls wait in line when too many are in flight. */
 WH_MUST_CHECK enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void *ctx,
                                     struct wh_err *err);

@@ -45,7 +45,7 @@ struct connect_step {
 };
 
 struct connect {
-    struct ack ack; /* first: the connection's record carries it */
+    struct wh_bus_ack ack; /* first: the connection's record carries it */
     struct connect *next;
     struct fetcher *f;
     struct wh_http_req *req; /* who waits for the end; NULL: nobody, or gone */

@@ -36,7 +36,7 @@ static void on_sources(void *ctx)
     connect_done(k);
 }
 
-static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
+static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct connect *k = (struct connect *)ack;
     struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));

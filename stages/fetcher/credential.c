@@ -25,7 +25,7 @@ enum {
 enum phase { IDLE, ASKING, SAVING };
 
 struct credential {
-    struct ack ack; /* first: the record that holds a new pair carries it */
+    struct wh_bus_ack ack; /* first: the record that holds a new pair carries it */
     struct conn *conn;
     struct oauth_net net;
     struct wh_arena arena; /* of kept */
@@ -49,7 +49,7 @@ struct credential {
 
 static void begin(struct credential *cr);
 static void on_timer(void *ctx);
-static void on_saved(struct ack *ack, const struct wh_bus_delivery *d);
+static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d);
 
 static int64_t now_ms(const struct credential *cr)
 {
@@ -125,7 +125,7 @@ const char *credential_phase(const struct credential *cr)
 
 bool credential_busy(const struct credential *cr)
 {
-    return cr->call != NULL;
+    return cr->call != NULL || cr->phase == SAVING;
 }
 
 struct wh_slice credential_access(void *ctx)
@@ -360,7 +360,14 @@ static void try_save(struct credential *cr)
     }
 }
 
-static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
+void credential_drain(struct credential *cr)
+{
+    if (cr->phase == SAVING) {
+        try_save(cr);
+    }
+}
+
+static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct credential *cr = (struct credential *)ack;
 

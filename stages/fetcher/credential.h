@@ -35,7 +35,10 @@ bool credential_challenged(void *ctx, struct mcp_call *call, unsigned status,
 /* GitLab refuses the pair in use (401): true when a new one is on its way. sent_ms: when the
  * refused request went out. */
 bool credential_refused(struct credential *cr, int64_t sent_ms);
-/* A refresh is under way: its answer may hold the only copy of a pair. */
+/* The stage stops. Completions of records are forgotten then (outbox_abandon): a pair that was on
+ * its way is saved once more. */
+void credential_drain(struct credential *cr);
+/* A refresh is under way, or its pair is not in Kafka yet: it may be the only copy. */
 bool credential_busy(const struct credential *cr);
 /* "in use", "asking" GitLab for a new pair, or "saving" one into Kafka. */
 const char *credential_phase(const struct credential *cr);

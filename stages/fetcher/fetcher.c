@@ -19,7 +19,6 @@
 enum {
     ARENA_BLOCK = 4096,
     ARENA_MAX = 256 << 10,
-    RECORD_MAX_BYTES = 32 << 20,
     ROW_MAX_BYTES = 16 << 20,
     PAGE_MAX_BYTES = 64 << 20,
     DEPTH_MAX = 64,
@@ -47,6 +46,52 @@ static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
     return wh_topic_name(prefix, WH_TOPIC_REREADS, WH_LIT(""), f->rereads_topic, err);
 }
 
+/* ---- the outbox ---- */
+
+static void on_room(void *ctx)
+{
+    const struct fetcher *f = ctx;
+
+    for (struct conn *c = f->conns; c && !f->draining; c = c->next) {
+        client_wake(c->client);
+        check_wake(c);
+    }
+}
+
+static void on_lost(void *ctx, const struct wh_err *err)
+{
+    const struct fetcher *f = ctx;
+
+    if (f->deps.producer_lost) {
+        f->deps.producer_lost(f->deps.bus_ctx, err);
+    }
+}
+
+struct outbox_row conn_row(const struct conn *c, enum wh_origin origin, int64_t run)
+{
+    return (struct outbox_row){.topic = c->raw_topic,
+                               .connection = wh_slice_str(c->id),
+                               .instance = wh_connection_identity(&c->doc),
+                               .origin = origin,
+                               .run = run};
+}
+
+enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
+                              struct wh_slice project, struct wh_slice key, struct wh_slice json,
+                              struct wh_bus_ack *ack, struct wh_err *err)
+{
+    const struct outbox_document doc = {.schema = WH_DOCUMENT_FETCH_STATE,
+                                        .topic = f->state_topic,
+                                        .key = key,
+                                        .connection = connection,
+                                        .json = json};
+
+    return outbox_state(f->outbox, share_partition(connection, project, f->share.partitions), &doc,
+                        ack, err);
+}
+
+/* ---- life ---- */
+
 enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, struct wh_err *err)
 {
     struct fetcher *f = wh_mem_zalloc(1, sizeof(*f));
@@ -55,16 +100,19 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
     f->deps = *deps;
-    wh_buf_init(&f->scratch, RECORD_MAX_BYTES);
-    wh_buf_init(&f->key, 4096);
-    wh_buf_init(&f->delivery, 8192);
+    f->outbox = outbox_new(&(struct outbox_conf){.loop = deps->loop,
+                                                 .clock = deps->clock,
+                                                 .on_room = on_room,
+                                                 .on_lost = on_lost,
+                                                 .ctx = f});
     f->numbers = numbers_table_new();
     f->state = state_new();
     f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
     f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
     f->rereads = rereads_new(f);
     f->connects = connects_new(f);
-    if (!f->numbers || !f->state || !f->rows || !f->arrays || !f->rereads || !f->connects) {
+    if (!f->outbox || !f->numbers || !f->state || !f->rows || !f->arrays || !f->rereads ||
+        !f->connects) {
         fetcher_free(f);
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
@@ -79,17 +127,12 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
 void fetcher_set_producer(struct fetcher *f, struct wh_producer *producer)
 {
     f->producer = producer;
+    outbox_set_producer(f->outbox, producer);
 }
 
 void fetcher_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
 {
-    const struct fetcher *f = ctx;
-    struct ack *ack = delivery->opaque;
-
-    /* While draining those who waited are gone; what they read is read again later. */
-    if (ack && !f->draining) {
-        ack->fn(ack, delivery);
-    }
+    outbox_on_delivery(((struct fetcher *)ctx)->outbox, delivery);
 }
 
 struct conn *fetcher_find(struct fetcher *f, struct wh_slice id)
@@ -189,6 +232,14 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     return c;
 }
 
+/* What an answer holds becomes records: none are asked for while there is no room for them. */
+static bool may_send(void *ctx)
+{
+    const struct conn *c = ctx;
+
+    return outbox_has_room(c->fetcher->outbox);
+}
+
 /* Only the OAuth token has a successor. */
 static bool renew(void *ctx, int64_t sent_ms)
 {
@@ -213,8 +264,9 @@ static enum wh_rc make_client(struct conn *c, struct wh_err *err)
         .backoff_max_ms = BACKOFF_MAX_MS,
         .timeout_ms = d->conf.request_timeout_ms,
         .body_max = PAGE_MAX_BYTES,
+        .may_send = may_send,
         .renew = renew,
-        .renew_ctx = c,
+        .ctx = c,
     };
 
     if (c->client == NULL) {
@@ -463,7 +515,7 @@ void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
     wh_arena_done(&arena);
 }
 
-enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err)
+enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err)
 {
     struct fetcher *f = c->fetcher;
     WH_AUTO(buf) struct wh_buf json;
@@ -478,8 +530,13 @@ enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err)
     if (wh_connection_write(&c->doc, &json, err) != WH_OK) {
         return err->rc;
     }
-    return emit_document(f, WH_DOCUMENT_CONNECTION, f->connections_topic, wh_slice_str(c->id),
-                         wh_slice_str(c->id), wh_buf_slice(&json), ack, err);
+    return outbox_document(f->outbox,
+                           &(struct outbox_document){.schema = WH_DOCUMENT_CONNECTION,
+                                                     .topic = f->connections_topic,
+                                                     .key = wh_slice_str(c->id),
+                                                     .connection = wh_slice_str(c->id),
+                                                     .json = wh_buf_slice(&json)},
+                           ack, err);
 }
 
 void conn_set_state(struct conn *c, const char *state, const char *detail)
@@ -506,7 +563,7 @@ void conn_set_state(struct conn *c, const char *state, const char *detail)
     }
 }
 
-/* ---- life ---- */
+/* ---- start and drain ---- */
 
 void fetcher_start(struct fetcher *f)
 {
@@ -544,6 +601,8 @@ void fetcher_revoked(struct fetcher *f)
 void fetcher_drain(struct fetcher *f)
 {
     f->draining = true;
+    /* Those who wait for records are freed below; what they have read is read again later. */
+    outbox_abandon(f->outbox);
     for (struct conn *c = f->conns; c; c = c->next) {
         wh_timer_stop(c->timer);
         walk_free_all(c);
@@ -553,6 +612,7 @@ void fetcher_drain(struct fetcher *f)
         mcp_free(c->mcp);
         c->mcp = NULL;
         check_free(c->check);
+        credential_drain(c->credential);
     }
     connects_free(f->connects);
     f->connects = NULL;
@@ -562,10 +622,10 @@ bool fetcher_idle(const struct fetcher *f)
 {
     for (const struct conn *c = f->conns; c; c = c->next) {
         if (credential_busy(c->credential)) {
-            return false; /* the answer may be the only copy of a token */
+            return false; /* it may hold the only copy of a token */
         }
     }
-    return f->producer == NULL || wh_producer_pending(f->producer) == 0;
+    return outbox_pending(f->outbox) == 0;
 }
 
 void fetcher_free(struct fetcher *f)
@@ -584,9 +644,7 @@ void fetcher_free(struct fetcher *f)
     wh_json_parser_free(f->rows);
     wh_json_parser_free(f->arrays);
     state_free(f->state);
-    wh_buf_done(&f->scratch);
-    wh_buf_done(&f->key);
-    wh_buf_done(&f->delivery);
+    outbox_free(f->outbox);
     numbers_table_free(f->numbers);
     wh_mem_free(f);
 }

@@ -24,6 +24,7 @@
 #include "common/event/health.h"
 #include "stages/fetcher/client.h"
 #include "stages/fetcher/numbers.h"
+#include "stages/fetcher/outbox/outbox.h"
 #include "stages/fetcher/share.h"
 #include "stages/fetcher/state.h"
 
@@ -61,14 +62,11 @@ struct fetcher_deps {
     enum wh_rc (*consumer_new)(void *ctx, struct wh_consumer **ret, struct wh_err *err);
     enum wh_rc (*producer_new)(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
                                struct wh_producer **ret, struct wh_err *err);
-    void *bus_ctx;
+    /* The producer is lost for good; called once, from the loop. May be NULL. */
+    void (*producer_lost)(void *ctx, const struct wh_err *err);
+    void *bus_ctx;           /* of the three */
     struct wh_keyring *keys; /* borrowed */
     struct fetcher_conf conf;
-};
-
-/* Who waits for an acknowledgement: the opaque of every record that the fetcher produces. */
-struct ack {
-    void (*fn)(struct ack *ack, const struct wh_bus_delivery *delivery);
 };
 
 enum { STREAMS = 15 };
@@ -201,14 +199,12 @@ struct conn {
 struct fetcher {
     struct fetcher_deps deps;
     struct wh_producer *producer;
+    struct outbox *outbox; /* the only one that produces */
     struct state *state;
     struct share share; /* which projects are this member's */
     struct conn *conns;
     struct wh_json_parser *rows;   /* one row */
     struct wh_json_parser *arrays; /* pages */
-    struct wh_buf scratch;         /* the record being encoded */
-    struct wh_buf key;
-    struct wh_buf delivery; /* delivery id of the record being encoded */
     struct numbers_table *numbers;
     bool draining;
     bool caught_up; /* connections and fetch-state are read to their ends */
@@ -267,39 +263,18 @@ struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose);
 /* Sets state and detail, writes the document. */
 void conn_set_state(struct conn *c, const char *state, const char *detail);
 /* ack may be NULL. */
-WH_MUST_CHECK enum wh_rc conn_save(struct conn *c, struct ack *ack, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err);
 
-/* ---- emit.c ---- */
-
-/* One row as a RawEvent into raw.<connection>; ack is called once when this gives WH_OK. */
-WH_MUST_CHECK enum wh_rc emit_row(struct conn *c, struct wh_slice kind, struct wh_slice project,
-                                  struct wh_slice object_id, struct wh_slice path,
-                                  struct wh_slice payload, struct ack *ack, struct wh_err *err);
-/* Likewise, of an MCP tool; call: "tool:project:page". */
-WH_MUST_CHECK enum wh_rc emit_tool_row(struct conn *c, struct wh_slice kind,
-                                       struct wh_slice project, struct wh_slice object_id,
-                                       struct wh_slice call, struct wh_slice payload,
-                                       struct ack *ack, struct wh_err *err);
-/* Likewise, outside of runs. */
-WH_MUST_CHECK enum wh_rc emit_row_alone(struct conn *c, struct wh_slice kind,
-                                        struct wh_slice project, struct wh_slice object_id,
-                                        struct wh_slice path, struct wh_slice payload,
-                                        struct ack *ack, struct wh_err *err);
-/* A JSON document into one of the shared topics; empty json: a tombstone. */
-WH_MUST_CHECK enum wh_rc emit_document(struct fetcher *f, enum wh_document_schema schema,
-                                       const char *topic, struct wh_slice key,
-                                       struct wh_slice connection, struct wh_slice json,
-                                       struct ack *ack, struct wh_err *err);
-
-/* A record of fetch-state: on the partition of its project (share.h); project "": the connection's.
- * The key begins with "<connection>:<project>:". Empty json: a tombstone. */
-WH_MUST_CHECK enum wh_rc emit_state(struct fetcher *f, struct wh_slice connection,
-                                    struct wh_slice project, struct wh_slice key,
-                                    struct wh_slice json, struct ack *ack, struct wh_err *err);
-/* The same record to each partition: with own, or of other members only. */
-WH_MUST_CHECK enum wh_rc emit_state_everywhere(struct fetcher *f, struct wh_slice connection,
-                                               struct wh_slice key, struct wh_slice json, bool own,
-                                               struct wh_err *err);
+/* The connection's part of a row's record: the caller fills in the rest. run 0: outside of runs. */
+struct outbox_row conn_row(const struct conn *c, enum wh_origin origin, int64_t run);
+/*
+ * A record of fetch-state, on the partition of its project (share.h); project "": the connection's.
+ * The key begins with "<connection>:<project>:". Empty json: a tombstone. ack may be NULL.
+ */
+WH_MUST_CHECK enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
+                                            struct wh_slice project, struct wh_slice key,
+                                            struct wh_slice json, struct wh_bus_ack *ack,
+                                            struct wh_err *err);
 
 /* ---- walk.c ---- */
 

@@ -47,7 +47,7 @@ bool gone_too_many(int64_t held, int64_t known, int64_t hold_min, int64_t hold_p
 /* ---- records that are waited for ---- */
 
 struct gone_wait {
-    struct ack ack; /* first: the record carries it */
+    struct wh_bus_ack ack; /* first: the record carries it */
     struct gone_wait *next;
     struct gone_wait *prev;
     struct conn *conn;
@@ -72,12 +72,12 @@ static void unlink_wait(struct gone_wait *w)
     wh_mem_free(w);
 }
 
-static void release(struct gone_wait *w)
+static void settle(struct gone_wait *w)
 {
     struct conn *c = w->conn;
     struct wh_err err;
 
-    if (--w->records > 0) {
+    if (w->records > 0) {
         return;
     }
     if (!w->failed && ids_set(w->n->ids, w->number, w->becomes.id, w->becomes.fate,
@@ -88,15 +88,15 @@ static void release(struct gone_wait *w)
     check_wake(c);
 }
 
-static void on_record(struct ack *ack, const struct wh_bus_delivery *d)
+static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct gone_wait *w = (struct gone_wait *)ack;
 
     w->failed = w->failed || d->rc != WH_OK;
-    release(w);
+    w->records--;
+    settle(w);
 }
 
-/* Holds one count for the caller, so that it is not over while records are still being made. */
 static struct gone_wait *begin(struct conn *c, struct numbers *n, int64_t number,
                                struct ids_entry becomes)
 {
@@ -108,8 +108,7 @@ static struct gone_wait *begin(struct conn *c, struct numbers *n, int64_t number
                                 .conn = c,
                                 .n = n,
                                 .number = number,
-                                .becomes = becomes,
-                                .records = 1};
+                                .becomes = becomes};
         if (w->next) {
             w->next->prev = w;
         }
@@ -122,7 +121,7 @@ static struct gone_wait *begin(struct conn *c, struct numbers *n, int64_t number
 static void end(struct gone_wait *w, bool failed)
 {
     w->failed = w->failed || failed;
-    release(w);
+    settle(w);
 }
 
 size_t gone_waiting(const struct conn *c)
@@ -139,27 +138,34 @@ void gone_free(struct conn *c)
 
 /* ---- records ---- */
 
+static enum wh_rc emit(struct gone_wait *w, struct outbox_row *row, struct wh_err *err)
+{
+    if (outbox_row(w->conn->fetcher->outbox, row, &w->ack, err) != WH_OK) {
+        return err->rc;
+    }
+    w->records++;
+    return WH_OK;
+}
+
 static enum wh_rc emit_note(struct gone_wait *w, const char *kind, int64_t id, const char *reason,
                             struct wh_err *err)
 {
     bool project = w->n->stream == NUMBERED_PROJECT;
     char payload[PAYLOAD_MAX];
     char text[NUMBER_TEXT];
-    enum wh_rc rc;
+    struct outbox_row row = conn_row(w->conn, WH_ORIGIN_REST, w->conn->run_id);
     int n =
         snprintf(payload, sizeof(payload),
                  "{\"reason\":\"%s\",\"kind\":\"%s\",\"id\":\"%" PRId64 "\",\"project_id\":\"%s\"}",
                  reason, numbered_kind(w->n->stream), id, project ? "" : w->n->project);
 
     (void)snprintf(text, sizeof(text), "%" PRId64, id);
-    w->records++;
-    rc = emit_row(w->conn, wh_slice_str(kind), wh_slice_str(project ? "" : w->n->project),
-                  wh_slice_str(text), wh_slice_str(kind), wh_slice(payload, n > 0 ? (size_t)n : 0),
-                  &w->ack, err);
-    if (rc != WH_OK) {
-        w->records--;
-    }
-    return rc;
+    row.kind = wh_slice_str(kind);
+    row.project = wh_slice_str(project ? "" : w->n->project);
+    row.object_id = wh_slice_str(text);
+    row.path = row.kind;
+    row.payload = wh_slice(payload, n > 0 ? (size_t)n : 0);
+    return emit(w, &row, err);
 }
 
 static bool was_told(const struct ids_entry *e)
@@ -207,6 +213,7 @@ enum wh_rc gone_row(struct conn *c, struct numbers *n, struct wh_slice path, str
 {
     struct ids_entry was;
     struct ids_entry becomes = {.id = row->number, .fate = IDS_HAVE};
+    struct outbox_row out = conn_row(c, WH_ORIGIN_REST, c->run_id);
     struct gone_wait *w;
     int64_t number = 0;
     enum wh_rc rc;
@@ -223,12 +230,13 @@ enum wh_rc gone_row(struct conn *c, struct numbers *n, struct wh_slice path, str
     if (w == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a row");
     }
-    w->records++;
-    rc = emit_row(c, wh_slice_str(numbered_kind(n->stream)), wh_slice_str(n->project),
-                  wh_slice_str(row->id), path, text, &w->ack, err);
-    if (rc != WH_OK) {
-        w->records--;
-    } else if (was_told(&was)) {
+    out.kind = wh_slice_str(numbered_kind(n->stream));
+    out.project = wh_slice_str(n->project);
+    out.object_id = wh_slice_str(row->id);
+    out.path = path;
+    out.payload = text;
+    rc = emit(w, &out, err);
+    if (rc == WH_OK && was_told(&was)) {
         rc = emit_note(w, "back", row->number, "", err);
     }
     end(w, rc != WH_OK);

@@ -27,8 +27,29 @@ static enum wh_rc tell(struct conn *c, struct project *p, bool there, struct wh_
     int n = snprintf(json, sizeof(json), "{\"rows\":%lld}", (long long)c->epoch_ms);
 
     (void)snprintf(key, sizeof(key), "%s:%s" PROJECT_SUFFIX, c->id, p->id);
-    return emit_state(c->fetcher, wh_slice_str(c->id), wh_slice_str(p->id), wh_slice_str(key),
-                      wh_slice(json, there && n > 0 ? (size_t)n : 0), NULL, err);
+    return fetcher_save_state(c->fetcher, wh_slice_str(c->id), wh_slice_str(p->id),
+                              wh_slice_str(key), wh_slice(json, there && n > 0 ? (size_t)n : 0),
+                              NULL, err);
+}
+
+/* The same record to each partition: with own, or of other members only. */
+static enum wh_rc tell_everywhere(const struct conn *c, const char *key, struct wh_slice json,
+                                  bool own, struct wh_err *err)
+{
+    const struct fetcher *f = c->fetcher;
+    const struct outbox_document doc = {.schema = WH_DOCUMENT_FETCH_STATE,
+                                        .topic = f->state_topic,
+                                        .key = wh_slice_str(key),
+                                        .connection = wh_slice_str(c->id),
+                                        .json = json};
+
+    for (int32_t p = 0; p < f->share.partitions; p++) {
+        if ((own || !share_works_on(&f->share, p)) &&
+            outbox_state(f->outbox, p, &doc, NULL, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
 }
 
 static enum wh_rc tell_epoch(struct conn *c, struct wh_err *err)
@@ -38,8 +59,7 @@ static enum wh_rc tell_epoch(struct conn *c, struct wh_err *err)
     int n = snprintf(json, sizeof(json), "{\"rows\":%lld}", (long long)c->epoch_ms);
 
     (void)snprintf(key, sizeof(key), "%s" PROJECTS_SUFFIX, c->id);
-    return emit_state_everywhere(c->fetcher, wh_slice_str(c->id), wh_slice_str(key),
-                                 wh_slice(json, n > 0 ? (size_t)n : 0), true, err);
+    return tell_everywhere(c, key, wh_slice(json, n > 0 ? (size_t)n : 0), true, err);
 }
 
 void handover_announce(struct conn *c)
@@ -167,8 +187,7 @@ enum wh_rc conn_run_everywhere(struct conn *c, bool verify, bool confirm, struct
         return err->rc;
     }
     (void)snprintf(key, sizeof(key), "%s" SYNC_SUFFIX, c->id);
-    return emit_state_everywhere(c->fetcher, wh_slice_str(c->id), wh_slice_str(key),
-                                 wh_buf_slice(&json), false, err);
+    return tell_everywhere(c, key, wh_buf_slice(&json), false, err);
 }
 
 static bool flag(struct wh_json_val root, const char *name)

@@ -25,7 +25,7 @@ enum phase {
 };
 
 struct leave {
-    struct ack ack; /* first: the connection's record carries it */
+    struct wh_bus_ack ack; /* first: the connection's record carries it */
     struct conn *conn;
     struct wh_timer *timer;
     enum phase phase;
@@ -42,7 +42,7 @@ struct leave {
 
 static void go_on(void *ctx);
 static void revoke(struct leave *l, bool access);
-static void on_record(struct ack *ack, const struct wh_bus_delivery *d);
+static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d);
 
 struct leave *leave_new(struct conn *c)
 {
@@ -361,9 +361,12 @@ static void wipe_done(void *ctx)
     wh_log_info(c->fetcher->deps.log, "a connection's topics and keys are removed",
                 WH_STR("connection", c->id), WH_I("topics", l->wiped.topics),
                 WH_I("keys", (int64_t)l->wiped.keys));
-    if (emit_document(c->fetcher, WH_DOCUMENT_CONNECTION, c->fetcher->connections_topic,
-                      wh_slice_str(c->id), wh_slice_str(c->id), wh_slice(NULL, 0), &l->ack,
-                      &err) != WH_OK) {
+    if (outbox_document(c->fetcher->outbox,
+                        &(struct outbox_document){.schema = WH_DOCUMENT_CONNECTION,
+                                                  .topic = c->fetcher->connections_topic,
+                                                  .key = wh_slice_str(c->id),
+                                                  .connection = wh_slice_str(c->id)},
+                        &l->ack, &err) != WH_OK) {
         purge_failed(l, err.msg);
     }
 }
@@ -393,7 +396,7 @@ enum wh_rc leave_purge(struct conn *c, struct wh_err *err)
 
 /* ---- the record is in Kafka, or not ---- */
 
-static void on_record(struct ack *ack, const struct wh_bus_delivery *d)
+static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct leave *l = (struct leave *)ack;
     struct conn *c = l->conn;

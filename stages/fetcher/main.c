@@ -339,6 +339,11 @@ static enum wh_rc new_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
     return wh_producer_kafka_new(&conf, ret, err);
 }
 
+static void on_fatal(void *ctx, const struct wh_err *err)
+{
+    wh_run_fatal(((struct app *)ctx)->run, err);
+}
+
 static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
 {
     const struct settings *set = &app->set;
@@ -389,6 +394,7 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
     }
     deps.consumer_new = new_consumer;
     deps.producer_new = new_producer;
+    deps.producer_lost = on_fatal;
     deps.bus_ctx = app;
     deps.http = app->http;
     deps.admin = app->admin;
@@ -398,11 +404,6 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
     }
     app->handler = control_handler(app->control);
     return WH_OK;
-}
-
-static void on_fatal(void *ctx, const struct wh_err *err)
-{
-    wh_run_fatal(((struct app *)ctx)->run, err);
 }
 
 /* The same after a restart, so that a fetcher that comes back soon keeps its part. */
@@ -516,8 +517,8 @@ static void release(struct app *app)
     wh_consumer_free(app->connections);
     wh_consumer_free(app->state);
     members_free(app->members);
+    wh_producer_free(app->producer); /* it reads the fetcher's records */
     fetcher_free(app->fetcher);
-    wh_producer_free(app->producer);
     wh_consumer_free(app->reread_consumer);
     wh_consumer_free(app->health_consumer);
     wh_admin_free(app->admin);

@@ -223,8 +223,9 @@ static enum wh_rc save_segment(struct fetcher *f, struct numbers *n, uint32_t se
         wh_buf_printf(&json, err, "\"}") != WH_OK) {
         return err->rc;
     }
-    return emit_state(f, wh_slice_str(n->connection), wh_slice_str(n->project),
-                      wh_slice(key, len > 0 ? (size_t)len : 0), wh_buf_slice(&json), NULL, err);
+    return fetcher_save_state(f, wh_slice_str(n->connection), wh_slice_str(n->project),
+                              wh_slice(key, len > 0 ? (size_t)len : 0), wh_buf_slice(&json), NULL,
+                              err);
 }
 
 enum wh_rc numbers_save(struct fetcher *f, struct numbers *n, struct wh_err *err)
@@ -371,9 +372,13 @@ void numbers_tell(struct conn *c, const char *project, const char *path)
     wh_json_writer_init(&w, &json);
     numbers_write(&w, c, project, path);
     if (wh_jw_finish(&w, &err) != WH_OK ||
-        emit_document(c->fetcher, WH_DOCUMENT_HEALTH, c->fetcher->health_topic,
-                      wh_slice(key, len > 0 ? (size_t)len : 0), wh_slice_str(c->id),
-                      wh_buf_slice(&json), NULL, &err) != WH_OK) {
-        wh_log_warn(c->fetcher->deps.log, "completeness is not told", WH_RC(&err));
+        outbox_document(c->fetcher->outbox,
+                        &(struct outbox_document){.schema = WH_DOCUMENT_HEALTH,
+                                                  .topic = c->fetcher->health_topic,
+                                                  .key = wh_slice(key, len > 0 ? (size_t)len : 0),
+                                                  .connection = wh_slice_str(c->id),
+                                                  .json = wh_buf_slice(&json)},
+                        NULL, &err) != WH_OK) {
+        wh_log_warn(c->fetcher->deps.log, "completeness report not published", WH_RC(&err));
     }
 }

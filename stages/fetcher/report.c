@@ -67,8 +67,13 @@ void report_run(struct conn *c, bool finished)
     write_run(&w, c, finished);
     (void)snprintf(key, sizeof(key), "%s:%" PRId64, c->id, c->run_started_ms);
     if (wh_jw_finish(&w, &err) != WH_OK ||
-        emit_document(f, WH_DOCUMENT_RUN, f->runs_topic, wh_slice_str(key), wh_slice_str(c->id),
-                      wh_buf_slice(&json), NULL, &err) != WH_OK) {
+        outbox_document(f->outbox,
+                        &(struct outbox_document){.schema = WH_DOCUMENT_RUN,
+                                                  .topic = f->runs_topic,
+                                                  .key = wh_slice_str(key),
+                                                  .connection = wh_slice_str(c->id),
+                                                  .json = wh_buf_slice(&json)},
+                        NULL, &err) != WH_OK) {
         wh_log_warn(f->deps.log, "run report not written", WH_RC(&err));
     }
 }

@@ -10,8 +10,8 @@
 enum { OPEN_MAX = 20000, TICK_MS = 200, BUCKETS = 1024 };
 
 struct reread {
-    struct ack ack;      /* first: records carry it */
-    struct reread *next; /* in its bucket */
+    struct wh_bus_ack ack; /* first: records carry it */
+    struct reread *next;   /* in its bucket */
     struct rereads *owner;
     struct conn *conn;
     char kind[32];
@@ -98,9 +98,22 @@ static void done(struct reread *q, bool again)
     q->due_ms = wh_clock_now_ms(&q->owner->f->deps.clock) + q->owner->f->deps.conf.reread_delay_ms;
 }
 
-static void on_record(struct ack *ack, const struct wh_bus_delivery *d)
+static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     done((struct reread *)ack, d->rc != WH_OK);
+}
+
+static enum wh_rc emit(struct reread *q, const char *kind, struct wh_slice payload,
+                       struct wh_err *err)
+{
+    struct outbox_row row = conn_row(q->conn, WH_ORIGIN_REST, 0);
+
+    row.kind = wh_slice_str(kind);
+    row.project = wh_slice_str(q->project);
+    row.object_id = wh_slice_str(q->id);
+    row.path = wh_slice_str(q->path);
+    row.payload = payload;
+    return outbox_row(q->owner->f->outbox, &row, &q->ack, err);
 }
 
 /* Of an object that is not there any more, while its project is. */
@@ -111,9 +124,7 @@ static enum wh_rc emit_gone(struct reread *q, struct wh_err *err)
                      "{\"reason\":\"deleted\",\"kind\":\"%s\",\"id\":\"%s\",\"project_id\":\"%s\"}",
                      q->kind, q->id, q->project);
 
-    return emit_row_alone(q->conn, WH_LIT("gone"), wh_slice_str(q->project), wh_slice_str(q->id),
-                          wh_slice_str(q->path), wh_slice(payload, n > 0 ? (size_t)n : 0), &q->ack,
-                          err);
+    return emit(q, "gone", wh_slice(payload, n > 0 ? (size_t)n : 0), err);
 }
 
 /* Merge requests and issues are asked for by their number, so a 404 does not tell their id. */
@@ -131,10 +142,7 @@ static void on_answer(void *ctx, const struct client_answer *a)
     enum wh_rc rc = WH_OK;
 
     if (a->outcome == CLIENT_OK) {
-        rc =
-            emit_row_alone(q->conn, wh_slice_str(res->raw_kind), wh_slice_str(q->project),
-                           wh_slice_str(q->id), wh_slice_str(q->path),
-                           wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len), &q->ack, &err);
+        rc = emit(q, res->raw_kind, wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len), &err);
     } else if (a->outcome == CLIENT_GONE && gone_is_known(q)) {
         rc = emit_gone(q, &err);
     } else {

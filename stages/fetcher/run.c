@@ -152,8 +152,8 @@ static void note_sweep(struct conn *c)
         return; /* the record is its owner's; this member counts from its start */
     }
     if (cursor_write(cursor, &json, &err) != WH_OK ||
-        emit_state(c->fetcher, wh_slice_str(c->id), WH_LIT(""), wh_slice_str(key),
-                   wh_buf_slice(&json), NULL, &err) != WH_OK) {
+        fetcher_save_state(c->fetcher, wh_slice_str(c->id), WH_LIT(""), wh_slice_str(key),
+                           wh_buf_slice(&json), NULL, &err) != WH_OK) {
         wh_log_warn(c->fetcher->deps.log, "the time of the sweep is not saved", WH_RC(&err));
     }
 }

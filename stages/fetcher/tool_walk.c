@@ -51,8 +51,8 @@ static const struct {
 };
 
 struct tool_walk {
-    struct ack rows;  /* first: records of rows carry it */
-    struct ack saved; /* the cursor's record */
+    struct wh_bus_ack rows;  /* first: records of rows carry it */
+    struct wh_bus_ack saved; /* the cursor's record */
     struct tool_walk *next;
     struct tool_walks *list;
     struct conn *conn;
@@ -143,7 +143,7 @@ static void go_on(struct tool_walk *w)
     }
 }
 
-static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
+static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct tool_walk *w =
         (struct tool_walk *)(void *)((char *)ack - offsetof(struct tool_walk, saved));
@@ -188,8 +188,9 @@ static void save(struct tool_walk *w)
         note_end(w);
     }
     if (note_place(w, &err) != WH_OK || cursor_write(w->cursor, &json, &err) != WH_OK ||
-        emit_state(c->fetcher, wh_slice_str(c->id), wh_slice_str(w->project ? w->project->id : ""),
-                   wh_slice_str(w->key), wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
+        fetcher_save_state(c->fetcher, wh_slice_str(c->id),
+                           wh_slice_str(w->project ? w->project->id : ""), wh_slice_str(w->key),
+                           wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
         fail(w, CLIENT_FAILED, err.msg);
         finish(w);
     }
@@ -231,7 +232,7 @@ static void move_on(struct tool_walk *w)
     }
 }
 
-static void on_row_acked(struct ack *ack, const struct wh_bus_delivery *d)
+static void on_row_acked(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct tool_walk *w = (struct tool_walk *)ack;
 
@@ -271,6 +272,19 @@ static void take_project(struct tool_walk *w, struct wh_json_val row, const char
     }
 }
 
+static enum wh_rc post_row(struct tool_walk *w, const char *kind, const char *id, const char *call,
+                           struct wh_slice payload, struct wh_err *err)
+{
+    struct outbox_row row = conn_row(w->conn, WH_ORIGIN_MCP, w->conn->run_id);
+
+    row.kind = wh_slice_str(kind);
+    row.project = wh_slice_str(w->project ? w->project->id : "");
+    row.object_id = wh_slice_str(id);
+    row.path = wh_slice_str(call);
+    row.payload = payload;
+    return outbox_row(w->conn->fetcher->outbox, &row, &w->rows, err);
+}
+
 static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, const char *id)
 {
     struct stream_count *count = &w->conn->counts[w->stream];
@@ -284,16 +298,13 @@ static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, 
     mcp_value_write(&writer, row);
     (void)snprintf(call, sizeof(call), "%s:%s:%u", w->tool, w->project ? w->project->id : "",
                    w->page);
-    w->waiting++;
     w->news = true;
     if (wh_jw_finish(&writer, &err) != WH_OK ||
-        emit_tool_row(w->conn, wh_slice_str(kind), wh_slice_str(w->project ? w->project->id : ""),
-                      wh_slice_str(id), wh_slice_str(call), wh_buf_slice(&text), &w->rows,
-                      &err) != WH_OK) {
-        w->waiting--;
+        post_row(w, kind, id, call, wh_buf_slice(&text), &err) != WH_OK) {
         fail(w, CLIENT_FAILED, err.msg);
         return;
     }
+    w->waiting++;
     count->rows++;
     count->total_rows++;
     count->produced++;
@@ -542,8 +553,6 @@ static void on_page(void *ctx, const struct mcp_answer *a)
     struct tool_walk *w = ctx;
 
     w->call = NULL;
-    /* Records may come back while a full queue is waited for: not the end of the page yet. */
-    w->waiting++;
     if (w->resumed && place_is_lost(w, a)) {
         wh_log_info(w->conn->fetcher->deps.log, "a listing is read from its first page again",
                     WH_STR("connection", w->conn->id), WH_STR("tool", w->tool));
@@ -555,7 +564,6 @@ static void on_page(void *ctx, const struct mcp_answer *a)
     } else {
         fail(w, outcome_of(w, a->outcome), a->error ? a->error : "it failed");
     }
-    w->waiting--;
     move_on(w);
 }
 

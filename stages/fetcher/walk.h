@@ -28,7 +28,7 @@ enum {
 struct lane;
 
 struct page {
-    struct ack ack; /* first: records carry it */
+    struct wh_bus_ack ack; /* first: records carry it */
     struct lane *lane;
     struct page *next;
     struct follow *follows; /* under way */
@@ -58,7 +58,7 @@ struct lane {
 };
 
 struct walk {
-    struct ack saved; /* first: the cursor's record carries it */
+    struct wh_bus_ack saved; /* first: the cursor's record carries it */
     struct walk *next;
     struct walk *prev;
     struct conn *conn;

@@ -42,7 +42,7 @@ static enum wh_rc restore_open(struct walk *w, const struct cursor *c, struct la
     return WH_OK;
 }
 
-static void on_saved(struct ack *ack, const struct wh_bus_delivery *d)
+static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct walk *w = (struct walk *)ack;
 
@@ -133,17 +133,15 @@ bool walk_save(struct walk *w)
     if (wholly_read(w)) {
         w->cursor->finished_at_ms = wh_clock_now_ms(&f->deps.clock);
     }
-    /* Counted first: while a full queue is waited for, others' records may come back. */
-    w->saving = true;
     if (fill_cursor(w, &err) != WH_OK ||
         numbers_save_stream(w->conn, w->project, w->stream_index, &err) != WH_OK ||
         cursor_write(w->cursor, &json, &err) != WH_OK ||
-        emit_state(f, wh_slice_str(w->conn->id), walk_project(w), wh_slice_str(w->key),
-                   wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
-        w->saving = false;
+        fetcher_save_state(f, wh_slice_str(w->conn->id), walk_project(w), wh_slice_str(w->key),
+                           wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
         walk_fail(w, CLIENT_FAILED, err.msg);
         return false;
     }
+    w->saving = true;
     return true;
 }
 

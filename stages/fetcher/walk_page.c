@@ -20,7 +20,7 @@ void page_done_one(struct page *p)
     }
 }
 
-static void on_record(struct ack *ack, const struct wh_bus_delivery *d)
+static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct page *p = (struct page *)ack;
 
@@ -36,8 +36,14 @@ enum wh_rc page_emit(struct page *p, const char *kind, struct wh_slice id, struc
 {
     struct walk *w = p->lane->walk;
 
-    if (emit_row(w->conn, wh_slice_str(kind), walk_project(w), id, path, row, &p->ack, err) !=
-        WH_OK) {
+    struct outbox_row out = conn_row(w->conn, WH_ORIGIN_REST, w->conn->run_id);
+
+    out.kind = wh_slice_str(kind);
+    out.project = walk_project(w);
+    out.object_id = id;
+    out.path = path;
+    out.payload = row;
+    if (outbox_row(w->conn->fetcher->outbox, &out, &p->ack, err) != WH_OK) {
         p->failed = true;
         return err->rc;
     }
@@ -217,7 +223,8 @@ static void take_page(struct lane *lane, const struct client_answer *a)
     page_done_one(p);
 }
 
-/* The lane counts as asking to the end, so that nothing in between takes the walk for over. */
+/* The lane counts as asking until the end: a page without records settles at once, and the walk
+ * must not end while its answer is still being taken. */
 static void on_page(void *ctx, const struct client_answer *a)
 {
     struct lane *lane = ctx;

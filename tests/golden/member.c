@@ -237,8 +237,8 @@ void member_kill(struct member *m)
     wh_consumer_free(m->connections);
     wh_consumer_free(m->state);
     members_free(m->members);
-    fetcher_free(m->fetcher);
     wh_producer_free(m->producer);
+    fetcher_free(m->fetcher);
     wh_consumer_free(m->rereads);
     wh_consumer_free(m->health);
     wh_admin_free(m->admin);

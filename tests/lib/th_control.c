@@ -90,8 +90,8 @@ static void stop(struct th_control *t)
 {
     fetcher_drain(t->f);
     control_free(t->control);
-    fetcher_free(t->f);
     wh_producer_free(t->producer);
+    fetcher_free(t->f);
 }
 
 void th_control_init(struct th_control *t)

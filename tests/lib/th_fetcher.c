@@ -10,6 +10,24 @@ static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
     fetcher_on_delivery(*(struct fetcher **)ctx, d);
 }
 
+enum { LARGE_QUEUE = 100000, TINY_QUEUE = 4 };
+
+static size_t queue_max_records = LARGE_QUEUE;
+
+int th_fetcher_large_queue(void **state)
+{
+    (void)state;
+    queue_max_records = LARGE_QUEUE;
+    return 0;
+}
+
+int th_fetcher_tiny_queue(void **state)
+{
+    (void)state;
+    queue_max_records = TINY_QUEUE;
+    return 0;
+}
+
 struct fetcher_conf th_fetcher_conf(void)
 {
     return (struct fetcher_conf){.topic_prefix = "",
@@ -31,7 +49,7 @@ void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,
     struct wh_err err;
 
     wh_producer_conf_init(&conf);
-    conf.queue_max_records = 100000;
+    conf.queue_max_records = queue_max_records;
     conf.queue_max_bytes = 1 << 30;
     conf.on_delivery = on_delivery;
     conf.ctx = ret_f;

@@ -15,6 +15,12 @@ struct fetcher_conf th_fetcher_conf(void);
  */
 void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,
                     struct wh_producer **ret_producer, struct fetcher **ret_f);
+/*
+ * Group set-ups: the queues of the group's producers hold 100,000 records, or 4, so that nearly
+ * every record meets a full one.
+ */
+int th_fetcher_large_queue(void **state);
+int th_fetcher_tiny_queue(void **state);
 /* The record of the connection "c" at this address, with one credential: purpose "read_api" or
  * "oauth". projects as in the record, or empty. */
 void th_fetcher_connect(struct fetcher *f, const char *instance, const char *projects,

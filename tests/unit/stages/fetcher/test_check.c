@@ -258,8 +258,8 @@ static void be_born(struct world *w)
 static void die(struct world *w)
 {
     fetcher_drain(w->f);
-    fetcher_free(w->f);
     wh_producer_free(w->producer);
+    fetcher_free(w->f);
 }
 
 static void world_new(struct world *w, uint64_t seed, unsigned issues, int64_t hold_min)
@@ -321,7 +321,7 @@ static void run(struct world *w)
     for (unsigned i = 0; i < STEPS_MAX; i++) {
         struct conn *c = w->f->conns;
 
-        if (c->phase == RUN_IDLE && c->runs > 0 && !wh_producer_pending(w->producer)) {
+        if (c->phase == RUN_IDLE && c->runs > 0 && !outbox_pending(w->f->outbox)) {
             if (!c->run_failed) {
                 return;
             }
@@ -542,5 +542,7 @@ int main(void)
         cmocka_unit_test(a_project_goes_and_returns),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("with a large queue", tests, th_fetcher_large_queue, NULL) +
+           cmocka_run_group_tests_name("with a queue of 4 records", tests, th_fetcher_tiny_queue,
+                                       NULL);
 }

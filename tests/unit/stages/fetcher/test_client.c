@@ -30,6 +30,7 @@ struct fixture {
     enum client_outcome outcomes[ANSWERS_MAX];
     unsigned statuses[ANSWERS_MAX];
     size_t n;
+    bool no_room; /* for what answers hold */
 };
 
 static int64_t clock_now(void *ctx)
@@ -74,6 +75,11 @@ static void on_answer(void *ctx, const struct client_answer *a)
     x->statuses[x->n++] = a->status;
 }
 
+static bool may_send(void *ctx)
+{
+    return !((const struct fixture *)ctx)->no_room;
+}
+
 static int set_up(void **state)
 {
     struct fixture *x = calloc(1, sizeof(*x));
@@ -93,6 +99,8 @@ static int set_up(void **state)
     conf.loop = x->loop;
     conf.http = th_script_http(x->http);
     conf.clock = (struct wh_clock){.now_ms = clock_now, .mono_ns = clock_mono, .ctx = x};
+    conf.may_send = may_send;
+    conf.ctx = x;
     x->client = client_new(&conf);
     assert_non_null(x->client);
     th_ok(client_set_token(x->client, WH_LIT("glpat-1"), &err), &err);
@@ -355,6 +363,47 @@ static void clocks_that_go_wrong(void **state)
     assert_in_range(budget_wait(&b, 1000000), 1, 3600000);
 }
 
+static void on_time(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+static void turn_for(struct fixture *x, int64_t ms)
+{
+    bool over = false;
+    struct wh_timer *timer = wh_timer_new(x->loop, on_time, &over);
+
+    assert_non_null(timer);
+    wh_timer_start(timer, ms, 0);
+    while (!over) {
+        wh_loop_turn(x->loop, true);
+    }
+    wh_timer_free(timer);
+}
+
+/* No request goes out, neither a new one nor one that is tried again, until there is room. */
+static void nothing_is_sent_without_room(void **state)
+{
+    struct fixture *x = *state;
+    const struct reply replies[] = {{.rc = WH_E_NET}, {.status = 200}, {.status = 200}};
+
+    replies_are(x, replies, 3);
+    get(x, "/api/v4/projects/1/issues");
+    assert_int_equal(th_script_waiting(x->http), 1);
+    x->no_room = true;
+    answer_all(x);
+    get(x, "/api/v4/projects/2/issues");
+    turn_for(x, 20); /* the wait before the second attempt is shorter */
+    assert_int_equal(th_script_waiting(x->http), 0);
+    assert_int_equal(client_open(x->client), 2);
+    x->no_room = false;
+    client_wake(x->client);
+    answer_all(x);
+    assert_int_equal(x->n, 2);
+    assert_int_equal(x->outcomes[0], CLIENT_OK);
+    assert_int_equal(x->outcomes[1], CLIENT_OK);
+}
+
 int main(void)
 {
 #define WITH_CLIENT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -363,6 +412,7 @@ int main(void)
         WITH_CLIENT(faults_are_tried_again),
         WITH_CLIENT(attempts_are_used_up),
         WITH_CLIENT(few_are_in_flight),
+        WITH_CLIENT(nothing_is_sent_without_room),
         WITH_CLIENT(refusals_use_up_no_attempt),
         WITH_CLIENT(a_refusal_without_headers_is_of_its_route),
         WITH_CLIENT(a_refusal_with_headers_is_of_all),

@@ -365,8 +365,8 @@ static void be_born(struct world *w)
 static void die(struct world *w)
 {
     fetcher_drain(w->f);
-    fetcher_free(w->f);
     wh_producer_free(w->producer);
+    fetcher_free(w->f);
     while (th_script_waiting(w->http)) {
         th_script_answer_one(w->http, 0); /* the end of a session; nobody waits */
     }
@@ -418,8 +418,13 @@ static void answer_all(struct world *w)
     }
 }
 
+/* Also what waits for room in the queue. */
 static void deliver(struct world *w)
 {
+    while (!outbox_has_room(w->f->outbox)) {
+        (void)wh_producer_poll(w->producer, 0);
+        wh_loop_turn(w->loop, false);
+    }
     (void)wh_producer_poll(w->producer, 0);
     wh_loop_turn(w->loop, false);
 }
@@ -440,7 +445,7 @@ static bool at_rest(struct world *w)
 {
     struct conn *c = w->f->conns;
 
-    return c->phase == RUN_IDLE && c->runs > 0 && !wh_producer_pending(w->producer);
+    return c->phase == RUN_IDLE && c->runs > 0 && !outbox_pending(w->f->outbox);
 }
 
 static void run_once(struct world *w)
@@ -766,5 +771,7 @@ int main(void)
         cmocka_unit_test(anything_at_any_time),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("with a large queue", tests, th_fetcher_large_queue, NULL) +
+           cmocka_run_group_tests_name("with a queue of 4 records", tests, th_fetcher_tiny_queue,
+                                       NULL);
 }

@@ -165,8 +165,8 @@ static void be_born(struct world *w)
 static void die(struct world *w)
 {
     fetcher_drain(w->f);
-    fetcher_free(w->f);
     wh_producer_free(w->producer);
+    fetcher_free(w->f);
 }
 
 static void world_new(struct world *w, const struct plan *plan)
@@ -234,7 +234,7 @@ static void run_to_its_end(struct world *w)
     for (unsigned i = 0; i < STEPS_MAX; i++) {
         struct conn *c = w->f->conns;
 
-        if (c->phase == RUN_IDLE && c->runs > 0 && !wh_producer_pending(w->producer)) {
+        if (c->phase == RUN_IDLE && c->runs > 0 && !outbox_pending(w->f->outbox)) {
             if (!c->run_failed) {
                 return;
             }
@@ -522,5 +522,7 @@ int main(void)
         cmocka_unit_test(without_memory),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("with a large queue", tests, th_fetcher_large_queue, NULL) +
+           cmocka_run_group_tests_name("with a queue of 4 records", tests, th_fetcher_tiny_queue,
+                                       NULL);
 }
