@@ -1,6 +1,8 @@
 #include "common/base/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,32 +10,67 @@
 static wh_mem_hook mem_hook;
 static void *mem_hook_ctx;
 
-static bool allowed(void)
+/* The budget of the calling thread, NULL when it has none. */
+static _Thread_local struct wh_mem_budget *mem_budget;
+
+enum { LARGE_BYTES = 64 << 10, CALLS_PER_STOP = 64 };
+
+/* May the thread's budget grow by this much? */
+static bool within(struct wh_mem_budget *b, size_t more)
 {
-    return mem_hook == NULL || mem_hook(mem_hook_ctx);
+    if (b->stop && (more >= LARGE_BYTES || ++b->calls % CALLS_PER_STOP == 0) && b->stop(b->ctx)) {
+        return false;
+    }
+    if (more > PTRDIFF_MAX / 2 || b->used + (ptrdiff_t)more > (ptrdiff_t)b->limit) {
+        b->exceeded = true;
+        return false;
+    }
+    return true;
+}
+
+static bool allowed(size_t more)
+{
+    return (mem_hook == NULL || mem_hook(mem_hook_ctx)) &&
+           (mem_budget == NULL || within(mem_budget, more));
+}
+
+static void *charged(void *ptr)
+{
+    if (mem_budget && ptr) {
+        mem_budget->used += (ptrdiff_t)malloc_usable_size(ptr);
+    }
+    return ptr;
 }
 
 void *wh_mem_alloc(size_t size)
 {
-    return allowed() ? malloc(size ? size : 1) : NULL;
+    return allowed(size) ? charged(malloc(size ? size : 1)) : NULL;
 }
 
 void *wh_mem_zalloc(size_t n, size_t size)
 {
-    if (!allowed()) {
+    size_t total;
+
+    if (__builtin_mul_overflow(n, size, &total) || !allowed(total)) {
         return NULL;
     }
-    return n && size ? calloc(n, size) : calloc(1, 1);
+    return charged(total ? calloc(n, size) : calloc(1, 1));
 }
 
 void *wh_mem_resize(void *ptr, size_t n, size_t size)
 {
+    size_t before = mem_budget && ptr ? malloc_usable_size(ptr) : 0;
     size_t total;
+    void *resized;
 
-    if (__builtin_mul_overflow(n, size, &total) || !allowed()) {
+    if (__builtin_mul_overflow(n, size, &total) || !allowed(total > before ? total - before : 0)) {
         return NULL;
     }
-    return realloc(ptr, total ? total : 1);
+    resized = realloc(ptr, total ? total : 1);
+    if (mem_budget && resized) {
+        mem_budget->used -= (ptrdiff_t)before;
+    }
+    return charged(resized);
 }
 
 char *wh_mem_dup(const void *ptr, size_t len)
@@ -54,8 +91,29 @@ void wh_mem_free(void *ptr)
 {
     int saved = errno;
 
+    if (mem_budget && ptr) {
+        mem_budget->used -= (ptrdiff_t)malloc_usable_size(ptr);
+    }
     free(ptr);
     errno = saved;
+}
+
+size_t wh_mem_size(void *ptr)
+{
+    return ptr ? malloc_usable_size(ptr) : 0;
+}
+
+void wh_mem_budget_begin(struct wh_mem_budget *budget)
+{
+    budget->used = 0;
+    budget->calls = 0;
+    budget->exceeded = false;
+    mem_budget = budget;
+}
+
+void wh_mem_budget_end(void)
+{
+    mem_budget = NULL;
 }
 
 void wh_mem_wipe(void *ptr, size_t len)

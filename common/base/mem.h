@@ -27,6 +27,31 @@ void wh_mem_wipe(void *ptr, size_t len);
 typedef bool (*wh_mem_hook)(void *ctx);
 void wh_mem_set_hook(wh_mem_hook hook, void *ctx);
 
+/* The bytes that an allocation of this module really takes; 0 for NULL. */
+size_t wh_mem_size(void *ptr);
+
+/*
+ * A limit on what one piece of work in one thread may allocate. Between begin and end every
+ * allocation of the calling thread is added to `used` and every free is subtracted; an allocation
+ * that would pass the limit fails and sets `exceeded`. Memory that was allocated before begin and
+ * is freed in between makes `used` smaller, so the sum is the net growth and may be negative.
+ *
+ * stop, when set, is asked at every large allocation and at every 64th small one; true makes the
+ * allocation fail. Work that allocates can be ended this way in places that ask nobody else.
+ *
+ * Threads: the budget belongs to the thread that began it. Budgets do not nest.
+ */
+struct wh_mem_budget {
+    size_t limit;
+    bool (*stop)(void *ctx);
+    void *ctx;
+    ptrdiff_t used;
+    unsigned calls;
+    bool exceeded;
+};
+void wh_mem_budget_begin(struct wh_mem_budget *budget);
+void wh_mem_budget_end(void);
+
 void wh_mem_free_ref(void *ref);
 /* Declares a pointer that is freed when it leaves its scope. */
 #define WH_AUTO_FREE __attribute__((cleanup(wh_mem_free_ref)))
