@@ -36,8 +36,6 @@ enum {
     HEADERS_MAX = 4,
 };
 
-static const int64_t sql_memory_bytes = INT64_C(256) << 20;
-
 struct route {
     const char *path; /* '*' stands for one segment, an entity's id */
     const char *allow;
@@ -553,7 +551,6 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
         .store = deps->store,
         .clock = deps->clock,
         .connections = RUNNING_MAX,
-        .memory_bytes = sql_memory_bytes,
     };
 
     if (api == NULL) {

@@ -3,14 +3,15 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "stages/sink/sql/sql_priv.h"
+#include "stages/sink/sql/functions_priv.h"
 #include "stages/sink/sql/near.h"
 
 enum {
     SQL_TEXT_MAX_BYTES = 1 << 20,
-    VALUE_MAX_BYTES = 8 << 20,
-    PATTERN_MAX_BYTES = 1024,
-    OPS_BETWEEN_LOOKS = 2000,
+    OPS_BETWEEN_CHECKS = 50,
+    INSTRUCTIONS_MAX = 25000,
+    ARGUMENTS_MAX = 64,
+    COMPOUNDS_MAX = 100,
     OUT_COLUMNS_MAX = 512,
     NAME_MAX_BYTES = 256,
 };
@@ -39,6 +40,11 @@ static int on_progress(void *ctx)
     return sql_conn_over(ctx);
 }
 
+static bool stop_allocating(void *ctx)
+{
+    return sql_conn_over(ctx);
+}
+
 /* ---- what a statement may do ---- */
 
 /* a, b: SQLite's first two details of the action. */
@@ -52,11 +58,7 @@ static const char *refusal(int action, const char *a, const char *b)
     case SQLITE_RECURSIVE:
         return NULL;
     case SQLITE_FUNCTION:
-        if (b && (sqlite3_stricmp(b, "load_extension") == 0 ||
-                  sqlite3_stricmp(b, "fts3_tokenizer") == 0)) {
-            return "extensions are not loaded";
-        }
-        return NULL;
+        return b && sql_function_rule(b) ? NULL : "this function is not available";
     case SQLITE_PRAGMA:
         return "PRAGMA is not permitted; /api/v1/kinds lists tables and columns";
     case SQLITE_ATTACH:
@@ -209,20 +211,27 @@ static enum wh_rc conn_open(struct sql_conn *conn, struct wh_err *err)
     /* "name" is a column, never a string that was meant to be one. */
     (void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     (void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH, VALUE_MAX_BYTES);
+    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH, SQL_VALUE_MAX_BYTES);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_SQL_LENGTH, SQL_TEXT_MAX_BYTES);
-    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_MAX_BYTES);
+    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, SQL_PATTERN_MAX_BYTES);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 0);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_EXPR_DEPTH, 200);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_COLUMN, OUT_COLUMNS_MAX);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_VARIABLE_NUMBER, 1000);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_WORKER_THREADS, 0);
+    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_VDBE_OP, INSTRUCTIONS_MAX);
+    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_FUNCTION_ARG, ARGUMENTS_MAX);
+    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_COMPOUND_SELECT, COMPOUNDS_MAX);
+    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_TRIGGER_DEPTH, 1);
     /* Made known now: to SQLite that is a CREATE TABLE, which is refused later. */
     if (execute(conn, "SELECT 1 FROM json_each('[]'), json_tree('[]')", err) != WH_OK) {
         return err->rc;
     }
+    if (sql_functions_install(conn) != SQLITE_OK) {
+        return wh_fail(err, WH_E_NOMEM, "SQLite: %s", sqlite3_errmsg(conn->db));
+    }
     (void)sqlite3_set_authorizer(conn->db, authorize, conn);
-    sqlite3_progress_handler(conn->db, OPS_BETWEEN_LOOKS, on_progress, conn);
+    sqlite3_progress_handler(conn->db, OPS_BETWEEN_CHECKS, on_progress, conn);
     return WH_OK;
 }
 
@@ -254,7 +263,14 @@ enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine 
     if (e == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the SQL engine");
     }
+    if (sql_memory_install(err) != WH_OK) {
+        wh_mem_free(e);
+        return err->rc;
+    }
     e->conf = *conf;
+    if (e->conf.memory_bytes <= 0) {
+        e->conf.memory_bytes = SQL_MEMORY_DEFAULT;
+    }
     (void)pthread_mutex_init(&e->lock, NULL);
     (void)pthread_cond_init(&e->returned, NULL);
     for (size_t i = 0; i < conf->connections; i++) {
@@ -266,9 +282,6 @@ enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine 
         }
         conn->next = e->idle;
         e->idle = conn;
-    }
-    if (conf->memory_bytes > 0) {
-        (void)sqlite3_hard_heap_limit64(conf->memory_bytes);
     }
     *ret = e;
     return WH_OK;
@@ -332,6 +345,23 @@ static enum wh_rc interrupted(const struct sql_conn *conn, const struct sql_quer
     return wh_fail(err, WH_E_CANCELED, "the query was stopped");
 }
 
+static enum wh_rc out_of_memory(struct sql_conn *conn, const struct sql_query *query,
+                                struct wh_err *err)
+{
+    if (sql_conn_over(conn)) {
+        return interrupted(conn, query, err);
+    }
+    if (conn->budget.exceeded) {
+        return wh_fail(err, WH_E_TOO_LARGE,
+                       "the query needs more memory than the %zu MiB it may have; sort, group or "
+                       "select less",
+                       conn->budget.limit >> 20);
+    }
+    return wh_fail(err, WH_E_TOO_LARGE,
+                   "the query is too long: it has more than about 20000 instructions, or the sink "
+                   "is out of memory");
+}
+
 /* What a failed call of SQLite means. */
 static enum wh_rc failure(struct sql_conn *conn, const struct sql_query *query, struct wh_err *err)
 {
@@ -351,10 +381,12 @@ static enum wh_rc failure(struct sql_conn *conn, const struct sql_query *query, 
     case SQLITE_INTERRUPT:
         return interrupted(conn, query, err);
     case SQLITE_NOMEM:
-        return wh_fail(err, WH_E_TOO_LARGE,
-                       "the query needs more memory than it may have; sort or group fewer rows");
+        return out_of_memory(conn, query, err);
     case SQLITE_TOOBIG:
-        return wh_fail(err, WH_E_TOO_LARGE, "a value is larger than %d bytes", VALUE_MAX_BYTES);
+        return wh_fail(err, WH_E_TOO_LARGE,
+                       "a value is larger than %d bytes, which is the limit of this query; a query "
+                       "with fewer operations and functions may handle values up to %d bytes",
+                       sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH, -1), SQL_VALUE_MAX_BYTES);
     case SQLITE_AUTH:
     case SQLITE_READONLY:
         return wh_fail(err, WH_E_FORBIDDEN, "refused: %s", refusal(SQLITE_INSERT, NULL, NULL));
@@ -394,6 +426,20 @@ static bool more_statements(struct sql_conn *conn, const char *tail, const char 
            second != NULL;
     (void)sqlite3_finalize(second);
     return more;
+}
+
+/* EXPLAIN itself runs nothing. */
+static enum wh_rc limit_values(struct sql_conn *conn, const struct sql_query *query,
+                               sqlite3_stmt *stmt, struct wh_err *err)
+{
+    int bytes = SQL_VALUE_MAX_BYTES;
+
+    if (!sqlite3_stmt_isexplain(stmt) &&
+        sql_value_limit(conn->db, query->text.ptr, query->text.len, &bytes) != SQLITE_OK) {
+        return failure(conn, query, err);
+    }
+    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH, bytes);
+    return WH_OK;
 }
 
 static enum wh_rc prepare(struct sql_conn *conn, const struct sql_query *query, sqlite3_stmt **ret,
@@ -508,6 +554,7 @@ static enum wh_rc send_columns(sqlite3_stmt *stmt, struct wh_arena *arena, int n
     return rows->columns(rows->ctx, names, (size_t)n, err);
 }
 
+/* ptr NULL and type TEXT when memory is short. */
 static struct sql_value column_value(sqlite3_stmt *stmt, int i)
 {
     struct sql_value v = {.type = SQL_NULL};
@@ -559,6 +606,9 @@ static enum wh_rc send_rows(struct sql_conn *conn, const struct sql_query *query
         }
         for (int i = 0; i < n; i++) {
             values[i] = column_value(stmt, i);
+            if (values[i].type == SQL_TEXT && values[i].bytes.ptr == NULL) {
+                return failure(conn, query, err);
+            }
         }
         if (rows->row(rows->ctx, values, (size_t)n, &full, err) != WH_OK) {
             return err->rc;
@@ -587,6 +637,9 @@ static enum wh_rc run_on(struct sql_conn *conn, const struct sql_query *query,
     conn->snap = snap;
     rc = prepare(conn, query, &stmt, err);
     if (rc == WH_OK) {
+        rc = limit_values(conn, query, stmt, err);
+    }
+    if (rc == WH_OK) {
         rc = bind(conn, query, stmt, err);
     }
     if (rc == WH_OK) {
@@ -596,8 +649,24 @@ static enum wh_rc run_on(struct sql_conn *conn, const struct sql_query *query,
     (void)sqlite3_finalize(stmt);
     conn->snap = NULL;
     wh_store_snapshot_free(conn->store, snap);
+    (void)sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH, SQL_VALUE_MAX_BYTES);
     wh_arena_done(&arena);
     return rc;
+}
+
+/* Everything that the statement allocates, also for its rows, counts against its budget. */
+static enum wh_rc run_within_budget(struct sql_conn *conn, const struct sql_query *query,
+                                    const struct sql_rows *rows, struct sql_outcome *ret,
+                                    struct wh_err *err)
+{
+    enum wh_rc rc;
+
+    conn->budget = (struct wh_mem_budget){
+        .limit = (size_t)conn->engine->conf.memory_bytes, .stop = stop_allocating, .ctx = conn};
+    wh_mem_budget_begin(&conn->budget);
+    rc = run_on(conn, query, rows, ret, err);
+    wh_mem_budget_end();
+    return rc == WH_E_NOMEM ? out_of_memory(conn, query, err) : rc;
 }
 
 enum wh_rc sql_run(struct sql_engine *engine, const struct sql_query *query,
@@ -618,7 +687,7 @@ enum wh_rc sql_run(struct sql_engine *engine, const struct sql_query *query,
     conn->rows_read = 0;
     conn->refused = NULL;
     wh_err_clear(&conn->err);
-    rc = run_on(conn, query, rows, ret, err);
+    rc = run_within_budget(conn, query, rows, ret, err);
     ret->rows_read = conn->rows_read;
     ret->elapsed_us = (wh_clock_mono_ns(&engine->conf.clock) - started) / 1000;
     give_back(engine, conn);

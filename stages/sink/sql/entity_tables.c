@@ -77,7 +77,10 @@ static enum wh_rc by_url(struct sql_cursor *c, sqlite3_value *value, struct wh_e
     if (sqlite3_value_type(value) != SQLITE_TEXT) {
         return WH_OK;
     }
-    url = wh_slice(sqlite3_value_text(value), (size_t)sqlite3_value_bytes(value));
+    url = sql_value_text(value);
+    if (url.ptr == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for an address");
+    }
     wh_buf_reset(&c->text);
     if (url.len + 1 > SINK_SOURCE_KEY_MAX) {
         return scan(c, &none, err);

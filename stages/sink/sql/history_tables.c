@@ -158,8 +158,7 @@ enum revisions_column {
 static bool version_of(sqlite3_value *value, struct wh_version *ret)
 {
     return value && sqlite3_value_type(value) == SQLITE_TEXT &&
-           sql_version_parse(
-               wh_slice(sqlite3_value_text(value), (size_t)sqlite3_value_bytes(value)), ret);
+           sql_version_parse(sql_value_text(value), ret);
 }
 
 static enum wh_rc revisions_filter(struct sql_cursor *c, unsigned index,

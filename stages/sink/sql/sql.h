@@ -16,8 +16,14 @@
  * and order by changed_at; project =; links.from_id = and to_id =; revisions.entity_id =;
  * changes.sequence. All else is a scan of that kind, at most timeout_ms long.
  *
- * Refused: everything that is not a read, PRAGMA, ATTACH, extensions, more than one statement.
- * Limits: time, rows, memory (of all statements together), 1 MB of SQL text, 8 MB a value.
+ * Refused: everything that is not a read, PRAGMA, ATTACH, extensions, more than one statement, and
+ * the few functions of SQLite that have no use here or no bound on their time (functions.c lists
+ * what may be called).
+ *
+ * Limits of one statement: its time, kept to within a second also inside of one function; its rows;
+ * its memory, results included; 1 MB of text, about 20,000 instructions, 64 arguments of a
+ * function, 100 parts of a UNION, 128 tables read at a time. A value may have 8 MiB; less in a
+ * statement of hundreds of operators or functions, and the error then says how much.
  *
  * Thread: any; at most conf.connections statements run at a time, the others wait.
  */
@@ -34,11 +40,13 @@
 
 struct sql_engine;
 
+enum { SQL_MEMORY_DEFAULT = 64 << 20 };
+
 struct sql_engine_conf {
     struct wh_store *store; /* kept */
     struct wh_clock clock;
     size_t connections;
-    int64_t memory_bytes; /* of all statements together; one limit for the whole process */
+    int64_t memory_bytes; /* of each statement; 0: SQL_MEMORY_DEFAULT */
 };
 
 enum sql_type { SQL_NULL, SQL_INT, SQL_DOUBLE, SQL_TEXT, SQL_BLOB };

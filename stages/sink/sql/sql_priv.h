@@ -13,6 +13,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/buf.h"
+#include "common/base/mem.h"
 #include "common/json/json_write.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/sql/sql.h"
@@ -129,8 +130,11 @@ struct sql_conn {
     int64_t deadline_ns;
     const atomic_bool *canceled;
     atomic_bool *stopped;
+    struct wh_mem_budget budget; /* of the statement that runs */
     bool timed_out;
     int64_t rows_read;
+    unsigned columns_read;
+    unsigned n_cursors;  /* open ones */
     bool declaring;      /* a table of ours is made known, which is a CREATE TABLE to SQLite */
     const char *refused; /* static text of what the authorizer refused */
     struct wh_err err;   /* of a table, while a statement runs */
@@ -165,6 +169,9 @@ WH_MUST_CHECK enum wh_rc sql_cursor_single(struct sql_cursor *c, unsigned family
                                            struct wh_slice key, struct wh_err *err);
 /* The smallest key behind all keys with this prefix; false when there is none. */
 bool sql_prefix_end(unsigned char *key, size_t len);
+
+/* The value as text, until its next conversion; ptr NULL when it is NULL or memory is short. */
+struct wh_slice sql_value_text(sqlite3_value *value);
 
 /* ---- bounds from values; false: the value is none, so that no row can match ---- */
 bool sql_bound_id(sqlite3_value *value, struct wh_entity_id *ret);

@@ -16,12 +16,19 @@ bool sql_prefix_end(unsigned char *key, size_t len)
     return false;
 }
 
+struct wh_slice sql_value_text(sqlite3_value *value)
+{
+    const char *text = (const char *)sqlite3_value_text(value);
+
+    return text ? wh_slice(text, (size_t)sqlite3_value_bytes(value)) : (struct wh_slice){NULL, 0};
+}
+
 static struct wh_slice text_of(sqlite3_value *value)
 {
     if (sqlite3_value_type(value) != SQLITE_TEXT) {
         return (struct wh_slice){NULL, 0};
     }
-    return wh_slice(sqlite3_value_text(value), (size_t)sqlite3_value_bytes(value));
+    return sql_value_text(value);
 }
 
 bool sql_bound_id(sqlite3_value *value, struct wh_entity_id *ret)

@@ -12,6 +12,8 @@ enum {
     ARENA_MAX_BYTES = 64 << 20,
     VALUE_MAX_BYTES = 64 << 20,
     CHECK_EVERY = 64,
+    CHECK_COLUMNS = 16,
+    CURSORS_MAX = 128, /* each holds blocks of the store */
     /* Of idxNum. */
     PLAN_INDEX = 0xff,
     PLAN_BACKWARDS = 1 << 8,
@@ -226,11 +228,19 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 
 static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **ret)
 {
-    struct sql_cursor *c = wh_mem_zalloc(1, sizeof(*c));
+    struct sql_conn *conn = ((struct sql_vtab *)base)->table->conn;
+    struct sql_cursor *c;
 
+    if (conn->n_cursors >= CURSORS_MAX) {
+        (void)wh_fail(&conn->err, WH_E_TOO_LARGE, "the query reads more than %d tables at a time",
+                      CURSORS_MAX);
+        return SQLITE_ERROR;
+    }
+    c = wh_mem_zalloc(1, sizeof(*c));
     if (c == NULL) {
         return SQLITE_NOMEM;
     }
+    conn->n_cursors++;
     c->table = ((struct sql_vtab *)base)->table;
     c->eof = true;
     wh_buf_init(&c->fetched, VALUE_MAX_BYTES);
@@ -244,6 +254,7 @@ static int close_cursor(sqlite3_vtab_cursor *base)
 {
     struct sql_cursor *c = (struct sql_cursor *)base;
 
+    c->table->conn->n_cursors--;
     wh_iter_free(c->it);
     wh_buf_done(&c->fetched);
     wh_buf_done(&c->text);
@@ -388,6 +399,10 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int number)
 
     if (c->table->def->column(c, out, number, &err) != WH_OK) {
         return failed(c, &err);
+    }
+    /* Long texts take time to decode, and a row of them is one step to SQLite. */
+    if (++c->table->conn->columns_read % CHECK_COLUMNS == 0 && sql_conn_over(c->table->conn)) {
+        return SQLITE_INTERRUPT;
     }
     return SQLITE_OK;
 }
