@@ -1,11 +1,25 @@
 /*
  * httpd.h - the HTTP/1.1 server of a stage: libmicrohttpd (epoll) run inside the loop's thread.
  *
- * Limits are given at birth. Bodies are collected in a bounded buffer while they stream. A handler
- * may answer later: the connection is suspended meanwhile, at most reply_timeout_ms (then 503 with
- * Retry-After). A reply that comes after its peer is gone is dropped quietly.
- * Answers without being asked: 400 malformed, 405 with Allow, 408 on a body that does not
- * come within body_timeout_ms, 411 for a POST or PUT without length and without chunks, 413, 431.
+ * A request has two halves. on_head sees its method, path and headers, and says how many bytes of
+ * body the request may have; without such a word a request has no body. Only then are bytes of a
+ * body read, into memory that grows with what has arrived. on_request sees the whole request and
+ * replies, at once or later: the connection waits meanwhile, at most reply_timeout_ms, after which
+ * the client gets 503 with Retry-After. A reply whose client has gone is dropped.
+ *
+ * The server answers these without asking the handler:
+ *   400  the request or its framing is malformed: Content-Length together with Transfer-Encoding,
+ *        either of them twice, a length that is not a plain number, a transfer coding other than
+ *        chunked, folded headers, white space before a colon (RFC 9112 sections 5 and 6)
+ *   408  the head did not arrive within head_timeout_ms, or the body within body_timeout_ms
+ *   411  a POST, PUT or PATCH that may have a body announces none
+ *   413  the body is larger than on_head allows; 431 and 414: the head is larger than 16 KiB
+ *   503  with Retry-After: there is no memory, or the client has its share of requests open
+ * A request refused before or amid its body loses its connection.
+ *
+ * Connections: each client address (for IPv6 its /64 network) has a share of the table. When a
+ * client exceeds its share, or the table is full, the connection that has kept the server waiting
+ * the longest is closed in favour of the new one; conns.h has the rules.
  *
  * Thread: app. Ownership: requests belong to the server; a handler keeps the pointer until it has
  * replied, and never after.
@@ -56,10 +70,17 @@ struct wh_http_stream {
 
 struct wh_http_handler {
     /*
-     * Optional; headers are in, the body is not. May reply at once (the body is then not read).
-     * *body_max starts as conf.body_max and may be lowered or raised up to conf.body_limit.
+     * The head is there, the body is not. Returns how many bytes of body this request may have; or
+     * replies, and then the body is not read. Authentication belongs here: what it does not allow
+     * costs no memory. NULL: no request may have a body.
      */
-    void (*on_head)(void *ctx, struct wh_http_req *req, size_t *body_max);
+    size_t (*on_head)(void *ctx, struct wh_http_req *req);
+    /*
+     * Optional. Bytes of the body have arrived, and the server is about to hold `bytes` of memory
+     * for the whole of it, more than it asked for before. False refuses the request: by a reply of
+     * the handler's, or by 503 with Retry-After when it made none.
+     */
+    bool (*on_hold)(void *ctx, struct wh_http_req *req, size_t bytes);
     /* Method, path, headers and the whole body are there: reply now or later. */
     void (*on_request)(void *ctx, struct wh_http_req *req);
     /* Optional; the request is over, replied to or not. The last call for req. */
@@ -68,26 +89,34 @@ struct wh_http_handler {
 };
 
 struct wh_httpd_conf {
-    const char *address;      /* "127.0.0.1", "::1", "0.0.0.0" */
-    uint16_t port;            /* 0: any free one, see wh_httpd_port */
-    unsigned max_connections; /* over it: refused at accept */
-    unsigned max_per_ip;      /* 0: no limit */
-    size_t body_max;          /* default limit of a body, bytes */
-    size_t body_limit;        /* the largest body_max that on_head may set */
-    int64_t idle_timeout_ms;  /* between requests, and while headers come */
-    int64_t body_timeout_ms;
-    int64_t reply_timeout_ms;
+    const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
+    uint16_t port;       /* 0: any free one, see wh_httpd_port */
+    /*
+     * Addresses and networks of reverse proxies: "10.0.0.0/8, 192.0.2.1". Their connections have
+     * no share; the last address in X-Forwarded-For that is not a proxy's own is the client, and
+     * the client's open requests count against its share.
+     */
+    const char *trusted_proxies;
+    unsigned max_connections;
+    unsigned max_per_peer;    /* share of one client; 0: a quarter of max_connections */
+    int64_t head_timeout_ms;  /* from the start of a connection to the end of its first head */
+    int64_t idle_timeout_ms;  /* from a reply to the end of the next head */
+    int64_t body_timeout_ms;  /* from the end of the head to the end of the body */
+    int64_t reply_timeout_ms; /* from the end of the request to the handler's reply */
 };
 
 void wh_httpd_conf_init(struct wh_httpd_conf *conf);
 
-/* Listens at once. WH_E_IO names the address and why. handler is copied, its ctx kept. */
+/*
+ * Listens at once. WH_E_IO: the port is in use, or the address cannot be listened on. WH_E_CONFIG:
+ * the address or trusted_proxies is not one. handler is copied, its ctx kept; conf is not kept.
+ */
 WH_MUST_CHECK enum wh_rc wh_httpd_new(struct wh_loop *loop, struct wh_log *log,
                                       const struct wh_httpd_conf *conf,
                                       const struct wh_http_handler *handler, struct wh_httpd **ret,
                                       struct wh_err *err);
 uint16_t wh_httpd_port(const struct wh_httpd *httpd);
-/* Stops listening; requests that are there go on. */
+/* Stops listening; requests that are there are served to their end. */
 void wh_httpd_quiesce(struct wh_httpd *httpd);
 /* Open requests are answered with 503 first. */
 void wh_httpd_free(struct wh_httpd *httpd);
@@ -107,7 +136,7 @@ void wh_http_query_each(const struct wh_http_req *req,
 struct wh_slice wh_http_raw_query(const struct wh_http_req *req);
 /* The collected body. From on_request until the reply; the bytes stay where they are. */
 struct wh_slice wh_http_body(const struct wh_http_req *req);
-/* Text address of the peer. */
+/* The client's address as text: by a trusted proxy's word where the connection is one's. */
 struct wh_slice wh_http_peer(const struct wh_http_req *req);
 /* A slot of the handler's own. */
 void wh_http_set_user(struct wh_http_req *req, void *user);

@@ -1,20 +1,36 @@
-/* httpd_priv.h - inside httpd/ only: one request, as libmicrohttpd's callbacks and the API share
- * it. */
+/*
+ * httpd_priv.h - inside httpd/ only: one request, as libmicrohttpd's callbacks and the API share
+ * it, and the server.
+ *
+ *   accept.c   lets connections in     serve.c    libmicrohttpd's callbacks: a request's life
+ *   conns.c    who has how many        request.c  what a handler may ask
+ *   framing.c  the length of a body    reply.c    answers
+ */
 #ifndef WH_HTTPD_HTTPD_PRIV_H
 #define WH_HTTPD_HTTPD_PRIV_H
 
 #include <microhttpd.h>
 
+#include "common/httpd/conns.h"
 #include "common/httpd/httpd.h"
 
-enum { HTTPD_URL_MAX = 8192, HTTPD_KEPT_MAX = 32, HTTPD_CONSTANTS_MAX = 8 };
+enum {
+    HTTPD_URL_MAX = 8192,
+    HTTPD_KEPT_MAX = 32,
+    HTTPD_CONSTANTS_MAX = 8,
+    HTTPD_ACCEPT_MAX = 64, /* connections accepted in one turn */
+    /* libmicrohttpd gives each connection that much for a head, and clears it after each request.
+     */
+    HTTPD_HEADER_MEMORY_BYTES = 16 << 10,
+    HTTPD_NS_PER_MS = 1000000,
+};
 
 /* Where a request is in its life. */
 enum httpd_state {
-    HTTPD_HEAD,   /* on_head is to be called */
-    HTTPD_BODY,   /* bytes come */
-    HTTPD_DRAIN,  /* refused while bytes come: they are dropped, the answer is queued at the end */
-    HTTPD_HANDED, /* on_request was called, the answer is awaited */
+    HTTPD_HEAD,     /* the head is not complete */
+    HTTPD_BODY,     /* the body is arriving, or on_request is next */
+    HTTPD_DRAIN,    /* refused amid its body: the rest is dropped, the answer follows at its end */
+    HTTPD_HANDED,   /* on_request was called, the handler has not replied yet */
     HTTPD_ANSWERED, /* a reply is there */
 };
 
@@ -22,24 +38,24 @@ struct wh_http_req {
     struct wh_http_req *prev; /* list of live requests */
     struct wh_http_req *next;
     struct wh_httpd *httpd;
+    struct httpd_conn *conn;
     struct MHD_Connection *connection;
     enum httpd_state state;
     bool suspended;
-    bool in_callback; /* libmicrohttpd is calling: replies are queued when it comes back */
-    bool head_done;
-    bool gone;
+    bool in_callback;   /* libmicrohttpd is calling: replies are queued when the callback returns */
     struct wh_buf path; /* decoded; empty: not well-formed */
     struct wh_slice raw_query;
     struct wh_slice method;
     struct wh_buf body;
-    size_t body_max;
-    int64_t body_deadline_ns;
+    size_t body_max;  /* that on_head allowed; the announced length where there is one */
+    size_t body_held; /* that the handler knows of */
     int64_t reply_deadline_ns;
     struct MHD_Response *response;
     bool response_shared; /* it belongs to httpd->constants */
     unsigned status;
     void *user;
-    char peer[64]; /* formatted when first asked for */
+    struct httpd_peer *client;      /* whose share this request counts against, behind a proxy */
+    char peer[HTTPD_ADDR_TEXT_MAX]; /* formatted when first asked for */
     /* Decoded query arguments that were asked for. */
     char *kept[HTTPD_KEPT_MAX];
     size_t n_kept;
@@ -57,10 +73,16 @@ struct wh_httpd {
     struct wh_log *log;
     struct wh_httpd_conf conf;
     struct wh_http_handler handler;
-    struct wh_watch *watch;
-    struct wh_timer *timer; /* libmicrohttpd's own timeouts */
-    struct wh_timer *sweep; /* our deadlines */
-    struct wh_timer *soon;  /* run again in the next turn */
+    struct httpd_nets proxies;
+    struct httpd_conns conns;
+    struct httpd_conn *adding; /* between accept and libmicrohttpd's notice of it */
+    int listen_fd;             /* -1: not listening */
+    struct wh_watch *listen;
+    struct wh_timer *listen_again; /* runs while the system has no descriptors left */
+    struct wh_watch *watch;        /* libmicrohttpd's epoll */
+    struct wh_timer *timer;        /* libmicrohttpd's own timeouts */
+    struct wh_timer *sweep;        /* our deadlines */
+    struct wh_timer *soon;         /* run again in the next turn */
     struct wh_clock clock;
     struct wh_http_req *requests;
     struct wh_http_req *pool; /* finished ones, to be used again */
@@ -70,14 +92,43 @@ struct wh_httpd {
     uint16_t port;
     bool running; /* inside MHD_run */
     bool again;   /* something was resumed meanwhile */
-    bool quiesced;
 };
 
+/* ---- httpd.c ---- */
+
+/* Lets libmicrohttpd work at once. */
+void httpd_run(struct wh_httpd *httpd);
 /* Lets libmicrohttpd work, now or in the next turn when it is at work already. */
 void httpd_kick(struct wh_httpd *httpd);
+
+/* ---- accept.c ---- */
+
+/* WH_E_IO: the port is in use, or the address is not ours. WH_E_CONFIG: it is not an address. */
+WH_MUST_CHECK enum wh_rc httpd_listen(struct wh_httpd *httpd, struct wh_err *err);
+void httpd_listen_stop(struct wh_httpd *httpd);
+/* Closes connections whose clients have kept the server waiting for too long. */
+void httpd_expire_readers(struct wh_httpd *httpd, int64_t now_ns);
+/* libmicrohttpd's notice that a connection is there, or closed. */
+void httpd_on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
+                         enum MHD_ConnectionNotificationCode code);
+
+/* ---- serve.c: for MHD_start_daemon ---- */
+
+void *httpd_on_uri(void *ctx, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result httpd_on_access(void *ctx, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **con_cls);
+void httpd_on_completed(void *ctx, struct MHD_Connection *connection, void **con_cls,
+                        enum MHD_RequestTerminationCode code);
+void httpd_free_pool(struct wh_httpd *httpd);
+
+/* ---- reply.c, request.c ---- */
+
 /* Lets go of the response that waits, if there is one. */
 void httpd_drop_response(struct wh_http_req *req);
 /* Takes text (from wh_mem), which lives as long as the request; empty when there is no room. */
 struct wh_slice httpd_keep(struct wh_http_req *req, struct wh_slice text);
+/* The client's address, by a trusted proxy's word where the connection is one's. */
+struct httpd_addr httpd_client_of(const struct wh_http_req *req);
 
 #endif

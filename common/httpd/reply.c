@@ -7,6 +7,14 @@
 
 enum { STREAM_BLOCK_BYTES = 64 << 10, ERROR_MAX_BYTES = 4096 };
 
+void httpd_drop_response(struct wh_http_req *req)
+{
+    if (req->response && !req->response_shared) {
+        MHD_destroy_response(req->response);
+    }
+    req->response = NULL;
+}
+
 /* Hands the answer to libmicrohttpd: at once when it is calling, by waking it when it is not. */
 static void answer(struct wh_http_req *req, unsigned status, struct MHD_Response *response,
                    bool shared)

@@ -1,7 +1,5 @@
 /* What a handler may ask about a request. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include <strings.h>
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
@@ -130,25 +128,60 @@ struct wh_slice wh_http_body(const struct wh_http_req *req)
     return wh_slice(req->body.ptr ? req->body.ptr : "", req->body.len);
 }
 
-static void format_peer(struct wh_http_req *req)
+/* ---- the client ---- */
+
+struct forwarded {
+    const struct httpd_nets *proxies;
+    struct httpd_addr client;
+    bool known;
+};
+
+/*
+ * Each proxy appends the address that it was called from, so the last one that is not a trusted
+ * proxy's is the client; what stands before it was written by the client, who may write anything.
+ */
+static void read_hops(struct forwarded *f, struct wh_slice text)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    while (text.len) {
+        const char *comma = memchr(text.ptr, ',', text.len);
+        size_t n = comma ? (size_t)(comma - text.ptr) : text.len;
+        struct wh_slice hop = wh_slice(text.ptr, n);
+        struct httpd_addr addr;
 
-    if (info == NULL || info->client_addr == NULL) {
-        return;
+        text = wh_slice_from(text, comma ? n + 1 : n);
+        while (hop.len && hop.ptr[0] == ' ') {
+            hop = wh_slice_from(hop, 1);
+        }
+        while (hop.len && hop.ptr[hop.len - 1] == ' ') {
+            hop.len--;
+        }
+        if (!httpd_addr_parse(hop, &addr)) {
+            f->known = false;
+        } else if (!httpd_nets_contain(f->proxies, &addr)) {
+            f->client = addr;
+            f->known = true;
+        }
     }
-    if (info->client_addr->sa_family == AF_INET) {
-        struct sockaddr_in in;
+}
 
-        memcpy(&in, info->client_addr, sizeof(in));
-        (void)inet_ntop(AF_INET, &in.sin_addr, req->peer, sizeof(req->peer));
-    } else if (info->client_addr->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-
-        memcpy(&in6, info->client_addr, sizeof(in6));
-        (void)inet_ntop(AF_INET6, &in6.sin6_addr, req->peer, sizeof(req->peer));
+static enum MHD_Result on_forwarded(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                    size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    if (name_len == strlen("x-forwarded-for") && strcasecmp(name, "x-forwarded-for") == 0) {
+        read_hops(ctx, wh_slice(value, value_len));
     }
+    return MHD_YES;
+}
+
+struct httpd_addr httpd_client_of(const struct wh_http_req *req)
+{
+    struct forwarded f = {.proxies = &req->httpd->proxies};
+
+    if (req->conn->trusted) {
+        (void)MHD_get_connection_values_n(req->connection, MHD_HEADER_KIND, on_forwarded, &f);
+    }
+    return f.known ? f.client : req->conn->addr;
 }
 
 struct wh_slice wh_http_peer(const struct wh_http_req *req)
@@ -156,7 +189,9 @@ struct wh_slice wh_http_peer(const struct wh_http_req *req)
     struct wh_http_req *owner = owner_of(req);
 
     if (owner->peer[0] == '\0') {
-        format_peer(owner);
+        struct httpd_addr client = httpd_client_of(req);
+
+        httpd_addr_format(&client, owner->peer);
     }
     return wh_slice_str(req->peer);
 }

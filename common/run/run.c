@@ -130,13 +130,23 @@ static void serve_own(struct wh_run *run, struct wh_http_req *req)
     }
 }
 
-static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
+/* Our own routes take no body. */
+static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     struct wh_run *run = ctx;
 
-    if (run->has_routes && run->routes.on_head && !own_route(wh_http_path(req))) {
-        run->routes.on_head(run->routes.ctx, req, body_max);
+    if (!run->has_routes || !run->routes.on_head || own_route(wh_http_path(req))) {
+        return 0;
     }
+    return run->routes.on_head(run->routes.ctx, req);
+}
+
+/* Only for requests whose on_head allowed a body, which are the stage's. */
+static bool on_hold(void *ctx, struct wh_http_req *req, size_t bytes)
+{
+    struct wh_run *run = ctx;
+
+    return run->routes.on_hold == NULL || run->routes.on_hold(run->routes.ctx, req, bytes);
 }
 
 static void on_request(void *ctx, struct wh_http_req *req)
@@ -267,7 +277,12 @@ static void make_metrics(struct wh_run *run)
 static enum wh_rc start(struct wh_run *run, const struct wh_run_conf *conf, struct wh_err *err)
 {
     const struct wh_http_handler handler = {
-        .on_head = on_head, .on_request = on_request, .on_done = on_done, .ctx = run};
+        .on_head = on_head,
+        .on_hold = on_hold,
+        .on_request = on_request,
+        .on_done = on_done,
+        .ctx = run,
+    };
     struct wh_httpd_conf httpd = conf->httpd;
 
     if (make_parts(run, conf, err) != WH_OK) {

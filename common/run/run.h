@@ -32,8 +32,8 @@ struct wh_run_conf {
     int64_t drain_deadline_ms;
     /* Optional: where the port in use is written as text, for tests and scripts. */
     const char *port_file;
-    /* Of the stage's own routes; NULL for none. on_head, on_request and on_done see all requests
-     * but /live, /ready, /metrics. */
+    /* Of the stage's own routes; NULL for none. It sees all requests but those for /live, /ready
+     * and /metrics. */
     const struct wh_http_handler *routes;
     struct wh_httpd_conf httpd; /* limits; address and port are taken from above */
 };

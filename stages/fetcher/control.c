@@ -5,7 +5,11 @@
 #include "stages/fetcher/connect.h"
 #include "stages/fetcher/leave.h"
 
-enum { ANSWER_MAX_BYTES = 16 << 20 };
+enum {
+    ANSWER_MAX_BYTES = 16 << 20,
+    CONNECT_BODY_MAX = 64 << 10,  /* an address, a token, and names of projects */
+    REDIRECT_BODY_MAX = 32 << 10, /* an address that was pasted */
+};
 
 struct control {
     struct fetcher *f;
@@ -65,23 +69,30 @@ static void accepted(struct wh_http_req *req)
                                                .body = WH_LIT("{\"ok\":true}\n")});
 }
 
-enum run_wish { WISH_SYNC, WISH_VERIFY, WISH_CONFIRM };
-
-static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice id,
-                     enum run_wish wish)
+static struct conn *find_conn(struct control *c, struct wh_http_req *req, struct wh_slice id)
 {
     struct conn *conn = fetcher_find(c->f, id);
-    struct wh_err err;
 
     if (conn == NULL) {
         wh_http_reply_error(req, 404, "no such connection; GET /api/v1/connections lists them", 0);
+    }
+    return conn;
+}
+
+static void run_now(struct control *c, struct wh_http_req *req, struct wh_slice id, bool verify,
+                    bool confirm)
+{
+    struct conn *conn = find_conn(c, req, id);
+    struct wh_err err;
+
+    if (conn == NULL) {
         return;
     }
     if (conn->stopped) {
         wh_http_reply_error(req, 409, "it is disconnected; connect again to read it", 0);
         return;
     }
-    if (conn_run_everywhere(conn, wish == WISH_VERIFY, wish == WISH_CONFIRM, &err) != WH_OK) {
+    if (conn_run_everywhere(conn, verify, confirm, &err) != WH_OK) {
         wh_http_reply_error(req, 503, err.msg, 5);
         return;
     }
@@ -92,17 +103,110 @@ static void sync_now(struct control *c, struct wh_http_req *req, struct wh_slice
 static void leave(struct control *c, struct wh_http_req *req, struct wh_slice id,
                   enum wh_rc (*how)(struct conn *c, struct wh_err *err))
 {
-    struct conn *conn = fetcher_find(c->f, id);
+    struct conn *conn = find_conn(c, req, id);
     struct wh_err err;
 
     if (conn == NULL) {
-        wh_http_reply_error(req, 404, "no such connection; GET /api/v1/connections lists them", 0);
-    } else if (how(conn, &err) != WH_OK) {
+        return;
+    }
+    if (how(conn, &err) != WH_OK) {
         wh_http_reply_error(req, err.rc == WH_E_BUSY ? 409 : 503, err.msg, 0);
     } else {
         accepted(req);
     }
 }
+
+/* ---- routes ---- */
+
+static void answer_list(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    (void)id;
+    reply_status(c, req, false);
+}
+
+static void answer_status(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    (void)id;
+    reply_status(c, req, true);
+}
+
+static void answer_callback(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    (void)id;
+    connect_redirected(c->f, req);
+}
+
+static void answer_connect(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    (void)id;
+    connect_begin(c->f, req);
+}
+
+static void answer_show(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    connect_show(c->f, req, id);
+}
+
+static void answer_redirect(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    connect_pasted(c->f, req, id);
+}
+
+static void answer_sync(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    run_now(c, req, id, false, false);
+}
+
+static void answer_verify(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    run_now(c, req, id, true, false);
+}
+
+static void answer_confirm(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    run_now(c, req, id, false, true);
+}
+
+static void answer_disconnect(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    leave(c, req, id, leave_disconnect);
+}
+
+static void answer_purge(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    leave(c, req, id, leave_purge);
+}
+
+enum route_kind {
+    ROUTE_USUAL,
+    ROUTE_OPEN,     /* no token is needed: the browser of somebody who approves has none */
+    ROUTE_ANY_TIME, /* answered while the fetcher catches up or drains, too */
+};
+
+struct route {
+    const char *method;
+    const char *before;
+    const char *after; /* an id stands between the two; NULL: the path is `before` */
+    enum route_kind kind;
+    size_t body_max; /* bytes; 0: the route takes no body */
+    void (*answer)(struct control *c, struct wh_http_req *req, struct wh_slice id);
+};
+
+#define CONNECTIONS "/api/v1/connections"
+#define CONNECTS "/api/v1/connects/"
+static const struct route routes[] = {
+    {"GET", "/oauth/callback", NULL, ROUTE_OPEN, 0, answer_callback},
+    {"GET", CONNECTIONS, NULL, ROUTE_ANY_TIME, 0, answer_list},
+    {"GET", "/api/v1/status", NULL, ROUTE_ANY_TIME, 0, answer_status},
+    {"POST", CONNECTIONS, NULL, ROUTE_USUAL, CONNECT_BODY_MAX, answer_connect},
+    {"POST", CONNECTIONS "/", "/sync", ROUTE_USUAL, 0, answer_sync},
+    {"POST", CONNECTIONS "/", "/verify", ROUTE_USUAL, 0, answer_verify},
+    {"POST", CONNECTIONS "/", "/confirm-deletes", ROUTE_USUAL, 0, answer_confirm},
+    {"POST", CONNECTIONS "/", "/disconnect", ROUTE_USUAL, 0, answer_disconnect},
+    {"POST", CONNECTIONS "/", "/purge", ROUTE_USUAL, 0, answer_purge},
+    {"POST", CONNECTS, "/redirect", ROUTE_USUAL, REDIRECT_BODY_MAX, answer_redirect},
+    {"GET", CONNECTS, "", ROUTE_USUAL, 0, answer_show},
+};
 
 /* "<before>ID<after>" */
 static bool path_with_id(struct wh_slice path, const char *before, const char *after,
@@ -122,68 +226,84 @@ static bool path_with_id(struct wh_slice path, const char *before, const char *a
     return memchr(ret_id->ptr, '/', ret_id->len) == NULL;
 }
 
-static void route(struct control *c, struct wh_http_req *req, bool get, bool post)
+static bool route_fits(const struct route *route, const struct wh_http_req *req,
+                       struct wh_slice *ret_id)
 {
-    static const char connects[] = "/api/v1/connects/";
     struct wh_slice path = wh_http_path(req);
-    struct wh_slice id;
 
-    if (post && wh_slice_eq(path, WH_LIT("/api/v1/connections"))) {
-        connect_begin(c->f, req);
-    } else if (post && path_with_id(path, "/api/v1/connections/", "/sync", &id)) {
-        sync_now(c, req, id, WISH_SYNC);
-    } else if (post && path_with_id(path, "/api/v1/connections/", "/verify", &id)) {
-        sync_now(c, req, id, WISH_VERIFY);
-    } else if (post && path_with_id(path, "/api/v1/connections/", "/confirm-deletes", &id)) {
-        sync_now(c, req, id, WISH_CONFIRM);
-    } else if (post && path_with_id(path, "/api/v1/connections/", "/disconnect", &id)) {
-        leave(c, req, id, leave_disconnect);
-    } else if (post && path_with_id(path, "/api/v1/connections/", "/purge", &id)) {
-        leave(c, req, id, leave_purge);
-    } else if (post && path_with_id(path, connects, "/redirect", &id)) {
-        connect_pasted(c->f, req, id);
-    } else if (get && path_with_id(path, connects, "", &id)) {
-        connect_show(c->f, req, id);
-    } else {
-        wh_http_reply_error(req, 404,
-                            "no such call; there are GET and POST /api/v1/connections, POST "
-                            "/api/v1/connections/<id>/sync, .../verify, .../confirm-deletes, "
-                            ".../disconnect and .../purge, GET "
-                            "/api/v1/connects/<session> and "
-                            "GET /api/v1/status",
-                            0);
+    if (!wh_slice_eq(wh_http_method(req), wh_slice_str(route->method))) {
+        return false;
     }
+    *ret_id = wh_slice("", 0);
+    return route->after ? path_with_id(path, route->before, route->after, ret_id)
+                        : wh_slice_eq(path, wh_slice_str(route->before));
+}
+
+static const struct route *find_route(const struct control *c, const struct wh_http_req *req,
+                                      struct wh_slice *ret_id)
+{
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (route_fits(&routes[i], req, ret_id)) {
+            return routes[i].kind == ROUTE_OPEN && c->f->connects == NULL ? NULL : &routes[i];
+        }
+    }
+    return NULL;
+}
+
+static void ask_for_token(struct wh_http_req *req)
+{
+    static const struct wh_http_header challenge = {{"WWW-Authenticate", 16}, {"Bearer", 6}};
+
+    wh_http_reply(req, &(struct wh_http_reply){
+                           .status = 401,
+                           .content_type = "application/json",
+                           .body = WH_LIT("{\"ok\":false,\"status\":401,\"error\":\"send the "
+                                          "fetcher's control token (control.token_file) as "
+                                          "a bearer token\"}\n"),
+                           .headers = &challenge,
+                           .n_headers = 1});
+}
+
+static void refuse_path(struct wh_http_req *req)
+{
+    wh_http_reply_error(req, 404,
+                        "no such call; there are GET and POST /api/v1/connections, POST "
+                        "/api/v1/connections/<id>/sync, .../verify, .../confirm-deletes, "
+                        ".../disconnect and .../purge, GET /api/v1/connects/<session> and "
+                        "GET /api/v1/status",
+                        0);
+}
+
+static size_t on_head(void *ctx, struct wh_http_req *req)
+{
+    struct control *c = ctx;
+    struct wh_slice id;
+    const struct route *route = find_route(c, req, &id);
+
+    if ((route == NULL || route->kind != ROUTE_OPEN) &&
+        !wh_token_fits(c->token, wh_http_header(req, "Authorization"))) {
+        ask_for_token(req);
+        return 0;
+    }
+    if (route == NULL) {
+        refuse_path(req);
+        return 0;
+    }
+    return route->body_max;
 }
 
 static void on_request(void *ctx, struct wh_http_req *req)
 {
-    static const struct wh_http_header challenge = {{"WWW-Authenticate", 16}, {"Bearer", 6}};
     struct control *c = ctx;
-    struct wh_slice path = wh_http_path(req);
-    bool get = wh_slice_eq(wh_http_method(req), WH_LIT("GET"));
-    bool post = wh_slice_eq(wh_http_method(req), WH_LIT("POST"));
+    struct wh_slice id;
+    const struct route *route = find_route(c, req, &id);
 
-    if (get && wh_slice_eq(path, WH_LIT("/oauth/callback")) && c->f->connects) {
-        connect_redirected(c->f, req);
-        return;
-    }
-    if (!wh_token_fits(c->token, wh_http_header(req, "Authorization"))) {
-        wh_http_reply(req, &(struct wh_http_reply){
-                               .status = 401,
-                               .content_type = "application/json",
-                               .body = WH_LIT("{\"ok\":false,\"status\":401,\"error\":\"send the "
-                                              "fetcher's control token (control.token_file) as "
-                                              "a bearer token\"}\n"),
-                               .headers = &challenge,
-                               .n_headers = 1});
-    } else if (get && wh_slice_eq(path, WH_LIT("/api/v1/connections"))) {
-        reply_status(c, req, false);
-    } else if (get && wh_slice_eq(path, WH_LIT("/api/v1/status"))) {
-        reply_status(c, req, true);
-    } else if (!c->f->caught_up || c->f->draining) {
+    if (route == NULL) {
+        refuse_path(req);
+    } else if (route->kind == ROUTE_USUAL && (!c->f->caught_up || c->f->draining)) {
         wh_http_reply_error(req, 503, "not ready yet; try again", 1);
     } else {
-        route(c, req, get, post);
+        route->answer(c, req, id);
     }
 }
 
@@ -195,5 +315,6 @@ static void on_done(void *ctx, struct wh_http_req *req)
 
 struct wh_http_handler control_handler(struct control *c)
 {
-    return (struct wh_http_handler){.on_request = on_request, .on_done = on_done, .ctx = c};
+    return (struct wh_http_handler){
+        .on_head = on_head, .on_request = on_request, .on_done = on_done, .ctx = c};
 }

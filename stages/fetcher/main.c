@@ -156,6 +156,17 @@ struct app {
 
 /* ---- routes: the API comes after the server ---- */
 
+static size_t on_head(void *ctx, struct wh_http_req *req)
+{
+    struct app *app = ctx;
+
+    if (app->handler.on_head) {
+        return app->handler.on_head(app->handler.ctx, req);
+    }
+    wh_http_reply_error(req, 503, "starting", 1);
+    return 0;
+}
+
 static void on_request(void *ctx, struct wh_http_req *req)
 {
     struct app *app = ctx;
@@ -282,7 +293,7 @@ static const char *not_ready(void *ctx)
 static enum wh_rc start_run(struct app *app, struct wh_err *err)
 {
     const struct wh_http_handler routes = {
-        .on_request = on_request, .on_done = on_done, .ctx = app};
+        .on_head = on_head, .on_request = on_request, .on_done = on_done, .ctx = app};
     struct wh_run_conf conf;
 
     wh_run_conf_init(&conf, "fetcher");

@@ -121,13 +121,15 @@ struct app {
 
 /* ---- routes: the API comes after the server ---- */
 
-static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
+static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     struct app *app = ctx;
 
     if (app->handler.on_head) {
-        app->handler.on_head(app->handler.ctx, req, body_max);
+        return app->handler.on_head(app->handler.ctx, req);
     }
+    wh_http_reply_error(req, 503, "starting", 1);
+    return 0;
 }
 
 static void on_request(void *ctx, struct wh_http_req *req)

@@ -282,7 +282,7 @@ static void let_in(struct intake *intake, struct wh_http_req *req, struct intake
     wh_http_set_user(req, d);
 }
 
-static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
+static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     struct intake *intake = ctx;
     int64_t start_ns = wh_clock_mono_ns(&intake->deps.clock);
@@ -292,14 +292,13 @@ static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
     size_t bytes;
     unsigned event;
 
-    *body_max = intake->conf.body_max;
     if (!is_hook(req, &id)) {
         wh_http_reply_error(req, 404, "there is only POST /hooks/<connection>", 0);
-        return;
+        return 0;
     }
     if (!wh_slice_eq(wh_http_method(req), WH_LIT("POST"))) {
         refuse_method(req);
-        return;
+        return 0;
     }
     event = intake_tally_event(wh_http_header(req, "x-gitlab-event"));
     bytes = announced(intake, req);
@@ -316,9 +315,10 @@ static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
                            wh_clock_mono_ns(&intake->deps.clock) - start_ns);
         note_refusal(intake, c, why->result);
         wh_http_reply_error(req, why->status, why->text, why->retry_after_s);
-        return;
+        return 0;
     }
     let_in(intake, req, c, bytes, start_ns, event);
+    return bytes;
 }
 
 /* ---- the body ---- */

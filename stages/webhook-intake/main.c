@@ -65,7 +65,7 @@ static const struct wh_conf_key keys[] = {
     {"connections.max", WH_CONF_INT, 0, "1024", 1, 65536, AT(connections_max),
      "open HTTP connections"},
     {"connections.per_ip", WH_CONF_INT, 0, "0", 0, 65536, AT(per_ip_max),
-     "open HTTP connections of one address; 0: no limit"},
+     "open HTTP connections of one address; 0: a quarter of connections.max"},
     {"delivery.timeout", WH_CONF_DURATION, 0, "8s", 100, 600000, AT(delivery_ms),
      "how long Kafka may take; GitLab waits 10 s"},
     {"queue.records", WH_CONF_INT, 0, "100000", 1, 10000000, AT(queue_records),
@@ -98,15 +98,15 @@ struct app {
 
 /* ---- routes: the core comes after the server ---- */
 
-static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
+static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     struct app *app = ctx;
 
     if (app->handler.on_head) {
-        app->handler.on_head(app->handler.ctx, req, body_max);
-    } else {
-        wh_http_reply_error(req, 503, "starting", 1);
+        return app->handler.on_head(app->handler.ctx, req);
     }
+    wh_http_reply_error(req, 503, "starting", 1);
+    return 0;
 }
 
 static void on_request(void *ctx, struct wh_http_req *req)
@@ -271,9 +271,7 @@ static enum wh_rc start_run(struct app *app, struct wh_err *err)
     conf.port_file = app->set.http_port_file;
     conf.routes = &routes;
     conf.httpd.max_connections = (unsigned)app->set.connections_max;
-    conf.httpd.max_per_ip = (unsigned)app->set.per_ip_max;
-    conf.httpd.body_max = (size_t)app->set.body_max;
-    conf.httpd.body_limit = (size_t)app->set.body_max;
+    conf.httpd.max_per_peer = (unsigned)app->set.per_ip_max;
     conf.httpd.body_timeout_ms = app->set.body_timeout_ms;
     /* After Kafka's own time-out, so that the answer is ours. */
     conf.httpd.reply_timeout_ms = app->set.delivery_ms + REPLY_MARGIN_MS;

@@ -12,7 +12,13 @@
 #include "tests/gitlab/render.h"
 #include "tests/gitlab/server.h"
 
-enum { SECRET_MAX_BYTES = 512, URL_BYTES = 256, REPLY_TIMEOUT_MS = 600000, CONNECTIONS = 1000 };
+enum {
+    SECRET_MAX_BYTES = 512,
+    URL_BYTES = 256,
+    REPLY_TIMEOUT_MS = 600000,
+    CONNECTIONS = 1000,
+    BODY_MAX = 1 << 20
+};
 
 struct settings {
     char *address;
@@ -217,9 +223,18 @@ static enum wh_rc make_hooks(struct app *app, struct wh_err *err)
     return rc;
 }
 
+/* Every call may have a body. */
+static size_t on_head(void *ctx, struct wh_http_req *req)
+{
+    (void)ctx;
+    (void)req;
+    return BODY_MAX;
+}
+
 static enum wh_rc make_control(struct app *app, struct wh_err *err)
 {
-    const struct wh_http_handler handler = {.on_request = gl_control_request, .ctx = &app->server};
+    const struct wh_http_handler handler = {
+        .on_head = on_head, .on_request = gl_control_request, .ctx = &app->server};
     struct wh_httpd_conf conf;
 
     app->server.live = wh_timer_new(app->server.loop, gl_control_live_tick, &app->server);
@@ -239,7 +254,11 @@ static enum wh_rc make_control(struct app *app, struct wh_err *err)
 static enum wh_rc start(struct app *app, struct wh_err *err)
 {
     const struct wh_http_handler handler = {
-        .on_request = gl_rest_request, .on_done = gl_rest_done, .ctx = &app->server};
+        .on_head = on_head,
+        .on_request = gl_rest_request,
+        .on_done = gl_rest_done,
+        .ctx = &app->server,
+    };
     struct wh_run_conf conf;
 
     if (read_secret(app->set.token_file, &app->server.token, err) != WH_OK) {
@@ -253,6 +272,7 @@ static enum wh_rc start(struct app *app, struct wh_err *err)
     conf.port_file = app->set.port_file;
     conf.routes = &handler;
     conf.httpd.max_connections = CONNECTIONS;
+    conf.httpd.max_per_peer = CONNECTIONS;
     conf.httpd.reply_timeout_ms = REPLY_TIMEOUT_MS;
     if (wh_run_new(&conf, &app->run, err) != WH_OK) {
         return err->rc;

@@ -27,19 +27,27 @@ void th_http_header(struct wh_http_req *req, const char *name, const char *value
     req->headers[req->n_headers++] = (struct th_http_pair){wh_slice_str(name), wh_slice_str(value)};
 }
 
-void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler,
-                  struct wh_loop *loop)
+void th_http_begin(struct wh_http_req *req, const struct wh_http_handler *handler)
 {
-    req->body_max = 64 << 10;
-    if (handler->on_head) {
-        handler->on_head(handler->ctx, req, &req->body_max);
-    }
-    if (!req->replied && req->body.len > req->body_max) {
+    size_t body_max = handler->on_head ? handler->on_head(handler->ctx, req) : 0;
+
+    req->body_read = !req->replied;
+    if (!req->replied && req->body.len > body_max) {
         wh_http_reply_error(req, 413, "too large", 0);
+    }
+    if (!req->replied && req->body.len && handler->on_hold &&
+        !handler->on_hold(handler->ctx, req, req->body.len) && !req->replied) {
+        wh_http_reply_error(req, 503, "no room", 1);
     }
     if (!req->replied) {
         handler->on_request(handler->ctx, req);
     }
+}
+
+void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler,
+                  struct wh_loop *loop)
+{
+    th_http_begin(req, handler);
     for (int i = 0; !req->replied; i++) {
         assert_true(i < TURNS_MAX);
         wh_loop_turn(loop, true);

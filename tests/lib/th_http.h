@@ -28,6 +28,7 @@ struct wh_http_req {
     size_t n_headers;
     /* The answer. */
     bool replied;
+    bool body_read; /* the handler did not reply before the body */
     unsigned replies;
     bool streamed;
     bool aborted;
@@ -36,7 +37,6 @@ struct wh_http_req {
     char content_type[128];
     struct wh_buf answer;
     struct wh_buf answer_headers; /* "Name: value\n" */
-    size_t body_max;
     void *user;
 };
 
@@ -44,8 +44,9 @@ struct wh_http_req {
 void th_http_init(struct wh_http_req *req, const char *method, const char *url);
 void th_http_arg(struct wh_http_req *req, const char *name, const char *value);
 void th_http_header(struct wh_http_req *req, const char *name, const char *value);
-/* on_head, then on_request when it did not reply, then turns of the loop until the reply is there.
- */
+/* What the server does with a request: on_head, on_hold, on_request, until one of them replies. */
+void th_http_begin(struct wh_http_req *req, const struct wh_http_handler *handler);
+/* th_http_begin, then turns of the loop until the reply is there, then th_http_over. */
 void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler,
                   struct wh_loop *loop);
 /* Tells the handler that the request is over. */

@@ -5,7 +5,7 @@
 #include "common/base/mem.h"
 #include "tests/lib/th_cmocka.h"
 
-enum { SEEN_MAX = 256, TEXT_MAX = 8192, HEADERS_KEPT = 8 };
+enum { SEEN_MAX = 256, TEXT_MAX = 8192, HEADERS_KEPT = 8, BODY_MAX = 1 << 20 };
 
 static const char *const kept[HEADERS_KEPT] = {
     "Authorization", "Mcp-Session-Id", "Last-Event-ID",        "Mcp-Method",
@@ -25,6 +25,13 @@ struct th_server {
     struct seen seen[SEEN_MAX];
     size_t n_seen;
 };
+
+static size_t on_head(void *ctx, struct wh_http_req *req)
+{
+    (void)ctx;
+    (void)req;
+    return BODY_MAX;
+}
 
 static void on_request(void *ctx, struct wh_http_req *req)
 {
@@ -47,7 +54,7 @@ static void on_request(void *ctx, struct wh_http_req *req)
 struct th_server *th_server_new(struct wh_loop *loop, th_server_fn fn, void *ctx)
 {
     struct th_server *s = wh_mem_zalloc(1, sizeof(*s));
-    const struct wh_http_handler handler = {.on_request = on_request, .ctx = s};
+    const struct wh_http_handler handler = {.on_head = on_head, .on_request = on_request, .ctx = s};
     struct wh_httpd_conf conf;
     struct wh_err err;
 

@@ -45,8 +45,6 @@ static int begin(void **state, int64_t body_timeout_ms)
     conf.body_max = BODY_MAX;
     th_intake_start(&s.t, &conf, true);
     wh_httpd_conf_init(&http);
-    http.body_max = BODY_MAX;
-    http.body_limit = BODY_MAX;
     http.body_timeout_ms = body_timeout_ms;
     th_ok(wh_httpd_new(s.t.loop, NULL, &http, &s.t.handler, &s.httpd, &err), &err);
     s.stop = wh_wake_new(s.t.loop, on_stop, &s);
@@ -158,7 +156,8 @@ static void test_over_the_wire(void **state)
     ask(fd, "POST /hooks/c1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n", "", "HTTP/1.1 401");
     (void)close(fd);
     fd = dial(s);
-    ask(fd, "POST /hooks/c1 HTTP/1.1\r\nHost: x\r\n\r\n", "", "HTTP/1.1 411");
+    ask(fd, "POST /hooks/c1 HTTP/1.1\r\nHost: x\r\nX-Gitlab-Token: " TH_INTAKE_TOKEN "\r\n\r\n", "",
+        "HTTP/1.1 411");
     (void)close(fd);
     halt(s);
     assert_int_equal(wh_bus_mem_count(s->t.bus, "wellhead.raw.c1"), 2);

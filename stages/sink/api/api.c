@@ -39,18 +39,19 @@ enum {
 struct route {
     const char *path; /* '*' stands for one segment, an entity's id */
     const char *allow;
+    size_t body_max; /* of a POST, bytes */
     enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
 };
 
 static const struct route routes[] = {
-    {"/api/v1/sql", "GET, POST", api_answer_sql},
-    {"/api/v1/entities", "GET", api_answer_entities},
-    {"/api/v1/entities/*", "GET", api_answer_entity},
-    {"/api/v1/entities/*/revisions", "GET", api_answer_revisions},
-    {"/api/v1/entities/*/links", "GET", api_answer_links},
-    {"/api/v1/kinds", "GET", api_answer_kinds},
-    {"/api/v1/status", "GET", api_answer_status},
-    {"/api/v1/purges/*", "GET", api_answer_purge},
+    {"/api/v1/sql", "GET, POST", QUERY_BODY_MAX, api_answer_sql},
+    {"/api/v1/entities", "GET", 0, api_answer_entities},
+    {"/api/v1/entities/*", "GET", 0, api_answer_entity},
+    {"/api/v1/entities/*/revisions", "GET", 0, api_answer_revisions},
+    {"/api/v1/entities/*/links", "GET", 0, api_answer_links},
+    {"/api/v1/kinds", "GET", 0, api_answer_kinds},
+    {"/api/v1/status", "GET", 0, api_answer_status},
+    {"/api/v1/purges/*", "GET", 0, api_answer_purge},
 };
 
 static bool route_fits(struct wh_slice path, const char *pattern, struct wh_slice *ret_id)
@@ -448,25 +449,53 @@ static bool is_registry(struct wh_slice path)
     return wh_slice_eq(path, WH_LIT("/registry")) || wh_slice_starts(path, WH_LIT("/registry/"));
 }
 
-static void on_head(void *ctx, struct wh_http_req *req, size_t *body_max)
+static void refuse_path(struct wh_http_req *req)
+{
+    reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
+                "no such page; there are /api/v1/entities, /api/v1/sql, /api/v1/kinds, "
+                "/api/v1/status and /registry",
+                NULL);
+}
+
+static void refuse_method(struct wh_http_req *req, const struct route *route)
+{
+    const struct wh_http_header allow = {WH_LIT("Allow"), wh_slice_str(route->allow)};
+
+    reply_error(req, 405, "method_not_allowed", "this address is read with GET", &allow);
+}
+
+static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     static const struct wh_http_header ask = {{"WWW-Authenticate", 16},
                                               {"Bearer realm=\"wellhead\"", 23}};
     struct sink_api *api = ctx;
     struct wh_slice path = wh_http_path(req);
+    struct wh_slice method = wh_http_method(req);
+    struct wh_slice id;
+    const struct route *route;
 
     if (is_registry(path)) {
-        return;
+        if (!wh_slice_eq(method, WH_LIT("GET"))) {
+            /* It is read-only; that can be said before the schema that somebody wants to add. */
+            api_registry(api, req, path);
+        }
+        return 0;
     }
     if (!wh_token_fits(api->token, wh_http_header(req, "Authorization"))) {
         reply_error(req, 401, wh_rc_name(WH_E_AUTH),
                     "send the sink's token: Authorization: Bearer <content of api.token_file>",
                     &ask);
-        return;
+        return 0;
     }
-    if (wh_slice_eq(path, WH_LIT("/api/v1/sql"))) {
-        *body_max = QUERY_BODY_MAX;
+    route = find_route(path, &id);
+    if (route == NULL) {
+        refuse_path(req);
+    } else if (!method_allowed(route, method)) {
+        refuse_method(req, route);
+    } else if (wh_slice_eq(method, WH_LIT("POST"))) {
+        return route->body_max;
     }
+    return 0;
 }
 
 static void on_request(void *ctx, struct wh_http_req *req)
@@ -475,24 +504,11 @@ static void on_request(void *ctx, struct wh_http_req *req)
     struct wh_slice path = wh_http_path(req);
     struct wh_slice id = {NULL, 0};
     const struct route *route = find_route(path, &id);
-    struct wh_http_header allow = {WH_LIT("Allow"), WH_LIT("GET")};
     struct api_job *job;
     struct wh_err err = {0};
 
     if (is_registry(path)) {
         api_registry(api, req, path);
-        return;
-    }
-    if (route == NULL) {
-        reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
-                    "no such page; there are /api/v1/entities, /api/v1/sql, /api/v1/kinds, "
-                    "/api/v1/status and /registry",
-                    NULL);
-        return;
-    }
-    if (!method_allowed(route, wh_http_method(req))) {
-        allow.value = wh_slice_str(route->allow);
-        reply_error(req, 405, "method_not_allowed", "this address is read with GET", &allow);
         return;
     }
     job = make_job(api, req, &err);
@@ -521,7 +537,8 @@ static void on_done(void *ctx, struct wh_http_req *req)
 
 struct wh_http_handler sink_api_handler(struct sink_api *api)
 {
-    return (struct wh_http_handler){on_head, on_request, on_done, api};
+    return (struct wh_http_handler){
+        .on_head = on_head, .on_request = on_request, .on_done = on_done, .ctx = api};
 }
 
 /* ---- birth and death ---- */

@@ -39,6 +39,13 @@ struct fixture {
 
 /* ---- the server ---- */
 
+static size_t on_head(void *ctx, struct wh_http_req *req)
+{
+    (void)ctx;
+    (void)req;
+    return 1 << 20;
+}
+
 static void on_request(void *ctx, struct wh_http_req *req)
 {
     struct fixture *f = ctx;
@@ -89,7 +96,7 @@ static void let_go(struct fixture *f)
 static int set_up(void **state)
 {
     static struct fixture f;
-    struct wh_http_handler handler = {.on_request = on_request, .ctx = &f};
+    struct wh_http_handler handler = {.on_head = on_head, .on_request = on_request, .ctx = &f};
     const struct wh_httpc_conf client = {
         .max_connections = 4, .user_agent = "test", .connect_timeout_ms = 5000};
     struct wh_httpd_conf conf;

@@ -76,6 +76,12 @@ static const struct wh_http_reply constant = {.status = 200,
                                               .n_headers = 1,
                                               .constant = true};
 
+static size_t on_head(void *ctx, struct wh_http_req *req)
+{
+    (void)ctx;
+    return wh_slice_eq(wh_http_path(req), WH_LIT("/echo")) ? BODY_MAX : 0;
+}
+
 static void on_request(void *ctx, struct wh_http_req *req)
 {
     struct server *s = ctx;
@@ -133,7 +139,8 @@ static void *serve(void *ctx)
 static int set_up(void **state)
 {
     struct server *s = calloc(1, sizeof(*s));
-    const struct wh_http_handler handler = {.on_request = on_request, .on_done = on_done, .ctx = s};
+    const struct wh_http_handler handler = {
+        .on_head = on_head, .on_request = on_request, .on_done = on_done, .ctx = s};
     struct wh_httpd_conf conf;
     struct wh_err err;
 
@@ -141,8 +148,6 @@ static int set_up(void **state)
     s->stop = wh_wake_new(s->loop, on_stop, s);
     s->later = wh_timer_new(s->loop, reply_later, s);
     wh_httpd_conf_init(&conf);
-    conf.body_max = BODY_MAX;
-    conf.body_limit = BODY_MAX;
     conf.body_timeout_ms = 300;
     conf.reply_timeout_ms = 300;
     th_ok(wh_httpd_new(s->loop, NULL, &conf, &handler, &s->httpd, &err), &err);

@@ -58,13 +58,8 @@ static unsigned hook(struct th_intake *t)
 /* The request up to the wait for Kafka. */
 static void begin(struct th_intake *t, struct wh_http_req *req)
 {
-    size_t body_max = 0;
-
     post_init(req, "/hooks/c1", TH_INTAKE_TOKEN);
-    t->handler.on_head(t->handler.ctx, req, &body_max);
-    if (!req->replied) {
-        t->handler.on_request(t->handler.ctx, req);
-    }
+    th_http_begin(req, &t->handler);
 }
 
 /* Turns the loop until it has an answer. */

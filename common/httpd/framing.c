@@ -1,0 +1,167 @@
+#include "common/httpd/framing.h"
+
+#include <string.h>
+
+#include "common/httpd/httpd_priv.h"
+
+enum { LENGTH_DIGITS_MAX = 18 };
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool eq_nocase(struct wh_slice a, const char *b)
+{
+    if (a.len != strlen(b)) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.ptr[i]) != b[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* RFC 9110 section 5.6.2: no white space, so "Content-Length : 1" is caught here. */
+static bool is_token(struct wh_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool alnum = (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
+
+        if (!alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+static bool has_controls(struct wh_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * libmicrohttpd 0.9.75 cuts the head up where it was received: the colon and both bytes of the line
+ * end become NUL. It joins a folded line (RFC 9112 section 5.2) to the *name* before it, in another
+ * place, and takes a bare LF for a line end. So the name and the value of a sound header lie on one
+ * line, with only white space between them, and two NULs follow; whatever is laid out differently
+ * was folded, had a NUL in it, or did not end in CRLF.
+ */
+static bool on_one_line(struct wh_slice name, struct wh_slice value)
+{
+    const char *end = name.ptr + name.len;
+    uintptr_t gap = (uintptr_t)value.ptr - (uintptr_t)end;
+
+    if (gap == 0 || gap > HTTPD_HEADER_MEMORY_BYTES) {
+        return false;
+    }
+    for (size_t i = 1; i < gap; i++) {
+        if (end[i] != ' ' && end[i] != '\t') {
+            return false;
+        }
+    }
+    return value.ptr[value.len] == '\0' && value.ptr[value.len + 1] == '\0';
+}
+
+static const char *read_length(struct httpd_framing *framing, struct wh_slice value)
+{
+    if (framing->has_length) {
+        return "Content-Length is there twice";
+    }
+    if (value.len == 0 || value.len > LENGTH_DIGITS_MAX) {
+        return "Content-Length is not a length";
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < '0' || value.ptr[i] > '9') {
+            return "Content-Length is not a length";
+        }
+        framing->length = framing->length * 10 + (uint64_t)(value.ptr[i] - '0');
+    }
+    framing->has_length = true;
+    return NULL;
+}
+
+static const char *read_coding(struct httpd_framing *framing, struct wh_slice value)
+{
+    if (framing->chunked) {
+        return "Transfer-Encoding is there twice";
+    }
+    if (!eq_nocase(value, "chunked")) {
+        return "chunked is the only transfer coding that this server takes";
+    }
+    framing->chunked = true;
+    return NULL;
+}
+
+/* RFC 9112 section 3.2 */
+static const char *read_host(struct httpd_framing *framing)
+{
+    if (framing->has_host) {
+        return "Host is there twice";
+    }
+    framing->has_host = true;
+    return NULL;
+}
+
+static const char *read_header(struct httpd_framing *framing, struct wh_slice name,
+                               struct wh_slice value)
+{
+    if (!is_token(name)) {
+        return "the name of a header is malformed";
+    }
+    if (!on_one_line(name, value) || has_controls(value)) {
+        return "a header is folded, or does not end in CRLF, or has control characters";
+    }
+    if (eq_nocase(name, "content-length")) {
+        return read_length(framing, value);
+    }
+    if (eq_nocase(name, "host")) {
+        return read_host(framing);
+    }
+    return eq_nocase(name, "transfer-encoding") ? read_coding(framing, value) : NULL;
+}
+
+static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    struct httpd_framing *framing = ctx;
+
+    (void)kind;
+    framing->wrong =
+        value == NULL ? "a header has no value"
+                      : read_header(framing, wh_slice(name, name_len), wh_slice(value, value_len));
+    return framing->wrong ? MHD_NO : MHD_YES;
+}
+
+/*
+ * A Content-Length that is no number at all does not get here: libmicrohttpd refuses it with 400
+ * itself (and, in 0.9.75, writes the head of that answer twice before it closes the connection).
+ */
+struct httpd_framing httpd_framing_read(struct MHD_Connection *connection, const char *version)
+{
+    const bool http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+    struct httpd_framing framing = {.wrong = NULL};
+
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &framing);
+    if (framing.wrong) {
+        return framing;
+    }
+    if (framing.chunked && framing.has_length) {
+        framing.wrong = "Content-Length and Transfer-Encoding exclude each other";
+    } else if (framing.chunked && http_1_0) {
+        framing.wrong = "Transfer-Encoding needs HTTP/1.1";
+    } else if (!framing.has_host && !http_1_0) {
+        framing.wrong = "Host is missing";
+    }
+    return framing;
+}

@@ -1,0 +1,25 @@
+/*
+ * framing.h - inside httpd/ only: how long the body of a request is, decided strictly. What two
+ * parsers on the way can understand in two ways is refused, because that is how requests are
+ * smuggled past a proxy (RFC 9112 sections 2.2, 5.1, 5.2, 6.1 and 6.3).
+ */
+#ifndef WH_HTTPD_FRAMING_H
+#define WH_HTTPD_FRAMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct MHD_Connection;
+
+struct httpd_framing {
+    const char *wrong; /* why the request is refused; NULL when its framing is sound */
+    bool has_host;
+    bool has_length;
+    bool chunked;
+    uint64_t length; /* announced bytes; 0 without Content-Length */
+};
+
+/* The head is complete. version is that of the request line, for example "HTTP/1.1". */
+struct httpd_framing httpd_framing_read(struct MHD_Connection *connection, const char *version);
+
+#endif
