@@ -16,7 +16,7 @@
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
-#include "stages/mapper/view.h"
+#include "stages/mapper/view/view.h"
 
 struct mapper;
 

@@ -9,7 +9,7 @@
 #define WH_MAPPER_REREADS_H
 
 #include "common/event/messages.h"
-#include "stages/mapper/view.h"
+#include "stages/mapper/view/view.h"
 
 struct mapper_rereads;
 

@@ -10,7 +10,7 @@
 #define TH_MAP_H
 
 #include "common/json/json_doc.h"
-#include "stages/mapper/view.h"
+#include "stages/mapper/view/view.h"
 
 #define TH_MAP_INSTANCE "https://gitlab.example.com"
 #define TH_MAP_OBSERVED INT64_C(1700000000123)

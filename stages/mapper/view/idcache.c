@@ -4,7 +4,7 @@
  */
 #include "common/base/hash.h"
 #include "common/base/mem.h"
-#include "stages/mapper/view_priv.h"
+#include "stages/mapper/view/convert_priv.h"
 
 enum { PLACES = 4096, TEXT_MAX = 22, INSTANCES = 8, INSTANCE_MAX = 127 };
 

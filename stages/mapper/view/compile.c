@@ -1,4 +1,4 @@
-#include "stages/mapper/view_priv.h"
+#include "stages/mapper/view/loader_priv.h"
 
 #include "common/base/num.h"
 

@@ -1,4 +1,4 @@
-#include "stages/mapper/view_priv.h"
+#include "stages/mapper/view/convert_priv.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -30,8 +30,8 @@ static const char *type_name(struct wh_json_val v)
     }
 }
 
-static enum wh_rc wrong(const struct convert *c, const char *want, struct wh_json_val v,
-                        struct wh_err *err)
+enum wh_rc convert_wrong(const struct convert *c, const char *want, struct wh_json_val v,
+                         struct wh_err *err)
 {
     return wh_fail(err, WH_E_TYPE, "%s: %s was expected, not %s", c->pointer, want, type_name(v));
 }
@@ -72,6 +72,15 @@ static bool is_empty_or_zero(struct wh_slice text)
     return text.len == 0 || (text.len == 1 && text.ptr[0] == '0');
 }
 
+bool convert_is_foreign(struct wh_json_val id)
+{
+    struct wh_slice text = wh_json_string(id);
+    struct wh_slice number;
+
+    return wh_json_type(id) == WH_JSON_STRING && !is_empty_or_zero(text) &&
+           !number_of(text, &number);
+}
+
 enum wh_rc convert_id(const struct convert *c, const struct view_found *found, bool text_allowed,
                       enum view_shown *ret_shown, struct wh_slice *ret, struct wh_err *err)
 {
@@ -106,21 +115,22 @@ enum wh_rc convert_id(const struct convert *c, const struct view_found *found, b
             *ret_shown = VIEW_NULL;
             return WH_OK;
         }
-        return number_of(text, ret) ? WH_OK : wrong(c, "a whole number as id", found->json, err);
+        return number_of(text, ret) ? WH_OK
+                                    : convert_wrong(c, "a whole number as id", found->json, err);
     case WH_JSON_BOOL:
     case WH_JSON_DOUBLE:
     case WH_JSON_ARRAY:
     case WH_JSON_OBJECT:
     default:
-        return wrong(c, "a whole number as id", found->json, err);
+        return convert_wrong(c, "a whole number as id", found->json, err);
     }
 }
 
 /* ---- texts ---- */
 
 /* A text, or a number as text. */
-static enum wh_rc json_text(const struct convert *c, struct wh_json_val v, struct wh_slice *ret,
-                            struct wh_err *err)
+enum wh_rc convert_text(const struct convert *c, struct wh_json_val v, struct wh_slice *ret,
+                        struct wh_err *err)
 {
     char text[32];
     int n;
@@ -143,7 +153,7 @@ static enum wh_rc json_text(const struct convert *c, struct wh_json_val v, struc
     case WH_JSON_ARRAY:
     case WH_JSON_OBJECT:
     default:
-        return wrong(c, "a text", v, err);
+        return convert_wrong(c, "a text", v, err);
     }
     return wh_arena_dup(c->arena, wh_slice(text, (size_t)n), ret, err);
 }
@@ -158,7 +168,7 @@ static enum wh_rc want_text(const struct convert *c, const struct view_found *fo
     if (found->form == FOUND_TIME) {
         return wh_fail(err, WH_E_TYPE, "%s: a text was expected", c->pointer);
     }
-    return json_text(c, found->json, ret, err);
+    return convert_text(c, found->json, ret, err);
 }
 
 static enum wh_rc to_lower(const struct convert *c, struct wh_slice text, struct wh_value *ret,
@@ -190,7 +200,7 @@ enum wh_rc convert_time(const struct convert *c, const struct view_found *found,
         return WH_OK;
     }
     if (found->form == FOUND_JSON && wh_json_type(found->json) != WH_JSON_STRING) {
-        return wrong(c, "a date or time as text", found->json, err);
+        return convert_wrong(c, "a date or time as text", found->json, err);
     }
     if (want_text(c, found, &text, err) != WH_OK) {
         return err->rc;
@@ -353,7 +363,7 @@ static enum wh_rc to_long(const struct convert *c, const struct view_found *foun
     case WH_JSON_ARRAY:
     case WH_JSON_OBJECT:
     default:
-        return wrong(c, "a number", found->json, err);
+        return convert_wrong(c, "a number", found->json, err);
     }
 }
 
@@ -371,7 +381,7 @@ static enum wh_rc to_double(const struct convert *c, const struct view_found *fo
         return WH_OK;
     }
     if (type != WH_JSON_STRING) {
-        return wrong(c, "a number", found->json, err);
+        return convert_wrong(c, "a number", found->json, err);
     }
     text = found->form == FOUND_JSON ? wh_json_string(found->json) : found->text;
     if (text.len == 0) {
@@ -410,279 +420,8 @@ static enum wh_rc to_bool(const struct convert *c, const struct view_found *foun
         return WH_OK;
     }
     return found->form == FOUND_JSON
-               ? wrong(c, "a boolean", found->json, err)
+               ? convert_wrong(c, "a boolean", found->json, err)
                : wh_fail(err, WH_E_TYPE, "%s: a boolean was expected", c->pointer);
-}
-
-/* ---- arrays ---- */
-
-/* The member of an element; a key that occurs twice is refused. */
-static enum wh_rc member(const struct convert *c, struct wh_json_val object, struct wh_slice key,
-                         bool *ret_found, struct wh_json_val *ret, struct wh_err *err)
-{
-    struct wh_json_iter it = wh_json_iter(object);
-    struct wh_json_val v;
-    struct wh_slice name;
-
-    *ret_found = false;
-    while (wh_json_next(&it, &name, &v)) {
-        if (!wh_slice_eq(name, key)) {
-            continue;
-        }
-        if (*ret_found) {
-            return wh_fail(err, WH_E_DUPLICATE, "%s: an element has the key '%.*s' twice",
-                           c->pointer, WH_SLICE_ARG(key));
-        }
-        *ret_found = true;
-        *ret = v;
-    }
-    return WH_OK;
-}
-
-static enum wh_rc want_array(const struct convert *c, const struct view_found *found, size_t *ret_n,
-                             struct wh_err *err)
-{
-    struct wh_json_iter it;
-    struct wh_json_val v;
-
-    *ret_n = 0;
-    if (found->form != FOUND_JSON) {
-        return wh_fail(err, WH_E_TYPE, "%s: an array was expected", c->pointer);
-    }
-    if (wh_json_type(found->json) != WH_JSON_ARRAY) {
-        return wrong(c, "an array", found->json, err);
-    }
-    it = wh_json_iter(found->json);
-    while (wh_json_next(&it, NULL, &v)) {
-        (*ret_n)++;
-    }
-    return WH_OK;
-}
-
-/* One element of STRINGS: a text, or an object with a text in the member that is asked for. */
-static enum wh_rc string_element(const struct convert *c, const struct view_conv *conv,
-                                 struct wh_json_val v, struct wh_slice *ret, struct wh_err *err)
-{
-    bool there = true;
-
-    if (wh_json_type(v) == WH_JSON_OBJECT && member(c, v, conv->key, &there, &v, err) != WH_OK) {
-        return err->rc;
-    }
-    return there ? json_text(c, v, ret, err)
-                 : wh_fail(err, WH_E_MISSING, "%s: an element has no '%.*s'", c->pointer,
-                           WH_SLICE_ARG(conv->key));
-}
-
-static enum wh_rc to_strings(const struct convert *c, const struct view_conv *conv,
-                             const struct view_found *found, struct wh_value *ret,
-                             struct wh_err *err)
-{
-    struct wh_json_iter it;
-    struct wh_json_val v;
-    struct wh_slice *items;
-    void *memory;
-    size_t n;
-
-    if (want_array(c, found, &n, err) != WH_OK ||
-        wh_arena_zalloc(c->arena, n + 1, sizeof(*items), &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    items = memory;
-    it = wh_json_iter(found->json);
-    n = 0;
-    while (wh_json_next(&it, NULL, &v)) {
-        if (string_element(c, conv, v, &items[n], err) == WH_OK) {
-            n++;
-        } else if (wh_rc_class(err->rc) == WH_CLASS_POISON) {
-            set_aside_add(c->notes, c->arena, c->pointer, err, v);
-        } else {
-            return err->rc;
-        }
-    }
-    ret->u.strs.items = items;
-    ret->u.strs.n = n;
-    return WH_OK;
-}
-
-static int id_cmp(const void *a, const void *b)
-{
-    return wh_entity_id_cmp(a, b);
-}
-
-static void sort_unique(struct wh_entity_id *items, size_t *n)
-{
-    size_t kept = 0;
-
-    if (*n > 1) {
-        qsort(items, *n, sizeof(*items), id_cmp);
-    }
-    for (size_t i = 0; i < *n; i++) {
-        if (kept == 0 || wh_entity_id_cmp(&items[kept - 1], &items[i]) != 0) {
-            items[kept++] = items[i];
-        }
-    }
-    *n = kept;
-}
-
-/* A text that is not a number is the key of an object of another tracker: "SHOP-123". */
-static bool is_foreign(struct wh_json_val id)
-{
-    struct wh_slice text = wh_json_string(id);
-    struct wh_slice number;
-
-    return wh_json_type(id) == WH_JSON_STRING && !is_empty_or_zero(text) &&
-           !number_of(text, &number);
-}
-
-/* One element of REFS; *ret_skip when the filter leaves it out. */
-static enum wh_rc ref_element(const struct convert *c, const struct view_conv *conv,
-                              struct wh_json_val v, bool *ret_skip, enum view_shown *ret_shown,
-                              struct wh_entity_id *ret, struct wh_err *err)
-{
-    struct view_found inner = {.form = FOUND_JSON, .json = v};
-    struct wh_slice id;
-    bool there = true;
-
-    *ret_skip = false;
-    if (conv->where_key.len) {
-        struct wh_json_val w;
-
-        if (member(c, v, conv->where_key, &there, &w, err) != WH_OK) {
-            return err->rc;
-        }
-        *ret_skip = !there || !wh_slice_eq(wh_json_string(w), conv->where_value);
-        if (*ret_skip) {
-            return WH_OK;
-        }
-    }
-    if (wh_json_type(v) == WH_JSON_OBJECT &&
-        member(c, v, conv->key, &there, &inner.json, err) != WH_OK) {
-        return err->rc;
-    }
-    if (!there) {
-        *ret_shown = VIEW_ABSENT;
-        return WH_OK;
-    }
-    if (conv->foreign_kept && is_foreign(inner.json)) {
-        *ret_skip = true;
-        return WH_OK;
-    }
-    if (convert_id(c, &inner, false, ret_shown, &id, err) != WH_OK) {
-        return err->rc;
-    }
-    if (*ret_shown == VIEW_SHOWN) {
-        *ret = view_idcache_make(c->ids, c->instance, conv->kind, id);
-    }
-    return WH_OK;
-}
-
-static enum wh_rc to_refs(const struct convert *c, const struct view_conv *conv,
-                          const struct view_found *found, enum view_shown *ret_shown,
-                          struct wh_value *ret, struct wh_err *err)
-{
-    struct wh_entity_id *items;
-    struct wh_json_iter it;
-    struct wh_json_val v;
-    void *memory;
-    size_t n;
-
-    if (want_array(c, found, &n, err) != WH_OK ||
-        wh_arena_zalloc(c->arena, n + 1, sizeof(*items), &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    items = memory;
-    it = wh_json_iter(found->json);
-    n = 0;
-    while (wh_json_next(&it, NULL, &v)) {
-        enum view_shown shown = VIEW_SHOWN;
-        bool skip;
-
-        if (ref_element(c, conv, v, &skip, &shown, &items[n], err) != WH_OK) {
-            if (wh_rc_class(err->rc) != WH_CLASS_POISON) {
-                return err->rc;
-            }
-            set_aside_add(c->notes, c->arena, c->pointer, err, v);
-            continue;
-        }
-        /* People without an id: the list as a whole is not known. */
-        if (!skip && shown != VIEW_SHOWN) {
-            *ret_shown = VIEW_ABSENT;
-            return WH_OK;
-        }
-        n += !skip;
-    }
-    sort_unique(items, &n);
-    ret->u.refs.items = items;
-    ret->u.refs.n = n;
-    return WH_OK;
-}
-
-/* The key of a foreign element and, behind a blank, its address where the element has one. */
-static enum wh_rc foreign_text(const struct convert *c, struct wh_json_val element,
-                               struct wh_slice key, struct wh_slice *ret, struct wh_err *err)
-{
-    struct wh_slice url = {NULL, 0};
-    struct wh_json_val v;
-    void *memory;
-    char *p;
-
-    if (key.len > VIEW_ID_MAX || memchr(key.ptr, ' ', key.len)) {
-        return wh_fail(err, WH_E_INVALID, "%s: not the key of an object elsewhere", c->pointer);
-    }
-    if (wh_json_get(element, WH_LIT("web_url"), &v) || wh_json_get(element, WH_LIT("url"), &v)) {
-        url = wh_json_string(v);
-    }
-    if (wh_arena_alloc(c->arena, key.len + url.len + 2, &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    p = memory;
-    memcpy(p, key.ptr, key.len);
-    *ret = wh_slice(p, key.len);
-    if (url.len) {
-        p[key.len] = ' ';
-        memcpy(p + key.len + 1, url.ptr, url.len);
-        ret->len += 1 + url.len;
-    }
-    return WH_OK;
-}
-
-static enum wh_rc to_foreign(const struct convert *c, const struct view_conv *conv,
-                             const struct view_found *found, struct wh_value *ret,
-                             struct wh_err *err)
-{
-    struct wh_slice *items;
-    struct wh_json_iter it;
-    struct wh_json_val v;
-    void *memory;
-    size_t n;
-
-    if (want_array(c, found, &n, err) != WH_OK ||
-        wh_arena_zalloc(c->arena, n + 1, sizeof(*items), &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    items = memory;
-    it = wh_json_iter(found->json);
-    n = 0;
-    while (wh_json_next(&it, NULL, &v)) {
-        struct wh_json_val id = v;
-
-        if (wh_json_type(v) == WH_JSON_OBJECT && !wh_json_get(v, conv->key, &id)) {
-            continue;
-        }
-        if (!is_foreign(id)) {
-            continue;
-        }
-        if (foreign_text(c, v, wh_json_string(id), &items[n], err) == WH_OK) {
-            n++;
-        } else if (wh_rc_class(err->rc) == WH_CLASS_POISON) {
-            set_aside_add(c->notes, c->arena, c->pointer, err, id);
-        } else {
-            return err->rc;
-        }
-    }
-    ret->u.strs.items = items;
-    ret->u.strs.n = n;
-    return WH_OK;
 }
 
 static enum wh_rc to_ref(const struct convert *c, const struct view_conv *conv,
@@ -736,13 +475,11 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
         ret->u.i = at.ms;
         return WH_OK;
     case CONV_STRINGS:
-        return to_strings(c, conv, found, ret, err);
+    case CONV_REFS:
+    case CONV_FOREIGN:
+        return convert_list(c, conv, found, ret_shown, ret, err);
     case CONV_REF:
         return to_ref(c, conv, found, ret_shown, ret, err);
-    case CONV_REFS:
-        return to_refs(c, conv, found, ret_shown, ret, err);
-    case CONV_FOREIGN:
-        return to_foreign(c, conv, found, ret, err);
     default:
         return wh_fail(err, WH_E_INTERNAL, "conversion %d", (int)conv->type);
     }

@@ -1,5 +1,5 @@
 /*
- * view_priv.h - compiled views, shared by view_load.c, view_compile.c, view_eval.c and convert.c.
+ * compiled_priv.h - compiled views: what compile.c makes of a view file and eval.c reads.
  *
  * All pointers of a view live in tries, one over the document and one for each array whose elements
  * are emitted ("scope"). A node of a trie is also the slot of its value, so one walk over the
@@ -8,15 +8,14 @@
  *   "/object_attributes/id", "/object_attributes/state"      root -> object_attributes -> id
  *                                                                                      -> state
  */
-#ifndef WH_MAPPER_VIEW_PRIV_H
-#define WH_MAPPER_VIEW_PRIV_H
+#ifndef WH_MAPPER_VIEW_COMPILED_PRIV_H
+#define WH_MAPPER_VIEW_COMPILED_PRIV_H
 
 #include "common/base/arena.h"
 #include "common/event/kind.h"
 #include "common/event/version.h"
 #include "common/json/json_doc.h"
-#include "stages/mapper/set_aside.h"
-#include "stages/mapper/view.h"
+#include "stages/mapper/view/view.h"
 
 enum {
     VIEW_NODES_MAX = 256,
@@ -227,93 +226,5 @@ struct mapper_views {
 
 /* NULL when nothing is known of that kind. */
 const struct view_match *mapper_views_find(const struct mapper_views *views, struct wh_slice kind);
-
-/* ---- loading: view_load.c reads files, view_compile.c compiles one view ---- */
-
-struct view_named {
-    struct wh_slice name;
-    struct wh_json_val val;
-};
-
-struct view_loader {
-    struct wh_arena *arena;
-    struct wh_err *err;
-    const char *file;
-    struct wh_slice view; /* being compiled */
-    struct view_named *defines;
-    unsigned n_defines;
-    struct view_map *maps;
-    unsigned n_maps;
-    struct view_map *ranks;
-    unsigned n_ranks;
-};
-
-/* Sets WH_E_CONFIG with file and view in front; returns false. */
-bool view_loader_fail(struct view_loader *l, const char *fmt, ...) WH_PRINTF(2, 3);
-void *view_loader_alloc(struct view_loader *l, size_t n, size_t size);
-bool view_loader_dup(struct view_loader *l, struct wh_slice text, struct wh_slice *ret);
-/* By name, the last one wins. */
-bool view_loader_define(const struct view_loader *l, struct wh_slice name, struct wh_json_val *ret);
-const struct view_map *view_loader_map(const struct view_map *maps, unsigned n,
-                                       struct wh_slice name);
-/* Compiles the view object; NULL with an error. */
-struct view *view_compile(struct view_loader *l, struct wh_json_val val);
-
-/* view_alts.c: operands, conversions, conditions, tries */
-struct view_place {
-    struct view *view;
-    int scope;              /* -1 or index */
-    struct wh_slice prefix; /* pointer in front of relative ones */
-};
-bool view_trie_init(struct view_loader *l, struct view_trie *trie);
-bool view_trie_add(struct view_loader *l, struct view_trie *trie, struct wh_slice prefix,
-                   struct wh_slice pointer, const char *base, unsigned *ret_node);
-/* Builds the tables; no more adding. */
-bool view_trie_seal(struct view_loader *l, struct view_trie *trie);
-/* type: of the field, or -1 for a text (ids, urls, reasons) */
-bool view_alts_compile(struct view_loader *l, const struct view_place *place,
-                       struct wh_json_val val, const struct wh_field_def *field,
-                       enum view_conv_type fallback, struct view_alts *ret);
-bool view_conds_compile(struct view_loader *l, const struct view_place *place,
-                        struct wh_json_val object, const struct view_cond **ret, unsigned *ret_n);
-
-/* ---- evaluation: what convert.c needs ---- */
-
-enum view_shown { VIEW_ABSENT, VIEW_NULL, VIEW_SHOWN };
-
-/* A value found: JSON, or text made by a template or taken from the event, or a time. */
-struct view_found {
-    enum { FOUND_JSON, FOUND_TEXT, FOUND_TIME } form;
-    struct wh_json_val json;
-    struct wh_slice text;
-    int64_t ms;
-};
-
-struct view_idcache;
-struct view_idcache *view_idcache_new(void);
-void view_idcache_free(struct view_idcache *cache);
-/* As wh_entity_id_make, remembering. kind is a text that stays as long as the cache. */
-struct wh_entity_id view_idcache_make(struct view_idcache *cache, struct wh_slice instance,
-                                      struct wh_slice kind, struct wh_slice id);
-
-struct convert {
-    struct wh_arena *arena;
-    struct view_idcache *ids;
-    struct wh_slice instance;
-    const char *pointer;     /* for messages */
-    struct set_aside *notes; /* single elements of arrays that are left out are noted here */
-};
-
-/* Both may answer VIEW_ABSENT for a value that counts as not shown. */
-WH_MUST_CHECK enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
-                                       enum wh_field_type type, const struct view_found *found,
-                                       enum view_shown *ret_shown, struct wh_value *ret,
-                                       struct wh_err *err);
-/* A positive whole number, or text, as text. */
-WH_MUST_CHECK enum wh_rc convert_id(const struct convert *c, const struct view_found *found,
-                                    bool text_allowed, enum view_shown *ret_shown,
-                                    struct wh_slice *ret, struct wh_err *err);
-WH_MUST_CHECK enum wh_rc convert_time(const struct convert *c, const struct view_found *found,
-                                      struct wh_instant *ret, struct wh_err *err);
 
 #endif

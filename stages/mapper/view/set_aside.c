@@ -1,4 +1,4 @@
-#include "stages/mapper/set_aside.h"
+#include "stages/mapper/view/set_aside.h"
 
 #include <stdio.h>
 

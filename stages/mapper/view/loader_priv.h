@@ -1,0 +1,63 @@
+/*
+ * loader_priv.h - compiling view files, file by file and view by view.
+ *
+ *   load.c     finds the files and reads them in two passes
+ *   compile.c  one view: its emissions and rereads
+ *   alts.c     operands, conversions, conditions
+ *   trie.c     the pointers of a view
+ *   loader.c   what all of them use: memory, errors, names
+ *
+ * A function that returns bool has put the reason into the loader's error when it returns false.
+ */
+#ifndef WH_MAPPER_VIEW_LOADER_PRIV_H
+#define WH_MAPPER_VIEW_LOADER_PRIV_H
+
+#include "stages/mapper/view/compiled_priv.h"
+
+struct view_named {
+    struct wh_slice name;
+    struct wh_json_val val;
+};
+
+struct view_loader {
+    struct wh_arena *arena;
+    struct wh_err *err;
+    const char *file;
+    struct wh_slice view; /* being compiled */
+    struct view_named *defines;
+    unsigned n_defines;
+    struct view_map *maps;
+    unsigned n_maps;
+    struct view_map *ranks;
+    unsigned n_ranks;
+};
+
+/* Sets WH_E_CONFIG with file and view in front; returns false. */
+bool view_loader_fail(struct view_loader *l, const char *fmt, ...) WH_PRINTF(2, 3);
+void *view_loader_alloc(struct view_loader *l, size_t n, size_t size);
+bool view_loader_dup(struct view_loader *l, struct wh_slice text, struct wh_slice *ret);
+/* By name, the last one wins. */
+bool view_loader_define(const struct view_loader *l, struct wh_slice name, struct wh_json_val *ret);
+const struct view_map *view_loader_map(const struct view_map *maps, unsigned n,
+                                       struct wh_slice name);
+/* Compiles the view object; NULL with an error. */
+struct view *view_compile(struct view_loader *l, struct wh_json_val val);
+
+struct view_place {
+    struct view *view;
+    int scope;              /* -1 or index */
+    struct wh_slice prefix; /* pointer in front of relative ones */
+};
+bool view_trie_init(struct view_loader *l, struct view_trie *trie);
+bool view_trie_add(struct view_loader *l, struct view_trie *trie, struct wh_slice prefix,
+                   struct wh_slice pointer, const char *base, unsigned *ret_node);
+/* Builds the tables; no more adding. */
+bool view_trie_seal(struct view_loader *l, struct view_trie *trie);
+/* type: of the field, or -1 for a text (ids, urls, reasons) */
+bool view_alts_compile(struct view_loader *l, const struct view_place *place,
+                       struct wh_json_val val, const struct wh_field_def *field,
+                       enum view_conv_type fallback, struct view_alts *ret);
+bool view_conds_compile(struct view_loader *l, const struct view_place *place,
+                        struct wh_json_val object, const struct view_cond **ret, unsigned *ret_n);
+
+#endif
