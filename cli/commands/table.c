@@ -47,6 +47,9 @@ static const struct cli_command table[] = {
      "  wellhead purge gitlab-example-com\n"
      "  wellhead purge gitlab-example-com --yes --json\n",
      cli_purge},
+    {"rotate-key", CLI_ROTATE_KEY,
+     "seal the secrets on Kafka by a new key while everything runs, then remove the old key", NULL,
+     0, "  wellhead rotate-key\n  wellhead rotate-key --json\n", cli_rotate_key},
     {"topics", CLI_TOPICS, "make and check the topics that all stages share", NULL, 0,
      "  wellhead topics\n  wellhead topics --check\n  wellhead topics --json\n", cli_topics},
     {"doctor", CLI_DOCTOR, "check every part and say what to do about what fails", NULL, 0,

@@ -29,7 +29,8 @@ enum cli_command_bit {
     CLI_PURGE = 1 << 6,
     CLI_TOPICS = 1 << 7,
     CLI_DOCTOR = 1 << 8,
-    CLI_ALL = (1 << 9) - 1,
+    CLI_ROTATE_KEY = 1 << 9,
+    CLI_ALL = (1 << 10) - 1,
 };
 
 enum cli_format { CLI_TEXT, CLI_JSON, CLI_NDJSON, CLI_CSV };

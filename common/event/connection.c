@@ -95,6 +95,26 @@ struct wh_slice wh_connection_identity(const struct wh_connection *c)
     return c->identity.len ? c->identity : c->instance;
 }
 
+size_t wh_connection_secrets(struct wh_connection *c,
+                             struct wh_connection_secret ret[WH_CONNECTION_SECRETS_MAX])
+{
+    const struct wh_connection_secret all[] = {
+        {"read_api", &c->token_sealed, c->instance},
+        {"oauth", &c->oauth_sealed, c->instance},
+        {"client", &c->client_sealed, c->instance},
+        {"webhook_key", &c->webhook_key_sealed, c->instance},
+        {"webhook_token", &c->webhook_token_sealed, c->instance},
+    };
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i].sealed->len) {
+            ret[n++] = all[i];
+        }
+    }
+    return n;
+}
+
 enum wh_connection_class wh_connection_class(struct wh_slice state)
 {
     static const struct {

@@ -32,6 +32,17 @@ struct wh_connection {
     struct wh_slice webhook_token_sealed; /* sealed; purpose "webhook_token": X-Gitlab-Token */
 };
 
+/* A secret in a document: what it is for, where it is, and the address that it is sealed for. */
+struct wh_connection_secret {
+    const char *purpose;
+    struct wh_slice *sealed;
+    struct wh_slice address;
+};
+enum { WH_CONNECTION_SECRETS_MAX = 5 };
+/* Those of c that are not empty; how many. Every sealed value of a document is among them. */
+size_t wh_connection_secrets(struct wh_connection *c,
+                             struct wh_connection_secret ret[WH_CONNECTION_SECRETS_MAX]);
+
 /* What sync and people do with a state; anything unknown counts as an error, never as connected. */
 enum wh_connection_class {
     WH_CONNECTION_MISSING,    /* to_configure, disabled, or none */

@@ -4,6 +4,7 @@
 #include "common/run/token_file.h"
 #include "stages/fetcher/connect.h"
 #include "stages/fetcher/leave.h"
+#include "stages/fetcher/rotate.h"
 
 enum {
     ANSWER_MAX_BYTES = 16 << 20,
@@ -116,7 +117,52 @@ static void leave(struct control *c, struct wh_http_req *req, struct wh_slice id
     }
 }
 
+/* How far the rotation of the key is. */
+static void reply_keys(struct control *c, struct wh_http_req *req, unsigned status)
+{
+    struct wh_json_writer w;
+    struct wh_buf out;
+    struct wh_err err;
+    size_t len;
+    char *bytes;
+
+    wh_buf_init(&out, ANSWER_MAX_BYTES);
+    wh_json_writer_init(&w, &out);
+    wh_jw_object(&w);
+    wh_jw_put_bool(&w, "ok", true);
+    rotation_write(c->f->rotation, &w);
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, &err) != WH_OK) {
+        wh_buf_done(&out);
+        wh_http_reply_error(req, 500, err.msg, 0);
+        return;
+    }
+    bytes = wh_buf_take(&out, &len);
+    wh_http_reply(req, &(struct wh_http_reply){.status = status,
+                                               .content_type = "application/json",
+                                               .body = wh_slice(bytes, len),
+                                               .body_taken = true});
+}
+
 /* ---- routes ---- */
+
+static void answer_keys(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    (void)id;
+    reply_keys(c, req, 200);
+}
+
+static void answer_rotate(struct control *c, struct wh_http_req *req, struct wh_slice id)
+{
+    struct wh_err err;
+
+    (void)id;
+    if (rotation_begin(c->f->rotation, &err) != WH_OK) {
+        wh_http_reply_error(req, 409, err.msg, 0);
+        return;
+    }
+    reply_keys(c, req, 202);
+}
 
 static void answer_list(struct control *c, struct wh_http_req *req, struct wh_slice id)
 {
@@ -204,6 +250,8 @@ static const struct route routes[] = {
     {"POST", CONNECTIONS "/", "/confirm-deletes", ROUTE_USUAL, 0, answer_confirm},
     {"POST", CONNECTIONS "/", "/disconnect", ROUTE_USUAL, 0, answer_disconnect},
     {"POST", CONNECTIONS "/", "/purge", ROUTE_USUAL, 0, answer_purge},
+    {"GET", "/api/v1/keys", NULL, ROUTE_USUAL, 0, answer_keys},
+    {"POST", "/api/v1/keys/rotate", NULL, ROUTE_USUAL, 0, answer_rotate},
     {"POST", CONNECTS, "/redirect", ROUTE_USUAL, REDIRECT_BODY_MAX, answer_redirect},
     {"GET", CONNECTS, "", ROUTE_USUAL, 0, answer_show},
 };
@@ -269,8 +317,8 @@ static void refuse_path(struct wh_http_req *req)
     wh_http_reply_error(req, 404,
                         "no such call; there are GET and POST /api/v1/connections, POST "
                         "/api/v1/connections/<id>/sync, .../verify, .../confirm-deletes, "
-                        ".../disconnect and .../purge, GET /api/v1/connects/<session> and "
-                        "GET /api/v1/status",
+                        ".../disconnect and .../purge, GET /api/v1/connects/<session>, "
+                        "GET /api/v1/keys, POST /api/v1/keys/rotate and GET /api/v1/status",
                         0);
 }
 

@@ -244,6 +244,31 @@ static bool outdated(const struct credential *cr, const struct oauth_tokens *t)
            (cr->phase == SAVING && t->got_at_ms <= cr->next.got_at_ms);
 }
 
+static bool same_pair(const struct oauth_tokens *a, const struct oauth_tokens *b)
+{
+    return wh_slice_eq(wh_buf_slice(&a->access), wh_buf_slice(&b->access)) &&
+           wh_slice_eq(wh_buf_slice(&a->refresh), wh_buf_slice(&b->refresh));
+}
+
+static enum wh_rc keep_sealed(struct credential *cr, struct wh_slice sealed, struct wh_err *err)
+{
+    wh_buf_reset(&cr->sealed);
+    return wh_buf_append(&cr->sealed, sealed, err);
+}
+
+enum wh_rc credential_sealed_again(struct credential *cr, struct wh_err *err)
+{
+    struct wh_slice sealed = cr->conn->doc.oauth_sealed;
+
+    if (cr->phase == SAVING) {
+        sealed = wh_buf_slice(&cr->sealed); /* newer than the document's */
+    } else if (keep_sealed(cr, sealed, err) != WH_OK) {
+        return err->rc;
+    }
+    cr->conn->doc.oauth_sealed = wh_buf_slice(&cr->sealed);
+    return WH_OK;
+}
+
 static enum wh_rc load_pair(struct credential *cr, struct wh_slice sealed, struct wh_err *err)
 {
     struct oauth_tokens tokens;
@@ -255,11 +280,13 @@ static enum wh_rc load_pair(struct credential *cr, struct wh_slice sealed, struc
         rc = oauth_tokens_read(wh_buf_slice(&text), cr->net.parser, &tokens, err);
     }
     wipe(&text);
-    if (rc == WH_OK && !outdated(cr, &tokens)) {
+    if (rc == WH_OK && cr->phase != SAVING && same_pair(&cr->now, &tokens)) {
+        /* The owner has sealed it again. */
+        rc = keep_sealed(cr, sealed, err);
+    } else if (rc == WH_OK && !outdated(cr, &tokens)) {
         oauth_call_cancel(cr->call);
         cr->call = NULL;
-        wh_buf_reset(&cr->sealed);
-        rc = wh_buf_append(&cr->sealed, sealed, err);
+        rc = keep_sealed(cr, sealed, err);
         oauth_tokens_move(&cr->now, &tokens);
         take_into_use(cr);
     }

@@ -23,6 +23,8 @@ struct credential *credential_new(struct conn *c);
 void credential_free(struct credential *cr);
 /* The document has come or changed: takes its pair into use, unless it is the one in use. */
 WH_MUST_CHECK enum wh_rc credential_load(struct credential *cr, struct wh_err *err);
+/* The document holds the same pair in another seal. */
+WH_MUST_CHECK enum wh_rc credential_sealed_again(struct credential *cr, struct wh_err *err);
 /* Members have been given their parts: notes since when the connection is this one's. */
 void credential_assigned(struct credential *cr);
 /* A pair is there and not known to be refused. */

@@ -14,6 +14,7 @@
 #include "stages/fetcher/heads.h"
 #include "stages/fetcher/health.h"
 #include "stages/fetcher/leave.h"
+#include "stages/fetcher/rotate.h"
 #include "stages/fetcher/sources.h"
 
 enum {
@@ -111,8 +112,9 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
     f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
     f->rereads = rereads_new(f);
     f->connects = connects_new(f);
+    f->rotation = rotation_new(f);
     if (!f->outbox || !f->numbers || !f->state || !f->rows || !f->arrays || !f->rereads ||
-        !f->connects) {
+        !f->connects || !f->rotation) {
         fetcher_free(f);
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
@@ -399,6 +401,30 @@ static void leave_address(struct fetcher *f, struct conn *c, const struct wh_con
     client_stop(c->client);
 }
 
+static void log_unusable(const struct conn *c)
+{
+    wh_log_error(c->fetcher->deps.log, "a connection's secrets do not open",
+                 WH_STR("connection", c->id), WH_STR("why", c->unsealable));
+}
+
+/* Until all records are read, this one may not be the newest of its connection: older ones may need
+ * a key that is gone. */
+static bool try_credentials(struct conn *c)
+{
+    struct wh_err err;
+
+    c->unsealable[0] = '\0';
+    if (use_credentials(c, &err) == WH_OK) {
+        return true;
+    }
+    (void)snprintf(c->unsealable, sizeof(c->unsealable), "%.159s", err.msg);
+    c->unsealable_at_ms = c->doc.updated_at_ms;
+    if (c->fetcher->caught_up) {
+        log_unusable(c);
+    }
+    return false;
+}
+
 static bool readable(const struct wh_connection *doc)
 {
     return !wh_slice_eq(doc->state, WH_LIT("need_reconnect")) &&
@@ -451,14 +477,15 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     } else {
         wh_arena_done(&arena);
     }
-    if (c == NULL || use_credentials(c, &err) != WH_OK) {
+    if (c == NULL) {
         wh_log_error(f->deps.log, "a connection cannot be used", WH_RC(&err));
-    } else if (news) {
+        return;
+    }
+    c->unsaved_seals = c->unsaved_seals && !msg->topic;
+    if (try_credentials(c) && news) {
         conn_run(c);
     }
-    if (c) {
-        leave_document(c);
-    }
+    leave_document(c);
 }
 
 void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
@@ -515,6 +542,25 @@ void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
     wh_arena_done(&arena);
 }
 
+enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_connection copy;
+    struct wh_arena arena;
+
+    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    if (wh_connection_write(doc, &json, err) != WH_OK ||
+        wh_connection_parse(wh_buf_slice(&json), c->fetcher->rows, &arena, &copy, err) != WH_OK) {
+        wh_arena_done(&arena);
+        return err->rc;
+    }
+    wh_arena_done(&c->arena);
+    c->arena = arena;
+    c->doc = copy;
+    return credential_sealed_again(c->credential, err);
+}
+
 enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err)
 {
     struct fetcher *f = c->fetcher;
@@ -569,6 +615,9 @@ void fetcher_start(struct fetcher *f)
 {
     f->caught_up = true;
     for (struct conn *c = f->conns; c; c = c->next) {
+        if (c->unsealable[0] && !c->dropped) {
+            log_unusable(c);
+        }
         conn_run(c);
     }
 }
@@ -640,6 +689,7 @@ void fetcher_free(struct fetcher *f)
         f->conns = next;
     }
     connects_free(f->connects);
+    rotation_free(f->rotation);
     rereads_free(f->rereads);
     wh_json_parser_free(f->rows);
     wh_json_parser_free(f->arrays);

@@ -49,6 +49,7 @@ struct fetcher_conf {
     int64_t partitions;
     int64_t replication;
     int64_t request_timeout_ms;
+    int64_t key_look_ms; /* how often the key file and the sealed documents are looked at */
 };
 
 struct fetcher_deps {
@@ -133,6 +134,7 @@ struct run_summary {
 struct fetcher;
 struct walk;
 struct connects;
+struct rotation;
 
 struct conn {
     struct conn *next;
@@ -155,6 +157,9 @@ struct conn {
     bool stopped;        /* disconnected: nothing is read */
     bool warmed;         /* the producer knows its topics */
     bool dropped;        /* purged: not there for anybody */
+    bool unsaved_seals; /* secrets were sealed again (rotate.h), and Kafka does not have them yet */
+    char unsealable[160];     /* why they cannot be; empty when they can */
+    int64_t unsealable_at_ms; /* the document of which that is true */
     struct project *projects;
     size_t n_projects;
     enum run_phase phase;
@@ -215,6 +220,7 @@ struct fetcher {
     char health_topic[WH_TOPIC_MAX];
     struct rereads *rereads;
     struct connects *connects;
+    struct rotation *rotation;
 };
 
 WH_MUST_CHECK enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret,
@@ -258,6 +264,10 @@ void conn_run_due(struct conn *c);
 /* Asks all members for a run. */
 WH_MUST_CHECK enum wh_rc conn_run_everywhere(struct conn *c, bool verify, bool confirm,
                                              struct wh_err *err);
+/* Replaces the connection's document by a copy of doc, which may borrow from the present one. Saves
+ * nothing. */
+WH_MUST_CHECK enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc,
+                                           struct wh_err *err);
 /* Where a secret of the connection is sealed. */
 struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose);
 /* Sets state and detail, writes the document. */

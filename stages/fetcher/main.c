@@ -25,6 +25,7 @@ enum {
     MEMBER_MAX = 320,
     COMMIT_MS = 1000,
     BACKOFF_MS = 500,
+    KEY_LOOK_MS = 1000,
 };
 
 struct settings {
@@ -390,7 +391,8 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
                  .max_walks = (unsigned)set->max_walks,
                  .partitions = set->partitions,
                  .replication = set->replication,
-                 .request_timeout_ms = set->request_timeout_ms},
+                 .request_timeout_ms = set->request_timeout_ms,
+                 .key_look_ms = KEY_LOOK_MS},
     };
 
     name_redirect(app);

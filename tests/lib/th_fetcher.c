@@ -37,7 +37,8 @@ struct fetcher_conf th_fetcher_conf(void)
                                  .reread_delay_ms = 1000,
                                  .max_in_flight = 8,
                                  .max_walks = 6,
-                                 .request_timeout_ms = 60000};
+                                 .request_timeout_ms = 60000,
+                                 .key_look_ms = 20};
 }
 
 void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,

@@ -66,8 +66,10 @@ static enum wh_rc keep_connection(struct sink_writer *w, const struct wh_bus_msg
                                   struct wh_err *err)
 {
     struct wh_arena *arena = sink_apply_arena(w->apply);
+    struct wh_connection_secret secrets[WH_CONNECTION_SECRETS_MAX];
     struct wh_document document;
     struct wh_connection c;
+    size_t n;
 
     if (msg->value.ptr == NULL) {
         return forget_connection(w, msg->key, err);
@@ -76,11 +78,10 @@ static enum wh_rc keep_connection(struct sink_writer *w, const struct wh_bus_msg
         wh_connection_parse(document.document, w->json, arena, &c, err) != WH_OK) {
         return err->rc;
     }
-    c.token_sealed = wh_slice("", 0);
-    c.oauth_sealed = wh_slice("", 0);
-    c.client_sealed = wh_slice("", 0);
-    c.webhook_key_sealed = wh_slice("", 0);
-    c.webhook_token_sealed = wh_slice("", 0);
+    n = wh_connection_secrets(&c, secrets);
+    for (size_t i = 0; i < n; i++) {
+        *secrets[i].sealed = wh_slice("", 0);
+    }
     wh_buf_reset(&w->scratch);
     if (wh_connection_write(&c, &w->scratch, err) != WH_OK) {
         return err->rc;
