@@ -7,6 +7,7 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/time.h"
+#include "common/json/json_copy.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/mcp/mcp.h"
 
@@ -128,7 +129,7 @@ uint64_t tool_page_hash(struct wh_json_val rows)
 
     wh_buf_init(&text, PARSER_MAX);
     wh_json_writer_init(&writer, &text);
-    mcp_value_write(&writer, rows);
+    wh_jw_value(&writer, rows);
     return wh_jw_finish(&writer, &err) == WH_OK ? wh_hash64(wh_buf_slice(&text)) : 0;
 }
 

@@ -22,6 +22,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "common/json/json_copy.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/sources.h"
@@ -295,7 +296,7 @@ static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, 
 
     wh_buf_init(&text, ROW_MAX);
     wh_json_writer_init(&writer, &text);
-    mcp_value_write(&writer, row);
+    wh_jw_value(&writer, row);
     (void)snprintf(call, sizeof(call), "%s:%s:%u", w->tool, w->project ? w->project->id : "",
                    w->page);
     w->news = true;

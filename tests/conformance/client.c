@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/json/json_copy.h"
 #include "stages/fetcher/mcp/login.h"
 
 enum { ANSWER_MAX = 4 << 20, TIMEOUT_MS = 20000, CALLS_MAX = 64 };
@@ -123,7 +124,7 @@ static void plan_context(struct driver *d, struct wh_json_val root)
         wh_json_writer_init(&w, &text);
         if (wh_json_get(item, WH_LIT("name"), &v) &&
             wh_json_get(item, WH_LIT("arguments"), &arguments)) {
-            mcp_value_write(&w, arguments);
+            wh_jw_value(&w, arguments);
             if (wh_jw_finish(&w, &err) == WH_OK) {
                 plan(d, wh_json_string(v), wh_buf_slice(&text));
             }

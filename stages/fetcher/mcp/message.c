@@ -1,5 +1,7 @@
 #include "stages/fetcher/mcp/message.h"
 
+#include "common/json/json_copy.h"
+
 /* ---- theirs ---- */
 
 static enum wh_rc read_fault(struct wh_json_val error, struct mcp_message *m, struct wh_err *err)
@@ -56,81 +58,6 @@ enum wh_rc mcp_message_read(struct wh_slice json, struct wh_json_parser *parser,
     }
     *ret = m;
     return WH_OK;
-}
-
-/* ---- values ---- */
-
-static void write_scalar(struct wh_json_writer *w, struct wh_json_val v)
-{
-    switch (wh_json_type(v)) {
-    case WH_JSON_BOOL:
-        wh_jw_bool(w, wh_json_bool(v));
-        break;
-    case WH_JSON_INT:
-        wh_jw_int(w, wh_json_int(v));
-        break;
-    case WH_JSON_UINT:
-    case WH_JSON_DOUBLE:
-        wh_jw_double(w, wh_json_double(v));
-        break;
-    case WH_JSON_STRING:
-        wh_jw_str(w, wh_json_string(v));
-        break;
-    case WH_JSON_NULL:
-    case WH_JSON_ARRAY:
-    case WH_JSON_OBJECT:
-    default:
-        wh_jw_null(w);
-        break;
-    }
-}
-
-static bool is_container(struct wh_json_val v)
-{
-    return wh_json_type(v) == WH_JSON_ARRAY || wh_json_type(v) == WH_JSON_OBJECT;
-}
-
-static void open_container(struct wh_json_writer *w, struct wh_json_val v)
-{
-    if (wh_json_type(v) == WH_JSON_OBJECT) {
-        wh_jw_object(w);
-    } else {
-        wh_jw_array(w);
-    }
-}
-
-void mcp_value_write(struct wh_json_writer *w, struct wh_json_val v)
-{
-    struct wh_json_iter stack[WH_JSON_WRITE_DEPTH];
-    struct wh_json_val item;
-    struct wh_slice key;
-    size_t n = 0;
-
-    if (!is_container(v)) {
-        write_scalar(w, v);
-        return;
-    }
-    open_container(w, v);
-    stack[n++] = wh_json_iter(v);
-    while (n && w->err.rc == WH_OK) {
-        if (!wh_json_next(&stack[n - 1], &key, &item)) {
-            wh_jw_end(w);
-            n--;
-            continue;
-        }
-        if (stack[n - 1].object) {
-            wh_jw_key_slice(w, key);
-        }
-        if (!is_container(item)) {
-            write_scalar(w, item);
-        } else if (n == WH_JSON_WRITE_DEPTH) {
-            wh_jw_null(w);
-            (void)wh_fail(&w->err, WH_E_TOO_DEEP, "a value is nested too deep");
-        } else {
-            open_container(w, item);
-            stack[n++] = wh_json_iter(item);
-        }
-    }
 }
 
 /* ---- ours ---- */
@@ -214,7 +141,7 @@ enum wh_rc mcp_reply_write(const struct mcp_message *request, struct wh_buf *out
     wh_jw_object(&w);
     wh_jw_put_str(&w, "jsonrpc", WH_LIT("2.0"));
     wh_jw_key(&w, "id");
-    mcp_value_write(&w, request->id_value);
+    wh_jw_value(&w, request->id_value);
     if (wh_slice_eq(request->method, WH_LIT("ping"))) {
         empty(&w, "result");
     } else {

@@ -6,7 +6,6 @@
 
 #include "common/base/buf.h"
 #include "common/json/json_doc.h"
-#include "common/json/json_write.h"
 
 #define MCP_MODERN "2026-07-28"
 
@@ -58,8 +57,5 @@ WH_MUST_CHECK enum wh_rc mcp_message_write(const struct mcp_out *m, struct wh_bu
 /* The answer to a request of the server's: {} to a ping, else "no such method". */
 WH_MUST_CHECK enum wh_rc mcp_reply_write(const struct mcp_message *request, struct wh_buf *out,
                                          struct wh_err *err);
-
-/* A parsed value as JSON text again. Deeper than the writer's 32 levels: WH_E_INTERNAL. */
-void mcp_value_write(struct wh_json_writer *w, struct wh_json_val v);
 
 #endif
