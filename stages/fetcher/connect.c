@@ -191,7 +191,7 @@ static void on_tools(void *ctx, const struct mcp_answer *a)
     }
     connect_step(k, "mcp", "MCP %s, GitLab %s, %zu tools", mcp_version(m),
                  mcp_server_version(m)[0] ? mcp_server_version(m) : "of unknown version",
-                 mcp_tools_of(m)->n);
+                 mcp_tool_count(m));
     (void)!wh_buf_append(&k->version, wh_slice_str(mcp_server_version(m)), &err);
     (void)!wh_buf_append(&k->scopes, wh_slice_str(oauth_tokens(o)->scope), &err);
     if (k->token) {

@@ -160,7 +160,7 @@ static struct source choose(const struct sources *s, unsigned stream)
         /* Pipelines under way are among all pipelines that the tool lists. */
         return (struct source){.reason = "part of pipelines"};
     }
-    if (offer->tool && c->mcp && mcp_tools_find(mcp_tools_of(c->mcp), wh_slice_str(offer->tool))) {
+    if (offer->tool && c->mcp && mcp_tool_find(c->mcp, wh_slice_str(offer->tool))) {
         return (struct source){.kind = SOURCE_MCP, .tool = offer->tool};
     }
     if (s->tools == TOOLS_KNOWN || offer->tool == NULL) {

@@ -390,7 +390,7 @@ static bool page_is_known(const struct tool_walk *w, uint64_t hash)
 
 static bool by_cursor(const struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tools_find(mcp_tools_of(w->conn->mcp), wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(w->conn->mcp, wh_slice_str(w->tool));
 
     return tool && mcp_tool_takes(tool, "after");
 }
@@ -453,7 +453,7 @@ static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcom
 /* A row that is updated goes to the front: those that are not read yet move back, never forward. */
 static bool newest_first(const struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tools_find(mcp_tools_of(w->conn->mcp), wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(w->conn->mcp, wh_slice_str(w->tool));
 
     return strcmp(w->tool, "list_pipelines") == 0 && tool && mcp_tool_takes(tool, "order_by") &&
            mcp_tool_takes(tool, "sort");
@@ -628,7 +628,7 @@ static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_to
 /* False: it failed. */
 static bool ask(struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tools_find(mcp_tools_of(w->conn->mcp), wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(w->conn->mcp, wh_slice_str(w->tool));
     WH_AUTO(buf) struct wh_buf arguments;
     struct wh_err err;
 

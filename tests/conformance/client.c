@@ -133,20 +133,15 @@ static void plan_context(struct driver *d, struct wh_json_val root)
     }
 }
 
-/* Else: every tool that is listed, oldest first. */
+/* Otherwise every tool that the server listed, in its order. */
 static void plan_all(struct driver *d)
 {
-    const struct mcp_tools *tools = mcp_tools_of(mcp_login_mcp(d->login));
-    const struct mcp_tool *order[CALLS_MAX];
-    size_t n = 0;
+    const struct mcp *m = mcp_login_mcp(d->login);
 
-    for (const struct mcp_tool *t = tools->first; t && n < CALLS_MAX; t = t->next) {
-        order[n++] = t;
-    }
-    while (n > 0) {
-        const struct mcp_tool *t = order[--n];
+    for (size_t i = 0; i < mcp_tool_count(m); i++) {
+        struct wh_slice name = mcp_tool_name(mcp_tool_at(m, i));
 
-        plan(d, t->name, wh_slice_str(arguments_of(t->name)));
+        plan(d, name, wh_slice_str(arguments_of(name)));
     }
 }
 
@@ -192,8 +187,8 @@ static void on_listed(void *ctx, const struct mcp_answer *a)
         d->code = 1;
         return;
     }
-    (void)printf("%zu tools, %zu left out\n", mcp_tools_of(mcp_login_mcp(d->login))->n,
-                 mcp_tools_of(mcp_login_mcp(d->login))->dropped);
+    (void)printf("%zu tools, %zu left out\n", mcp_tool_count(mcp_login_mcp(d->login)),
+                 mcp_tools_dropped(mcp_login_mcp(d->login)));
     /* A client that works unattended has no form to fill in: it lists and leaves. */
     if (d->n_calls == 0 && strncmp(d->scenario, "elicitation", 11) != 0) {
         plan_all(d);

@@ -120,9 +120,29 @@ void mcp_close(struct mcp *m)
     m->opened = false;
 }
 
-const struct mcp_tools *mcp_tools_of(const struct mcp *m)
+size_t mcp_tool_count(const struct mcp *m)
 {
-    return &m->tools;
+    return m->tools.n;
+}
+
+const struct mcp_tool *mcp_tool_at(const struct mcp *m, size_t index)
+{
+    const struct mcp_tool *tool = m->tools.first;
+
+    for (size_t i = m->tools.n; tool && i > index + 1; i--) {
+        tool = tool->next;
+    }
+    return tool;
+}
+
+const struct mcp_tool *mcp_tool_find(const struct mcp *m, struct wh_slice name)
+{
+    return mcp_tools_find(&m->tools, name);
+}
+
+size_t mcp_tools_dropped(const struct mcp *m)
+{
+    return m->tools.dropped;
 }
 
 const char *mcp_version(const struct mcp *m)
@@ -141,11 +161,6 @@ void mcp_resume(struct mcp_call *call)
 {
     call->parked = false;
     mcp_go_after(call, 0);
-}
-
-void mcp_give_up(struct mcp_call *call, const char *text)
-{
-    mcp_end_text(call, MCP_SIGN_IN, 401, text);
 }
 
 void mcp_resume_all(struct mcp *m)

@@ -3,7 +3,11 @@
 #define WH_FETCHER_MCP_MCP_PRIV_H
 
 #include "stages/fetcher/mcp/mcp.h"
+#include "stages/fetcher/mcp/message.h"
 #include "stages/fetcher/mcp/sse.h"
+#include "stages/fetcher/mcp/tools.h"
+#include "stages/fetcher/oauth/challenge.h"
+#include "stages/fetcher/oauth/url.h"
 
 enum {
     MCP_SESSION_MAX = 256,

@@ -1,8 +1,6 @@
 /*
- * tools.h - the tools that a server lists, and which of them are ever called.
- *
- * The names that may be called are a list in this program. What a server says of a tool (its hints
- * above all) is never a reason to call it.
+ * tools.h - the table of the tools that a server lists, and the headers that 2026-07-28 wants for
+ * a call. Internal to the MCP client; mcp.h has the functions for everybody else. Pure.
  */
 #ifndef WH_FETCHER_MCP_TOOLS_H
 #define WH_FETCHER_MCP_TOOLS_H
@@ -13,7 +11,7 @@
 
 enum { MCP_PARAM_HEADERS_MAX = 16, MCP_PATH_MAX = 8, MCP_TOOLS_MAX = 512 };
 
-/* A property that is repeated in a header (2026-07-28, x-mcp-header). */
+/* A property of the arguments that is repeated in a header (2026-07-28, x-mcp-header). */
 struct mcp_param_header {
     struct wh_slice header; /* "Mcp-Param-<name>" */
     struct wh_slice path[MCP_PATH_MAX];
@@ -21,38 +19,38 @@ struct mcp_param_header {
 };
 
 struct mcp_tool {
-    struct mcp_tool *next;
+    struct mcp_tool *next; /* the one that was listed before it */
     struct wh_slice name;
-    struct wh_slice properties; /* names, joined by spaces */
+    struct wh_slice properties; /* the names, with a space before and behind each */
     struct mcp_param_header headers[MCP_PARAM_HEADERS_MAX];
     size_t n_headers;
 };
 
 struct mcp_tools {
     struct wh_arena arena;
-    struct mcp_tool *first;
+    struct mcp_tool *first; /* the one that was listed last */
     size_t n;
-    size_t dropped; /* tools whose annotations break the rules */
+    size_t dropped; /* left out: the name or the schema breaks the rules */
 };
 
 void mcp_tools_init(struct mcp_tools *t);
 void mcp_tools_done(struct mcp_tools *t);
 void mcp_tools_clear(struct mcp_tools *t);
-/* One element of tools/list. A tool that breaks the rules of x-mcp-header, or whose name is none,
- * is left out and counted. WH_E_TOO_LARGE, WH_E_NOMEM. */
+/* Adds one element of tools/list. An element is left out and counted when its name is not 1 to 128
+ * of [A-Za-z0-9_./-] or was listed before, when the names of its properties are over 8 KiB, when
+ * its schema is nested deeper than 24 levels, or when its x-mcp-header breaks the rules.
+ * WH_E_TOO_LARGE after MCP_TOOLS_MAX elements or 2 MiB, WH_E_NOMEM. */
 WH_MUST_CHECK enum wh_rc mcp_tools_add(struct mcp_tools *t, struct wh_json_val tool,
                                        struct wh_err *err);
+/* NULL when there is none of that name. */
 const struct mcp_tool *mcp_tools_find(const struct mcp_tools *t, struct wh_slice name);
-bool mcp_tool_takes(const struct mcp_tool *tool, const char *property);
 
-/* GitLab's read tools, by name. */
-bool mcp_tool_is_read(struct wh_slice name);
-
-/* A value of a Mcp-Param header, or of Mcp-Name: as it is, or =?base64?...?= where a header cannot
- * carry it. */
+/* Appends the value of an Mcp-Name or Mcp-Param header: the text itself, or =?base64?...?= when a
+ * header cannot carry it (2026-07-28, streamable HTTP). */
 WH_MUST_CHECK enum wh_rc mcp_header_value(struct wh_slice text, struct wh_buf *out,
                                           struct wh_err *err);
-/* The value at h's path of the arguments; false when there is none, or null. */
+/* Appends the value that the arguments have for that header. *ret_found is false, and nothing is
+ * appended, when they have none, or one that is not a string, an integer or a boolean. */
 WH_MUST_CHECK enum wh_rc mcp_param_value(const struct mcp_param_header *h,
                                          struct wh_json_val arguments, struct wh_buf *out,
                                          bool *ret_found, struct wh_err *err);

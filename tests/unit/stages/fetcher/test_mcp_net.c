@@ -7,6 +7,7 @@
 
 #include "common/base/mem.h"
 #include "stages/fetcher/mcp/mcp.h"
+#include "stages/fetcher/oauth/challenge.h"
 #include "tests/lib/th_server.h"
 
 enum { ID_TEXT = 24, SOON_MS = 300 };
@@ -382,7 +383,7 @@ static void test_good(void **state)
             assert_string_equal(th_server_header(f.server, "GET ", "Last-Event-ID"), "e1");
         }
         if (m->cursors) {
-            assert_int_equal(mcp_tools_of(f.mcp)->n, 2 + f.page);
+            assert_int_equal(mcp_tool_count(f.mcp), 2 + f.page);
             assert_string_equal(th_server_header(f.server, "POST ", "X-Evil"), "");
         }
         if (m->cursors == evil) {
@@ -444,7 +445,7 @@ static void test_writes(void **state)
     (void)state;
     begin(&f, &plain);
     list(&f);
-    assert_non_null(mcp_tools_find(mcp_tools_of(f.mcp), WH_LIT("create_issue")));
+    assert_non_null(mcp_tool_find(f.mcp, WH_LIT("create_issue")));
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
         assert_int_equal(
             mcp_call_tool(f.mcp, wh_slice_str(tools[i]), WH_LIT("{}"), on_end, &f, NULL, &err),
