@@ -1,13 +1,17 @@
 /*
- * conf.h - one table of keys per program fills one struct.
+ * conf.h - configuration: a table of keys describes the members of one struct, and loading fills
+ * it.
  *
- * Precedence: default < file (libconfig) < environment (WELLHEAD_ + the name in capitals, dots and
- * dashes as underscores) < argv (--name=value or --name value). Unknown keys are errors that name
- * the nearest known one. A secret is given only as a file: its key ends in "_file".
- * Keys that start with "kafka." pass through to librdkafka and are collected as pairs; those that
- * librdkafka calls secret may be given as kafka.<key>_file.
+ * A value comes from the last of these sources that has one: the default in the table, the
+ * configuration file (libconfig), the environment (WELLHEAD_ and the name in capitals, with dots
+ * and dashes as underscores), the command line (--name=value or --name value). An unknown key is an
+ * error that names the most similar known one.
  *
- * Thread: app, at start only. Only conf/, run/ and main.c touch environment and argv.
+ * A secret is given only as a file; the names of such keys end in "_file". Keys that start with
+ * "kafka." are passed through to librdkafka and collected as pairs; one that holds a secret may be
+ * given as kafka.<name>_file.
+ *
+ * Thread: app, at start only. Only conf/, run/ and main.c read the environment and the arguments.
  */
 #ifndef WH_CONF_CONF_H
 #define WH_CONF_CONF_H
@@ -21,11 +25,11 @@
 #include "common/base/slice.h"
 
 enum wh_conf_type {
-    WH_CONF_STRING,   /* char * (owned by the struct, never NULL after load) */
-    WH_CONF_INT,      /* int64_t, checked against min..max */
+    WH_CONF_STRING,   /* char * or const char *; owned by the struct, never NULL once loaded */
+    WH_CONF_INT,      /* int64_t or size_t, checked against min..max */
     WH_CONF_BOOL,     /* bool: true/false/yes/no/on/off */
-    WH_CONF_DURATION, /* int64_t ms, wh_num_duration_ms */
-    WH_CONF_SIZE,     /* int64_t bytes, wh_num_size_bytes */
+    WH_CONF_DURATION, /* int64_t, in ms: wh_num_duration_ms */
+    WH_CONF_SIZE,     /* int64_t or size_t, in bytes: wh_num_size_bytes */
 };
 
 enum wh_conf_flags { WH_CONF_REQUIRED = 1 };
@@ -34,14 +38,15 @@ struct wh_conf_key {
     const char *name; /* "http.port" */
     enum wh_conf_type type;
     unsigned flags;
-    const char *value; /* default, as text; NULL for none (empty string, 0, false) */
-    int64_t min;       /* numbers only; min == max == 0 means unbounded */
+    const char
+        *value;  /* default, as text; NULL: an empty string; numbers and bools are left alone */
+    int64_t min; /* numbers only; min == max == 0 means unbounded */
     int64_t max;
-    size_t offset; /* of the member in the target struct */
-    const char *help;
+    size_t offset;    /* of the member in the target struct */
+    const char *help; /* one line, without a full stop */
 };
 
-/* name/value pairs of kafka.* keys without the "kafka." prefix; strings are owned. */
+/* One kafka.* key, without that prefix. The strings are owned. */
 struct wh_conf_pair {
     char *name;
     char *value;
@@ -58,33 +63,40 @@ struct wh_conf_program {
     const struct wh_conf_key *keys;
     size_t n_keys;
     size_t pairs_offset; /* of the struct wh_conf_pairs member, or SIZE_MAX */
-    /* Whether the pairs are right; NULL: not asked. The error names the key. */
+    /* Checks the pairs; its error names the key. NULL: they are not checked. */
     enum wh_rc (*check_pairs)(const struct wh_conf_pairs *pairs, struct wh_err *err);
-    const char *default_file; /* read when it exists; NULL for none */
+    const char *default_file; /* read when it exists and --config is not given; NULL: none */
 };
 
-enum wh_conf_action { WH_CONF_RUN, WH_CONF_EXIT_OK };
+enum wh_conf_action {
+    WH_CONF_RUN,         /* the configuration is loaded: run the program */
+    WH_CONF_HEALTHCHECK, /* --healthcheck: it is loaded, ask the running process */
+    WH_CONF_EXIT_OK, /* --help, --version, --check-config, --dump-config: done, written to out */
+};
 
 /*
- * Fills target (zeroed by the caller). --help, --version, --check-config and --dump-config are
- * handled here (written to out; then *ret is WH_CONF_EXIT_OK). --config FILE names the file.
- * WH_E_CONFIG with key, place and reason otherwise.
+ * Fills the target. Members that no key sets stay as they are; strings that a key sets are
+ * overwritten without being freed. Options may stand anywhere among the keys; --config FILE names
+ * the file. On an error, too, the target must be released.
+ *
+ * WH_E_CONFIG with the source, the key and the reason; WH_E_NOMEM.
  */
 WH_MUST_CHECK enum wh_rc wh_conf_load(const struct wh_conf_program *program, int argc,
                                       char *const *argv, char *const *environ_, FILE *out,
                                       void *target, enum wh_conf_action *ret, struct wh_err *err);
-/* Frees strings and pairs of a loaded struct. */
+/* Frees the strings and pairs of a target that was loaded, and sets them to NULL. */
 void wh_conf_release(const struct wh_conf_program *program, void *target);
 
 /*
- * Makes a secret file of mode 0600 with the text and a newline, whole from its first moment; one
- * that is there stays as it is. Of several processes that start at once one makes it.
+ * Makes a secret file of mode 0600 with the text and a newline. Readers never see part of it. A
+ * file that exists is left alone; when several processes try at once, one of them makes it.
  */
 WH_MUST_CHECK enum wh_rc wh_conf_secret_create(const char *path, struct wh_slice text,
                                                struct wh_err *err);
 /*
- * Reads a secret file: at most max bytes, trailing newline cut, refuses an empty file and one that
- * others may read or write (mode & 077), except below /run/secrets. Gives ret (wipe and free).
+ * Reads a secret file of at most max bytes, without the newline at its end. WH_E_CONFIG for an
+ * empty file and for one that other users may read or write (mode & 077), except below
+ * /run/secrets. Gives ret (wipe it, then wh_mem_free).
  */
 WH_MUST_CHECK enum wh_rc wh_conf_secret_read(const char *path, size_t max, char **ret,
                                              struct wh_err *err);
