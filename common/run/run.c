@@ -15,16 +15,15 @@
 
 enum { METRICS_MAX_BYTES = 1 << 20, RELEASE_SECONDS = 8 };
 
-enum phase { RUNNING, DRAINING, STOPPED };
+enum phase { STARTING, RUNNING, DRAINING, STOPPED };
 
 struct wh_run {
-    const char *stage_name;
     struct wh_log *log;
     struct wh_loop *loop;
     struct wh_metrics *metrics;
     struct wh_httpd *httpd;
-    struct wh_http_handler routes;
-    bool has_routes;
+    struct wh_http_handler routes; /* zero when none are bound */
+    bool had_routes;               /* some were bound once */
     struct wh_run_stage stage;
     struct wh_timer *deadline;
     int64_t drain_deadline_ms;
@@ -32,13 +31,14 @@ struct wh_run {
     struct wh_counter *log_lines[WH_LOG_LEVEL_COUNT];
     enum phase phase;
     int exit_code;
+    pthread_t watchdog; /* bounds the release; see bound_release */
+    bool has_watchdog;
 };
 
 void wh_run_conf_init(struct wh_run_conf *conf, const char *stage)
 {
     *conf = (struct wh_run_conf){
         .stage = stage,
-        .http_address = "127.0.0.1",
         .log_level = "info",
         .drain_deadline_ms = 20000,
     };
@@ -56,7 +56,8 @@ static void reply_text(struct wh_http_req *req, unsigned status, struct wh_slice
 
 static void reply_ready(struct wh_run *run, struct wh_http_req *req)
 {
-    const char *why = run->phase != RUNNING          ? "draining"
+    const char *why = run->phase == STARTING         ? "starting"
+                      : run->phase != RUNNING        ? "draining"
                       : run->stage.not_ready == NULL ? NULL
                                                      : run->stage.not_ready(run->stage.ctx);
 
@@ -130,15 +131,29 @@ static void serve_own(struct wh_run *run, struct wh_http_req *req)
     }
 }
 
-/* Our own routes take no body. */
+/* Whose turn it is when no routes are bound: they come with the start, and go with the release. */
+static void reply_unbound(struct wh_run *run, struct wh_http_req *req)
+{
+    if (run->phase == STARTING || run->had_routes) {
+        wh_http_reply_error(req, 503, run->phase == STARTING ? "starting" : "stopping", 1);
+    } else {
+        wh_http_reply_error(req, 404, "no such page; there are /live, /ready and /metrics", 0);
+    }
+}
+
+/* The own routes take no body. */
 static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     struct wh_run *run = ctx;
 
-    if (!run->has_routes || !run->routes.on_head || own_route(wh_http_path(req))) {
+    if (own_route(wh_http_path(req))) {
         return 0;
     }
-    return run->routes.on_head(run->routes.ctx, req);
+    if (run->routes.on_request == NULL) {
+        reply_unbound(run, req); /* without waiting for a body that nobody would read */
+        return 0;
+    }
+    return run->routes.on_head ? run->routes.on_head(run->routes.ctx, req) : 0;
 }
 
 /* Only for requests whose on_head allowed a body, which are the stage's. */
@@ -155,10 +170,10 @@ static void on_request(void *ctx, struct wh_http_req *req)
 
     if (own_route(wh_http_path(req))) {
         serve_own(run, req);
-    } else if (run->has_routes) {
+    } else if (run->routes.on_request) {
         run->routes.on_request(run->routes.ctx, req);
     } else {
-        wh_http_reply_error(req, 404, "no such page; there are /live, /ready and /metrics", 0);
+        reply_unbound(run, req);
     }
 }
 
@@ -166,9 +181,15 @@ static void on_done(void *ctx, struct wh_http_req *req)
 {
     struct wh_run *run = ctx;
 
-    if (run->has_routes && run->routes.on_done && !own_route(wh_http_path(req))) {
+    if (run->routes.on_done && !own_route(wh_http_path(req))) {
         run->routes.on_done(run->routes.ctx, req);
     }
+}
+
+void wh_run_bind(struct wh_run *run, const struct wh_http_handler *routes)
+{
+    run->routes = routes ? *routes : (struct wh_http_handler){0};
+    run->had_routes = run->had_routes || routes;
 }
 
 /* ---- life ---- */
@@ -195,7 +216,7 @@ static enum wh_rc write_port_file(const char *path, uint16_t port, struct wh_err
         return wh_fail(err, WH_E_CONFIG, "cannot write the port file %.180s", path);
     }
     n = fprintf(f, "%u\n", (unsigned)port);
-    /* Renamed into place, so that who waits for it never sees half of it. */
+    /* Renamed into place, so that a reader never sees half of it. */
     if (fclose(f) != 0 || n < 0 || rename(temp, path) != 0) {
         return wh_fail(err, WH_E_CONFIG, "cannot write the port file %.180s", path);
     }
@@ -208,7 +229,7 @@ static void on_stop_signal(void *ctx)
 {
     struct wh_run *run = ctx;
 
-    if (run->phase != RUNNING) {
+    if (run->phase == DRAINING || run->phase == STOPPED) {
         wh_log_warn(run->log, "second signal: stopping without draining", WH_B("safe", true));
         _exit(1);
     }
@@ -226,7 +247,7 @@ static void on_deadline(void *ctx)
 
 static void begin_drain(struct wh_run *run)
 {
-    if (run->phase != RUNNING) {
+    if (run->phase == DRAINING || run->phase == STOPPED) {
         return;
     }
     run->phase = DRAINING;
@@ -283,7 +304,6 @@ static enum wh_rc start(struct wh_run *run, const struct wh_run_conf *conf, stru
         .on_done = on_done,
         .ctx = run,
     };
-    struct wh_httpd_conf httpd = conf->httpd;
 
     if (make_parts(run, conf, err) != WH_OK) {
         return err->rc;
@@ -293,9 +313,7 @@ static enum wh_rc start(struct wh_run *run, const struct wh_run_conf *conf, stru
         wh_loop_on_signal(run->loop, SIGINT, on_stop_signal, run, err) != WH_OK) {
         return err->rc;
     }
-    httpd.address = conf->http_address;
-    httpd.port = conf->http_port;
-    if (wh_httpd_new(run->loop, run->log, &httpd, &handler, &run->httpd, err) != WH_OK) {
+    if (wh_httpd_new(run->loop, run->log, &conf->httpd, &handler, &run->httpd, err) != WH_OK) {
         return err->rc;
     }
     if (conf->port_file && conf->port_file[0]) {
@@ -313,12 +331,7 @@ enum wh_rc wh_run_new(const struct wh_run_conf *conf, struct wh_run **ret, struc
     }
     wh_run_protect_memory();
     (void)signal(SIGPIPE, SIG_IGN);
-    run->stage_name = conf->stage;
     run->drain_deadline_ms = conf->drain_deadline_ms;
-    if (conf->routes) {
-        run->routes = *conf->routes;
-        run->has_routes = true;
-    }
     if (start(run, conf, err) != WH_OK) {
         wh_run_free(run);
         return err->rc;
@@ -349,23 +362,21 @@ struct wh_httpd *wh_run_httpd(struct wh_run *run)
 
 /*
  * All work is done by now. librdkafka 2.0.2 may wait half a minute in its destructors for a broker
- * connection that is just being made: nobody should wait for that.
+ * connection that is being opened; nothing depends on that connection any more.
  */
 static void *leave_anyway(void *exit_code)
 {
     const struct timespec patience = {.tv_sec = RELEASE_SECONDS};
 
-    (void)nanosleep(&patience, NULL);
+    (void)nanosleep(&patience, NULL); /* wh_run_free cancels the thread here */
     _exit((int)(intptr_t)exit_code);
 }
 
-static void bound_release(int exit_code)
+static void bound_release(struct wh_run *run)
 {
-    pthread_t thread;
+    void *exit_code = (void *)(intptr_t)run->exit_code;
 
-    if (pthread_create(&thread, NULL, leave_anyway, (void *)(intptr_t)exit_code) == 0) {
-        (void)pthread_detach(thread);
-    }
+    run->has_watchdog = pthread_create(&run->watchdog, NULL, leave_anyway, exit_code) == 0;
 }
 
 int wh_run_main(struct wh_run *run, const struct wh_run_stage *stage)
@@ -373,11 +384,14 @@ int wh_run_main(struct wh_run *run, const struct wh_run_stage *stage)
     run->stage = *stage;
     wh_log_info(run->log, "process up", WH_STR("version", wh_build_version()),
                 WH_I("pid", getpid()), WH_I("port", wh_httpd_port(run->httpd)));
+    if (run->phase == STARTING) {
+        run->phase = RUNNING;
+    }
     if (run->phase != STOPPED) {
         wh_loop_run(run->loop);
     }
     wh_log_info(run->log, "stopped", WH_I("exit_code", run->exit_code));
-    bound_release(run->exit_code);
+    bound_release(run);
     return run->exit_code;
 }
 
@@ -405,5 +419,9 @@ void wh_run_free(struct wh_run *run)
     wh_loop_free(run->loop);
     wh_metrics_free(run->metrics);
     wh_log_free(run->log);
+    if (run->has_watchdog) {
+        (void)pthread_cancel(run->watchdog);
+        (void)pthread_join(run->watchdog, NULL);
+    }
     wh_mem_free(run);
 }

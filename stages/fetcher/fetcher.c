@@ -260,7 +260,7 @@ static enum wh_rc make_client(struct conn *c, struct wh_err *err)
         .metrics = d->metrics,
         .clock = d->clock,
         .instance = c->instance,
-        .max_in_flight = d->conf.max_in_flight,
+        .max_in_flight = (unsigned)d->conf.max_in_flight,
         .retry_max = RETRY_MAX,
         .backoff_ms = d->conf.backoff_ms,
         .backoff_max_ms = BACKOFF_MAX_MS,

@@ -44,8 +44,8 @@ struct fetcher_conf {
     int64_t webhook_silence_ms; /* without a delivery, after some, that is an alarm; 0: never */
     int64_t repair_delay_ms;    /* how long a webhook may be late before a repair counts */
     int64_t reread_delay_ms;    /* re-reads wait so long, to be coalesced */
-    unsigned max_in_flight;     /* requests of one connection */
-    unsigned max_walks;         /* listings of one connection at a time */
+    size_t max_in_flight;       /* requests of one connection */
+    size_t max_walks;           /* listings of one connection at a time */
     int64_t partitions;
     int64_t replication;
     int64_t request_timeout_ms;

@@ -4,12 +4,10 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/base/build_version.h"
-#include "common/base/mem.h"
-#include "common/run/run.h"
+#include "common/run/stage.h"
 #include "stages/fetcher/control.h"
 #include "stages/fetcher/fetcher.h"
 #include "stages/fetcher/listen.h"
@@ -28,114 +26,14 @@ enum {
     KEY_LOOK_MS = 1000,
 };
 
-struct settings {
-    char *bootstrap;
-    char *topic_prefix;
-    char *http_address;
-    int64_t http_port;
-    char *http_port_file;
-    char *log_level;
-    int64_t drain_ms;
+struct app {
+    struct wh_stage_base base;
+    struct fetcher_conf conf;
     char *key_file;
     char *token_file;
     char *member_id;
     char *ca_file;
-    char *redirect_url;
-    char *client_metadata_url;
-    bool allow_http;
-    bool read_links;
-    int64_t sync_interval_ms;
-    int64_t sync_overlap_ms;
-    int64_t sweep_interval_ms;
-    int64_t hold_percent;
-    int64_t hold_min;
-    int64_t numbers_max;
-    int64_t repair_delay_ms;
-    int64_t webhook_silence_ms;
-    int64_t reread_delay_ms;
-    int64_t max_in_flight;
-    int64_t max_walks;
-    int64_t request_timeout_ms;
-    int64_t partitions;
-    int64_t replication;
-    struct wh_conf_pairs kafka;
-};
-
-#define AT(member) offsetof(struct settings, member)
-static const struct wh_conf_key keys[] = {
-    {"kafka.bootstrap.servers", WH_CONF_STRING, 0, "127.0.0.1:9092", 0, 0, AT(bootstrap),
-     "Kafka brokers, host:port,..."},
-    {"topic.prefix", WH_CONF_STRING, 0, "wellhead.", 0, 0, AT(topic_prefix),
-     "start of all topic names"},
-    {"topics.partitions", WH_CONF_INT, 0, "4", 1, 1024, AT(partitions),
-     "partitions of a new connection's topics"},
-    {"topics.replication", WH_CONF_INT, 0, "1", 1, 15, AT(replication),
-     "replicas of a new connection's topics"},
-    {"http.address", WH_CONF_STRING, 0, "127.0.0.1", 0, 0, AT(http_address),
-     "address to listen on"},
-    {"http.port", WH_CONF_INT, 0, "8701", 0, 65535, AT(http_port), "port to listen on; 0: any"},
-    {"http.port_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(http_port_file),
-     "file to write the port in use to"},
-    {"log.level", WH_CONF_STRING, 0, "info", 0, 0, AT(log_level), "error, warn, info or debug"},
-    {"drain.deadline", WH_CONF_DURATION, 0, "20s", 100, 600000, AT(drain_ms),
-     "longest time for stopping in order"},
-    {"secrets.key_file", WH_CONF_STRING, 0, "secrets/key", 0, 0, AT(key_file),
-     "key that seals tokens and webhook secrets; made when it is not there"},
-    {"control.token_file", WH_CONF_STRING, 0, "secrets/control.token", 0, 0, AT(token_file),
-     "bearer token of the control API; made when it is not there"},
-    {"member.id", WH_CONF_STRING, 0, NULL, 0, 0, AT(member_id),
-     "name of this fetcher among those that share the work; empty: <host>:<http.port>"},
-    {"gitlab.ca_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(ca_file),
-     "certificates to trust instead of the system's"},
-    {"oauth.redirect_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(redirect_url),
-     "where GitLab sends a browser back; empty: http://127.0.0.1:<http.port>/oauth/callback"},
-    {"oauth.client_metadata_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(client_metadata_url),
-     "a client id metadata document, where the server takes one instead of a registration"},
-    {"allow.http", WH_CONF_BOOL, 0, "false", 0, 0, AT(allow_http),
-     "take addresses without TLS: tokens travel in the open"},
-    {"read.links", WH_CONF_BOOL, 0, "true", 0, 0, AT(read_links),
-     "read links of issues and closed issues of merge requests, one request each"},
-    {"sync.interval", WH_CONF_DURATION, 0, "5m", 1000, 86400000, AT(sync_interval_ms),
-     "pause between two runs of a connection"},
-    {"sync.overlap", WH_CONF_DURATION, 0, "30s", 0, 86400000, AT(sync_overlap_ms),
-     "how far before the cursor a run begins"},
-    {"sweep.interval", WH_CONF_DURATION, 0, "1d", 0, INT64_C(31536000000), AT(sweep_interval_ms),
-     "pause between two full listings of all numbers; 0: never"},
-    {"sweep.hold_share", WH_CONF_INT, 0, "10", 0, 100, AT(hold_percent),
-     "percent of what is known that may be deleted at once without a person"},
-    {"sweep.hold_min", WH_CONF_INT, 0, "20", 0, 1000000, AT(hold_min),
-     "so many may be deleted at once in any case"},
-    {"numbers.max", WH_CONF_INT, 0, "2000", 0, 100000000, AT(numbers_max),
-     "missing numbers read one by one in a run, of each project and stream"},
-    {"repair.delay", WH_CONF_DURATION, 0, "15s", 0, 3600000, AT(repair_delay_ms),
-     "how late a webhook may be before what it should have told counts as repaired"},
-    {"webhooks.silence", WH_CONF_DURATION, 0, "72h", 0, INT64_C(31536000000),
-     AT(webhook_silence_ms),
-     "how long no webhook comes, after some, before that is an alarm; 0: never"},
-    {"reread.delay", WH_CONF_DURATION, 0, "2s", 0, 600000, AT(reread_delay_ms),
-     "how long a re-read waits for others of the same object"},
-    {"requests.max", WH_CONF_INT, 0, "8", 1, 256, AT(max_in_flight),
-     "requests in flight for each connection"},
-    {"walks.max", WH_CONF_INT, 0, "6", 1, 256, AT(max_walks),
-     "listings read at a time for each connection"},
-    {"request.timeout", WH_CONF_DURATION, 0, "60s", 1000, 600000, AT(request_timeout_ms),
-     "longest time of one REST request, or of one MCP call with its retries"},
-};
-
-static const struct wh_conf_program program = {
-    .name = "wellhead-fetcher",
-    .purpose = "reads GitLab into the raw topics",
-    .keys = keys,
-    .n_keys = sizeof(keys) / sizeof(keys[0]),
-    .pairs_offset = AT(kafka),
-    .check_pairs = wh_bus_kafka_check,
-    .default_file = "wellhead-fetcher.conf",
-};
-
-struct app {
-    struct settings set;
     struct wh_keyring keys;
-    struct wh_run *run;
     struct wh_httpc *http;
     struct wh_admin *admin;
     struct wh_producer *producer;
@@ -150,50 +48,65 @@ struct app {
     struct members *members;
     struct fetcher *fetcher;
     struct control *control;
-    struct wh_http_handler handler;
-    char redirect_url[512];
+    char redirect_url[512]; /* when oauth.redirect_url is empty */
     struct wh_bus_partition commits[REREAD_PARTITIONS_MAX];
 };
 
-/* ---- routes: the API comes after the server ---- */
-
-static size_t on_head(void *ctx, struct wh_http_req *req)
-{
-    struct app *app = ctx;
-
-    if (app->handler.on_head) {
-        return app->handler.on_head(app->handler.ctx, req);
-    }
-    wh_http_reply_error(req, 503, "starting", 1);
-    return 0;
-}
-
-static void on_request(void *ctx, struct wh_http_req *req)
-{
-    struct app *app = ctx;
-
-    if (app->handler.on_request) {
-        app->handler.on_request(app->handler.ctx, req);
-    } else {
-        wh_http_reply_error(req, 503, "starting", 1);
-    }
-}
-
-static void on_done(void *ctx, struct wh_http_req *req)
-{
-    struct app *app = ctx;
-
-    if (app->handler.on_done) {
-        app->handler.on_done(app->handler.ctx, req);
-    }
-}
+#define AT(member) offsetof(struct app, member)
+static const struct wh_conf_key keys[] = {
+    {"topics.partitions", WH_CONF_INT, 0, "4", 1, 1024, AT(conf.partitions),
+     "partitions of a new connection's topics"},
+    {"topics.replication", WH_CONF_INT, 0, "1", 1, 15, AT(conf.replication),
+     "replicas of a new connection's topics"},
+    {"secrets.key_file", WH_CONF_STRING, 0, "secrets/key", 0, 0, AT(key_file),
+     "key that seals tokens and webhook secrets; made when it is not there"},
+    {"control.token_file", WH_CONF_STRING, 0, "secrets/control.token", 0, 0, AT(token_file),
+     "bearer token of the control API; made when it is not there"},
+    {"member.id", WH_CONF_STRING, 0, NULL, 0, 0, AT(member_id),
+     "name of this fetcher among those that share the work; empty: <host>:<http.port>"},
+    {"gitlab.ca_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(ca_file),
+     "certificates to trust instead of the system's"},
+    {"oauth.redirect_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(conf.redirect_url),
+     "where GitLab sends a browser back; empty: http://127.0.0.1:<http.port>/oauth/callback"},
+    {"oauth.client_metadata_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(conf.client_metadata_url),
+     "a client id metadata document, where the server takes one instead of a registration"},
+    {"allow.http", WH_CONF_BOOL, 0, "false", 0, 0, AT(conf.allow_http),
+     "take addresses without TLS: tokens travel in the open"},
+    {"read.links", WH_CONF_BOOL, 0, "true", 0, 0, AT(conf.read_links),
+     "read links of issues and closed issues of merge requests, one request each"},
+    {"sync.interval", WH_CONF_DURATION, 0, "5m", 1000, 86400000, AT(conf.sync_interval_ms),
+     "pause between two runs of a connection"},
+    {"sync.overlap", WH_CONF_DURATION, 0, "30s", 0, 86400000, AT(conf.sync_overlap_ms),
+     "how far before the cursor a run begins"},
+    {"sweep.interval", WH_CONF_DURATION, 0, "1d", 0, INT64_C(31536000000),
+     AT(conf.sweep_interval_ms), "pause between two full listings of all numbers; 0: never"},
+    {"sweep.hold_share", WH_CONF_INT, 0, "10", 0, 100, AT(conf.hold_percent),
+     "percent of what is known that may be deleted at once without a person"},
+    {"sweep.hold_min", WH_CONF_INT, 0, "20", 0, 1000000, AT(conf.hold_min),
+     "so many may be deleted at once in any case"},
+    {"numbers.max", WH_CONF_INT, 0, "2000", 0, 100000000, AT(conf.numbers_max),
+     "missing numbers read one by one in a run, of each project and stream"},
+    {"repair.delay", WH_CONF_DURATION, 0, "15s", 0, 3600000, AT(conf.repair_delay_ms),
+     "how late a webhook may be before what it should have told counts as repaired"},
+    {"webhooks.silence", WH_CONF_DURATION, 0, "72h", 0, INT64_C(31536000000),
+     AT(conf.webhook_silence_ms),
+     "how long no webhook comes, after some, before that is an alarm; 0: never"},
+    {"reread.delay", WH_CONF_DURATION, 0, "2s", 0, 600000, AT(conf.reread_delay_ms),
+     "how long a re-read waits for others of the same object"},
+    {"requests.max", WH_CONF_INT, 0, "8", 1, 256, AT(conf.max_in_flight),
+     "requests in flight for each connection"},
+    {"walks.max", WH_CONF_INT, 0, "6", 1, 256, AT(conf.max_walks),
+     "listings read at a time for each connection"},
+    {"request.timeout", WH_CONF_DURATION, 0, "60s", 1000, 600000, AT(conf.request_timeout_ms),
+     "longest time of one REST request, or of one MCP call with its retries"},
+};
 
 /* ---- Kafka ---- */
 
 static void drained(struct app *app)
 {
     if (app->fetcher->draining && fetcher_idle(app->fetcher) && members_stop(app->members)) {
-        wh_run_drained(app->run);
+        wh_run_drained(app->base.run);
     }
 }
 
@@ -216,7 +129,7 @@ static void start_listening(void *ctx)
 
     app->health_consumer = NULL;
     if (consumer && listen_new(app->fetcher, consumer, &app->listen, &err) != WH_OK) {
-        wh_log_warn(wh_run_log(app->run), "nothing is heard of webhooks", WH_RC(&err));
+        wh_log_warn(wh_run_log(app->base.run), "nothing is heard of webhooks", WH_RC(&err));
         wh_consumer_free(consumer);
     }
 }
@@ -235,7 +148,7 @@ static void on_reread(void *ctx, int fd, unsigned events)
     }
     do {
         if (wh_consumer_poll(app->reread_consumer, 0, BATCH, msgs, &n, &err) != WH_OK) {
-            wh_run_fatal(app->run, &err);
+            wh_run_fatal(app->base.run, &err);
             return;
         }
         for (size_t i = 0; i < n; i++) {
@@ -269,7 +182,7 @@ static void on_commit(void *ctx)
         }
     }
     if (n && wh_consumer_commit(app->reread_consumer, parts, n, false, &err) != WH_OK) {
-        wh_log_debug(wh_run_log(app->run), "re-read offsets not committed", WH_RC(&err));
+        wh_log_debug(wh_run_log(app->base.run), "re-read offsets not committed", WH_RC(&err));
     }
 }
 
@@ -291,31 +204,13 @@ static const char *not_ready(void *ctx)
 
 /* ---- parts ---- */
 
-static enum wh_rc start_run(struct app *app, struct wh_err *err)
-{
-    const struct wh_http_handler routes = {
-        .on_head = on_head, .on_request = on_request, .on_done = on_done, .ctx = app};
-    struct wh_run_conf conf;
-
-    wh_run_conf_init(&conf, "fetcher");
-    conf.http_address = app->set.http_address;
-    conf.http_port = (uint16_t)app->set.http_port;
-    conf.log_level = app->set.log_level;
-    conf.drain_deadline_ms = app->set.drain_ms;
-    conf.port_file = app->set.http_port_file;
-    conf.routes = &routes;
-    return wh_run_new(&conf, &app->run, err);
-}
-
 /* The fetcher's own listener takes the redirect: a port that stays, also in a container. */
 static void name_redirect(struct app *app)
 {
-    if (app->set.redirect_url[0]) {
-        (void)snprintf(app->redirect_url, sizeof(app->redirect_url), "%s", app->set.redirect_url);
-    } else {
+    if (app->conf.redirect_url[0] == '\0') {
         (void)snprintf(app->redirect_url, sizeof(app->redirect_url),
                        "http://127.0.0.1:%u/oauth/callback",
-                       (unsigned)wh_httpd_port(wh_run_httpd(app->run)));
+                       (unsigned)wh_httpd_port(wh_run_httpd(app->base.run)));
     }
 }
 
@@ -323,127 +218,111 @@ static void name_redirect(struct app *app)
 
 static enum wh_rc new_consumer(void *ctx, struct wh_consumer **ret, struct wh_err *err)
 {
-    const struct app *app = ctx;
     struct wh_consumer_conf conf;
 
-    wh_consumer_conf_init(&conf);
-    conf.bootstrap = app->set.bootstrap;
-    conf.client_id = "wellhead-fetcher";
-    conf.extra = &app->set.kafka;
-    conf.log = wh_run_log(app->run);
+    wh_stage_consumer_conf(ctx, &conf);
     return wh_consumer_kafka_new(&conf, ret, err);
 }
 
 static enum wh_rc new_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
                                struct wh_producer **ret, struct wh_err *err)
 {
-    const struct app *app = ctx;
     struct wh_producer_conf conf;
 
-    wh_producer_conf_init(&conf);
-    conf.bootstrap = app->set.bootstrap;
-    conf.client_id = "wellhead-fetcher";
-    conf.extra = &app->set.kafka;
+    wh_stage_producer_conf(ctx, &conf);
     conf.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
     conf.on_delivery = fn;
     conf.ctx = fn_ctx;
-    conf.log = wh_run_log(app->run);
     return wh_producer_kafka_new(&conf, ret, err);
 }
 
-static void on_fatal(void *ctx, const struct wh_err *err)
+/* ---- parts ---- */
+
+static enum wh_rc make_http(struct app *app, struct wh_err *err)
 {
-    wh_run_fatal(((struct app *)ctx)->run, err);
+    char user_agent[96];
+    const struct wh_httpc_conf conf = {
+        .max_connections = (unsigned)app->conf.max_in_flight,
+        .user_agent = user_agent,
+        .ca_file = app->ca_file,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+    };
+
+    (void)snprintf(user_agent, sizeof(user_agent), "wellhead-fetcher/%s", wh_build_version());
+    return wh_httpc_curl_new(wh_run_loop(app->base.run), wh_run_log(app->base.run), &conf,
+                             &app->http, err);
+}
+
+static enum wh_rc make_fetcher(struct app *app, struct wh_err *err)
+{
+    struct wh_run *run = app->base.run;
+    struct fetcher_deps deps = {
+        .loop = wh_run_loop(run),
+        .log = wh_run_log(run),
+        .metrics = wh_run_metrics(run),
+        .clock = wh_clock_real(),
+        .http = app->http,
+        .admin = app->admin,
+        .consumer_new = new_consumer,
+        .producer_new = new_producer,
+        .producer_lost = wh_stage_fatal,
+        .bus_ctx = app,
+        .keys = &app->keys,
+        .conf = app->conf,
+    };
+
+    deps.conf.topic_prefix = app->base.topic_prefix;
+    deps.conf.backoff_ms = BACKOFF_MS;
+    deps.conf.key_look_ms = KEY_LOOK_MS;
+    if (deps.conf.redirect_url[0] == '\0') {
+        deps.conf.redirect_url = app->redirect_url;
+    }
+    return fetcher_new(&deps, &app->fetcher, err);
 }
 
 static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
 {
-    const struct settings *set = &app->set;
-    char user_agent[96];
-    const struct wh_httpc_conf http = {
-        .max_connections = (unsigned)set->max_in_flight,
-        .user_agent = user_agent,
-        .ca_file = set->ca_file,
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-    };
-    struct fetcher_deps deps = {
-        .loop = wh_run_loop(app->run),
-        .log = wh_run_log(app->run),
-        .metrics = wh_run_metrics(app->run),
-        .clock = wh_clock_real(),
-        .keys = &app->keys,
-        .conf = {.topic_prefix = set->topic_prefix,
-                 .redirect_url = app->redirect_url,
-                 .client_metadata_url = set->client_metadata_url,
-                 .allow_http = set->allow_http,
-                 .read_links = set->read_links,
-                 .sync_interval_ms = set->sync_interval_ms,
-                 .backoff_ms = BACKOFF_MS,
-                 .sync_overlap_ms = set->sync_overlap_ms,
-                 .sweep_interval_ms = set->sweep_interval_ms,
-                 .hold_percent = set->hold_percent,
-                 .hold_min = set->hold_min,
-                 .numbers_max = set->numbers_max,
-                 .repair_delay_ms = set->repair_delay_ms,
-                 .webhook_silence_ms = set->webhook_silence_ms,
-                 .reread_delay_ms = set->reread_delay_ms,
-                 .max_in_flight = (unsigned)set->max_in_flight,
-                 .max_walks = (unsigned)set->max_walks,
-                 .partitions = set->partitions,
-                 .replication = set->replication,
-                 .request_timeout_ms = set->request_timeout_ms,
-                 .key_look_ms = KEY_LOOK_MS},
-    };
+    struct wh_http_handler routes;
 
     name_redirect(app);
-    (void)snprintf(user_agent, sizeof(user_agent), "wellhead-fetcher/%s", wh_build_version());
-    if (wh_keyring_load(&app->keys, set->key_file, true, err) != WH_OK) {
+    if (wh_keyring_load(&app->keys, app->key_file, true, err) != WH_OK) {
         return wh_err_prefix(err, "secrets.key_file");
     }
-    if (wh_httpc_curl_new(deps.loop, deps.log, &http, &app->http, err) != WH_OK ||
-        wh_admin_kafka_new(set->bootstrap, "wellhead-fetcher", &set->kafka, deps.log, &app->admin,
-                           err) != WH_OK) {
+    if (make_http(app, err) != WH_OK || wh_stage_admin_new(&app->base, &app->admin, err) != WH_OK ||
+        make_fetcher(app, err) != WH_OK ||
+        control_new(app->fetcher, app->token_file, &app->control, err) != WH_OK) {
         return err->rc;
     }
-    deps.consumer_new = new_consumer;
-    deps.producer_new = new_producer;
-    deps.producer_lost = on_fatal;
-    deps.bus_ctx = app;
-    deps.http = app->http;
-    deps.admin = app->admin;
-    if (fetcher_new(&deps, &app->fetcher, err) != WH_OK ||
-        control_new(app->fetcher, set->token_file, &app->control, err) != WH_OK) {
-        return err->rc;
-    }
-    app->handler = control_handler(app->control);
+    routes = control_handler(app->control);
+    wh_run_bind(app->base.run, &routes);
     return WH_OK;
 }
 
 /* The same after a restart, so that a fetcher that comes back soon keeps its part. */
-static const char *name_member(const struct settings *set, char to[MEMBER_MAX])
+static const char *name_member(const struct app *app, char to[MEMBER_MAX])
 {
     char host[256] = "";
 
-    if (set->member_id[0]) {
-        (void)snprintf(to, MEMBER_MAX, "%s", set->member_id);
+    if (app->member_id[0]) {
+        (void)snprintf(to, MEMBER_MAX, "%s", app->member_id);
         return to;
     }
-    if (set->http_port == 0 || gethostname(host, sizeof(host) - 1) != 0) {
+    if (app->base.http_port == 0 || gethostname(host, sizeof(host) - 1) != 0) {
         return NULL;
     }
-    (void)snprintf(to, MEMBER_MAX, "%s:%" PRId64, host, set->http_port);
+    (void)snprintf(to, MEMBER_MAX, "%s:%" PRId64, host, app->base.http_port);
     return to;
 }
 
 static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer,
                                struct wh_err *err)
 {
-    const struct members_conf conf = {.loop = wh_run_loop(app->run),
-                                      .log = wh_run_log(app->run),
+    const struct members_conf conf = {.loop = wh_run_loop(app->base.run),
+                                      .log = wh_run_log(app->base.run),
                                       .admin = app->admin,
                                       .fetcher = app->fetcher,
                                       .connected = start_listening,
-                                      .fatal = on_fatal,
+                                      .fatal = wh_stage_fatal,
                                       .ctx = app};
     char group[WH_TOPIC_MAX + 16];
     char member[MEMBER_MAX];
@@ -453,44 +332,35 @@ static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     /* By the prefix: other fetchers on the same Kafka have topics of their own. */
-    (void)snprintf(group, sizeof(group), "%sfetchers", app->set.topic_prefix);
+    (void)snprintf(group, sizeof(group), "%sfetchers", app->base.topic_prefix);
     consumer.group = group;
-    consumer.instance_id = name_member(&app->set, member);
+    consumer.instance_id = name_member(app, member);
     consumer.rebalance = members_rebalance(app->members);
     return wh_consumer_kafka_new(&consumer, &app->state, err);
 }
 
 static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
 {
-    const struct settings *set = &app->set;
     char group[WH_TOPIC_MAX + 32];
     const char *rereads[] = {app->fetcher->rereads_topic};
     struct wh_producer_conf producer;
     struct wh_consumer_conf consumer;
 
-    wh_producer_conf_init(&producer);
-    producer.bootstrap = set->bootstrap;
-    producer.client_id = "wellhead-fetcher";
+    wh_stage_producer_conf(&app->base, &producer);
     producer.profile = WH_BUS_BULK;
-    producer.extra = &set->kafka;
     producer.queue_max_bytes = QUEUE_MAX_BYTES;
     producer.queue_max_records = QUEUE_MAX_RECORDS;
     producer.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
     producer.on_delivery = fetcher_on_delivery;
     producer.ctx = app->fetcher;
-    producer.log = wh_run_log(app->run);
-    wh_consumer_conf_init(&consumer);
-    consumer.bootstrap = set->bootstrap;
-    consumer.client_id = "wellhead-fetcher";
-    consumer.extra = &set->kafka;
-    consumer.log = wh_run_log(app->run);
+    wh_stage_consumer_conf(&app->base, &consumer);
     if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK ||
         wh_consumer_kafka_new(&consumer, &app->connections, err) != WH_OK ||
         wh_consumer_kafka_new(&consumer, &app->health_consumer, err) != WH_OK ||
         join_members(app, consumer, err) != WH_OK) {
         return err->rc;
     }
-    (void)snprintf(group, sizeof(group), "%sfetcher.rereads", set->topic_prefix);
+    (void)snprintf(group, sizeof(group), "%sfetcher.rereads", app->base.topic_prefix);
     consumer.group = group;
     if (wh_consumer_kafka_new(&consumer, &app->reread_consumer, err) != WH_OK ||
         wh_consumer_subscribe(app->reread_consumer, rereads, 1, err) != WH_OK) {
@@ -502,7 +372,7 @@ static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
 
 static enum wh_rc start_watching(struct app *app, struct wh_err *err)
 {
-    struct wh_loop *loop = wh_run_loop(app->run);
+    struct wh_loop *loop = wh_run_loop(app->base.run);
 
     app->commit = wh_timer_new(loop, on_commit, app);
     app->producer_watch =
@@ -516,9 +386,20 @@ static enum wh_rc start_watching(struct app *app, struct wh_err *err)
     return members_start(app->members, app->connections, app->state, err);
 }
 
-static void release(struct app *app)
+static enum wh_rc start(void *ctx, struct wh_err *err)
 {
-    app->handler = (struct wh_http_handler){0};
+    struct app *app = ctx;
+
+    if (start_fetcher(app, err) != WH_OK || start_kafka(app, err) != WH_OK) {
+        return err->rc;
+    }
+    return start_watching(app, err);
+}
+
+static void release(void *ctx)
+{
+    struct app *app = ctx;
+
     wh_watch_free(app->producer_watch);
     wh_watch_free(app->reread_watch);
     wh_timer_free(app->commit);
@@ -536,44 +417,24 @@ static void release(struct app *app)
     wh_consumer_free(app->health_consumer);
     wh_admin_free(app->admin);
     wh_httpc_free(app->http);
-    wh_run_free(app->run);
     wh_keyring_wipe(&app->keys);
-}
-
-static int run_stage(struct app *app)
-{
-    const struct wh_run_stage stage = {.drain = drain, .not_ready = not_ready, .ctx = app};
-    struct wh_err err;
-    int code = 1;
-
-    if (start_run(app, &err) == WH_OK && start_fetcher(app, &err) == WH_OK &&
-        start_kafka(app, &err) == WH_OK && start_watching(app, &err) == WH_OK) {
-        code = wh_run_main(app->run, &stage);
-    } else {
-        (void)fprintf(stderr, "wellhead-fetcher: %s\n", err.msg);
-    }
-    release(app);
-    return code;
 }
 
 int main(int argc, char **argv)
 {
-    static struct app app;
-    enum wh_conf_action action;
-    struct wh_err err;
-    bool health = argc > 1 && strcmp(argv[argc - 1], "--healthcheck") == 0;
-    int code = 0;
+    const struct wh_stage stage = {
+        .name = "fetcher",
+        .purpose = "reads GitLab into the raw topics",
+        .port = "8701",
+        .keys = keys,
+        .n_keys = sizeof(keys) / sizeof(keys[0]),
+        .n_topic_keys = 2,
+        .size = sizeof(struct app),
+        .start = start,
+        .drain = drain,
+        .not_ready = not_ready,
+        .release = release,
+    };
 
-    if (wh_conf_load(&program, health ? argc - 1 : argc, argv, environ, stdout, &app.set, &action,
-                     &err) != WH_OK) {
-        (void)fprintf(stderr, "wellhead-fetcher: %s\n", err.msg);
-        return 2;
-    }
-    if (action == WH_CONF_RUN && health) {
-        code = wh_run_healthcheck(app.set.http_address, (uint16_t)app.set.http_port);
-    } else if (action == WH_CONF_RUN) {
-        code = run_stage(&app);
-    }
-    wh_conf_release(&program, &app.set);
-    return code;
+    return wh_stage_main(&stage, argc, argv, environ);
 }

@@ -579,7 +579,8 @@ enum wh_rc mapper_new(const struct mapper_deps *deps, const struct mapper_conf *
     wh_arena_init(&m->arena, ARENA_BLOCK, ARENA_MAX);
     wh_buf_init(&m->bytes, BYTES_MAX);
     wh_buf_init(&m->scratch, SCRATCH_MAX);
-    mapper_breaker_init(&m->breaker, conf->breaker_window, conf->breaker_min, conf->breaker_share);
+    mapper_breaker_init(&m->breaker, conf->breaker_window, conf->breaker_min,
+                        (unsigned)conf->breaker_share);
     m->eval = mapper_eval_new(deps->views, conf->max_event_bytes, conf->max_event_depth);
     m->rereads = mapper_rereads_new(REREAD_PLACES);
     if (m->eval == NULL || m->rereads == NULL) {

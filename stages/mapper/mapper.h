@@ -31,7 +31,7 @@ struct mapper_conf {
     int64_t flush_ms; /* longest wait for acknowledgements when partitions go or at the end */
     size_t breaker_window;
     size_t breaker_min;
-    unsigned breaker_share;        /* percent */
+    size_t breaker_share;          /* percent */
     int64_t breaker_exit_after_ms; /* 0: stay stopped */
     int64_t schema_wait_ms;        /* how long an unknown schema id is waited for before the end */
     /*

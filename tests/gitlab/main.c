@@ -265,18 +265,18 @@ static enum wh_rc start(struct app *app, struct wh_err *err)
         return wh_err_prefix(err, "token-file");
     }
     wh_run_conf_init(&conf, "gitlab");
-    conf.http_address = app->set.address;
-    conf.http_port = (uint16_t)app->set.port;
+    conf.httpd.address = app->set.address;
+    conf.httpd.port = (uint16_t)app->set.port;
     conf.log_level = app->set.log_level;
     conf.drain_deadline_ms = app->set.drain_ms;
     conf.port_file = app->set.port_file;
-    conf.routes = &handler;
     conf.httpd.max_connections = CONNECTIONS;
     conf.httpd.max_per_peer = CONNECTIONS;
     conf.httpd.reply_timeout_ms = REPLY_TIMEOUT_MS;
     if (wh_run_new(&conf, &app->run, err) != WH_OK) {
         return err->rc;
     }
+    wh_run_bind(app->run, &handler);
     app->server.loop = wh_run_loop(app->run);
     app->server.log = wh_run_log(app->run);
     gl_faults_init(&app->server.faults, (uint64_t)app->set.seed);
@@ -330,29 +330,11 @@ static int serve(struct app *app)
     return code;
 }
 
-/* A word that is no key: taken out before the keys are read. */
-static bool take_word(int *argc, char **argv, const char *word)
-{
-    int kept = 1;
-    bool found = false;
-
-    for (int i = 1; i < *argc; i++) {
-        if (strcmp(argv[i], word) == 0) {
-            found = true;
-        } else {
-            argv[kept++] = argv[i];
-        }
-    }
-    *argc = kept;
-    return found;
-}
-
 int main(int argc, char **argv)
 {
     static struct app app;
     enum wh_conf_action action;
     struct wh_err err;
-    bool health = take_word(&argc, argv, "--healthcheck");
     int code = 0;
 
     if (wh_conf_load(&program, argc, argv, environ, stdout, &app.set, &action, &err) != WH_OK) {
@@ -360,7 +342,9 @@ int main(int argc, char **argv)
         return 2;
     }
     if (action == WH_CONF_RUN) {
-        code = health ? wh_run_healthcheck(app.set.address, (uint16_t)app.set.port) : serve(&app);
+        code = serve(&app);
+    } else if (action == WH_CONF_HEALTHCHECK) {
+        code = wh_run_healthcheck(app.set.address, (uint16_t)app.set.port);
     } else if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         (void)fputs(examples, stdout);
     }
