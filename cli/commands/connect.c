@@ -1,4 +1,5 @@
 /* wellhead connect: hands the address to the fetcher, shows each step as it happens and the end. */
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -204,6 +205,18 @@ static bool openable(struct wh_slice url)
     return wh_slice_starts(url, WH_LIT("https://")) || wh_slice_starts(url, WH_LIT("http://"));
 }
 
+/* In a process of its own, which ends here; what the browser prints is nobody's business. */
+static void run_opener(const char *url)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    (void)setsid();
+    if (null >= 0 && dup2(null, STDOUT_FILENO) >= 0 && dup2(null, STDERR_FILENO) >= 0) {
+        (void)execlp("xdg-open", "xdg-open", url, (char *)NULL);
+        (void)execlp("open", "open", url, (char *)NULL);
+    }
+}
+
 static void open_browser(const char *url)
 {
     pid_t child = fork();
@@ -211,11 +224,7 @@ static void open_browser(const char *url)
     if (child == 0) {
         /* Twice, so that nobody has to wait for the browser's end. */
         if (fork() == 0) {
-            (void)setsid();
-            if (freopen("/dev/null", "w", stdout) && freopen("/dev/null", "w", stderr)) {
-                (void)execlp("xdg-open", "xdg-open", url, (char *)NULL);
-                (void)execlp("open", "open", url, (char *)NULL);
-            }
+            run_opener(url);
         }
         _exit(0);
     }

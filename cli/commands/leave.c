@@ -17,7 +17,7 @@ enum {
     DISCONNECT_MS = 30000,
     PURGE_MS = 600000,
     DETAIL_MAX = 512,
-    ID_MAX = 65,
+    ID_MAX = CLI_CONNECTION_ID_MAX + 1,
     DEPTH_MAX = 32,
 };
 
@@ -113,13 +113,6 @@ static int ask(struct cli *cli, const char *doing, const char *id, const char *w
     return code;
 }
 
-/* Ids come into paths: nothing but what ids are made of. */
-static bool good_id(const char *id)
-{
-    return id[0] != '\0' && strlen(id) < ID_MAX &&
-           strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id);
-}
-
 static int unknown(const struct cli *cli, const char *doing)
 {
     cli_note(&cli->out,
@@ -199,7 +192,7 @@ int cli_disconnect(struct cli *cli)
     struct view v;
     int code;
 
-    if (cli->opt.n_args != 2 || !good_id(id) || parser == NULL) {
+    if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
         cli_note(&cli->out, "wellhead: disconnect wants a connection's id, as `wellhead status` "
                             "shows it\n");
         wh_json_parser_free(parser);
@@ -394,7 +387,7 @@ int cli_purge(struct cli *cli)
     const char *id = cli->opt.args[1];
     int code;
 
-    if (cli->opt.n_args != 2 || !good_id(id) || parser == NULL) {
+    if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
         cli_note(&cli->out, "wellhead: purge wants a connection's id, as `wellhead status` shows "
                             "it\n");
         code = CLI_USAGE;

@@ -104,7 +104,6 @@ static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char 
     size_t n = 0;
     enum wh_rc rc = WH_OK;
 
-    *plan = (struct plan){0};
     (void)snprintf(plan->group, sizeof(plan->group), "wellhead-replay-%" PRId64, cli_now_ms(cli));
     if (wh_topic_name(cli->conf.topic_prefix,
                       cli->opt.dead_letters ? WH_TOPIC_DEAD_LETTER : WH_TOPIC_RAW,
@@ -249,18 +248,38 @@ static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struc
     return code;
 }
 
+static int replay(struct cli *cli, struct wh_admin *admin, const char *connection,
+                  const struct from *from)
+{
+    struct plan *plan = wh_mem_zalloc(1, sizeof(*plan));
+    struct wh_err err;
+    int code;
+
+    if (plan == NULL) {
+        (void)wh_fail(&err, WH_E_NOMEM, "no memory for the plan");
+        return cli_fail(cli, "replay", &err);
+    }
+    if (make_plan(cli, admin, connection, from, plan, &err) == WH_OK) {
+        code = plan_and_execute(cli, admin, plan, connection);
+    } else {
+        code = cli_fail_kafka(cli, "replay", &err);
+        code = err.rc == WH_E_NOT_FOUND ? CLI_NOTHING : code;
+    }
+    wh_mem_free(plan);
+    return code;
+}
+
 int cli_replay(struct cli *cli)
 {
-    static struct plan plan;
     struct wh_admin *admin = NULL;
     const char *connection = cli->opt.args[1];
     struct from from;
     struct wh_err err;
     int code;
 
-    if (cli->opt.n_args != 2) {
-        cli_note(&cli->out, "wellhead: replay wants a connection's id, as `wellhead status` shows "
-                            "it\n");
+    if (cli->opt.n_args != 2 || !cli_is_connection_id(connection)) {
+        cli_note(&cli->out,
+                 "wellhead: replay wants a connection's id, as `wellhead status` shows it\n");
         return CLI_USAGE;
     }
     if (parse_from(cli, cli->opt.from, &from, &err) != WH_OK) {
@@ -268,13 +287,10 @@ int cli_replay(struct cli *cli)
                  err.msg);
         return CLI_USAGE;
     }
-    if (cli_admin(cli, &admin, &err) != WH_OK ||
-        make_plan(cli, admin, connection, &from, &plan, &err) != WH_OK) {
-        code = cli_fail_kafka(cli, "replay", &err);
-        code = err.rc == WH_E_NOT_FOUND ? CLI_NOTHING : code;
-    } else {
-        code = plan_and_execute(cli, admin, &plan, connection);
+    if (cli_admin(cli, &admin, &err) != WH_OK) {
+        return cli_fail_kafka(cli, "replay", &err);
     }
+    code = replay(cli, admin, connection, &from);
     wh_admin_free(admin);
     return code;
 }

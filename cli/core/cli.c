@@ -1,5 +1,6 @@
 #include "cli/core/cli.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +54,14 @@ bool cli_read_line(const struct cli *cli, char *line, size_t size)
     }
     line[len] = '\0';
     return any;
+}
+
+bool cli_is_connection_id(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len > 0 && len <= CLI_CONNECTION_ID_MAX &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
 /* ---- calls ---- */

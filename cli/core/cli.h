@@ -32,6 +32,8 @@ enum cli_exit {
     CLI_TIMED_OUT = 124,
 };
 
+enum { CLI_CONNECTION_ID_MAX = 64 };
+
 /* From file and environment (settings.h). */
 struct cli_conf {
     char *bootstrap;
@@ -78,6 +80,10 @@ void cli_pause_ms(const struct cli *cli, int64_t ms);
 /* A line of standard input without its newline; false at its end. What is longer than size - 1
  * bytes is cut. */
 bool cli_read_line(const struct cli *cli, char *line, size_t size);
+
+/* Can the text be a connection's id? Ids come into paths and names of topics: only lower-case letters,
+ * digits and dashes, at most CLI_CONNECTION_ID_MAX of them. */
+bool cli_is_connection_id(const char *text);
 
 /* ---- calls ---- */
 

@@ -107,6 +107,9 @@ static enum wh_rc ma_group_set(struct wh_admin *a, const char *group,
                                struct wh_err *err)
 {
     (void)timeout_ms;
+    if (bus_mem_check(bus_of(a), WH_BUS_MEM_ADMIN, err) != WH_OK) {
+        return err->rc;
+    }
     return bus_mem_commit(bus_of(a), group, parts, n, err);
 }
 

@@ -1,0 +1,260 @@
+/* wellhead replay, topics and doctor: what they ask Kafka, plan and say. */
+#include "tests/lib/th_cmocka.h"
+
+#include <string.h>
+
+#include "tests/lib/th_cli.h"
+
+enum { RECORDS = 10 };
+
+static int set_up(void **state)
+{
+    *state = th_cli_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    th_cli_free(*state);
+    return 0;
+}
+
+static void says(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("'%s' is not in: %s", part, text);
+    }
+}
+
+/* Two partitions; partition 0 has a record every minute, the last one a minute ago. */
+static void fill(struct th_cli *t, const char *topic)
+{
+    struct wh_producer_conf conf;
+    struct wh_producer *p = NULL;
+    struct wh_err err;
+
+    wh_producer_conf_init(&conf);
+    th_ok(wh_bus_mem_topic(th_cli_bus(t), topic, 2, &err), &err);
+    th_ok(wh_bus_mem_producer(th_cli_bus(t), &conf, &p, &err), &err);
+    for (int i = 0; i < RECORDS; i++) {
+        const struct wh_bus_record r = {.topic = topic,
+                                        .partition = 0,
+                                        .value = WH_LIT("v"),
+                                        .timestamp_ms = th_cli_now_ms(t) - (RECORDS - i) * 60000};
+
+        th_ok(wh_producer_produce(p, &r, &err), &err);
+    }
+    (void)wh_producer_poll(p, 0);
+    wh_producer_free(p);
+}
+
+/* ---- replay ---- */
+
+static void a_plan_does_nothing(void **state)
+{
+    struct th_cli *t = *state;
+
+    fill(t, "wellhead.raw.c");
+    th_cli_env(t, "WELLHEAD_MAPPER_PROGRAM=/nonexistent/mapper");
+    assert_int_equal(th_cli_run(t, "replay c"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "wellhead.raw.c: 10 records\n"
+                                          "partition  from  to  records\n"
+                                          "0          0     10  10\n"
+                                          "1          0     0   0\n"
+                                          "nothing was done: --execute replays\n");
+    assert_int_equal(
+        wh_bus_mem_committed(th_cli_bus(t), "wellhead-replay-1795996800000", "wellhead.raw.c", 0),
+        WH_OFFSET_STORED);
+}
+
+static void a_replay_begins_where_it_is_told(void **state)
+{
+    static const struct {
+        const char *from;
+        const char *records;
+    } cases[] = {{"start", "10"},
+                 {"beginning", "10"},
+                 {"7", "3"},
+                 {"99", "0"},
+                 {"-3m", "3"},
+                 {"-1d", "10"},
+                 {"-1s", "0"},
+                 {"@2026-11-29T23:55:00Z", "5"},
+                 {"@2026-11-29T00:55:00+01:00", "10"}};
+    struct th_cli *t = *state;
+    char words[80];
+    char part[40];
+
+    fill(t, "wellhead.raw.c");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        (void)snprintf(words, sizeof(words), "replay c --json --from %s", cases[i].from);
+        (void)snprintf(part, sizeof(part), "\"records\":%s,\"executed\":false", cases[i].records);
+        assert_int_equal(th_cli_run(t, words), CLI_OK);
+        says(th_cli_stdout(t), part);
+    }
+}
+
+static void wrong_beginnings_are_refused(void **state)
+{
+    static const char *const cases[] = {"yesterday", "@yesterday", "-2y", "-2",
+                                        "9223372036854775808"};
+    struct th_cli *t = *state;
+    char words[80];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        (void)snprintf(words, sizeof(words), "replay c --from %s", cases[i]);
+        assert_int_equal(th_cli_run(t, words), CLI_USAGE);
+        says(th_cli_stderr(t), "--from wants start, an offset, @TIME or -AGE");
+    }
+}
+
+static void a_replay_runs_the_mapper(void **state)
+{
+    struct th_cli *t = *state;
+
+    fill(t, "wellhead.raw.c");
+    th_cli_env(t, "WELLHEAD_MAPPER_PROGRAM=/bin/true");
+    assert_int_equal(th_cli_run(t, "replay c --from 4 --execute"), CLI_OK);
+    says(th_cli_stdout(t), "replayed 6 records\n");
+    assert_int_equal(
+        wh_bus_mem_committed(th_cli_bus(t), "wellhead-replay-1795996800000", "wellhead.raw.c", 0),
+        4);
+    assert_int_equal(th_cli_run(t, "replay c --execute --json"), CLI_OK);
+    says(th_cli_stdout(t), "\"executed\":true");
+}
+
+static void a_mapper_that_fails_is_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    fill(t, "wellhead.raw.c");
+    th_cli_env(t, "WELLHEAD_MAPPER_PROGRAM=/bin/false");
+    assert_int_equal(th_cli_run(t, "replay c --execute --json"), CLI_FAILED);
+    says(th_cli_stderr(t), "/bin/false did not end well\n");
+    assert_string_equal(th_cli_stdout(t), "");
+}
+
+static void a_mapper_that_is_not_there_is_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    fill(t, "wellhead.raw.c");
+    th_cli_env(t, "WELLHEAD_MAPPER_PROGRAM=/nonexistent/mapper");
+    assert_int_equal(th_cli_run(t, "replay c --execute"), CLI_FAILED);
+    says(th_cli_stderr(t), "set mapper.program");
+    /* Nothing to replay: no mapper is needed. */
+    assert_int_equal(th_cli_run(t, "replay c --from 99 --execute"), CLI_OK);
+}
+
+static void dead_letters_have_their_topic(void **state)
+{
+    struct th_cli *t = *state;
+
+    fill(t, "wellhead.dead-letter.c");
+    assert_int_equal(th_cli_run(t, "replay c --dead-letters"), CLI_OK);
+    says(th_cli_stdout(t), "wellhead.dead-letter.c: 10 records\n");
+    assert_int_equal(th_cli_run(t, "replay s3cret"), CLI_NOTHING);
+    says(th_cli_stderr(t), "no connection has that id");
+    assert_null(strstr(th_cli_stderr(t), "s3cret"));
+    assert_int_equal(th_cli_run(t, "replay S3CRET"), CLI_USAGE);
+    assert_null(strstr(th_cli_stderr(t), "S3CRET"));
+}
+
+static void a_group_that_is_in_use_is_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    fill(t, "wellhead.raw.c");
+    wh_bus_mem_fail(th_cli_bus(t), WH_BUS_MEM_ADMIN, 2, 1, WH_E_BUSY);
+    assert_int_equal(th_cli_run(t, "replay c --execute"), CLI_TRY_LATER);
+    says(th_cli_stderr(t), "is Kafka at 127.0.0.1:9092?");
+}
+
+/* ---- topics ---- */
+
+static void topics_are_made_once(void **state)
+{
+    struct th_cli *t = *state;
+
+    assert_int_equal(th_cli_run(t, "topics --check"), CLI_NOT_HEALTHY);
+    says(th_cli_stdout(t), "wellhead.connections  0           missing: run `wellhead topics`\n");
+    assert_int_equal(th_cli_run(t, "topics"), CLI_OK);
+    says(th_cli_stdout(t), "wellhead.connections  1           ok\n");
+    says(th_cli_stdout(t), "wellhead.fetch-state  4           ok\n");
+    assert_int_equal(th_cli_run(t, "topics --check --json"), CLI_OK);
+    says(th_cli_stdout(t), "{\"ok\":true,\"topics\":[{\"topic\":\"wellhead.connections\","
+                           "\"partitions\":1,\"state\":\"ok\"}");
+    assert_int_equal(th_cli_run(t, "topics -q"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "");
+}
+
+static void kafka_that_does_not_answer_is_waited_for(void **state)
+{
+    struct th_cli *t = *state;
+
+    wh_bus_mem_fail(th_cli_bus(t), WH_BUS_MEM_ADMIN, 0, 9, WH_E_UNAVAILABLE);
+    assert_int_equal(th_cli_run(t, "topics"), CLI_TRY_LATER);
+    says(th_cli_stderr(t), "wellhead: waiting for Kafka at 127.0.0.1:9092 ...\n");
+    says(th_cli_stderr(t), "kafka.bootstrap.servers says where it is");
+    wh_bus_mem_fail(th_cli_bus(t), WH_BUS_MEM_ADMIN, 0, 9, WH_E_TIMEOUT);
+    assert_int_equal(th_cli_run(t, "topics --check -q"), CLI_TIMED_OUT);
+    assert_null(strstr(th_cli_stderr(t), "waiting"));
+}
+
+/* ---- doctor ---- */
+
+static void all_is_well(void **state)
+{
+    static const char *const urls[] = {"GET http://fetcher", "GET http://intake",
+                                       "GET http://mapper", "GET http://sink"};
+    struct th_cli *t = *state;
+
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        th_cli_answer(t, urls[i], 200, "ready\n");
+    }
+    assert_int_equal(th_cli_run(t, "doctor"), CLI_OK);
+    says(th_cli_stdout(t), "ok   kafka           127.0.0.1:9092, 0 topics\n");
+    says(th_cli_stdout(t), "ok   mapper          http://mapper: ready");
+    says(th_cli_stdout(t), "ok   sink token      accepted\n");
+    assert_null(strstr(th_cli_stdout(t), "FAIL"));
+    assert_int_equal(th_cli_run(t, "doctor --json"), CLI_OK);
+    says(th_cli_stdout(t), "{\"ok\":true,\"checks\":[{\"name\":\"kafka\",\"ok\":true,");
+}
+
+static void each_fault_has_its_advice(void **state)
+{
+    struct th_cli *t = *state;
+
+    wh_bus_mem_fail(th_cli_bus(t), WH_BUS_MEM_ADMIN, 0, 99, WH_E_UNAVAILABLE);
+    th_cli_answer(t, "GET http://fetcher/ready", 503, "draining \033[2J");
+    th_cli_answer(t, "GET http://fetcher/api/v1/status", 401, "");
+    assert_int_equal(th_cli_run(t, "doctor"), CLI_NOT_HEALTHY);
+    says(th_cli_stdout(t), "FAIL kafka ");
+    says(th_cli_stdout(t), "start the broker, or set kafka.bootstrap.servers");
+    says(th_cli_stdout(t), "FAIL fetcher         http://fetcher: draining \\u001b[2J\n");
+    says(th_cli_stdout(t), "FAIL sink            GET http://sink: nobody listens\n");
+    says(th_cli_stdout(t), "FAIL fetcher token   refused");
+    assert_int_equal(th_cli_run(t, "doctor --json"), CLI_NOT_HEALTHY);
+    says(th_cli_stdout(t), "{\"ok\":false,");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_plan_does_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_replay_begins_where_it_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wrong_beginnings_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_replay_runs_the_mapper, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_mapper_that_fails_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_mapper_that_is_not_there_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(dead_letters_have_their_topic, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_group_that_is_in_use_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(topics_are_made_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(kafka_that_does_not_answer_is_waited_for, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(all_is_well, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_fault_has_its_advice, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

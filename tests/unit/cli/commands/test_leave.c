@@ -1,0 +1,274 @@
+/* wellhead disconnect and wellhead purge: the order of their steps, what is said, when they give up. */
+#include "tests/lib/th_cmocka.h"
+
+#include <string.h>
+
+#include "tests/lib/th_cli.h"
+
+#define LIST "GET http://fetcher/api/v1/connections"
+#define DISCONNECT "POST http://fetcher/api/v1/connections/h/disconnect"
+#define PURGE "POST http://fetcher/api/v1/connections/h/purge"
+#define REPORT "GET http://sink/api/v1/purges/h"
+
+static const char enabled[] = "{\"connections\":[{\"id\":\"h\",\"state\":\"enabled\"}]}";
+static const char leaving[] = "{\"connections\":[{\"id\":\"h\",\"state\":\"enabled\",\"leaving\":"
+                              "true,\"detail\":\"revoking\"}]}";
+static const char left[] = "{\"connections\":[{\"id\":\"x\"},{\"id\":\"h\",\"state\":\"disabled\","
+                           "\"detail\":\"the approval is revoked\\u001b\"}]}";
+static const char nothing[] = "{\"connections\":[]}";
+static const char purged[] = "{\"purge\":{\"finished_at_ms\":9999999999999,\"entities\":5,"
+                             "\"revisions\":9,\"changes\":11,\"leftovers\":0}}";
+
+static int set_up(void **state)
+{
+    *state = th_cli_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    th_cli_free(*state);
+    return 0;
+}
+
+static void says(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("'%s' is not in: %s", part, text);
+    }
+}
+
+static void disconnect_waits_for_the_end(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, enabled);
+    th_cli_answer(t, LIST, 200, leaving);
+    th_cli_answer(t, LIST, 200, leaving);
+    th_cli_answer(t, LIST, 200, left);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_OK);
+    assert_string_equal(th_cli_request(t, 1), DISCONNECT " ");
+    assert_int_equal(th_cli_requests(t), 5);
+    says(th_cli_stdout(t), "Disconnected: h\n");
+    says(th_cli_stdout(t), "access     the approval is revoked\\u001b\n");
+    says(th_cli_stdout(t), "`wellhead purge h` removes them");
+}
+
+static void disconnect_is_json(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, left);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    assert_int_equal(th_cli_run(t, "disconnect h --json"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t),
+                        "{\"ok\":true,\"connection\":\"h\",\"state\":\"disabled\",\"revoked\":true,"
+                        "\"detail\":\"the approval is revoked\\u001b\"}\n");
+}
+
+static void disconnect_gives_up_in_time(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, leaving);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    assert_int_equal(th_cli_run(t, "disconnect h --timeout 2s"), CLI_TRY_LATER);
+    assert_in_range(th_cli_paused_ms(t), 2000, 2400);
+    says(th_cli_stdout(t), "Not disconnected yet: h\n");
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_TRY_LATER);
+    assert_in_range(th_cli_paused_ms(t), 30000, 30400);
+}
+
+static void an_unknown_connection_is_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, nothing);
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_NOTHING);
+    assert_int_equal(th_cli_requests(t), 1);
+    says(th_cli_stderr(t), "`wellhead status` lists the ids");
+    assert_int_equal(th_cli_run(t, "purge h --yes"), CLI_NOTHING);
+}
+
+static void refusals_are_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, enabled);
+    th_cli_answer(t, DISCONNECT, 503, "{\"error\":\"another fetcher has it\"}");
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_TRY_LATER);
+    says(th_cli_stderr(t), "wellhead: disconnect: another fetcher has it (HTTP 503)");
+    th_cli_refuse(t, DISCONNECT, WH_E_NET, "nobody");
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_FAILED);
+}
+
+static void unreadable_lists_are_errors(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 401, "{\"error\":\"no\"}");
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_SIGN_IN);
+    th_cli_answer(t, LIST, 200, "[[");
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_FAILED);
+    th_cli_refuse(t, LIST, WH_E_NET, "nobody");
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_FAILED);
+}
+
+static void ids_do_not_reach_other_paths(void **state)
+{
+    static const char *const words[] = {
+        "disconnect ../x", "disconnect a/b", "disconnect A", "disconnect a%2f",
+        "disconnect abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrs"};
+    struct th_cli *t = *state;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        assert_int_equal(th_cli_run(t, words[i]), CLI_USAGE);
+        assert_int_equal(th_cli_requests(t), 0);
+    }
+}
+
+/* ---- purge ---- */
+
+static void script_purge(struct th_cli *t)
+{
+    th_cli_answer(t, LIST, 200, enabled);
+    th_cli_answer(t, LIST, 200, left);
+    th_cli_answer(t, LIST, 200, left);
+    th_cli_answer(t, LIST, 200, nothing);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    th_cli_answer(t, PURGE, 202, "");
+    th_cli_answer(t, REPORT, 404, "");
+    th_cli_answer(t, REPORT, 200, "{\"purge\":{\"finished_at_ms\":1}}");
+    th_cli_answer(t, REPORT, 200, purged);
+}
+
+static void make_topic(struct th_cli *t, const char *name)
+{
+    struct wh_err err;
+
+    th_ok(wh_bus_mem_topic(th_cli_bus(t), name, 1, &err), &err);
+}
+
+static void purge_leaves_nothing(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_purge(t);
+    make_topic(t, "wellhead.connections");
+    make_topic(t, "wellhead.raw.other-h");
+    make_topic(t, "other.raw.h");
+    assert_int_equal(th_cli_run(t, "purge h --yes"), CLI_OK);
+    says(th_cli_stdout(t), "Purged: h\n");
+    says(th_cli_stdout(t), "5 rows, 9 revisions, 11 entries");
+    says(th_cli_stdout(t), "0 are left");
+    says(th_cli_stderr(t), "disconnecting\nremoving topics and keys from Kafka\nremoving rows");
+}
+
+static void purge_is_json(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_purge(t);
+    make_topic(t, "wellhead.raw.h");
+    /* A topic that is left is a failure. */
+    assert_int_equal(th_cli_run(t, "purge h --yes --json"), CLI_FAILED);
+    assert_string_equal(
+        th_cli_stdout(t),
+        "{\"ok\":false,\"connection\":\"h\",\"entities\":5,\"revisions\":9,\"changes\":11,"
+        "\"leftovers\":0,\"topics_left\":1}\n");
+}
+
+static void kafka_that_does_not_say_is_a_failure(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_purge(t);
+    wh_bus_mem_fail(th_cli_bus(t), WH_BUS_MEM_ADMIN, 0, 9, WH_E_TIMEOUT);
+    assert_int_equal(th_cli_run(t, "purge h --yes --json -q"), CLI_FAILED);
+    says(th_cli_stdout(t), "\"topics_left\":-1");
+}
+
+static void purge_wants_to_be_sure(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_input(t, "h\n");
+    assert_int_equal(th_cli_run(t, "purge h"), CLI_FAILED);
+    says(th_cli_stderr(t), "say --yes");
+    assert_int_equal(th_cli_requests(t), 0);
+}
+
+static void purge_that_fails_is_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, enabled);
+    th_cli_answer(t, LIST, 200, left);
+    th_cli_answer(
+        t, LIST, 200,
+        "{\"connections\":[{\"id\":\"h\",\"purging\":false,\"detail\":\"purge failed: x\"}]}");
+    th_cli_answer(t, DISCONNECT, 202, "");
+    th_cli_answer(t, PURGE, 202, "");
+    assert_int_equal(th_cli_run(t, "purge h --yes"), CLI_FAILED);
+    says(th_cli_stderr(t), "wellhead: purge: purge failed: x\n");
+}
+
+static void purge_waits_for_the_disconnect(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, leaving);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    assert_int_equal(th_cli_run(t, "purge h --yes --timeout 1s"), CLI_TRY_LATER);
+    assert_string_equal(th_cli_last(t, PURGE), "");
+}
+
+static void purge_gives_up_in_time(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, left);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    th_cli_answer(t, PURGE, 202, "");
+    assert_int_equal(th_cli_run(t, "purge h --yes --timeout 3s"), CLI_TIMED_OUT);
+    assert_in_range(th_cli_paused_ms(t), 3000, 3400);
+}
+
+static void a_report_that_does_not_come_is_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, enabled);
+    th_cli_answer(t, LIST, 200, left);
+    th_cli_answer(t, LIST, 200, nothing);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    th_cli_answer(t, PURGE, 202, "");
+    th_cli_answer(t, REPORT, 404, "");
+    assert_int_equal(th_cli_run(t, "purge h --yes --timeout 3s -q"), CLI_TIMED_OUT);
+    says(th_cli_stderr(t), "GET http://sink/api/v1/purges/h");
+    assert_null(strstr(th_cli_stderr(t), "disconnecting"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(disconnect_waits_for_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(disconnect_is_json, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(disconnect_gives_up_in_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_unknown_connection_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refusals_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(unreadable_lists_are_errors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ids_do_not_reach_other_paths, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(purge_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(purge_is_json, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(kafka_that_does_not_say_is_a_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(purge_wants_to_be_sure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(purge_that_fails_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(purge_waits_for_the_disconnect, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(purge_gives_up_in_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_report_that_does_not_come_is_told, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

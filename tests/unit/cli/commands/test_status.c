@@ -1,0 +1,368 @@
+/* wellhead status: the overview, --check, --wait, --verify and --confirm-deletes. */
+#include "tests/lib/th_cmocka.h"
+
+#include <string.h>
+
+#include "tests/lib/th_cli.h"
+
+#define FETCHER "GET http://fetcher/api/v1/status"
+#define SINK "GET http://sink/api/v1/status"
+
+static const char fetcher[] =
+    "{\"connections\":[{\"id\":\"h\",\"instance\":\"https://"
+    "h\",\"state\":\"enabled\",\"projects\":3,"
+    "\"runs\":2,\"requests\":41,\"phase\":\"idle\",\"held_deletes\":6,\"detail\":\"why\\u202e\","
+    "\"streams\":[{\"stream\":\"issues\",\"read_by\":\"rest\"},{\"stream\":\"jobs\",\"read_by\":"
+    "\"mcp\","
+    "\"tool\":\"list_jobs\"},{\"stream\":\"notes\",\"read_by\":\"none\",\"reason\":\"no tool\"}],"
+    "\"skipped_projects\":[{\"project\":\"9\",\"path\":\"g/"
+    "p\",\"stream\":\"jobs\",\"reason\":\"403\"},"
+    "{\"project\":\"8\",\"reason\":\"404\"}],"
+    "\"webhooks\":{\"last_delivery_ms\":1795996800000,\"accepted\":5,\"unauthorized\":1,"
+    "\"refused\":2,"
+    "\"hook\":\"disabled\",\"deliveries\":[{\"project\":\"g/p\",\"event\":\"issue\",\"last_ms\":0,"
+    "\"count\":4},{},{},{},{},{},{}]},"
+    "\"completeness\":[{\"project\":\"9\",\"path\":\"g/"
+    "p\",\"streams\":{\"issues\":{\"expected\":10,"
+    "\"have\":7,\"missing\":1},\"merge_requests\":{\"expected\":2,\"have\":2,\"missing\":0}}}],"
+    "\"last_runs\":[{\"run\":1795996800000,\"kind\":\"sweep\",\"ok\":true,\"read\":10,\"new\":4,"
+    "\"waited_ms\":1500,\"streams\":{\"issues\":{\"read\":8,\"skipped\":1},\"jobs\":{\"read\":0}},"
+    "\"kinds\":{\"issue\":{\"new\":4,\"changed\":0,\"deleted\":2}}}]}]}";
+
+static const char sink[] =
+    "{\"observations\":100,\"caught_up\":true,\"lag_records\":0,\"dead_letters\":2,\"state\":"
+    "\"running\","
+    "\"topics\":[{\"connection\":\"h\",\"stored_records\":7}],"
+    "\"kinds\":{\"issue\":{\"entities\":7,\"deleted\":1,\"revisions\":20}},"
+    "\"freshness\":{\"webhook\":{\"count\":3,\"p50_s\":0.012,\"p99_s\":1.5},\"rest\":{\"count\":0}}"
+    ","
+    "\"live\":{\"issue\":{\"receipt_hour\":{\"count\":2,\"p50_s\":0.01,\"p99_s\":0.02},"
+    "\"receipt_day\":{\"count\":3,\"p50_s\":0.03,\"p99_s\":0.04},\"event_day\":{\"count\":0}},"
+    "\"note\":{\"receipt_hour\":{\"count\":1},\"receipt_day\":{\"count\":1}}}}";
+
+static int set_up(void **state)
+{
+    *state = th_cli_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    th_cli_free(*state);
+    return 0;
+}
+
+static void says(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("'%s' is not in: %s", part, text);
+    }
+}
+
+static void the_overview_tells_all(void **state)
+{
+    static const char *const parts[] = {
+        "connection  state    projects  runs  requests  now\n"
+        "h           enabled  3         2     41        idle\n",
+        "jobs    mcp      list_jobs\n",
+        "notes   none     no tool\n",
+        "h is enabled: why\\u202e\n",
+        "held: 6 deletions",
+        "skipped: g/p, jobs: 403\nskipped: 8: 404\n",
+        "webhooks: last delivery 2026-11-30T00:00:00.000Z, 5 taken, 1 with a wrong secret, 2 "
+        "refused; "
+        "at GitLab: disabled\n",
+        "g/p                  issue  never           4\n",
+        "1 more: `wellhead sql",
+        "complete: issues: 10 numbers, 7 had, 2 gone, hidden or held, 1 missing\n",
+        "2026-11-30T00:00:00.000Z  sweep  ok   10    4",
+        "newest run, read: issues 8 (1 skipped); issue: 4 new 2 deleted\n",
+        "issue  7     1        20\n",
+        "freshness, webhook  receipt to queryable: p50 12.0 ms, p99 1.5 s (3 rows, last hour)\n",
+        "sink: running, 0 records behind, 2 dead letters\n",
+        "issue        hour       2      10.0 ms      20.0 ms  -          -\n",
+        "issue        day        3      30.0 ms      40.0 ms  -          -\n",
+        "note         hour, day  1",
+    };
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, fetcher);
+    th_cli_answer(t, SINK, 200, sink);
+    assert_int_equal(th_cli_run(t, "status"), CLI_OK);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        says(th_cli_stdout(t), parts[i]);
+    }
+    assert_int_equal(th_cli_run(t, "status --check -q"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "");
+}
+
+static void two_connections_have_their_names(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200,
+                  "{\"connections\":[{\"id\":\"a\",\"state\":\"enabled\"},{\"id\":\"b\",\"state\":"
+                  "\"disabled\"}]}");
+    th_cli_answer(t, SINK, 200, sink);
+    assert_int_equal(th_cli_run(t, "status"), CLI_OK);
+    says(th_cli_stdout(t), "\na\n");
+    says(th_cli_stdout(t), "\nb\n");
+}
+
+static void no_connection_has_its_hint(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, "{\"connections\":[]}");
+    th_cli_answer(t, SINK, 200, "{}");
+    assert_int_equal(th_cli_run(t, "status"), CLI_OK);
+    says(th_cli_stdout(t), "no connection yet: `wellhead connect URL`\n");
+}
+
+static void json_holds_both_answers(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, "{\"connections\":[{\"state\":\"need_reconnect\"}]}");
+    th_cli_answer(t, SINK, 503, "{}");
+    assert_int_equal(th_cli_run(t, "status --json"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t),
+                        "{\"ok\":false,\"healthy\":false,\"fetcher\":{\"connections\":[{\"state\":"
+                        "\"need_reconnect\"}]},\"sink\":null}\n");
+    th_cli_answer(t, SINK, 200, "{\"a\":1}");
+    assert_int_equal(th_cli_run(t, "status --json --check"), CLI_NOT_HEALTHY);
+    says(th_cli_stdout(t), "{\"ok\":true,\"healthy\":false,");
+    th_cli_answer(t, FETCHER, 200,
+                  "{\"connections\":[{\"state\":\"enabled\"},{\"state\":\"disabled\"}]}");
+    assert_int_equal(th_cli_run(t, "status --json --check"), CLI_OK);
+    says(th_cli_stdout(t), "\"healthy\":true,");
+}
+
+static void nobody_answers(void **state)
+{
+    struct th_cli *t = *state;
+
+    assert_int_equal(th_cli_run(t, "status"), CLI_FAILED);
+    says(th_cli_stdout(t),
+         "fetcher: GET http://fetcher: nobody listens\nsink: GET http://sink: nobody");
+    assert_int_equal(th_cli_run(t, "status --check"), CLI_NOT_HEALTHY);
+}
+
+/* ---- --wait ---- */
+
+static void a_first_sync_is_awaited(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200,
+                  "{\"connections\":[{\"id\":\"h\",\"runs\":0,\"phase\":\"listing\"}]}");
+    th_cli_answer(t, FETCHER, 200, fetcher);
+    th_cli_answer(t, SINK, 200, "{\"observations\":1}");
+    th_cli_answer(t, SINK, 200,
+                  "{\"observations\":50,\"caught_up\":true,\"topics\":[{\"connection\":\"h\","
+                  "\"stored_records\":1}]}");
+    th_cli_answer(t, SINK, 200, sink);
+    assert_int_equal(th_cli_run(t, "status --wait 10m"), CLI_OK);
+    /* 50, 100 and once more 100. */
+    assert_int_equal(th_cli_paused_ms(t), 1500);
+    says(th_cli_stdout(t), "sink: running");
+}
+
+/* The mapper finds a new topic late: a sink without lag is not yet the end. */
+static void an_empty_connection_is_given_time(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, fetcher);
+    th_cli_answer(t, SINK, 200,
+                  "{\"observations\":0,\"caught_up\":true,\"lag_records\":0,\"topics\":[]}");
+    assert_int_equal(th_cli_run(t, "status --wait 10m -q"), CLI_OK);
+    assert_in_range(th_cli_paused_ms(t), 15000, 16000);
+}
+
+static void a_sync_that_does_not_end_times_out(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_on_terminal(t);
+    th_cli_answer(t, FETCHER, 200,
+                  "{\"connections\":[{\"id\":\"h\",\"state\":\"enabled\",\"runs\":0}]}");
+    th_cli_answer(t, SINK, 200, "{\"observations\":12}");
+    assert_int_equal(th_cli_run(t, "status --wait 2s"), CLI_TIMED_OUT);
+    assert_in_range(th_cli_paused_ms(t), 2000, 2600);
+    says(th_cli_stderr(t), "\r\033[Ksyncing: 12 observations stored");
+    says(th_cli_stderr(t), "\r\033[Kwellhead: the first sync is not done yet\n");
+    assert_int_equal(th_cli_run(t, "status --wait 2s --json"), CLI_TIMED_OUT);
+    assert_string_equal(th_cli_stdout(t), "");
+}
+
+/* ---- --verify ---- */
+
+#define RUN(runs, phase, more)                                                                     \
+    "{\"connections\":[{\"id\":\"h\",\"instance\":\"I\",\"state\":\"enabled\",\"runs\":" runs      \
+    ",\"phase\":\"" phase "\"" more "},{\"id\":\"gone\",\"state\":\"disabled\"}]}"
+#define SWEEP(ok)                                                                                  \
+    ",\"last_runs\":[{\"kind\":\"sweep\",\"ok\":" ok                                               \
+    "}],\"completeness\":[{\"project\":\"9\",\"path\":"                                            \
+    "\"g/p\",\"streams\":{\"issues\":{\"expected\":10,\"have\":7,\"missing\":0,\"deleted\":3},"    \
+    "\"merge_requests\":{\"expected\":2,\"have\":2}}}]"
+
+static void script_verify(struct th_cli *t, const char *ok, const char *stored)
+{
+    char body[256];
+
+    th_cli_answer(t, FETCHER, 200, RUN("4", "listing", ""));
+    th_cli_answer(t, FETCHER, 200, RUN("5", "idle", ""));
+    th_cli_answer(t, FETCHER, 200,
+                  strcmp(ok, "true") == 0 ? RUN("6", "idle", SWEEP("true"))
+                                          : RUN("6", "idle", SWEEP("false") ",\"error\":\"401\""));
+    th_cli_answer(t, SINK, 200, sink);
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
+    (void)snprintf(body, sizeof(body), "{\"rows\":[{\"x\":\"%s\"}]}", stored);
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200, body);
+}
+
+static void a_complete_store_is_verified(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_verify(
+        t, "true",
+        "[[\\\"I\\\",\\\"9\\\",\\\"issue\\\",7],[\\\"I\\\",\\\"9\\\",\\\"merge_request\\\",2]]");
+    assert_int_equal(th_cli_run(t, "status --verify"), CLI_OK);
+    assert_string_equal(th_cli_last(t, "POST http://fetcher"),
+                        "POST http://fetcher/api/v1/connections/h/verify {}");
+    says(th_cli_stdout(t), "g/p      issues          10        7     0        3");
+    says(th_cli_stdout(t), "all complete: 2 of 2\n");
+    assert_int_equal(th_cli_run(t, "status --verify --json --wait 3s"), CLI_TIMED_OUT);
+}
+
+static void a_store_that_differs_is_not_complete(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_verify(t, "true", "[[\\\"I\\\",\\\"9\\\",\\\"issue\\\",6]]");
+    assert_int_equal(th_cli_run(t, "status --verify --json"), CLI_NOT_HEALTHY);
+    says(th_cli_stdout(t), "\"in_store\":6,\"verdict\":\"the store differs\"");
+    says(th_cli_stdout(t), "\"complete\":false,\"unread_connections\":0}\n");
+}
+
+static void a_run_that_failed_verifies_nothing(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_verify(t, "false", "[]");
+    assert_int_equal(th_cli_run(t, "status --verify"), CLI_NOT_HEALTHY);
+    says(th_cli_stderr(t), "wellhead: h could not be read: 401\n");
+    says(th_cli_stdout(t), "not verified");
+}
+
+static void verifying_takes_its_time_and_no_more(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ""));
+    th_cli_answer(t, SINK, 200, sink);
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
+    assert_int_equal(th_cli_run(t, "status --verify --wait 3s"), CLI_TIMED_OUT);
+    assert_in_range(th_cli_paused_ms(t), 3000, 3600);
+    says(th_cli_stderr(t), "the run is not done yet");
+}
+
+static void a_refused_run_is_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    assert_int_equal(th_cli_run(t, "status --verify"), CLI_FAILED);
+    says(th_cli_stderr(t), "nobody listens");
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ""));
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 503, "{\"error\":\"busy\"}");
+    assert_int_equal(th_cli_run(t, "status --verify"), CLI_TRY_LATER);
+    th_cli_refuse(t, "POST http://fetcher/api/v1/connections/h/v", WH_E_TIMEOUT, "timed out");
+    assert_int_equal(th_cli_run(t, "status --verify"), CLI_TIMED_OUT);
+}
+
+static void a_sink_that_cannot_count_is_told(void **state)
+{
+    static const char *const bodies[] = {"{\"rows\":[]}", "{", "{\"rows\":[{\"x\":\"[\"}]}"};
+
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct th_cli *t = th_cli_new();
+
+        th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ""));
+        th_cli_answer(t, FETCHER, 200, RUN("5", "idle", SWEEP("true")));
+        th_cli_answer(t, SINK, 200, sink);
+        th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
+        th_cli_answer(t, "POST http://sink/api/v1/sql", 200, bodies[i]);
+        assert_int_equal(th_cli_run(t, "status --verify"), CLI_FAILED);
+        says(th_cli_stderr(t), "wellhead: counting the store: ");
+        th_cli_free(t);
+    }
+    (void)state;
+}
+
+/* ---- --confirm-deletes ---- */
+
+static void held_deletions_are_let_through(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ",\"held_deletes\":6"));
+    th_cli_answer(t, FETCHER, 200, RUN("5", "idle", SWEEP("true")));
+    th_cli_answer(t, SINK, 200, sink);
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
+    assert_int_equal(th_cli_run(t, "status --confirm-deletes"), CLI_OK);
+    says(th_cli_last(t, "POST http://fetcher"), "/h/confirm-deletes {}");
+    says(th_cli_stdout(t), "6 deletions were held");
+}
+
+static void nothing_was_held(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ""));
+    th_cli_answer(t, FETCHER, 200, RUN("5", "idle", SWEEP("true")));
+    th_cli_answer(t, SINK, 200, sink);
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
+    assert_int_equal(th_cli_run(t, "status --confirm-deletes"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "no deletion was held\n");
+}
+
+static void a_connection_that_needs_you_is_no_success(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(
+        t, FETCHER, 200,
+        "{\"connections\":[{\"id\":\"h\",\"state\":\"need_reconnect\",\"detail\":\"approve\"}]}");
+    th_cli_answer(t, SINK, 200, sink);
+    assert_int_equal(th_cli_run(t, "status --confirm-deletes --json"), CLI_NOT_HEALTHY);
+    says(th_cli_stderr(t), "h could not be read: approve");
+    assert_string_equal(th_cli_last(t, "POST"), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_overview_tells_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_connections_have_their_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_connection_has_its_hint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(json_holds_both_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_first_sync_is_awaited, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_empty_connection_is_given_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sync_that_does_not_end_times_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_complete_store_is_verified, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_store_that_differs_is_not_complete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_that_failed_verifies_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(verifying_takes_its_time_and_no_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_refused_run_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sink_that_cannot_count_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(held_deletions_are_let_through, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_was_held, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_connection_that_needs_you_is_no_success, set_up,
+                                        tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

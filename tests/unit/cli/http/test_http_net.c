@@ -1,0 +1,183 @@
+/* The real calls of the command line, to a server in a thread of the test. */
+#include "tests/lib/th_cmocka.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cli/http/http.h"
+#include "tests/lib/th_tmp.h"
+
+enum { REQUEST_MAX_BYTES = 4096, TIMEOUT_MS = 60000 };
+
+/* Answers one connection with the text, after it read as far as the given end. */
+struct server {
+    pthread_t thread;
+    int fd;
+    char base[64];
+    const char *answer; /* NULL: none, the connection stays open until the client leaves */
+    const char *until;
+    char request[REQUEST_MAX_BYTES];
+};
+
+static void *serve(void *arg)
+{
+    struct server *s = arg;
+    int peer = accept(s->fd, NULL, NULL);
+    size_t len = 0;
+    ssize_t n = 1;
+
+    while (peer >= 0 && n > 0 && strstr(s->request, s->until) == NULL) {
+        n = read(peer, s->request + len, sizeof(s->request) - 1 - len);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    if (s->answer) {
+        (void)!write(peer, s->answer, strlen(s->answer));
+    } else {
+        while (read(peer, s->request, 1) > 0) {
+        }
+    }
+    (void)close(peer);
+    return NULL;
+}
+
+static void start(struct server *s, const char *answer, const char *until)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+
+    *s = (struct server){.answer = answer, .until = until};
+    s->fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(s->fd >= 0);
+    assert_int_equal(bind(s->fd, (struct sockaddr *)&a, len), 0);
+    assert_int_equal(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);
+    assert_int_equal(listen(s->fd, 1), 0);
+    (void)snprintf(s->base, sizeof(s->base), "http://127.0.0.1:%u", (unsigned)ntohs(a.sin_port));
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static void stop(struct server *s)
+{
+    assert_int_equal(pthread_join(s->thread, NULL), 0);
+    (void)close(s->fd);
+}
+
+static enum wh_rc call(const struct cli_request *request, struct cli_answer *ret,
+                       struct wh_err *err)
+{
+    struct cli_http http = cli_http_curl();
+
+    return http.call(&http, request, ret, err);
+}
+
+static void a_call_brings_token_and_body(void **state)
+{
+    struct cli_request request = {.method = "POST",
+                                  .path = WH_LIT("/api/v1/sql"),
+                                  .body = WH_LIT("{\"query\":\"x\"}"),
+                                  .timeout_ms = TIMEOUT_MS};
+    char *folder = th_tmp_new();
+    char token[256];
+    struct cli_answer answer;
+    struct wh_err err;
+    struct server s;
+    int fd;
+
+    (void)state;
+    (void)snprintf(token, sizeof(token), "%s/token", folder);
+    fd = open(token, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "t0ken\n", 6), 6);
+    (void)close(fd);
+    start(&s, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nbody", "\"x\"}");
+    request.base = s.base;
+    request.token_file = token;
+    th_ok(call(&request, &answer, &err), &err);
+    stop(&s);
+    assert_int_equal(answer.status, 404);
+    assert_string_equal(wh_buf_str(&answer.body), "body");
+    assert_memory_equal(s.request, "POST /api/v1/sql HTTP/1.1\r\n", 27);
+    assert_non_null(strstr(s.request, "Authorization: Bearer t0ken\r\n"));
+    assert_non_null(strstr(s.request, "Content-Type: application/json\r\n"));
+    wh_buf_done(&answer.body);
+    th_tmp_remove(folder);
+}
+
+static void nobody_listens(void **state)
+{
+    const struct cli_request request = {.method = "GET",
+                                        .base = "http://127.0.0.1:1",
+                                        .path = WH_LIT("/"),
+                                        .token_file = "",
+                                        .timeout_ms = TIMEOUT_MS};
+    struct cli_answer answer;
+    struct wh_err err;
+
+    (void)state;
+    assert_int_equal(call(&request, &answer, &err), WH_E_NET);
+    assert_memory_equal(err.msg, "GET http://127.0.0.1:1: ", 24);
+    wh_buf_done(&answer.body);
+}
+
+static void a_silent_server_times_out(void **state)
+{
+    struct cli_request request = {.method = "GET", .path = WH_LIT("/"), .timeout_ms = 200};
+    struct cli_answer answer;
+    struct wh_err err;
+    struct server s;
+
+    (void)state;
+    start(&s, NULL, "\r\n\r\n");
+    request.base = s.base;
+    assert_int_equal(call(&request, &answer, &err), WH_E_TIMEOUT);
+    wh_buf_done(&answer.body);
+    stop(&s);
+}
+
+static void a_missing_token_is_no_call(void **state)
+{
+    const struct cli_request request = {.method = "GET",
+                                        .base = "http://127.0.0.1:1",
+                                        .path = WH_LIT("/"),
+                                        .token_file = "/nonexistent/token",
+                                        .timeout_ms = TIMEOUT_MS};
+    struct cli_answer answer;
+    struct wh_err err;
+
+    (void)state;
+    assert_int_not_equal(call(&request, &answer, &err), WH_OK);
+    assert_non_null(strstr(err.msg, "/nonexistent/token"));
+    wh_buf_done(&answer.body);
+}
+
+static void an_endless_address_is_refused(void **state)
+{
+    static char path[20000];
+    const struct cli_request request = {.method = "GET",
+                                        .base = "http://127.0.0.1:1",
+                                        .path = {path, sizeof(path)},
+                                        .timeout_ms = TIMEOUT_MS};
+    struct cli_answer answer;
+    struct wh_err err;
+
+    (void)state;
+    memset(path, 'a', sizeof(path));
+    assert_int_equal(call(&request, &answer, &err), WH_E_TOO_LARGE);
+    wh_buf_done(&answer.body);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_brings_token_and_body),
+        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(a_silent_server_times_out),
+        cmocka_unit_test(a_missing_token_is_no_call),
+        cmocka_unit_test(an_endless_address_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
