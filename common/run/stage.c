@@ -21,6 +21,9 @@ static const struct wh_conf_key keys[] = {
     {"http.port", WH_CONF_INT, 0, NULL, 0, 65535, AT(http_port), "port to listen on; 0: any"},
     {"http.port_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(http_port_file),
      "file to write the port in use to"},
+    {"http.trusted_proxies", WH_CONF_STRING, 0, NULL, 0, 0, AT(http_trusted_proxies),
+     "reverse proxies, addresses or networks: no share of connections, X-Forwarded-For is "
+     "believed"},
     {"log.level", WH_CONF_STRING, 0, "info", 0, 0, AT(log_level), "error, warn, info or debug"},
     {"drain.deadline", WH_CONF_DURATION, 0, "20s", 100, 600000, AT(drain_ms),
      "longest time for stopping in order"},
@@ -90,6 +93,7 @@ static enum wh_rc make_run(const struct wh_stage *stage, struct wh_stage_base *b
     conf.drain_deadline_ms = base->drain_ms;
     conf.httpd = base->httpd;
     conf.httpd.address = base->http_address;
+    conf.httpd.trusted_proxies = base->http_trusted_proxies;
     conf.httpd.port = (uint16_t)base->http_port;
     return wh_run_new(&conf, &base->run, err);
 }

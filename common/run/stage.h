@@ -42,6 +42,7 @@ struct wh_stage_base {
     char *http_address;
     int64_t http_port;
     char *http_port_file;
+    char *http_trusted_proxies;
     char *log_level;
     int64_t drain_ms;
     struct wh_conf_pairs kafka; /* kafka.* keys for librdkafka */

@@ -2,11 +2,14 @@
 
 #include <stdio.h>
 
+#include "common/base/enc.h"
 #include "common/base/mem.h"
+#include "common/crypto/crypto.h"
 #include "common/event/messages.h"
 
 enum {
     DOCUMENT_MAX_BYTES = 1 << 20,
+    STRANGER_BYTES = 32,
     DOCUMENT_DEPTH = 16,
     ARENA_BLOCK = 16 << 10,
     SECRET_MAX_BYTES = 4096,
@@ -115,6 +118,31 @@ static enum wh_rc make(struct intake_connections *cs, const struct wh_connection
     return WH_OK;
 }
 
+/* Compared with what claims to be for a connection that does not exist. */
+static enum wh_rc make_stranger(struct intake_connections *cs, struct wh_err *err)
+{
+    unsigned char secret[2 * STRANGER_BYTES];
+    struct intake_connection *c = wh_mem_zalloc(1, sizeof(*c));
+    enum wh_rc rc;
+
+    if (c == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a connection");
+    }
+    c->refs = 1;
+    wh_buf_init(&c->key, SECRET_MAX_BYTES);
+    wh_buf_init(&c->token, SECRET_MAX_BYTES);
+    cs->stranger = c;
+    rc = wh_random_bytes(secret, sizeof(secret), err);
+    if (rc == WH_OK) {
+        rc = wh_buf_append(&c->key, wh_slice(secret, STRANGER_BYTES), err);
+    }
+    if (rc == WH_OK) {
+        rc = wh_hex_encode(wh_slice(secret + STRANGER_BYTES, STRANGER_BYTES), &c->token, err);
+    }
+    wh_mem_wipe(secret, sizeof(secret));
+    return rc;
+}
+
 /* ---- the table ---- */
 
 enum wh_rc intake_connections_init(struct intake_connections *cs, const char *prefix,
@@ -123,7 +151,10 @@ enum wh_rc intake_connections_init(struct intake_connections *cs, const char *pr
     *cs = (struct intake_connections){.prefix = prefix, .keys = keys, .log = log};
     wh_arena_init(&cs->arena, ARENA_BLOCK, (size_t)4 * DOCUMENT_MAX_BYTES);
     cs->parser = wh_json_parser_new(DOCUMENT_MAX_BYTES, DOCUMENT_DEPTH);
-    return cs->parser ? WH_OK : wh_fail(err, WH_E_NOMEM, "no memory for a parser");
+    if (cs->parser == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a parser");
+    }
+    return make_stranger(cs, err);
 }
 
 void intake_connections_done(struct intake_connections *cs)
@@ -131,6 +162,7 @@ void intake_connections_done(struct intake_connections *cs)
     for (size_t i = 0; i < cs->n; i++) {
         intake_connection_unref(cs->items[i]);
     }
+    intake_connection_unref(cs->stranger);
     wh_mem_free(cs->items);
     wh_json_parser_free(cs->parser);
     wh_arena_done(&cs->arena);
@@ -167,7 +199,7 @@ struct intake_connection *intake_connections_find(const struct intake_connection
     bool found;
     size_t i = place(cs, id, &found);
 
-    return found ? cs->items[i] : NULL;
+    return found ? cs->items[i] : cs->stranger;
 }
 
 static void take_out(struct intake_connections *cs, struct wh_slice id)
@@ -179,6 +211,7 @@ static void take_out(struct intake_connections *cs, struct wh_slice id)
         return;
     }
     wh_log_info(cs->log, "connection removed", WH_STR("connection", cs->items[i]->id));
+    cs->n_sealed -= cs->items[i]->sealed;
     intake_connection_unref(cs->items[i]);
     memmove(&cs->items[i], &cs->items[i + 1], (cs->n - i - 1) * sizeof(cs->items[0]));
     cs->n--;
@@ -215,6 +248,8 @@ static enum wh_rc put_in(struct intake_connections *cs, struct intake_connection
         c->last_delivery = cs->items[i]->last_delivery;
         c->health = cs->items[i]->health;
         cs->items[i]->health = (struct intake_health){0};
+        cs->n_sealed -= cs->items[i]->sealed;
+        cs->n_sealed += c->sealed;
         intake_connection_unref(cs->items[i]);
         cs->items[i] = c;
         return WH_OK;
@@ -225,6 +260,7 @@ static enum wh_rc put_in(struct intake_connections *cs, struct intake_connection
     memmove(&cs->items[i + 1], &cs->items[i], (cs->n - i) * sizeof(cs->items[0]));
     cs->items[i] = c;
     cs->n++;
+    cs->n_sealed += c->sealed;
     wh_log_info(cs->log, "connection added", WH_STR("connection", c->id),
                 WH_B("disabled", c->disabled), WH_B("signed", c->key.len > 0));
     return WH_OK;

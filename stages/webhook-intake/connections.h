@@ -42,8 +42,10 @@ struct intake_connections {
     struct wh_log *log;
     struct wh_json_parser *parser;
     struct wh_arena arena;
-    struct intake_connection **items; /* by id, ascending */
+    struct intake_connection *stranger; /* random secrets, which nobody knows; in no list */
+    struct intake_connection **items;   /* by id, ascending */
     size_t n;
+    size_t n_sealed; /* those whose secrets do not open */
     size_t cap;
 };
 
@@ -58,7 +60,7 @@ void intake_connections_done(struct intake_connections *cs);
  */
 WH_MUST_CHECK enum wh_rc intake_connections_apply(struct intake_connections *cs,
                                                   const struct wh_bus_msg *msg, struct wh_err *err);
-/* NULL when there is none. Borrowed. */
+/* The stranger when there is none. Borrowed. */
 struct intake_connection *intake_connections_find(const struct intake_connections *cs,
                                                   struct wh_slice id);
 

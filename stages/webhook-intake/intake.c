@@ -1,4 +1,4 @@
-/* Requests: who may come in, what they hear. */
+/* Requests: from the head through the body to the answer. */
 #include "stages/webhook-intake/intake.h"
 
 #include "common/base/mem.h"
@@ -8,7 +8,6 @@ enum {
     POOL_MAX = 1024,
     KEY_MAX_BYTES = 1024,
     JSON_DEPTH = 128,
-    NS_PER_S = 1000000000,
     LATER_WARM_MS = 1000,
 };
 
@@ -108,9 +107,12 @@ static void count(struct delivery *d, enum intake_result result)
 static void note_refusal(struct intake *intake, struct intake_connection *c,
                          enum intake_result result)
 {
-    if (c && result == INTAKE_UNAUTHORIZED) {
+    if (c == intake->connections.stranger) {
+        return;
+    }
+    if (result == INTAKE_UNAUTHORIZED) {
         intake_health_unauthorized(&c->health, wh_clock_now_ms(&intake->deps.clock));
-    } else if (c && result != INTAKE_DISABLED) {
+    } else if (result != INTAKE_DISABLED) {
         intake_health_refused(&c->health);
     }
 }
@@ -146,102 +148,6 @@ void intake_accept(struct delivery *d)
 
 /* ---- the head ---- */
 
-static void read_proof(const struct wh_http_req *req, struct intake_proof *ret)
-{
-    *ret = (struct intake_proof){
-        .id = wh_http_header(req, "webhook-id"),
-        .timestamp = wh_http_header(req, "webhook-timestamp"),
-        .signature = wh_http_header(req, "webhook-signature"),
-        .token = wh_http_header(req, "x-gitlab-token"),
-    };
-}
-
-static struct intake_secrets secrets_of(const struct intake_connection *c)
-{
-    return (struct intake_secrets){wh_buf_slice(&c->key), wh_buf_slice(&c->token)};
-}
-
-static const struct intake_refusal *check_state(const struct intake *intake,
-                                                const struct intake_connection *c)
-{
-    static const struct intake_refusal draining = {503, INTAKE_BUSY, "stopping; try again", 5};
-    static const struct intake_refusal behind = {503, INTAKE_BUSY, "starting; try again", 2};
-    static const struct intake_refusal unknown = {404, INTAKE_UNKNOWN_CONNECTION,
-                                                  "no such connection", 0};
-    static const struct intake_refusal disabled = {410, INTAKE_DISABLED,
-                                                   "this connection is disabled", 0};
-    static const struct intake_refusal sealed = {503, INTAKE_FAILED,
-                                                 "this connection's secrets cannot be used", 60};
-
-    if (intake->draining) {
-        return &draining;
-    }
-    if (!intake_follow_caught_up(intake->follow)) {
-        return &behind;
-    }
-    if (c == NULL) {
-        return &unknown;
-    }
-    if (c->disabled) {
-        return &disabled;
-    }
-    return c->sealed ? &sealed : NULL;
-}
-
-static const struct intake_refusal unauthorized = {
-    401, INTAKE_UNAUTHORIZED, "the signature or token is missing, wrong or too old", 0};
-
-static const struct intake_refusal *check_proof(const struct intake *intake,
-                                                const struct wh_http_req *req,
-                                                const struct intake_connection *c)
-{
-    const struct intake_secrets secrets = secrets_of(c);
-    struct intake_proof proof;
-    enum intake_verdict verdict;
-
-    read_proof(req, &proof);
-    verdict = intake_verify_head(&proof, &secrets, wh_clock_now_ms(&intake->deps.clock));
-    return verdict == INTAKE_AUTHENTIC || verdict == INTAKE_BODY_NEEDED ? NULL : &unauthorized;
-}
-
-/* What the body may take; the server refuses one that says more, or brings more. */
-static size_t announced(const struct intake *intake, const struct wh_http_req *req)
-{
-    struct wh_slice length = wh_http_header(req, "content-length");
-    size_t n = 0;
-
-    if (length.ptr == NULL) {
-        return intake->conf.body_max;
-    }
-    for (size_t i = 0; i < length.len && n <= intake->conf.body_max; i++) {
-        n = n * 10 +
-            (size_t)(length.ptr[i] >= '0' && length.ptr[i] <= '9' ? length.ptr[i] - '0' : 0);
-    }
-    return n < intake->conf.body_max ? n : intake->conf.body_max;
-}
-
-static const struct intake_refusal *check_room(struct intake *intake, struct intake_connection *c,
-                                               size_t bytes)
-{
-    static const struct intake_refusal full = {503, INTAKE_BUSY, "too much is waiting; try again",
-                                               1};
-    static const struct intake_refusal away = {503, INTAKE_FAILED, "Kafka is away; try again", 5};
-    int64_t now_ns;
-
-    if (bytes > intake->conf.bodies_max - intake->body_bytes) {
-        return &full;
-    }
-    if (!c->away) {
-        return NULL;
-    }
-    now_ns = wh_clock_mono_ns(&intake->deps.clock);
-    if (now_ns < c->probe_ns) {
-        return &away;
-    }
-    c->probe_ns = now_ns + NS_PER_S;
-    return NULL;
-}
-
 static bool is_hook(const struct wh_http_req *req, struct wh_slice *ret_id)
 {
     struct wh_slice path = wh_http_path(req);
@@ -263,8 +169,53 @@ static void refuse_method(struct wh_http_req *req)
                       .n_headers = 1});
 }
 
-static void let_in(struct intake *intake, struct wh_http_req *req, struct intake_connection *c,
-                   size_t bytes, int64_t start_ns, unsigned event)
+static void give_room_back(struct delivery *d)
+{
+    d->intake->body_bytes -= d->reserved;
+    d->reserved = 0;
+}
+
+/* The body takes as much of bodies_max as the server holds for it, whatever was announced. */
+static bool on_hold(void *ctx, struct wh_http_req *req, size_t bytes)
+{
+    static const struct intake_refusal full = {503, INTAKE_BUSY, "too much is waiting; try again",
+                                               1};
+    struct intake *intake = ctx;
+    struct delivery *d = wh_http_user(req);
+
+    if (bytes - d->reserved > intake->conf.bodies_max - intake->body_bytes) {
+        give_room_back(d);
+        intake_refuse(d, &full);
+        return false;
+    }
+    intake->body_bytes += bytes - d->reserved;
+    d->reserved = bytes;
+    return true;
+}
+
+struct claim {
+    struct intake_connection *connection;
+    bool proved;
+    unsigned event;
+    int64_t start_ns;
+};
+
+/* NULL: the request goes on. */
+static const struct intake_refusal *check_claim(struct intake *intake, struct wh_http_req *req,
+                                                struct claim *claim)
+{
+    const struct intake_refusal *why = intake_check_state(intake);
+
+    if (why == NULL) {
+        why = intake_check_head(intake, req, claim->connection, &claim->proved);
+    }
+    if (why == NULL && claim->proved) {
+        why = intake_check_connection(intake, claim->connection);
+    }
+    return why;
+}
+
+static void let_in(struct intake *intake, struct wh_http_req *req, const struct claim *claim)
 {
     struct delivery *d = take_delivery(intake);
 
@@ -274,23 +225,28 @@ static void let_in(struct intake *intake, struct wh_http_req *req, struct intake
     }
     d->req = req;
     d->open = true;
-    d->connection = intake_connection_ref(c);
-    d->reserved = bytes;
-    d->start_ns = start_ns;
-    d->event = event;
-    intake->body_bytes += bytes;
+    d->proved = claim->proved;
+    d->connection = intake_connection_ref(claim->connection);
+    d->start_ns = claim->start_ns;
+    d->event = claim->event;
     wh_http_set_user(req, d);
+}
+
+static void turn_away(struct intake *intake, struct wh_http_req *req, const struct claim *claim,
+                      const struct intake_refusal *why)
+{
+    intake_tally_count(&intake->tally, claim->event, why->result,
+                       wh_clock_mono_ns(&intake->deps.clock) - claim->start_ns);
+    note_refusal(intake, claim->connection, why->result);
+    wh_http_reply_error(req, why->status, why->text, why->retry_after_s);
 }
 
 static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     struct intake *intake = ctx;
-    int64_t start_ns = wh_clock_mono_ns(&intake->deps.clock);
+    struct claim claim = {.start_ns = wh_clock_mono_ns(&intake->deps.clock)};
     const struct intake_refusal *why;
-    struct intake_connection *c;
     struct wh_slice id;
-    size_t bytes;
-    unsigned event;
 
     if (!is_hook(req, &id)) {
         wh_http_reply_error(req, 404, "there is only POST /hooks/<connection>", 0);
@@ -300,50 +256,39 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
         refuse_method(req);
         return 0;
     }
-    event = intake_tally_event(wh_http_header(req, "x-gitlab-event"));
-    bytes = announced(intake, req);
-    c = intake_connections_find(&intake->connections, id);
-    why = check_state(intake, c);
-    if (why == NULL) {
-        why = check_proof(intake, req, c);
-    }
-    if (why == NULL) {
-        why = check_room(intake, c, bytes);
-    }
+    claim.event = intake_tally_event(wh_http_header(req, "x-gitlab-event"));
+    claim.connection = intake_connections_find(&intake->connections, id);
+    why = check_claim(intake, req, &claim);
     if (why) {
-        intake_tally_count(&intake->tally, event, why->result,
-                           wh_clock_mono_ns(&intake->deps.clock) - start_ns);
-        note_refusal(intake, c, why->result);
-        wh_http_reply_error(req, why->status, why->text, why->retry_after_s);
+        turn_away(intake, req, &claim, why);
         return 0;
     }
-    let_in(intake, req, c, bytes, start_ns, event);
-    return bytes;
+    let_in(intake, req, &claim);
+    return intake->conf.body_max;
 }
 
 /* ---- the body ---- */
+
+static const struct intake_refusal *check_signature(struct intake *intake, const struct delivery *d,
+                                                    struct wh_slice body)
+{
+    const struct intake_refusal *why = intake_check_body(intake, d->req, d->connection, body);
+
+    return why ? why : intake_check_connection(intake, d->connection);
+}
 
 static void on_request(void *ctx, struct wh_http_req *req)
 {
     struct intake *intake = ctx;
     struct delivery *d = wh_http_user(req);
-    struct wh_slice body = wh_http_body(req);
-    struct intake_secrets secrets;
-    struct intake_proof proof;
+    const struct intake_refusal *why = NULL;
 
-    if (d == NULL) {
-        wh_http_reply_error(req, 503, "try again", 1);
-        return;
+    if (!d->proved) {
+        why = check_signature(intake, d, wh_http_body(req));
+        d->proved = why == NULL;
     }
-    /* A chunked body was reckoned at the most that it may be. */
-    if (body.len < d->reserved) {
-        intake->body_bytes -= d->reserved - body.len;
-        d->reserved = body.len;
-    }
-    secrets = secrets_of(d->connection);
-    read_proof(req, &proof);
-    if (proof.signature.ptr && intake_verify_body(&proof, &secrets, body) != INTAKE_AUTHENTIC) {
-        intake_refuse(d, &unauthorized);
+    if (why) {
+        intake_refuse(d, why);
         return;
     }
     intake_gather(d);
@@ -365,7 +310,12 @@ static void on_done(void *ctx, struct wh_http_req *req)
 struct wh_http_handler intake_handler(struct intake *intake)
 {
     return (struct wh_http_handler){
-        .on_head = on_head, .on_request = on_request, .on_done = on_done, .ctx = intake};
+        .on_head = on_head,
+        .on_hold = on_hold,
+        .on_request = on_request,
+        .on_done = on_done,
+        .ctx = intake,
+    };
 }
 
 /* ---- connections ---- */

@@ -2,9 +2,13 @@
  * intake.h - the stage's core: POST /hooks/<connection> -> verify -> wrap -> produce -> answer when
  * the broker has acknowledged. 200 means: stored, nothing less.
  *
- *   401 not from the GitLab that we know    404 no such connection or path   405 not POST
- *   410 connection disabled                 413 larger than the limits
+ *   401 the sender has not proved that it is the GitLab of this connection, or there is none
+ *   404 no such path     405 not POST     413 larger than the limits
+ *   410 the sender has proved itself, and the connection is disabled
  *   503 + Retry-After: not caught up, draining, queue or bodies full, not acknowledged
+ *
+ * A body is read when the token matches, or when there is a signature over it; both only as far as
+ * bodies_max has room, which is taken as the bytes arrive.
  *
  * Thread: app.
  */
@@ -40,8 +44,9 @@ struct intake_deps {
 struct intake_conf {
     const char *topic_prefix; /* kept by reference */
     const char *name;         /* of this intake, in health documents; kept by reference */
+    bool require_signature;   /* refuse deliveries that only bring a token */
     size_t body_max;          /* one body */
-    size_t bodies_max;        /* bodies of all deliveries that are not finished */
+    size_t bodies_max;        /* memory for bodies of all deliveries that are not finished */
     int64_t warm_ms;          /* longest time spent on metadata at the start */
     int64_t warm_again_ms;    /* pause after metadata that could not be had */
 };

@@ -1,4 +1,4 @@
-/* intake_priv.h - what intake.c (requests) and deliver.c (the way into Kafka) share. */
+/* intake_priv.h - inside the stage only: a delivery, and what the files of the core share. */
 #ifndef INTAKE_PRIV_H
 #define INTAKE_PRIV_H
 
@@ -15,10 +15,11 @@ struct delivery {
     struct wh_http_req *req; /* NULL: over, or replied to */
     bool open;               /* the server has not called on_done yet */
     bool pending;            /* Kafka has it */
+    bool proved;             /* by its token, or by its signature over the whole body */
     bool held;               /* in the list below; the body is there as long as req is */
     struct delivery *held_next;
-    struct intake_connection *connection;
-    size_t reserved; /* of bodies_max */
+    struct intake_connection *connection; /* the stranger for an id that does not exist */
+    size_t reserved;                      /* of bodies_max: what the server holds of the body */
     int64_t start_ns;
     unsigned event;
     char project[INTAKE_PROJECT_SIZE]; /* empty: none, or too long */
@@ -68,6 +69,25 @@ void intake_refuse(struct delivery *d, const struct intake_refusal *why);
 void intake_accept(struct delivery *d);
 /* Gives the delivery back once nobody needs it. */
 void intake_settle(struct delivery *d);
+
+/* ---- admit.c: NULL, or why not ---- */
+
+/* Whether the intake takes deliveries at all. */
+const struct intake_refusal *intake_check_state(const struct intake *intake);
+/*
+ * From the head: *ret_proved is whether a token settled it; without that the body is needed, see
+ * intake_check_body.
+ */
+const struct intake_refusal *intake_check_head(const struct intake *intake,
+                                               const struct wh_http_req *req,
+                                               const struct intake_connection *c, bool *ret_proved);
+const struct intake_refusal *intake_check_body(const struct intake *intake,
+                                               const struct wh_http_req *req,
+                                               const struct intake_connection *c,
+                                               struct wh_slice body);
+/* What only a sender that has proved itself may hear about its connection. */
+const struct intake_refusal *intake_check_connection(const struct intake *intake,
+                                                     struct intake_connection *c);
 
 /* ---- gather.c ---- */
 

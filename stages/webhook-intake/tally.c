@@ -13,8 +13,7 @@ static const char *const events[INTAKE_EVENT_COUNT] = {
 };
 
 static const char *const results[INTAKE_RESULT_COUNT] = {
-    "accepted", "late",      "unauthorized", "unknown_connection",
-    "disabled", "too_large", "busy",         "failed",
+    "accepted", "late", "unauthorized", "disabled", "too_large", "busy", "failed",
 };
 
 void intake_tally_init(struct intake_tally *t, struct wh_metrics *metrics)

@@ -9,14 +9,13 @@
 #include "common/metrics/metrics.h"
 
 enum intake_result {
-    INTAKE_ACCEPTED,           /* acknowledged and answered with 200 */
-    INTAKE_LATE,               /* acknowledged when the sender had gone */
-    INTAKE_UNAUTHORIZED,       /* 401 */
-    INTAKE_UNKNOWN_CONNECTION, /* 404 */
-    INTAKE_DISABLED,           /* 410 */
-    INTAKE_TOO_LARGE,          /* 413 by Kafka's limit */
-    INTAKE_BUSY,               /* 503: back-pressure, draining, not caught up */
-    INTAKE_FAILED,             /* 503: not acknowledged */
+    INTAKE_ACCEPTED,     /* acknowledged and answered with 200 */
+    INTAKE_LATE,         /* acknowledged when the sender had gone */
+    INTAKE_UNAUTHORIZED, /* 401 */
+    INTAKE_DISABLED,     /* 410 */
+    INTAKE_TOO_LARGE,    /* 413 by Kafka's limit */
+    INTAKE_BUSY,         /* 503: back-pressure, draining, not caught up */
+    INTAKE_FAILED,       /* 503: not acknowledged */
     INTAKE_RESULT_COUNT
 };
 

@@ -1,19 +1,33 @@
 /* The stage behind the real server: the core and the loop in a thread, a raw client here. */
 #include "tests/lib/th_cmocka.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/mem.h"
 #include "tests/lib/th_intake.h"
+#include "tests/lib/th_raw.h"
 
-enum { BODY_BYTES = 3000, BODY_MAX = 4096, TIMEOUT_MS = 10000, ANSWER_MAX = 1 << 20, MANY = 2000 };
+enum {
+    BODY_BYTES = 3000,
+    BODY_MAX = 4096,
+    TIMEOUT_MS = 10000,
+    MANY = 2000,
+    FLOODERS = 60,
+    FLOOD_BODY_MAX = 25 << 20,
+    FLOOD_BODIES_MAX = 48 << 20,
+    FLOOD_BYTES = 6 << 20, /* of each */
+    FLOOD_BLOCK = 64 << 10,
+    FLOOD_SLACK_KIB = 24 << 10,
+};
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { MEMORY_IS_MEASURED = 0 };
+#else
+enum { MEMORY_IS_MEASURED = 1 };
+#endif
 
 struct stage {
     struct th_intake t;
@@ -33,7 +47,7 @@ static void *serve(void *ctx)
     return NULL;
 }
 
-static int begin(void **state, int64_t body_timeout_ms)
+static int begin(void **state, int64_t body_timeout_ms, size_t body_max, size_t bodies_max)
 {
     static struct stage s;
     struct intake_conf conf;
@@ -42,7 +56,8 @@ static int begin(void **state, int64_t body_timeout_ms)
 
     th_intake_init(&s.t);
     intake_conf_init(&conf);
-    conf.body_max = BODY_MAX;
+    conf.body_max = body_max;
+    conf.bodies_max = bodies_max;
     th_intake_start(&s.t, &conf, true);
     wh_httpd_conf_init(&http);
     http.body_timeout_ms = body_timeout_ms;
@@ -55,12 +70,17 @@ static int begin(void **state, int64_t body_timeout_ms)
 
 static int set_up(void **state)
 {
-    return begin(state, TIMEOUT_MS);
+    return begin(state, TIMEOUT_MS, BODY_MAX, FLOOD_BODIES_MAX);
 }
 
 static int set_up_impatient(void **state)
 {
-    return begin(state, 100);
+    return begin(state, 100, BODY_MAX, FLOOD_BODIES_MAX);
+}
+
+static int set_up_flood(void **state)
+{
+    return begin(state, 60000, FLOOD_BODY_MAX, FLOOD_BODIES_MAX);
 }
 
 /* From here on the thread is gone, and what it did can be looked at. */
@@ -81,41 +101,12 @@ static int tear_down(void **state)
 
 static int dial(const struct stage *s)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(wh_httpd_port(s->httpd))};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-    return fd;
+    return th_raw_dial("127.0.0.1", wh_httpd_port(s->httpd));
 }
 
 static void say(int fd, const char *text, size_t len)
 {
-    assert_int_equal(send(fd, text, len, MSG_NOSIGNAL), len);
-}
-
-static const char *hear(int fd, const char *until)
-{
-    static char answer[ANSWER_MAX];
-    size_t len = 0;
-
-    answer[0] = '\0';
-    while (len < sizeof(answer) - 1 && strstr(answer, until) == NULL) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        ssize_t n;
-
-        if (poll(&p, 1, TIMEOUT_MS) != 1) {
-            fail_msg("no answer; so far: %.300s", answer);
-        }
-        n = recv(fd, answer + len, sizeof(answer) - 1 - len, 0);
-        if (n <= 0) {
-            break;
-        }
-        len += (size_t)n;
-        answer[len] = '\0';
-    }
-    return answer;
+    assert_true(th_raw_send(fd, text, len));
 }
 
 static void ask(int fd, const char *head, const char *body, const char *expected)
@@ -124,7 +115,7 @@ static void ask(int fd, const char *head, const char *body, const char *expected
 
     say(fd, head, strlen(head));
     say(fd, body, strlen(body));
-    answer = hear(fd, "}");
+    answer = th_raw_hear(fd, "}");
     if (strstr(answer, expected) == NULL) {
         fail_msg("'%s' is not in: %.300s", expected, answer);
     }
@@ -150,7 +141,7 @@ static void test_over_the_wire(void **state)
     ask(fd, HEAD("/hooks/c1", "4097"), "", "HTTP/1.1 413");
     (void)close(fd);
     fd = dial(s);
-    ask(fd, HEAD("/hooks/c9", "2"), "", "HTTP/1.1 404");
+    ask(fd, HEAD("/hooks/c9", "2"), "", "HTTP/1.1 401");
     (void)close(fd);
     fd = dial(s);
     ask(fd, "POST /hooks/c1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n", "", "HTTP/1.1 401");
@@ -187,7 +178,7 @@ static void test_a_sender_that_falls_silent(void **state)
 
     say(fd, HEAD("/hooks/c1", "20"), strlen(HEAD("/hooks/c1", "20")));
     say(fd, "{\"object_k", 10);
-    answer = hear(fd, "\r\n\r\n");
+    answer = th_raw_hear(fd, "\r\n\r\n");
     assert_non_null(strstr(answer, "HTTP/1.1 408"));
     (void)close(fd);
     halt(s);
@@ -227,6 +218,150 @@ static void test_many_signed(void **state)
     assert_int_equal(wh_bus_mem_count(s->t.bus, "wellhead.raw.c1"), MANY);
 }
 
+/* VmHWM is the most memory this process ever had, in KiB. */
+static long peak_kib(void)
+{
+    char line[256];
+    FILE *f = fopen("/proc/self/status", "re");
+    long kib = 0;
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (strncmp(line, "VmHWM:", 6) == 0) {
+            kib = strtol(line + 6, NULL, 10);
+        }
+    }
+    (void)fclose(f);
+    return kib;
+}
+
+static double gauge(const struct stage *s, const char *name)
+{
+    struct wh_buf text;
+    struct wh_err err;
+    const char *at;
+    double value;
+
+    intake_collect(s->t.intake);
+    wh_buf_init(&text, 1 << 20);
+    th_ok(wh_metrics_render(s->t.metrics, &text, &err), &err);
+    at = strstr(text.ptr, name);
+    while (at && at != text.ptr && at[-1] != '\n') {
+        at = strstr(at + 1, name);
+    }
+    assert_non_null(at);
+    value = strtod(at + strlen(name), NULL);
+    wh_buf_done(&text);
+    return value;
+}
+
+/*
+ * Sixty strangers send bodies under a signature that nobody made, which is not known before all of
+ * a body is there. What they get to fill is bodies.max, and no more.
+ */
+static void test_a_flood_of_forged_bodies(void **state)
+{
+    static const char head[] =
+        "POST /hooks/c1 HTTP/1.1\r\nHost: x\r\nwebhook-id: m\r\nwebhook-timestamp: 1700000000\r\n"
+        "webhook-signature: v1,AAAA\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static char block[FLOOD_BLOCK];
+    struct stage *s = *state;
+    int fds[FLOODERS];
+    long before = peak_kib();
+    long grown;
+
+    for (int i = 0; i < FLOODERS; i++) {
+        fds[i] = dial(s);
+        say(fds[i], head, sizeof(head) - 1);
+        say(fds[i], "600000\r\n", 8); /* FLOOD_BYTES */
+    }
+    for (int sent = 0; sent < FLOOD_BYTES; sent += FLOOD_BLOCK) {
+        for (int i = 0; i < FLOODERS; i++) {
+            say(fds[i], block, sizeof(block));
+        }
+    }
+    /* Some were refused amid their bodies, the others are still held: nobody got through. */
+    for (int i = 0; i < FLOODERS; i++) {
+        const char *answer;
+
+        say(fds[i], "\r\n0\r\n\r\n", 7);
+        answer = th_raw_hear(fds[i], "}");
+        assert_true(strstr(answer, "HTTP/1.1 503") || strstr(answer, "HTTP/1.1 401"));
+        (void)close(fds[i]);
+    }
+    grown = peak_kib() - before;
+    print_message("%d bodies of %d MiB, bodies.max %d MiB: the process grew by %ld MiB\n", FLOODERS,
+                  FLOOD_BYTES >> 20, FLOOD_BODIES_MAX >> 20, grown >> 10);
+    if (MEMORY_IS_MEASURED) {
+        assert_true(grown <= (FLOOD_BODIES_MAX >> 10) + FLOOD_SLACK_KIB);
+    }
+    fds[0] = dial(s);
+    ask(fds[0], HEAD("/hooks/c1", "2"), "{}", "HTTP/1.1 200");
+    (void)close(fds[0]);
+    halt(s);
+    assert_int_equal(wh_bus_mem_count(s->t.bus, "wellhead.raw.c1"), 1);
+    /* At most the one delivery that the server has not been told the end of. */
+    assert_true(gauge(s, "wellhead_webhook_body_bytes") <= 2);
+}
+
+/* The same with a length that lies: refused before a byte is read. */
+static void test_a_length_that_lies(void **state)
+{
+    struct stage *s = *state;
+    int fd = dial(s);
+    const char *answer;
+
+    th_raw_say(fd, "POST /hooks/c1 HTTP/1.1\r\nHost: x\r\nwebhook-id: m\r\n"
+                   "webhook-timestamp: 1700000000\r\nwebhook-signature: v1,AAAA\r\n"
+                   "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    answer = th_raw_hear(fd, NULL);
+    th_raw_contains(answer, "HTTP/1.1 400");
+    (void)close(fd);
+    halt(s);
+}
+
+/* A delivery for that id with that proof; the answer without its date. */
+static void answer_to(const struct stage *s, const char *id, const char *proof, char ret[1024])
+{
+    char head[512];
+    int fd = dial(s);
+    char *date;
+
+    (void)snprintf(head, sizeof(head),
+                   "POST /hooks/%s HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n"
+                   "Content-Length: 2\r\n\r\n{}",
+                   id, proof);
+    th_raw_say(fd, head);
+    (void)snprintf(ret, 1024, "%s", th_raw_hear(fd, NULL));
+    (void)close(fd);
+    date = strstr(ret, "Date: ");
+    assert_non_null(date);
+    memset(date, '-', strcspn(date, "\r"));
+}
+
+/* Whoever has not proved anything hears the same on the wire, headers and all, for every id. */
+static void test_every_id_is_answered_alike(void **state)
+{
+    static const char *const proofs[] = {
+        "X-Gitlab-Token: wrong\r\n",
+        "",
+        "webhook-id: m\r\nwebhook-timestamp: 1700000000\r\nwebhook-signature: v1,AAAA\r\n",
+        "webhook-id: m\r\nwebhook-timestamp: 1\r\nwebhook-signature: v1,AAAA\r\n",
+    };
+    struct stage *s = *state;
+
+    for (size_t i = 0; i < sizeof(proofs) / sizeof(proofs[0]); i++) {
+        char known[1024];
+        char unknown[1024];
+
+        answer_to(s, "c1", proofs[i], known);
+        answer_to(s, "nobody", proofs[i], unknown);
+        th_raw_contains(known, "HTTP/1.1 401");
+        assert_string_equal(known, unknown);
+    }
+    halt(s);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -237,6 +372,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_sender_that_falls_silent, set_up_impatient,
                                         tear_down),
         CASE(test_many_signed),
+        cmocka_unit_test_setup_teardown(test_a_flood_of_forged_bodies, set_up_flood, tear_down),
+        CASE(test_a_length_that_lies),
+        CASE(test_every_id_is_answered_alike),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,7 @@ static void lists_its_keys_in_order(void **state)
                                         "http.address=",
                                         "http.port=",
                                         "http.port_file=",
+                                        "http.trusted_proxies=",
                                         "log.level=",
                                         "drain.deadline=",
                                         "color=blue",

@@ -208,7 +208,7 @@ static void test_refusals(void **state)
     assert_int_equal(post(t, "/hooks/c1", NULL), 401);
     assert_int_equal(post(t, "/hooks/bare", TH_INTAKE_TOKEN), 401);
     assert_int_equal(post(t, "/hooks/bare", ""), 401);
-    assert_int_equal(post(t, "/hooks/c2", TH_INTAKE_TOKEN), 404);
+    assert_int_equal(post(t, "/hooks/c2", TH_INTAKE_TOKEN), 401);
     assert_int_equal(post(t, "/hooks/", TH_INTAKE_TOKEN), 404);
     assert_int_equal(post(t, "/hooks/c1/", TH_INTAKE_TOKEN), 404);
     assert_int_equal(post(t, "/hook", TH_INTAKE_TOKEN), 404);
@@ -239,6 +239,100 @@ static void test_refusals(void **state)
     assert_int_equal(wh_bus_mem_count(t->bus, RAW), 0);
 }
 
+/* A request with a proof of some kind, as it is answered. */
+enum proof { PROOF_NONE, PROOF_WRONG_TOKEN, PROOF_FORGED, PROOF_OLD, PROOFS };
+
+static void answer_to(struct th_intake *t, const char *id, enum proof proof,
+                      struct wh_http_req *req)
+{
+    static char path[64];
+
+    (void)snprintf(path, sizeof(path), "/hooks/%s", id);
+    post_init(req, path, proof == PROOF_WRONG_TOKEN ? "wrong" : NULL);
+    if (proof == PROOF_FORGED || proof == PROOF_OLD) {
+        th_http_header(req, "webhook-id", "m");
+        th_http_header(req, "webhook-timestamp", proof == PROOF_OLD ? "1600000000" : "1700000000");
+        th_http_header(req, "webhook-signature", "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    }
+    th_http_send(req, &t->handler, t->loop);
+}
+
+/* Without a proof, nothing tells which connections exist, nor how they are. */
+static void test_strangers_hear_the_same_for_every_id(void **state)
+{
+    static const char *const ids[] = {"c1", "nobody", "off", "bare", "signed", "away"};
+    struct th_intake *t = *state;
+    struct wh_err err;
+
+    th_ok(wh_bus_mem_topic(t->bus, "wellhead.raw.away", 1, &err), &err);
+    th_intake_connection(t, "off", "disabled", TH_INTAKE_KEY, TH_INTAKE_TOKEN);
+    th_intake_connection(t, "bare", "enabled", NULL, NULL);
+    th_intake_connection(t, "signed", "enabled", TH_INTAKE_KEY, NULL);
+    th_intake_connection(t, "away", "enabled", TH_INTAKE_KEY, TH_INTAKE_TOKEN);
+    th_intake_start(t, NULL, true);
+    wh_bus_mem_fail(t->bus, WH_BUS_MEM_DELIVERY, 0, 1, WH_E_TIMEOUT);
+    assert_int_equal(post(t, "/hooks/away", TH_INTAKE_TOKEN), 503);
+    for (int proof = 0; proof < PROOFS; proof++) {
+        struct wh_http_req known;
+
+        answer_to(t, ids[0], (enum proof)proof, &known);
+        assert_int_equal(known.status, 401);
+        for (size_t i = 1; i < sizeof(ids) / sizeof(ids[0]); i++) {
+            struct wh_http_req req;
+
+            answer_to(t, ids[i], (enum proof)proof, &req);
+            assert_int_equal(req.status, known.status);
+            assert_true(wh_slice_eq(wh_buf_slice(&req.answer), wh_buf_slice(&known.answer)));
+            assert_true(wh_slice_eq(wh_buf_slice(&req.answer_headers),
+                                    wh_buf_slice(&known.answer_headers)));
+            /* As much of the request was read before the answer. */
+            assert_int_equal(req.body_read, known.body_read);
+            th_http_done(&req);
+        }
+        th_http_done(&known);
+    }
+}
+
+static void test_signatures_can_be_required(void **state)
+{
+    struct th_intake *t = *state;
+    struct intake_conf conf;
+    struct wh_http_req req;
+    char signature[64];
+
+    intake_conf_init(&conf);
+    conf.require_signature = true;
+    th_intake_start(t, &conf, true);
+    assert_int_equal(hook(t), 401);
+    th_intake_sign("msg-1", "1700000000", WH_LIT(BODY), signature);
+    post_init(&req, "/hooks/c1", NULL);
+    th_http_header(&req, "webhook-id", "msg-1");
+    th_http_header(&req, "webhook-timestamp", "1700000000");
+    th_http_header(&req, "webhook-signature", signature);
+    th_http_send(&req, &t->handler, t->loop);
+    assert_int_equal(req.status, 200);
+    th_http_done(&req);
+}
+
+/* A signature proves a disabled connection's sender, too. */
+static void test_a_disabled_connection_says_so_to_its_own(void **state)
+{
+    struct th_intake *t = *state;
+    struct wh_http_req req;
+    char signature[64];
+
+    th_intake_connection(t, "off", "disabled", TH_INTAKE_KEY, TH_INTAKE_TOKEN);
+    th_intake_start(t, NULL, true);
+    th_intake_sign("m", "1700000000", WH_LIT(BODY), signature);
+    post_init(&req, "/hooks/off", NULL);
+    th_http_header(&req, "webhook-id", "m");
+    th_http_header(&req, "webhook-timestamp", "1700000000");
+    th_http_header(&req, "webhook-signature", signature);
+    th_http_send(&req, &t->handler, t->loop);
+    assert_int_equal(req.status, 410);
+    th_http_done(&req);
+}
+
 static void test_connections_come_and_go(void **state)
 {
     struct th_intake *t = *state;
@@ -258,7 +352,7 @@ static void test_connections_come_and_go(void **state)
     assert_int_equal(post(t, "/hooks/c1", "another token"), 410);
     th_intake_connection(t, "c1", NULL, NULL, NULL);
     th_intake_turns(t, 5);
-    assert_int_equal(hook(t), 404);
+    assert_int_equal(hook(t), 401);
     th_intake_connection(t, "c1", "enabled", TH_INTAKE_KEY, TH_INTAKE_TOKEN);
     th_intake_turns(t, 5);
     assert_int_equal(hook(t), 200);
@@ -607,6 +701,9 @@ int main(void)
         CASE(test_what_is_produced),
         CASE(test_authentic_nonsense_is_kept),
         CASE(test_refusals),
+        CASE(test_strangers_hear_the_same_for_every_id),
+        CASE(test_signatures_can_be_required),
+        CASE(test_a_disabled_connection_says_so_to_its_own),
         CASE(test_connections_come_and_go),
         CASE(test_secrets_of_another_key),
         CASE(test_not_ready_before_all_is_read),
