@@ -26,8 +26,9 @@
 #include "stages/sink/api/api_priv.h"
 
 enum {
-    RUNNING_MAX = 3, /* of the loop's pool of four: one thread stays free for the sink's own work */
-    WAITING_MAX = 64,
+    QUERY_THREADS = 3,
+    READ_THREADS = 2,
+    WAITING_MAX = 64, /* of each lane */
     QUERY_BODY_MAX = 2 << 20,
     ARGS_MAX = 128,
     ARENA_BLOCK_BYTES = 8 << 10,
@@ -40,18 +41,19 @@ struct route {
     const char *path; /* '*' stands for one segment, an entity's id */
     const char *allow;
     size_t body_max; /* of a POST, bytes */
+    enum api_lane_of lane;
     enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
 };
 
 static const struct route routes[] = {
-    {"/api/v1/sql", "GET, POST", QUERY_BODY_MAX, api_answer_sql},
-    {"/api/v1/entities", "GET", 0, api_answer_entities},
-    {"/api/v1/entities/*", "GET", 0, api_answer_entity},
-    {"/api/v1/entities/*/revisions", "GET", 0, api_answer_revisions},
-    {"/api/v1/entities/*/links", "GET", 0, api_answer_links},
-    {"/api/v1/kinds", "GET", 0, api_answer_kinds},
-    {"/api/v1/status", "GET", 0, api_answer_status},
-    {"/api/v1/purges/*", "GET", 0, api_answer_purge},
+    {"/api/v1/sql", "GET, POST", QUERY_BODY_MAX, API_QUERIES, api_answer_sql},
+    {"/api/v1/entities", "GET", 0, API_QUERIES, api_answer_entities},
+    {"/api/v1/entities/*", "GET", 0, API_READS, api_answer_entity},
+    {"/api/v1/entities/*/revisions", "GET", 0, API_QUERIES, api_answer_revisions},
+    {"/api/v1/entities/*/links", "GET", 0, API_QUERIES, api_answer_links},
+    {"/api/v1/kinds", "GET", 0, API_READS, api_answer_kinds},
+    {"/api/v1/status", "GET", 0, API_READS, api_answer_status},
+    {"/api/v1/purges/*", "GET", 0, API_READS, api_answer_purge},
 };
 
 static bool route_fits(struct wh_slice path, const char *pattern, struct wh_slice *ret_id)
@@ -222,6 +224,11 @@ enum wh_rc api_json_end(struct api_json *j, struct api_job *job, struct wh_err *
     return rc;
 }
 
+int64_t api_waited_ms(const struct api_job *job)
+{
+    return (wh_clock_mono_ns(&job->api->deps.clock) - job->submitted_ns) / 1000000;
+}
+
 struct copying {
     struct api_job *job;
     struct api_arg *args;
@@ -343,11 +350,11 @@ static void send_answer(struct api_job *job)
     job_free(job);
 }
 
-static void start_waiting(struct sink_api *api);
-
 /* Its answer or its failure goes out. */
-static void settle(struct api_job *job)
+static void settle(void *ctx)
 {
+    struct api_job *job = ctx;
+
     if (job->http == NULL) {
         job_free(job);
     } else if (job->err.rc != WH_OK) {
@@ -359,57 +366,24 @@ static void settle(struct api_job *job)
     }
 }
 
-static void finished(void *ctx)
+/* A page by its address is one read, though its path is that of the lists. */
+static enum api_lane_of lane_of(const struct route *route, const struct api_job *job)
 {
-    struct api_job *job = ctx;
-    struct sink_api *api = job->api;
-
-    api->n_running--;
-    settle(job);
-    start_waiting(api);
+    return route->answer == api_answer_entities && api_is_url_lookup(&job->request) ? API_READS
+                                                                                    : route->lane;
 }
 
-static void start(struct sink_api *api, struct api_job *job)
+static void submit(struct sink_api *api, const struct route *route, struct api_job *job)
 {
-    struct wh_err err = {0};
+    struct wh_err err;
 
-    api->n_running++;
-    if (wh_loop_work(api->deps.loop, work, finished, job, &err) != WH_OK) {
-        api->n_running--;
+    job->answer = route->answer;
+    job->task = (struct api_task){.work = work, .done = settle, .ctx = job};
+    job->submitted_ns = wh_clock_mono_ns(&api->deps.clock);
+    if (api_lane_submit(api->lanes[lane_of(route, job)], &job->task, &err) != WH_OK) {
         job->err = err;
         settle(job);
     }
-}
-
-static void start_waiting(struct sink_api *api)
-{
-    while (api->waiting && api->n_running < RUNNING_MAX) {
-        struct api_job *job = api->waiting;
-
-        api->waiting = job->next;
-        api->n_waiting--;
-        if (job->http == NULL) {
-            job_free(job);
-            continue;
-        }
-        start(api, job);
-    }
-}
-
-static void submit(struct sink_api *api, struct api_job *job)
-{
-    if (api->n_running < RUNNING_MAX) {
-        start(api, job);
-        return;
-    }
-    job->next = NULL;
-    if (api->waiting) {
-        api->waiting_last->next = job;
-    } else {
-        api->waiting = job;
-    }
-    api->waiting_last = job;
-    api->n_waiting++;
 }
 
 /* NULL when it cannot be taken on. */
@@ -419,10 +393,6 @@ static struct api_job *make_job(struct sink_api *api, struct wh_http_req *req, s
 
     if (api->draining) {
         (void)wh_fail(err, WH_E_UNAVAILABLE, "this sink is stopping");
-        return NULL;
-    }
-    if (api->n_waiting >= WAITING_MAX) {
-        (void)wh_fail(err, WH_E_BUSY, "too many requests are waiting; ask again in a second");
         return NULL;
     }
     job = wh_mem_zalloc(1, sizeof(*job));
@@ -517,9 +487,8 @@ static void on_request(void *ctx, struct wh_http_req *req)
         return;
     }
     (void)route_fits(job->request.path, route->path, &job->id);
-    job->answer = route->answer;
     wh_http_set_user(req, job);
-    submit(api, job);
+    submit(api, route, job);
 }
 
 static void on_done(void *ctx, struct wh_http_req *req)
@@ -528,7 +497,7 @@ static void on_done(void *ctx, struct wh_http_req *req)
 
     (void)ctx;
     if (job) {
-        /* Its reader is gone: the query ends at its next look. */
+        /* The reader is gone: a query that runs for it sees this and ends. */
         job->http = NULL;
         atomic_store(&job->canceled, true);
         wh_http_set_user(req, NULL);
@@ -567,7 +536,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
     const struct sql_engine_conf sql = {
         .store = deps->store,
         .clock = deps->clock,
-        .connections = RUNNING_MAX,
+        .connections = QUERY_THREADS,
     };
 
     if (api == NULL) {
@@ -575,7 +544,10 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
     }
     api->deps = *deps;
     if (wh_token_file_load(deps->conf.token_file, api->token, err) != WH_OK ||
-        make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK) {
+        make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
+        api_lane_new(deps->loop, QUERY_THREADS, WAITING_MAX, &api->lanes[API_QUERIES], err) !=
+            WH_OK ||
+        api_lane_new(deps->loop, READ_THREADS, WAITING_MAX, &api->lanes[API_READS], err) != WH_OK) {
         sink_api_free(api);
         return err->rc;
     }
@@ -585,21 +557,19 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
 
 void sink_api_drain(struct sink_api *api)
 {
-    struct wh_err err = {0};
+    struct api_task *task;
 
     api->draining = true;
-    sql_engine_stop(api->engine);
-    (void)wh_fail(&err, WH_E_UNAVAILABLE, "this sink is stopping");
-    while (api->waiting) {
-        struct api_job *job = api->waiting;
+    if (api->engine) {
+        sql_engine_stop(api->engine);
+    }
+    for (size_t i = 0; i < API_LANES; i++) {
+        while (api->lanes[i] && (task = api_lane_take_back(api->lanes[i])) != NULL) {
+            struct api_job *job = task->ctx;
 
-        api->waiting = job->next;
-        api->n_waiting--;
-        if (job->http) {
-            wh_http_set_user(job->http, NULL);
-            reply_failure(api, job->http, &err);
+            (void)wh_fail(&job->err, WH_E_UNAVAILABLE, "this sink is stopping");
+            settle(job);
         }
-        job_free(job);
     }
 }
 
@@ -608,13 +578,9 @@ void sink_api_free(struct sink_api *api)
     if (api == NULL) {
         return;
     }
-    if (api->engine) {
-        sink_api_drain(api);
-    }
-    /* Queries whose readers have gone may still be on a pool thread; they end at their next look.
-     */
-    while (api->n_running > 0) {
-        wh_loop_turn(api->deps.loop, true);
+    sink_api_drain(api);
+    for (size_t i = 0; i < API_LANES; i++) {
+        api_lane_free(api->lanes[i]);
     }
     sql_engine_free(api->engine);
     wh_mem_wipe(api->token, sizeof(api->token));

@@ -2,7 +2,7 @@
  * api.h - the query side of the sink: HTTP API and SQL over snapshots of the store. Reads only; the
  * writer is never blocked.
  *
- * Thread: app; queries run on pool threads over snapshots of their own.
+ * Thread: app; requests are answered on threads of their lanes (lane.h) over snapshots of their own.
  */
 #ifndef WH_SINK_API_H
 #define WH_SINK_API_H

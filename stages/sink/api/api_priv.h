@@ -1,12 +1,13 @@
 /*
  * api_priv.h - shared by api.c and api_*.c.
  *
- * A request is copied and answered on a pool thread (a job): the loop never waits for the store.
+ * A request is copied and answered on a thread of its lane (a job): the loop never waits for the
+ * store, and a read of one entity never waits for a query (lane.h).
  * The answer is written to an api_out, at most 1 MiB of it in memory, the rest in an unlinked file,
  * so that its status is known before its first byte is sent and a slow reader costs no memory.
  *
  *   loop:  copy the request -> queue ... -> send, or stream from the file
- *   pool:                      answer
+ *   lane:                      answer
  */
 #ifndef WH_SINK_API_INTERNAL_H
 #define WH_SINK_API_INTERNAL_H
@@ -19,6 +20,7 @@
 #include "common/base/buf.h"
 #include "common/json/json_write.h"
 #include "stages/sink/api/api.h"
+#include "stages/sink/api/lane.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/sql/sql.h"
 
@@ -66,15 +68,15 @@ WH_MUST_CHECK enum wh_rc api_arg_int(const struct api_request *request, const ch
 
 struct api_job;
 
+/* Queries may take as long as their limit; reads are a few keys of the store. */
+enum api_lane_of { API_QUERIES, API_READS, API_LANES };
+
 struct sink_api {
     struct sink_api_deps deps;
     struct sql_engine *engine;
     char token[65];
     bool draining;
-    struct api_job *waiting;
-    struct api_job *waiting_last;
-    size_t n_waiting;
-    size_t n_running;
+    struct api_lane *lanes[API_LANES];
     struct wh_counter *sql_results[WH_RC_COUNT];
 };
 
@@ -82,8 +84,9 @@ enum { API_HEADER_MAX_BYTES = 2048 };
 
 struct api_job {
     struct sink_api *api;
-    struct wh_http_req *http;
-    struct api_job *next;
+    struct wh_http_req *http; /* NULL when the reader is gone; the loop's thread alone */
+    struct api_task task;
+    int64_t submitted_ns;
     enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
     struct wh_arena arena;
     struct api_request request;
@@ -156,6 +159,10 @@ WH_MUST_CHECK enum wh_rc api_answer_links(struct api_job *job, struct wh_err *er
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_purge(struct api_job *job, struct wh_err *err);
+/* Does the request ask for the entity of one page? */
+bool api_is_url_lookup(const struct api_request *request);
+/* The milliseconds that the request has waited for a thread. They are part of its time limit. */
+int64_t api_waited_ms(const struct api_job *job);
 /* The entity whose page at the source this is; WH_E_NOT_FOUND. */
 WH_MUST_CHECK enum wh_rc api_find_url(struct api_job *job, struct wh_slice url,
                                       struct wh_entity_id *ret, struct wh_err *err);

@@ -144,6 +144,7 @@ static enum wh_rc run(struct api_list *l, enum api_format format, struct wh_err 
         .params = l->params,
         .n_params = l->n_params,
         .timeout_ms = conf->sql_timeout_ms,
+        .waited_ms = api_waited_ms(l->job),
         .max_rows = l->size,
         .canceled = &l->job->canceled,
     };
@@ -185,6 +186,11 @@ static enum wh_rc answer_list(struct api_list *l, struct wh_err *err)
     return run(l, format, err);
 }
 
+bool api_is_url_lookup(const struct api_request *request)
+{
+    return api_arg(request, "url").ptr && api_arg(request, "kind").ptr == NULL;
+}
+
 enum wh_rc api_answer_entities(struct api_job *job, struct wh_err *err)
 {
     struct wh_slice url = api_arg(&job->request, "url");
@@ -193,7 +199,7 @@ enum wh_rc api_answer_entities(struct api_job *job, struct wh_err *err)
     void *memory;
     enum wh_rc rc;
 
-    if (url.ptr && api_arg(&job->request, "kind").ptr == NULL) {
+    if (api_is_url_lookup(&job->request)) {
         return api_find_url(job, url, &id, err) == WH_OK ? api_entity_json(job, &id, err) : err->rc;
     }
     if (wh_arena_zalloc(&job->arena, 1, sizeof(*l), &memory, err) != WH_OK) {

@@ -223,6 +223,7 @@ static enum wh_rc run(struct api_job *job, const struct sql_request *r, enum api
         .params = r->params,
         .n_params = r->n_params,
         .timeout_ms = r->timeout_ms,
+        .waited_ms = api_waited_ms(job),
         .max_rows = r->limit < 0 ? otherwise : r->limit,
         .canceled = &job->canceled,
     };
@@ -316,6 +317,7 @@ static enum wh_rc run_own(struct api_job *job, const char *text, const struct sq
                               .params = params,
                               .n_params = n_params,
                               .timeout_ms = conf->sql_timeout_ms,
+                              .waited_ms = api_waited_ms(job),
                               .max_rows = size,
                               .canceled = &job->canceled};
     struct last_value last = {{0}};

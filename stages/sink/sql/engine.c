@@ -680,8 +680,15 @@ enum wh_rc sql_run(struct sql_engine *engine, const struct sql_query *query,
     if (atomic_load(&engine->stopped)) {
         return wh_fail(err, WH_E_UNAVAILABLE, "this sink is stopping");
     }
+    if (query->waited_ms >= query->timeout_ms) {
+        return wh_fail(
+            err, WH_E_BUSY,
+            "the query waited %lld ms for other queries, its whole time limit; ask again",
+            (long long)query->waited_ms);
+    }
     conn = borrow(engine);
-    conn->deadline_ns = wh_clock_mono_ns(&conn->clock) + query->timeout_ms * 1000000;
+    conn->deadline_ns =
+        wh_clock_mono_ns(&conn->clock) + (query->timeout_ms - query->waited_ms) * 1000000;
     conn->canceled = query->canceled;
     conn->timed_out = false;
     conn->rows_read = 0;

@@ -69,6 +69,7 @@ struct sql_query {
     const struct sql_param *params;
     size_t n_params;
     int64_t timeout_ms;
+    int64_t waited_ms; /* the part of timeout_ms that is over before sql_run */
     int64_t max_rows;
     const atomic_bool *canceled; /* NULL, or looked at while it runs */
 };
@@ -101,7 +102,7 @@ void sql_engine_free(struct sql_engine *engine);
 /*
  * Runs one statement. WH_E_INVALID: not SQL, unknown names (the nearest are in the message), a
  * parameter that is missing; WH_E_FORBIDDEN: not a read; WH_E_TIMEOUT; WH_E_TOO_LARGE: memory;
- * WH_E_CANCELED. ret is set in any case.
+ * WH_E_CANCELED; WH_E_BUSY: the time was over before the statement began. ret is set in any case.
  */
 WH_MUST_CHECK enum wh_rc sql_run(struct sql_engine *engine, const struct sql_query *query,
                                  const struct sql_rows *rows, struct sql_outcome *ret,

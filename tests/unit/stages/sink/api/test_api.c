@@ -12,6 +12,12 @@
 #include "tests/lib/th_http.h"
 #include "tests/lib/th_tmp.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const int64_t LATE_NS = INT64_C(6000000000);
+#else
+static const int64_t LATE_NS = INT64_C(1000000000);
+#endif
+
 enum { ROWS = 150, JSON_MAX_BYTES = 64 << 20 };
 
 struct fixture {
@@ -866,6 +872,49 @@ static void two_at_once_and_a_reader_that_leaves(void **state)
     wh_mem_free(reqs);
 }
 
+/* Every thread for queries works on the worst that a query can be, and more of them wait. */
+static void reads_never_wait_for_queries(void **state)
+{
+    enum { N = 8 };
+    static const char worst[] =
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
+        " SELECT max(replace(printf('%.4000000c', 'a'), printf('%.2000000c', 'a') || 'b', x))"
+        " FROM c";
+    struct fixture *f = *state;
+    struct wh_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
+    struct wh_clock clock = wh_clock_real();
+    int64_t started = wh_clock_mono_ns(&clock);
+    char text[WH_ENTITY_ID_TEXT + 1];
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "/api/v1/entities/%s",
+                   wh_entity_id_format(&f->heads.items[0]->id, text));
+    for (size_t i = 0; i < N; i++) {
+        th_http_init(&reqs[i], "GET", "/api/v1/sql");
+        th_http_arg(&reqs[i], "sql", worst);
+        th_http_arg(&reqs[i], "_timelimit", "2000");
+        f->handler.on_request(f->handler.ctx, &reqs[i]);
+    }
+    get_is(f, "/api/v1/status", NULL, 200, "\"ok\":true");
+    get_is(f, path, NULL, 200, text);
+    get_is(f, "/api/v1/kinds", NULL, 200, "\"table\"");
+    get_is(f, "/api/v1/entities", ARGS("url", "https://nowhere"), 404, "no entity");
+    for (size_t i = 0; i < N; i++) {
+        assert_false(reqs[i].replied);
+    }
+    /* The wait is part of a query's time: those that never began end with the others. */
+    for (size_t i = 0; i < N; i++) {
+        while (!reqs[i].replied) {
+            wh_loop_turn(f->loop, true);
+        }
+        assert_true(reqs[i].status == 504 || reqs[i].status == 503);
+        th_http_over(&reqs[i], &f->handler);
+        th_http_done(&reqs[i]);
+    }
+    assert_true(wh_clock_mono_ns(&clock) - started < INT64_C(2000000000) + LATE_NS);
+    wh_mem_free(reqs);
+}
+
 static void too_many_wait(void **state)
 {
     enum { N = 80 };
@@ -988,6 +1037,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sql_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_at_once_and_a_reader_that_leaves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reads_never_wait_for_queries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_drain_answers_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(kinds_and_status, set_up, tear_down),
