@@ -38,14 +38,6 @@ struct approval {
     size_t line_len;
 };
 
-static void wipe_text(char *text)
-{
-    if (text) {
-        wh_mem_wipe(text, strlen(text));
-        wh_mem_free(text);
-    }
-}
-
 /* ---- the request ---- */
 
 static void member(struct wh_json_writer *w, const char *key, const char *value)
@@ -408,7 +400,7 @@ static int connect_by(struct cli *cli, const struct secrets *s)
     struct wh_err err;
     int code;
 
-    wh_buf_init(&body, BODY_MAX_BYTES);
+    wh_buf_init_secret(&body, BODY_MAX_BYTES);
     if (request_body(cli, s, &body, &err) != WH_OK) {
         code = cli_fail(cli, "connect", &err);
     } else if (cli_call(cli, "POST", cli->conf.fetcher_url, WH_LIT("/api/v1/connections"),
@@ -419,9 +411,6 @@ static int connect_by(struct cli *cli, const struct secrets *s)
     } else {
         code = take_answer(cli, &answer);
         wh_buf_done(&answer.body);
-    }
-    if (body.ptr) {
-        wh_mem_wipe(body.ptr, body.cap);
     }
     wh_buf_done(&body);
     return code;
@@ -477,7 +466,7 @@ int cli_connect(struct cli *cli)
     if (code == CLI_OK) {
         code = connect_by(cli, &s);
     }
-    wipe_text(s.token);
-    wipe_text(s.client_secret);
+    wh_mem_free_secret(s.token);
+    wh_mem_free_secret(s.client_secret);
     return code;
 }

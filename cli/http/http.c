@@ -110,10 +110,7 @@ static enum wh_rc call_by_curl(struct cli_http *http, const struct cli_request *
         return err->rc;
     }
     rc = call_with_token(request, token, ret, err);
-    if (token) {
-        wh_mem_wipe(token, strlen(token));
-        wh_mem_free(token);
-    }
+    wh_mem_free_secret(token);
     return rc;
 }
 

@@ -11,14 +11,30 @@ void wh_buf_init(struct wh_buf *buf, size_t max)
     *buf = (struct wh_buf){.max = max};
 }
 
+void wh_buf_init_secret(struct wh_buf *buf, size_t max)
+{
+    *buf = (struct wh_buf){.max = max, .secret = true};
+}
+
+static void give_back(const struct wh_buf *buf)
+{
+    if (buf->secret && buf->ptr) {
+        wh_mem_wipe(buf->ptr, buf->cap);
+    }
+    wh_mem_free(buf->ptr);
+}
+
 void wh_buf_done(struct wh_buf *buf)
 {
-    wh_mem_free(buf->ptr);
-    wh_buf_init(buf, buf->max);
+    give_back(buf);
+    *buf = (struct wh_buf){.max = buf->max, .secret = buf->secret};
 }
 
 void wh_buf_reset(struct wh_buf *buf)
 {
+    if (buf->secret && buf->ptr) {
+        wh_mem_wipe(buf->ptr, buf->len);
+    }
     buf->len = 0;
     if (buf->ptr) {
         buf->ptr[0] = '\0';
@@ -38,6 +54,20 @@ static size_t grown(size_t cap, size_t need, size_t limit)
     return next < limit ? next : limit;
 }
 
+/* realloc may move the bytes and leave a copy behind. */
+static char *moved(const struct wh_buf *buf, size_t size)
+{
+    char *ptr = wh_mem_alloc(size);
+
+    if (ptr && buf->len) {
+        memcpy(ptr, buf->ptr, buf->len);
+    }
+    if (ptr) {
+        give_back(buf);
+    }
+    return ptr;
+}
+
 enum wh_rc wh_buf_grow(struct wh_buf *buf, size_t n, struct wh_err *err)
 {
     char *ptr;
@@ -47,7 +77,7 @@ enum wh_rc wh_buf_grow(struct wh_buf *buf, size_t n, struct wh_err *err)
         return wh_fail(err, WH_E_TOO_LARGE, "buffer limit of %zu bytes exceeded", buf->max);
     }
     cap = grown(buf->cap, buf->len + n, buf->max);
-    ptr = wh_mem_resize(buf->ptr, cap + 1, 1);
+    ptr = buf->secret ? moved(buf, cap + 1) : wh_mem_resize(buf->ptr, cap + 1, 1);
     if (ptr == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a buffer of %zu bytes", cap);
     }
@@ -88,6 +118,6 @@ char *wh_buf_take(struct wh_buf *buf, size_t *ret_len)
     char *ptr = buf->ptr;
 
     *ret_len = buf->len;
-    wh_buf_init(buf, buf->max);
+    *buf = (struct wh_buf){.max = buf->max, .secret = buf->secret};
     return ptr;
 }

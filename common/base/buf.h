@@ -11,6 +11,7 @@
 #define WH_BASE_BUF_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -22,10 +23,16 @@ struct wh_buf {
     size_t len;
     size_t cap;
     size_t max;
+    bool secret;
 };
 
 /* No allocation; max is in bytes, at least 1. */
 void wh_buf_init(struct wh_buf *buf, size_t max);
+/*
+ * For tokens, keys and what holds them: the bytes are overwritten before their memory is given
+ * back, in wh_buf_done and wh_buf_reset and also when the buffer grows.
+ */
+void wh_buf_init_secret(struct wh_buf *buf, size_t max);
 /* Frees the bytes; buf is as after init. Accepts a zeroed struct. */
 void wh_buf_done(struct wh_buf *buf);
 /* len = 0, the memory stays. */
@@ -58,7 +65,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_buf_append(struct wh_buf *buf, struct 
 WH_MUST_CHECK enum wh_rc wh_buf_append_char(struct wh_buf *buf, char c, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_buf_printf(struct wh_buf *buf, struct wh_err *err, const char *fmt, ...)
     WH_PRINTF(3, 4);
-/* Gives the bytes (free with wh_mem_free); buf is empty afterwards. NULL if nothing was written. */
+/* Gives the bytes (free with wh_mem_free, or wh_mem_free_secret); buf is empty afterwards. NULL if nothing was written. */
 char *wh_buf_take(struct wh_buf *buf, size_t *ret_len);
 
 static inline struct wh_slice wh_buf_slice(const struct wh_buf *buf)

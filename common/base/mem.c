@@ -123,6 +123,14 @@ void wh_mem_wipe(void *ptr, size_t len)
     }
 }
 
+void wh_mem_free_secret(char *text)
+{
+    if (text) {
+        wh_mem_wipe(text, strlen(text));
+    }
+    wh_mem_free(text);
+}
+
 void wh_mem_set_hook(wh_mem_hook hook, void *ctx)
 {
     mem_hook = hook;

@@ -22,6 +22,8 @@ char *wh_mem_dup(const void *ptr, size_t len);
 void wh_mem_free(void *ptr);
 /* Overwrites secrets in a way that the compiler keeps. */
 void wh_mem_wipe(void *ptr, size_t len);
+/* Overwrites the NUL-terminated text and frees it. Accepts NULL. */
+void wh_mem_free_secret(char *text);
 
 /* Called before each allocation: false makes it fail. For tests; NULL takes it away. */
 typedef bool (*wh_mem_hook)(void *ctx);

@@ -239,8 +239,7 @@ void wh_conf_release(const struct wh_conf_program *program, void *target)
     }
     for (size_t i = 0; pairs && i < pairs->n; i++) {
         wh_mem_free(pairs->items[i].name);
-        wh_mem_wipe(pairs->items[i].value, strlen(pairs->items[i].value));
-        wh_mem_free(pairs->items[i].value);
+        wh_mem_free_secret(pairs->items[i].value);
     }
     if (pairs) {
         wh_mem_free(pairs->items);

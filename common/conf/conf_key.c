@@ -164,8 +164,7 @@ static enum wh_rc pair_assign(struct wh_conf_pairs *pairs, const char *name, con
         return err->rc;
     }
     rc = pair_set(pairs, short_name, secret, err);
-    wh_mem_wipe(secret, strlen(secret));
-    wh_mem_free(secret);
+    wh_mem_free_secret(secret);
     return rc;
 }
 

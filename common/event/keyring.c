@@ -59,14 +59,11 @@ static enum wh_rc read_key(struct wh_slice line, struct wh_key *ret, struct wh_e
     if (!key.opens_unnamed) {
         line = wh_slice_from(line, sizeof(marker) - 1);
     }
-    wh_buf_init(&bytes, WH_AEAD_KEY_BYTES);
+    wh_buf_init_secret(&bytes, WH_AEAD_KEY_BYTES);
     rc = line.len == HEX_DIGITS ? wh_hex_decode(line, &bytes, err) : WH_E_INVALID;
     if (rc == WH_OK) {
         memcpy(key.bytes, bytes.ptr, sizeof(key.bytes));
         rc = name_key(&key, err);
-    }
-    if (bytes.ptr) {
-        wh_mem_wipe(bytes.ptr, bytes.cap);
     }
     wh_buf_done(&bytes);
     if (rc == WH_OK) {
@@ -130,8 +127,7 @@ static enum wh_rc read_file(struct wh_keyring *ret, struct wh_err *err)
     rc = wh_conf_secret_read_lines(ret->path, FILE_MAX_BYTES, &text, err);
     if (rc == WH_OK) {
         rc = read_lines(wh_slice_str(text), ret, err);
-        wh_mem_wipe(text, strlen(text));
-        wh_mem_free(text);
+        wh_mem_free_secret(text);
     }
     return rc;
 }
@@ -142,7 +138,7 @@ static enum wh_rc create_file(const char *path, struct wh_err *err)
     struct wh_buf text;
     enum wh_rc rc;
 
-    wh_buf_init(&text, LINE_MAX_BYTES);
+    wh_buf_init_secret(&text, LINE_MAX_BYTES);
     rc = make_key(&key, err);
     if (rc == WH_OK) {
         rc = write_key(&key, &text, err);
@@ -151,9 +147,6 @@ static enum wh_rc create_file(const char *path, struct wh_err *err)
         rc = wh_conf_secret_create(path, wh_buf_slice(&text), err);
     }
     wh_mem_wipe(&key, sizeof(key));
-    if (text.ptr) {
-        wh_mem_wipe(text.ptr, text.cap);
-    }
     wh_buf_done(&text);
     return rc;
 }
@@ -250,16 +243,13 @@ static enum wh_rc replace(struct wh_keyring *ring, const struct wh_key *first, s
     bool changed;
     enum wh_rc rc;
 
-    wh_buf_init(&text, FILE_MAX_BYTES);
+    wh_buf_init_secret(&text, FILE_MAX_BYTES);
     rc = first ? write_key(first, &text, err) : WH_OK;
     for (size_t i = 0; i < n && rc == WH_OK; i++) {
         rc = write_key(&ring->keys[i], &text, err);
     }
     if (rc == WH_OK) {
         rc = wh_conf_secret_replace(ring->path, wh_buf_slice(&text), err);
-    }
-    if (text.ptr) {
-        wh_mem_wipe(text.ptr, text.cap);
     }
     wh_buf_done(&text);
     return rc == WH_OK ? wh_keyring_refresh(ring, &changed, err) : rc;

@@ -89,9 +89,6 @@ static void free_transfer(struct wh_httpc_transfer *t)
     }
     curl_slist_free_all(t->headers);
     wh_buf_done(&t->body);
-    if (t->request_body.ptr) {
-        wh_mem_wipe(t->request_body.ptr, t->request_body.len); /* forms carry secrets */
-    }
     wh_buf_done(&t->request_body);
     wh_buf_done(&t->header_text);
     wh_mem_free(t);
@@ -520,7 +517,7 @@ static enum wh_rc cc_start(struct wh_httpc *base, const struct wh_httpc_request 
     t->peer = req->peer;
     t->body_max = req->body_max;
     wh_buf_init(&t->body, req->body_max);
-    wh_buf_init(&t->request_body, req->body.len + 1);
+    wh_buf_init_secret(&t->request_body, req->body.len + 1);
     wh_buf_init(&t->header_text, HEADER_BYTES_MAX);
     if (prepare(c, t, req, err) != WH_OK) {
         free_transfer(t);

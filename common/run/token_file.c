@@ -13,7 +13,7 @@ static enum wh_rc create(const char *path, struct wh_err *err)
     WH_AUTO(buf) struct wh_buf text;
     enum wh_rc rc;
 
-    wh_buf_init(&text, WH_TOKEN_TEXT);
+    wh_buf_init_secret(&text, WH_TOKEN_TEXT);
     rc = wh_random_bytes(secret, sizeof(secret), err);
     if (rc == WH_OK) {
         rc = wh_hex_encode(wh_slice(secret, sizeof(secret)), &text, err);
@@ -22,9 +22,6 @@ static enum wh_rc create(const char *path, struct wh_err *err)
         rc = wh_conf_secret_create(path, wh_buf_slice(&text), err);
     }
     wh_mem_wipe(secret, sizeof(secret));
-    if (text.ptr) {
-        wh_mem_wipe(text.ptr, text.len);
-    }
     return rc;
 }
 
@@ -42,8 +39,7 @@ enum wh_rc wh_token_file_load(const char *path, char ret[WH_TOKEN_TEXT + 1], str
     }
     len = strlen(text);
     memcpy(ret, text, len + 1);
-    wh_mem_wipe(text, len);
-    wh_mem_free(text);
+    wh_mem_free_secret(text);
     return len >= TOKEN_TEXT_MIN ? WH_OK
                                  : wh_fail(err, WH_E_CONFIG, "%.150s holds less than %d characters",
                                            path, TOKEN_TEXT_MIN);

@@ -129,11 +129,8 @@ static void free_call(struct call *call)
 
 static void drop_token(struct client *c)
 {
-    if (c->token) {
-        wh_mem_wipe(c->token, strlen(c->token));
-        wh_mem_free(c->token);
-        c->token = NULL;
-    }
+    wh_mem_free_secret(c->token);
+    c->token = NULL;
 }
 
 void client_free(struct client *c)

@@ -31,14 +31,6 @@ struct connects *connects_new(struct fetcher *f)
     return all;
 }
 
-static void wipe(struct wh_buf *buf)
-{
-    if (buf->ptr) {
-        wh_mem_wipe(buf->ptr, buf->cap);
-    }
-    wh_buf_done(buf);
-}
-
 static void unlink_connect(struct connect *k)
 {
     struct connects *all = k->f->connects;
@@ -60,12 +52,9 @@ static void forget_secrets(struct connect *k)
     k->login = NULL;
     client_free(k->probe);
     k->probe = NULL;
-    wipe(&k->client_secret);
-    if (k->token) {
-        wh_mem_wipe(k->token, strlen(k->token));
-        wh_mem_free(k->token);
-        k->token = NULL;
-    }
+    wh_buf_done(&k->client_secret);
+    wh_mem_free_secret(k->token);
+    k->token = NULL;
 }
 
 static void connect_free(struct connect *k)
@@ -89,9 +78,9 @@ static void connect_free(struct connect *k)
     wh_buf_done(&k->user);
     wh_buf_done(&k->version);
     wh_buf_done(&k->scopes);
-    wipe(&k->approve_url);
-    wipe(&k->signing_key);
-    wipe(&k->webhook_token);
+    wh_buf_done(&k->approve_url);
+    wh_buf_done(&k->signing_key);
+    wh_buf_done(&k->webhook_token);
     wh_mem_free(k);
 }
 
@@ -352,13 +341,13 @@ static struct connect *connect_new(struct fetcher *f)
     wh_buf_init(&k->id, TEXT_MAX_BYTES);
     wh_buf_init(&k->projects, TEXT_MAX_BYTES);
     wh_buf_init(&k->client_id, TEXT_MAX_BYTES);
-    wh_buf_init(&k->client_secret, TEXT_MAX_BYTES);
-    wh_buf_init(&k->approve_url, URL_MAX_BYTES);
+    wh_buf_init_secret(&k->client_secret, TEXT_MAX_BYTES);
+    wh_buf_init_secret(&k->approve_url, URL_MAX_BYTES);
     wh_buf_init(&k->user, TEXT_MAX_BYTES);
     wh_buf_init(&k->version, TEXT_MAX_BYTES);
     wh_buf_init(&k->scopes, TEXT_MAX_BYTES);
-    wh_buf_init(&k->signing_key, TEXT_MAX_BYTES);
-    wh_buf_init(&k->webhook_token, TEXT_MAX_BYTES);
+    wh_buf_init_secret(&k->signing_key, TEXT_MAX_BYTES);
+    wh_buf_init_secret(&k->webhook_token, TEXT_MAX_BYTES);
     k->timer = wh_timer_new(f->deps.loop, on_forget, k);
     k->next = f->connects->first;
     f->connects->first = k;

@@ -53,14 +53,6 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 
 /* ---- secrets ---- */
 
-static void wipe(struct wh_buf *buf)
-{
-    if (buf->ptr) {
-        wh_mem_wipe(buf->ptr, buf->cap);
-    }
-    wh_buf_done(buf);
-}
-
 static enum wh_rc make_secrets(struct connect *k, struct wh_err *err)
 {
     unsigned char key[SECRET_BYTES];
@@ -119,19 +111,19 @@ static enum wh_rc seal_approval(struct connect *k, struct wh_arena *arena,
     struct wh_buf text;
     enum wh_rc rc;
 
-    wh_buf_init(&text, SEALED_MAX_BYTES);
+    wh_buf_init_secret(&text, SEALED_MAX_BYTES);
     rc = oauth_kept_write(&kept, &text, err);
     if (rc == WH_OK) {
         rc = seal(k, "client", wh_buf_slice(&text), arena, &doc->client_sealed, err);
     }
-    wipe(&text);
+    wh_buf_done(&text);
     if (rc == WH_OK) {
         rc = oauth_tokens_write(oauth_tokens(o), &text, err);
     }
     if (rc == WH_OK) {
         rc = seal(k, "oauth", wh_buf_slice(&text), arena, &doc->oauth_sealed, err);
     }
-    wipe(&text);
+    wh_buf_done(&text);
     return rc;
 }
 
@@ -149,12 +141,12 @@ static enum wh_rc move_secret(struct connect *k, const struct conn *old, const c
     if (sealed->len == 0) {
         return WH_OK;
     }
-    wh_buf_init(&text, SEALED_MAX_BYTES);
+    wh_buf_init_secret(&text, SEALED_MAX_BYTES);
     rc = wh_secret_open(k->f->deps.keys, &from, *sealed, &text, err);
     if (rc == WH_OK) {
         rc = seal(k, purpose, wh_buf_slice(&text), arena, sealed, err);
     }
-    wipe(&text);
+    wh_buf_done(&text);
     return rc;
 }
 

@@ -56,14 +56,6 @@ static int64_t now_ms(const struct credential *cr)
     return wh_clock_now_ms(&cr->conn->fetcher->deps.clock);
 }
 
-static void wipe(struct wh_buf *buf)
-{
-    if (buf->ptr) {
-        wh_mem_wipe(buf->ptr, buf->cap);
-    }
-    wh_buf_done(buf);
-}
-
 /* ---- life ---- */
 
 struct credential *credential_new(struct conn *c)
@@ -215,7 +207,7 @@ static enum wh_rc open_sealed(struct credential *cr, const char *purpose, struct
 {
     const struct wh_seal_place place = conn_seal_place(cr->conn, purpose);
 
-    wh_buf_init(out, SECRET_MAX_BYTES);
+    wh_buf_init_secret(out, SECRET_MAX_BYTES);
     return wh_secret_open(cr->conn->fetcher->deps.keys, &place, sealed, out, err);
 }
 
@@ -233,7 +225,7 @@ static enum wh_rc load_client(struct credential *cr, struct wh_err *err)
     if (rc == WH_OK) {
         rc = oauth_kept_read(wh_buf_slice(&text), cr->net.parser, &cr->arena, &cr->kept, err);
     }
-    wipe(&text);
+    wh_buf_done(&text);
     return rc;
 }
 
@@ -279,7 +271,7 @@ static enum wh_rc load_pair(struct credential *cr, struct wh_slice sealed, struc
     if (rc == WH_OK) {
         rc = oauth_tokens_read(wh_buf_slice(&text), cr->net.parser, &tokens, err);
     }
-    wipe(&text);
+    wh_buf_done(&text);
     if (rc == WH_OK && cr->phase != SAVING && same_pair(&cr->now, &tokens)) {
         /* The owner has sealed it again. */
         rc = keep_sealed(cr, sealed, err);
@@ -360,13 +352,13 @@ static enum wh_rc save(struct credential *cr, struct wh_err *err)
     struct wh_buf sealed;
     enum wh_rc rc;
 
-    wh_buf_init(&text, SECRET_MAX_BYTES);
+    wh_buf_init_secret(&text, SECRET_MAX_BYTES);
     wh_buf_init(&sealed, SECRET_MAX_BYTES);
     rc = oauth_tokens_write(&cr->next, &text, err);
     if (rc == WH_OK) {
         rc = wh_secret_seal(c->fetcher->deps.keys, &place, wh_buf_slice(&text), &sealed, err);
     }
-    wipe(&text);
+    wh_buf_done(&text);
     if (rc != WH_OK) {
         wh_buf_done(&sealed);
         return rc;

@@ -323,13 +323,12 @@ static enum wh_rc use_token(struct conn *c, struct wh_err *err)
     WH_AUTO(buf) struct wh_buf token;
     enum wh_rc rc;
 
-    wh_buf_init(&token, SECRET_MAX_BYTES);
+    wh_buf_init_secret(&token, SECRET_MAX_BYTES);
     if (wh_secret_open(c->fetcher->deps.keys, &place, c->doc.token_sealed, &token, err) != WH_OK ||
         make_client(c, err) != WH_OK) {
         return err->rc;
     }
     rc = client_set_token(c->client, wh_buf_slice(&token), err);
-    wh_mem_wipe(token.ptr, token.len);
     c->rest_by_oauth = false;
     return rc;
 }

@@ -58,19 +58,15 @@ static enum wh_rc seal_again(struct rotation *r, const struct wh_seal_place *pla
                              struct wh_arena *arena, struct wh_slice *sealed, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf fresh;
-    struct wh_buf text;
+    WH_AUTO(buf) struct wh_buf text;
     enum wh_rc rc;
 
     wh_buf_init(&fresh, SEALED_MAX_BYTES);
-    wh_buf_init(&text, SECRET_MAX_BYTES);
+    wh_buf_init_secret(&text, SECRET_MAX_BYTES);
     rc = wh_secret_open(r->f->deps.keys, place, *sealed, &text, err);
     if (rc == WH_OK) {
         rc = wh_secret_seal(r->f->deps.keys, place, wh_buf_slice(&text), &fresh, err);
     }
-    if (text.ptr) {
-        wh_mem_wipe(text.ptr, text.cap);
-    }
-    wh_buf_done(&text);
     return rc == WH_OK ? wh_arena_dup(arena, wh_buf_slice(&fresh), sealed, err) : rc;
 }
 

@@ -18,14 +18,6 @@ enum {
 
 /* ---- one connection ---- */
 
-static void wipe(struct wh_buf *buf)
-{
-    if (buf->ptr) {
-        wh_mem_wipe(buf->ptr, buf->cap);
-    }
-    wh_buf_done(buf);
-}
-
 struct intake_connection *intake_connection_ref(struct intake_connection *c)
 {
     c->refs++;
@@ -37,14 +29,13 @@ void intake_connection_unref(struct intake_connection *c)
     if (c == NULL || --c->refs > 0) {
         return;
     }
-    wipe(&c->key);
-    wipe(&c->token);
+    wh_buf_done(&c->key);
+    wh_buf_done(&c->token);
     wh_buf_done(&c->instance);
     intake_health_done(&c->health);
     wh_mem_free(c);
 }
 
-/* Reserved at once: a buffer that grows would leave copies of the secret behind. */
 static enum wh_rc open_secret(struct intake_connections *cs, const struct wh_connection *doc,
                               const char *purpose, struct wh_slice sealed, struct wh_buf *out,
                               struct wh_err *err)
@@ -52,9 +43,6 @@ static enum wh_rc open_secret(struct intake_connections *cs, const struct wh_con
     const struct wh_seal_place place = {
         .connection = doc->id, .purpose = purpose, .address = doc->instance};
 
-    if (wh_buf_reserve(out, SECRET_MAX_BYTES - 1, err) != WH_OK) {
-        return err->rc;
-    }
     return wh_secret_open(cs->keys, &place, sealed, out, err);
 }
 
@@ -64,15 +52,12 @@ static enum wh_rc open_key(struct intake_connections *cs, const struct wh_connec
     struct wh_buf text;
     enum wh_rc rc;
 
-    wh_buf_init(&text, SECRET_MAX_BYTES);
+    wh_buf_init_secret(&text, SECRET_MAX_BYTES);
     rc = open_secret(cs, doc, "webhook_key", doc->webhook_key_sealed, &text, err);
-    if (rc == WH_OK) {
-        rc = wh_buf_reserve(out, INTAKE_KEY_MAX_BYTES, err);
-    }
     if (rc == WH_OK) {
         rc = intake_verify_key(wh_buf_slice(&text), out, err);
     }
-    wipe(&text);
+    wh_buf_done(&text);
     return rc;
 }
 
@@ -100,8 +85,8 @@ static enum wh_rc make(struct intake_connections *cs, const struct wh_connection
     }
     c->refs = 1;
     wh_buf_init(&c->instance, INSTANCE_MAX_BYTES);
-    wh_buf_init(&c->key, SECRET_MAX_BYTES);
-    wh_buf_init(&c->token, SECRET_MAX_BYTES);
+    wh_buf_init_secret(&c->key, SECRET_MAX_BYTES);
+    wh_buf_init_secret(&c->token, SECRET_MAX_BYTES);
     c->disabled = wh_slice_eq(doc->state, WH_LIT("disabled"));
     (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
     if (wh_topic_name(cs->prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) != WH_OK ||

@@ -20,17 +20,19 @@ static enum wh_rc random_word(char to[OAUTH_VERIFIER_BYTES + 1], struct wh_err *
 {
     unsigned char bytes[VERIFIER_RANDOM];
     WH_AUTO(buf) struct wh_buf text;
+    enum wh_rc rc;
 
-    wh_buf_init(&text, OAUTH_VERIFIER_BYTES + 1);
-    if (wh_random_bytes(bytes, sizeof(bytes), err) != WH_OK ||
-        wh_base64url_encode(wh_slice(bytes, sizeof(bytes)), &text, err) != WH_OK) {
-        return err->rc;
+    wh_buf_init_secret(&text, OAUTH_VERIFIER_BYTES + 1);
+    rc = wh_random_bytes(bytes, sizeof(bytes), err);
+    if (rc == WH_OK) {
+        rc = wh_base64url_encode(wh_slice(bytes, sizeof(bytes)), &text, err);
     }
-    memcpy(to, text.ptr, OAUTH_VERIFIER_BYTES);
-    to[OAUTH_VERIFIER_BYTES] = '\0';
     wh_mem_wipe(bytes, sizeof(bytes));
-    wh_mem_wipe(text.ptr, text.cap);
-    return WH_OK;
+    if (rc == WH_OK) {
+        memcpy(to, text.ptr, OAUTH_VERIFIER_BYTES);
+        to[OAUTH_VERIFIER_BYTES] = '\0';
+    }
+    return rc;
 }
 
 enum wh_rc oauth_secrets_make(struct oauth_secrets *ret, struct wh_err *err)
@@ -125,20 +127,12 @@ enum wh_rc oauth_request_url(const struct oauth_request *r, struct wh_buf *out, 
 
 /* ---- the redirect ---- */
 
-static void wipe(struct wh_buf *buf)
-{
-    if (buf->ptr) {
-        wh_mem_wipe(buf->ptr, buf->cap);
-    }
-    wh_buf_done(buf);
-}
-
 void oauth_redirect_done(struct oauth_redirect *r)
 {
-    wipe(&r->code);
-    wipe(&r->state);
-    wipe(&r->iss);
-    wipe(&r->error);
+    wh_buf_done(&r->code);
+    wh_buf_done(&r->state);
+    wh_buf_done(&r->iss);
+    wh_buf_done(&r->error);
 }
 
 static struct wh_slice query_of(struct wh_slice text)
@@ -174,7 +168,7 @@ enum wh_rc oauth_redirect_read(struct wh_slice query_or_url, struct oauth_redire
     struct wh_slice value;
 
     for (size_t i = 0; i < 4; i++) {
-        wh_buf_init(texts[i].to, PARAM_MAX_BYTES);
+        wh_buf_init_secret(texts[i].to, PARAM_MAX_BYTES);
     }
     ret->has_iss = false;
     while (next_param(&query, &name, &value)) {

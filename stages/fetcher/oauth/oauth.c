@@ -392,7 +392,7 @@ static enum wh_rc exchange(struct oauth *o, struct wh_slice code, struct wh_err 
 {
     struct wh_buf form;
 
-    wh_buf_init(&form, BODY_MAX_BYTES);
+    wh_buf_init_secret(&form, BODY_MAX_BYTES);
     if (oauth_form_add(&form, "grant_type", WH_LIT("authorization_code"), err) != WH_OK ||
         oauth_form_add(&form, "code", code, err) != WH_OK ||
         oauth_form_add(&form, "redirect_uri", o->conf.redirect_uri, err) != WH_OK ||

@@ -18,25 +18,17 @@ struct oauth_call {
 
 /* ---- what we hold ---- */
 
-static void wipe(struct wh_buf *buf)
-{
-    if (buf->ptr) {
-        wh_mem_wipe(buf->ptr, buf->cap);
-    }
-    wh_buf_done(buf);
-}
-
 void oauth_tokens_init(struct oauth_tokens *t)
 {
     memset(t, 0, sizeof(*t));
-    wh_buf_init(&t->access, OAUTH_TOKEN_MAX + 1);
-    wh_buf_init(&t->refresh, OAUTH_TOKEN_MAX + 1);
+    wh_buf_init_secret(&t->access, OAUTH_TOKEN_MAX + 1);
+    wh_buf_init_secret(&t->refresh, OAUTH_TOKEN_MAX + 1);
 }
 
 void oauth_tokens_done(struct oauth_tokens *t)
 {
-    wipe(&t->access);
-    wipe(&t->refresh);
+    wh_buf_done(&t->access);
+    wh_buf_done(&t->refresh);
     oauth_tokens_init(t);
 }
 
@@ -211,19 +203,15 @@ enum wh_rc oauth_form_add(struct wh_buf *form, const char *name, struct wh_slice
 static enum wh_rc basic(const struct oauth_client *client, struct wh_buf *out, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf pair;
-    enum wh_rc rc = WH_OK;
 
-    wh_buf_init(&pair, BASIC_MAX_BYTES);
+    wh_buf_init_secret(&pair, BASIC_MAX_BYTES);
     if (wh_percent_encode(client->client_id, &pair, err) != WH_OK ||
         wh_buf_append_char(&pair, ':', err) != WH_OK ||
         wh_percent_encode(client->client_secret, &pair, err) != WH_OK ||
         wh_base64_encode(wh_buf_slice(&pair), out, err) != WH_OK) {
-        rc = err->rc;
+        return err->rc;
     }
-    if (pair.ptr) {
-        wh_mem_wipe(pair.ptr, pair.cap);
-    }
-    return rc;
+    return WH_OK;
 }
 
 static enum wh_rc authenticate(const struct oauth_client *client, struct wh_buf *form,
@@ -281,9 +269,9 @@ enum wh_rc oauth_call_start(const struct oauth_net *net, struct wh_slice endpoin
     struct wh_buf header;
     enum wh_rc rc;
 
-    wh_buf_init(&header, OAUTH_TOKEN_MAX);
+    wh_buf_init_secret(&header, OAUTH_TOKEN_MAX);
     if (call == NULL) {
-        wipe(form);
+        wh_buf_done(form);
         return wh_fail(err, WH_E_NOMEM, "no memory for a call");
     }
     *call = (struct oauth_call){.net = net, .fn = fn, .ctx = ctx, .grant = grant};
@@ -291,8 +279,8 @@ enum wh_rc oauth_call_start(const struct oauth_net *net, struct wh_slice endpoin
     if (rc == WH_OK) {
         rc = send(call, endpoint, wh_buf_slice(form), wh_buf_slice(&header), err);
     }
-    wipe(form);
-    wipe(&header);
+    wh_buf_done(form);
+    wh_buf_done(&header);
     if (rc != WH_OK) {
         wh_mem_free(call);
         return rc;
@@ -316,14 +304,14 @@ enum wh_rc oauth_refresh(const struct oauth_net *net, struct wh_slice endpoint,
 {
     struct wh_buf form;
 
-    wh_buf_init(&form, FORM_MAX_BYTES);
+    wh_buf_init_secret(&form, FORM_MAX_BYTES);
     /* GitLab wants the redirect address here too. */
     if (oauth_form_add(&form, "grant_type", WH_LIT("refresh_token"), err) != WH_OK ||
         oauth_form_add(&form, "refresh_token", refresh_token, err) != WH_OK ||
         (client->redirect_uri.len &&
          oauth_form_add(&form, "redirect_uri", client->redirect_uri, err) != WH_OK) ||
         (resource.len && oauth_form_add(&form, "resource", resource, err) != WH_OK)) {
-        wipe(&form);
+        wh_buf_done(&form);
         return err->rc;
     }
     return oauth_call_start(net, endpoint, client, &form, true, fn, ctx, ret, err);
@@ -335,10 +323,10 @@ enum wh_rc oauth_revoke(const struct oauth_net *net, struct wh_slice endpoint,
 {
     struct wh_buf form;
 
-    wh_buf_init(&form, FORM_MAX_BYTES);
+    wh_buf_init_secret(&form, FORM_MAX_BYTES);
     if (oauth_form_add(&form, "token", token, err) != WH_OK ||
         oauth_form_add(&form, "token_type_hint", wh_slice_str(hint), err) != WH_OK) {
-        wipe(&form);
+        wh_buf_done(&form);
         return err->rc;
     }
     return oauth_call_start(net, endpoint, client, &form, false, fn, ctx, ret, err);

@@ -114,12 +114,116 @@ static void test_arena_dup(void **state)
     wh_arena_done(&arena);
 }
 
+/* In place of the C library's explicit_bzero, in both of its forms: notes what was overwritten last. */
+static const void *wiped;
+static size_t wiped_len;
+
+static void note_wiped(void *ptr, size_t len)
+{
+    wiped = ptr;
+    wiped_len = len;
+    memset(ptr, 0, len);
+}
+
+void bzero_plain(void *ptr, size_t len) __asm__("explicit_bzero");
+void bzero_fortified(void *ptr, size_t len, size_t room) __asm__("__explicit_bzero_chk");
+
+void bzero_plain(void *ptr, size_t len)
+{
+    note_wiped(ptr, len);
+}
+
+void bzero_fortified(void *ptr, size_t len, size_t room)
+{
+    (void)room;
+    note_wiped(ptr, len);
+}
+
+static void test_a_secret_is_overwritten_when_it_grows(void **state)
+{
+    struct wh_buf buf;
+    struct wh_err err;
+    const void *before;
+    size_t cap;
+
+    (void)state;
+    wh_buf_init_secret(&buf, 1000);
+    th_ok(wh_buf_append(&buf, WH_LIT("glpat-secret"), &err), &err);
+    before = buf.ptr;
+    cap = buf.cap;
+    th_ok(wh_buf_reserve(&buf, 500, &err), &err);
+    assert_ptr_equal(wiped, before);
+    assert_int_equal(wiped_len, cap);
+    th_slice_is(wh_buf_slice(&buf), "glpat-secret");
+    wh_buf_done(&buf);
+}
+
+static void test_a_secret_is_overwritten_at_its_end(void **state)
+{
+    struct wh_buf buf;
+    struct wh_err err;
+    const char *bytes;
+    size_t cap;
+
+    (void)state;
+    wh_buf_init_secret(&buf, 1000);
+    th_ok(wh_buf_append(&buf, WH_LIT("glpat-secret"), &err), &err);
+    bytes = buf.ptr;
+    wh_buf_reset(&buf);
+    for (size_t i = 0; i < sizeof("glpat-secret"); i++) {
+        assert_int_equal(bytes[i], 0);
+    }
+    for (int i = 0; i < 2; i++) { /* a buffer that is used again stays secret */
+        th_ok(wh_buf_append(&buf, WH_LIT("another"), &err), &err);
+        bytes = buf.ptr;
+        cap = buf.cap;
+        wiped = NULL;
+        wh_buf_done(&buf);
+        assert_ptr_equal(wiped, bytes);
+        assert_int_equal(wiped_len, cap);
+    }
+}
+
+static void test_a_secret_text_is_overwritten(void **state)
+{
+    char *text = wh_mem_dup("glpat-secret", 12);
+
+    (void)state;
+    assert_non_null(text);
+    wh_mem_free_secret(text);
+    assert_ptr_equal(wiped, text);
+    assert_int_equal(wiped_len, 12);
+    wiped = NULL;
+    wh_mem_free_secret(NULL);
+    assert_null(wiped);
+}
+
+static void test_other_buffers_are_not_overwritten(void **state)
+{
+    struct wh_buf buf;
+    struct wh_err err;
+
+    (void)state;
+    wiped = NULL;
+    wh_buf_init(&buf, 1000);
+    th_ok(wh_buf_append(&buf, WH_LIT("page"), &err), &err);
+    th_ok(wh_buf_reserve(&buf, 500, &err), &err);
+    wh_buf_done(&buf);
+    assert_null(wiped);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grow_to_max), cmocka_unit_test(test_take),
-        cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_arena_cap_and_reuse),
+        cmocka_unit_test(test_grow_to_max),
+        cmocka_unit_test(test_take),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_arena_cap_and_reuse),
         cmocka_unit_test(test_arena_dup),
+        cmocka_unit_test(test_a_secret_is_overwritten_when_it_grows),
+        cmocka_unit_test(test_a_secret_is_overwritten_at_its_end),
+        cmocka_unit_test(test_a_secret_text_is_overwritten),
+        cmocka_unit_test(test_other_buffers_are_not_overwritten),
     };
 
     return cmocka_run_group_tests_name("base/buf arena", tests, NULL, NULL);
