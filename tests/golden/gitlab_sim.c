@@ -486,9 +486,17 @@ struct wh_httpc *gitlab_sim_client(struct gitlab_sim *sim)
 
 /* ---- what the test does with the server ---- */
 
+static size_t any_body(void *ctx, struct wh_http_req *req)
+{
+    (void)ctx;
+    (void)req;
+    return TEXT_MAX;
+}
+
 void gitlab_sim_control(struct gitlab_sim *sim, const char *path, const char *json)
 {
-    const struct wh_http_handler handler = {.on_request = gl_control_request, .ctx = &sim->server};
+    const struct wh_http_handler handler = {
+        .on_head = any_body, .on_request = gl_control_request, .ctx = &sim->server};
     struct wh_http_req req;
 
     th_http_init(&req, "POST", path);
