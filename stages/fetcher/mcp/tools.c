@@ -242,32 +242,60 @@ static enum wh_rc keep_properties(struct search *s, struct wh_json_val schema, s
     return wh_arena_dup(&s->tools->arena, wh_buf_slice(&names), &s->tool->properties, err);
 }
 
+static bool name_of(const struct mcp_tools *t, struct wh_json_val tool, struct wh_slice *ret)
+{
+    struct wh_json_val name;
+
+    if (!wh_json_get(tool, WH_LIT("name"), &name) || wh_json_type(name) != WH_JSON_STRING) {
+        return false;
+    }
+    *ret = wh_json_string(name);
+    return name_valid(*ret) && mcp_tools_find(t, *ret) == NULL;
+}
+
+/* Into the arena, but not yet into the list. */
+static enum wh_rc keep_tool(struct search *s, struct wh_slice name, struct wh_json_val tool,
+                            struct wh_err *err)
+{
+    struct wh_arena *arena = &s->tools->arena;
+    struct wh_json_val schema;
+    void *memory;
+
+    if (wh_arena_zalloc(arena, 1, sizeof(*s->tool), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    s->tool = memory;
+    s->tool->properties = WH_LIT(" ");
+    if (wh_arena_dup(arena, name, &s->tool->name, err) != WH_OK) {
+        return err->rc;
+    }
+    if (!wh_json_get(tool, WH_LIT("inputSchema"), &schema) ||
+        wh_json_type(schema) != WH_JSON_OBJECT) {
+        return WH_OK;
+    }
+    if (keep_properties(s, schema, err) != WH_OK) {
+        return err->rc;
+    }
+    return find_headers(s, schema, err);
+}
+
 enum wh_rc mcp_tools_add(struct mcp_tools *t, struct wh_json_val v, struct wh_err *err)
 {
     struct search s = {.tools = t};
-    struct wh_json_val name;
-    struct wh_json_val schema;
-    void *memory;
+    struct wh_slice name;
 
     if (t->n + t->dropped >= MCP_TOOLS_MAX) {
         return wh_fail(err, WH_E_TOO_LARGE, "the server lists more than %d tools", MCP_TOOLS_MAX);
     }
-    if (!wh_json_get(v, WH_LIT("name"), &name) || wh_json_type(name) != WH_JSON_STRING ||
-        !name_valid(wh_json_string(name)) || mcp_tools_find(t, wh_json_string(name))) {
+    if (!name_of(t, v, &name)) {
         t->dropped++;
         return WH_OK;
     }
-    if (wh_arena_zalloc(&t->arena, 1, sizeof(*s.tool), &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    s.tool = memory;
-    if (wh_arena_dup(&t->arena, wh_json_string(name), &s.tool->name, err) != WH_OK) {
-        return err->rc;
-    }
-    s.tool->properties = WH_LIT(" ");
-    if (wh_json_get(v, WH_LIT("inputSchema"), &schema) && wh_json_type(schema) == WH_JSON_OBJECT &&
-        (keep_properties(&s, schema, err) != WH_OK || find_headers(&s, schema, err) != WH_OK)) {
-        return err->rc;
+    if (keep_tool(&s, name, v, err) != WH_OK) {
+        return err->rc != WH_E_TOO_LARGE
+                   ? err->rc
+                   : wh_fail(err, WH_E_TOO_LARGE, "the list of tools needs more than %d bytes",
+                             ARENA_MAX);
     }
     if (s.broken) {
         t->dropped++;

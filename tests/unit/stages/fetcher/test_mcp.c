@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/mcp/message.h"
 #include "stages/fetcher/mcp/sse.h"
+#include "stages/fetcher/mcp/tool.h"
 #include "stages/fetcher/mcp/tools.h"
 
 /* ---- event streams ---- */
@@ -207,11 +208,215 @@ static void test_header_values(void **state)
     }
 }
 
+/* ---- arguments that are repeated in headers ---- */
+
+static const struct {
+    const char *name;
+    const char *arguments;
+    bool found;
+    const char *value;
+} params[] = {
+    {"string", "{\"o\":{\"r\":\"eu\"}}", true, "eu"},
+    {"empty string", "{\"o\":{\"r\":\"\"}}", true, ""},
+    {"string that no header carries", "{\"o\":{\"r\":\"a\\r\\nb\"}}", true, "=?base64?YQ0KYg==?="},
+    {"integer", "{\"o\":{\"r\":-7}}", true, "-7"},
+    {"true", "{\"o\":{\"r\":true}}", true, "true"},
+    {"false", "{\"o\":{\"r\":false}}", true, "false"},
+    {"null", "{\"o\":{\"r\":null}}", false, ""},
+    {"fraction", "{\"o\":{\"r\":1.5}}", false, ""},
+    {"list", "{\"o\":{\"r\":[\"eu\"]}}", false, ""},
+    {"absent", "{\"o\":{}}", false, ""},
+    {"nothing to look into", "{\"o\":7}", false, ""},
+};
+
+static void test_params(void **state)
+{
+    static const char tool[] =
+        TOOL("\"properties\":{\"o\":{\"type\":\"object\",\"properties\":{\"r\":{\"type\":"
+             "\"string\",\"x-mcp-header\":\"Region\"}}}}");
+    struct wh_json_parser *parser = wh_json_parser_new(65536, 32);
+    struct mcp_tools t;
+    struct wh_json_val v;
+    struct wh_err err;
+
+    (void)state;
+    mcp_tools_init(&t);
+    th_ok(wh_json_parse(parser, wh_slice_str(tool), &v, &err), &err);
+    th_ok(mcp_tools_add(&t, v, &err), &err);
+    assert_int_equal(t.first->n_headers, 1);
+    th_slice_is(t.first->headers[0].header, "Mcp-Param-Region");
+    for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
+        WH_AUTO(buf) struct wh_buf out;
+        bool found = !params[i].found;
+
+        wh_buf_init(&out, 256);
+        th_ok(wh_json_parse(parser, wh_slice_str(params[i].arguments), &v, &err), &err);
+        th_ok(mcp_param_value(&t.first->headers[0], v, &out, &found, &err), &err);
+        if (found != params[i].found || strcmp(wh_buf_str(&out), params[i].value) != 0) {
+            fail_msg("%s: %s", params[i].name, wh_buf_str(&out));
+        }
+    }
+    mcp_tools_done(&t);
+    wh_json_parser_free(parser);
+}
+
+/* ---- what is known of a tool ---- */
+
+static void test_tool(void **state)
+{
+    static const char json[] =
+        TOOL("\"properties\":{\"project_id\":{},\"order_by\":{\"properties\":{\"inner\":{}}}}");
+    struct wh_json_parser *parser = wh_json_parser_new(65536, 32);
+    const struct mcp_tool *tool;
+    struct mcp_tools t;
+    struct wh_json_val v;
+    struct wh_err err;
+
+    (void)state;
+    mcp_tools_init(&t);
+    th_ok(wh_json_parse(parser, wh_slice_str(json), &v, &err), &err);
+    th_ok(mcp_tools_add(&t, v, &err), &err);
+    tool = mcp_tools_find(&t, WH_LIT("t"));
+    assert_non_null(tool);
+    assert_null(mcp_tools_find(&t, WH_LIT("T")));
+    th_slice_is(mcp_tool_name(tool), "t");
+    assert_true(mcp_tool_takes(tool, "project_id"));
+    assert_true(mcp_tool_takes(tool, "order_by"));
+    assert_false(mcp_tool_takes(tool, "project"));
+    assert_false(mcp_tool_takes(tool, "inner"));
+    /* The second one of a name is left out. */
+    th_ok(mcp_tools_add(&t, v, &err), &err);
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.dropped, 1);
+    mcp_tools_clear(&t);
+    assert_null(mcp_tools_find(&t, WH_LIT("t")));
+    mcp_tools_done(&t);
+    wh_json_parser_free(parser);
+}
+
+/* As many tools as may be listed, each as large as one may be, fill the table and no more. */
+static void test_tools_limit(void **state)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(65536, 32);
+    struct mcp_tools t;
+    enum wh_rc rc = WH_OK;
+    struct wh_err err;
+    unsigned n = 0;
+
+    (void)state;
+    mcp_tools_init(&t);
+    while (rc == WH_OK) {
+        WH_AUTO(buf) struct wh_buf text;
+        struct wh_json_val v;
+
+        wh_buf_init(&text, 65536);
+        th_ok(
+            wh_buf_printf(&text, &err, "{\"name\":\"t%u\",\"inputSchema\":{\"properties\":{", n++),
+            &err);
+        for (int i = 0; i < 400; i++) {
+            th_ok(wh_buf_printf(&text, &err, "%s\"property_%07d\":{}", i ? "," : "", i), &err);
+        }
+        th_ok(wh_buf_append(&text, WH_LIT("}}}"), &err), &err);
+        th_ok(wh_json_parse(parser, wh_buf_slice(&text), &v, &err), &err);
+        rc = mcp_tools_add(&t, v, &err);
+        assert_true(n <= MCP_TOOLS_MAX + 1);
+    }
+    assert_int_equal(rc, WH_E_TOO_LARGE);
+    assert_true(t.arena.used_bytes <= 2 << 20);
+    assert_non_null(strstr(err.msg, "list of tools"));
+    mcp_tools_done(&t);
+    wh_json_parser_free(parser);
+}
+
+/* ---- messages on their way out ---- */
+
+static const struct {
+    const char *request;
+    const char *reply;
+} replies[] = {
+    {"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\"}",
+     "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}"},
+    {"{\"jsonrpc\":\"2.0\",\"id\":\"a\\n\",\"method\":\"ping\"}",
+     "{\"jsonrpc\":\"2.0\",\"id\":\"a\\n\",\"result\":{}}"},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sampling/createMessage\"}",
+     "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32601,\"message\":\"not offered by "
+     "this client\"}}"},
+};
+
+static void test_replies(void **state)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(65536, 16);
+    struct wh_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        WH_AUTO(buf) struct wh_buf out;
+        struct mcp_message m;
+
+        wh_buf_init(&out, 1024);
+        th_ok(mcp_message_read(wh_slice_str(replies[i].request), parser, &m, &err), &err);
+        assert_int_equal(m.kind, MCP_REQUEST);
+        th_ok(mcp_reply_write(&m, &out, &err), &err);
+        th_slice_is(wh_buf_slice(&out), replies[i].reply);
+        wh_buf_done(&out);
+        wh_buf_init(&out, 20);
+        assert_int_equal(mcp_reply_write(&m, &out, &err), WH_E_TOO_LARGE);
+    }
+    wh_json_parser_free(parser);
+}
+
+/* A stream that is read on: the cut event is dropped, the id and the pause stay. */
+static void test_stream_restart(void **state)
+{
+    WH_AUTO(buf) struct wh_buf out;
+    struct mcp_sse s;
+    struct wh_err err;
+
+    (void)state;
+    wh_buf_init(&out, 4096);
+    mcp_sse_init(&s, 1024, on_event, &out);
+    th_ok(mcp_sse_feed(&s, WH_LIT("id: 1\nretry: 5\ndata: a\n\nevent: x\ndata: cut"), &err), &err);
+    mcp_sse_restart(&s);
+    th_ok(mcp_sse_feed(&s,
+                       WH_LIT("\xef\xbb\xbf"
+                              "data: b\n\n"),
+                       &err),
+          &err);
+    assert_string_equal(wh_buf_str(&out), "[|a][|b]");
+    assert_string_equal(s.last_id, "1");
+    assert_int_equal(s.retry_ms, 5);
+    mcp_sse_done(&s);
+}
+
+/* What could not be sent in a header again is not taken: the id before it stays. */
+static void test_stream_ids(void **state)
+{
+    WH_AUTO(buf) struct wh_buf line;
+    struct mcp_sse s;
+    struct wh_err err;
+
+    (void)state;
+    wh_buf_init(&line, 4096);
+    mcp_sse_init(&s, 2048, on_event, &line);
+    th_ok(mcp_sse_feed(&s, WH_LIT("id: good\n\n"), &err), &err);
+    th_ok(wh_buf_append(&line, WH_LIT("id: "), &err), &err);
+    for (int i = 0; i <= MCP_SSE_ID_MAX; i++) {
+        th_ok(wh_buf_append_char(&line, 'x', &err), &err);
+    }
+    th_ok(wh_buf_append(&line, WH_LIT("\n\n"), &err), &err);
+    th_ok(mcp_sse_feed(&s, wh_buf_slice(&line), &err), &err);
+    assert_string_equal(s.last_id, "good");
+    mcp_sse_done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_streams),       cmocka_unit_test(test_stream_limit),
-        cmocka_unit_test(test_messages),      cmocka_unit_test(test_tools),
+        cmocka_unit_test(test_streams),        cmocka_unit_test(test_stream_limit),
+        cmocka_unit_test(test_stream_restart), cmocka_unit_test(test_stream_ids),
+        cmocka_unit_test(test_messages),       cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_tools),          cmocka_unit_test(test_tools_limit),
+        cmocka_unit_test(test_tool),           cmocka_unit_test(test_params),
         cmocka_unit_test(test_header_values),
     };
 
