@@ -5,7 +5,7 @@
 
 #include "stages/fetcher/mcp/message.h"
 #include "stages/fetcher/mcp/tools.h"
-#include "stages/fetcher/oauth/oauth.h"
+#include "stages/fetcher/oauth/register.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stages/fetcher/oauth/approve.h"
 #include "stages/fetcher/oauth/challenge.h"
-#include "stages/fetcher/oauth/oauth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

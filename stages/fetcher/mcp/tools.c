@@ -260,9 +260,10 @@ static enum wh_rc keep_tool(struct search *s, struct wh_slice name, struct wh_js
     struct wh_arena *arena = &s->tools->arena;
     struct wh_json_val schema;
     void *memory;
+    enum wh_rc rc = wh_arena_zalloc(arena, 1, sizeof(*s->tool), &memory, err);
 
-    if (wh_arena_zalloc(arena, 1, sizeof(*s->tool), &memory, err) != WH_OK) {
-        return err->rc;
+    if (rc != WH_OK) {
+        return rc;
     }
     s->tool = memory;
     s->tool->properties = WH_LIT(" ");

@@ -1,8 +1,9 @@
-/* The authorization request and what comes back from it. */
+#include "stages/fetcher/oauth/approve.h"
+
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/crypto/crypto.h"
-#include "stages/fetcher/oauth/oauth.h"
+#include "stages/fetcher/oauth/token.h"
 
 enum { PARAM_MAX_BYTES = 4096, VERIFIER_RANDOM = 32 };
 

@@ -2,7 +2,7 @@
  * metadata.h - the two documents of discovery: protected resource (RFC 9728) and authorization
  * server (RFC 8414, OpenID Connect Discovery), and where to look for them. Pure.
  *
- * What a document says is checked before it is believed:
+ * What a document says is checked before it is used. A list has at most 256 words and 4 KiB:
  *   resource                the same origin as the endpoint, its path a prefix by segments
  *   issuer                  the one that was asked for (one trailing slash apart at most)
  *   S256                    named by code_challenge_methods_supported
@@ -23,12 +23,13 @@ struct oauth_places {
     size_t n;
 };
 
-/* named: the address out of a challenge, or empty; of the endpoint's origin, else
- * WH_E_FORBIDDEN. */
+/* Where the protected-resource document may be. named is the address in a challenge, or empty;
+ * WH_E_FORBIDDEN when its origin is not the endpoint's. */
 WH_MUST_CHECK enum wh_rc oauth_resource_places(const struct oauth_url *endpoint,
                                                struct wh_slice named, struct wh_arena *arena,
                                                struct oauth_places *ret, struct wh_err *err);
-/* endpoint NULL, or an endpoint below which the document may be too. */
+/* Where the authorization server's document may be: at the issuer, and below endpoint unless that is
+ * NULL. */
 WH_MUST_CHECK enum wh_rc oauth_server_places(const struct oauth_url *issuer,
                                              const struct oauth_url *endpoint,
                                              struct wh_arena *arena, struct oauth_places *ret,
@@ -52,8 +53,9 @@ struct oauth_server {
     bool takes_metadata_url;      /* client_id_metadata_document_supported */
 };
 
-/* WH_E_MISSING, WH_E_TYPE: no such document. WH_E_FORBIDDEN: it names a resource or a server that
- * must not be used. Slices are in the arena. */
+/* Both read a document into ret, whose slices are in the arena. WH_E_MISSING or WH_E_TYPE: it is not
+ * such a document. WH_E_FORBIDDEN: it names a resource or a server that must not be used.
+ * WH_E_TOO_LARGE: a list is too long. Otherwise the errors of wh_json_parse. */
 WH_MUST_CHECK enum wh_rc oauth_resource_read(struct wh_slice json, struct wh_json_parser *parser,
                                              const struct oauth_url *endpoint,
                                              struct wh_arena *arena, struct oauth_resource *ret,
@@ -66,7 +68,7 @@ WH_MUST_CHECK enum wh_rc oauth_server_read(struct wh_slice json, struct wh_json_
 /* ---- scopes: words separated by spaces ---- */
 
 bool oauth_scope_has(struct wh_slice scopes, struct wh_slice scope);
-/* Appends the words of more that out does not have. */
+/* Appends those words of more that out does not have. */
 WH_MUST_CHECK enum wh_rc oauth_scope_add(struct wh_buf *out, struct wh_slice more,
                                          struct wh_err *err);
 

@@ -2,6 +2,8 @@
 
 #include "common/base/mem.h"
 #include "common/crypto/crypto.h"
+#include "stages/fetcher/oauth/approve.h"
+#include "stages/fetcher/oauth/register.h"
 
 enum {
     ARENA_BLOCK = 4096,

@@ -1,6 +1,6 @@
-/* Dynamic client registration (RFC 7591). */
+#include "stages/fetcher/oauth/register.h"
+
 #include "common/json/json_write.h"
-#include "stages/fetcher/oauth/oauth.h"
 
 static void words(struct wh_json_writer *w, const char *key, const char *first, const char *second)
 {

@@ -2,6 +2,7 @@
 #include "tests/lib/th_cmocka.h"
 
 #include "common/base/mem.h"
+#include "stages/fetcher/oauth/approve.h"
 #include "stages/fetcher/oauth/keep.h"
 #include "stages/fetcher/oauth/oauth.h"
 

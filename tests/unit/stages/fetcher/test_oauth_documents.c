@@ -5,8 +5,9 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "stages/fetcher/oauth/approve.h"
 #include "stages/fetcher/oauth/keep.h"
-#include "stages/fetcher/oauth/oauth.h"
+#include "stages/fetcher/oauth/register.h"
 
 enum { DOCUMENT_MAX = 256 << 10 };
 
