@@ -135,6 +135,17 @@ class Broker:
     def kill(self):
         self.script("kill", self.folder)
 
+    def signal(self, signum):
+        with open(os.path.join(self.folder, "pid")) as f:
+            os.kill(int(f.read().split()[0]), signum)
+
+    def pause(self):
+        """It keeps its connections and answers nothing, as one that is out of reach."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
+
     def close(self):
         if self.folder:
             self.script("stop", self.folder)
