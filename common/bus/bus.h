@@ -29,38 +29,36 @@ struct wh_bus_header {
 
 /* ---- producer ---- */
 
-struct wh_bus_record {
-    const char *topic;
-    int32_t partition; /* -1: by key (murmur2_random) */
-    struct wh_slice key;
-    struct wh_slice value; /* ptr NULL: tombstone */
-    bool take_value; /* value.ptr came from wh_mem_alloc; the bus frees it, but only on WH_OK */
-    bool keep_value; /* the caller keeps value.ptr as it is until on_delivery, or until free */
-    const struct wh_bus_header *headers;
-    size_t n_headers;
-    int64_t timestamp_ms; /* 0: now */
-    void *opaque;         /* handed to on_delivery */
-};
-
 struct wh_bus_delivery {
     enum wh_rc rc;
     const char *reason; /* text when rc is not WH_OK; valid during the call */
     const char *topic;
     int32_t partition;
     int64_t offset;
-    void *opaque;
 };
 
 /*
  * The completion of a record, owned by the caller: usually the first member of the struct that
- * waits for the acknowledgement. Many records may carry the same one; it must stay valid until the
- * last of them has completed.
+ * waits for the acknowledgement. fn runs exactly once for each record that was produced with it,
+ * inside the owner's poll or flush; many records may carry the same one. It must stay valid until
+ * the last of them has completed, or until the producer is freed.
  */
 struct wh_bus_ack {
     void (*fn)(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery);
 };
 
-typedef void (*wh_bus_delivery_fn)(void *ctx, const struct wh_bus_delivery *delivery);
+struct wh_bus_record {
+    const char *topic;
+    int32_t partition; /* -1: by key (murmur2_random) */
+    struct wh_slice key;
+    struct wh_slice value; /* ptr NULL: tombstone */
+    bool take_value; /* value.ptr came from wh_mem_alloc; the bus frees it, but only on WH_OK */
+    bool keep_value; /* the caller keeps value.ptr as it is until the ack, or until free */
+    const struct wh_bus_header *headers;
+    size_t n_headers;
+    int64_t timestamp_ms;   /* 0: now */
+    struct wh_bus_ack *ack; /* NULL: nobody waits for this record */
+};
 
 struct wh_producer;
 struct wh_producer_ops {
@@ -93,8 +91,6 @@ struct wh_producer_conf {
     size_t queue_max_bytes;            /* over it produce answers WH_E_BUSY */
     size_t queue_max_records;
     int64_t delivery_timeout_ms;
-    wh_bus_delivery_fn on_delivery;
-    void *ctx;
     struct wh_log *log;
 };
 
@@ -106,7 +102,8 @@ WH_MUST_CHECK enum wh_rc wh_producer_kafka_new(const struct wh_producer_conf *co
 /*
  * Hands the record over: copied unless take_value or keep_value. WH_E_BUSY when the queue is full
  * (poll, then try again), WH_E_FATAL_BUS when this producer is lost: drain, free, make a new one,
- * and send again what was not acknowledged. Every WH_OK is followed by exactly one on_delivery.
+ * and send again what was not acknowledged. Every WH_OK is followed by exactly one call of the
+ * record's ack.
  */
 static inline WH_MUST_CHECK enum wh_rc
 wh_producer_produce(struct wh_producer *p, const struct wh_bus_record *r, struct wh_err *err)
@@ -120,7 +117,7 @@ static inline int wh_producer_fd(struct wh_producer *p)
     return p->ops->fd(p);
 }
 
-/* Serves deliveries; returns how many. */
+/* Completes records that are acknowledged or have failed; returns how many. */
 static inline size_t wh_producer_poll(struct wh_producer *p, int timeout_ms)
 {
     return p->ops->poll(p, timeout_ms);
@@ -146,7 +143,7 @@ static inline size_t wh_producer_pending(struct wh_producer *p)
     return p->ops->pending(p);
 }
 
-/* What is pending is dropped without on_delivery. */
+/* Pending records are dropped, and their acks are not called. */
 static inline void wh_producer_free(struct wh_producer *p)
 {
     if (p) {

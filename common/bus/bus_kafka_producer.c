@@ -14,8 +14,7 @@ struct kafka_producer {
     rd_kafka_queue_t *queue;
     int fd;
     size_t pending;
-    wh_bus_delivery_fn on_delivery;
-    void *ctx;
+    bool closing; /* records that are purged complete without their acks */
     size_t served;
 };
 
@@ -27,6 +26,7 @@ static struct kafka_producer *self(struct wh_producer *p)
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 {
     struct kafka_producer *p = ((struct bus_kafka_opaque *)opaque)->self;
+    struct wh_bus_ack *ack = msg->_private;
     enum wh_rc rc = bus_kafka_rc(msg->err);
     struct wh_bus_delivery d = {
         .rc = rc,
@@ -34,14 +34,13 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opa
         .topic = rd_kafka_topic_name(msg->rkt),
         .partition = msg->partition,
         .offset = msg->offset,
-        .opaque = msg->_private,
     };
 
     (void)rk;
     p->pending--;
     p->served++;
-    if (p->on_delivery) {
-        p->on_delivery(p->ctx, &d);
+    if (ack && !p->closing) {
+        ack->fn(ack, &d);
     }
 }
 
@@ -80,7 +79,7 @@ static enum wh_rc kp_produce(struct wh_producer *base, const struct wh_bus_recor
     vus[n] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY};
     memcpy(&vus[n].u.mem.ptr, &r->key.ptr, sizeof(void *));
     vus[n++].u.mem.size = r->key.len;
-    vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = r->opaque};
+    vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = r->ack};
     vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS,
                                .u.i = r->take_value   ? RD_KAFKA_MSG_F_FREE
                                       : r->keep_value ? 0
@@ -174,7 +173,7 @@ static void kp_free(struct wh_producer *base)
 {
     struct kafka_producer *p = self(base);
 
-    p->on_delivery = NULL;
+    p->closing = true;
     (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     (void)rd_kafka_flush(p->rk, 1000);
     rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
@@ -267,8 +266,6 @@ enum wh_rc wh_producer_kafka_new(const struct wh_producer_conf *conf, struct wh_
     }
     p->base.ops = &kafka_producer_ops;
     p->opaque = (struct bus_kafka_opaque){.log = conf->log, .self = p};
-    p->on_delivery = conf->on_delivery;
-    p->ctx = conf->ctx;
     p->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (p->fd < 0) {
         wh_mem_free(p);

@@ -132,11 +132,6 @@ void fetcher_set_producer(struct fetcher *f, struct wh_producer *producer)
     outbox_set_producer(f->outbox, producer);
 }
 
-void fetcher_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
-{
-    outbox_on_delivery(((struct fetcher *)ctx)->outbox, delivery);
-}
-
 struct conn *fetcher_find(struct fetcher *f, struct wh_slice id)
 {
     for (struct conn *c = f->conns; c; c = c->next) {

@@ -61,8 +61,7 @@ struct fetcher_deps {
     struct wh_admin *admin;
     /* For work on a pool thread: a consumer without a group, a producer. */
     enum wh_rc (*consumer_new)(void *ctx, struct wh_consumer **ret, struct wh_err *err);
-    enum wh_rc (*producer_new)(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
-                               struct wh_producer **ret, struct wh_err *err);
+    enum wh_rc (*producer_new)(void *ctx, struct wh_producer **ret, struct wh_err *err);
     /* The producer is lost for good; called once, from the loop. May be NULL. */
     void (*producer_lost)(void *ctx, const struct wh_err *err);
     void *bus_ctx;           /* of the three */
@@ -225,9 +224,8 @@ struct fetcher {
 
 WH_MUST_CHECK enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret,
                                      struct wh_err *err);
-/* Before start; the producer's on_delivery must be fetcher_on_delivery with the fetcher as ctx. */
+/* Before start; borrowed, and freed before the fetcher. */
 void fetcher_set_producer(struct fetcher *f, struct wh_producer *producer);
-void fetcher_on_delivery(void *ctx, const struct wh_bus_delivery *delivery);
 /* A record of the connections or the fetch-state topic, while catching up or later. */
 void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg);
 void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg);

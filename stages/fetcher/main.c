@@ -224,15 +224,12 @@ static enum wh_rc new_consumer(void *ctx, struct wh_consumer **ret, struct wh_er
     return wh_consumer_kafka_new(&conf, ret, err);
 }
 
-static enum wh_rc new_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
-                               struct wh_producer **ret, struct wh_err *err)
+static enum wh_rc new_producer(void *ctx, struct wh_producer **ret, struct wh_err *err)
 {
     struct wh_producer_conf conf;
 
     wh_stage_producer_conf(ctx, &conf);
     conf.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
-    conf.on_delivery = fn;
-    conf.ctx = fn_ctx;
     return wh_producer_kafka_new(&conf, ret, err);
 }
 
@@ -351,8 +348,6 @@ static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
     producer.queue_max_bytes = QUEUE_MAX_BYTES;
     producer.queue_max_records = QUEUE_MAX_RECORDS;
     producer.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
-    producer.on_delivery = fetcher_on_delivery;
-    producer.ctx = app->fetcher;
     wh_stage_consumer_conf(&app->base, &consumer);
     if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK ||
         wh_consumer_kafka_new(&consumer, &app->connections, err) != WH_OK ||

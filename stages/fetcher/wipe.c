@@ -29,6 +29,7 @@ struct ends {
 
 /* Too large for a stack. */
 struct wipe {
+    struct wh_bus_ack ack; /* first: tombstones carry it */
     const struct fetcher *f;
     struct wh_slice connection;
     struct wh_consumer *consumer;
@@ -110,9 +111,9 @@ static bool is_ours(const struct wipe *w, struct wh_slice key)
            (key.len == w->connection.len || key.ptr[w->connection.len] == ':');
 }
 
-static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
+static void on_tombstone(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    struct wipe *w = ctx;
+    struct wipe *w = (struct wipe *)ack;
 
     w->refused += d->rc != WH_OK;
 }
@@ -120,7 +121,7 @@ static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
 static enum wh_rc bury(struct wipe *w, const struct wh_bus_msg *msg, struct wh_err *err)
 {
     const struct wh_bus_record record = {
-        .topic = msg->topic, .partition = msg->partition, .key = msg->key};
+        .topic = msg->topic, .partition = msg->partition, .key = msg->key, .ack = &w->ack};
     enum wh_rc rc;
 
     do {
@@ -233,7 +234,7 @@ static enum wh_rc wipe_all(struct wipe *w, struct wh_err *err)
     const struct fetcher_deps *d = &w->f->deps;
 
     if (remove_topics(w, err) != WH_OK || d->consumer_new(d->bus_ctx, &w->consumer, err) != WH_OK ||
-        d->producer_new(d->bus_ctx, on_delivery, w, &w->producer, err) != WH_OK) {
+        d->producer_new(d->bus_ctx, &w->producer, err) != WH_OK) {
         return err->rc;
     }
     return wipe_all_shared(w, err);
@@ -250,6 +251,7 @@ enum wh_rc wipe_connection(const struct fetcher *f, const char *connection, stru
     }
     w->f = f;
     w->connection = wh_slice_str(connection);
+    w->ack.fn = on_tombstone;
     w->report = ret;
     rc = wipe_all(w, err);
     wh_consumer_free(w->consumer);

@@ -159,8 +159,6 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
     /* While the broker is away the queue fills up, and the mapper stops reading: no record is ever
      * given up. */
     producer.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
-    producer.on_delivery = mapper_on_delivery;
-    producer.ctx = app->mapper;
     if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK) {
         return err->rc;
     }

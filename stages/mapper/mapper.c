@@ -52,7 +52,9 @@ static void fatal(struct mapper *m, const struct wh_err *err)
     }
 }
 
-/* ---- flights and deliveries ---- */
+/* ---- flights and acknowledgements ---- */
+
+static void on_flight_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery);
 
 static struct flight *flight_take(struct mapper *m)
 {
@@ -63,6 +65,8 @@ static struct flight *flight_take(struct mapper *m)
     } else {
         f = wh_mem_zalloc(1, sizeof(*f));
         if (f) {
+            f->ack.fn = on_flight_record;
+            f->mapper = m;
             f->next = m->flights;
             m->flights = f;
         }
@@ -122,25 +126,27 @@ static void check_outputs(struct mapper *m)
     }
 }
 
-void mapper_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
+static void on_hint(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery)
 {
-    struct mapper *m = ctx;
+    const struct mapper_hints *hints = (const struct mapper_hints *)ack;
+
+    if (delivery->rc != WH_OK) {
+        wh_log_warn(hints->log, "a reread request was not delivered",
+                    WH_STR("rc", wh_rc_name(delivery->rc)));
+    }
+}
+
+static void on_flight_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery)
+{
+    struct flight *f = (struct flight *)ack;
+    struct mapper *m = f->mapper;
     struct wh_err err;
 
     if (delivery->rc == WH_OK) {
-        if (delivery->opaque) {
-            flight_ack(m, delivery->opaque);
-        }
-        return;
-    }
-    if (delivery->opaque == NULL) {
-        wh_log_warn(m->deps.log, "a wish to read again was not delivered",
-                    WH_STR("rc", wh_rc_name(delivery->rc)));
+        flight_ack(m, f);
         return;
     }
     if (delivery->rc == WH_E_NOT_FOUND) {
-        struct flight *f = delivery->opaque;
-
         lose_output(m, f->part, delivery->topic ? delivery->topic : "?");
         flight_ack(m, f);
         return;
@@ -411,7 +417,7 @@ static void send_due_rereads(struct mapper *m, bool all)
         if (!mapper_rereads_due(m->rereads, now, all, &wish)) {
             return;
         }
-        if (prepare_send_reread(m, &wish, NULL, &err) != WH_OK) {
+        if (prepare_send_reread(m, &wish, &m->hints.ack, &err) != WH_OK) {
             mapper_rereads_put_back(m->rereads);
             return;
         }
@@ -575,6 +581,7 @@ enum wh_rc mapper_new(const struct mapper_deps *deps, const struct mapper_conf *
         return wh_fail(err, WH_E_NOMEM, "no memory for the mapper");
     }
     m->deps = *deps;
+    m->hints = (struct mapper_hints){.ack = {.fn = on_hint}, .log = deps->log};
     m->conf = *conf;
     wh_arena_init(&m->arena, ARENA_BLOCK, ARENA_MAX);
     wh_buf_init(&m->bytes, BYTES_MAX);

@@ -58,8 +58,7 @@ struct mapper_deps {
 void mapper_conf_init(struct mapper_conf *conf);
 WH_MUST_CHECK enum wh_rc mapper_new(const struct mapper_deps *deps, const struct mapper_conf *conf,
                                     struct mapper **ret, struct wh_err *err);
-/* For the producer's and the consumer's configuration; ctx is the mapper. */
-void mapper_on_delivery(void *ctx, const struct wh_bus_delivery *delivery);
+/* For the consumer's configuration. */
 struct wh_bus_rebalance mapper_rebalance(struct mapper *m);
 /* Subscribes and, with a loop, starts. Both are borrowed and freed before the mapper: consumer,
  * then producer. */

@@ -31,6 +31,8 @@ struct part {
 
 /* An event whose records are not all acknowledged. */
 struct flight {
+    struct wh_bus_ack ack; /* first: its records carry it */
+    struct mapper *mapper;
     struct part *part;
     uint64_t ticket;
     unsigned waiting;
@@ -38,6 +40,12 @@ struct flight {
     const char *bytes; /* a copy of mapper.bytes */
     struct flight *next_free;
     struct flight *next; /* of all that were ever made */
+};
+
+/* Completes the rereads that no event waits for. */
+struct mapper_hints {
+    struct wh_bus_ack ack; /* first: these records carry it */
+    struct wh_log *log;
 };
 
 enum out_topic { OUT_ENTITIES, OUT_DEAD_LETTER, OUT_REREADS };
@@ -102,6 +110,7 @@ struct mapper {
     struct wh_err why; /* of its dead letter */
     struct wh_buf scratch;
 
+    struct mapper_hints hints;
     uint64_t mentioned[MAPPER_MENTIONED]; /* asides that were sent */
     struct mapper_rereads *rereads;
     char reread_topic[WH_TOPIC_MAX];
@@ -146,6 +155,6 @@ WH_MUST_CHECK enum wh_rc prepare_event(struct mapper *m, const struct part *part
 WH_MUST_CHECK enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i,
                                       struct wh_err *err);
 WH_MUST_CHECK enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish,
-                                             void *opaque, struct wh_err *err);
+                                             struct wh_bus_ack *ack, struct wh_err *err);
 
 #endif

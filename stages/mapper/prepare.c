@@ -150,8 +150,8 @@ static enum wh_rc on_reread(void *ctx, const struct mapper_reread *wish, struct 
     return finish_out(m, out, err);
 }
 
-enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish, void *opaque,
-                               struct wh_err *err)
+enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish,
+                               struct wh_bus_ack *ack, struct wh_err *err)
 {
     size_t key_len;
 
@@ -169,7 +169,7 @@ enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish, v
                                 .partition = -1,
                                 .key = wh_slice(m->scratch.ptr, key_len),
                                 .value = wh_slice_from(wh_buf_slice(&m->scratch), key_len),
-                                .opaque = opaque},
+                                .ack = ack},
         err);
 }
 
@@ -345,7 +345,7 @@ enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i, str
         .value = wh_slice(m->flight->bytes + out->value, out->value_len),
         .keep_value = true,
         .headers = headers,
-        .opaque = m->flight,
+        .ack = &m->flight->ack,
     };
 
     switch (out->topic) {

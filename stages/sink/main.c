@@ -36,7 +36,6 @@ struct app {
     struct wh_consumer *consumer;
     struct wh_admin *admin;
     struct wh_producer *producer;
-    struct sink_deliveries deliveries;
     struct sink *sink;
     struct sink_api *api;
 };
@@ -160,8 +159,6 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
     producer.queue_max_bytes = DEAD_LETTER_QUEUE_BYTES;
     producer.queue_max_records = DEAD_LETTER_QUEUE_RECORDS;
     producer.delivery_timeout_ms = DEAD_LETTER_TIMEOUT_MS;
-    producer.on_delivery = sink_on_delivery;
-    producer.ctx = &app->deliveries;
     if (wh_consumer_kafka_new(&consumer, &app->consumer, err) != WH_OK ||
         wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK) {
         return err->rc;
@@ -177,7 +174,6 @@ static enum wh_rc start_sink(struct app *app, struct wh_err *err)
         .consumer = app->consumer,
         .admin = app->admin,
         .dead_letters = app->producer,
-        .deliveries = &app->deliveries,
         .loop = wh_run_loop(run),
         .clock = wh_clock_real(),
         .log = wh_run_log(run),

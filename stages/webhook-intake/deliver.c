@@ -117,7 +117,7 @@ static enum wh_rc produce(struct delivery *d, const struct wh_raw_event *event, 
                                 .n_headers = sizeof(headers) / sizeof(headers[0]) -
                                              (traceparent_like(trace) ? 0 : 1),
                                 .timestamp_ms = event->observed_at_ms,
-                                .opaque = d},
+                                .ack = &d->ack},
         err);
     if (rc == WH_OK) {
         size_t len;
@@ -211,14 +211,11 @@ static void note_failure(struct delivery *d, const struct wh_bus_delivery *deliv
     intake_refuse(d, &failed);
 }
 
-static void on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
+void intake_on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery)
 {
-    struct delivery *d = delivery->opaque;
-    struct intake *intake = ctx;
+    struct delivery *d = (struct delivery *)ack;
+    struct intake *intake = d->intake;
 
-    if (d == NULL) {
-        return; /* a health document: the next one says more */
-    }
     d->pending = false;
     if (delivery->rc == WH_OK) {
         struct intake_connection *c = d->connection;
@@ -299,7 +296,7 @@ enum wh_rc intake_producer_start(struct intake *intake, struct wh_err *err)
 {
     struct wh_producer *made = NULL;
 
-    if (intake->deps.make_producer(intake->deps.ctx, on_delivery, intake, &made, err) != WH_OK) {
+    if (intake->deps.make_producer(intake->deps.ctx, &made, err) != WH_OK) {
         return err->rc;
     }
     intake->watch =

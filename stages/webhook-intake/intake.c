@@ -41,6 +41,7 @@ static struct delivery *take_delivery(struct intake *intake)
             return NULL;
         }
     }
+    d->ack.fn = intake_on_record;
     d->intake = intake;
     d->next = intake->active;
     if (d->next) {

@@ -26,9 +26,8 @@
 struct intake;
 
 struct intake_deps {
-    /* Makes a producer whose deliveries go to fn; called again after WH_E_FATAL_BUS. */
-    enum wh_rc (*make_producer)(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
-                                struct wh_producer **ret, struct wh_err *err);
+    /* Makes a producer; called again after WH_E_FATAL_BUS. */
+    enum wh_rc (*make_producer)(void *ctx, struct wh_producer **ret, struct wh_err *err);
     /* Something that a restart may heal. */
     void (*on_fatal)(void *ctx, const struct wh_err *err);
     void *ctx;                    /* of both */

@@ -9,6 +9,7 @@
 
 /* One request that was let in. It ends when both the request is over and Kafka has answered. */
 struct delivery {
+    struct wh_bus_ack ack; /* first: the record carries it */
     struct delivery *next;
     struct delivery *prev;
     struct intake *intake;
@@ -106,6 +107,8 @@ void intake_rebuild(void *ctx);
 void intake_tell_health(void *ctx);
 /* Wraps and produces; refuses when that fails. */
 void intake_deliver(struct delivery *d, struct wh_slice body);
+/* Completes a delivery's record: answers the sender. */
+void intake_on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery);
 /* Metadata of topics that the producer has not met, for at most budget_ms; tries the rest later. */
 void intake_warm(struct intake *intake, int64_t budget_ms);
 /* Timer: what could not be had before, within little time. */

@@ -111,8 +111,7 @@ static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
     return load_key(app, err);
 }
 
-static enum wh_rc make_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
-                                struct wh_producer **ret, struct wh_err *err)
+static enum wh_rc make_producer(void *ctx, struct wh_producer **ret, struct wh_err *err)
 {
     struct app *app = ctx;
     struct wh_producer_conf conf;
@@ -122,8 +121,6 @@ static enum wh_rc make_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
     conf.queue_max_bytes = app->queue_bytes;
     conf.queue_max_records = app->queue_records;
     conf.delivery_timeout_ms = app->delivery_ms;
-    conf.on_delivery = fn;
-    conf.ctx = fn_ctx;
     return wh_producer_kafka_new(&conf, ret, err);
 }
 

@@ -23,8 +23,7 @@ enum { BATCH_MAX = 256, RECORD_MAX = 1 << 16 };
 
 struct sink {
     struct wh_producer base;
-    void *ctx;
-    void *waiting[1 << 16];
+    struct wh_bus_ack *waiting[1 << 16];
     size_t n;
     uint64_t records;
     uint64_t bytes;
@@ -39,7 +38,7 @@ static enum wh_rc sink_produce(struct wh_producer *p, const struct wh_bus_record
     if (s->n == sizeof(s->waiting) / sizeof(s->waiting[0])) {
         return wh_fail(err, WH_E_BUSY, "full");
     }
-    s->waiting[s->n++] = r->opaque;
+    s->waiting[s->n++] = r->ack;
     s->records++;
     s->bytes += r->value.len;
     s->hash = s->hash * 31 + (wh_hash64(r->key) ^ wh_hash64(r->value));
@@ -53,7 +52,7 @@ static size_t sink_poll(struct wh_producer *p, int timeout_ms)
 
     (void)timeout_ms;
     for (size_t i = 0; i < n; i++) {
-        mapper_on_delivery(s->ctx, &(struct wh_bus_delivery){.opaque = s->waiting[i]});
+        s->waiting[i]->fn(s->waiting[i], &(struct wh_bus_delivery){.rc = WH_OK});
     }
     s->n = 0;
     return n;
@@ -164,7 +163,6 @@ static void run(struct source *source, struct sink *sink)
     need(mapper_views_load("", &views, &err), &err);
     deps.views = views;
     need(mapper_new(&deps, &conf, &m, &err), &err);
-    sink->ctx = m;
     need(mapper_start(m, &source->base, &sink->base, &err), &err);
     start = cpu_seconds();
     while (source->at < source->n && mapper_not_ready(m) == NULL) {

@@ -13,13 +13,14 @@
 #include "tests/bench/bench.h"
 
 struct counts {
+    struct wh_bus_ack ack; /* first: each record carries it */
     uint64_t acknowledged;
     uint64_t failed;
 };
 
-static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
+static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    struct counts *c = ctx;
+    struct counts *c = (struct counts *)ack;
 
     c->acknowledged += d->rc == WH_OK;
     c->failed += d->rc != WH_OK;
@@ -27,7 +28,7 @@ static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
 
 int main(int argc, char **argv)
 {
-    struct counts counts = {0};
+    struct counts counts = {.ack = {.fn = on_record}};
     struct wh_producer_conf conf;
     struct wh_producer *producer;
     struct wh_err err;
@@ -47,8 +48,6 @@ int main(int argc, char **argv)
     wh_producer_conf_init(&conf);
     conf.bootstrap = argv[1];
     conf.profile = WH_BUS_BULK;
-    conf.on_delivery = on_delivery;
-    conf.ctx = &counts;
     if (wh_producer_kafka_new(&conf, &producer, &err) != WH_OK) {
         (void)fprintf(stderr, "fill_raw: %s\n", err.msg);
         return 1;
@@ -70,7 +69,7 @@ int main(int argc, char **argv)
             .delivery_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
             .payload = wh_slice(body, bench_body(body, id, i / objects, text_max)),
         };
-        struct wh_bus_record r = {.topic = argv[2], .partition = -1};
+        struct wh_bus_record r = {.topic = argv[2], .partition = -1, .ack = &counts.ack};
 
         wh_buf_reset(&record);
         wh_buf_reset(&key);

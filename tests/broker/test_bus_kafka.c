@@ -39,8 +39,6 @@ static void make_producer(struct fixture *f, int64_t timeout_ms, size_t queue_ma
     wh_producer_conf_init(&conf);
     conf.bootstrap = f->bootstrap;
     conf.client_id = "test";
-    conf.on_delivery = th_on_delivery;
-    conf.ctx = &f->seen;
     conf.delivery_timeout_ms = timeout_ms;
     conf.queue_max_records = queue_max_records;
     th_ok(wh_producer_kafka_new(&conf, &f->producer, &err), &err);
@@ -120,7 +118,7 @@ static void test_acknowledged(void **state)
     struct wh_err err;
 
     th_ok(wh_producer_warm(f->producer, "t", WAIT_MS, &err), &err);
-    th_produce_numbers(f->producer, "t", 0, 200);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 200);
     assert_int_equal(wh_producer_pending(f->producer), 200);
     /* Without a poll nothing is said, but the descriptor calls for one. */
     assert_int_equal(f->seen.n, 0);
@@ -139,7 +137,7 @@ static void test_errors_are_retried_in_order(void **state)
         RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
         RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
         RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
-    th_produce_numbers(f->producer, "t", 0, 300);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 300);
     th_deliver_all(f->producer);
     th_deliveries_are(&f->seen, 300, WH_OK);
     topic_has(f, 300);
@@ -150,10 +148,10 @@ static void test_brokers_go_and_come(void **state)
     struct fixture *f = *state;
     struct wh_err err;
 
-    th_produce_numbers(f->producer, "t", 0, 50);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 50);
     th_deliver_all(f->producer);
     all_brokers(f, false);
-    th_produce_numbers(f->producer, "t", 50, 50);
+    th_produce_numbers(f->producer, &f->seen, "t", 50, 50);
     (void)wh_producer_poll(f->producer, 300);
     assert_int_equal(wh_producer_pending(f->producer), 50);
     assert_int_equal(wh_producer_flush(f->producer, 0, &err), WH_E_TIMEOUT);
@@ -167,13 +165,13 @@ static void test_leader_moves(void **state)
 {
     struct fixture *f = *state;
 
-    th_produce_numbers(f->producer, "t", 0, 50);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 50);
     th_deliver_all(f->producer);
     for (int32_t p = 0; p < PARTITIONS; p++) {
         assert_int_equal(
             rd_kafka_mock_partition_set_leader(f->cluster, "t", p, 1 + (p + 1) % BROKERS), 0);
     }
-    th_produce_numbers(f->producer, "t", 50, 50);
+    th_produce_numbers(f->producer, &f->seen, "t", 50, 50);
     th_deliver_all(f->producer);
     th_deliveries_are(&f->seen, 100, WH_OK);
     topic_has(f, 100);
@@ -186,11 +184,11 @@ static void test_too_late_is_said(void **state)
     wh_producer_free(f->producer);
     all_brokers(f, false);
     make_producer(f, 700, 20);
-    th_produce_numbers(f->producer, "t", 0, 20);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 20);
     {
         struct wh_err err;
 
-        assert_int_equal(th_produce(f->producer, "t", 20, &err), WH_E_BUSY);
+        assert_int_equal(th_produce(f->producer, &f->seen, "t", 20, &err), WH_E_BUSY);
     }
     th_deliver_all(f->producer);
     th_deliveries_are(&f->seen, 20, WH_E_TIMEOUT);
@@ -211,7 +209,7 @@ static void test_fatal(void **state)
                                       RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
     make_producer(f, WAIT_MS, TH_RECORDS_MAX);
     for (int i = 0; i < 200 && rc == WH_OK; i++) {
-        rc = th_produce(f->producer, "t", taken, &err);
+        rc = th_produce(f->producer, &f->seen, "t", taken, &err);
         taken += rc == WH_OK;
         (void)wh_producer_poll(f->producer, 50);
     }
@@ -226,7 +224,7 @@ static void test_fatal(void **state)
     wh_producer_free(f->producer);
     rd_kafka_mock_clear_request_errors(f->cluster, INIT_PRODUCER_ID);
     make_producer(f, WAIT_MS, 1000);
-    th_produce_numbers(f->producer, "t", 0, 20);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 20);
     th_deliver_all(f->producer);
     th_deliveries_are(&f->seen, 20, WH_OK);
 }
@@ -245,7 +243,7 @@ static void test_reading_on_after_errors(void **state)
     struct fixture *f = *state;
     struct wh_consumer *c;
 
-    th_produce_numbers(f->producer, "t", 0, 100);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 100);
     th_deliver_all(f->producer);
     rd_kafka_mock_push_request_errors(f->cluster, FETCH, 4, RD_KAFKA_RESP_ERR__TRANSPORT,
                                       RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
@@ -255,7 +253,7 @@ static void test_reading_on_after_errors(void **state)
     th_consume_numbers(c, 0, 100);
     all_brokers(f, false);
     all_brokers(f, true);
-    th_produce_numbers(f->producer, "t", 100, 100);
+    th_produce_numbers(f->producer, &f->seen, "t", 100, 100);
     th_deliver_all(f->producer);
     th_consume_numbers(c, 100, 100);
     wh_consumer_free(c);
@@ -271,7 +269,7 @@ static void test_gone_offset(void **state)
     enum wh_rc rc = WH_OK;
     size_t n;
 
-    th_produce_numbers(f->producer, "t", 0, 10);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 10);
     th_deliver_all(f->producer);
     c = reader(f, 5000);
     for (int i = 0; i < 50 && rc == WH_OK; i++) {
@@ -384,7 +382,7 @@ static void test_group(void **state)
     join(f, &a);
     settle(&a, NULL, PARTITIONS);
     commit_is_refused(f, &a);
-    th_produce_numbers(f->producer, "t", 0, 60);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 60);
     th_deliver_all(f->producer);
     th_consume_numbers(a.c, 0, 60);
     th_commit_all(a.c, "t", PARTITIONS);
@@ -397,7 +395,7 @@ static void test_group(void **state)
     /* The first leaves: all that comes from here on is the second's, and nothing from before. */
     wh_consumer_free(a.c);
     settle(&b, NULL, PARTITIONS);
-    th_produce_numbers(f->producer, "t", 60, 40);
+    th_produce_numbers(f->producer, &f->seen, "t", 60, 40);
     th_deliver_all(f->producer);
     th_consume_numbers(b.c, 60, 40);
     wh_consumer_free(b.c);

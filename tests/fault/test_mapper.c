@@ -73,8 +73,6 @@ static void start(struct stage *s)
     mapper_conf_init(&conf);
     th_ok(mapper_new(&deps, &conf, &s->mapper, &err), &err);
     wh_producer_conf_init(&pc);
-    pc.on_delivery = mapper_on_delivery;
-    pc.ctx = s->mapper;
     th_ok(wh_bus_mem_producer(s->bus, &pc, &s->producer, &err), &err);
     wh_consumer_conf_init(&cc);
     cc.group = GROUP;

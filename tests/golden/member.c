@@ -35,11 +35,6 @@ struct member {
 
 /* ---- the bus ---- */
 
-static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
-{
-    fetcher_on_delivery(((struct member *)ctx)->fetcher, d);
-}
-
 static enum wh_rc new_consumer(void *ctx, struct wh_consumer **ret, struct wh_err *err)
 {
     struct wh_consumer_conf conf;
@@ -48,16 +43,13 @@ static enum wh_rc new_consumer(void *ctx, struct wh_consumer **ret, struct wh_er
     return wh_bus_mem_consumer(((struct member *)ctx)->conf.bus, &conf, ret, err);
 }
 
-static enum wh_rc new_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
-                               struct wh_producer **ret, struct wh_err *err)
+static enum wh_rc new_producer(void *ctx, struct wh_producer **ret, struct wh_err *err)
 {
     struct wh_producer_conf conf;
 
     wh_producer_conf_init(&conf);
     conf.queue_max_bytes = 1 << 30;
     conf.queue_max_records = 100000;
-    conf.on_delivery = fn;
-    conf.ctx = fn_ctx;
     return wh_bus_mem_producer(((struct member *)ctx)->conf.bus, &conf, ret, err);
 }
 
@@ -143,8 +135,6 @@ static void make_fetcher(struct member *m)
     wh_producer_conf_init(&producer);
     producer.queue_max_bytes = 1 << 30;
     producer.queue_max_records = m->conf.queue_max_records;
-    producer.on_delivery = on_delivery;
-    producer.ctx = m;
     th_ok(wh_bus_mem_producer(m->conf.bus, &producer, &m->producer, &err), &err);
     fetcher_set_producer(m->fetcher, m->producer);
 }

@@ -10,7 +10,7 @@ struct mem_pending {
     struct mem_topic *topic;
     int32_t partition;
     struct mem_record *record;
-    void *opaque;
+    struct wh_bus_ack *ack;
     struct wh_slice kept; /* read when it is delivered, as a client library does */
 };
 
@@ -123,7 +123,7 @@ static enum wh_rc mp_produce(struct wh_producer *base, const struct wh_bus_recor
     }
     item->topic = t;
     item->partition = choose_partition(t, r);
-    item->opaque = r->opaque;
+    item->ack = r->ack;
     item->kept = r->keep_value ? r->value : wh_slice(NULL, 0);
     *p->last = item;
     p->last = &item->next;
@@ -160,11 +160,9 @@ static int64_t store_record(struct mem_partition *part, struct mem_record *recor
 static void deliver(struct mem_producer *p, struct mem_pending *item)
 {
     enum wh_rc rc = bus_mem_fault(p->bus, WH_BUS_MEM_DELIVERY);
-    struct wh_bus_delivery d = {.rc = rc,
-                                .topic = item->topic->name,
-                                .partition = item->partition,
-                                .offset = -1,
-                                .opaque = item->opaque};
+    struct wh_bus_delivery d = {
+        .rc = rc, .topic = item->topic->name, .partition = item->partition, .offset = -1};
+    struct wh_bus_ack *ack = item->ack;
 
     if (item->kept.len) {
         memcpy((char *)(uintptr_t)item->record->value.ptr, item->kept.ptr, item->kept.len);
@@ -178,8 +176,8 @@ static void deliver(struct mem_producer *p, struct mem_pending *item)
         bus_mem_record_free(item->record);
     }
     wh_mem_free(item);
-    if (p->conf.on_delivery) {
-        p->conf.on_delivery(p->conf.ctx, &d);
+    if (ack) {
+        ack->fn(ack, &d);
     }
 }
 

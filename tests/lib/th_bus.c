@@ -7,19 +7,20 @@
 
 enum { POLL_MS = 200, POLLS_MAX = 300 };
 
-void th_on_delivery(void *ctx, const struct wh_bus_delivery *d)
+static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    struct th_deliveries *seen = ctx;
-    size_t i = (size_t)(uintptr_t)d->opaque;
+    struct th_ack *own = (struct th_ack *)ack;
+    struct th_deliveries *seen = own->seen;
+    size_t i = (size_t)(own - seen->acks);
 
-    assert_true(i < TH_RECORDS_MAX);
     assert_true((d->rc == WH_OK) == (d->reason == NULL));
     seen->times[i]++;
     seen->rc[i] = d->rc;
     seen->n++;
 }
 
-enum wh_rc th_produce(struct wh_producer *p, const char *topic, size_t number, struct wh_err *err)
+enum wh_rc th_produce(struct wh_producer *p, struct th_deliveries *seen, const char *topic,
+                      size_t number, struct wh_err *err)
 {
     char key[16];
     char value[24];
@@ -31,16 +32,19 @@ enum wh_rc th_produce(struct wh_producer *p, const char *topic, size_t number, s
     r.key = wh_slice_str(key);
     r.value = wh_slice_str(value);
     header.value = r.value;
-    r.opaque = (void *)(uintptr_t)number;
+    assert_true(number < TH_RECORDS_MAX);
+    seen->acks[number] = (struct th_ack){.ack = {.fn = on_record}, .seen = seen};
+    r.ack = &seen->acks[number].ack;
     return wh_producer_produce(p, &r, err);
 }
 
-void th_produce_numbers(struct wh_producer *p, const char *topic, size_t from, size_t n)
+void th_produce_numbers(struct wh_producer *p, struct th_deliveries *seen, const char *topic,
+                        size_t from, size_t n)
 {
     struct wh_err err;
 
     for (size_t i = from; i < from + n; i++) {
-        th_ok(th_produce(p, topic, i, &err), &err);
+        th_ok(th_produce(p, seen, topic, i, &err), &err);
     }
 }
 

@@ -1,6 +1,6 @@
 /*
  * th_bus.h - numbered records through any bus: record i has the key "k<i % 8>", the value i as
- * text, a header "n" with it, and i as its opaque.
+ * text, a header "n" with it, and an ack of its own.
  */
 #ifndef TH_BUS_H
 #define TH_BUS_H
@@ -9,18 +9,26 @@
 
 enum { TH_RECORDS_MAX = 4096, TH_KEYS = 8 };
 
-/* What on_delivery saw: times[i] deliveries of record i, and their code. */
+struct th_deliveries;
+struct th_ack {
+    struct wh_bus_ack ack; /* first: record i carries acks[i] */
+    struct th_deliveries *seen;
+};
+
+/* What the acks saw: times[i] completions of record i, and their code. */
 struct th_deliveries {
+    struct th_ack acks[TH_RECORDS_MAX];
     unsigned times[TH_RECORDS_MAX];
     enum wh_rc rc[TH_RECORDS_MAX];
     size_t n;
 };
 
-/* ctx: a struct th_deliveries. */
-void th_on_delivery(void *ctx, const struct wh_bus_delivery *d);
-enum wh_rc th_produce(struct wh_producer *p, const char *topic, size_t number, struct wh_err *err);
+/* The record of that number; its completion goes to seen, which stays where it is until then. */
+enum wh_rc th_produce(struct wh_producer *p, struct th_deliveries *seen, const char *topic,
+                      size_t number, struct wh_err *err);
 /* Records from..from+n-1; each must be taken. */
-void th_produce_numbers(struct wh_producer *p, const char *topic, size_t from, size_t n);
+void th_produce_numbers(struct wh_producer *p, struct th_deliveries *seen, const char *topic,
+                        size_t from, size_t n);
 /* Polls until nothing is pending. */
 void th_deliver_all(struct wh_producer *p);
 /* Exactly the records 0..n-1 came back, once each, with rc. */

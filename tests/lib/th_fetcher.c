@@ -5,11 +5,6 @@
 #include "common/base/mem.h"
 #include "tests/lib/th_cmocka.h"
 
-static void on_delivery(void *ctx, const struct wh_bus_delivery *d)
-{
-    fetcher_on_delivery(*(struct fetcher **)ctx, d);
-}
-
 enum { LARGE_QUEUE = 100000, TINY_QUEUE = 4 };
 
 static size_t queue_max_records = LARGE_QUEUE;
@@ -52,8 +47,6 @@ void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,
     wh_producer_conf_init(&conf);
     conf.queue_max_records = queue_max_records;
     conf.queue_max_bytes = 1 << 30;
-    conf.on_delivery = on_delivery;
-    conf.ctx = ret_f;
     th_ok(wh_bus_mem_producer(bus, &conf, ret_producer, &err), &err);
     th_ok(fetcher_new(deps, ret_f, &err), &err);
     if (deps->keys == NULL) {

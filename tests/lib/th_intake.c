@@ -27,8 +27,7 @@ static void on_fatal(void *ctx, const struct wh_err *err)
     ((struct th_intake *)ctx)->fatals++;
 }
 
-static enum wh_rc make_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
-                                struct wh_producer **ret, struct wh_err *err)
+static enum wh_rc make_producer(void *ctx, struct wh_producer **ret, struct wh_err *err)
 {
     struct th_intake *t = ctx;
     struct wh_producer_conf conf;
@@ -36,8 +35,6 @@ static enum wh_rc make_producer(void *ctx, wh_bus_delivery_fn fn, void *fn_ctx,
     wh_producer_conf_init(&conf);
     conf.queue_max_records = t->queue_max_records;
     conf.queue_max_bytes = 64 << 20;
-    conf.on_delivery = fn;
-    conf.ctx = fn_ctx;
     if (t->refuse_producers) {
         t->refuse_producers--;
         return wh_fail(err, WH_E_UNAVAILABLE, "no producer");

@@ -48,11 +48,13 @@ static void on_drained(void *ctx)
     ((struct stage *)ctx)->drained = true;
 }
 
-static void ignore_delivery(void *ctx, const struct wh_bus_delivery *d)
+static void is_delivered(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    (void)ctx;
+    (void)ack;
     assert_int_equal(d->rc, WH_OK);
 }
+
+static struct wh_bus_ack written = {.fn = is_delivered};
 
 static void start_mapper(struct stage *s, const struct mapper_conf *conf, size_t queue)
 {
@@ -67,8 +69,6 @@ static void start_mapper(struct stage *s, const struct mapper_conf *conf, size_t
 
     th_ok(mapper_new(&deps, conf, &s->mapper, &err), &err);
     wh_producer_conf_init(&pc);
-    pc.on_delivery = mapper_on_delivery;
-    pc.ctx = s->mapper;
     pc.queue_max_records = queue;
     th_ok(wh_bus_mem_producer(s->bus, &pc, &s->producer, &err), &err);
     wh_consumer_conf_init(&cc);
@@ -99,7 +99,6 @@ static int setup(void **state)
     }
     th_ok(mapper_views_load(NULL, &s->views, &err), &err);
     wh_producer_conf_init(&pc);
-    pc.on_delivery = ignore_delivery;
     th_ok(wh_bus_mem_producer(s->bus, &pc, &s->writer, &err), &err);
     wh_buf_init(&s->value, 1 << 20);
     *state = s;
@@ -122,11 +121,13 @@ static void put_bytes(struct stage *s, struct wh_slice value)
 {
     struct wh_err err;
 
-    th_ok(wh_producer_produce(
-              s->writer,
-              &(struct wh_bus_record){
-                  .topic = RAW, .partition = 0, .key = WH_LIT("issue:1:5"), .value = value},
-              &err),
+    th_ok(wh_producer_produce(s->writer,
+                              &(struct wh_bus_record){.topic = RAW,
+                                                      .partition = 0,
+                                                      .key = WH_LIT("issue:1:5"),
+                                                      .value = value,
+                                                      .ack = &written},
+                              &err),
           &err);
     (void)wh_producer_poll(s->writer, 0);
 }

@@ -29,7 +29,6 @@ struct fixture {
     struct wh_admin *admin;
     struct wh_store *store;
     struct sink_writer *writer;
-    struct sink_deliveries deliveries;
     struct sink_conf conf;
     struct th_encoded *list;
     int64_t mono_ns;
@@ -73,11 +72,13 @@ static void on_pause(void *ctx, const char *why)
     (void)snprintf(f->why, sizeof(f->why), "%s", why ? why : "");
 }
 
-static void feed_delivered(void *ctx, const struct wh_bus_delivery *d)
+static void feed_delivered(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    (void)ctx;
+    (void)ack;
     assert_int_equal(d->rc, WH_OK);
 }
+
+static struct wh_bus_ack fed = {.fn = feed_delivered};
 
 static void start_writer(struct fixture *f)
 {
@@ -85,7 +86,6 @@ static void start_writer(struct fixture *f)
         .store = f->store,
         .consumer = f->consumer,
         .dead_letters = f->dead,
-        .deliveries = &f->deliveries,
         .clock = {.now_ms = fake_now, .mono_ns = fake_mono, .ctx = f},
         .on_commit = on_commit,
         .on_pause = on_pause,
@@ -120,10 +120,7 @@ static int setup(void **state)
     th_ok(wh_bus_mem_topic(f->bus, DEAD_TOPIC, 1, &err), &err);
     th_ok(wh_bus_mem_topic(f->bus, "wellhead.raw.c1", 1, &err), &err);
     wh_producer_conf_init(&producer);
-    producer.on_delivery = feed_delivered;
     th_ok(wh_bus_mem_producer(f->bus, &producer, &f->feed, &err), &err);
-    producer.on_delivery = sink_on_delivery;
-    producer.ctx = &f->deliveries;
     th_ok(wh_bus_mem_producer(f->bus, &producer, &f->dead, &err), &err);
     th_ok(wh_bus_mem_admin(f->bus, &f->admin, &err), &err);
     th_ok(wh_store_mem_open(&store, &f->store, &err), &err);
@@ -164,7 +161,7 @@ static void send(struct fixture *f, const char *topic, int32_t partition, struct
                  struct wh_slice value)
 {
     const struct wh_bus_record r = {
-        .topic = topic, .partition = partition, .key = key, .value = value};
+        .topic = topic, .partition = partition, .key = key, .value = value, .ack = &fed};
     struct wh_err err;
 
     th_ok(wh_producer_produce(f->feed, &r, &err), &err);
@@ -901,7 +898,7 @@ static void test_outcome_is_told(void **state)
     f->mono_ns += INT64_C(1000000000);
     drain_ok(f);
     th_ok(wh_producer_flush(f->dead, 1000, &err), &err);
-    assert_int_equal(f->deliveries.failed, 0);
+    assert_int_equal(f->writer->letters.failed, 0);
 }
 
 int main(void)

@@ -93,6 +93,36 @@ void outbox_free(struct outbox *o)
     }
 }
 
+/* ---- what the callers hear ---- */
+
+static void complete(struct outbox_record *r, const struct wh_bus_delivery *delivery)
+{
+    struct wh_bus_ack *ack = r->ack;
+
+    wh_mem_free(r);
+    if (ack) {
+        ack->fn(ack, delivery);
+    }
+}
+
+static void refuse(struct outbox_record *r, const struct wh_err *err)
+{
+    complete(r, &(struct wh_bus_delivery){
+                    .rc = err->rc, .reason = err->msg, .partition = r->partition, .offset = -1});
+}
+
+static void on_produced(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery)
+{
+    struct outbox_record *r = (struct outbox_record *)ack;
+    struct outbox *o = r->outbox;
+
+    queue_remove(&o->in_flight, r);
+    if (o->waiting.n) {
+        wh_timer_start(o->pump, 0, 0);
+    }
+    complete(r, delivery);
+}
+
 /* ---- towards the producer ---- */
 
 static enum wh_rc offer(struct outbox *o, struct outbox_record *r, struct wh_err *err)
@@ -121,6 +151,7 @@ static enum wh_rc post(struct outbox *o, struct outbox_record *r, struct wh_bus_
 {
     enum wh_rc rc;
 
+    r->produced.fn = on_produced;
     r->outbox = o;
     r->ack = ack;
     rc = o->waiting.n ? WH_E_BUSY : offer(o, r, err);
@@ -133,36 +164,6 @@ static enum wh_rc post(struct outbox *o, struct outbox_record *r, struct wh_bus_
         await_room(o);
     }
     return WH_OK;
-}
-
-/* ---- what the callers hear ---- */
-
-static void complete(struct outbox_record *r, const struct wh_bus_delivery *delivery)
-{
-    struct wh_bus_ack *ack = r->ack;
-
-    wh_mem_free(r);
-    if (ack) {
-        ack->fn(ack, delivery);
-    }
-}
-
-static void refuse(struct outbox_record *r, const struct wh_err *err)
-{
-    complete(r, &(struct wh_bus_delivery){
-                    .rc = err->rc, .reason = err->msg, .partition = r->partition, .offset = -1});
-}
-
-void outbox_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
-{
-    struct outbox *o = ctx;
-    struct outbox_record *r = delivery->opaque;
-
-    queue_remove(&o->in_flight, r);
-    if (o->waiting.n) {
-        wh_timer_start(o->pump, 0, 0);
-    }
-    complete(r, delivery);
 }
 
 /* ---- out of the waiting queue ---- */

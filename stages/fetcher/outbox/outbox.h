@@ -76,7 +76,4 @@ size_t outbox_pending(const struct outbox *o);
  * are still sent. */
 void outbox_abandon(struct outbox *o);
 
-/* The producer's on_delivery; ctx is the outbox. */
-void outbox_on_delivery(void *ctx, const struct wh_bus_delivery *delivery);
-
 #endif

@@ -223,6 +223,6 @@ enum wh_rc outbox_record_produce(struct outbox_record *r, struct wh_producer *pr
                                 .keep_value = true,
                                 .headers = headers,
                                 .n_headers = r->is_row ? sizeof(headers) / sizeof(headers[0]) : 0,
-                                .opaque = r},
+                                .ack = &r->produced},
         err);
 }

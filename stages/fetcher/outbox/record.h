@@ -23,6 +23,7 @@ enum outbox_text {
 struct outbox;
 
 struct outbox_record {
+    struct wh_bus_ack produced; /* first: the bus completes it */
     struct outbox_record *next; /* of those in flight, or of those that wait */
     struct outbox_record *prev;
     struct outbox *outbox;

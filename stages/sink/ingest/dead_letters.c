@@ -5,16 +5,20 @@
 
 enum { FLUSH_TIMEOUT_MS = 5000, NUMBER_TEXT = 24 };
 
-void sink_on_delivery(void *ctx, const struct wh_bus_delivery *delivery)
+static void on_letter(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery)
 {
-    struct sink_deliveries *d = ctx;
+    struct sink_letters *letters = (struct sink_letters *)ack;
 
-    /* Only dead letters are awaited; what else is told has an opaque. */
-    if (delivery->rc != WH_OK && delivery->opaque == NULL) {
-        d->failed++;
-        (void)snprintf(d->reason, sizeof(d->reason), "%s",
+    if (delivery->rc != WH_OK) {
+        letters->failed++;
+        (void)snprintf(letters->reason, sizeof(letters->reason), "%s",
                        delivery->reason ? delivery->reason : wh_rc_text(delivery->rc));
     }
+}
+
+void sink_letters_init(struct sink_letters *letters)
+{
+    *letters = (struct sink_letters){.ack = {.fn = on_letter}};
 }
 
 static struct wh_bus_header header(const char *name, const char *value)
@@ -48,6 +52,7 @@ static enum wh_rc produce(struct sink_writer *w, const struct wh_bus_msg *msg,
         .value = wh_buf_slice(&w->scratch),
         .headers = headers,
         .n_headers = sizeof(headers) / sizeof(headers[0]),
+        .ack = &w->letters.ack,
     };
 
     rc = wh_producer_produce(w->deps.dead_letters, &record, err);
@@ -99,7 +104,7 @@ enum wh_rc sink_set_aside(struct sink_writer *w, struct wh_err *err)
     if (w->n_set_aside == 0 || w->conf.rebuild) {
         return WH_OK;
     }
-    w->deps.deliveries->failed = 0;
+    w->letters.failed = 0;
     for (size_t i = 0; i < w->n_set_aside; i++) {
         if (set_one_aside(w, &w->msgs[w->set_aside[i]], w->set_aside_rc[i], err) != WH_OK) {
             return err->rc;
@@ -108,8 +113,8 @@ enum wh_rc sink_set_aside(struct sink_writer *w, struct wh_err *err)
     if (wh_producer_flush(w->deps.dead_letters, FLUSH_TIMEOUT_MS, err) != WH_OK) {
         return err->rc;
     }
-    if (w->deps.deliveries->failed > 0) {
-        return wh_fail(err, WH_E_UNAVAILABLE, "%s", w->deps.deliveries->reason);
+    if (w->letters.failed > 0) {
+        return wh_fail(err, WH_E_UNAVAILABLE, "%s", w->letters.reason);
     }
     return WH_OK;
 }

@@ -212,13 +212,11 @@ static enum wh_rc publish(struct sink_writer *w, const struct wh_outcome *outcom
     if (wh_document_encode(WH_DOCUMENT_HEALTH, &document, &w->scratch, err) != WH_OK) {
         return err->rc;
     }
-    /* The opaque tells it from a dead letter: nobody waits for it. */
     return wh_producer_produce(w->deps.dead_letters,
                                &(struct wh_bus_record){.topic = topic,
                                                        .partition = -1,
                                                        .key = document.key,
-                                                       .value = wh_buf_slice(&w->scratch),
-                                                       .opaque = w},
+                                                       .value = wh_buf_slice(&w->scratch)},
                                err);
 }
 

@@ -501,7 +501,6 @@ static enum wh_rc make_parts(struct sink *s, struct wh_err *err)
         .store = s->deps.store,
         .consumer = s->deps.consumer,
         .dead_letters = s->deps.dead_letters,
-        .deliveries = s->deps.deliveries,
         .clock = s->deps.clock,
         .log = s->deps.log,
         .on_commit = on_commit,

@@ -42,19 +42,11 @@ struct sink_conf {
     bool accept_gap;  /* go on at the log's start when the stored offset is gone */
 };
 
-/* Failed deliveries of the dead letter producer; its on_delivery is sink_on_delivery with this. */
-struct sink_deliveries {
-    size_t failed;
-    char reason[128];
-};
-void sink_on_delivery(void *ctx, const struct wh_bus_delivery *delivery);
-
 struct sink_deps {
     struct wh_store *store;
     struct wh_consumer *consumer; /* no group */
     struct wh_admin *admin;
     struct wh_producer *dead_letters;
-    struct sink_deliveries *deliveries;
     struct wh_loop *loop;
     struct wh_clock clock;
     struct wh_log *log;

@@ -255,6 +255,7 @@ static void go_on(struct sink_writer *w)
     w->limit = w->n_msgs;
     if (w->poison != nothing && w->poison < w->from) {
         w->poison = nothing;
+        sink_letters_init(&w->letters);
     }
     w->phase = w->from < w->n_msgs ? SINK_BUILDING : SINK_IDLE;
     forget_batch(w);
@@ -431,6 +432,7 @@ static enum wh_rc poll_records(struct sink_writer *w, int timeout_ms, struct wh_
     w->from = 0;
     w->limit = w->n_msgs;
     w->poison = nothing;
+    sink_letters_init(&w->letters);
     forget_batch(w);
     w->phase = w->n_msgs > 0 ? SINK_BUILDING : SINK_IDLE;
     return WH_OK;
@@ -600,6 +602,7 @@ enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sin
     w->deps = *deps;
     w->conf = *conf;
     w->poison = nothing;
+    sink_letters_init(&w->letters);
     sink_table_init(&w->table, deps->store, deps->log, conf->accept_gap);
     wh_buf_init(&w->scratch, SCRATCH_MAX_BYTES);
     w->msgs = wh_mem_zalloc(n, sizeof(*w->msgs));

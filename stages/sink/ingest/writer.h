@@ -47,13 +47,19 @@ struct sink_writer_deps {
     struct wh_store *store;
     struct wh_consumer *consumer;
     struct wh_producer *dead_letters;
-    struct sink_deliveries *deliveries;
     struct wh_clock clock;
     struct wh_log *log;
     void (*on_commit)(void *ctx, const struct sink_commit *commit);
     /* why NULL: running again. */
     void (*on_pause)(void *ctx, const char *why);
     void *ctx;
+};
+
+/* Completes dead letters: how many of those sent last were refused, and why. */
+struct sink_letters {
+    struct wh_bus_ack ack; /* first: the records carry it */
+    size_t failed;
+    char reason[128];
 };
 
 /* The batch that is being written. */
@@ -72,6 +78,7 @@ struct sink_writer {
     struct sink_flight flight;
     struct sink_purge *purge;
     struct sink_table table;
+    struct sink_letters letters;
     struct sink_outcomes *outcomes;
     int64_t publish_at_ns;
     struct wh_json_parser *json;
@@ -129,6 +136,7 @@ void sink_publish_outcomes(struct sink_writer *w);
 
 /* Sends the damaged records of the batch to their dead letter topics; WH_OK when all of them are
  * acknowledged. */
+void sink_letters_init(struct sink_letters *letters);
 WH_MUST_CHECK enum wh_rc sink_set_aside(struct sink_writer *w, struct wh_err *err);
 
 #endif

@@ -23,8 +23,6 @@ static int set_up(void **state)
     assert_non_null(f.bus);
     th_ok(wh_bus_mem_topic(f.bus, "t", 4, &err), &err);
     wh_producer_conf_init(&conf);
-    conf.on_delivery = th_on_delivery;
-    conf.ctx = &f.seen;
     conf.queue_max_records = 50;
     th_ok(wh_bus_mem_producer(f.bus, &conf, &f.producer, &err), &err);
     *state = &f;
@@ -58,7 +56,7 @@ static void test_every_record_is_delivered_once(void **state)
 {
     struct fixture *f = *state;
 
-    th_produce_numbers(f->producer, "t", 0, 30);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 30);
     assert_int_equal(f->seen.n, 0);
     assert_int_equal(wh_producer_pending(f->producer), 30);
     th_deliver_all(f->producer);
@@ -71,7 +69,7 @@ static void test_same_key_same_partition_in_order(void **state)
     struct fixture *f = *state;
     struct wh_consumer *c = group_member(f, "g");
 
-    th_produce_numbers(f->producer, "t", 0, 40);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 40);
     th_deliver_all(f->producer);
     th_consume_numbers(c, 0, 40);
     wh_consumer_free(c);
@@ -82,11 +80,11 @@ static void test_resumes_at_what_was_committed(void **state)
     struct fixture *f = *state;
     struct wh_consumer *c = group_member(f, "g");
 
-    th_produce_numbers(f->producer, "t", 0, 20);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 20);
     th_deliver_all(f->producer);
     th_consume_numbers(c, 0, 20);
     th_commit_all(c, "t", 4);
-    th_produce_numbers(f->producer, "t", 20, 10);
+    th_produce_numbers(f->producer, &f->seen, "t", 20, 10);
     th_deliver_all(f->producer);
     /* Read, but not committed: comes again. */
     th_consume_numbers(c, 20, 10);
@@ -105,8 +103,8 @@ static void test_queue_full(void **state)
     struct wh_err err;
 
     wh_bus_mem_hold(f->bus, true);
-    th_produce_numbers(f->producer, "t", 0, 50);
-    assert_int_equal(th_produce(f->producer, "t", 50, &err), WH_E_BUSY);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 50);
+    assert_int_equal(th_produce(f->producer, &f->seen, "t", 50, &err), WH_E_BUSY);
     (void)wh_producer_poll(f->producer, 0);
     assert_int_equal(f->seen.n, 0);
     assert_int_equal(wh_producer_flush(f->producer, 0, &err), WH_E_TIMEOUT);
@@ -124,8 +122,8 @@ static void test_faults(void **state)
     size_t n;
 
     wh_bus_mem_fail(f->bus, WH_BUS_MEM_PRODUCE, 1, 1, WH_E_FATAL_BUS);
-    assert_int_equal(th_produce(f->producer, "t", 0, &err), WH_OK);
-    assert_int_equal(th_produce(f->producer, "t", 1, &err), WH_E_FATAL_BUS);
+    assert_int_equal(th_produce(f->producer, &f->seen, "t", 0, &err), WH_OK);
+    assert_int_equal(th_produce(f->producer, &f->seen, "t", 1, &err), WH_E_FATAL_BUS);
     wh_bus_mem_fail(f->bus, WH_BUS_MEM_DELIVERY, 0, 1, WH_E_TIMEOUT);
     th_deliver_all(f->producer);
     th_deliveries_are(&f->seen, 1, WH_E_TIMEOUT);
@@ -158,7 +156,7 @@ static void test_by_hand(void **state)
     int64_t high;
     size_t n;
 
-    th_produce_numbers(f->producer, "t", 0, 40);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 40);
     th_deliver_all(f->producer);
     wh_consumer_conf_init(&conf);
     th_ok(wh_bus_mem_consumer(f->bus, &conf, &c, &err), &err);

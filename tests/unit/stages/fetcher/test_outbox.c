@@ -105,8 +105,6 @@ static int set_up(void **state)
     assert_non_null(f.o);
     wh_producer_conf_init(&conf);
     conf.queue_max_records = QUEUE;
-    conf.on_delivery = outbox_on_delivery;
-    conf.ctx = f.o;
     th_ok(wh_bus_mem_producer(f.bus, &conf, &f.producer, &err), &err);
     outbox_set_producer(f.o, f.producer);
     for (unsigned i = 0; i < MANY; i++) {
