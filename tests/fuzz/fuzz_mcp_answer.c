@@ -40,6 +40,14 @@ static void try_tools(struct wh_json_val result)
     mcp_tools_done(&tools);
 }
 
+static bool same_origin(struct wh_slice text, const struct oauth_url *other)
+{
+    struct oauth_url u;
+    struct wh_err err;
+
+    return oauth_url_parse(text, &u, &err) == WH_OK && oauth_url_same_origin(&u, other);
+}
+
 static void try_documents(struct wh_json_parser *parser, struct wh_slice json)
 {
     struct oauth_token_answer answer;
@@ -54,13 +62,11 @@ static void try_documents(struct wh_json_parser *parser, struct wh_slice json)
     wh_arena_init(&arena, 4096, 1 << 20);
     check(oauth_url_parse(WH_LIT("https://g.example/api/v4/mcp"), &endpoint, &err) == WH_OK);
     if (oauth_resource_read(json, parser, &endpoint, &arena, &resource, &err) == WH_OK) {
-        check(wh_slice_starts(resource.resource, WH_LIT("https://")));
+        check(same_origin(resource.resource, &endpoint));
     }
     if (oauth_server_read(json, parser, WH_LIT("https://g.example"), false, &arena, &server,
                           &err) == WH_OK) {
-        check(wh_slice_starts(server.token_endpoint, WH_LIT("https://")) ||
-              wh_slice_starts(server.token_endpoint, WH_LIT("HTTPS://")) ||
-              server.token_endpoint.len);
+        check(same_origin(server.token_endpoint, &endpoint));
     }
     server = (struct oauth_server){.issuer = WH_LIT("https://g.example")};
     if (oauth_register_read(json, parser, &server, WH_LIT("http://127.0.0.1/c"), &arena, &client,
