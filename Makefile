@@ -278,9 +278,9 @@ lint: ## format, clang-tidy, cppcheck and our own gates
 	@scripts/lint/all
 
 BENCH_BIN := $(B)/bin/bench-fill $(B)/bin/bench-mapper $(B)/bin/bench-sink
-$(B)/bin/bench-fill: $(call obj,tests/bench/fill_raw.c tests/bench/body.c) $(COMMON_LIB)
+$(B)/bin/bench-fill: $(call obj,tests/bench/fill_raw.c tests/bench/body.c tests/bench/mixed.c) $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/bin/bench-mapper: $(call obj,tests/bench/bench_mapper.c tests/bench/body.c) $(B)/libstage-mapper.a $(COMMON_LIB)
+$(B)/bin/bench-mapper: $(call obj,tests/bench/bench_mapper.c tests/bench/body.c tests/bench/mixed.c) $(B)/libstage-mapper.a $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(HEAP_mapper) $(LDLIBS)
 $(B)/bin/bench-sink: $(call obj,tests/bench/bench_sink.c tests/bench/body.c) $(B)/libstage-sink.a $(COMMON_LIB)

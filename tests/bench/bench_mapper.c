@@ -1,5 +1,5 @@
 /*
- * bench_mapper EVENTS - what an event costs the thread that maps, without Kafka: webhooks about
+ * bench_mapper EVENTS [mixed] - what an event costs the thread that maps, without Kafka: webhooks about
  * EVENTS/4 merge requests from memory, through the stage's core, to a producer that drops them.
  *
  *   valgrind --tool=callgrind bench-mapper 20000
@@ -111,22 +111,24 @@ static void need(enum wh_rc rc, const struct wh_err *err)
     }
 }
 
-static struct wh_slice make_record(uint64_t i, size_t objects, struct wh_buf *scratch)
+static struct wh_slice make_record(uint64_t i, size_t objects, bool mixed, struct wh_buf *scratch)
 {
     static char body[BENCH_BODY_MAX];
-    uint64_t id = i % objects + 1;
+    struct bench_event event = {"merge_request", i % objects + 1};
+    size_t len = mixed ? bench_mixed(body, i, objects, &event)
+                       : bench_body(body, event.id, i / objects, BENCH_TEXT_USUAL);
     char id_text[24];
-    int n = snprintf(id_text, sizeof(id_text), "%" PRIu64, id);
+    int n = snprintf(id_text, sizeof(id_text), "%" PRIu64, event.id);
     struct wh_raw_event e = {
         .connection = WH_LIT("b"),
         .instance = WH_LIT("https://gitlab.example.com"),
         .origin = WH_ORIGIN_WEBHOOK,
-        .kind = WH_LIT("merge_request"),
+        .kind = wh_slice_str(event.kind),
         .project = WH_LIT("7"),
         .object_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
         .observed_at_ms = 1764000000000 + (int64_t)i,
         .delivery_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
-        .payload = wh_slice(body, bench_body(body, id, i / objects, BENCH_TEXT_USUAL)),
+        .payload = wh_slice(body, len),
     };
     struct wh_err err;
 
@@ -182,15 +184,17 @@ int main(int argc, char **argv)
     struct source source = {.base = {&source_ops}};
     struct wh_buf scratch;
 
-    source.n = argc == 2 ? strtoull(argv[1], NULL, 10) : 0;
+    bool mixed = argc == 3 && strcmp(argv[2], "mixed") == 0;
+
+    source.n = argc == 2 || mixed ? strtoull(argv[1], NULL, 10) : 0;
     source.records = source.n < 4 ? NULL : wh_mem_zalloc(source.n, sizeof(*source.records));
     if (source.records == NULL) {
-        (void)fprintf(stderr, "usage: bench_mapper EVENTS\n");
+        (void)fprintf(stderr, "usage: bench_mapper EVENTS [mixed]\n");
         return 2;
     }
     wh_buf_init(&scratch, RECORD_MAX);
     for (size_t i = 0; i < source.n; i++) {
-        source.records[i] = make_record(i, source.n / 4, &scratch);
+        source.records[i] = make_record(i, source.n / 4, mixed, &scratch);
     }
     run(&source, &sink);
     for (size_t i = 0; i < source.n; i++) {

@@ -1,7 +1,7 @@
 /*
- * fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS [TEXT] - COUNT webhooks about OBJECTS merge
- * requests with descriptions of at most TEXT bytes, as raw events into a topic, as fast as Kafka
- * takes them. Prints "<records> <bytes>".
+ * fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS [TEXT|mixed] - COUNT webhooks about OBJECTS
+ * merge requests with descriptions of at most TEXT bytes, or of the mixed corpus, as raw events into
+ * a topic, as fast as Kafka takes them. Prints "<records> <bytes>".
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -38,11 +38,13 @@ int main(int argc, char **argv)
     bool usable = argc == 6 || argc == 7;
     uint64_t count = usable ? strtoull(argv[4], NULL, 10) : 0;
     uint64_t objects = usable ? strtoull(argv[5], NULL, 10) : 0;
-    size_t text_max = argc == 7 ? strtoull(argv[6], NULL, 10) : BENCH_TEXT_USUAL;
+    bool mixed = argc == 7 && strcmp(argv[6], "mixed") == 0;
+    size_t text_max = argc == 7 && !mixed ? strtoull(argv[6], NULL, 10) : BENCH_TEXT_USUAL;
     uint64_t bytes = 0;
 
     if (count == 0 || objects == 0 || text_max > BENCH_TEXT_MAX) {
-        (void)fprintf(stderr, "usage: fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS [TEXT]\n");
+        (void)fprintf(stderr,
+                      "usage: fill_raw BOOTSTRAP TOPIC CONNECTION COUNT OBJECTS [TEXT|mixed]\n");
         return 2;
     }
     wh_producer_conf_init(&conf);
@@ -55,19 +57,21 @@ int main(int argc, char **argv)
     wh_buf_init(&record, 64 << 10);
     wh_buf_init(&key, 256);
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t id = i % objects + 1;
+        struct bench_event event = {"merge_request", i % objects + 1};
+        size_t len = mixed ? bench_mixed(body, i, objects, &event)
+                           : bench_body(body, event.id, i / objects, text_max);
         char id_text[24];
-        int n = snprintf(id_text, sizeof(id_text), "%" PRIu64, id);
+        int n = snprintf(id_text, sizeof(id_text), "%" PRIu64, event.id);
         struct wh_raw_event e = {
             .connection = wh_slice_str(argv[3]),
             .instance = WH_LIT("https://gitlab.example.com"),
             .origin = WH_ORIGIN_WEBHOOK,
-            .kind = WH_LIT("merge_request"),
+            .kind = wh_slice_str(event.kind),
             .project = WH_LIT("7"),
             .object_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
             .observed_at_ms = 1764000000000 + (int64_t)i,
             .delivery_id = wh_slice(id_text, n > 0 ? (size_t)n : 0),
-            .payload = wh_slice(body, bench_body(body, id, i / objects, text_max)),
+            .payload = wh_slice(body, len),
         };
         struct wh_bus_record r = {.topic = argv[2], .partition = -1, .ack = &counts.ack};
 
