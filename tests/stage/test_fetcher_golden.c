@@ -208,12 +208,13 @@ static void ask_reread(struct world *w, const char *kind, const char *project, c
 
 /* ---- scenarios ---- */
 
-static void rest(uint64_t seed, const char *name)
+static void rest_with(uint64_t seed, const char *name, size_t queue_max_records)
 {
     struct world w;
     char project[32];
 
     world_init(&w, seed);
+    w.conf.queue_max_records = queue_max_records;
     part(&w, "first run");
     connect_with_token(&w);
     settle(&w, MINUTE);
@@ -271,6 +272,11 @@ static void rest(uint64_t seed, const char *name)
     settle(&w, MINUTE);
     transcript_check(w.transcript, name, seed != 1);
     world_done(&w);
+}
+
+static void rest(uint64_t seed, const char *name)
+{
+    rest_with(seed, name, 100000);
 }
 
 static void faults(uint64_t seed, const char *name)
@@ -443,15 +449,23 @@ SCENARIO(two_members, 1)
 SCENARIO(two_members, 2)
 SCENARIO(two_members, 3)
 
+/* The producer's queue is full all the time and records wait for it: nothing else is different. */
+static void test_full_queue(void **state)
+{
+    (void)state;
+    rest_with(2, "rest-2", 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rest_1),        cmocka_unit_test(test_rest_2),
-        cmocka_unit_test(test_rest_3),        cmocka_unit_test(test_faults_1),
-        cmocka_unit_test(test_faults_2),      cmocka_unit_test(test_faults_3),
-        cmocka_unit_test(test_tools_1),       cmocka_unit_test(test_tools_2),
-        cmocka_unit_test(test_tools_3),       cmocka_unit_test(test_two_members_1),
-        cmocka_unit_test(test_two_members_2), cmocka_unit_test(test_two_members_3),
+        cmocka_unit_test(test_rest_3),        cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_faults_1),      cmocka_unit_test(test_faults_2),
+        cmocka_unit_test(test_faults_3),      cmocka_unit_test(test_tools_1),
+        cmocka_unit_test(test_tools_2),       cmocka_unit_test(test_tools_3),
+        cmocka_unit_test(test_two_members_1), cmocka_unit_test(test_two_members_2),
+        cmocka_unit_test(test_two_members_3),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
