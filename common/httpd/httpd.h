@@ -144,6 +144,22 @@ void *wh_http_user(const struct wh_http_req *req);
 
 /* Each request is replied to exactly once, by one of these. */
 void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply);
+/* Replies with the bytes of body and takes them: body is empty afterwards. */
+static inline void wh_http_reply_buf(struct wh_http_req *req, unsigned status,
+                                     const char *content_type, struct wh_buf *body)
+{
+    size_t len;
+    const char *bytes = wh_buf_take(body, &len);
+
+    wh_http_reply(req, &(struct wh_http_reply){.status = status,
+                                               .content_type = content_type,
+                                               .body = wh_slice(bytes, len),
+                                               .body_taken = true});
+}
+static inline void wh_http_reply_json(struct wh_http_req *req, unsigned status, struct wh_buf *body)
+{
+    wh_http_reply_buf(req, status, "application/json", body);
+}
 void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *content_type,
                           const struct wh_http_stream *stream);
 /* {"ok":false,"error":<code text>,"status":N}; retry_after_s 0 for none. */

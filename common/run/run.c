@@ -84,8 +84,6 @@ static void reply_metrics(struct wh_run *run, struct wh_http_req *req)
 {
     struct wh_buf text;
     struct wh_err err;
-    size_t len;
-    char *bytes;
 
     if (run->stage.collect) {
         run->stage.collect(run->stage.ctx);
@@ -97,11 +95,7 @@ static void reply_metrics(struct wh_run *run, struct wh_http_req *req)
         wh_http_reply_error(req, 500, err.msg, 0);
         return;
     }
-    bytes = wh_buf_take(&text, &len);
-    wh_http_reply(req, &(struct wh_http_reply){.status = 200,
-                                               .content_type = "text/plain; version=0.0.4",
-                                               .body = wh_slice(bytes, len),
-                                               .body_taken = true});
+    wh_http_reply_buf(req, 200, "text/plain; version=0.0.4", &text);
 }
 
 static bool own_route(struct wh_slice path)

@@ -116,17 +116,6 @@ void connect_forget(struct wh_http_req *req)
 
 /* ---- answers ---- */
 
-static void reply_json(struct wh_http_req *req, unsigned status, struct wh_buf *out)
-{
-    size_t len;
-    char *bytes = wh_buf_take(out, &len);
-
-    wh_http_reply(req, &(struct wh_http_reply){.status = status,
-                                               .content_type = "application/json",
-                                               .body = wh_slice(bytes, len),
-                                               .body_taken = true});
-}
-
 void connect_step(struct connect *k, const char *name, const char *fmt, ...)
 {
     struct connect_step *s;
@@ -217,7 +206,7 @@ static void answer_waiting(struct connect *k)
         wh_http_reply_error(req, 500, err.msg, 0);
         return;
     }
-    reply_json(req, 200, &out);
+    wh_http_reply_json(req, 200, &out);
 }
 
 void connect_done(struct connect *k)
@@ -384,7 +373,7 @@ static enum wh_rc answer_session(struct connect *k, struct wh_http_req *req, str
         wh_buf_done(&out);
         return err->rc;
     }
-    reply_json(req, 202, &out);
+    wh_http_reply_json(req, 202, &out);
     return WH_OK;
 }
 
@@ -481,7 +470,7 @@ void connect_show(struct fetcher *f, struct wh_http_req *req, struct wh_slice se
         wh_http_reply_error(req, 500, err.msg, 0);
         return;
     }
-    reply_json(req, 200, &out);
+    wh_http_reply_json(req, 200, &out);
     if (k->phase == CONNECT_DONE) {
         connect_free(k);
     }

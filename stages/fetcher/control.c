@@ -46,8 +46,6 @@ static void reply_status(struct control *c, struct wh_http_req *req, bool full)
 {
     struct wh_buf out;
     struct wh_err err = {0};
-    size_t len;
-    char *bytes;
 
     wh_buf_init(&out, ANSWER_MAX_BYTES);
     status_write(c->f, &out, full, &err);
@@ -56,11 +54,7 @@ static void reply_status(struct control *c, struct wh_http_req *req, bool full)
         wh_http_reply_error(req, 500, err.msg, 0);
         return;
     }
-    bytes = wh_buf_take(&out, &len);
-    wh_http_reply(req, &(struct wh_http_reply){.status = 200,
-                                               .content_type = "application/json",
-                                               .body = wh_slice(bytes, len),
-                                               .body_taken = true});
+    wh_http_reply_json(req, 200, &out);
 }
 
 static void accepted(struct wh_http_req *req)
@@ -123,8 +117,6 @@ static void reply_keys(struct control *c, struct wh_http_req *req, unsigned stat
     struct wh_json_writer w;
     struct wh_buf out;
     struct wh_err err;
-    size_t len;
-    char *bytes;
 
     wh_buf_init(&out, ANSWER_MAX_BYTES);
     wh_json_writer_init(&w, &out);
@@ -137,11 +129,7 @@ static void reply_keys(struct control *c, struct wh_http_req *req, unsigned stat
         wh_http_reply_error(req, 500, err.msg, 0);
         return;
     }
-    bytes = wh_buf_take(&out, &len);
-    wh_http_reply(req, &(struct wh_http_reply){.status = status,
-                                               .content_type = "application/json",
-                                               .body = wh_slice(bytes, len),
-                                               .body_taken = true});
+    wh_http_reply_json(req, status, &out);
 }
 
 /* ---- routes ---- */

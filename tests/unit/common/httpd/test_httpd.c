@@ -23,6 +23,7 @@ struct server {
     pthread_t thread;
     size_t streamed;
     int done_calls;
+    _Atomic bool left_in_buffer;
 };
 
 static void reply_later(void *ctx)
@@ -108,6 +109,15 @@ static void on_request(void *ctx, struct wh_http_req *req)
                              &(struct wh_http_stream){fill_and_break, filled, s});
     } else if (wh_slice_eq(path, WH_LIT("/constant"))) {
         wh_http_reply(req, &constant);
+    } else if (wh_slice_eq(path, WH_LIT("/json"))) {
+        struct wh_buf body;
+        struct wh_err err;
+
+        wh_buf_init(&body, 100);
+        if (wh_buf_append(&body, WH_LIT("{\"a\":1}"), &err) == WH_OK) {
+            wh_http_reply_json(req, 202, &body);
+        }
+        s->left_in_buffer = body.len || body.ptr;
     } else if (wh_slice_eq(path, WH_LIT("/peer"))) {
         wh_http_reply(req, &(struct wh_http_reply){.status = 200, .body = wh_http_peer(req)});
     } else {
@@ -422,6 +432,21 @@ static void test_peer(void **state)
     (void)close(fd);
 }
 
+static void test_json_reply_takes_the_buffer(void **state)
+{
+    struct server *s = *state;
+    int fd = dial(s);
+    const char *answer;
+
+    say(fd, "GET /json HTTP/1.1\r\nHost: x\r\n\r\n");
+    answer = hear(fd, "{\"a\":1}");
+    contains(answer, "202 Accepted");
+    contains(answer, "Content-Type: application/json\r\n");
+    contains(answer, "Content-Length: 7\r\n");
+    assert_false(s->left_in_buffer);
+    (void)close(fd);
+}
+
 static void test_free_with_open_requests(void **state)
 {
     int fd = dial(*state);
@@ -451,6 +476,7 @@ int main(void)
         T(test_constant_reply_again_and_again),
         T(test_shorter_body_after_longer),
         T(test_peer),
+        T(test_json_reply_takes_the_buffer),
         T(test_free_with_open_requests),
     };
 
