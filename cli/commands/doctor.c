@@ -1,4 +1,4 @@
-/* wellhead doctor: each part asked in turn, with what to do about what fails. */
+/* wellhead doctor: checks each part in turn and suggests what to do about a failure. */
 #include <string.h>
 
 #include "cli/commands/commands.h"
@@ -49,7 +49,8 @@ static void check_kafka(struct cli *cli, struct report *r)
 
 static void check_stage(struct cli *cli, struct report *r, const char *name, const char *url)
 {
-    struct check *c = add(r, name, "start it, or look into its log; its /ready says why");
+    struct check *c =
+        add(r, name, "start it, or read its log; GET /ready on its port gives the reason");
     struct cli_answer answer;
     struct wh_err err;
 
@@ -67,7 +68,8 @@ static void check_stage(struct cli *cli, struct report *r, const char *name, con
 static void check_token(struct cli *cli, struct report *r, const char *name, const char *url,
                         const char *file)
 {
-    struct check *c = add(r, name, "give the file that the stage made (mode 0600, same user)");
+    struct check *c =
+        add(r, name, "set it to the token file that the stage wrote (mode 0600, same user)");
     struct cli_answer answer;
     struct wh_err err;
 

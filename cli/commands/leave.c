@@ -1,4 +1,4 @@
-/* wellhead disconnect and wellhead purge: the end of a connection, each step shown. */
+/* wellhead disconnect and wellhead purge: end a connection and show each step. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -21,7 +21,7 @@ enum {
     DEPTH_MAX = 32,
 };
 
-/* What the fetcher says of one connection. */
+/* One connection as the fetcher reports it. */
 struct view {
     bool known;
     bool leaving;
@@ -55,7 +55,8 @@ static void read_view(struct wh_json_val root, const char *id, struct view *ret)
     }
 }
 
-/* GET, and the answer as JSON. CLI_OK, or what was told. */
+/* GETs a JSON document. *ret is set on status 200 only; 404 is no failure either. Any other outcome is
+ * printed and gives its exit code. */
 static int get(struct cli *cli, const char *doing, const char *base, const char *token_file,
                const char *path, struct wh_json_parser *parser, struct wh_json_val *ret,
                unsigned *ret_status)
@@ -151,7 +152,8 @@ static int leave(struct cli *cli, const char *id, struct wh_json_parser *parser,
     return code == CLI_OK ? await_left(cli, id, parser, v) : code;
 }
 
-/* revoked: an approval, at GitLab, and proved; a token that was given by hand is not. */
+/* "revoked" is true when an approval was revoked and GitLab proved it. An access token cannot be
+ * revoked from here. */
 static void print_left_json(const struct cli *cli, const char *id, const struct view *v)
 {
     WH_AUTO(buf) struct wh_buf out;
@@ -180,9 +182,9 @@ static void print_left(const struct cli *cli, const char *id, const struct view 
     }
     cli_say(&cli->out, "%s %s\n", v->leaving ? "Not disconnected yet:" : "Disconnected:", id);
     cli_say(&cli->out, "  %-10s %s\n", "access", v->detail);
-    cli_say(&cli->out, "  %-10s answered with 410 from now on; remove the hook in GitLab\n",
+    cli_say(&cli->out, "  %-10s are answered with 410 from now on; remove the hook in GitLab\n",
             "webhooks");
-    cli_say(&cli->out, "  %-10s stay; `wellhead purge %s` removes them\n", "rows", id);
+    cli_say(&cli->out, "  %-10s are kept; `wellhead purge %s` removes them\n", "rows", id);
 }
 
 int cli_disconnect(struct cli *cli)
@@ -193,7 +195,7 @@ int cli_disconnect(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
-        cli_note(&cli->out, "wellhead: disconnect wants a connection's id, as `wellhead status` "
+        cli_note(&cli->out, "wellhead: disconnect needs a connection's id, as `wellhead status` "
                             "shows it\n");
         wh_json_parser_free(parser);
         return CLI_USAGE;
@@ -217,13 +219,13 @@ static bool confirmed(const struct cli *cli, const char *id)
         return true;
     }
     if (!isatty(cli->world.input)) {
-        cli_note(&cli->out,
-                 "wellhead: purge removes every row of that connection for good; say --yes\n");
+        cli_note(&cli->out, "wellhead: purge removes every row of that connection for good; add "
+                            "--yes to confirm\n");
         return false;
     }
     cli_note(&cli->out,
              "This disconnects %s and removes its topics, rows, revisions and links for good.\n"
-             "Type its id to go on: ",
+             "Type its id to continue: ",
              id);
     if (!cli_read_line(cli, line, sizeof(line))) {
         return false;
@@ -258,14 +260,16 @@ static int await_dropped(struct cli *cli, const char *id, struct wh_json_parser 
             return CLI_FAILED;
         }
         if (cli_now_ms(cli) >= until_ms) {
-            cli_note(&cli->out, "wellhead: purge: it goes on; ask again to follow it\n");
+            cli_note(
+                &cli->out,
+                "wellhead: purge: still in progress; run the same command again to follow it\n");
             return CLI_TIMED_OUT;
         }
         cli_pause_ms(cli, LOOK_MS);
     }
 }
 
-/* The sink's report, once it is finished and newer than asked_ms. */
+/* Waits for a report of the sink's that was finished after asked_ms. */
 static int await_report(struct cli *cli, const char *id, struct wh_json_parser *parser,
                         int64_t asked_ms, int64_t until_ms, struct wh_json_val *ret)
 {
@@ -287,15 +291,17 @@ static int await_report(struct cli *cli, const char *id, struct wh_json_parser *
             return CLI_OK;
         }
         if (cli_now_ms(cli) >= until_ms) {
-            cli_note(&cli->out, "wellhead: purge: the sink has not finished; GET %s%s follows it\n",
-                     cli->conf.sink_url, path);
+            cli_note(
+                &cli->out,
+                "wellhead: purge: the sink has not finished yet; GET %s%s shows its progress\n",
+                cli->conf.sink_url, path);
             return CLI_TIMED_OUT;
         }
         cli_pause_ms(cli, LOOK_MS);
     }
 }
 
-/* Topics of Kafka that still carry the connection's name; -1: Kafka did not say. */
+/* Counts the topics in Kafka that still belong to the connection; -1 when Kafka does not answer. */
 static int topics_left(struct cli *cli, const char *id)
 {
     struct wh_admin *admin = NULL;
@@ -342,9 +348,9 @@ static int print_report(struct cli *cli, const char *id, struct wh_json_val repo
                 "  %-10s %lld rows, %lld revisions, %lld entries of the log of changes, with "
                 "their links and indexes; compacted\n",
                 "store", entities, revisions, changes);
-        cli_say(&cli->out, "  %-10s its topics are deleted; %d are left\n", "Kafka", topics);
-        cli_say(&cli->out, "  %-10s every family was read afterwards: %lld left\n", "search",
-                leftovers);
+        cli_say(&cli->out, "  %-10s its topics are deleted; %d remain\n", "Kafka", topics);
+        cli_say(&cli->out, "  %-10s the whole store was searched afterwards: %lld keys remain\n",
+                "search", leftovers);
         cli_say(&cli->out,
                 "A new connection to that GitLab gives every object the same id again.\n");
     }
@@ -388,7 +394,7 @@ int cli_purge(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
-        cli_note(&cli->out, "wellhead: purge wants a connection's id, as `wellhead status` shows "
+        cli_note(&cli->out, "wellhead: purge needs a connection's id, as `wellhead status` shows "
                             "it\n");
         code = CLI_USAGE;
     } else if (!confirmed(cli, id)) {

@@ -1,7 +1,7 @@
 /*
- * wellhead replay: maps raw events again. A mapper of its own runs over the chosen range, in a
- * group of its own, beside the live ones: observations are the same again, so that nothing is
- * doubled.
+ * wellhead replay: maps raw events again. A separate mapper runs over the chosen range, in a consumer
+ * group of its own, while the live mappers go on. It produces the same observations again, which the
+ * sink recognises, so that no row is doubled.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -37,7 +37,7 @@ struct plan {
 
 /* ---- from where ---- */
 
-/* --from as an offset (>= 0), or a time to be looked up, or the beginning. */
+/* Where --from says to begin: an offset, or a time (WH_OFFSET_BEGINNING for the start). */
 struct from {
     bool by_offset;
     int64_t offset;
@@ -201,9 +201,9 @@ static int run_mapper(struct cli *cli, const struct plan *plan, const char *conn
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        cli_note(&cli->out, "wellhead: replay: %s did not end well%s\n", argv[0],
+        cli_note(&cli->out, "wellhead: replay: %s failed%s\n", argv[0],
                  WIFEXITED(status) && WEXITSTATUS(status) == 127
-                     ? ": it was not found; set mapper.program"
+                     ? ": the program was not found; set mapper.program"
                      : "");
         return CLI_FAILED;
     }
@@ -241,7 +241,7 @@ static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struc
         return code != CLI_OK || print_json(cli, plan, cli->opt.execute) ? code : CLI_FAILED;
     }
     if (!cli->opt.execute) {
-        cli_say(&cli->out, "nothing was done: --execute replays\n");
+        cli_say(&cli->out, "nothing was done; add --execute to replay\n");
     } else if (code == CLI_OK) {
         cli_say(&cli->out, "replayed %" PRId64 " records\n", plan->records);
     }
@@ -279,12 +279,12 @@ int cli_replay(struct cli *cli)
 
     if (cli->opt.n_args != 2 || !cli_is_connection_id(connection)) {
         cli_note(&cli->out,
-                 "wellhead: replay wants a connection's id, as `wellhead status` shows it\n");
+                 "wellhead: replay needs a connection's id, as `wellhead status` shows it\n");
         return CLI_USAGE;
     }
     if (parse_from(cli, cli->opt.from, &from, &err) != WH_OK) {
-        cli_note(&cli->out, "wellhead: replay: --from wants start, an offset, @TIME or -AGE: %s\n",
-                 err.msg);
+        cli_note(&cli->out,
+                 "wellhead: replay: --from must be start, an offset, @TIME or -AGE: %s\n", err.msg);
         return CLI_USAGE;
     }
     if (cli_admin(cli, &admin, &err) != WH_OK) {

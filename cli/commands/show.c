@@ -1,4 +1,4 @@
-/* wellhead show: one entity, what set each field, its revisions and links. */
+/* wellhead show: one entity with the revision that set each field, its revisions and its links. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ static void part_done(struct part *p)
     wh_json_parser_free(p->parser);
 }
 
-/* 0, or the exit code after the reason was said. */
+/* Fetches a part. CLI_OK, or the exit code after the reason was printed. */
 static int fetch(struct cli *cli, const char *path, struct part *p)
 {
     struct wh_err err;
@@ -96,7 +96,7 @@ static void print_fields(const struct cli *cli, struct wh_json_val entity)
     cli_table_done(&t);
 }
 
-/* Rows of an answer, those columns of them. */
+/* Prints these columns of the rows of an answer. */
 static void print_rows(const struct cli *cli, const char *title, struct wh_json_val root,
                        const char *const *columns, size_t n)
 {
@@ -186,7 +186,7 @@ int cli_show(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2) {
-        cli_note(&cli->out, "wellhead: show wants one entity id or GitLab address\n");
+        cli_note(&cli->out, "wellhead: show needs an entity's id or its GitLab address\n");
         return CLI_USAGE;
     }
     if (cli_url_has_user(cli->opt.args[1])) {

@@ -1,4 +1,4 @@
-/* wellhead sql: sends a query to the sink, prints what comes. */
+/* wellhead sql: sends a query to the sink and prints its rows. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +131,7 @@ static int print_table(struct cli *cli, const struct cli_answer *answer)
     cli_table_print(&table, &cli->out);
     cli_table_done(&table);
     if (wh_json_get(root, WH_LIT("truncated"), &truncated) && wh_json_bool(truncated)) {
-        cli_note(&cli->out, "(cut after %zu rows; --limit asks for more)\n", n);
+        cli_note(&cli->out, "(only the first %zu rows are shown; --limit N asks for more)\n", n);
     }
     wh_json_parser_free(parser);
     return CLI_OK;
@@ -146,7 +146,7 @@ int cli_sql(struct cli *cli)
     int code;
 
     if (cli->opt.n_args != 2) {
-        cli_note(&cli->out, "wellhead: sql wants one query, or - to read it from standard input\n");
+        cli_note(&cli->out, "wellhead: sql needs one query, or - to read it from standard input\n");
         return CLI_USAGE;
     }
     wh_buf_init(&query, QUERY_MAX_BYTES);

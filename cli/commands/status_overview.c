@@ -1,4 +1,4 @@
-/* wellhead status: connections, what reads each stream, rows, freshness. */
+/* wellhead status: prints connections, the reader of each stream, rows and freshness. */
 #include <inttypes.h>
 
 #include "cli/commands/status_print.h"
@@ -40,7 +40,7 @@ static void print_connections(const struct cli *cli, const struct status_view *l
     cli_table_done(&t);
 }
 
-/* Where not all is read by REST: what each stream is read by, and why some are not. */
+/* Prints how each stream is read, unless REST reads all of them. */
 static void print_sources(const struct cli *cli, struct wh_json_val c)
 {
     struct wh_json_val list;

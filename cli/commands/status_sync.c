@@ -1,4 +1,4 @@
-/* wellhead status: what the sync did, for people. */
+/* wellhead status: prints what the runs of each connection did. */
 #include <inttypes.h>
 
 #include "cli/commands/status_print.h"
@@ -75,7 +75,7 @@ static void print_kind(const struct cli *cli, struct wh_slice name, struct wh_js
     }
 }
 
-/* One line: what the run read of each stream, and what came of it by kind of object. */
+/* Prints one line: how much the run read of each stream, and what changed by kind of object. */
 static void print_run_parts(const struct cli *cli, struct wh_json_val run)
 {
     struct wh_json_val parts;
@@ -158,7 +158,7 @@ static void print_webhooks(const struct cli *cli, struct wh_json_val c)
     when(wh_json_get_int(w, "last_delivery_ms", 0), last);
     hook = cli_get_str(w, "hook");
     cli_say(&cli->out,
-            "webhooks: last delivery %s, %" PRId64 " taken, %" PRId64
+            "webhooks: last delivery %s, %" PRId64 " accepted, %" PRId64
             " with a wrong secret, %" PRId64 " refused%s%.*s\n",
             last, wh_json_get_int(w, "accepted", 0), wh_json_get_int(w, "unauthorized", 0),
             wh_json_get_int(w, "refused", 0),
@@ -166,7 +166,7 @@ static void print_webhooks(const struct cli *cli, struct wh_json_val c)
             wh_slice_eq(hook, WH_LIT("unknown")) ? 0 : (int)hook.len, hook.ptr);
 }
 
-/* The last delivery of each project and kind; those that are silent longest come first. */
+/* The last delivery of each project and kind, the longest silent ones first. */
 static void print_deliveries(const struct cli *cli, struct wh_json_val c)
 {
     struct wh_json_val list;
@@ -228,7 +228,7 @@ static void print_completeness(const struct cli *cli, struct wh_json_val c)
             }
         }
         cli_say(&cli->out,
-                "complete: %s: %" PRId64 " numbers, %" PRId64 " had, %" PRId64
+                "complete: %s: %" PRId64 " numbers, %" PRId64 " stored, %" PRId64
                 " gone, hidden or held, %" PRId64 " missing\n",
                 names[i], expected, have, expected - have - missing, missing);
     }
@@ -258,8 +258,8 @@ void status_print_sync(const struct cli *cli, const struct status_view *l)
         }
         if (held > 0) {
             cli_say(&cli->out,
-                    "held: %" PRId64 " deletions; `wellhead status --confirm-deletes` lets them "
-                    "go\n",
+                    "held: %" PRId64 " deletions; `wellhead status --confirm-deletes` applies "
+                    "them\n",
                     held);
         }
         print_skipped(cli, c);

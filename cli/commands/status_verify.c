@@ -1,194 +1,23 @@
-/* wellhead status --verify: every number looked for at GitLab and counted in the store. */
+/* wellhead status --verify: compares the issues and merge requests at GitLab with the store. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "cli/commands/status_print.h"
+#include "cli/commands/status_runs.h"
 #include "cli/out/table.h"
 #include "cli/out/value.h"
 #include "common/base/time.h"
 #include "common/json/json_write.h"
 
-enum {
-    PATH_MAX_BYTES = 160,
-    ANSWER_MAX_BYTES = 64 << 20,
-    DEFAULT_WAIT_MS = 3600000,
-    QUIET_LOOKS = 3,
-};
+enum { ANSWER_MAX_BYTES = 64 << 20, DEPTH_MAX = 32 };
 
 static const char *const streams[] = {"issues", "merge_requests"};
 static const char *const kinds[] = {"issue", "merge_request"};
 
-/* ---- asking for runs ---- */
-
-static int ask_run(struct cli *cli, struct wh_slice id, const char *what)
-{
-    struct cli_answer answer;
-    struct wh_err err;
-    char path[PATH_MAX_BYTES];
-    int n = snprintf(path, sizeof(path), "/api/v1/connections/%.*s/%s", WH_SLICE_ARG(id), what);
-    int code = CLI_OK;
-
-    if (cli_call(cli, "POST", cli->conf.fetcher_url, wh_slice(path, n > 0 ? (size_t)n : 0),
-                 cli->conf.fetcher_token_file, WH_LIT("{}"), &answer, &err) != WH_OK) {
-        code = cli_fail(cli, what, &err);
-    } else if (answer.status != 202) {
-        code = cli_fail_answer(cli, what, &answer);
-    }
-    wh_buf_done(&answer.body);
-    return code;
-}
-
-/* The smallest number of runs that each connection must have ended: two more when one is under way,
- * as that one began before we asked. */
-static int64_t runs_wanted(struct wh_json_val c)
-{
-    return wh_json_get_int(c, "runs", 0) +
-           (wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")) ? 1 : 2);
-}
-
-enum { CONNECTIONS_MAX = 256, NOT_ASKED = -1 };
-
-struct wanted {
-    int64_t runs[CONNECTIONS_MAX]; /* or NOT_ASKED */
-    size_t n;
-    int64_t held; /* deletions that wait for a person */
-};
-
-static bool state_is(struct wh_json_val c, const char *state)
-{
-    return wh_slice_eq(cli_get_str(c, "state"), wh_slice_str(state));
-}
-
-static int ask_all(struct cli *cli, const char *what, struct wanted *wanted)
-{
-    struct status_view l;
-    struct wh_json_val list;
-    struct wh_json_val c;
-    struct wh_json_iter it;
-    struct wh_slice key;
-    int code = CLI_OK;
-
-    if (!status_view_read(cli, &l) || !status_connections(&l, &list)) {
-        code = cli_fail(cli, "status", &l.fetcher_err);
-        status_view_done(&l);
-        return code;
-    }
-    wanted->n = 0;
-    for (it = wh_json_iter(list);
-         code == CLI_OK && wanted->n < CONNECTIONS_MAX && wh_json_next(&it, &key, &c);) {
-        wanted->held += wh_json_get_int(c, "held_deletes", 0);
-        if (status_is_left(c) || state_is(c, "need_reconnect")) {
-            wanted->runs[wanted->n++] = NOT_ASKED;
-            continue;
-        }
-        wanted->runs[wanted->n++] = runs_wanted(c);
-        code = ask_run(cli, cli_get_str(c, "id"), what);
-    }
-    status_view_done(&l);
-    return code;
-}
-
-/* Every connection has ended its runs and the sink has what came of them; *ret_rows: its count. */
-static bool ended(const struct status_view *l, const struct wanted *wanted, int64_t *ret_rows)
-{
-    struct wh_json_val list;
-    struct wh_json_val c;
-    struct wh_json_iter it;
-    struct wh_slice key;
-    size_t i = 0;
-
-    *ret_rows = l->sink_ok ? wh_json_get_int(l->sink_root, "observations", 0) : -1;
-    if (!status_connections(l, &list) || !l->sink_ok) {
-        return false;
-    }
-    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c) && i < wanted->n; i++) {
-        if (wanted->runs[i] != NOT_ASKED &&
-            (wh_json_get_int(c, "runs", 0) < wanted->runs[i] ||
-             !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
-            return false;
-        }
-    }
-    return i == wanted->n && wh_json_get_int(l->sink_root, "lag_records", -1) == 0;
-}
-
-/* Between fetcher and sink the mapper may lag: done when a few looks see no new row. */
-static int await(struct cli *cli, const struct wanted *wanted)
-{
-    int64_t last_rows = -1;
-    unsigned quiet = 0;
-    int64_t end_ms =
-        cli_now_ms(cli) + (cli->opt.wait_ms == CLI_NOT_GIVEN ? DEFAULT_WAIT_MS : cli->opt.wait_ms);
-
-    while (quiet < QUIET_LOOKS) {
-        struct status_view l;
-        int64_t rows = -1;
-
-        if (status_view_read(cli, &l) && ended(&l, wanted, &rows) && rows == last_rows) {
-            quiet++;
-        } else {
-            quiet = 0;
-        }
-        last_rows = rows;
-        status_view_done(&l);
-        if (cli_now_ms(cli) > end_ms) {
-            cli_note(&cli->out, "wellhead: the run is not done yet\n");
-            return CLI_TIMED_OUT;
-        }
-        cli_pause_ms(cli, STATUS_POLL_MS);
-    }
-    return CLI_OK;
-}
-
-/* Did the newest run that lists everything end well? What a failed one leaves is older. */
-static bool was_read(struct wh_json_val c)
-{
-    struct wh_json_val runs;
-    struct wh_json_val run;
-    struct wh_json_iter it;
-    struct wh_slice key;
-    bool ok = false;
-
-    if (state_is(c, "need_reconnect") || !wh_json_get(c, WH_LIT("last_runs"), &runs)) {
-        return false;
-    }
-    for (it = wh_json_iter(runs); wh_json_next(&it, &key, &run);) {
-        if (wh_slice_eq(cli_get_str(run, "kind"), WH_LIT("sweep"))) {
-            ok = cli_get_flag(run, "ok");
-        }
-    }
-    return ok;
-}
-
-/* Connections that the run could not read, each said with its reason. */
-static size_t count_unread(const struct cli *cli, const struct status_view *l)
-{
-    struct wh_json_val list;
-    struct wh_json_val c;
-    struct wh_json_iter it;
-    struct wh_slice key;
-    size_t n = 0;
-
-    if (!status_connections(l, &list)) {
-        return 0;
-    }
-    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        if (!status_is_left(c) && !was_read(c)) {
-            struct wh_slice why =
-                cli_get_str(c, state_is(c, "need_reconnect") ? "detail" : "error");
-
-            cli_note(&cli->out, "wellhead: %.*s could not be read: %.*s\n",
-                     WH_SLICE_ARG(cli_get_str(c, "id")),
-                     WH_SLICE_ARG(why.len ? why : WH_LIT("see the fetcher's log")));
-            n++;
-        }
-    }
-    return n;
-}
-
 /* ---- counting ---- */
 
-/* Live entities by instance, project and kind, as the store has them: one row with one JSON text,
- * as there may be more projects than an answer may have rows. */
+/* Counts entities that are not deleted, by instance, project and kind. The answer is one row with one
+ * JSON text, because there may be more projects than an answer may have rows. */
 static enum wh_rc count_stored(struct cli *cli, struct cli_answer *answer, struct wh_err *err)
 {
     static const char query[] =
@@ -363,9 +192,9 @@ static int print_result(struct result *r, struct wh_buf *json)
     } else {
         cli_table_print(&r->table, &r->cli->out);
         if (r->unread) {
-            cli_say(&r->cli->out, "not verified: what is shown is what was known before\n");
+            cli_say(&r->cli->out, "not verified: the numbers above are from an earlier run\n");
         } else if (r->lines == 0) {
-            cli_say(&r->cli->out, "nothing to verify: no numbered project is read\n");
+            cli_say(&r->cli->out, "nothing to verify: no issues or merge requests are read\n");
         } else {
             cli_say(&r->cli->out,
                     r->bad ? "%zu of %zu are not complete\n" : "all complete: %zu of %zu\n",
@@ -377,7 +206,7 @@ static int print_result(struct result *r, struct wh_buf *json)
 
 static int show(struct cli *cli, const struct status_view *l, struct wh_json_val rows)
 {
-    struct result r = {.cli = cli, .unread = count_unread(cli, l)};
+    struct result r = {.cli = cli, .unread = status_runs_unread(cli, l)};
     WH_AUTO(buf) struct wh_buf json;
     struct wh_json_val list;
     struct wh_json_val c;
@@ -412,8 +241,8 @@ static int show(struct cli *cli, const struct status_view *l, struct wh_json_val
 
 static int compare(struct cli *cli)
 {
-    struct wh_json_parser *outer = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
-    struct wh_json_parser *inner = wh_json_parser_new(ANSWER_MAX_BYTES, 32);
+    struct wh_json_parser *outer = wh_json_parser_new(ANSWER_MAX_BYTES, DEPTH_MAX);
+    struct wh_json_parser *inner = wh_json_parser_new(ANSWER_MAX_BYTES, DEPTH_MAX);
     struct cli_answer answer = {0};
     struct status_view l = {0};
     struct wh_json_val counts;
@@ -438,42 +267,11 @@ static int compare(struct cli *cli)
 
 int status_verify(struct cli *cli)
 {
-    struct wanted wanted = {0};
-    int code = ask_all(cli, "verify", &wanted);
+    struct status_runs runs = {0};
+    int code = status_runs_ask(cli, "verify", &runs);
 
     if (code == CLI_OK) {
-        code = await(cli, &wanted);
+        code = status_runs_await(cli, &runs);
     }
     return code == CLI_OK ? compare(cli) : code;
-}
-
-static int say_confirmed(struct cli *cli, const struct wanted *wanted)
-{
-    struct status_view l;
-    bool known = status_view_read(cli, &l);
-    size_t unread = known ? count_unread(cli, &l) : 0;
-
-    status_view_done(&l);
-    if (!known || unread) {
-        return CLI_NOT_HEALTHY;
-    }
-    if (cli->opt.format == CLI_JSON) {
-        cli_say(&cli->out, "{\"ok\":true,\"confirmed\":%" PRId64 "}\n", wanted->held);
-    } else if (!cli->opt.quiet && wanted->held > 0) {
-        cli_say(&cli->out, "%" PRId64 " deletions were held, and are told now\n", wanted->held);
-    } else if (!cli->opt.quiet) {
-        cli_say(&cli->out, "no deletion was held\n");
-    }
-    return CLI_OK;
-}
-
-int status_confirm_deletes(struct cli *cli)
-{
-    struct wanted wanted = {0};
-    int code = ask_all(cli, "confirm-deletes", &wanted);
-
-    if (code == CLI_OK) {
-        code = await(cli, &wanted);
-    }
-    return code == CLI_OK ? say_confirmed(cli, &wanted) : code;
 }

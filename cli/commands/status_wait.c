@@ -6,7 +6,7 @@
 
 enum { SETTLED_MS = 3000, EMPTY_MS = 15000 };
 
-/* Every connection has run once, and all that it produced is in the store. */
+/* Has every connection finished a run, and has the sink stored all records that it knows of? */
 static bool synced(const struct status_view *l, int64_t *ret_rows)
 {
     struct wh_json_val list;
@@ -20,7 +20,7 @@ static bool synced(const struct status_view *l, int64_t *ret_rows)
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c); n++) {
-        /* What is disconnected runs no more. */
+        /* A disconnected connection runs no more. */
         if (!status_is_left(c) && (wh_json_get_int(c, "runs", 0) == 0 ||
                                    !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
             return false;
@@ -29,7 +29,7 @@ static bool synced(const struct status_view *l, int64_t *ret_rows)
     return n > 0 && cli_get_flag(l->sink_root, "caught_up");
 }
 
-/* Does the sink have records of the connection? */
+/* Has the sink stored records of the connection? */
 static bool stored_any(const struct status_view *l, struct wh_slice connection)
 {
     struct wh_json_val list;

@@ -1,48 +1,52 @@
 #include "cli/commands/commands.h"
 
 static const struct cli_command table[] = {
-    {"connect", CLI_CONNECT, "link a GitLab: you approve in the browser, or give a token, or both",
+    {"connect", CLI_CONNECT, "connect a GitLab: approve in the browser, or give a token, or both",
      "URL", 1,
      "  wellhead connect https://gitlab.example.com\n"
      "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n"
-     "  wellhead connect https://gitlab.example.com --no-browser    # paste the redirect\n"
-     "  wellhead connect https://gitlab.example.com --new-client    # GitLab lost the "
+     "  wellhead connect https://gitlab.example.com --no-browser    # prints the address; paste "
+     "the redirect\n"
+     "  wellhead connect https://gitlab.example.com --new-client    # GitLab deleted the "
      "application\n"
-     "  wellhead connect https://gitlab.example.com --new-secret    # the webhook's secret is "
+     "  wellhead connect https://gitlab.example.com --new-secret    # the webhook's secret was "
      "lost\n"
      "  wellhead connect https://gitlab.example.com --move          # from http://, same host\n",
      cli_connect},
-    {"status", CLI_STATUS, "what runs, how far each stream is, how fresh the rows are", NULL, 0,
+    {"status", CLI_STATUS, "what is running, how far each stream is, and how fresh the rows are",
+     NULL, 0,
      "  wellhead status\n"
-     "  wellhead status --check            # exit code 10 when something is not healthy\n"
-     "  wellhead status --wait 10m         # until the first sync is done\n"
-     "  wellhead status --verify           # look for and count every number; 10: incomplete\n"
-     "  wellhead status --confirm-deletes  # let deletions through that are held as too many\n",
+     "  wellhead status --check            # exit code 10 when something is unhealthy\n"
+     "  wellhead status --wait 10m         # waits for the end of the first sync\n"
+     "  wellhead status --verify           # compares GitLab with the store; exit code 10: "
+     "incomplete\n"
+     "  wellhead status --confirm-deletes  # applies deletions that were held back\n",
      cli_status},
-    {"sql", CLI_SQL, "ask the store in SQL, read-only", "QUERY|-", 1,
+    {"sql", CLI_SQL, "query the store in SQL (read-only)", "QUERY|-", 1,
      "  wellhead sql \"select title, state from merge_requests order by updated_at desc limit 5\"\n"
      "  wellhead sql --csv \"select * from incidents where severity = :s\" -p s=critical\n"
      "  wellhead sql --csv=safe \"select title, url from issues\" > issues.csv  # for a "
      "spreadsheet\n"
      "  echo \"select count(*) from jobs\" | wellhead sql -\n",
      cli_sql},
-    {"show", CLI_SHOW, "one entity: fields with the revision that set each, revisions, links",
-     "ID|URL", 1,
+    {"show", CLI_SHOW,
+     "one entity: its fields and the revision that set each, its revisions, its links", "ID|URL", 1,
      "  wellhead show https://gitlab.example.com/group/project/-/issues/7\n"
      "  wellhead show 6f1ed002-ab12-5a7b-9c3d-0123456789ab --json\n",
      cli_show},
     {"replay", CLI_REPLAY,
-     "map raw events again (plan first; --execute does it); also dead letters", "CONNECTION", 1,
+     "map raw events or dead letters again: shows a plan, --execute carries it out", "CONNECTION",
+     1,
      "  wellhead replay gitlab-example-com --from start\n"
      "  wellhead replay gitlab-example-com --from -2h --execute\n"
      "  wellhead replay gitlab-example-com --from @2026-11-24T00:00:00Z --execute\n"
      "  wellhead replay gitlab-example-com --dead-letters --from start --execute\n",
      cli_replay},
     {"disconnect", CLI_DISCONNECT,
-     "stop reading, revoke the approval at GitLab and prove it; rows stay", "CONNECTION", 1,
+     "stop reading, revoke the approval at GitLab and prove it; keep the rows", "CONNECTION", 1,
      "  wellhead disconnect gitlab-example-com\n", cli_disconnect},
     {"purge", CLI_PURGE,
-     "disconnect, then remove every row of a connection, and search for what is left", "CONNECTION",
+     "disconnect, remove every row of the connection, and check that nothing is left", "CONNECTION",
      1,
      "  wellhead purge gitlab-example-com\n"
      "  wellhead purge gitlab-example-com --yes --json\n",
@@ -50,9 +54,9 @@ static const struct cli_command table[] = {
     {"rotate-key", CLI_ROTATE_KEY,
      "seal the secrets on Kafka by a new key while everything runs, then remove the old key", NULL,
      0, "  wellhead rotate-key\n  wellhead rotate-key --json\n", cli_rotate_key},
-    {"topics", CLI_TOPICS, "make and check the topics that all stages share", NULL, 0,
+    {"topics", CLI_TOPICS, "create and check the topics that all stages share", NULL, 0,
      "  wellhead topics\n  wellhead topics --check\n  wellhead topics --json\n", cli_topics},
-    {"doctor", CLI_DOCTOR, "check every part and say what to do about what fails", NULL, 0,
+    {"doctor", CLI_DOCTOR, "check every part and suggest how to fix what fails", NULL, 0,
      "  wellhead doctor\n", cli_doctor},
 };
 

@@ -1,4 +1,4 @@
-/* wellhead topics: makes and checks the topics that all stages share. */
+/* wellhead topics: creates and checks the topics that all stages share. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,9 +24,9 @@ struct shared_topic {
     int64_t retention_ms;
 };
 
-/* What a purge must be able to take out by key is compacted, also where time takes it out.
- * The connections and health topics have one partition: they are small, and everybody reads all of
- * them. */
+/* Topics whose records a purge must remove by key are compacted, even where they also expire. The
+ * connections and health topics have one partition: they are small, and every stage reads all of them.
+ */
 static const struct shared_topic shared_topics[SHARED] = {
     {WH_TOPIC_CONNECTIONS, true, -1}, {WH_TOPIC_FETCH_STATE, true, -1},
     {WH_TOPIC_REREADS, true, DAY_MS}, {WH_TOPIC_RUNS, true, INT64_C(90) * DAY_MS},
@@ -123,7 +123,7 @@ static bool all_there(const struct wh_bus_topic *topics, const struct wh_bus_top
     return true;
 }
 
-/* A topic that was just made may take a moment until a broker names it. */
+/* A broker may take a moment to list a topic that was just created. */
 static int report(struct cli *cli, struct wh_admin *admin, const struct wh_bus_topic *topics,
                   struct wh_err *err)
 {

@@ -12,7 +12,7 @@ static const char intro[] = "wellhead - GitLab as part of your own records\n\n"
                             "  wellhead sql \"select title, state from work_items limit 5\"\n\n"
                             "Commands:\n";
 static const char closing[] =
-    "\n`wellhead help COMMAND` explains one. Settings come from --config FILE, from\n"
+    "\n`wellhead help COMMAND` explains a command. Settings come from --config FILE, from\n"
     "WELLHEAD_CONFIG or /etc/wellhead/wellhead.conf, and from WELLHEAD_* variables;\n"
     "`wellhead help settings` lists them, `wellhead help exit-codes` the exit codes.\n";
 

@@ -105,7 +105,7 @@ static bool take_param(const struct cli_out *out, const char *text, struct cli_o
     const char *equals = strchr(text, '=');
 
     if (equals == NULL || equals == text || opt->n_params == CLI_PARAMS_MAX) {
-        cli_note(out, "wellhead: -p wants NAME=VALUE, at most %d times\n", CLI_PARAMS_MAX);
+        cli_note(out, "wellhead: -p needs NAME=VALUE, at most %d times\n", CLI_PARAMS_MAX);
         return false;
     }
     opt->param_names[opt->n_params] = text;
@@ -173,7 +173,7 @@ static bool take_with_value(struct parser *p, const struct cli_option *o, const 
     }
     if (joined == NULL && wants_value(o)) {
         if (p->next == p->argc) {
-            cli_note(p->out, "wellhead: --%s wants a value: %s\n", o->name, o->value);
+            cli_note(p->out, "wellhead: --%s needs a value: %s\n", o->name, o->value);
             return false;
         }
         joined = p->argv[p->next++];

@@ -134,7 +134,7 @@ static enum wh_rc put_arg(struct wh_buf *out, const struct spec *spec, va_list *
     case '%':
         return wh_buf_append_char(out, '%', err);
     default:
-        assert(!"a conversion that cli_format does not have");
+        assert(false); /* the conversions are those of cli_say's description */
         return wh_fail(err, WH_E_INTERNAL, "conversion %c", spec->conversion);
     }
 }

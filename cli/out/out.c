@@ -26,7 +26,9 @@ void cli_out_init(struct cli_out *out, FILE *data, FILE *messages)
     };
 }
 
-/* What is too long is cut: a line of a megabyte is not for people. */
+static void print(FILE *to, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+/* A line of more than a megabyte is cut: it is not for people. */
 static void print(FILE *to, const char *format, va_list args)
 {
     WH_AUTO(buf) struct wh_buf line;

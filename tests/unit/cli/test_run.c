@@ -74,14 +74,14 @@ static void mistakes_are_messages(void **state)
         {"--nope", "argument 1 is not an option"},
         {"connect", "Usage: wellhead connect URL"},
         {"connect https://root:S3CRET@h", "must not hold a user name or a password"},
-        {"connect https://h --client-secret-file S3CRET", "--client-secret-file wants --client-id"},
-        {"show", "show wants one entity id"},
+        {"connect https://h --client-secret-file S3CRET", "--client-secret-file needs --client-id"},
+        {"show", "show needs an entity's id"},
         {"show https://root:S3CRET@h/x", "must not hold a user name"},
-        {"sql", "sql wants one query"},
-        {"replay", "replay wants a connection's id"},
-        {"replay c --from yesterday", "--from wants start, an offset"},
-        {"disconnect S3CRET", "disconnect wants a connection's id"},
-        {"purge S3CRET", "purge wants a connection's id"},
+        {"sql", "sql needs one query"},
+        {"replay", "replay needs a connection's id"},
+        {"replay c --from yesterday", "--from must be start, an offset"},
+        {"disconnect S3CRET", "disconnect needs a connection's id"},
+        {"purge S3CRET", "purge needs a connection's id"},
     };
     struct th_cli *t = *state;
 

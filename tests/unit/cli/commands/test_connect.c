@@ -61,7 +61,7 @@ static void a_connection_is_reported(void **state)
         "\"move\":true,\"projects\":[7,8]}");
     says(th_cli_stdout(t), "Connected: h\n");
     says(th_cli_stdout(t), "user           Ann\\u202e\n");
-    says(th_cli_stdout(t), "the token may do more than read");
+    says(th_cli_stdout(t), "this token may do more than read");
     says(th_cli_stdout(t), "REST, every stream");
     says(th_cli_stdout(t), "http://intake/hooks/h");
     says(th_cli_stdout(t), "whsec_K");

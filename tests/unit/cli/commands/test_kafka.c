@@ -61,7 +61,7 @@ static void a_plan_does_nothing(void **state)
                                           "partition  from  to  records\n"
                                           "0          0     10  10\n"
                                           "1          0     0   0\n"
-                                          "nothing was done: --execute replays\n");
+                                          "nothing was done; add --execute to replay\n");
     assert_int_equal(
         wh_bus_mem_committed(th_cli_bus(t), "wellhead-replay-1795996800000", "wellhead.raw.c", 0),
         WH_OFFSET_STORED);
@@ -104,7 +104,7 @@ static void wrong_beginnings_are_refused(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         (void)snprintf(words, sizeof(words), "replay c --from %s", cases[i]);
         assert_int_equal(th_cli_run(t, words), CLI_USAGE);
-        says(th_cli_stderr(t), "--from wants start, an offset, @TIME or -AGE");
+        says(th_cli_stderr(t), "--from must be start, an offset, @TIME or -AGE");
     }
 }
 
@@ -130,7 +130,7 @@ static void a_mapper_that_fails_is_told(void **state)
     fill(t, "wellhead.raw.c");
     th_cli_env(t, "WELLHEAD_MAPPER_PROGRAM=/bin/false");
     assert_int_equal(th_cli_run(t, "replay c --execute --json"), CLI_FAILED);
-    says(th_cli_stderr(t), "/bin/false did not end well\n");
+    says(th_cli_stderr(t), "/bin/false failed\n");
     assert_string_equal(th_cli_stdout(t), "");
 }
 

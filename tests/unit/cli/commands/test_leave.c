@@ -52,7 +52,7 @@ static void disconnect_waits_for_the_end(void **state)
     assert_int_equal(th_cli_requests(t), 5);
     says(th_cli_stdout(t), "Disconnected: h\n");
     says(th_cli_stdout(t), "access     the approval is revoked\\u001b\n");
-    says(th_cli_stdout(t), "`wellhead purge h` removes them");
+    says(th_cli_stdout(t), "are kept; `wellhead purge h` removes them");
 }
 
 static void disconnect_is_json(void **state)
@@ -161,7 +161,7 @@ static void purge_leaves_nothing(void **state)
     assert_int_equal(th_cli_run(t, "purge h --yes"), CLI_OK);
     says(th_cli_stdout(t), "Purged: h\n");
     says(th_cli_stdout(t), "5 rows, 9 revisions, 11 entries");
-    says(th_cli_stdout(t), "0 are left");
+    says(th_cli_stdout(t), "0 remain");
     says(th_cli_stderr(t), "disconnecting\nremoving topics and keys from Kafka\nremoving rows");
 }
 
@@ -195,7 +195,7 @@ static void purge_wants_to_be_sure(void **state)
 
     th_cli_input(t, "h\n");
     assert_int_equal(th_cli_run(t, "purge h"), CLI_FAILED);
-    says(th_cli_stderr(t), "say --yes");
+    says(th_cli_stderr(t), "add --yes");
     assert_int_equal(th_cli_requests(t), 0);
 }
 

@@ -96,7 +96,7 @@ static void rows_become_a_table(void **state)
     assert_string_equal(th_cli_stdout(t), "id    t\\u001b\n"
                                           "1     a\\u001b[1A b\n"
                                           "-2.5  \n");
-    says(th_cli_stderr(t), "after 2 rows");
+    says(th_cli_stderr(t), "only the first 2 rows");
 }
 
 static void an_answer_that_is_no_table_is_an_error(void **state)

@@ -69,12 +69,12 @@ static void the_overview_tells_all(void **state)
         "h is enabled: why\\u202e\n",
         "held: 6 deletions",
         "skipped: g/p, jobs: 403\nskipped: 8: 404\n",
-        "webhooks: last delivery 2026-11-30T00:00:00.000Z, 5 taken, 1 with a wrong secret, 2 "
+        "webhooks: last delivery 2026-11-30T00:00:00.000Z, 5 accepted, 1 with a wrong secret, 2 "
         "refused; "
         "at GitLab: disabled\n",
         "g/p                  issue  never           4\n",
         "1 more: `wellhead sql",
-        "complete: issues: 10 numbers, 7 had, 2 gone, hidden or held, 1 missing\n",
+        "complete: issues: 10 numbers, 7 stored, 2 gone, hidden or held, 1 missing\n",
         "2026-11-30T00:00:00.000Z  sweep  ok   10    4",
         "newest run, read: issues 8 (1 skipped); issue: 4 new 2 deleted\n",
         "issue  7     1        20\n",
@@ -313,7 +313,7 @@ static void held_deletions_are_let_through(void **state)
     th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
     assert_int_equal(th_cli_run(t, "status --confirm-deletes"), CLI_OK);
     says(th_cli_last(t, "POST http://fetcher"), "/h/confirm-deletes {}");
-    says(th_cli_stdout(t), "6 deletions were held");
+    says(th_cli_stdout(t), "6 held deletions are confirmed");
 }
 
 static void nothing_was_held(void **state)
@@ -325,7 +325,7 @@ static void nothing_was_held(void **state)
     th_cli_answer(t, SINK, 200, sink);
     th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
     assert_int_equal(th_cli_run(t, "status --confirm-deletes"), CLI_OK);
-    assert_string_equal(th_cli_stdout(t), "no deletion was held\n");
+    assert_string_equal(th_cli_stdout(t), "no deletions were held\n");
 }
 
 static void a_connection_that_needs_you_is_no_success(void **state)
