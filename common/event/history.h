@@ -73,6 +73,25 @@ WH_MUST_CHECK enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh
 WH_MUST_CHECK enum wh_rc wh_head_body(struct wh_slice bytes, struct wh_slice *ret_body,
                                       struct wh_err *err);
 
+/*
+ * A stored head without its body decoded: what a reader of a few fields needs. Slices point into
+ * the encoded bytes.
+ */
+struct wh_head_view {
+    struct wh_slice body; /* for wh_body_decode and wh_body_decode_field */
+    bool deleted;
+    struct wh_source_id source;
+    struct wh_version version;
+    struct wh_slice reason;
+    struct wh_version deleted_version;
+    int64_t first_seen_ms;
+    int64_t last_seen_ms;
+};
+WH_MUST_CHECK enum wh_rc wh_head_view(struct wh_slice bytes, struct wh_head_view *ret,
+                                      struct wh_err *err);
+/* The body and the deleted flag alone; cheap. */
+WH_MUST_CHECK enum wh_rc wh_head_flags(struct wh_slice bytes, struct wh_slice *ret_body,
+                                       bool *ret_deleted, struct wh_err *err);
 /* The version that set a present field of an encoded head: where a far text is. */
 WH_MUST_CHECK enum wh_rc wh_head_set_version(const struct wh_kind_def *def, struct wh_slice bytes,
                                              unsigned field, struct wh_version *ret,

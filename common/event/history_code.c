@@ -2,7 +2,7 @@
 #include "common/avro/wire.h"
 #include "common/event/history.h"
 
-enum { VERSIONS_MAX = 2 * WH_FIELDS_MAX, FLAG_DELETED = 1, FLAG_REVISION = 2 };
+enum { VERSIONS_MAX = 2 * WH_FIELDS_MAX, FLAG_DELETED = 1, FLAG_REVISION = 2, LENGTH_BYTES = 4 };
 
 static uint64_t bit(unsigned field)
 {
@@ -163,22 +163,67 @@ static void read_versions(struct wh_avro_reader *r, struct wh_head *h)
     }
 }
 
-/* All behind the body; which fields are present is known. */
-static void read_tail(struct wh_avro_reader *r, struct wh_head *h)
+static void read_lifecycle(struct wh_avro_reader *r, struct wh_head_view *view)
 {
-    struct wh_slice *source[] = {&h->source.system,  &h->source.instance, &h->source.kind,
-                                 &h->source.project, &h->source.id,       &h->source.iid,
-                                 &h->source.url};
+    struct wh_slice *source[] = {&view->source.system,  &view->source.instance, &view->source.kind,
+                                 &view->source.project, &view->source.id,       &view->source.iid,
+                                 &view->source.url};
 
-    h->deleted = wh_avro_read_long(r) == FLAG_DELETED;
+    view->deleted = wh_avro_read_long(r) == FLAG_DELETED;
     for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
         *source[i] = wh_avro_read_bytes(r);
     }
-    h->version = read_version(r);
-    h->reason = wh_avro_read_bytes(r);
-    h->deleted_version = read_version(r);
-    h->first_seen_ms = wh_avro_read_long(r);
-    h->last_seen_ms = wh_avro_read_long(r);
+    view->version = read_version(r);
+    view->reason = wh_avro_read_bytes(r);
+    view->deleted_version = read_version(r);
+    view->first_seen_ms = wh_avro_read_long(r);
+    view->last_seen_ms = wh_avro_read_long(r);
+}
+
+enum wh_rc wh_head_view(struct wh_slice bytes, struct wh_head_view *ret, struct wh_err *err)
+{
+    struct wh_avro_reader r;
+
+    if (wh_head_body(bytes, &ret->body, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_avro_reader_init(&r, wh_slice_from(bytes, LENGTH_BYTES + ret->body.len));
+    read_lifecycle(&r, ret);
+    return r.rc == WH_OK ? WH_OK : wh_fail(err, WH_E_CORRUPT, "a stored head: %s", r.what);
+}
+
+enum wh_rc wh_head_flags(struct wh_slice bytes, struct wh_slice *ret_body, bool *ret_deleted,
+                         struct wh_err *err)
+{
+    struct wh_slice body;
+    struct wh_slice rest;
+
+    if (wh_head_body(bytes, &body, err) != WH_OK) {
+        return err->rc;
+    }
+    rest = wh_slice_from(bytes, LENGTH_BYTES + body.len);
+    if (rest.len == 0) {
+        return wh_fail(err, WH_E_CORRUPT, "a stored head is cut");
+    }
+    /* A long in Avro's zigzag coding: 1 is the byte 2. */
+    *ret_deleted = rest.ptr[0] == 2 * FLAG_DELETED;
+    *ret_body = body;
+    return WH_OK;
+}
+
+/* Everything behind the body; the body says which fields are present. */
+static void read_tail(struct wh_avro_reader *r, struct wh_head *h)
+{
+    struct wh_head_view view;
+
+    read_lifecycle(r, &view);
+    h->deleted = view.deleted;
+    h->source = view.source;
+    h->version = view.version;
+    h->reason = view.reason;
+    h->deleted_version = view.deleted_version;
+    h->first_seen_ms = view.first_seen_ms;
+    h->last_seen_ms = view.last_seen_ms;
     read_versions(r, h);
 }
 

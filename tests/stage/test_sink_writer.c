@@ -10,7 +10,7 @@
 #include "common/event/connection.h"
 #include "common/event/messages.h"
 #include "tests/lib/store_mem.h"
-#include "stages/sink/ingest/writer.h"
+#include "stages/sink/ingest/writer_priv.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_observation.h"
 #include "tests/lib/th_store.h"

@@ -218,7 +218,7 @@ enum wh_rc api_json_end(struct api_json *j, struct api_job *job, struct wh_err *
     wh_jw_end(&j->w);
     rc = wh_jw_finish(&j->w, err);
     if (rc == WH_OK) {
-        rc = api_out_write(&job->out, wh_buf_slice(&j->buf), err);
+        rc = api_spool_write(&job->out, wh_buf_slice(&j->buf), err);
     }
     wh_buf_done(&j->buf);
     return rc;
@@ -297,7 +297,7 @@ static enum wh_rc copy_request(struct api_job *job, struct wh_err *err)
 
 static void job_free(struct api_job *job)
 {
-    api_out_done(&job->out);
+    api_spool_done(&job->out);
     wh_arena_done(&job->arena);
     wh_mem_free(job);
 }
@@ -319,13 +319,13 @@ static enum wh_rc stream_fill(void *ctx, struct wh_buf *out, size_t max, bool *r
     size_t n = 0;
 
     if (wh_buf_reserve(out, max, err) != WH_OK ||
-        api_out_read(&job->out, job->sent, out->ptr + out->len, max, &n, err) != WH_OK) {
+        api_spool_read(&job->out, job->sent, out->ptr + out->len, max, &n, err) != WH_OK) {
         return err->rc;
     }
     out->len += n;
     out->ptr[out->len] = 0;
     job->sent += (int64_t)n;
-    *ret_end = job->sent >= api_out_bytes(&job->out);
+    *ret_end = job->sent >= api_spool_bytes(&job->out);
     return WH_OK;
 }
 
@@ -404,7 +404,7 @@ static struct api_job *make_job(struct sink_api *api, struct wh_http_req *req, s
     job->http = req;
     job->content_type = "application/json";
     wh_arena_init(&job->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
-    api_out_init(&job->out, api->deps.conf.data_path);
+    api_spool_init(&job->out, api->deps.conf.data_path);
     if (copy_request(job, err) != WH_OK) {
         job_free(job);
         return NULL;

@@ -9,8 +9,8 @@
  *   loop:  copy the request -> queue ... -> send, or stream from the file
  *   lane:                      answer
  */
-#ifndef WH_SINK_API_INTERNAL_H
-#define WH_SINK_API_INTERNAL_H
+#ifndef WH_SINK_API_PRIV_H
+#define WH_SINK_API_PRIV_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,21 +26,21 @@
 
 /* ---- spool.c: a long answer ---- */
 
-struct api_out {
+struct api_spool {
     struct wh_buf memory;
     int fd; /* -1 as long as memory is enough */
     int64_t in_file;
     const char *folder;
 };
 
-void api_out_init(struct api_out *out, const char *folder);
-void api_out_done(struct api_out *out);
-int64_t api_out_bytes(const struct api_out *out);
-WH_MUST_CHECK enum wh_rc api_out_write(struct api_out *out, struct wh_slice bytes,
-                                       struct wh_err *err);
+void api_spool_init(struct api_spool *out, const char *folder);
+void api_spool_done(struct api_spool *out);
+int64_t api_spool_bytes(const struct api_spool *out);
+WH_MUST_CHECK enum wh_rc api_spool_write(struct api_spool *out, struct wh_slice bytes,
+                                         struct wh_err *err);
 /* Reads back from `from` on; *ret_n 0 at the end. */
-WH_MUST_CHECK enum wh_rc api_out_read(const struct api_out *out, int64_t from, char *to, size_t max,
-                                      size_t *ret_n, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_spool_read(const struct api_spool *out, int64_t from, char *to,
+                                        size_t max, size_t *ret_n, struct wh_err *err);
 
 /* ---- requests ---- */
 
@@ -93,7 +93,7 @@ struct api_job {
     struct wh_slice id; /* of the path, when the route has one */
     atomic_bool canceled;
     /* The answer. */
-    struct api_out out;
+    struct api_spool out;
     const char *content_type;
     char link[API_HEADER_MAX_BYTES]; /* value of a Link header, or empty */
     struct wh_err err;               /* rc WH_OK when it was answered */
@@ -119,7 +119,7 @@ WH_MUST_CHECK enum wh_rc api_json_end(struct api_json *j, struct api_job *job, s
 enum api_format { API_JSON, API_NDJSON, API_CSV, API_CSV_RAW };
 
 struct api_rows {
-    struct api_out *out;
+    struct api_spool *out;
     enum api_format format;
     bool arrays;                  /* rows as arrays, not objects */
     const enum sql_shape *shapes; /* of the columns, or NULL: as SQL has them */
@@ -140,7 +140,7 @@ WH_MUST_CHECK enum wh_rc api_format_of(const struct api_request *request, struct
                                        enum api_format *ret, struct wh_err *err);
 const char *api_format_type(enum api_format format);
 /* Begins the answer: {"ok":true, ... "rows":[ when it is JSON. */
-void api_rows_init(struct api_rows *rows, struct api_out *out, struct wh_arena *arena,
+void api_rows_init(struct api_rows *rows, struct api_spool *out, struct wh_arena *arena,
                    enum api_format format, int64_t max_bytes);
 void api_rows_done(struct api_rows *rows);
 /* For sql_run. */

@@ -79,11 +79,11 @@ static enum wh_rc write_far(struct reading *r, struct wh_json_writer *w, unsigne
 {
     struct wh_value value;
 
-    if (sink_far_read(r->store, r->snap, r->def, &r->head.id, field, r->head.set[field],
-                      &r->job->arena, &r->value, &value, err) != WH_OK) {
+    if (sink_long_text_read(r->store, r->snap, r->def, &r->head.id, field, r->head.set[field],
+                            &r->job->arena, &r->value, &value, err) != WH_OK) {
         return err->rc;
     }
-    sql_json_value(w, r->def->fields[field].type, &value);
+    sql_field_json(w, r->def->fields[field].type, &value);
     return WH_OK;
 }
 
@@ -97,7 +97,7 @@ static enum wh_rc write_fields(struct reading *r, struct wh_json_writer *w, stru
         }
         wh_jw_key(w, r->def->fields[i].name);
         if (!r->head.body.values[i].is_far) {
-            sql_json_value(w, r->def->fields[i].type, &r->head.body.values[i]);
+            sql_field_json(w, r->def->fields[i].type, &r->head.body.values[i]);
         } else if (write_far(r, w, i, err) != WH_OK) {
             return err->rc;
         }

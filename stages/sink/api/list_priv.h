@@ -2,8 +2,8 @@
  * list_priv.h - shared by list.c, list_filter.c and list_cursor.c: a list of entities in the
  * making.
  */
-#ifndef WH_SINK_API_LIST_H
-#define WH_SINK_API_LIST_H
+#ifndef WH_SINK_API_LIST_PRIV_H
+#define WH_SINK_API_LIST_PRIV_H
 
 #include "stages/sink/api/api_priv.h"
 

@@ -55,7 +55,7 @@ const char *api_format_type(enum api_format format)
     }
 }
 
-void api_rows_init(struct api_rows *rows, struct api_out *out, struct wh_arena *arena,
+void api_rows_init(struct api_rows *rows, struct api_spool *out, struct wh_arena *arena,
                    enum api_format format, int64_t max_bytes)
 {
     *rows = (struct api_rows){.out = out, .arena = arena, .format = format, .max_bytes = max_bytes};
@@ -299,7 +299,7 @@ static enum wh_rc on_columns(void *ctx, const struct wh_slice *names, size_t n, 
         (rows->format == API_JSON && json_head(rows, err) != WH_OK)) {
         return err->rc;
     }
-    return api_out_write(rows->out, wh_buf_slice(&rows->row), err);
+    return api_spool_write(rows->out, wh_buf_slice(&rows->row), err);
 }
 
 static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bool *ret_full,
@@ -314,7 +314,7 @@ static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bo
     if (rc != WH_OK) {
         return rc;
     }
-    if (api_out_bytes(rows->out) + (int64_t)rows->row.len > rows->max_bytes) {
+    if (api_spool_bytes(rows->out) + (int64_t)rows->row.len > rows->max_bytes) {
         *ret_full = true;
         return WH_OK;
     }
@@ -322,7 +322,7 @@ static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bo
         rows->on_hidden(rows->ctx, values + shown, rows->hidden);
     }
     rows->count++;
-    return api_out_write(rows->out, wh_buf_slice(&rows->row), err);
+    return api_spool_write(rows->out, wh_buf_slice(&rows->row), err);
 }
 
 struct sql_rows api_rows_sink(struct api_rows *rows)
@@ -355,5 +355,5 @@ enum wh_rc api_rows_end(struct api_rows *rows, const char *cut, struct wh_slice 
                            WH_SLICE_ARG(members));
         break;
     }
-    return rc == WH_OK ? api_out_write(rows->out, wh_buf_slice(&rows->row), err) : rc;
+    return rc == WH_OK ? api_spool_write(rows->out, wh_buf_slice(&rows->row), err) : rc;
 }

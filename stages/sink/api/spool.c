@@ -9,13 +9,13 @@
 
 enum { MEMORY_MAX_BYTES = 1 << 20, PATH_BYTES = 1024 };
 
-void api_out_init(struct api_out *out, const char *folder)
+void api_spool_init(struct api_spool *out, const char *folder)
 {
-    *out = (struct api_out){.fd = -1, .folder = folder};
+    *out = (struct api_spool){.fd = -1, .folder = folder};
     wh_buf_init(&out->memory, MEMORY_MAX_BYTES);
 }
 
-void api_out_done(struct api_out *out)
+void api_spool_done(struct api_spool *out)
 {
     wh_buf_done(&out->memory);
     if (out->fd >= 0) {
@@ -24,7 +24,7 @@ void api_out_done(struct api_out *out)
     out->fd = -1;
 }
 
-int64_t api_out_bytes(const struct api_out *out)
+int64_t api_spool_bytes(const struct api_spool *out)
 {
     return out->in_file + (int64_t)out->memory.len;
 }
@@ -50,7 +50,7 @@ static int make_file(const char *folder)
     return fd;
 }
 
-static enum wh_rc to_file(struct api_out *out, struct wh_slice bytes, struct wh_err *err)
+static enum wh_rc to_file(struct api_spool *out, struct wh_slice bytes, struct wh_err *err)
 {
     size_t done = 0;
 
@@ -66,7 +66,7 @@ static enum wh_rc to_file(struct api_out *out, struct wh_slice bytes, struct wh_
     return WH_OK;
 }
 
-static enum wh_rc spill(struct api_out *out, struct wh_err *err)
+static enum wh_rc spill(struct api_spool *out, struct wh_err *err)
 {
     if (out->fd < 0) {
         out->fd = make_file(out->folder && out->folder[0] ? out->folder : "/tmp");
@@ -81,7 +81,7 @@ static enum wh_rc spill(struct api_out *out, struct wh_err *err)
     return WH_OK;
 }
 
-enum wh_rc api_out_write(struct api_out *out, struct wh_slice bytes, struct wh_err *err)
+enum wh_rc api_spool_write(struct api_spool *out, struct wh_slice bytes, struct wh_err *err)
 {
     if (out->memory.len + bytes.len > MEMORY_MAX_BYTES && spill(out, err) != WH_OK) {
         return err->rc;
@@ -92,8 +92,8 @@ enum wh_rc api_out_write(struct api_out *out, struct wh_slice bytes, struct wh_e
     return wh_buf_append(&out->memory, bytes, err);
 }
 
-enum wh_rc api_out_read(const struct api_out *out, int64_t from, char *to, size_t max,
-                        size_t *ret_n, struct wh_err *err)
+enum wh_rc api_spool_read(const struct api_spool *out, int64_t from, char *to, size_t max,
+                          size_t *ret_n, struct wh_err *err)
 {
     struct wh_slice rest;
     ssize_t n;

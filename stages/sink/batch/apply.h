@@ -19,7 +19,7 @@
 
 #include "common/event/history.h"
 #include "stages/sink/store/keyspace.h"
-#include "stages/sink/ingest/sink.h"
+#include "stages/sink/status/status.h"
 
 struct sink_apply;
 

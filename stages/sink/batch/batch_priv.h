@@ -1,7 +1,7 @@
 /* batch_priv.h - what apply.c (entities and their history) and derive.c (all that follows from a
  * head) share. */
-#ifndef WH_SINK_APPLY_PRIV_H
-#define WH_SINK_APPLY_PRIV_H
+#ifndef WH_SINK_BATCH_PRIV_H
+#define WH_SINK_BATCH_PRIV_H
 
 #include "stages/sink/batch/apply.h"
 
@@ -130,17 +130,5 @@ WH_MUST_CHECK enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cac
 /* Removes what followed from a head that goes (c->old; c->head is not looked at). */
 WH_MUST_CHECK enum wh_rc sink_underive(struct sink_apply *a, const struct sink_cached *c,
                                        struct wh_err *err);
-
-/* ---- remove_entity.c ---- */
-
-/* Is this head one of an entity of the instance? */
-bool sink_head_is_of(struct sink_apply *a, struct wh_slice key, struct wh_slice value,
-                     struct wh_slice instance);
-/* When the head is one of the instance: takes the entity out of the store, with its revisions, all
- * that follows from its head, and its share of the counts. */
-WH_MUST_CHECK enum wh_rc sink_apply_purge(struct sink_apply *a, enum wh_kind kind,
-                                          const struct wh_entity_id *id, struct wh_slice head_bytes,
-                                          struct wh_slice instance, bool *ret_removed,
-                                          uint64_t *ret_revisions, struct wh_err *err);
 
 #endif

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "common/event/messages.h"
-#include "stages/sink/ingest/writer.h"
+#include "stages/sink/ingest/writer_priv.h"
 
 enum { FLUSH_TIMEOUT_MS = 5000, NUMBER_TEXT = 24 };
 

@@ -6,7 +6,7 @@
 #include "common/base/num.h"
 #include "common/event/connection.h"
 #include "common/event/messages.h"
-#include "stages/sink/ingest/writer.h"
+#include "stages/sink/ingest/writer_priv.h"
 
 enum { KEY_MAX_BYTES = 512, OUTCOME_MAX_BYTES = 64 << 10, PUBLISH_MS = 500 };
 

@@ -8,7 +8,7 @@
 #ifndef WH_SINK_FRESHNESS_H
 #define WH_SINK_FRESHNESS_H
 
-#include "stages/sink/ingest/sink.h"
+#include "stages/sink/status/status.h"
 
 enum {
     SINK_FRESHNESS_MINUTES = 60,

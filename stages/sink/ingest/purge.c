@@ -3,7 +3,7 @@
 #include "common/base/mem.h"
 #include "common/json/json_doc.h"
 #include "common/json/json_write.h"
-#include "stages/sink/batch/batch_priv.h"
+#include "stages/sink/batch/removal.h"
 
 enum {
     ID_MAX = 65,
@@ -88,7 +88,7 @@ static enum wh_rc put_report(struct sink_purge *p, int64_t finished_at_ms, struc
         write_report(p, finished_at_ms, &value, err) != WH_OK) {
         return err->rc;
     }
-    return sink_op_put(p->apply, SINK_META, wh_buf_slice(&key), wh_buf_slice(&value), err);
+    return sink_replace_meta(p->apply, wh_buf_slice(&key), wh_buf_slice(&value), err);
 }
 
 static bool copy_text(struct wh_json_val object, const char *key, char *ret, size_t size)
@@ -304,8 +304,8 @@ static enum wh_rc look_at_head(struct sink_purge *p, struct wh_slice key, struct
         return wh_fail(err, WH_E_CORRUPT, "an entity's key has %zu bytes", key.len);
     }
     memcpy(id.bytes, key.ptr + 1, sizeof(id.bytes));
-    if (sink_apply_purge(p->apply, (enum wh_kind)(unsigned char)key.ptr[0], &id, value,
-                         wh_slice_str(p->instance), &removed, &revisions, err) != WH_OK) {
+    if (sink_remove_entity(p->apply, (enum wh_kind)(unsigned char)key.ptr[0], &id, value,
+                           wh_slice_str(p->instance), &removed, &revisions, err) != WH_OK) {
         return err->rc;
     }
     p->entities += removed;
@@ -336,7 +336,7 @@ static enum wh_rc look_at_change(struct sink_purge *p, struct wh_slice key, stru
         return WH_OK;
     }
     p->changes++;
-    return sink_op_remove(p->apply, SINK_CHANGES, key, err);
+    return sink_remove_key(p->apply, SINK_CHANGES, key, err);
 }
 
 /* Its runs, what they changed, its webhooks: 'r', 'u', 'w', 'h', the connection, 0. */
@@ -352,7 +352,7 @@ static enum wh_rc look_at_meta(struct sink_purge *p, struct wh_slice key, struct
                                struct wh_err *err)
 {
     (void)value;
-    return is_of_connection(p, key) ? sink_op_remove(p->apply, SINK_META, key, err) : WH_OK;
+    return is_of_connection(p, key) ? sink_remove_key(p->apply, SINK_META, key, err) : WH_OK;
 }
 
 /* A key or value that names the instance, or belongs to an entity that is not there. */

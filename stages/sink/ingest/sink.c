@@ -90,7 +90,7 @@ static void copy_topic(const struct sink_topic *t, int64_t now_ms, struct sink_t
 /* Under the lock. */
 static void publish(struct sink *s)
 {
-    const struct sink_table *t = &s->writer->table;
+    const struct sink_table *t = sink_writer_table(s->writer);
     int64_t now_ms = wh_clock_now_ms(&s->deps.clock);
 
     s->n_topics = t->n_topics;
@@ -102,8 +102,8 @@ static void publish(struct sink *s)
             s->status.lag_records += s->topics[i].lag_records;
         }
     }
-    memcpy(s->status.kinds, sink_apply_counts(s->writer->apply), sizeof(s->status.kinds));
-    s->status.sequence = sink_apply_sequence(s->writer->apply);
+    memcpy(s->status.kinds, sink_writer_counts(s->writer), sizeof(s->status.kinds));
+    s->status.sequence = sink_writer_sequence(s->writer);
     s->status.caught_up = s->status.caught_up || sink_table_caught_up(t);
     memcpy(s->held_reason, t->held_reason, sizeof(s->held_reason));
     if (s->status.state == SINK_STARTING && t->known) {
@@ -180,7 +180,7 @@ static enum wh_rc take_found(struct sink *s, struct wh_err *err)
     struct sink_found *found;
     enum wh_rc rc = WH_OK;
 
-    if (s->writer->phase != SINK_IDLE) {
+    if (!sink_writer_idle(s->writer)) {
         return WH_OK;
     }
     pthread_mutex_lock(&s->lock);
@@ -229,7 +229,7 @@ static void nap(struct sink *s, int64_t ms)
  */
 static void trim_when_quiet(const struct sink *s, size_t *quiet_turns)
 {
-    if (s->writer->n_msgs > 0) {
+    if (sink_writer_busy(s->writer)) {
         *quiet_turns = 0;
     } else if (++*quiet_turns == TRIM_AFTER_TURNS) {
         (void)malloc_trim(0);

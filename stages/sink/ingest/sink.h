@@ -22,25 +22,14 @@
 
 #include "common/base/time.h"
 #include "common/bus/bus.h"
-#include "common/event/kind.h"
-#include "common/event/version.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "common/store/store.h"
+#include "stages/sink/ingest/settings.h"
+#include "stages/sink/status/status.h"
 
 struct sink;
-
-struct sink_conf {
-    const char *topic_prefix;
-    size_t batch_records; /* most records of one batch */
-    size_t batch_bytes;   /* most bytes of one batch, about */
-    bool sync;            /* durable before the next batch */
-    int64_t discover_ms;  /* how often topics and ends are asked for */
-    int64_t retry_ms; /* first pause after a full disk or a refused dead letter; doubles to 16x */
-    bool rebuild;     /* damaged records were set aside before: only counted */
-    bool accept_gap;  /* go on at the log's start when the stored offset is gone */
-};
 
 struct sink_deps {
     struct wh_store *store;
@@ -56,7 +45,6 @@ struct sink_deps {
     void *ctx;
 };
 
-void sink_conf_init(struct sink_conf *conf);
 /* Reads the positions, starts the writer. WH_E_CORRUPT when the store is of another format. */
 WH_MUST_CHECK enum wh_rc sink_new(const struct sink_deps *deps, const struct sink_conf *conf,
                                   struct sink **ret, struct wh_err *err);
@@ -71,62 +59,6 @@ const char *sink_not_ready(struct sink *s);
 void sink_collect(struct sink *s);
 
 /* ---- for the query side; Thread: any ---- */
-
-enum sink_state {
-    SINK_STARTING, /* topics not known yet */
-    SINK_RUNNING,
-    SINK_PAUSED, /* disk full, or a dead letter cannot be set aside: reading goes on */
-    SINK_STOPPED,
-};
-
-struct sink_kind_counts {
-    uint64_t entities; /* deleted ones included */
-    uint64_t deleted;
-    uint64_t revisions;
-};
-
-/* How old records were when they became durable in the store. */
-struct sink_freshness {
-    uint64_t count;
-    double p50_s;
-    double p99_s;
-};
-
-/* Webhooks of one kind: since receipt at our door, and since GitLab's own time of the event (which
- * webhooks cut to the second). */
-struct sink_live {
-    struct sink_freshness receipt_hour;
-    struct sink_freshness receipt_day;
-    struct sink_freshness event_hour;
-    struct sink_freshness event_day;
-};
-
-struct sink_status {
-    enum sink_state state;
-    char reason[WH_ERR_MSG_MAX]; /* why it is not ready; empty when it is */
-    int64_t started_at_ms;
-    int64_t last_write_ms; /* 0: none yet */
-    uint64_t sequence;     /* last durable change */
-    uint64_t observations; /* applied since start */
-    uint64_t duplicates;   /* of these */
-    uint64_t dead_letters; /* set aside since start */
-    bool caught_up;        /* all that was there at the start is stored */
-    int64_t lag_records;   /* over all topics; -1 while not known */
-    struct sink_kind_counts kinds[WH_KIND_COUNT];
-    struct sink_freshness freshness[WH_ORIGIN_COUNT]; /* since receipt, last hour */
-    struct sink_live live[WH_KIND_COUNT];
-};
-
-struct sink_topic_status {
-    char topic[WH_BUS_TOPIC_MAX + 1];
-    char connection[65]; /* empty for the connections topic */
-    int32_t partitions;
-    int64_t stored_records; /* sum of next offsets minus the logs' starts */
-    int64_t lag_records;    /* -1 while not known */
-    double lag_seconds;     /* 0 when there is no lag: age of the newest stored record, else */
-    int64_t last_record_ms; /* Kafka time of the newest stored record; 0: none since start */
-    bool held;              /* a partition is stopped; status.reason says why */
-};
 
 void sink_status_get(struct sink *s, struct sink_status *ret);
 /* Fills up to max, gives the number of topics there are. */

@@ -1,4 +1,4 @@
-#include "stages/sink/ingest/writer.h"
+#include "stages/sink/ingest/writer_priv.h"
 
 #include <stdio.h>
 
@@ -569,6 +569,31 @@ enum wh_rc sink_writer_found(struct sink_writer *w, const struct sink_found *fou
     }
     w->relocate -= w->relocate > 0;
     return changed ? sink_table_assign(&w->table, w->deps.consumer, err) : WH_OK;
+}
+
+bool sink_writer_idle(const struct sink_writer *w)
+{
+    return w->phase == SINK_IDLE;
+}
+
+bool sink_writer_busy(const struct sink_writer *w)
+{
+    return w->n_msgs > 0;
+}
+
+const struct sink_table *sink_writer_table(const struct sink_writer *w)
+{
+    return &w->table;
+}
+
+const struct sink_kind_counts *sink_writer_counts(const struct sink_writer *w)
+{
+    return sink_apply_counts(w->apply);
+}
+
+uint64_t sink_writer_sequence(const struct sink_writer *w)
+{
+    return sink_apply_sequence(w->apply);
 }
 
 bool sink_writer_wants_scout(const struct sink_writer *w)

@@ -16,12 +16,8 @@
 #ifndef WH_SINK_WRITER_H
 #define WH_SINK_WRITER_H
 
-#include "stages/sink/ingest/outcomes.h"
-#include "stages/sink/ingest/purge.h"
-#include "stages/sink/ingest/committer.h"
+#include "stages/sink/ingest/settings.h"
 #include "stages/sink/ingest/topics.h"
-
-enum sink_phase { SINK_IDLE, SINK_BUILDING, SINK_SEALED };
 
 /* One applied observation, for freshness. */
 struct sink_sample {
@@ -62,50 +58,7 @@ struct sink_letters {
     char reason[128];
 };
 
-/* The batch that is being written. */
-struct sink_flight {
-    struct sink_apply *batch; /* NULL: none */
-    struct sink_commit commit;
-    struct sink_sample *samples; /* buffer, the other one is the writer's */
-};
-
-struct sink_writer {
-    struct sink_writer_deps deps;
-    struct sink_conf conf;
-    struct sink_apply *applies[2];
-    struct sink_apply *apply; /* of the batch in hand */
-    struct sink_committer *committer;
-    struct sink_flight flight;
-    struct sink_purge *purge;
-    struct sink_table table;
-    struct sink_letters letters;
-    struct sink_outcomes *outcomes;
-    int64_t publish_at_ns;
-    struct wh_json_parser *json;
-    enum sink_phase phase;
-    struct wh_bus_msg *msgs; /* of the last poll */
-    size_t n_msgs;
-    size_t from; /* the batch in hand is msgs[from, to) */
-    size_t to;
-    size_t limit;      /* a batch may not go past it: what lies there needs a batch of its own */
-    size_t *set_aside; /* indexes of damaged records in the batch */
-    enum wh_rc *set_aside_rc;
-    size_t n_set_aside;
-    size_t poison; /* index that is known to be damaged; SIZE_MAX none */
-    enum wh_rc poison_rc;
-    struct sink_sample *samples;
-    size_t n_samples;
-    uint64_t observations;
-    uint64_t duplicates;
-    struct wh_buf scratch;
-    bool paused;
-    int64_t pause_ms;
-    int64_t retry_at_ns;
-    bool aside_done;   /* the damaged records of this batch are acknowledged */
-    bool reassign;     /* a partition was held, a topic forgotten */
-    bool purge_marked; /* the batch in hand makes a purge due */
-    unsigned relocate; /* the consumer lost its place: finds to wait for, the first may be old */
-};
+struct sink_writer;
 
 WH_MUST_CHECK enum wh_rc sink_writer_new(const struct sink_writer_deps *deps,
                                          const struct sink_conf *conf, struct sink_writer **ret,
@@ -124,19 +77,14 @@ WH_MUST_CHECK enum wh_rc sink_writer_turn(struct sink_writer *w, int timeout_ms,
 /* A place was lost: nothing is read until the topics were found twice more. */
 bool sink_writer_wants_scout(const struct sink_writer *w);
 
-/* ---- documents.c ---- */
-
-/* A record of a shared topic into the batch. */
-WH_MUST_CHECK enum wh_rc sink_keep_document(struct sink_writer *w, enum wh_topic_role role,
-                                            const struct wh_bus_msg *msg, struct wh_err *err);
-/* Tells what runs changed, at most twice a second and only when all that was there is stored. */
-void sink_publish_outcomes(struct sink_writer *w);
-
-/* ---- dead_letters.c ---- */
-
-/* Sends the damaged records of the batch to their dead letter topics; WH_OK when all of them are
- * acknowledged. */
-void sink_letters_init(struct sink_letters *letters);
-WH_MUST_CHECK enum wh_rc sink_set_aside(struct sink_writer *w, struct wh_err *err);
+/* Between two batches, so that what the scout found can be taken over. */
+bool sink_writer_idle(const struct sink_writer *w);
+/* Did the last poll bring records? */
+bool sink_writer_busy(const struct sink_writer *w);
+/* The topics and how far they are read; valid until the next turn. */
+const struct sink_table *sink_writer_table(const struct sink_writer *w);
+/* What is durable: counts of WH_KIND_COUNT kinds, and the number of the last change. */
+const struct sink_kind_counts *sink_writer_counts(const struct sink_writer *w);
+uint64_t sink_writer_sequence(const struct sink_writer *w);
 
 #endif

@@ -187,7 +187,7 @@ static enum wh_rc row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
         *ret_skip = true;
         return WH_OK;
     }
-    if (sql_head_flags(c->value, &c->head.body, &deleted, err) != WH_OK) {
+    if (wh_head_flags(c->value, &c->head.body, &deleted, err) != WH_OK) {
         return err->rc;
     }
     *ret_skip = deleted && !c->table->all;
@@ -206,8 +206,8 @@ static enum wh_rc far_text(struct sql_cursor *c, sqlite3_context *out, unsigned 
     struct wh_value value;
 
     if (wh_head_set_version(kind, c->value, i, &set, err) != WH_OK ||
-        sink_far_read(conn->store, conn->snap, kind, &c->id, i, set, &c->arena, &c->text, &value,
-                      err) != WH_OK) {
+        sink_long_text_read(conn->store, conn->snap, kind, &c->id, i, set, &c->arena, &c->text,
+                            &value, err) != WH_OK) {
         return err->rc;
     }
     return sql_result_value(out, &c->text, kind->fields[i].type, &value, err);
@@ -245,7 +245,7 @@ static enum wh_rc field(struct sql_cursor *c, sqlite3_context *out, unsigned i, 
     return sql_result_value(out, &c->text, kind->fields[i].type, value, err);
 }
 
-static void identity(const struct sql_head *h, sqlite3_context *out, enum identity which)
+static void identity(const struct wh_head_view *h, sqlite3_context *out, enum identity which)
 {
     switch (which) {
     case SOURCE_SYSTEM:
@@ -325,7 +325,7 @@ static enum wh_rc column(struct sql_cursor *c, sqlite3_context *out, int number,
     if (number <= n_fields) {
         return field(c, out, (unsigned)number - 1, err);
     }
-    if (!c->head_ready && sql_head_decode(c->value, &c->head, err) != WH_OK) {
+    if (!c->head_ready && wh_head_view(c->value, &c->head, err) != WH_OK) {
         return err->rc;
     }
     c->head_ready = true;

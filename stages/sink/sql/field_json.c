@@ -16,7 +16,7 @@ static void write_list(struct wh_json_writer *w, enum wh_field_type type, const 
     wh_jw_end(w);
 }
 
-void sql_json_value(struct wh_json_writer *w, enum wh_field_type type, const struct wh_value *v)
+void sql_field_json(struct wh_json_writer *w, enum wh_field_type type, const struct wh_value *v)
 {
     char text[WH_TIME_TEXT_MAX + WH_ENTITY_ID_TEXT];
 

@@ -1,11 +1,11 @@
 /* field_json.h - a field's value as JSON, as every answer shows it. Thread: any. */
-#ifndef WH_SINK_SQL_JSON_H
-#define WH_SINK_SQL_JSON_H
+#ifndef WH_SINK_SQL_FIELD_JSON_H
+#define WH_SINK_SQL_FIELD_JSON_H
 
 #include "common/event/observation.h"
 #include "common/json/json_write.h"
 
 /* Times and references are texts, lists are arrays. */
-void sql_json_value(struct wh_json_writer *w, enum wh_field_type type, const struct wh_value *v);
+void sql_field_json(struct wh_json_writer *w, enum wh_field_type type, const struct wh_value *v);
 
 #endif

@@ -232,7 +232,7 @@ static enum wh_rc fields_json(struct sql_cursor *c, sqlite3_context *out, bool v
         }
         if (values) {
             wh_jw_key(&w, def->fields[i].name);
-            sql_json_value(&w, def->fields[i].type, &c->entry.delta.values[i]);
+            sql_field_json(&w, def->fields[i].type, &c->entry.delta.values[i]);
         } else {
             wh_jw_str(&w, wh_slice_str(def->fields[i].name));
         }

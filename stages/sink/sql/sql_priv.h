@@ -6,18 +6,18 @@
  * of keys of one family; each key found is a row. The bounds that an index takes from constraints
  * may be wider than the constraint, never narrower: SQLite checks every constraint again.
  */
-#ifndef WH_SINK_SQL_INTERNAL_H
-#define WH_SINK_SQL_INTERNAL_H
+#ifndef WH_SINK_SQL_PRIV_H
+#define WH_SINK_SQL_PRIV_H
 
 #include <sqlite3.h>
 
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/event/history.h"
 #include "common/json/json_write.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/sql/sql.h"
-#include "stages/sink/store/head.h"
 
 enum {
     SQL_KEY_MAX = 64,
@@ -106,7 +106,7 @@ struct sql_cursor {
     struct wh_arena arena;
     struct wh_buf text;
     bool head_ready;
-    struct sql_head head;
+    struct wh_head_view head;
     bool body_ready;
     struct wh_body body;
     unsigned fields_asked; /* of this row */

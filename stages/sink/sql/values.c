@@ -181,7 +181,7 @@ enum wh_rc sql_result_value(sqlite3_context *out, struct wh_buf *scratch, enum w
     case WH_FIELD_REFS:
         wh_buf_reset(scratch);
         wh_json_writer_init(&w, scratch);
-        sql_json_value(&w, type, value);
+        sql_field_json(&w, type, value);
         if (wh_jw_finish(&w, err) != WH_OK) {
             return err->rc;
         }

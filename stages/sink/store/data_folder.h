@@ -6,8 +6,8 @@
  *
  * A rebuild goes into the next number and is switched in by renaming a new link over the old one.
  */
-#ifndef WH_SINK_DATA_H
-#define WH_SINK_DATA_H
+#ifndef WH_SINK_DATA_FOLDER_H
+#define WH_SINK_DATA_FOLDER_H
 
 #include "common/base/err.h"
 

@@ -2,10 +2,10 @@
 
 #include "stages/sink/store/keyspace.h"
 
-enum wh_rc sink_far_read(struct wh_store *store, const struct wh_snapshot *snap,
-                         const struct wh_kind_def *def, const struct wh_entity_id *id,
-                         unsigned field, struct wh_version set, struct wh_arena *arena,
-                         struct wh_buf *bytes, struct wh_value *ret, struct wh_err *err)
+enum wh_rc sink_long_text_read(struct wh_store *store, const struct wh_snapshot *snap,
+                               const struct wh_kind_def *def, const struct wh_entity_id *id,
+                               unsigned field, struct wh_version set, struct wh_arena *arena,
+                               struct wh_buf *bytes, struct wh_value *ret, struct wh_err *err)
 {
     unsigned char key[SINK_REVISION_KEY];
     char text[WH_ENTITY_ID_TEXT + 1];

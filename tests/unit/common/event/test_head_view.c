@@ -1,5 +1,6 @@
 /* The tail of a head, read without its body, equals what wh_head_decode reads. */
-#include "stages/sink/store/head.h"
+
+#include "common/event/history.h"
 
 #include "common/base/mem.h"
 #include "tests/lib/th_cmocka.h"
@@ -19,14 +20,14 @@ static void equals_the_whole_decoding(void **state)
         for (size_t i = 0; i < heads.n; i++) {
             const struct wh_head *want = heads.items[i];
             struct wh_slice body;
-            struct sql_head got;
+            struct wh_head_view got;
             struct wh_buf bytes;
             bool deleted = false;
 
             wh_buf_init(&bytes, 1 << 20);
             th_ok(wh_head_encode(want, &bytes, &err), &err);
-            th_ok(sql_head_decode(wh_buf_slice(&bytes), &got, &err), &err);
-            th_ok(sql_head_flags(wh_buf_slice(&bytes), &body, &deleted, &err), &err);
+            th_ok(wh_head_view(wh_buf_slice(&bytes), &got, &err), &err);
+            th_ok(wh_head_flags(wh_buf_slice(&bytes), &body, &deleted, &err), &err);
             assert_int_equal(deleted, want->deleted);
             assert_int_equal(got.deleted, want->deleted);
             assert_ptr_equal(body.ptr, got.body.ptr);
@@ -59,13 +60,13 @@ static void cut_heads_are_refused(void **state)
     th_ok(wh_head_encode(heads.items[0], &bytes, &err), &err);
     for (size_t n = 0; n < bytes.len; n++) {
         char *copy = wh_mem_dup(bytes.ptr, n);
-        struct sql_head got;
+        struct wh_head_view got;
         struct wh_slice body;
         bool deleted;
 
         /* Reads nothing behind the bytes (the sanitizers watch); may succeed near the end. */
-        (void)!sql_head_decode(wh_slice(copy, n), &got, &err);
-        (void)!sql_head_flags(wh_slice(copy, n), &body, &deleted, &err);
+        (void)!wh_head_view(wh_slice(copy, n), &got, &err);
+        (void)!wh_head_flags(wh_slice(copy, n), &body, &deleted, &err);
         wh_mem_free(copy);
     }
     wh_buf_done(&bytes);

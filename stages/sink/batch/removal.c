@@ -1,4 +1,5 @@
-/* An entity out of the store, with all that follows from it. */
+#include "stages/sink/batch/removal.h"
+
 #include "stages/sink/batch/batch_priv.h"
 
 static enum wh_rc decode(struct sink_apply *a, enum wh_kind kind, struct wh_slice value,
@@ -60,9 +61,10 @@ static enum wh_rc remove_below(struct sink_apply *a, unsigned family, const stru
     return rc;
 }
 
-enum wh_rc sink_apply_purge(struct sink_apply *a, enum wh_kind kind, const struct wh_entity_id *id,
-                            struct wh_slice head_bytes, struct wh_slice instance, bool *ret_removed,
-                            uint64_t *ret_revisions, struct wh_err *err)
+enum wh_rc sink_remove_entity(struct sink_apply *a, enum wh_kind kind,
+                              const struct wh_entity_id *id, struct wh_slice head_bytes,
+                              struct wh_slice instance, bool *ret_removed, uint64_t *ret_revisions,
+                              struct wh_err *err)
 {
     struct sink_cached c = {.kind = kind, .id = *id};
     struct sink_kind_counts *counts = &a->totals.counts[kind];
@@ -89,4 +91,16 @@ enum wh_rc sink_apply_purge(struct sink_apply *a, enum wh_kind kind, const struc
     counts->revisions -= *ret_revisions;
     *ret_removed = true;
     return WH_OK;
+}
+
+enum wh_rc sink_remove_key(struct sink_apply *a, unsigned family, struct wh_slice key,
+                           struct wh_err *err)
+{
+    return sink_op_remove(a, family, key, err);
+}
+
+enum wh_rc sink_replace_meta(struct sink_apply *a, struct wh_slice key, struct wh_slice value,
+                             struct wh_err *err)
+{
+    return sink_op_put(a, SINK_META, key, value, err);
 }
