@@ -139,14 +139,8 @@ $(B)/bin/wellhead-gitlab: $(call obj,$(GITLAB_SRC)) $(COMMON_LIB)
 
 # ---- tests: one program per tests/{unit,stage,fault}/**/test_*.c ----
 
-# th_http.c stands in for the HTTP server's requests, and th_control.c uses it: not for the tests of that server, nor for those
-# that run a real one (..._net).
-HTTP_TWIN_SRC := tests/lib/th_control.c tests/lib/th_http.c
-TEST_LIB_SRC := $(filter-out $(HTTP_TWIN_SRC),$(sort $(wildcard tests/lib/*.c)))
+TEST_LIB_SRC := $(sort $(wildcard tests/lib/*.c))
 TEST_LIB := $(B)/libtest.a
-HTTP_TWIN := $(B)/libtest-http.a
-$(HTTP_TWIN): $(call obj,$(HTTP_TWIN_SRC))
-	$(Q)rm -f $@ && ar rcs $@ $^
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -160,9 +154,9 @@ TEST_SRC := $(sort $(shell find tests/unit tests/stage tests/fault tests/broker 
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a) $(CLI_LIB)
 
-$(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(HTTP_TWIN) $(STAGE_LIBS) $(COMMON_LIB)
+$(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring fetcher_golden,$@),$(GOLDEN_LIB)) $(if $(or $(findstring /common/,$@),$(findstring _net,$@)),,$(HTTP_TWIN)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring fetcher_golden,$@),$(GOLDEN_LIB)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 

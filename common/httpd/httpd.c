@@ -71,12 +71,12 @@ static void on_sweep(void *ctx)
 {
     struct wh_httpd *httpd = ctx;
     int64_t now_ns = wh_clock_mono_ns(&httpd->clock);
-    struct wh_http_req *next;
+    struct httpd_req *next;
 
-    for (struct wh_http_req *req = httpd->requests; req; req = next) {
+    for (struct httpd_req *req = httpd->requests; req; req = next) {
         next = req->next;
         if (req->state == HTTPD_HANDED && req->suspended && now_ns > req->reply_deadline_ns) {
-            wh_http_reply_error(req, 503, "no answer in time; try again", 1);
+            wh_http_reply_error(&req->http, 503, "no answer in time; try again", 1);
         }
     }
     httpd_expire_readers(httpd, now_ns);
@@ -184,9 +184,9 @@ void wh_httpd_quiesce(struct wh_httpd *httpd)
 
 static void answer_open_requests(struct wh_httpd *httpd)
 {
-    for (struct wh_http_req *req = httpd->requests; req; req = req->next) {
+    for (struct httpd_req *req = httpd->requests; req; req = req->next) {
         if (req->state == HTTPD_HANDED && req->suspended) {
-            wh_http_reply_error(req, 503, "stopping; try again", 1);
+            wh_http_reply_error(&req->http, 503, "stopping; try again", 1);
         }
     }
     /* A suspended connection would make MHD_stop_daemon panic; one turn resumes them all. */

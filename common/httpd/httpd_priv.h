@@ -34,9 +34,10 @@ enum httpd_state {
     HTTPD_ANSWERED, /* a reply is there */
 };
 
-struct wh_http_req {
-    struct wh_http_req *prev; /* list of live requests */
-    struct wh_http_req *next;
+struct httpd_req {
+    struct wh_http_req http; /* first: what the handler knows of it */
+    struct httpd_req *prev;  /* list of live requests */
+    struct httpd_req *next;
     struct wh_httpd *httpd;
     struct httpd_conn *conn;
     struct MHD_Connection *connection;
@@ -53,7 +54,6 @@ struct wh_http_req {
     struct MHD_Response *response;
     bool response_shared; /* it belongs to httpd->constants */
     unsigned status;
-    void *user;
     struct httpd_peer *client;      /* whose share this request counts against, behind a proxy */
     char peer[HTTPD_ADDR_TEXT_MAX]; /* formatted when first asked for */
     /* Decoded query arguments that were asked for. */
@@ -84,8 +84,8 @@ struct wh_httpd {
     struct wh_timer *sweep;        /* our deadlines */
     struct wh_timer *soon;         /* run again in the next turn */
     struct wh_clock clock;
-    struct wh_http_req *requests;
-    struct wh_http_req *pool; /* finished ones, to be used again */
+    struct httpd_req *requests;
+    struct httpd_req *pool; /* finished ones, to be used again */
     size_t n_pool;
     struct httpd_constant constants[HTTPD_CONSTANTS_MAX];
     size_t n_constants;
@@ -124,11 +124,22 @@ void httpd_free_pool(struct wh_httpd *httpd);
 
 /* ---- reply.c, request.c ---- */
 
+extern const struct wh_http_ops httpd_ops;
+
+static inline struct httpd_req *httpd_req_of(struct wh_http_req *http)
+{
+    return (struct httpd_req *)http;
+}
+
+void httpd_reply(struct wh_http_req *http, const struct wh_http_reply *reply);
+void httpd_reply_stream(struct wh_http_req *http, unsigned status, const char *content_type,
+                        const struct wh_http_stream *stream);
+
 /* Lets go of the response that waits, if there is one. */
-void httpd_drop_response(struct wh_http_req *req);
+void httpd_drop_response(struct httpd_req *req);
 /* Takes text (from wh_mem), which lives as long as the request; empty when there is no room. */
-struct wh_slice httpd_keep(struct wh_http_req *req, struct wh_slice text);
+struct wh_slice httpd_keep(struct httpd_req *req, struct wh_slice text);
 /* The client's address, by a trusted proxy's word where the connection is one's. */
-struct httpd_addr httpd_client_of(const struct wh_http_req *req);
+struct httpd_addr httpd_client_of(const struct httpd_req *req);
 
 #endif

@@ -3,11 +3,10 @@
 
 #include "common/base/mem.h"
 #include "common/httpd/httpd_priv.h"
-#include "common/json/json_write.h"
 
-enum { STREAM_BLOCK_BYTES = 64 << 10, ERROR_MAX_BYTES = 4096 };
+enum { STREAM_BLOCK_BYTES = 64 << 10 };
 
-void httpd_drop_response(struct wh_http_req *req)
+void httpd_drop_response(struct httpd_req *req)
 {
     if (req->response && !req->response_shared) {
         MHD_destroy_response(req->response);
@@ -16,7 +15,7 @@ void httpd_drop_response(struct wh_http_req *req)
 }
 
 /* Hands the answer to libmicrohttpd: at once when it is calling, by waking it when it is not. */
-static void answer(struct wh_http_req *req, unsigned status, struct MHD_Response *response,
+static void answer(struct httpd_req *req, unsigned status, struct MHD_Response *response,
                    bool shared)
 {
     if (req->state == HTTPD_ANSWERED || req->response || response == NULL) {
@@ -92,47 +91,12 @@ static struct MHD_Response *find_constant(struct wh_httpd *httpd, const struct w
     return c->response;
 }
 
-void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
+void httpd_reply(struct wh_http_req *http, const struct wh_http_reply *reply)
 {
+    struct httpd_req *req = httpd_req_of(http);
     struct MHD_Response *constant = reply->constant ? find_constant(req->httpd, reply) : NULL;
 
     answer(req, reply->status, constant ? constant : make_response(reply), constant != NULL);
-}
-
-void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *message,
-                         unsigned retry_after_s)
-{
-    char seconds[16];
-    const struct wh_http_header retry = {WH_LIT("Retry-After"), wh_slice(seconds, 0)};
-    struct wh_http_header headers[1] = {retry};
-    struct wh_json_writer w;
-    struct wh_buf body;
-    struct wh_err err;
-    size_t len;
-    char *bytes;
-
-    (void)snprintf(seconds, sizeof(seconds), "%u", retry_after_s);
-    headers[0].value = wh_slice_str(seconds);
-    wh_buf_init(&body, ERROR_MAX_BYTES);
-    wh_json_writer_init(&w, &body);
-    wh_jw_object(&w);
-    wh_jw_key(&w, "ok");
-    wh_jw_bool(&w, false);
-    wh_jw_key(&w, "error");
-    wh_jw_str(&w, wh_slice_str(message));
-    wh_jw_key(&w, "status");
-    wh_jw_int(&w, status);
-    wh_jw_end(&w);
-    if (wh_jw_finish(&w, &err) != WH_OK) {
-        wh_buf_reset(&body);
-    }
-    bytes = wh_buf_take(&body, &len);
-    wh_http_reply(req, &(struct wh_http_reply){.status = status,
-                                               .content_type = "application/json",
-                                               .body = wh_slice(bytes, len),
-                                               .body_taken = true,
-                                               .headers = headers,
-                                               .n_headers = retry_after_s ? 1 : 0});
 }
 
 /* ---- streams ---- */
@@ -182,15 +146,16 @@ static void stream_free(void *ctx)
     wh_mem_free(s);
 }
 
-void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *content_type,
-                          const struct wh_http_stream *stream)
+void httpd_reply_stream(struct wh_http_req *http, unsigned status, const char *content_type,
+                        const struct wh_http_stream *stream)
 {
+    struct httpd_req *req = httpd_req_of(http);
     struct stream *s = wh_mem_zalloc(1, sizeof(*s));
     struct MHD_Response *response;
 
     if (s == NULL) {
         stream->done(stream->ctx);
-        wh_http_reply_error(req, 503, "out of memory", 1);
+        wh_http_reply_error(http, 503, "out of memory", 1);
         return;
     }
     s->httpd = req->httpd;
@@ -200,7 +165,7 @@ void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *
                                                  s, stream_free);
     if (response == NULL) {
         stream_free(s);
-        wh_http_reply_error(req, 503, "out of memory", 1);
+        wh_http_reply_error(http, 503, "out of memory", 1);
         return;
     }
     (void)MHD_add_response_header(response, "Content-Type", content_type);

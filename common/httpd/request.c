@@ -5,32 +5,39 @@
 #include "common/base/mem.h"
 #include "common/httpd/httpd_priv.h"
 
-/* A request that is only read is still ours: what was asked for is kept with it. */
-static struct wh_http_req *owner_of(const struct wh_http_req *req)
+static const struct httpd_req *of(const struct wh_http_req *http)
 {
-    struct wh_http_req *owner;
+    return (const struct httpd_req *)http;
+}
 
-    memcpy(&owner, &req, sizeof(owner));
+/* A request that is only read is still ours: what was asked for is kept with it. */
+static struct httpd_req *owner_of(const struct wh_http_req *http)
+{
+    struct httpd_req *owner;
+
+    memcpy(&owner, &http, sizeof(owner));
     return owner;
 }
 
-struct wh_slice wh_http_method(const struct wh_http_req *req)
+static struct wh_slice get_method(const struct wh_http_req *http)
 {
-    return req->method;
+    return of(http)->method;
 }
 
-struct wh_slice wh_http_path(const struct wh_http_req *req)
+static struct wh_slice get_path(const struct wh_http_req *http)
 {
+    const struct httpd_req *req = of(http);
+
     return req->path.len ? wh_buf_slice(&req->path) : wh_slice("/", 1);
 }
 
-struct wh_slice wh_http_header(const struct wh_http_req *req, const char *name)
+static struct wh_slice get_header(const struct wh_http_req *http, const char *name)
 {
     const char *value = NULL;
     size_t len = 0;
 
-    if (MHD_lookup_connection_value_n(req->connection, MHD_HEADER_KIND, name, strlen(name), &value,
-                                      &len) != MHD_YES ||
+    if (MHD_lookup_connection_value_n(of(http)->connection, MHD_HEADER_KIND, name, strlen(name),
+                                      &value, &len) != MHD_YES ||
         value == NULL) {
         return wh_slice(NULL, 0);
     }
@@ -64,12 +71,10 @@ static void visit_pair(const struct query_visit *visit, struct wh_slice pair)
     }
 }
 
-void wh_http_query_each(const struct wh_http_req *req,
-                        void (*fn)(void *ctx, struct wh_slice name, struct wh_slice value),
-                        void *ctx)
+static void get_query_each(const struct wh_http_req *http, wh_http_arg_fn fn, void *ctx)
 {
     const struct query_visit visit = {fn, ctx};
-    struct wh_slice left = req->raw_query;
+    struct wh_slice left = of(http)->raw_query;
 
     while (left.len) {
         const char *amp = memchr(left.ptr, '&', left.len);
@@ -94,18 +99,18 @@ static void match_pair(void *ctx, struct wh_slice name, struct wh_slice value)
     search->found = wh_slice(copy, copy ? value.len : 0);
 }
 
-struct wh_slice wh_http_query(const struct wh_http_req *req, const char *name)
+static struct wh_slice get_query(const struct wh_http_req *http, const char *name)
 {
     struct query_search search = {.name = name};
 
-    wh_http_query_each(req, match_pair, &search);
+    get_query_each(http, match_pair, &search);
     if (search.found.ptr == NULL) {
         return search.found;
     }
-    return httpd_keep(owner_of(req), search.found);
+    return httpd_keep(owner_of(http), search.found);
 }
 
-struct wh_slice httpd_keep(struct wh_http_req *req, struct wh_slice text)
+struct wh_slice httpd_keep(struct httpd_req *req, struct wh_slice text)
 {
     char *owned;
 
@@ -118,13 +123,15 @@ struct wh_slice httpd_keep(struct wh_http_req *req, struct wh_slice text)
     return text;
 }
 
-struct wh_slice wh_http_raw_query(const struct wh_http_req *req)
+static struct wh_slice get_raw_query(const struct wh_http_req *http)
 {
-    return req->raw_query;
+    return of(http)->raw_query;
 }
 
-struct wh_slice wh_http_body(const struct wh_http_req *req)
+static struct wh_slice get_body(const struct wh_http_req *http)
 {
+    const struct httpd_req *req = of(http);
+
     return wh_slice(req->body.ptr ? req->body.ptr : "", req->body.len);
 }
 
@@ -174,7 +181,7 @@ static enum MHD_Result on_forwarded(void *ctx, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
-struct httpd_addr httpd_client_of(const struct wh_http_req *req)
+struct httpd_addr httpd_client_of(const struct httpd_req *req)
 {
     struct forwarded f = {.proxies = &req->httpd->proxies};
 
@@ -184,24 +191,27 @@ struct httpd_addr httpd_client_of(const struct wh_http_req *req)
     return f.known ? f.client : req->conn->addr;
 }
 
-struct wh_slice wh_http_peer(const struct wh_http_req *req)
+static struct wh_slice get_peer(const struct wh_http_req *http)
 {
-    struct wh_http_req *owner = owner_of(req);
+    struct httpd_req *owner = owner_of(http);
 
     if (owner->peer[0] == '\0') {
-        struct httpd_addr client = httpd_client_of(req);
+        struct httpd_addr client = httpd_client_of(owner);
 
         httpd_addr_format(&client, owner->peer);
     }
-    return wh_slice_str(req->peer);
+    return wh_slice_str(owner->peer);
 }
 
-void wh_http_set_user(struct wh_http_req *req, void *user)
-{
-    req->user = user;
-}
-
-void *wh_http_user(const struct wh_http_req *req)
-{
-    return req->user;
-}
+const struct wh_http_ops httpd_ops = {
+    .method = get_method,
+    .path = get_path,
+    .header = get_header,
+    .query = get_query,
+    .query_each = get_query_each,
+    .raw_query = get_raw_query,
+    .body = get_body,
+    .peer = get_peer,
+    .reply = httpd_reply,
+    .reply_stream = httpd_reply_stream,
+};

@@ -8,9 +8,9 @@ enum { POOL_MAX = 256, POOLED_BODY_BYTES = 64 << 10, FIRST_BODY_BYTES = 16 << 10
 
 /* ---- the pool ---- */
 
-static struct wh_http_req *make_request(struct wh_httpd *httpd)
+static struct httpd_req *make_request(struct wh_httpd *httpd)
 {
-    struct wh_http_req *req = httpd->pool;
+    struct httpd_req *req = httpd->pool;
 
     if (req) {
         struct wh_buf body = req->body;
@@ -18,7 +18,7 @@ static struct wh_http_req *make_request(struct wh_httpd *httpd)
 
         httpd->pool = req->next;
         httpd->n_pool--;
-        *req = (struct wh_http_req){.body = body, .path = path};
+        *req = (struct httpd_req){.body = body, .path = path};
         return req;
     }
     req = wh_mem_zalloc(1, sizeof(*req));
@@ -29,13 +29,14 @@ static struct wh_http_req *make_request(struct wh_httpd *httpd)
     return req;
 }
 
-static struct wh_http_req *take_request(struct wh_httpd *httpd)
+static struct httpd_req *take_request(struct wh_httpd *httpd)
 {
-    struct wh_http_req *req = make_request(httpd);
+    struct httpd_req *req = make_request(httpd);
 
     if (req == NULL) {
         return NULL;
     }
+    req->http.ops = &httpd_ops;
     req->httpd = httpd;
     req->next = httpd->requests;
     if (req->next) {
@@ -45,7 +46,7 @@ static struct wh_http_req *take_request(struct wh_httpd *httpd)
     return req;
 }
 
-static void free_request(struct wh_http_req *req)
+static void free_request(struct httpd_req *req)
 {
     wh_buf_done(&req->body);
     wh_buf_done(&req->path);
@@ -55,14 +56,14 @@ static void free_request(struct wh_http_req *req)
 void httpd_free_pool(struct wh_httpd *httpd)
 {
     while (httpd->pool) {
-        struct wh_http_req *next = httpd->pool->next;
+        struct httpd_req *next = httpd->pool->next;
 
         free_request(httpd->pool);
         httpd->pool = next;
     }
 }
 
-static void unlink_request(struct wh_http_req *req)
+static void unlink_request(struct httpd_req *req)
 {
     if (req->prev) {
         req->prev->next = req->next;
@@ -74,7 +75,7 @@ static void unlink_request(struct wh_http_req *req)
     }
 }
 
-static void give_back(struct wh_http_req *req)
+static void give_back(struct httpd_req *req)
 {
     struct wh_httpd *httpd = req->httpd;
 
@@ -101,7 +102,7 @@ static void give_back(struct wh_http_req *req)
 /* ---- the request line ---- */
 
 /* Leaves the path empty when it is not well-formed. */
-static void decode_path(struct wh_http_req *req, const char *url, size_t len)
+static void decode_path(struct httpd_req *req, const char *url, size_t len)
 {
     struct wh_err err;
 
@@ -119,7 +120,7 @@ void *httpd_on_uri(void *ctx, const char *uri, struct MHD_Connection *connection
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     /* NULL when the request line has no address. */
     const char *mark = uri ? strchr(uri, '?') : NULL;
-    struct wh_http_req *req = info && info->socket_context ? take_request(httpd) : NULL;
+    struct httpd_req *req = info && info->socket_context ? take_request(httpd) : NULL;
 
     if (req == NULL) {
         return NULL;
@@ -142,7 +143,7 @@ void *httpd_on_uri(void *ctx, const char *uri, struct MHD_Connection *connection
 /* ---- the head ---- */
 
 /* Queues the reply that is there; MHD_NO makes libmicrohttpd close the connection. */
-static enum MHD_Result queue(struct wh_http_req *req)
+static enum MHD_Result queue(struct httpd_req *req)
 {
     enum MHD_Result ok = MHD_queue_response(req->connection, req->status, req->response);
 
@@ -151,7 +152,7 @@ static enum MHD_Result queue(struct wh_http_req *req)
 }
 
 /* A request that came through a trusted proxy counts against the share of the proxy's client. */
-static bool within_share(struct wh_http_req *req)
+static bool within_share(struct httpd_req *req)
 {
     struct httpd_addr client;
 
@@ -173,42 +174,42 @@ static bool needs_length(struct wh_slice method)
 }
 
 /* What on_head allows is compared with what is announced. */
-static void check_body(struct wh_http_req *req, const struct httpd_framing *framing)
+static void check_body(struct httpd_req *req, const struct httpd_framing *framing)
 {
     if (req->body_max == 0 && (framing->chunked || framing->length > 0)) {
-        wh_http_reply_error(req, 413, "this request takes no body", 0);
+        wh_http_reply_error(&req->http, 413, "this request takes no body", 0);
     } else if (framing->length > req->body_max) {
-        wh_http_reply_error(req, 413, "the body is larger than the limit", 0);
+        wh_http_reply_error(&req->http, 413, "the body is larger than the limit", 0);
     } else if (req->body_max > 0 && !framing->has_length && !framing->chunked &&
                needs_length(req->method)) {
-        wh_http_reply_error(req, 411, "a body needs Content-Length or chunks", 0);
+        wh_http_reply_error(&req->http, 411, "a body needs Content-Length or chunks", 0);
     } else if (framing->has_length) {
         req->body_max = (size_t)framing->length;
     }
 }
 
 /* Replies when the request goes no further. */
-static void check_head(struct wh_http_req *req, const char *version)
+static void check_head(struct httpd_req *req, const char *version)
 {
     const struct wh_http_handler *handler = &req->httpd->handler;
     const struct httpd_framing framing = httpd_framing_read(req->connection, version);
 
     if (framing.wrong) {
-        wh_http_reply_error(req, 400, framing.wrong, 0);
+        wh_http_reply_error(&req->http, 400, framing.wrong, 0);
     } else if (req->path.len == 0) {
-        wh_http_reply_error(req, 400, "the path is not well-formed", 0);
+        wh_http_reply_error(&req->http, 400, "the path is not well-formed", 0);
     } else if (!within_share(req)) {
-        wh_http_reply_error(req, 503, "this client has too many requests open; try again", 1);
+        wh_http_reply_error(&req->http, 503, "this client has too many requests open; try again",
+                            1);
     } else {
-        req->body_max = handler->on_head ? handler->on_head(handler->ctx, req) : 0;
+        req->body_max = handler->on_head ? handler->on_head(handler->ctx, &req->http) : 0;
         if (req->state != HTTPD_ANSWERED) {
             check_body(req, &framing);
         }
     }
 }
 
-static enum MHD_Result head_complete(struct wh_http_req *req, const char *method,
-                                     const char *version)
+static enum MHD_Result head_complete(struct httpd_req *req, const char *method, const char *version)
 {
     struct wh_httpd *httpd = req->httpd;
 
@@ -231,11 +232,11 @@ static enum MHD_Result head_complete(struct wh_http_req *req, const char *method
 /* ---- the body ---- */
 
 /* What still arrives is dropped; the reply is sent when the body has ended. */
-static void refuse_body(struct wh_http_req *req, unsigned status, const char *why)
+static void refuse_body(struct httpd_req *req, unsigned status, const char *why)
 {
     wh_buf_done(&req->body);
     if (req->state != HTTPD_ANSWERED) {
-        wh_http_reply_error(req, status, why, status == 503 ? 1 : 0);
+        wh_http_reply_error(&req->http, status, why, status == 503 ? 1 : 0);
     }
     req->state = HTTPD_DRAIN;
 }
@@ -244,7 +245,7 @@ static void refuse_body(struct wh_http_req *req, unsigned status, const char *wh
  * Grows with what has arrived, at least by doubling, and never past what was announced: an
  * announcement alone costs nothing.
  */
-static size_t next_hold(const struct wh_http_req *req, size_t need)
+static size_t next_hold(const struct httpd_req *req, size_t need)
 {
     size_t next = req->body_held < FIRST_BODY_BYTES / 2 ? FIRST_BODY_BYTES : 2 * req->body_held;
 
@@ -252,13 +253,13 @@ static size_t next_hold(const struct wh_http_req *req, size_t need)
     return next < req->body_max ? next : req->body_max;
 }
 
-static bool hold(struct wh_http_req *req, size_t need)
+static bool hold(struct httpd_req *req, size_t need)
 {
     const struct wh_http_handler *handler = &req->httpd->handler;
     size_t next = next_hold(req, need);
     struct wh_err err;
 
-    if (handler->on_hold && !handler->on_hold(handler->ctx, req, next)) {
+    if (handler->on_hold && !handler->on_hold(handler->ctx, &req->http, next)) {
         refuse_body(req, 503, "too many bodies are arriving; try again");
         return false;
     }
@@ -274,7 +275,7 @@ static bool hold(struct wh_http_req *req, size_t need)
     return true;
 }
 
-static void keep(struct wh_http_req *req, struct wh_slice bytes)
+static void keep(struct httpd_req *req, struct wh_slice bytes)
 {
     struct wh_err err;
 
@@ -290,7 +291,7 @@ static void keep(struct wh_http_req *req, struct wh_slice bytes)
     }
 }
 
-static enum MHD_Result take_bytes(struct wh_http_req *req, const char *bytes, size_t *size)
+static enum MHD_Result take_bytes(struct httpd_req *req, const char *bytes, size_t *size)
 {
     if (req->state == HTTPD_BODY) {
         req->in_callback = true;
@@ -301,14 +302,14 @@ static enum MHD_Result take_bytes(struct wh_http_req *req, const char *bytes, si
     return MHD_YES;
 }
 
-static enum MHD_Result hand_over(struct wh_http_req *req)
+static enum MHD_Result hand_over(struct httpd_req *req)
 {
     struct wh_httpd *httpd = req->httpd;
 
     httpd_conns_busy(&httpd->conns, req->conn);
     req->state = HTTPD_HANDED;
     req->in_callback = true;
-    httpd->handler.on_request(httpd->handler.ctx, req);
+    httpd->handler.on_request(httpd->handler.ctx, &req->http);
     req->in_callback = false;
     if (req->state == HTTPD_ANSWERED) {
         return queue(req);
@@ -324,7 +325,7 @@ enum MHD_Result httpd_on_access(void *ctx, struct MHD_Connection *connection, co
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **con_cls)
 {
-    struct wh_http_req *req = *con_cls;
+    struct httpd_req *req = *con_cls;
 
     (void)ctx;
     (void)connection;
@@ -354,7 +355,7 @@ void httpd_on_completed(void *ctx, struct MHD_Connection *connection, void **con
                         enum MHD_RequestTerminationCode code)
 {
     struct wh_httpd *httpd = ctx;
-    struct wh_http_req *req = *con_cls;
+    struct httpd_req *req = *con_cls;
 
     (void)connection;
     (void)code;
@@ -363,7 +364,7 @@ void httpd_on_completed(void *ctx, struct MHD_Connection *connection, void **con
     }
     *con_cls = NULL;
     if (req->state != HTTPD_HEAD && httpd->handler.on_done) {
-        httpd->handler.on_done(httpd->handler.ctx, req);
+        httpd->handler.on_done(httpd->handler.ctx, &req->http);
     }
     /* When the connection is closed, libmicrohttpd says so later. */
     req->conn->replied = true;

@@ -14,7 +14,7 @@
 #ifndef WH_FETCHER_CONNECT_H
 #define WH_FETCHER_CONNECT_H
 
-#include "common/httpd/httpd.h"
+#include "common/httpd/http.h"
 #include "stages/fetcher/fetcher.h"
 #include "stages/fetcher/mcp/login.h"
 

@@ -11,7 +11,7 @@
 #ifndef WH_FETCHER_CONTROL_H
 #define WH_FETCHER_CONTROL_H
 
-#include "common/httpd/httpd.h"
+#include "common/httpd/http.h"
 #include "stages/fetcher/fetcher.h"
 
 struct control;

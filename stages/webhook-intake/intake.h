@@ -19,7 +19,7 @@
 #include "common/bus/bus.h"
 #include "common/event/connection.h"
 #include "common/event/keyring.h"
-#include "common/httpd/httpd.h"
+#include "common/httpd/http.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 

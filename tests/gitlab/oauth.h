@@ -11,7 +11,7 @@
 
 #include "common/base/err.h"
 #include "common/base/slice.h"
-#include "common/httpd/httpd.h"
+#include "common/httpd/http.h"
 #include "tests/gitlab/out.h"
 
 struct gl_call;

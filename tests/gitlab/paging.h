@@ -7,7 +7,7 @@
 #ifndef GL_PAGING_H
 #define GL_PAGING_H
 
-#include "common/httpd/httpd.h"
+#include "common/httpd/http.h"
 #include "tests/gitlab/model.h"
 
 enum gl_order { GL_BY_ID, GL_BY_CREATED, GL_BY_UPDATED, GL_BY_FINISHED };

@@ -7,7 +7,7 @@
 #ifndef GL_REQLOG_H
 #define GL_REQLOG_H
 
-#include "common/httpd/httpd.h"
+#include "common/httpd/http.h"
 #include "tests/gitlab/out.h"
 
 enum {

@@ -58,7 +58,7 @@ struct wh_httpc_transfer {
     bool served;
     struct wh_buf text; /* what the slices of req point to */
     struct wh_buf address;
-    struct wh_http_req req;
+    struct th_http_req req;
     struct wh_httpc_header headers[HEADERS_MAX];
     size_t n_headers;
 };
@@ -378,7 +378,7 @@ static void on_due(void *ctx)
 
     if (!t->served) {
         t->served = true;
-        gl_rest_request(&t->sim->server, &t->req);
+        gl_rest_request(&t->sim->server, &t->req.http);
     }
     if (t->client == NULL) {
         if (t->req.replied) {
@@ -497,7 +497,7 @@ void gitlab_sim_control(struct gitlab_sim *sim, const char *path, const char *js
 {
     const struct wh_http_handler handler = {
         .on_head = any_body, .on_request = gl_control_request, .ctx = &sim->server};
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_http_init(&req, "POST", path);
     req.body = wh_slice_str(json);

@@ -207,7 +207,7 @@ bool member_ready(const struct member *m)
 }
 
 void member_call(struct member *m, const char *method, const char *path, const char *json,
-                 struct wh_http_req *req)
+                 struct th_http_req *req)
 {
     th_http_init(req, method, path);
     th_http_header(req, "Authorization", m->token);

@@ -34,7 +34,7 @@ void member_stop(struct member *m);
 void member_kill(struct member *m);
 /* A call of the control API. The answer is in req, to be given back by th_http_done. */
 void member_call(struct member *m, const char *method, const char *path, const char *json,
-                 struct wh_http_req *req);
+                 struct th_http_req *req);
 bool member_ready(const struct member *m);
 
 #endif

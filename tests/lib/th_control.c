@@ -158,12 +158,12 @@ void th_control_until(struct th_control *t, bool (*done)(struct th_control *t))
 void th_control_call(struct th_control *t, const char *method, const char *path, const char *body)
 {
     time_t end = time(NULL) + LONG_S;
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_http_init(&req, method, path);
     th_http_header(&req, "authorization", authorization);
     req.body = wh_slice_str(body ? body : "");
-    t->handler.on_request(t->handler.ctx, &req);
+    th_http_begin(&req, &t->handler);
     while (!req.replied) {
         assert_true(time(NULL) < end);
         th_control_turns(t, 1);

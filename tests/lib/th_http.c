@@ -4,47 +4,46 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/base/num.h"
 #include "tests/lib/th_cmocka.h"
 
 enum { ANSWER_MAX_BYTES = 512 << 20, BLOCK_BYTES = 4096, TURNS_MAX = 100000 };
 
-void th_http_init(struct wh_http_req *req, const char *method, const char *url)
+static const struct th_http_req *of(const struct wh_http_req *http)
 {
-    *req = (struct wh_http_req){.method = wh_slice_str(method), .path = wh_slice_str(url)};
-    wh_buf_init(&req->answer, ANSWER_MAX_BYTES);
-    wh_buf_init(&req->answer_headers, 4096);
+    return (const struct th_http_req *)http;
 }
 
-void th_http_arg(struct wh_http_req *req, const char *name, const char *value)
+void th_http_arg(struct th_http_req *req, const char *name, const char *value)
 {
     assert_true(req->n_args < TH_HTTP_ARGS_MAX);
     req->args[req->n_args++] = (struct th_http_pair){wh_slice_str(name), wh_slice_str(value)};
 }
 
-void th_http_header(struct wh_http_req *req, const char *name, const char *value)
+void th_http_header(struct th_http_req *req, const char *name, const char *value)
 {
     assert_true(req->n_headers < TH_HTTP_HEADERS_MAX);
     req->headers[req->n_headers++] = (struct th_http_pair){wh_slice_str(name), wh_slice_str(value)};
 }
 
-void th_http_begin(struct wh_http_req *req, const struct wh_http_handler *handler)
+void th_http_begin(struct th_http_req *req, const struct wh_http_handler *handler)
 {
-    size_t body_max = handler->on_head ? handler->on_head(handler->ctx, req) : 0;
+    size_t body_max = handler->on_head ? handler->on_head(handler->ctx, &req->http) : 0;
 
     req->body_read = !req->replied;
     if (!req->replied && req->body.len > body_max) {
-        wh_http_reply_error(req, 413, "too large", 0);
+        wh_http_reply_error(&req->http, 413, "too large", 0);
     }
     if (!req->replied && req->body.len && handler->on_hold &&
-        !handler->on_hold(handler->ctx, req, req->body.len) && !req->replied) {
-        wh_http_reply_error(req, 503, "no room", 1);
+        !handler->on_hold(handler->ctx, &req->http, req->body.len) && !req->replied) {
+        wh_http_reply_error(&req->http, 503, "no room", 1);
     }
     if (!req->replied) {
-        handler->on_request(handler->ctx, req);
+        handler->on_request(handler->ctx, &req->http);
     }
 }
 
-void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler,
+void th_http_send(struct th_http_req *req, const struct wh_http_handler *handler,
                   struct wh_loop *loop)
 {
     th_http_begin(req, handler);
@@ -55,26 +54,30 @@ void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler
     th_http_over(req, handler);
 }
 
-void th_http_over(struct wh_http_req *req, const struct wh_http_handler *handler)
+void th_http_over(struct th_http_req *req, const struct wh_http_handler *handler)
 {
     if (handler->on_done) {
-        handler->on_done(handler->ctx, req);
+        handler->on_done(handler->ctx, &req->http);
     }
 }
 
-void th_http_done(struct wh_http_req *req)
+void th_http_done(struct th_http_req *req)
 {
     wh_buf_done(&req->answer);
     wh_buf_done(&req->answer_headers);
 }
 
-struct wh_slice wh_http_method(const struct wh_http_req *req)
+static struct wh_slice get_method(const struct wh_http_req *http)
 {
+    const struct th_http_req *req = of(http);
+
     return req->method;
 }
 
-struct wh_slice wh_http_path(const struct wh_http_req *req)
+static struct wh_slice get_path(const struct wh_http_req *http)
 {
+    const struct th_http_req *req = of(http);
+
     return req->path;
 }
 
@@ -83,8 +86,10 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-struct wh_slice wh_http_header(const struct wh_http_req *req, const char *name)
+static struct wh_slice get_header(const struct wh_http_req *http, const char *name)
 {
+    const struct th_http_req *req = of(http);
+
     for (size_t i = 0; i < req->n_headers; i++) {
         bool same = req->headers[i].name.len == strlen(name);
 
@@ -98,8 +103,10 @@ struct wh_slice wh_http_header(const struct wh_http_req *req, const char *name)
     return (struct wh_slice){NULL, 0};
 }
 
-struct wh_slice wh_http_query(const struct wh_http_req *req, const char *name)
+static struct wh_slice get_query(const struct wh_http_req *http, const char *name)
 {
+    const struct th_http_req *req = of(http);
+
     for (size_t i = 0; i < req->n_args; i++) {
         if (wh_slice_eq(req->args[i].name, wh_slice_str(name))) {
             return req->args[i].value;
@@ -108,42 +115,36 @@ struct wh_slice wh_http_query(const struct wh_http_req *req, const char *name)
     return (struct wh_slice){NULL, 0};
 }
 
-void wh_http_query_each(const struct wh_http_req *req,
-                        void (*fn)(void *ctx, struct wh_slice name, struct wh_slice value),
-                        void *ctx)
+static void get_query_each(const struct wh_http_req *http, wh_http_arg_fn fn, void *ctx)
 {
+    const struct th_http_req *req = of(http);
+
     for (size_t i = 0; i < req->n_args; i++) {
         fn(ctx, req->args[i].name, req->args[i].value);
     }
 }
 
-struct wh_slice wh_http_raw_query(const struct wh_http_req *req)
+static struct wh_slice get_raw_query(const struct wh_http_req *http)
 {
+    const struct th_http_req *req = of(http);
+
     return req->raw_query.ptr ? req->raw_query : wh_slice("", 0);
 }
 
-struct wh_slice wh_http_body(const struct wh_http_req *req)
+static struct wh_slice get_body(const struct wh_http_req *http)
 {
+    const struct th_http_req *req = of(http);
+
     return req->body;
 }
 
-struct wh_slice wh_http_peer(const struct wh_http_req *req)
+static struct wh_slice get_peer(const struct wh_http_req *http)
 {
-    (void)req;
+    (void)http;
     return WH_LIT("127.0.0.1");
 }
 
-void wh_http_set_user(struct wh_http_req *req, void *user)
-{
-    req->user = user;
-}
-
-void *wh_http_user(const struct wh_http_req *req)
-{
-    return req->user;
-}
-
-static void begin_reply(struct wh_http_req *req, unsigned status, const char *type)
+static void begin_reply(struct th_http_req *req, unsigned status, const char *type)
 {
     req->replies++;
     assert_int_equal(req->replies, 1);
@@ -152,8 +153,20 @@ static void begin_reply(struct wh_http_req *req, unsigned status, const char *ty
     (void)snprintf(req->content_type, sizeof(req->content_type), "%s", type ? type : "");
 }
 
-void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
+static void note_retry(struct th_http_req *req, const struct wh_http_header *header)
 {
+    struct wh_err err;
+    int64_t seconds = 0;
+
+    if (wh_slice_eq(header->name, WH_LIT("Retry-After"))) {
+        th_ok(wh_num_i64(header->value, &seconds, &err), &err);
+        req->retry_after_s = (unsigned)seconds;
+    }
+}
+
+static void reply(struct wh_http_req *http, const struct wh_http_reply *reply)
+{
+    struct th_http_req *req = (struct th_http_req *)http;
     struct wh_err err;
 
     begin_reply(req, reply->status, reply->content_type);
@@ -164,6 +177,7 @@ void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
                             WH_SLICE_ARG(reply->headers[i].name),
                             WH_SLICE_ARG(reply->headers[i].value)),
               &err);
+        note_retry(req, &reply->headers[i]);
     }
     if (reply->body_taken) {
         char *bytes;
@@ -173,9 +187,10 @@ void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
     }
 }
 
-void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *content_type,
-                          const struct wh_http_stream *stream)
+static void reply_stream(struct wh_http_req *http, unsigned status, const char *content_type,
+                         const struct wh_http_stream *stream)
 {
+    struct th_http_req *req = (struct th_http_req *)http;
     struct wh_buf block;
     struct wh_err err;
     bool end = false;
@@ -193,14 +208,23 @@ void wh_http_reply_stream(struct wh_http_req *req, unsigned status, const char *
     stream->done(stream->ctx);
 }
 
-void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *message,
-                         unsigned retry_after_s)
-{
-    struct wh_err err;
+static const struct wh_http_ops ops = {
+    .method = get_method,
+    .path = get_path,
+    .header = get_header,
+    .query = get_query,
+    .query_each = get_query_each,
+    .raw_query = get_raw_query,
+    .body = get_body,
+    .peer = get_peer,
+    .reply = reply,
+    .reply_stream = reply_stream,
+};
 
-    begin_reply(req, status, "application/json");
-    req->retry_after_s = retry_after_s;
-    th_ok(wh_buf_printf(&req->answer, &err, "{\"ok\":false,\"error\":\"%s\",\"status\":%u}",
-                        message, status),
-          &err);
+void th_http_init(struct th_http_req *req, const char *method, const char *url)
+{
+    *req = (struct th_http_req){
+        .http = {.ops = &ops}, .method = wh_slice_str(method), .path = wh_slice_str(url)};
+    wh_buf_init(&req->answer, ANSWER_MAX_BYTES);
+    wh_buf_init(&req->answer_headers, 4096);
 }

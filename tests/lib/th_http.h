@@ -1,13 +1,13 @@
 /*
- * th_http.h - requests without a server: defines the wh_http_* calls of common/httpd for handlers,
- * so that a test gives a request and reads the answer. A program that links this links no real
- * server.
+ * th_http.h - requests in memory, without a server: the test fills one in, gives it to a handler and
+ * reads the reply.
  */
 #ifndef TH_HTTP_H
 #define TH_HTTP_H
 
 #include "common/base/buf.h"
-#include "common/httpd/httpd.h"
+#include "common/httpd/http.h"
+#include "common/loop/loop.h"
 
 enum { TH_HTTP_ARGS_MAX = 64, TH_HTTP_HEADERS_MAX = 8 };
 
@@ -16,7 +16,8 @@ struct th_http_pair {
     struct wh_slice value;
 };
 
-struct wh_http_req {
+struct th_http_req {
+    struct wh_http_req http; /* first: what the handler gets */
     /* Given. */
     struct wh_slice method;
     struct wh_slice path;
@@ -37,20 +38,19 @@ struct wh_http_req {
     char content_type[128];
     struct wh_buf answer;
     struct wh_buf answer_headers; /* "Name: value\n" */
-    void *user;
 };
 
 /* url: path and query, percent-encoded as on the wire; all slices are kept by reference. */
-void th_http_init(struct wh_http_req *req, const char *method, const char *url);
-void th_http_arg(struct wh_http_req *req, const char *name, const char *value);
-void th_http_header(struct wh_http_req *req, const char *name, const char *value);
+void th_http_init(struct th_http_req *req, const char *method, const char *url);
+void th_http_arg(struct th_http_req *req, const char *name, const char *value);
+void th_http_header(struct th_http_req *req, const char *name, const char *value);
 /* What the server does with a request: on_head, on_hold, on_request, until one of them replies. */
-void th_http_begin(struct wh_http_req *req, const struct wh_http_handler *handler);
+void th_http_begin(struct th_http_req *req, const struct wh_http_handler *handler);
 /* th_http_begin, then turns of the loop until the reply is there, then th_http_over. */
-void th_http_send(struct wh_http_req *req, const struct wh_http_handler *handler,
+void th_http_send(struct th_http_req *req, const struct wh_http_handler *handler,
                   struct wh_loop *loop);
 /* Tells the handler that the request is over. */
-void th_http_over(struct wh_http_req *req, const struct wh_http_handler *handler);
-void th_http_done(struct wh_http_req *req);
+void th_http_over(struct th_http_req *req, const struct wh_http_handler *handler);
+void th_http_done(struct th_http_req *req);
 
 #endif

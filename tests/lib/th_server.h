@@ -1,6 +1,5 @@
 /*
  * th_server.h - a real HTTP server on loopback in the test's own loop, answering as the test says.
- * A program that uses it ends in _net, and links no twin of HTTP requests.
  */
 #ifndef TH_SERVER_H
 #define TH_SERVER_H

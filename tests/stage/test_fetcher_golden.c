@@ -133,7 +133,7 @@ static void settle(struct world *w, int64_t ms)
 static void call(struct world *w, int index, const char *method, const char *path, const char *json,
                  struct wh_buf *out)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
     struct wh_err err;
 
     member_call(w->members[index], method, path, json, &req);

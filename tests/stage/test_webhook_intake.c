@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/httpd/httpd.h"
 #include "tests/lib/th_intake.h"
 #include "tests/lib/th_raw.h"
 

@@ -8,7 +8,7 @@
 #define WH_SINK_API_H
 
 #include "common/base/time.h"
-#include "common/httpd/httpd.h"
+#include "common/httpd/http.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"

@@ -66,7 +66,7 @@ enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
 static unsigned ask(struct fixture *f, const char *method, const char *path, struct wh_slice body,
                     const char *authorization, bool *ret_read)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_http_init(&req, method, path);
     req.body = body;

@@ -28,7 +28,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void post_init(struct wh_http_req *req, const char *path, const char *token)
+static void post_init(struct th_http_req *req, const char *path, const char *token)
 {
     th_http_init(req, "POST", path);
     req->body = WH_LIT(BODY);
@@ -40,7 +40,7 @@ static void post_init(struct wh_http_req *req, const char *path, const char *tok
 /* One request to its end; gives the status. */
 static unsigned post(struct th_intake *t, const char *path, const char *token)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
 
     post_init(&req, path, token);
     th_http_send(&req, &t->handler, t->loop);
@@ -56,14 +56,14 @@ static unsigned hook(struct th_intake *t)
 }
 
 /* The request up to the wait for Kafka. */
-static void begin(struct th_intake *t, struct wh_http_req *req)
+static void begin(struct th_intake *t, struct th_http_req *req)
 {
     post_init(req, "/hooks/c1", TH_INTAKE_TOKEN);
     th_http_begin(req, &t->handler);
 }
 
 /* Turns the loop until it has an answer. */
-static unsigned answer_of(struct th_intake *t, const struct wh_http_req *req)
+static unsigned answer_of(struct th_intake *t, const struct th_http_req *req)
 {
     for (int i = 0; !req->replied; i++) {
         assert_true(i < 10000);
@@ -78,7 +78,7 @@ static size_t produced(const struct th_intake *t)
     return wh_bus_mem_calls(t->bus, WH_BUS_MEM_PRODUCE) - 1; /* one is the connection */
 }
 
-static void end(struct th_intake *t, struct wh_http_req *req)
+static void end(struct th_intake *t, struct th_http_req *req)
 {
     th_http_over(req, &t->handler);
     th_http_done(req);
@@ -127,7 +127,7 @@ static void test_what_is_produced(void **state)
     const char *trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const struct wh_bus_header *headers;
     size_t n;
-    struct wh_http_req req;
+    struct th_http_req req;
     struct wh_bus_msg msg;
     struct wh_raw_event e;
     struct wh_arena arena;
@@ -180,7 +180,7 @@ static void test_what_is_produced(void **state)
 static void test_authentic_nonsense_is_kept(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
     struct wh_bus_msg msg;
 
     th_intake_start(t, NULL, true);
@@ -198,7 +198,7 @@ static void test_authentic_nonsense_is_kept(void **state)
 static void test_refusals(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
     char signature[64];
 
     th_intake_connection(t, "off", "disabled", NULL, TH_INTAKE_TOKEN);
@@ -243,7 +243,7 @@ static void test_refusals(void **state)
 enum proof { PROOF_NONE, PROOF_WRONG_TOKEN, PROOF_FORGED, PROOF_OLD, PROOFS };
 
 static void answer_to(struct th_intake *t, const char *id, enum proof proof,
-                      struct wh_http_req *req)
+                      struct th_http_req *req)
 {
     static char path[64];
 
@@ -273,12 +273,12 @@ static void test_strangers_hear_the_same_for_every_id(void **state)
     wh_bus_mem_fail(t->bus, WH_BUS_MEM_DELIVERY, 0, 1, WH_E_TIMEOUT);
     assert_int_equal(post(t, "/hooks/away", TH_INTAKE_TOKEN), 503);
     for (int proof = 0; proof < PROOFS; proof++) {
-        struct wh_http_req known;
+        struct th_http_req known;
 
         answer_to(t, ids[0], (enum proof)proof, &known);
         assert_int_equal(known.status, 401);
         for (size_t i = 1; i < sizeof(ids) / sizeof(ids[0]); i++) {
-            struct wh_http_req req;
+            struct th_http_req req;
 
             answer_to(t, ids[i], (enum proof)proof, &req);
             assert_int_equal(req.status, known.status);
@@ -297,7 +297,7 @@ static void test_signatures_can_be_required(void **state)
 {
     struct th_intake *t = *state;
     struct intake_conf conf;
-    struct wh_http_req req;
+    struct th_http_req req;
     char signature[64];
 
     intake_conf_init(&conf);
@@ -318,7 +318,7 @@ static void test_signatures_can_be_required(void **state)
 static void test_a_disabled_connection_says_so_to_its_own(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
     char signature[64];
 
     th_intake_connection(t, "off", "disabled", TH_INTAKE_KEY, TH_INTAKE_TOKEN);
@@ -385,7 +385,7 @@ static void test_not_ready_before_all_is_read(void **state)
 static void test_answer_waits_for_the_broker(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_intake_start(t, NULL, true);
     wh_bus_mem_hold(t->bus, true);
@@ -404,7 +404,7 @@ static void test_answer_waits_for_the_broker(void **state)
 static void test_sender_that_leaves(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_intake_start(t, NULL, true);
     wh_bus_mem_hold(t->bus, true);
@@ -438,9 +438,9 @@ static void test_failed_delivery(void **state)
 static void test_back_pressure(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req a;
-    struct wh_http_req b;
-    struct wh_http_req c;
+    struct th_http_req a;
+    struct th_http_req b;
+    struct th_http_req c;
 
     t->queue_max_records = 1;
     th_intake_start(t, NULL, true);
@@ -461,8 +461,8 @@ static void test_bodies_are_bounded(void **state)
 {
     struct th_intake *t = *state;
     struct intake_conf conf;
-    struct wh_http_req a;
-    struct wh_http_req b;
+    struct th_http_req a;
+    struct th_http_req b;
 
     intake_conf_init(&conf);
     conf.body_max = sizeof(BODY) - 1;
@@ -484,7 +484,7 @@ static void test_bodies_are_bounded(void **state)
 static void test_lost_producer_is_replaced(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req held;
+    struct th_http_req held;
 
     th_intake_start(t, NULL, true);
     wh_bus_mem_hold(t->bus, true);
@@ -532,7 +532,7 @@ static void test_not_ready_without_a_producer(void **state)
 static void test_gathered_for_one_turn(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req reqs[5];
+    struct th_http_req reqs[5];
 
     th_intake_start(t, NULL, true);
     wh_bus_mem_hold(t->bus, true);
@@ -559,9 +559,9 @@ static void test_gathered_for_one_turn(void **state)
 static void test_gathered_without_who_has_gone(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req a;
-    struct wh_http_req b;
-    struct wh_http_req c;
+    struct th_http_req a;
+    struct th_http_req b;
+    struct th_http_req c;
 
     th_intake_start(t, NULL, true);
     begin(t, &a);
@@ -620,7 +620,7 @@ static void on_drained(void *ctx)
 static void test_drain(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
     int drained = 0;
 
     th_intake_start(t, NULL, true);
@@ -650,8 +650,8 @@ static void test_idle_drain_is_at_once(void **state)
 static void test_freed_with_work_in_flight(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req req;
-    struct wh_http_req held;
+    struct th_http_req req;
+    struct th_http_req held;
 
     th_intake_start(t, NULL, true);
     wh_bus_mem_hold(t->bus, true);
@@ -666,7 +666,7 @@ static void test_freed_with_work_in_flight(void **state)
 static void test_metrics(void **state)
 {
     struct th_intake *t = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
     struct wh_buf text;
     struct wh_err err;
 

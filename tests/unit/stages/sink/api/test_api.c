@@ -94,13 +94,13 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void send(struct fixture *f, struct wh_http_req *req)
+static void send(struct fixture *f, struct th_http_req *req)
 {
     th_http_header(req, "authorization", f->authorization);
     th_http_send(req, &f->handler, f->loop);
 }
 
-static struct wh_json_val parsed(struct fixture *f, const struct wh_http_req *req)
+static struct wh_json_val parsed(struct fixture *f, const struct th_http_req *req)
 {
     struct wh_json_val root = {0};
     struct wh_err err;
@@ -138,7 +138,7 @@ static size_t count(struct wh_json_val array)
 static void get_is(struct fixture *f, const char *path, const char *const *args, unsigned status,
                    const char *part)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_http_init(&req, "GET", path);
     for (; args && args[0]; args += 2) {
@@ -165,7 +165,7 @@ static void a_token_is_made_and_wanted(void **state)
 {
     static const char *const bad[] = {"", "Bearer ", "Bearer x", "Basic abc", "bearer"};
     struct fixture *f = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
     struct stat st;
     char first[128];
 
@@ -213,7 +213,7 @@ static void an_open_token_file_is_refused(void **state)
 static void addresses_and_methods(void **state)
 {
     struct fixture *f = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
 
     get_is(f, "/api/v1/nothing", NULL, 404, "/api/v1/entities");
     get_is(f, "/api/v1/entities/", NULL, 404, "");
@@ -228,7 +228,7 @@ static void addresses_and_methods(void **state)
 /* Whether a body was read before the answer, and which answer it was. */
 static void post_is(struct fixture *f, const char *path, bool token, unsigned status, bool read)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_http_init(&req, "POST", path);
     req.body = WH_LIT("{\"query\":\"SELECT 1\"}");
@@ -263,7 +263,7 @@ static void an_entity(void **state)
     char path[128];
     char id[WH_ENTITY_ID_TEXT + 1];
     char url[128];
-    struct wh_http_req req;
+    struct th_http_req req;
     struct wh_json_val entity;
 
     (void)snprintf(path, sizeof(path), "/api/v1/entities/%s", wh_entity_id_format(&head->id, id));
@@ -306,7 +306,7 @@ static void long_texts(void **state)
         const struct wh_head *head = f->heads.items[i];
         const struct wh_value *text = th_field(head, "description");
         char id[WH_ENTITY_ID_TEXT + 1];
-        struct wh_http_req req;
+        struct th_http_req req;
         struct wh_slice got;
         char path[128];
 
@@ -345,7 +345,7 @@ static size_t walk(struct fixture *f, const char *sort_word, const char *sort, c
     size_t n = 0;
 
     for (int page = 0; page < 1000; page++) {
-        struct wh_http_req req;
+        struct th_http_req req;
         struct wh_json_val root;
         struct wh_json_iter it;
         struct wh_json_val row;
@@ -444,7 +444,7 @@ static void pages_lose_nothing(void **state)
 
 static size_t rows_of(struct fixture *f, const char *const *args)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
     size_t n;
 
     th_http_init(&req, "GET", "/api/v1/entities");
@@ -643,7 +643,7 @@ static size_t csv_cells(const char *text, size_t *ret_rows, char *second, size_t
 static void csv_is_quoted(void **state)
 {
     struct fixture *f = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
     char second[256];
     size_t rows;
 
@@ -676,7 +676,7 @@ static void csv_is_quoted(void **state)
 /* One row of that expression as CSV, without its heading. */
 static void csv_of(struct fixture *f, const char *format, const char *value, char *ret, size_t size)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
     const char *row;
 
     th_http_init(&req, "GET", "/api/v1/sql");
@@ -734,7 +734,7 @@ static void csv_runs_nothing(void **state)
 static void csv_keeps_numbers(void **state)
 {
     struct fixture *f = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_http_init(&req, "GET", "/api/v1/sql");
     th_http_arg(&req, "sql", "SELECT -5 AS \"=a\", -0.5 AS b, x'fbefbe' AS c, '-5' AS d");
@@ -749,7 +749,7 @@ static void csv_keeps_numbers(void **state)
 
 static void post_sql_is(struct fixture *f, const char *body, unsigned status, const char *part)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_http_init(&req, "POST", "/api/v1/sql");
     req.body = wh_slice_str(body);
@@ -805,7 +805,7 @@ static void long_answers(void **state)
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 100000)"
         " SELECT hex(zeroblob(500)) FROM c";
     struct fixture *f = *state;
-    struct wh_http_req req;
+    struct th_http_req req;
     char second[64];
     size_t rows;
 
@@ -841,7 +841,7 @@ static void two_at_once_and_a_reader_that_leaves(void **state)
 {
     enum { N = 12 };
     struct fixture *f = *state;
-    struct wh_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
+    struct th_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
 
     for (size_t i = 0; i < N; i++) {
         th_http_init(&reqs[i], "GET", "/api/v1/sql");
@@ -881,7 +881,7 @@ static void reads_never_wait_for_queries(void **state)
         " SELECT max(replace(printf('%.4000000c', 'a'), printf('%.2000000c', 'a') || 'b', x))"
         " FROM c";
     struct fixture *f = *state;
-    struct wh_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
+    struct th_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
     struct wh_clock clock = wh_clock_real();
     int64_t started = wh_clock_mono_ns(&clock);
     char text[WH_ENTITY_ID_TEXT + 1];
@@ -893,7 +893,7 @@ static void reads_never_wait_for_queries(void **state)
         th_http_init(&reqs[i], "GET", "/api/v1/sql");
         th_http_arg(&reqs[i], "sql", worst);
         th_http_arg(&reqs[i], "_timelimit", "2000");
-        f->handler.on_request(f->handler.ctx, &reqs[i]);
+        f->handler.on_request(f->handler.ctx, &reqs[i].http);
     }
     get_is(f, "/api/v1/status", NULL, 200, "\"ok\":true");
     get_is(f, path, NULL, 200, text);
@@ -919,13 +919,13 @@ static void too_many_wait(void **state)
 {
     enum { N = 80 };
     struct fixture *f = *state;
-    struct wh_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
+    struct th_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
     size_t busy = 0;
 
     for (size_t i = 0; i < N; i++) {
         th_http_init(&reqs[i], "GET", "/api/v1/sql");
         th_http_arg(&reqs[i], "sql", "SELECT 1");
-        f->handler.on_request(f->handler.ctx, &reqs[i]);
+        f->handler.on_request(f->handler.ctx, &reqs[i].http);
         busy += reqs[i].replied && reqs[i].status == 503;
     }
     assert_int_equal(busy, N - 64 - 3);
@@ -946,14 +946,14 @@ static void a_drain_answers_all(void **state)
 {
     enum { N = 10 };
     struct fixture *f = *state;
-    struct wh_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
+    struct th_http_req *reqs = wh_mem_zalloc(N, sizeof(*reqs));
 
     for (size_t i = 0; i < N; i++) {
         th_http_init(&reqs[i], "GET", "/api/v1/sql");
         th_http_arg(&reqs[i], "sql",
                     "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
                     " SELECT count(*) FROM c");
-        f->handler.on_request(f->handler.ctx, &reqs[i]);
+        f->handler.on_request(f->handler.ctx, &reqs[i].http);
     }
     sink_api_free(f->api);
     f->api = NULL;
@@ -980,7 +980,7 @@ static void kinds_and_status(void **state)
 static void registry_is(struct fixture *f, const char *method, const char *path, unsigned status,
                         const char *part)
 {
-    struct wh_http_req req;
+    struct th_http_req req;
 
     th_http_init(&req, method, path);
     th_http_send(&req, &f->handler, f->loop);

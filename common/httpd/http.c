@@ -1,0 +1,43 @@
+#include "common/httpd/http.h"
+
+#include <stdio.h>
+
+#include "common/json/json_write.h"
+
+enum { ERROR_MAX_BYTES = 4096 };
+
+void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *message,
+                         unsigned retry_after_s)
+{
+    char seconds[16];
+    const struct wh_http_header retry = {WH_LIT("Retry-After"), wh_slice(seconds, 0)};
+    struct wh_http_header headers[1] = {retry};
+    struct wh_json_writer w;
+    struct wh_buf body;
+    struct wh_err err;
+    size_t len;
+    char *bytes;
+
+    (void)snprintf(seconds, sizeof(seconds), "%u", retry_after_s);
+    headers[0].value = wh_slice_str(seconds);
+    wh_buf_init(&body, ERROR_MAX_BYTES);
+    wh_json_writer_init(&w, &body);
+    wh_jw_object(&w);
+    wh_jw_key(&w, "ok");
+    wh_jw_bool(&w, false);
+    wh_jw_key(&w, "error");
+    wh_jw_str(&w, wh_slice_str(message));
+    wh_jw_key(&w, "status");
+    wh_jw_int(&w, status);
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, &err) != WH_OK) {
+        wh_buf_reset(&body);
+    }
+    bytes = wh_buf_take(&body, &len);
+    wh_http_reply(req, &(struct wh_http_reply){.status = status,
+                                               .content_type = "application/json",
+                                               .body = wh_slice(bytes, len),
+                                               .body_taken = true,
+                                               .headers = headers,
+                                               .n_headers = retry_after_s ? 1 : 0});
+}

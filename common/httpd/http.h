@@ -1,0 +1,190 @@
+/*
+ * http.h - requests as the handlers of a stage see them: what they ask about a request, and how they
+ * reply. The server in httpd.h implements struct wh_http_ops on libmicrohttpd; tests implement it
+ * in memory (tests/lib/th_http.h).
+ *
+ * A request has two halves. on_head sees its method, path and headers, and says how many bytes of
+ * body the request may have. on_request sees the whole request, and replies at once or later.
+ *
+ * Thread: app. Ownership: requests belong to the server; a handler keeps the pointer until it has
+ * replied, and never after. What the functions below return belongs to the request.
+ */
+#ifndef WH_HTTPD_HTTP_H
+#define WH_HTTPD_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+struct wh_http_req;
+
+struct wh_http_header {
+    struct wh_slice name;
+    struct wh_slice value;
+};
+
+struct wh_http_reply {
+    unsigned status;
+    const char *content_type; /* NULL: no body type */
+    struct wh_slice body;     /* copied, unless body_taken */
+    bool body_taken;          /* body.ptr came from wh_mem_alloc and is freed by the server */
+    const struct wh_http_header *headers; /* extra ones; values without CR, LF or NUL */
+    size_t n_headers;
+    /* The struct and all that it points to stay as they are while the server lives: what is sent
+     * is made once. At most 8 such replies of a server; body_taken must be false. */
+    bool constant;
+};
+
+/*
+ * Streams a long answer (chunked): fill appends at most max bytes to out; *ret_end ends it; an
+ * error aborts the chunked stream, which clients see. Runs in the app thread. done is called
+ * exactly once.
+ */
+struct wh_http_stream {
+    enum wh_rc (*fill)(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
+                       struct wh_err *err);
+    void (*done)(void *ctx);
+    void *ctx;
+};
+
+struct wh_http_handler {
+    /*
+     * The head is there, the body is not. Returns how many bytes of body this request may have; or
+     * replies, and then the body is not read. Authentication belongs here: what it does not allow
+     * costs no memory. NULL: no request may have a body.
+     */
+    size_t (*on_head)(void *ctx, struct wh_http_req *req);
+    /*
+     * Optional. Bytes of the body have arrived, and the server is about to hold `bytes` of memory
+     * for the whole of it, more than it asked for before. False refuses the request: by a reply of
+     * the handler's, or by 503 with Retry-After when it made none.
+     */
+    bool (*on_hold)(void *ctx, struct wh_http_req *req, size_t bytes);
+    /* Method, path, headers and the whole body are there: reply now or later. */
+    void (*on_request)(void *ctx, struct wh_http_req *req);
+    /* Optional; the request is over, replied to or not. The last call for req. */
+    void (*on_done)(void *ctx, struct wh_http_req *req);
+    void *ctx;
+};
+
+/* What wh_http_query_each calls for an argument. */
+typedef void (*wh_http_arg_fn)(void *ctx, struct wh_slice name, struct wh_slice value);
+
+struct wh_http_ops {
+    struct wh_slice (*method)(const struct wh_http_req *req);
+    struct wh_slice (*path)(const struct wh_http_req *req);
+    struct wh_slice (*header)(const struct wh_http_req *req, const char *name);
+    struct wh_slice (*query)(const struct wh_http_req *req, const char *name);
+    void (*query_each)(const struct wh_http_req *req, wh_http_arg_fn fn, void *ctx);
+    struct wh_slice (*raw_query)(const struct wh_http_req *req);
+    struct wh_slice (*body)(const struct wh_http_req *req);
+    struct wh_slice (*peer)(const struct wh_http_req *req);
+    void (*reply)(struct wh_http_req *req, const struct wh_http_reply *reply);
+    void (*reply_stream)(struct wh_http_req *req, unsigned status, const char *content_type,
+                         const struct wh_http_stream *stream);
+};
+
+/* First member of every implementation's request. */
+struct wh_http_req {
+    const struct wh_http_ops *ops;
+    void *user; /* a slot of the handler's own, NULL at first */
+};
+
+static inline struct wh_slice wh_http_method(const struct wh_http_req *req)
+{
+    return req->ops->method(req);
+}
+
+/* Percent-decoded, without the query; always starts with '/'. */
+static inline struct wh_slice wh_http_path(const struct wh_http_req *req)
+{
+    return req->ops->path(req);
+}
+
+/*
+ * The name is case-insensitive. ptr NULL when the header is absent. Of a header that was sent more
+ * than once this is the first value.
+ */
+static inline struct wh_slice wh_http_header(const struct wh_http_req *req, const char *name)
+{
+    return req->ops->header(req, name);
+}
+
+/* Decoded query argument; ptr NULL when absent. */
+static inline struct wh_slice wh_http_query(const struct wh_http_req *req, const char *name)
+{
+    return req->ops->query(req, name);
+}
+
+/* Calls fn for every query argument in order. */
+static inline void wh_http_query_each(const struct wh_http_req *req, wh_http_arg_fn fn, void *ctx)
+{
+    req->ops->query_each(req, fn, ctx);
+}
+
+static inline struct wh_slice wh_http_raw_query(const struct wh_http_req *req)
+{
+    return req->ops->raw_query(req);
+}
+
+/* The collected body. From on_request until the reply; the bytes stay where they are. */
+static inline struct wh_slice wh_http_body(const struct wh_http_req *req)
+{
+    return req->ops->body(req);
+}
+
+/* The client's address as text: by a trusted proxy's word where the connection is one's. */
+static inline struct wh_slice wh_http_peer(const struct wh_http_req *req)
+{
+    return req->ops->peer(req);
+}
+
+static inline void wh_http_set_user(struct wh_http_req *req, void *user)
+{
+    req->user = user;
+}
+
+static inline void *wh_http_user(const struct wh_http_req *req)
+{
+    return req->user;
+}
+
+/* Each request is replied to exactly once, by one of these. */
+static inline void wh_http_reply(struct wh_http_req *req, const struct wh_http_reply *reply)
+{
+    req->ops->reply(req, reply);
+}
+
+/* Replies with the bytes of body and takes them: body is empty afterwards. */
+static inline void wh_http_reply_buf(struct wh_http_req *req, unsigned status,
+                                     const char *content_type, struct wh_buf *body)
+{
+    size_t len;
+    const char *bytes = wh_buf_take(body, &len);
+
+    wh_http_reply(req, &(struct wh_http_reply){.status = status,
+                                               .content_type = content_type,
+                                               .body = wh_slice(bytes, len),
+                                               .body_taken = true});
+}
+
+static inline void wh_http_reply_json(struct wh_http_req *req, unsigned status, struct wh_buf *body)
+{
+    wh_http_reply_buf(req, status, "application/json", body);
+}
+
+static inline void wh_http_reply_stream(struct wh_http_req *req, unsigned status,
+                                        const char *content_type,
+                                        const struct wh_http_stream *stream)
+{
+    req->ops->reply_stream(req, status, content_type, stream);
+}
+
+/* {"ok":false,"error":<message>,"status":N}; retry_after_s 0: without a Retry-After header. */
+void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *message,
+                         unsigned retry_after_s);
+
+#endif
