@@ -77,7 +77,7 @@ def two_fetchers(broker, stacks):
     await_true("both have a part again", 60, lambda: 0 < len(s.fetcher_status(victim)["share"]["ready"]) < 4)
     s.control("mutate", {"count": 300, "seed": 5})
     with open(s.path("control.token")) as f:
-        call("POST", f"http://127.0.0.1:{s.ports[victim]}/api/v1/connections/{s.connection}/sync", body={},
+        call("POST", f"http://127.0.0.1:{s.ports[victim]}/api/v1/connections/{s.connection}/sync",
              token=f.read().strip())
     # Runs of the handover may have begun before the mutations: what counts is that the wish brings them in.
     n = await_equal(s, 60)

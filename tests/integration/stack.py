@@ -314,7 +314,7 @@ class Stack:
         """POST /api/v1/connections/<id>/<what> of the fetcher."""
         with open(self.path("control.token")) as f:
             status, text = call("POST", f"http://127.0.0.1:{self.ports['fetcher']}/api/v1/connections/{self.connection}/{what}",
-                                body={}, token=f.read().strip())
+                                token=f.read().strip())
         if status != 202:
             raise Failure(f"{what}: HTTP {status}: {text[:200]}")
 
@@ -394,7 +394,7 @@ class Stack:
         before = await_true("the fetcher", 60, lambda: (runs() or {}).get("phase") == "idle" and runs())
         with open(self.path("control.token")) as f:
             status, text = call("POST", f"http://127.0.0.1:{self.ports['fetcher']}/api/v1/connections/{self.connection}/sync",
-                                body={}, token=f.read().strip())
+                                token=f.read().strip())
         if status != 202:
             raise Failure(f"sync: HTTP {status}: {text[:200]}")
         await_true("a run", seconds, lambda: (runs() or {}).get("phase") == "idle" and
