@@ -5,10 +5,10 @@
 #include "cli/commands/commands.h"
 #include "cli/core/settings.h"
 #include "cli/options/help.h"
-#include "cli/options/nearest.h"
 #include "common/base/build_version.h"
+#include "common/base/nearest.h"
 
-enum { HELP_MAX_BYTES = 1 << 16, COMMANDS_MAX = 32 };
+enum { HELP_MAX_BYTES = 1 << 16 };
 
 static const char exit_codes[] =
     "0 done; 1 failed; 2 wrong use; 3 nothing matches; 4 sign-in needed;\n"
@@ -27,16 +27,24 @@ static const struct cli_command *find_command(const char *name)
     return NULL;
 }
 
-static const char *nearest_command(const char *name)
+/* The word is not repeated: it may be a secret that slipped to the front. */
+static int refuse_command(const struct cli *cli, const char *name)
 {
-    const char *names[COMMANDS_MAX];
+    struct wh_nearest near;
     size_t n;
     const struct cli_command *commands = cli_command_table(&n);
 
-    for (size_t i = 0; i < n && i < COMMANDS_MAX; i++) {
-        names[i] = commands[i].name;
+    wh_nearest_init(&near, wh_slice_str(name));
+    for (size_t i = 0; i < n; i++) {
+        wh_nearest_offer(&near, commands[i].name);
     }
-    return cli_nearest(wh_slice_str(name), names, n < COMMANDS_MAX ? n : COMMANDS_MAX);
+    if (wh_nearest_name(&near)) {
+        cli_note(&cli->out, "wellhead: there is no such command; did you mean `wellhead %s`?\n",
+                 wh_nearest_name(&near));
+    } else {
+        cli_note(&cli->out, "wellhead: there is no such command; see `wellhead help`\n");
+    }
+    return CLI_USAGE;
 }
 
 /* The value of a variable; NULL when it is not set. */
@@ -153,10 +161,7 @@ static int dispatch(struct cli *cli, char *const *env)
         return print_usage(cli, NULL);
     }
     if (command == NULL) {
-        /* The word is not repeated: it may be a secret that slipped to the front. */
-        cli_note(&cli->out, "wellhead: there is no such command; did you mean `wellhead %s`?\n",
-                 nearest_command(name));
-        return CLI_USAGE;
+        return refuse_command(cli, name);
     }
     return run_command(cli, command, env);
 }

@@ -3,10 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/options/nearest.h"
+#include "common/base/nearest.h"
 #include "common/base/num.h"
-
-enum { NAMES_MAX = 64 };
 
 /* The words that are read, and where reading is. */
 struct parser {
@@ -41,18 +39,6 @@ static const struct cli_option *by_letter(char letter)
         }
     }
     return NULL;
-}
-
-static const char *nearest_option(struct wh_slice name)
-{
-    const char *names[NAMES_MAX];
-    size_t n;
-    const struct cli_option *table = cli_option_table(&n);
-
-    for (size_t i = 0; i < n && i < NAMES_MAX; i++) {
-        names[i] = table[i].name;
-    }
-    return cli_nearest(name, names, n < NAMES_MAX ? n : NAMES_MAX);
 }
 
 /* ---- values ---- */
@@ -185,8 +171,20 @@ static bool take_with_value(struct parser *p, const struct cli_option *o, const 
 /* What was typed is not repeated: "--token=..." and "--glpat-..." hold secrets. */
 static bool refuse(const struct parser *p, struct wh_slice name)
 {
-    cli_note(p->out, "wellhead: argument %d is not an option; did you mean --%s?\n", p->next - 1,
-             nearest_option(name));
+    struct wh_nearest near;
+    size_t n;
+    const struct cli_option *table = cli_option_table(&n);
+
+    wh_nearest_init(&near, name);
+    for (size_t i = 0; i < n; i++) {
+        wh_nearest_offer(&near, table[i].name);
+    }
+    if (wh_nearest_name(&near)) {
+        cli_note(p->out, "wellhead: argument %d is not an option; did you mean --%s?\n",
+                 p->next - 1, wh_nearest_name(&near));
+    } else {
+        cli_note(p->out, "wellhead: argument %d is not an option\n", p->next - 1);
+    }
     return false;
 }
 

@@ -2,10 +2,11 @@
 #include <inttypes.h>
 
 #include "common/base/mem.h"
+#include "common/base/nearest.h"
 #include "common/base/num.h"
 #include "common/conf/conf_priv.h"
 
-enum { PAIRS_MAX = 64, VALUE_MAX_BYTES = 4096, WORD_MAX = 64 };
+enum { PAIRS_MAX = 64, VALUE_MAX_BYTES = 4096 };
 
 static const char kafka_prefix[] = "kafka.";
 
@@ -180,53 +181,18 @@ const struct wh_conf_key *wh_conf_find(const struct wh_conf_program *program, co
     return NULL;
 }
 
-/* Levenshtein distance, for short words only. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[WORD_MAX + 1];
-    size_t la = strlen(a);
-    size_t lb = strlen(b);
-
-    if (la > WORD_MAX || lb > WORD_MAX) {
-        return WORD_MAX;
-    }
-    for (size_t j = 0; j <= lb; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= la; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= lb; j++) {
-            size_t up = row[j];
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-            best = up + 1 < best ? up + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            row[j] = best;
-            diagonal = up;
-        }
-    }
-    return row[lb];
-}
-
 static enum wh_rc unknown_key(const struct wh_conf_program *program, const char *name,
                               const char *where, struct wh_err *err)
 {
-    const char *nearest = NULL;
-    size_t best = 4;
+    struct wh_nearest near;
 
+    wh_nearest_init(&near, wh_slice_str(name));
     for (size_t i = 0; i < program->n_keys; i++) {
-        size_t d = distance(name, program->keys[i].name);
-
-        if (d < best) {
-            best = d;
-            nearest = program->keys[i].name;
-        }
+        wh_nearest_offer(&near, program->keys[i].name);
     }
-    if (nearest) {
+    if (wh_nearest_name(&near)) {
         return wh_fail(err, WH_E_CONFIG, "%s: unknown key %.64s; did you mean %s?", where, name,
-                       nearest);
+                       wh_nearest_name(&near));
     }
     return wh_fail(err, WH_E_CONFIG, "%s: unknown key %.64s; --help lists all keys", where, name);
 }

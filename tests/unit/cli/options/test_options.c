@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "cli/options/help.h"
-#include "cli/options/nearest.h"
 #include "cli/options/options.h"
 
 enum { WORDS_MAX = 80 };
@@ -172,7 +171,7 @@ static void mistakes_are_refused_without_echo(void **state)
         {{"sql", "--limit", "-1"}, "wellhead: --limit: must not be negative\n"},
         {{"status", "--wait", "5"},
          "wellhead: --wait: '5' has no unit; write it as in 500ms, 5s, 10m\n"},
-        {{"a", "b", "-S3CRET"}, "wellhead: argument 3 is not an option; did you mean --"},
+        {{"a", "b", "-S3CRET"}, "wellhead: argument 3 is not an option\n"},
     };
     struct fixture *f = *state;
 
@@ -300,18 +299,6 @@ static void help_comes_from_the_table(void **state)
     wh_buf_done(&text);
 }
 
-static void the_nearest_name_is_found(void **state)
-{
-    static const char *const names[] = {"connect", "status", "disconnect", "doctor"};
-
-    (void)state;
-    assert_string_equal(cli_nearest(WH_LIT("stauts"), names, 4), "status");
-    assert_string_equal(cli_nearest(WH_LIT("stat"), names, 4), "status");
-    assert_string_equal(cli_nearest(WH_LIT("disconect"), names, 4), "disconnect");
-    assert_string_equal(cli_nearest(WH_LIT("conn"), names, 4), "connect");
-    assert_string_equal(cli_nearest(WH_LIT(""), names, 1), "connect");
-}
-
 static void durations_have_units(void **state)
 {
     static const struct {
@@ -371,7 +358,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(commands_accept_what_the_table_says, set_up, tear_down),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(help_comes_from_the_table),
-        cmocka_unit_test(the_nearest_name_is_found),
         cmocka_unit_test(durations_have_units),
         cmocka_unit_test(users_in_addresses_are_found),
     };
