@@ -116,7 +116,7 @@ static void send_pasted(struct approval *a, struct wh_slice text)
     char path[PATH_MAX_BYTES];
     struct wh_err err;
 
-    wh_buf_init(&body, BODY_MAX_BYTES);
+    wh_buf_init_secret(&body, BODY_MAX_BYTES);
     wh_json_writer_init(&w, &body);
     wh_jw_object(&w);
     wh_jw_key(&w, "url");
