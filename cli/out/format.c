@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "cli/out/escape.h"
+#include "common/base/escape.h"
 #include "common/base/mem.h"
 
 enum { NUMBER_MAX_BYTES = 32, CELL_MAX_BYTES = 1 << 20, NO_PRECISION = -1 };
@@ -33,7 +33,7 @@ static enum wh_rc pad(struct wh_buf *out, const struct spec *spec, size_t column
 static enum wh_rc put(struct wh_buf *out, const struct spec *spec, struct wh_slice text,
                       struct wh_err *err)
 {
-    size_t columns = cli_width(text);
+    size_t columns = wh_escape_width(text);
 
     if ((!spec->left && pad(out, spec, columns, err) != WH_OK) ||
         wh_buf_append(out, text, err) != WH_OK) {
@@ -49,7 +49,7 @@ static enum wh_rc put_text(struct wh_buf *out, const struct spec *spec, struct w
 
     wh_buf_init(&shown, CELL_MAX_BYTES);
     /* What is too long is cut. */
-    (void)!cli_escape(text, CLI_ESCAPE_LINE, &shown, err);
+    (void)!wh_escape(text, WH_ESCAPE_LINE, &shown, err);
     return put(out, spec, wh_buf_slice(&shown), err);
 }
 

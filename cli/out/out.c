@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <unistd.h>
 
-#include "cli/out/escape.h"
+#include "common/base/escape.h"
 #include "cli/out/format.h"
 #include "common/base/mem.h"
 
@@ -82,7 +82,7 @@ static bool write_escaped(FILE *to, struct wh_slice bytes)
             piece.len--;
         }
         wh_buf_reset(&shown);
-        if (cli_escape(piece, CLI_ESCAPE_BLOCK, &shown, &err) != WH_OK ||
+        if (wh_escape(piece, WH_ESCAPE_BLOCK, &shown, &err) != WH_OK ||
             fwrite(wh_buf_str(&shown), 1, shown.len, to) != shown.len) {
             return false;
         }

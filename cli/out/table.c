@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/out/escape.h"
+#include "common/base/escape.h"
 
 enum { TABLE_MAX_BYTES = 64 << 20, COLUMNS_MAX = 128, CELL_MAX_WIDTH = 60, GAP = 2 };
 
@@ -24,7 +24,7 @@ void cli_table_cell(struct cli_table *t, struct wh_slice text)
     size_t before = t->cells.len;
     struct wh_err err;
 
-    if (cli_escape(text, CLI_ESCAPE_LINE, &t->cells, &err) == WH_OK &&
+    if (wh_escape(text, WH_ESCAPE_LINE, &t->cells, &err) == WH_OK &&
         wh_buf_append_char(&t->cells, '\0', &err) == WH_OK) {
         t->n_cells++;
     } else {
@@ -55,7 +55,7 @@ void cli_table_head(struct cli_table *t, const char *const *names, size_t n)
 /* As it is shown: not longer than a cell may be. */
 static struct wh_slice shown(const char *cell)
 {
-    return cli_cut(wh_slice_str(cell), CELL_MAX_WIDTH);
+    return wh_escape_cut(wh_slice_str(cell), CELL_MAX_WIDTH);
 }
 
 static void find_widths(const struct cli_table *t, size_t rows, size_t widths[COLUMNS_MAX])
@@ -63,7 +63,7 @@ static void find_widths(const struct cli_table *t, size_t rows, size_t widths[CO
     const char *cell = wh_buf_str(&t->cells);
 
     for (size_t i = 0; i < rows * t->columns; i++, cell += strlen(cell) + 1) {
-        size_t width = cli_width(shown(cell));
+        size_t width = wh_escape_width(shown(cell));
 
         if (width > widths[i % t->columns]) {
             widths[i % t->columns] = width;
@@ -79,7 +79,7 @@ static const char *print_row(const struct cli_table *t, const char *cell,
         struct wh_slice text = shown(cell);
 
         (void)fwrite(text.ptr, 1, text.len, to);
-        for (size_t n = cli_width(text); c + 1 < t->columns && n < widths[c] + GAP; n++) {
+        for (size_t n = wh_escape_width(text); c + 1 < t->columns && n < widths[c] + GAP; n++) {
             (void)fputc(' ', to);
         }
     }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "common/base/enc.h"
+#include "common/base/escape.h"
 #include "common/base/mem.h"
 
 enum {
@@ -94,32 +94,43 @@ static void put(struct line *line, const char *text, size_t n)
     line->len += n;
 }
 
+/* One character of a JSON string; gives its bytes. People read logs on a terminal, so that what
+ * steers one is escaped; a byte that is not UTF-8 becomes the code point of its number. */
+static size_t put_char(struct line *line, struct wh_slice text)
+{
+    char escape[16];
+    uint32_t code;
+    bool steers;
+    size_t len = wh_escape_next(text, &code, &steers);
+
+    if (code == '"' || code == '\\') {
+        put(line, (char[]){'\\', (char)code}, 2);
+    } else if (!steers) {
+        put(line, text.ptr, len);
+    } else if (code <= 0xFFFF) {
+        (void)snprintf(escape, sizeof(escape), "\\u%04x", code);
+        put(line, escape, 6);
+    } else {
+        (void)snprintf(escape, sizeof(escape), "\\u%04x\\u%04x", 0xD7C0 + (code >> 10),
+                       0xDC00 + (code & 0x3FF));
+        put(line, escape, 12);
+    }
+    return len;
+}
+
 static void put_string(struct line *line, struct wh_slice text)
 {
     size_t len = text.len < VALUE_MAX_BYTES ? text.len : VALUE_MAX_BYTES;
     struct wh_slice shown = wh_slice(text.ptr, len);
-    bool utf8;
 
     /* A cut may land inside a character: step back to its start. */
     while (shown.len < text.len && shown.len > 0 &&
            ((unsigned char)shown.ptr[shown.len] & 0xC0) == 0x80) {
         shown.len--;
     }
-    utf8 = wh_utf8_valid(shown);
     put(line, "\"", 1);
-    for (size_t i = 0; i < shown.len; i++) {
-        unsigned char c = (unsigned char)shown.ptr[i];
-
-        if (c == '"' || c == '\\') {
-            put(line, (char[]){'\\', (char)c}, 2);
-        } else if (c < 0x20 || (c >= 0x80 && !utf8) || c == 0x7F) {
-            char escape[8];
-
-            (void)snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)c);
-            put(line, escape, 6);
-        } else {
-            put(line, (const char *)&shown.ptr[i], 1);
-        }
+    while (shown.len) {
+        shown = wh_slice_from(shown, put_char(line, shown));
     }
     put(line, "\"", 1);
 }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "cli/out/escape.h"
+#include "common/base/escape.h"
 #include "common/base/enc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,7 +25,7 @@ static bool holds(struct wh_slice text, const char *bytes)
     return text.len && memmem(text.ptr, text.len, bytes, strlen(bytes)) != NULL;
 }
 
-static void check_shown(struct wh_slice shown, enum cli_escape_mode mode)
+static void check_shown(struct wh_slice shown, enum wh_escape_mode mode)
 {
     static const char *const forbidden[] = {
         "\u061C", "\u200E", "\u200F", "\u2028", "\u2029", "\u202A", "\u202B", "\u202C",
@@ -35,7 +35,7 @@ static void check_shown(struct wh_slice shown, enum cli_escape_mode mode)
     for (size_t i = 0; i < shown.len; i++) {
         unsigned char c = (unsigned char)shown.ptr[i];
 
-        check(c >= 0x20 || (mode == CLI_ESCAPE_BLOCK && (c == '\n' || c == '\t')));
+        check(c >= 0x20 || (mode == WH_ESCAPE_BLOCK && (c == '\n' || c == '\t')));
         check(c != 0x7F);
         check(c != 0xC2 || (i + 1 < shown.len && (unsigned char)shown.ptr[i + 1] >= 0xA0));
     }
@@ -44,7 +44,7 @@ static void check_shown(struct wh_slice shown, enum cli_escape_mode mode)
     }
 }
 
-static void try_mode(struct wh_slice text, enum cli_escape_mode mode)
+static void try_mode(struct wh_slice text, enum wh_escape_mode mode)
 {
     struct wh_buf once;
     struct wh_buf twice;
@@ -52,18 +52,18 @@ static void try_mode(struct wh_slice text, enum cli_escape_mode mode)
 
     wh_buf_init(&once, TEXT_MAX_BYTES);
     wh_buf_init(&twice, TEXT_MAX_BYTES);
-    if (cli_escape(text, mode, &once, &err) == WH_OK) {
+    if (wh_escape(text, mode, &once, &err) == WH_OK) {
         struct wh_slice shown = wh_buf_slice(&once);
-        size_t width = cli_width(shown);
+        size_t width = wh_escape_width(shown);
 
         check_shown(shown, mode);
-        check(cli_escape(shown, mode, &twice, &err) == WH_OK);
+        check(wh_escape(shown, mode, &twice, &err) == WH_OK);
         check(wh_slice_eq(shown, wh_buf_slice(&twice)));
-        check(cli_width(wh_buf_slice(&twice)) == width);
+        check(wh_escape_width(wh_buf_slice(&twice)) == width);
         for (size_t columns = 0; columns <= width && columns < 80; columns++) {
-            struct wh_slice cut = cli_cut(shown, columns);
+            struct wh_slice cut = wh_escape_cut(shown, columns);
 
-            check(cli_width(cut) == columns && wh_utf8_valid(cut));
+            check(wh_escape_width(cut) == columns && wh_utf8_valid(cut));
         }
     }
     wh_buf_done(&once);
@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct wh_slice text = wh_slice(data, size);
 
-    try_mode(text, CLI_ESCAPE_LINE);
-    try_mode(text, CLI_ESCAPE_BLOCK);
+    try_mode(text, WH_ESCAPE_LINE);
+    try_mode(text, WH_ESCAPE_BLOCK);
     return 0;
 }

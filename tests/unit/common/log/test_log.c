@@ -80,6 +80,20 @@ static void test_bad_utf8_and_length(void **state)
     free(f);
 }
 
+/* Logs are read on terminals: text of GitLab must not move the cursor or turn the line around. */
+static void test_what_steers_a_terminal(void **state)
+{
+    struct fixture *f = set_up();
+
+    (void)state;
+    wh_log_info(f->log, "m",
+                WH_STR("s", "Gr\u00fc\u00dfe \xC2\x9B"
+                            "2J\u202e\u2066\u2028\U000E0041\x7F\xFF."));
+    assert_non_null(strstr(tear_down(f), "\"s\":\"Gr\u00fc\u00dfe \\u009b2J\\u202e\\u2066\\u2028"
+                                         "\\udb40\\udc41\\u007f\\u00ff.\"}\n"));
+    free(f);
+}
+
 static void test_rate_limit(void **state)
 {
     struct fixture *f = set_up();
@@ -106,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line),
         cmocka_unit_test(test_bad_utf8_and_length),
+        cmocka_unit_test(test_what_steers_a_terminal),
         cmocka_unit_test(test_rate_limit),
     };
 

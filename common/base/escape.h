@@ -19,24 +19,30 @@
  * terminal still is the same document. Escaped text holds nothing to escape: escaping it again
  * changes nothing. Pure functions; any thread.
  */
-#ifndef WH_CLI_OUT_ESCAPE_H
-#define WH_CLI_OUT_ESCAPE_H
+#ifndef WH_BASE_ESCAPE_H
+#define WH_BASE_ESCAPE_H
 
 #include "common/base/buf.h"
 
-enum cli_escape_mode {
-    CLI_ESCAPE_LINE,  /* a newline (also CR LF) and a tab become one space each */
-    CLI_ESCAPE_BLOCK, /* newlines and tabs stay */
+enum wh_escape_mode {
+    WH_ESCAPE_LINE,  /* a newline (also CR LF) and a tab become one space each */
+    WH_ESCAPE_BLOCK, /* newlines and tabs stay */
 };
 
 /* Appends the text to out. WH_E_TOO_LARGE past out's maximum: out then ends between two characters.
  */
-WH_MUST_CHECK enum wh_rc cli_escape(struct wh_slice text, enum cli_escape_mode mode,
-                                    struct wh_buf *out, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc wh_escape(struct wh_slice text, enum wh_escape_mode mode,
+                                   struct wh_buf *out, struct wh_err *err);
+
+/*
+ * The first character of a text that is not empty: gives its bytes and code, or 1 and the byte when it
+ * is not UTF-8. *ret_steers: it is one of those above, or not UTF-8.
+ */
+size_t wh_escape_next(struct wh_slice text, uint32_t *ret_code, bool *ret_steers);
 
 /* Columns of escaped text: one for each code point. */
-size_t cli_width(struct wh_slice text);
+size_t wh_escape_width(struct wh_slice text);
 /* The longest start of escaped text that has at most so many columns. */
-struct wh_slice cli_cut(struct wh_slice text, size_t columns);
+struct wh_slice wh_escape_cut(struct wh_slice text, size_t columns);
 
 #endif

@@ -1,4 +1,4 @@
-#include "cli/out/escape.h"
+#include "common/base/escape.h"
 
 struct range {
     uint32_t first;
@@ -64,6 +64,19 @@ static size_t decode(struct wh_slice text, uint32_t *ret_code)
     return len;
 }
 
+size_t wh_escape_next(struct wh_slice text, uint32_t *ret_code, bool *ret_steers)
+{
+    size_t len = decode(text, ret_code);
+
+    if (len == 0) {
+        *ret_code = (unsigned char)text.ptr[0];
+        *ret_steers = true;
+        return 1;
+    }
+    *ret_steers = is_forbidden(*ret_code);
+    return len;
+}
+
 static enum wh_rc append_escape(uint32_t code, struct wh_buf *out, struct wh_err *err)
 {
     if (code <= 0xFFFF) {
@@ -75,7 +88,7 @@ static enum wh_rc append_escape(uint32_t code, struct wh_buf *out, struct wh_err
 }
 
 /* Appends what begins at the text's start; gives the bytes that it took. */
-static enum wh_rc escape_one(struct wh_slice text, enum cli_escape_mode mode, struct wh_buf *out,
+static enum wh_rc escape_one(struct wh_slice text, enum wh_escape_mode mode, struct wh_buf *out,
                              size_t *ret_taken, struct wh_err *err)
 {
     uint32_t code = 0;
@@ -89,17 +102,17 @@ static enum wh_rc escape_one(struct wh_slice text, enum cli_escape_mode mode, st
     if (crlf || code == '\n' || code == '\t') {
         *ret_taken = crlf ? 2 : 1;
         return wh_buf_append_char(out,
-                                  mode == CLI_ESCAPE_LINE ? ' '
-                                  : crlf                  ? '\n'
-                                                          : (char)code,
+                                  mode == WH_ESCAPE_LINE ? ' '
+                                  : crlf                 ? '\n'
+                                                         : (char)code,
                                   err);
     }
     return is_forbidden(code) ? append_escape(code, out, err)
                               : wh_buf_append(out, wh_slice(text.ptr, len), err);
 }
 
-enum wh_rc cli_escape(struct wh_slice text, enum cli_escape_mode mode, struct wh_buf *out,
-                      struct wh_err *err)
+enum wh_rc wh_escape(struct wh_slice text, enum wh_escape_mode mode, struct wh_buf *out,
+                     struct wh_err *err)
 {
     size_t taken = 0;
 
@@ -116,7 +129,7 @@ static bool is_start(char byte)
     return ((unsigned char)byte & 0xC0) != 0x80;
 }
 
-size_t cli_width(struct wh_slice text)
+size_t wh_escape_width(struct wh_slice text)
 {
     size_t n = 0;
 
@@ -126,7 +139,7 @@ size_t cli_width(struct wh_slice text)
     return n;
 }
 
-struct wh_slice cli_cut(struct wh_slice text, size_t columns)
+struct wh_slice wh_escape_cut(struct wh_slice text, size_t columns)
 {
     size_t n = 0;
 

@@ -1,17 +1,17 @@
 /* Text of other systems, made safe for a terminal. */
 #include "tests/lib/th_cmocka.h"
 
-#include "cli/out/escape.h"
+#include "common/base/escape.h"
 
 enum { MAX_BYTES = 1 << 16 };
 
-static void is(struct wh_slice text, enum cli_escape_mode mode, const char *shown)
+static void is(struct wh_slice text, enum wh_escape_mode mode, const char *shown)
 {
     struct wh_buf out;
     struct wh_err err;
 
     wh_buf_init(&out, MAX_BYTES);
-    th_ok(cli_escape(text, mode, &out, &err), &err);
+    th_ok(wh_escape(text, mode, &out, &err), &err);
     assert_string_equal(wh_buf_str(&out), shown);
     wh_buf_done(&out);
 }
@@ -27,8 +27,8 @@ static void plain_text_stays(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        is(wh_slice_str(texts[i]), CLI_ESCAPE_LINE, texts[i]);
-        is(wh_slice_str(texts[i]), CLI_ESCAPE_BLOCK, texts[i]);
+        is(wh_slice_str(texts[i]), WH_ESCAPE_LINE, texts[i]);
+        is(wh_slice_str(texts[i]), WH_ESCAPE_BLOCK, texts[i]);
     }
 }
 
@@ -58,10 +58,10 @@ static void what_steers_a_terminal_is_escaped(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        is(wh_slice_str(cases[i].text), CLI_ESCAPE_LINE, cases[i].shown);
-        is(wh_slice_str(cases[i].text), CLI_ESCAPE_BLOCK, cases[i].shown);
+        is(wh_slice_str(cases[i].text), WH_ESCAPE_LINE, cases[i].shown);
+        is(wh_slice_str(cases[i].text), WH_ESCAPE_BLOCK, cases[i].shown);
     }
-    is(wh_slice("a\0b", 3), CLI_ESCAPE_LINE, "a\\u0000b");
+    is(wh_slice("a\0b", 3), WH_ESCAPE_LINE, "a\\u0000b");
 }
 
 static void bytes_that_are_no_utf8_are_escaped(void **state)
@@ -86,15 +86,15 @@ static void bytes_that_are_no_utf8_are_escaped(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        is(wh_slice_str(cases[i].text), CLI_ESCAPE_BLOCK, cases[i].shown);
+        is(wh_slice_str(cases[i].text), WH_ESCAPE_BLOCK, cases[i].shown);
     }
 }
 
 static void a_line_stays_one_line(void **state)
 {
     (void)state;
-    is(WH_LIT("a\nb\tc\r\nd"), CLI_ESCAPE_LINE, "a b c d");
-    is(WH_LIT("a\nb\tc\r\nd"), CLI_ESCAPE_BLOCK, "a\nb\tc\nd");
+    is(WH_LIT("a\nb\tc\r\nd"), WH_ESCAPE_LINE, "a b c d");
+    is(WH_LIT("a\nb\tc\r\nd"), WH_ESCAPE_BLOCK, "a\nb\tc\nd");
 }
 
 static void a_full_buffer_is_an_error(void **state)
@@ -104,7 +104,7 @@ static void a_full_buffer_is_an_error(void **state)
 
     (void)state;
     wh_buf_init(&out, 8);
-    assert_int_equal(cli_escape(WH_LIT("a\033b\033"), CLI_ESCAPE_LINE, &out, &err), WH_E_TOO_LARGE);
+    assert_int_equal(wh_escape(WH_LIT("a\033b\033"), WH_ESCAPE_LINE, &out, &err), WH_E_TOO_LARGE);
     assert_string_equal(wh_buf_str(&out), "a\\u001bb");
     wh_buf_done(&out);
 }
@@ -112,11 +112,11 @@ static void a_full_buffer_is_an_error(void **state)
 static void columns_are_counted_and_cut(void **state)
 {
     (void)state;
-    assert_int_equal(cli_width(WH_LIT("")), 0);
-    assert_int_equal(cli_width(WH_LIT("Grüße")), 5);
-    th_slice_is(cli_cut(WH_LIT("Grüße"), 3), "Grü");
-    th_slice_is(cli_cut(WH_LIT("Grüße"), 0), "");
-    th_slice_is(cli_cut(WH_LIT("Grüße"), 9), "Grüße");
+    assert_int_equal(wh_escape_width(WH_LIT("")), 0);
+    assert_int_equal(wh_escape_width(WH_LIT("Grüße")), 5);
+    th_slice_is(wh_escape_cut(WH_LIT("Grüße"), 3), "Grü");
+    th_slice_is(wh_escape_cut(WH_LIT("Grüße"), 0), "");
+    th_slice_is(wh_escape_cut(WH_LIT("Grüße"), 9), "Grüße");
 }
 
 int main(void)
