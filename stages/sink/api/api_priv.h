@@ -100,6 +100,32 @@ struct api_job {
     int64_t sent;
 };
 
+/* ---- jobs.c ---- */
+
+/* A job with a copy of the request; NULL with *err when it cannot be taken on. */
+struct api_job *api_job_new(struct sink_api *api, struct wh_http_req *req, struct wh_err *err);
+void api_job_free(struct api_job *job);
+/* Hands the job to a lane, which calls job->answer; a full lane is replied to at once. */
+void api_job_submit(struct api_job *job, enum api_lane_of lane);
+/* Replies with the job's answer, or with job->err, and frees the job. ctx is the job. */
+void api_job_settle(void *ctx);
+
+/* ---- reply.c ---- */
+
+void api_reply(struct wh_http_req *req, unsigned status, const char *type, struct wh_slice body,
+               const struct wh_http_header *more, size_t n_more);
+/* {"ok":false, "error": message, "code": code, "status": status}; more: one header, or NULL. */
+void api_reply_error(struct wh_http_req *req, unsigned status, const char *code,
+                     const char *message, const struct wh_http_header *more);
+/* An error of ours as a reply: 500 is logged, its text stays here. */
+void api_reply_failure(struct sink_api *api, struct wh_http_req *req, const struct wh_err *err);
+unsigned api_status_of(enum wh_rc rc);
+
+/* ---- request.c ---- */
+
+/* Copies what the job needs of its request into the job's arena. */
+WH_MUST_CHECK enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err);
+
 /* A JSON answer of moderate size: write to *w, then finish. */
 struct api_json {
     struct wh_buf buf;
@@ -170,7 +196,5 @@ WH_MUST_CHECK enum wh_rc api_entity_json(struct api_job *job, const struct wh_en
                                          struct wh_err *err);
 /* Replies at once; no token. */
 void api_registry(struct sink_api *api, struct wh_http_req *req, struct wh_slice path);
-
-/* ---- api_auth.c ---- */
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * sql_priv.h - shared by engine.c, vtab.c, entity_tables.c and history_tables.c alone. The
- * only place that includes sqlite3.h.
+ * sql_priv.h - what the files of this room share. The only place that includes sqlite3.h.
  *
  * One sqlite3_module serves all tables. A table says which indexes it has; an index gives a range
  * of keys of one family; each key found is a row. The bounds that an index takes from constraints
@@ -20,6 +19,7 @@
 #include "stages/sink/sql/sql.h"
 
 enum {
+    SQL_TEXT_MAX_BYTES = 1 << 20,
     SQL_KEY_MAX = 64,
     SQL_INDEXES_MAX = 8,
     SQL_NONE = -1,
@@ -122,7 +122,6 @@ enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 8 };
 
 /* One SQLite connection; used by one thread at a time. */
 struct sql_conn {
-    struct sql_engine *engine;
     sqlite3 *db;
     struct wh_store *store;
     const struct wh_snapshot *snap;
@@ -130,6 +129,7 @@ struct sql_conn {
     int64_t deadline_ns;
     const atomic_bool *canceled;
     atomic_bool *stopped;
+    int64_t memory_bytes;        /* of one statement */
     struct wh_mem_budget budget; /* of the statement that runs */
     bool timed_out;
     int64_t rows_read;
@@ -156,6 +156,21 @@ extern const char *const sql_document_views;
 
 /* Fills in the table's indexes; its columns are set. */
 void sql_table_indexes(struct sql_table *table);
+
+/* Opens a connection with all tables and limits; the store and *stopped are kept. NULL with *err
+ * when it cannot be opened. */
+struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, atomic_bool *stopped,
+                              struct wh_err *err);
+void sql_conn_free(struct sql_conn *conn);
+/* SQLite's authorizer; ctx is the connection, whose `refused` says why an action was denied. */
+int sql_authorize(void *ctx, int action, const char *a, const char *b, const char *c,
+                  const char *d);
+/* Why an action is refused, NULL when it is permitted. a, b: SQLite's first details of it. */
+const char *sql_refusal(int action, const char *a, const char *b);
+/* Runs one statement on a connection whose deadline and flags are set; see sql_run. */
+WH_MUST_CHECK enum wh_rc sql_statement_run(struct sql_conn *conn, const struct sql_query *query,
+                                           const struct sql_rows *rows, struct sql_outcome *ret,
+                                           struct wh_err *err);
 
 /* True when the statement must end: time is up, canceled, or the engine stops. */
 bool sql_conn_over(struct sql_conn *conn);

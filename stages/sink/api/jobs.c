@@ -1,0 +1,114 @@
+/* Jobs: requests that a lane answers, and how their answers go out. */
+#include "common/base/mem.h"
+#include "stages/sink/api/api_priv.h"
+
+enum { ARENA_BLOCK_BYTES = 8 << 10, ARENA_MAX_BYTES = 64 << 20 };
+
+void api_job_free(struct api_job *job)
+{
+    api_spool_done(&job->out);
+    wh_arena_done(&job->arena);
+    wh_mem_free(job);
+}
+
+static void work(void *ctx)
+{
+    struct api_job *job = ctx;
+    struct wh_err err = {0};
+
+    if (job->answer(job, &err) != WH_OK) {
+        job->err = err;
+    }
+}
+
+static enum wh_rc stream_fill(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
+                              struct wh_err *err)
+{
+    struct api_job *job = ctx;
+    size_t n = 0;
+
+    if (wh_buf_reserve(out, max, err) != WH_OK ||
+        api_spool_read(&job->out, job->sent, out->ptr + out->len, max, &n, err) != WH_OK) {
+        return err->rc;
+    }
+    out->len += n;
+    out->ptr[out->len] = 0;
+    job->sent += (int64_t)n;
+    *ret_end = job->sent >= api_spool_bytes(&job->out);
+    return WH_OK;
+}
+
+static void stream_done(void *ctx)
+{
+    api_job_free(ctx);
+}
+
+static void send_answer(struct api_job *job)
+{
+    const struct wh_http_header link = {WH_LIT("Link"), wh_slice_str(job->link)};
+    struct wh_http_req *req = job->http;
+
+    wh_http_set_user(req, NULL);
+    if (job->out.fd >= 0) {
+        const struct wh_http_stream stream = {stream_fill, stream_done, job};
+
+        wh_http_reply_stream(req, 200, job->content_type, &stream);
+        return;
+    }
+    api_reply(req, 200, job->content_type, wh_buf_slice(&job->out.memory), &link,
+              job->link[0] ? 1 : 0);
+    api_job_free(job);
+}
+
+/* Its answer or its failure goes out. */
+void api_job_settle(void *ctx)
+{
+    struct api_job *job = ctx;
+
+    if (job->http == NULL) {
+        api_job_free(job);
+    } else if (job->err.rc != WH_OK) {
+        wh_http_set_user(job->http, NULL);
+        api_reply_failure(job->api, job->http, &job->err);
+        api_job_free(job);
+    } else {
+        send_answer(job);
+    }
+}
+
+void api_job_submit(struct api_job *job, enum api_lane_of lane)
+{
+    struct wh_err err;
+
+    job->task = (struct api_task){.work = work, .done = api_job_settle, .ctx = job};
+    job->submitted_ns = wh_clock_mono_ns(&job->api->deps.clock);
+    if (api_lane_submit(job->api->lanes[lane], &job->task, &err) != WH_OK) {
+        job->err = err;
+        api_job_settle(job);
+    }
+}
+
+struct api_job *api_job_new(struct sink_api *api, struct wh_http_req *req, struct wh_err *err)
+{
+    struct api_job *job;
+
+    if (api->draining) {
+        (void)wh_fail(err, WH_E_UNAVAILABLE, "this sink is stopping");
+        return NULL;
+    }
+    job = wh_mem_zalloc(1, sizeof(*job));
+    if (job == NULL) {
+        (void)wh_fail(err, WH_E_UNAVAILABLE, "out of memory");
+        return NULL;
+    }
+    job->api = api;
+    job->http = req;
+    job->content_type = "application/json";
+    wh_arena_init(&job->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    api_spool_init(&job->out, api->deps.conf.data_path);
+    if (api_copy_request(job, err) != WH_OK) {
+        api_job_free(job);
+        return NULL;
+    }
+    return job;
+}

@@ -1,0 +1,123 @@
+/* A request as the lanes see it: a copy, and how its arguments are read. */
+#include "common/base/num.h"
+#include "stages/sink/api/api_priv.h"
+
+enum { ARGS_MAX = 128, JSON_MAX_BYTES = 32 << 20 };
+
+struct wh_slice api_arg(const struct api_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->n_args; i++) {
+        if (wh_slice_eq(request->args[i].name, wh_slice_str(name))) {
+            return request->args[i].value;
+        }
+    }
+    return (struct wh_slice){NULL, 0};
+}
+
+enum wh_rc api_arg_int(const struct api_request *request, const char *name, int64_t min,
+                       int64_t max, int64_t otherwise, int64_t *ret, struct wh_err *err)
+{
+    struct wh_slice text = api_arg(request, name);
+    int64_t v = otherwise;
+
+    if (text.ptr && wh_num_i64(text, &v, err) != WH_OK) {
+        return wh_fail(err, WH_E_INVALID, "%s must be a whole number", name);
+    }
+    if (text.ptr && (v < min || v > max)) {
+        return wh_fail(err, WH_E_RANGE, "%s must be %lld to %lld", name, (long long)min,
+                       (long long)max);
+    }
+    *ret = v;
+    return WH_OK;
+}
+
+void api_json_begin(struct api_json *j)
+{
+    wh_buf_init(&j->buf, JSON_MAX_BYTES);
+    wh_json_writer_init(&j->w, &j->buf);
+    wh_jw_object(&j->w);
+    wh_jw_key(&j->w, "ok");
+    wh_jw_bool(&j->w, true);
+}
+
+enum wh_rc api_json_end(struct api_json *j, struct api_job *job, struct wh_err *err)
+{
+    enum wh_rc rc;
+
+    wh_jw_end(&j->w);
+    rc = wh_jw_finish(&j->w, err);
+    if (rc == WH_OK) {
+        rc = api_spool_write(&job->out, wh_buf_slice(&j->buf), err);
+    }
+    wh_buf_done(&j->buf);
+    return rc;
+}
+
+int64_t api_waited_ms(const struct api_job *job)
+{
+    return (wh_clock_mono_ns(&job->api->deps.clock) - job->submitted_ns) / 1000000;
+}
+
+struct copying {
+    struct api_job *job;
+    struct api_arg *args;
+    struct wh_err err;
+};
+
+static void count_arg(void *ctx, struct wh_slice name, struct wh_slice value)
+{
+    struct copying *c = ctx;
+
+    (void)name;
+    (void)value;
+    c->job->request.n_args++;
+}
+
+static void copy_arg(void *ctx, struct wh_slice name, struct wh_slice value)
+{
+    struct copying *c = ctx;
+    struct api_arg *arg = &c->args[c->job->request.n_args];
+
+    if (c->err.rc == WH_OK && wh_arena_dup(&c->job->arena, name, &arg->name, &c->err) == WH_OK &&
+        wh_arena_dup(&c->job->arena, value, &arg->value, &c->err) == WH_OK) {
+        c->job->request.n_args++;
+    }
+}
+
+static enum wh_rc copy_args(struct api_job *job, struct wh_err *err)
+{
+    struct copying c = {.job = job};
+    void *memory;
+    size_t n;
+
+    wh_http_query_each(job->http, count_arg, &c);
+    n = job->request.n_args;
+    job->request.n_args = 0;
+    if (n > ARGS_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "more than %d arguments", ARGS_MAX);
+    }
+    if (wh_arena_zalloc(&job->arena, n + 1, sizeof(struct api_arg), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    c.args = memory;
+    wh_http_query_each(job->http, copy_arg, &c);
+    job->request.args = c.args;
+    if (c.err.rc != WH_OK) {
+        *err = c.err;
+    }
+    return c.err.rc;
+}
+
+enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err)
+{
+    struct wh_http_req *req = job->http;
+    struct api_request *r = &job->request;
+
+    if (wh_arena_dup(&job->arena, wh_http_method(req), &r->method, err) != WH_OK ||
+        wh_arena_dup(&job->arena, wh_http_path(req), &r->path, err) != WH_OK ||
+        wh_arena_dup(&job->arena, wh_http_header(req, "Accept"), &r->accept, err) != WH_OK ||
+        wh_arena_dup(&job->arena, wh_http_body(req), &r->body, err) != WH_OK) {
+        return err->rc;
+    }
+    return copy_args(job, err);
+}
