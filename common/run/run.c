@@ -13,7 +13,7 @@
 #include "common/base/build_version.h"
 #include "common/base/mem.h"
 
-enum { METRICS_MAX_BYTES = 1 << 20, RELEASE_SECONDS = 8 };
+enum { METRICS_MAX_BYTES = 1 << 20, RELEASE_SECONDS = 8, OTHER_DESCRIPTORS = 1024 };
 
 enum phase { STARTING, RUNNING, DRAINING, STOPPED };
 
@@ -196,6 +196,17 @@ void wh_run_protect_memory(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* The usual soft limit, 1024, is less than the connections of the server and what a stage opens. */
+static void allow_descriptors(rlim_t n)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < n) {
+        limit.rlim_cur = limit.rlim_max < n ? limit.rlim_max : n;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static enum wh_rc write_port_file(const char *path, uint16_t port, struct wh_err *err)
 {
     char temp[4096];
@@ -325,6 +336,7 @@ enum wh_rc wh_run_new(const struct wh_run_conf *conf, struct wh_run **ret, struc
     }
     wh_run_protect_memory();
     (void)signal(SIGPIPE, SIG_IGN);
+    allow_descriptors((rlim_t)conf->httpd.max_connections + OTHER_DESCRIPTORS);
     run->drain_deadline_ms = conf->drain_deadline_ms;
     if (start(run, conf, err) != WH_OK) {
         wh_run_free(run);

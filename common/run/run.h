@@ -10,7 +10,8 @@
  * A second signal, or the drain deadline, ends the process at once with exit code 1. Nothing is
  * lost by that, because positions only move after acknowledgements.
  *
- * wh_run_new also turns core dumps off and ignores SIGPIPE. Once the stage has stopped, releasing
+ * wh_run_new also turns core dumps off, ignores SIGPIPE, and raises the soft limit of open files to
+ * what the HTTP server's connections need, as far as the hard limit goes. Once the stage has stopped, releasing
  * its resources may take RELEASE_SECONDS (run.c); then the process ends anyway.
  *
  * Thread: app.

@@ -368,6 +368,24 @@ static void refuses_a_log_level(void **state)
     assert_non_null(strstr(err.msg, "loud"));
 }
 
+static void allows_descriptors_for_its_connections(void **state)
+{
+    struct world w = {0};
+    struct rlimit limit;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < 2048) {
+        skip();
+    }
+    limit.rlim_cur = 256;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    open_world(&w);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(limit.rlim_cur >= 2048); /* 1024 connections, and as much for all else */
+    assert_int_equal(run_world(&w), 0);
+}
+
 static void leaves_no_core(void **state)
 {
     struct world w = {0};
@@ -395,6 +413,7 @@ int main(void)
         cmocka_unit_test(impatience_ends_it),
         cmocka_unit_test(writes_its_port),
         cmocka_unit_test(refuses_a_log_level),
+        cmocka_unit_test(allows_descriptors_for_its_connections),
         cmocka_unit_test(leaves_no_core),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
