@@ -200,6 +200,7 @@ struct wh_consumer_ops {
     enum wh_rc (*watermarks)(struct wh_consumer *c, const char *topic, int32_t partition,
                              int timeout_ms, int64_t *ret_low, int64_t *ret_high,
                              struct wh_err *err);
+    int64_t (*end)(struct wh_consumer *c, const char *topic, int32_t partition);
     void (*free)(struct wh_consumer *c);
 };
 struct wh_consumer {
@@ -217,6 +218,7 @@ struct wh_consumer_conf {
     size_t fetch_max_bytes;      /* prefetch bound */
     int64_t metadata_refresh_ms; /* how soon new topics of a pattern are found */
     int64_t session_timeout_ms;
+    bool report_ends;                  /* wh_consumer_end is answered */
     struct wh_bus_rebalance rebalance; /* for groups */
     struct wh_log *log;
 };
@@ -296,6 +298,16 @@ static inline WH_MUST_CHECK enum wh_rc wh_consumer_watermarks(struct wh_consumer
                                                               int64_t *ret_high, struct wh_err *err)
 {
     return c->ops->watermarks(c, topic, partition, timeout_ms, ret_low, ret_high, err);
+}
+
+/*
+ * The offset at which the latest polls found the end of an assigned partition, -1 when they did not:
+ * everything before it has been read. It may be past the newest record, because the last offsets of
+ * a compacted topic may hold none. Needs report_ends; always -1 without.
+ */
+static inline int64_t wh_consumer_end(struct wh_consumer *c, const char *topic, int32_t partition)
+{
+    return c->ops->end(c, topic, partition);
 }
 
 /* Leaves the group within a bound. */

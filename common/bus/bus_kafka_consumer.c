@@ -39,6 +39,7 @@ struct kafka_consumer {
     /* Topic names are asked for at each message: the handle of the last one. */
     const rd_kafka_topic_t *last_rkt;
     const char *last_name;
+    rd_kafka_topic_partition_list_t *ends; /* as reported; NULL without report_ends */
     /* Read by the fetching threads. */
     size_t ahead_max; /* bytes read ahead from which they are held */
     atomic_size_t mean_bytes;
@@ -210,6 +211,10 @@ static enum wh_rc kc_assign(struct wh_consumer *base, const struct wh_bus_partit
 
     keep_positions(c, list);
     rc = translate(rd_kafka_assign(c->rk, list), "assigning partitions", err);
+    if (c->ends) {
+        rd_kafka_topic_partition_list_destroy(c->ends);
+        c->ends = rd_kafka_topic_partition_list_new((int)n);
+    }
     rd_kafka_topic_partition_list_destroy(list);
     return rc;
 }
@@ -252,6 +257,21 @@ static void give(struct kafka_consumer *c, rd_kafka_message_t *m, struct wh_bus_
     };
 }
 
+static void note_end(struct kafka_consumer *c, const rd_kafka_message_t *m)
+{
+    const char *topic = rd_kafka_topic_name(m->rkt);
+    rd_kafka_topic_partition_t *end;
+
+    if (c->ends == NULL) {
+        return;
+    }
+    end = rd_kafka_topic_partition_list_find(c->ends, topic, m->partition);
+    if (end == NULL) {
+        end = rd_kafka_topic_partition_list_add(c->ends, topic, m->partition);
+    }
+    end->offset = m->offset;
+}
+
 /* A message that carries an error: only a fatal one ends the consumer. */
 static enum wh_rc message_error(struct kafka_consumer *c, rd_kafka_message_t *m, struct wh_err *err)
 {
@@ -263,7 +283,9 @@ static enum wh_rc message_error(struct kafka_consumer *c, rd_kafka_message_t *m,
     } else if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         rc = wh_fail(err, WH_E_NOT_FOUND, "consumer: the stored offset is gone: %s",
                      rd_kafka_message_errstr(m));
-    } else if (code != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    } else if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        note_end(c, m);
+    } else {
         bus_kafka_log_error(c->opaque.log, c->rk, code, rd_kafka_message_errstr(m));
     }
     rd_kafka_message_destroy(m);
@@ -373,6 +395,15 @@ static enum wh_rc kc_watermarks(struct wh_consumer *base, const char *topic, int
                      "asking for offsets", err);
 }
 
+static int64_t kc_end(struct wh_consumer *base, const char *topic, int32_t partition)
+{
+    const struct kafka_consumer *c = self(base);
+    const rd_kafka_topic_partition_t *end =
+        c->ends ? rd_kafka_topic_partition_list_find(c->ends, topic, partition) : NULL;
+
+    return end ? end->offset : -1;
+}
+
 static void kc_free(struct wh_consumer *base)
 {
     struct kafka_consumer *c = self(base);
@@ -386,6 +417,9 @@ static void kc_free(struct wh_consumer *base)
     rd_kafka_queue_destroy(c->queue);
     rd_kafka_destroy_flags(c->rk, c->grouped ? 0 : RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     (void)close(c->fd);
+    if (c->ends) {
+        rd_kafka_topic_partition_list_destroy(c->ends);
+    }
     wh_mem_free(c->held);
     wh_mem_free(c);
 }
@@ -400,6 +434,7 @@ static const struct wh_consumer_ops kafka_consumer_ops = {
     .pause = kc_pause,
     .commit = kc_commit,
     .watermarks = kc_watermarks,
+    .end = kc_end,
     .free = kc_free,
 };
 
@@ -445,6 +480,7 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
         {"session.timeout.ms", session},
         {"max.poll.interval.ms", "600000"},
         {"allow.auto.create.topics", "false"},
+        {"enable.partition.eof", conf->report_ends ? "true" : "false"},
         {"group.instance.id", conf->instance_id},
     };
     size_t n = sizeof(settings) / sizeof(settings[0]) - (conf->instance_id == NULL);
@@ -494,6 +530,9 @@ enum wh_rc wh_consumer_kafka_new(const struct wh_consumer_conf *conf, struct wh_
     (void)rd_kafka_poll_set_consumer(c->rk);
     c->queue = rd_kafka_queue_get_consumer(c->rk);
     rd_kafka_queue_io_event_enable(c->queue, c->fd, &one, sizeof(one));
+    if (conf->report_ends) {
+        c->ends = rd_kafka_topic_partition_list_new(1);
+    }
     *ret = &c->base;
     return WH_OK;
 }

@@ -100,6 +100,40 @@ static struct wh_consumer *reader(struct fixture *f, int64_t offset)
     return c;
 }
 
+/* Each partition's end is reported once it is reached, that of an empty partition, too. */
+static void test_reported_ends(void **state)
+{
+    const struct wh_bus_partition parts[] = {{"t", 0, WH_OFFSET_BEGINNING},
+                                             {"t", 1, WH_OFFSET_BEGINNING}};
+    struct fixture *f = *state;
+    struct wh_consumer_conf conf;
+    struct wh_bus_msg msgs[16];
+    struct wh_consumer *c;
+    struct wh_err err;
+    size_t n = 0;
+
+    for (int i = 0; i < 5; i++) {
+        const struct wh_bus_record r = {.topic = "t", .key = WH_LIT("k"), .value = WH_LIT("v")};
+
+        th_ok(wh_producer_produce(f->producer, &r, &err), &err);
+    }
+    th_ok(wh_producer_flush(f->producer, WAIT_MS, &err), &err);
+    wh_consumer_conf_init(&conf);
+    conf.bootstrap = f->bootstrap;
+    conf.client_id = "test";
+    conf.report_ends = true;
+    th_ok(wh_consumer_kafka_new(&conf, &c, &err), &err);
+    assert_int_equal(wh_consumer_end(c, "t", 0), -1);
+    th_ok(wh_consumer_assign(c, parts, 2, &err), &err);
+    while (wh_consumer_end(c, "t", 0) < 5 || wh_consumer_end(c, "t", 1) < 0) {
+        th_ok(wh_consumer_poll(c, WAIT_MS, 16, msgs, &n, &err), &err);
+    }
+    assert_int_equal(wh_consumer_end(c, "t", 0), 5);
+    assert_int_equal(wh_consumer_end(c, "t", 1), 0);
+    assert_int_equal(wh_consumer_end(c, "t", 2), -1);
+    wh_consumer_free(c);
+}
+
 /* All records are in the topic, each once, in the order of their key. */
 static void topic_has(struct fixture *f, size_t n)
 {
@@ -553,6 +587,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_acknowledged),
+        TEST(test_reported_ends),
         TEST(test_errors_are_retried_in_order),
         TEST(test_brokers_go_and_come),
         TEST(test_leader_moves),

@@ -185,6 +185,20 @@ static enum wh_rc mc_watermarks(struct wh_consumer *base, const char *topic, int
     return WH_OK;
 }
 
+static int64_t mc_end(struct wh_consumer *base, const char *topic, int32_t partition)
+{
+    struct mem_consumer *c = (struct mem_consumer *)base;
+
+    for (size_t i = 0; c->conf.report_ends && i < c->n_assigned; i++) {
+        struct mem_assigned *a = &c->assigned[i];
+
+        if (a->partition == partition && strcmp(a->topic->name, topic) == 0) {
+            return a->position >= (int64_t)a->topic->partitions[partition].n ? a->position : -1;
+        }
+    }
+    return -1;
+}
+
 static void mc_free(struct wh_consumer *base)
 {
     struct mem_consumer *c = (struct mem_consumer *)base;
@@ -215,6 +229,7 @@ static const struct wh_consumer_ops mem_consumer_ops = {
     .pause = mc_pause,
     .commit = mc_commit,
     .watermarks = mc_watermarks,
+    .end = mc_end,
     .free = mc_free,
 };
 
