@@ -1,57 +1,51 @@
 #include "stages/fetcher/listen.h"
 
 #include "common/base/mem.h"
-
-enum { BATCH = 64 };
+#include "common/bus/tail.h"
 
 struct listen {
     struct fetcher *f;
     struct wh_consumer *consumer;
-    struct wh_watch *watch;
-    bool told;
+    struct wh_tail *tail;
 };
 
-static void on_records(void *ctx, int fd, unsigned events)
+static enum wh_rc on_record(void *ctx, const struct wh_bus_msg *msg, struct wh_err *err)
 {
-    struct listen *listen = ctx;
-    struct wh_bus_msg msgs[BATCH];
-    struct wh_err err;
-    size_t n = 0;
+    (void)err;
+    fetcher_take_health(((struct listen *)ctx)->f, msg);
+    return WH_OK;
+}
 
-    (void)fd;
-    (void)events;
-    do {
-        if (wh_consumer_poll(listen->consumer, 0, BATCH, msgs, &n, &err) != WH_OK) {
-            if (!listen->told) {
-                wh_log_warn(listen->f->deps.log, "the health topic cannot be read", WH_RC(&err));
-            }
-            listen->told = true;
-            return;
-        }
-        for (size_t i = 0; i < n; i++) {
-            fetcher_take_health(listen->f, &msgs[i]);
-        }
-    } while (n > 0);
+/* Fetching goes on without it. */
+static void on_fatal(void *ctx, const struct wh_err *err)
+{
+    wh_log_warn(((struct listen *)ctx)->f->deps.log, "the health topic cannot be read", WH_RC(err));
 }
 
 enum wh_rc listen_new(struct fetcher *f, struct wh_consumer *consumer, struct listen **ret,
                       struct wh_err *err)
 {
-    const struct wh_bus_partition part = {f->health_topic, 0, WH_OFFSET_BEGINNING};
     struct listen *listen = wh_mem_zalloc(1, sizeof(*listen));
+    const struct wh_tail_conf conf = {
+        .consumer = consumer,
+        .admin = f->deps.admin,
+        .loop = f->deps.loop,
+        .log = f->deps.log,
+        .topic = f->health_topic,
+        .on_record = on_record,
+        .on_fatal = on_fatal,
+        .ctx = listen,
+    };
 
     if (listen == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory to follow the health topic");
     }
     listen->f = f;
-    listen->consumer = consumer;
-    listen->watch =
-        wh_watch_new(f->deps.loop, wh_consumer_fd(consumer), WH_READABLE, on_records, listen);
-    if (listen->watch == NULL || wh_consumer_assign(consumer, &part, 1, err) != WH_OK) {
-        listen->consumer = NULL;
-        listen_free(listen);
-        return wh_fail(err, WH_E_UNAVAILABLE, "the health topic cannot be read");
+    if (wh_tail_new(&conf, &listen->tail, err) != WH_OK) {
+        wh_mem_free(listen);
+        return err->rc;
     }
+    listen->consumer = consumer;
     *ret = listen;
     return WH_OK;
 }
@@ -59,7 +53,7 @@ enum wh_rc listen_new(struct fetcher *f, struct wh_consumer *consumer, struct li
 void listen_free(struct listen *listen)
 {
     if (listen) {
-        wh_watch_free(listen->watch);
+        wh_tail_free(listen->tail);
         wh_consumer_free(listen->consumer);
         wh_mem_free(listen);
     }

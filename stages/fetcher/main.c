@@ -216,11 +216,13 @@ static void name_redirect(struct app *app)
 
 /* ---- for work on pool threads ---- */
 
+/* Without a group: for topics that are read to their end. */
 static enum wh_rc new_consumer(void *ctx, struct wh_consumer **ret, struct wh_err *err)
 {
     struct wh_consumer_conf conf;
 
     wh_stage_consumer_conf(ctx, &conf);
+    conf.report_ends = true;
     return wh_consumer_kafka_new(&conf, ret, err);
 }
 
@@ -350,8 +352,8 @@ static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
     producer.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
     wh_stage_consumer_conf(&app->base, &consumer);
     if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK ||
-        wh_consumer_kafka_new(&consumer, &app->connections, err) != WH_OK ||
-        wh_consumer_kafka_new(&consumer, &app->health_consumer, err) != WH_OK ||
+        new_consumer(app, &app->connections, err) != WH_OK ||
+        new_consumer(app, &app->health_consumer, err) != WH_OK ||
         join_members(app, consumer, err) != WH_OK) {
         return err->rc;
     }

@@ -1,13 +1,13 @@
 #include "stages/fetcher/members.h"
 
 #include "common/base/mem.h"
+#include "common/bus/tail.h"
 
 enum {
     BATCH = 128,
     RETRY_MS = 1000,
     TICK_MS = 1000,
     TIMEOUT_MS = 5000,
-    CONNECTIONS_MAX = 64, /* partitions of the connections topic */
 };
 
 /* How far one partition is read, and how far it must be. */
@@ -18,12 +18,10 @@ struct mark {
 
 /* What a look at Kafka asks and finds, on a pool thread. */
 struct look {
-    bool topics; /* the first one: which partitions there are, the ends of `connections` */
+    bool topics; /* the first one: how many partitions there are */
     uint64_t generation;
-    int32_t n_connections;
     int32_t n_state;
     bool wanted[SHARE_PARTITIONS_MAX];
-    struct mark connections[CONNECTIONS_MAX];
     struct mark state[SHARE_PARTITIONS_MAX];
     enum wh_rc rc;
     struct wh_err err;
@@ -33,7 +31,7 @@ struct members {
     struct members_conf conf;
     struct wh_consumer *connections;
     struct wh_consumer *state;
-    struct wh_watch *connections_watch;
+    struct wh_tail *tail; /* of connections */
     struct wh_watch *state_watch;
     struct wh_timer *retry;
     struct wh_timer *tick; /* a member that does not poll is taken for dead */
@@ -44,8 +42,6 @@ struct members {
     bool looking;
     bool stopped;
     uint64_t generation; /* of the assignment */
-    int32_t n_connections;
-    struct mark marks_connections[CONNECTIONS_MAX];
     struct mark marks[SHARE_PARTITIONS_MAX];
     struct look look;
 };
@@ -74,7 +70,7 @@ void members_free(struct members *m)
 {
     /* A thread that still looks keeps what it uses: the process is at its end. */
     if (m && !m->looking) {
-        wh_watch_free(m->connections_watch);
+        wh_tail_free(m->tail);
         wh_watch_free(m->state_watch);
         wh_timer_free(m->retry);
         wh_timer_free(m->tick);
@@ -96,11 +92,9 @@ bool members_stop(struct members *m)
     m->stopped = true;
     wh_timer_stop(m->retry);
     wh_timer_stop(m->tick);
-    wh_watch_free(m->connections_watch);
     wh_watch_free(m->state_watch);
-    m->connections_watch = NULL;
     m->state_watch = NULL;
-    return !m->looking;
+    return (m->tail == NULL || wh_tail_stop(m->tail)) && !m->looking;
 }
 
 /* ---- is all of it read? ---- */
@@ -137,16 +131,6 @@ static void check(struct members *m)
     announce(m);
 }
 
-static bool all_connections(const struct members *m)
-{
-    for (int32_t p = 0; p < m->n_connections; p++) {
-        if (m->marks_connections[p].next < m->marks_connections[p].end) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- records ---- */
 
 static void subscribe(struct members *m)
@@ -159,35 +143,47 @@ static void subscribe(struct members *m)
     }
 }
 
-static void on_connections(void *ctx, int fd, unsigned events)
+static enum wh_rc on_connection(void *ctx, const struct wh_bus_msg *msg, struct wh_err *err)
+{
+    (void)err;
+    fetcher_take_connection(((struct members *)ctx)->conf.fetcher, msg);
+    return WH_OK;
+}
+
+/* Cursors come after the connections that they belong to. */
+static void on_connections_read(void *ctx)
 {
     struct members *m = ctx;
-    struct wh_bus_msg msgs[BATCH];
-    struct wh_err err;
-    size_t n = 0;
 
-    (void)fd;
-    (void)events;
-    do {
-        if (wh_consumer_poll(m->connections, 0, BATCH, msgs, &n, &err) != WH_OK) {
-            m->conf.fatal(m->conf.ctx, &err);
-            return;
-        }
-        for (size_t i = 0; i < n; i++) {
-            fetcher_take_connection(m->conf.fetcher, &msgs[i]);
-            if (msgs[i].partition < CONNECTIONS_MAX) {
-                m->marks_connections[msgs[i].partition].next = msgs[i].offset + 1;
-            }
-        }
-    } while (n > 0);
-    /* Cursors come after the connections that they belong to. */
-    if (m->found && !m->connected && all_connections(m)) {
-        m->connected = true;
-        if (m->conf.connected) {
-            m->conf.connected(m->conf.ctx);
-        }
-        subscribe(m);
+    m->connected = true;
+    if (m->conf.connected) {
+        m->conf.connected(m->conf.ctx);
     }
+    subscribe(m);
+}
+
+static void on_tail_fatal(void *ctx, const struct wh_err *err)
+{
+    struct members *m = ctx;
+
+    m->conf.fatal(m->conf.ctx, err);
+}
+
+static enum wh_rc follow_connections(struct members *m, struct wh_err *err)
+{
+    const struct wh_tail_conf conf = {
+        .consumer = m->connections,
+        .admin = m->conf.admin,
+        .loop = m->conf.loop,
+        .log = m->conf.log,
+        .topic = m->conf.fetcher->connections_topic,
+        .on_record = on_connection,
+        .on_caught_up = on_connections_read,
+        .on_fatal = on_tail_fatal,
+        .ctx = m,
+    };
+
+    return wh_tail_new(&conf, &m->tail, err);
 }
 
 static void on_state(void *ctx, int fd, unsigned events)
@@ -270,38 +266,25 @@ static enum wh_rc find_mark(struct members *m, const char *topic, int32_t p, str
                            err);
 }
 
-static int32_t partitions_of(const struct wh_bus_topic_info *list, size_t n, const char *name,
-                             int32_t most)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i].name, name) == 0) {
-            return list[i].partitions < most ? list[i].partitions : most;
-        }
-    }
-    return 0;
-}
-
 static enum wh_rc look_at_topics(struct members *m, struct look *look, struct wh_err *err)
 {
-    const struct fetcher *f = m->conf.fetcher;
+    const char *topic = m->conf.fetcher->state_topic;
     struct wh_bus_topic_info *list = NULL;
-    enum wh_rc rc = WH_OK;
     size_t n = 0;
 
     if (wh_admin_list(m->conf.admin, TIMEOUT_MS, &list, &n, err) != WH_OK) {
         return err->rc;
     }
-    look->n_connections = partitions_of(list, n, f->connections_topic, CONNECTIONS_MAX);
-    look->n_state = partitions_of(list, n, f->state_topic, SHARE_PARTITIONS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i].name, topic) == 0) {
+            look->n_state = list[i].partitions < SHARE_PARTITIONS_MAX ? list[i].partitions
+                                                                      : SHARE_PARTITIONS_MAX;
+        }
+    }
     wh_bus_topic_list_free(list, n);
-    if (look->n_connections == 0 || look->n_state == 0) {
-        return wh_fail(err, WH_E_UNAVAILABLE,
-                       "the shared topics are not there; run `wellhead topics`");
-    }
-    for (int32_t p = 0; p < look->n_connections && rc == WH_OK; p++) {
-        rc = find_mark(m, f->connections_topic, p, &look->connections[p], err);
-    }
-    return rc;
+    return look->n_state > 0 ? WH_OK
+                             : wh_fail(err, WH_E_UNAVAILABLE,
+                                       "the shared topics are not there; run `wellhead topics`");
 }
 
 static void do_look(void *ctx)
@@ -319,22 +302,13 @@ static void do_look(void *ctx)
 
 static void topics_found(struct members *m)
 {
-    struct wh_bus_partition parts[CONNECTIONS_MAX];
     struct wh_err err;
 
     m->found = true;
-    m->n_connections = m->look.n_connections;
     share_init(&m->conf.fetcher->share, m->look.n_state);
-    for (int32_t p = 0; p < m->n_connections; p++) {
-        m->marks_connections[p] = m->look.connections[p];
-        parts[p] =
-            (struct wh_bus_partition){m->conf.fetcher->connections_topic, p, WH_OFFSET_BEGINNING};
-    }
-    if (wh_consumer_assign(m->connections, parts, (size_t)m->n_connections, &err) != WH_OK) {
+    if (follow_connections(m, &err) != WH_OK) {
         m->conf.fatal(m->conf.ctx, &err);
-        return;
     }
-    on_connections(m, -1, 0);
 }
 
 /* Records may have come meanwhile; an empty partition has nothing to come. */
@@ -399,10 +373,8 @@ enum wh_rc members_start(struct members *m, struct wh_consumer *connections,
 {
     m->connections = connections;
     m->state = state;
-    m->connections_watch =
-        wh_watch_new(m->conf.loop, wh_consumer_fd(connections), WH_READABLE, on_connections, m);
     m->state_watch = wh_watch_new(m->conf.loop, wh_consumer_fd(state), WH_READABLE, on_state, m);
-    if (m->connections_watch == NULL || m->state_watch == NULL) {
+    if (m->state_watch == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     wh_timer_start(m->tick, TICK_MS, TICK_MS);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/base/mem.h"
+#include "common/bus/tail.h"
 #include "stages/fetcher/leave.h"
 
 enum {
@@ -14,20 +15,9 @@ enum {
     GONE_LOOKS = 150,
     GONE_PAUSE_MS = 200,
     POLL_MS = 200,
-    SILENT_POLLS_MAX = 25, /* of a compacted topic whose last offsets are no records */
-    BATCH = 256,
-    PARTITIONS_MAX = 256,
     FLUSH_MS = 30000,
 };
 
-/* How far a topic is read, and to where. */
-struct ends {
-    int64_t next[PARTITIONS_MAX];
-    int64_t high[PARTITIONS_MAX];
-    int32_t n;
-};
-
-/* Too large for a stack. */
 struct wipe {
     struct wh_bus_ack ack; /* first: tombstones carry it */
     const struct fetcher *f;
@@ -36,9 +26,6 @@ struct wipe {
     struct wh_producer *producer;
     struct wipe_report *report;
     size_t refused; /* tombstones that Kafka did not take */
-    struct ends ends;
-    struct wh_bus_partition parts[PARTITIONS_MAX];
-    struct wh_bus_msg msgs[BATCH];
 };
 
 static void pause_ms(long ms)
@@ -132,80 +119,11 @@ static enum wh_rc bury(struct wipe *w, const struct wh_bus_msg *msg, struct wh_e
     return rc;
 }
 
-static bool at_end(const struct ends *e)
+static enum wh_rc on_record(void *ctx, const struct wh_bus_msg *msg, struct wh_err *err)
 {
-    for (int32_t p = 0; p < e->n; p++) {
-        if (e->next[p] < e->high[p]) {
-            return false;
-        }
-    }
-    return true;
-}
+    struct wipe *w = ctx;
 
-static enum wh_rc read_to_end(struct wipe *w, struct wh_err *err)
-{
-    struct wh_bus_msg *msgs = w->msgs;
-    struct ends *e = &w->ends;
-
-    for (unsigned silent = 0; !at_end(e) && silent < SILENT_POLLS_MAX; silent++) {
-        size_t n = 0;
-
-        if (wh_consumer_poll(w->consumer, POLL_MS, BATCH, msgs, &n, err) != WH_OK) {
-            return err->rc;
-        }
-        for (size_t i = 0; i < n; i++) {
-            e->next[msgs[i].partition] = msgs[i].offset + 1;
-            if (msgs[i].value.ptr && is_ours(w, msgs[i].key) && bury(w, &msgs[i], err) != WH_OK) {
-                return err->rc;
-            }
-            silent = 0;
-        }
-    }
-    return WH_OK;
-}
-
-static enum wh_rc find_ends(struct wipe *w, const char *topic, struct wh_err *err)
-{
-    struct ends *e = &w->ends;
-    struct wh_bus_topic_info *list = NULL;
-    size_t n = 0;
-
-    *e = (struct ends){0};
-    if (wh_admin_list(w->f->deps.admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
-        return err->rc;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i].name, topic) == 0) {
-            e->n = list[i].partitions < PARTITIONS_MAX ? list[i].partitions : PARTITIONS_MAX;
-        }
-    }
-    wh_bus_topic_list_free(list, n);
-    for (int32_t p = 0; p < e->n; p++) {
-        if (wh_admin_offset(w->f->deps.admin, topic, p, WH_OFFSET_BEGINNING, ADMIN_TIMEOUT_MS,
-                            &e->next[p], err) != WH_OK ||
-            wh_admin_offset(w->f->deps.admin, topic, p, WH_OFFSET_END, ADMIN_TIMEOUT_MS,
-                            &e->high[p], err) != WH_OK) {
-            return err->rc;
-        }
-    }
-    return WH_OK;
-}
-
-static enum wh_rc wipe_shared(struct wipe *w, const char *topic, struct wh_err *err)
-{
-    if (find_ends(w, topic, err) != WH_OK) {
-        return err->rc;
-    }
-    if (w->ends.n == 0) {
-        return WH_OK;
-    }
-    for (int32_t p = 0; p < w->ends.n; p++) {
-        w->parts[p] = (struct wh_bus_partition){topic, p, WH_OFFSET_BEGINNING};
-    }
-    if (wh_consumer_assign(w->consumer, w->parts, (size_t)w->ends.n, err) != WH_OK) {
-        return err->rc;
-    }
-    return read_to_end(w, err);
+    return msg->value.ptr && is_ours(w, msg->key) ? bury(w, msg, err) : WH_OK;
 }
 
 static enum wh_rc wipe_all_shared(struct wipe *w, struct wh_err *err)
@@ -217,7 +135,8 @@ static enum wh_rc wipe_all_shared(struct wipe *w, struct wh_err *err)
     for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
         if (wh_topic_name(w->f->deps.conf.topic_prefix, shared[i], WH_LIT(""), topic, err) !=
                 WH_OK ||
-            wipe_shared(w, topic, err) != WH_OK) {
+            wh_tail_read(w->consumer, w->f->deps.admin, topic, ADMIN_TIMEOUT_MS, on_record, w,
+                         err) != WH_OK) {
             return wh_err_prefix(err, "%s", topic);
         }
     }

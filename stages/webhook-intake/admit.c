@@ -53,7 +53,7 @@ const struct intake_refusal *intake_check_state(const struct intake *intake)
     if (intake->draining) {
         return &draining;
     }
-    return intake_follow_caught_up(intake->follow) ? NULL : &behind;
+    return wh_tail_caught_up(intake->tail) ? NULL : &behind;
 }
 
 const struct intake_refusal *intake_check_head(const struct intake *intake,

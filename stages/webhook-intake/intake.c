@@ -332,7 +332,7 @@ static void on_settled(void *ctx)
 {
     struct intake *intake = ctx;
 
-    if (!intake_follow_caught_up(intake->follow)) {
+    if (!wh_tail_caught_up(intake->tail)) {
         return;
     }
     if (!intake->warmed_once) {
@@ -345,7 +345,7 @@ static void on_settled(void *ctx)
     intake_warm(intake, LATER_WARM_MS);
 }
 
-static void on_follow_fatal(void *ctx, const struct wh_err *err)
+static void on_tail_fatal(void *ctx, const struct wh_err *err)
 {
     struct intake *intake = ctx;
 
@@ -356,15 +356,15 @@ static void on_follow_fatal(void *ctx, const struct wh_err *err)
 
 static enum wh_rc start(struct intake *intake, struct wh_err *err)
 {
-    struct intake_follow_deps follow = {
+    struct wh_tail_conf tail = {
         .consumer = intake->deps.consumer,
         .admin = intake->deps.admin,
         .loop = intake->deps.loop,
         .log = intake->deps.log,
         .topic = intake->connections_topic,
-        .apply = on_record,
-        .settled = on_settled,
-        .on_fatal = on_follow_fatal,
+        .on_record = on_record,
+        .on_settled = on_settled,
+        .on_fatal = on_tail_fatal,
         .ctx = intake,
     };
 
@@ -386,7 +386,7 @@ static enum wh_rc start(struct intake *intake, struct wh_err *err)
         return err->rc;
     }
     wh_timer_start(intake->tell, INTAKE_HEALTH_MS, INTAKE_HEALTH_MS);
-    return intake_follow_new(&follow, &intake->follow, err);
+    return wh_tail_new(&tail, &intake->tail, err);
 }
 
 enum wh_rc intake_new(const struct intake_deps *deps, const struct intake_conf *conf,
@@ -414,7 +414,7 @@ const char *intake_not_ready(const struct intake *intake)
     if (intake->draining) {
         return "draining";
     }
-    if (!intake_follow_caught_up(intake->follow)) {
+    if (!wh_tail_caught_up(intake->tail)) {
         return "the connections topic is not read yet";
     }
     return intake->producer == NULL || intake->producer_lost ? "no Kafka producer now" : NULL;
@@ -433,7 +433,7 @@ void intake_drain(struct intake *intake, void (*done)(void *ctx), void *ctx)
     intake->drained = done;
     intake->drained_ctx = ctx;
     wh_timer_stop(intake->warm);
-    intake_follow_stop(intake->follow);
+    (void)wh_tail_stop(intake->tail);
     intake_tell_health(intake);
     check_drained(intake);
 }
@@ -454,7 +454,7 @@ void intake_free(struct intake *intake)
         return;
     }
     intake->drained = NULL;
-    intake_follow_free(intake->follow);
+    wh_tail_free(intake->tail);
     intake_producer_stop(intake);
     wh_timer_free(intake->rebuild);
     wh_timer_free(intake->warm);

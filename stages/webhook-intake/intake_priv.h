@@ -2,8 +2,8 @@
 #ifndef INTAKE_PRIV_H
 #define INTAKE_PRIV_H
 
+#include "common/bus/tail.h"
 #include "stages/webhook-intake/connections.h"
-#include "stages/webhook-intake/follow.h"
 #include "stages/webhook-intake/intake.h"
 #include "stages/webhook-intake/tally.h"
 
@@ -31,7 +31,7 @@ struct intake {
     struct intake_conf conf;
     char connections_topic[WH_TOPIC_MAX];
     struct intake_connections connections;
-    struct intake_follow *follow;
+    struct wh_tail *tail; /* of the connections topic */
     struct intake_tally tally;
     struct wh_json_parser *parser;
     struct wh_buf key;

@@ -142,6 +142,7 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
 
     wh_stage_consumer_conf(&app->base, &consumer);
     consumer.fetch_max_bytes = FETCH_MAX_BYTES;
+    consumer.report_ends = true;
     if (wh_consumer_kafka_new(&consumer, &app->consumer, err) != WH_OK) {
         return err->rc;
     }

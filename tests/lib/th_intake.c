@@ -147,7 +147,7 @@ void th_intake_start(struct th_intake *t, const struct intake_conf *conf, bool s
     t->handler = intake_handler(t->intake);
     for (int i = 0; settle && intake_not_ready(t->intake); i++) {
         assert_true(i < TURNS && t->fatals == 0);
-        wh_loop_turn(t->loop, false);
+        wh_loop_turn(t->loop, true); /* a pool thread asks for the topic */
     }
 }
 
