@@ -17,6 +17,7 @@ enum {
     DISCONNECT_MS = 30000,
     PURGE_MS = 600000,
     DETAIL_MAX = 512,
+    PAIRS_MAX_BYTES = 16 << 10,
     ID_MAX = CLI_CONNECTION_ID_MAX + 1,
     DEPTH_MAX = 32,
 };
@@ -28,7 +29,74 @@ struct view {
     bool purging;
     char state[32];
     char detail[DETAIL_MAX];
+    size_t n_pairs;      /* that GitLab issued, or may have issued */
+    size_t n_unrevoked;  /* of them, those that are not revoked */
+    struct wh_buf pairs; /* JSON: the list of them */
+    struct wh_buf text;  /* a line for each that is not revoked */
 };
+
+static void view_init(struct view *v)
+{
+    *v = (struct view){0};
+    wh_buf_init(&v->pairs, PAIRS_MAX_BYTES);
+    wh_buf_init(&v->text, PAIRS_MAX_BYTES);
+}
+
+static void view_done(struct view *v)
+{
+    wh_buf_done(&v->pairs);
+    wh_buf_done(&v->text);
+}
+
+static void view_reset(struct view *v)
+{
+    view_done(v);
+    view_init(v);
+}
+
+static void read_pair(struct wh_json_val pair, struct wh_json_writer *w, struct view *v)
+{
+    struct wh_slice fingerprint = cli_get_str(pair, "fingerprint");
+    struct wh_slice reason = cli_get_str(pair, "reason");
+    struct wh_slice state = cli_get_str(pair, "state");
+    bool revoked = wh_slice_eq(state, WH_LIT("revoked"));
+    struct wh_err err;
+
+    v->n_pairs++;
+    v->n_unrevoked += !revoked;
+    wh_jw_object(w);
+    wh_jw_put_str(w, "fingerprint", fingerprint);
+    wh_jw_put_str(w, "state", state);
+    wh_jw_put_str(w, "reason", reason);
+    wh_jw_put_int(w, "issued_at_ms", wh_json_get_int(pair, "at_ms", 0));
+    wh_jw_end(w);
+    if (!revoked) {
+        (void)!wh_buf_printf(&v->text, &err, "  %-10s %.*s: %.*s\n", "not revoked",
+                             WH_SLICE_ARG(fingerprint.len ? fingerprint : WH_LIT("unknown pair")),
+                             WH_SLICE_ARG(reason.len ? reason : state));
+    }
+}
+
+static void read_pairs(struct wh_json_val connection, struct view *v)
+{
+    struct wh_json_writer w;
+    struct wh_json_val list;
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct wh_err err;
+
+    v->n_pairs = (size_t)wh_json_get_int(connection, "pairs_forgotten", 0);
+    wh_json_writer_init(&w, &v->pairs);
+    wh_jw_array(&w);
+    if (wh_json_get(connection, WH_LIT("pairs"), &list)) {
+        for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+            read_pair(item, &w, v);
+        }
+    }
+    wh_jw_end(&w);
+    (void)!wh_jw_finish(&w, &err);
+}
 
 static void read_view(struct wh_json_val root, const char *id, struct view *ret)
 {
@@ -37,7 +105,7 @@ static void read_view(struct wh_json_val root, const char *id, struct view *ret)
     struct wh_json_iter it;
     struct wh_slice key;
 
-    *ret = (struct view){0};
+    view_reset(ret);
     if (!wh_json_get(root, WH_LIT("connections"), &list)) {
         return;
     }
@@ -48,6 +116,7 @@ static void read_view(struct wh_json_val root, const char *id, struct view *ret)
         ret->known = true;
         ret->leaving = cli_get_flag(item, "leaving");
         ret->purging = cli_get_flag(item, "purging");
+        read_pairs(item, ret);
         (void)snprintf(ret->state, sizeof(ret->state), "%.*s",
                        WH_SLICE_ARG(cli_get_str(item, "state")));
         (void)snprintf(ret->detail, sizeof(ret->detail), "%.*s",
@@ -89,7 +158,7 @@ static int look(struct cli *cli, const char *doing, const char *id, struct wh_js
     int code = get(cli, doing, cli->conf.fetcher_url, cli->conf.fetcher_token_file,
                    "/api/v1/connections", parser, &root, &status);
 
-    *ret = (struct view){0};
+    view_reset(ret);
     if (code == CLI_OK && status == 200) {
         read_view(root, id, ret);
     }
@@ -152,22 +221,25 @@ static int leave(struct cli *cli, const char *id, struct wh_json_parser *parser,
     return code == CLI_OK ? await_left(cli, id, parser, v) : code;
 }
 
-/* "revoked" is true when an approval was revoked and GitLab proved it. An access token cannot be
- * revoked from here. */
+/* "revoked" is true when every pair of tokens that GitLab issued is revoked. An access token that
+ * was given by hand is none, and cannot be revoked from here. */
 static void print_left_json(const struct cli *cli, const char *id, const struct view *v)
 {
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
     struct wh_err err;
 
-    wh_buf_init(&out, 4 * DETAIL_MAX);
+    wh_buf_init(&out, 4 * DETAIL_MAX + PAIRS_MAX_BYTES);
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
     wh_jw_put_bool(&w, "ok", !v->leaving);
     wh_jw_put_str(&w, "connection", wh_slice_str(id));
     wh_jw_put_str(&w, "state", wh_slice_str(v->state));
-    wh_jw_put_bool(&w, "revoked", !v->leaving && strstr(v->detail, "the approval is revoked"));
+    wh_jw_put_bool(&w, "revoked", !v->leaving && v->n_pairs > 0 && v->n_unrevoked == 0);
     wh_jw_put_str(&w, "detail", wh_slice_str(v->detail));
+    wh_jw_put_int(&w, "not_revoked", (int64_t)v->n_unrevoked);
+    wh_jw_key(&w, "pairs");
+    wh_jw_raw(&w, v->pairs.len ? wh_buf_slice(&v->pairs) : WH_LIT("[]"));
     wh_jw_end(&w);
     if (wh_jw_finish(&w, &err) == WH_OK) {
         (void)!cli_data(&cli->out, wh_buf_slice(&out));
@@ -182,6 +254,11 @@ static void print_left(const struct cli *cli, const char *id, const struct view 
     }
     cli_say(&cli->out, "%s %s\n", v->leaving ? "Not disconnected yet:" : "Disconnected:", id);
     cli_say(&cli->out, "  %-10s %s\n", "access", v->detail);
+    if (!v->leaving && v->n_pairs) {
+        cli_say(&cli->out, "  %-10s %d of %d token pairs that GitLab issued are revoked\n",
+                "revoked", (int)(v->n_pairs - v->n_unrevoked), (int)v->n_pairs);
+        cli_say(&cli->out, "%s", wh_buf_str(&v->text));
+    }
     cli_say(&cli->out, "  %-10s are answered with 410 from now on; remove the hook in GitLab\n",
             "webhooks");
     cli_say(&cli->out, "  %-10s are kept; `wellhead purge %s` removes them\n", "rows", id);
@@ -191,9 +268,10 @@ int cli_disconnect(struct cli *cli)
 {
     struct wh_json_parser *parser = wh_json_parser_new(ANSWER_MAX_BYTES, DEPTH_MAX);
     const char *id = cli->opt.args[1];
-    struct view v;
+    __attribute__((cleanup(view_done))) struct view v;
     int code;
 
+    view_init(&v);
     if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
         cli_note(&cli->out, "wellhead: disconnect needs a connection's id, as `wellhead status` "
                             "shows it\n");
@@ -247,9 +325,10 @@ static void progress(const struct cli *cli, const char *text)
 static int await_dropped(struct cli *cli, const char *id, struct wh_json_parser *parser,
                          int64_t until_ms)
 {
-    struct view v;
+    __attribute__((cleanup(view_done))) struct view v;
     int code;
 
+    view_init(&v);
     for (;;) {
         code = look(cli, "purge", id, parser, &v);
         if (code != CLI_OK || !v.known) {
@@ -362,9 +441,10 @@ static int purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
     int64_t asked_ms = cli_now_ms(cli);
     int64_t until_ms = asked_ms + (cli->opt.timeout_ms ? cli->opt.timeout_ms : PURGE_MS);
     struct wh_json_val report;
-    struct view v;
+    __attribute__((cleanup(view_done))) struct view v;
     int code;
 
+    view_init(&v);
     progress(cli, "disconnecting");
     code = leave(cli, id, parser, &v);
     if (code != CLI_OK) {
@@ -373,6 +453,9 @@ static int purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
     if (v.leaving) {
         cli_note(&cli->out, "wellhead: purge: %s\n", v.detail);
         return CLI_TRY_LATER;
+    }
+    if (v.n_unrevoked) {
+        cli_note(&cli->out, "%s", wh_buf_str(&v.text)); /* the list goes with the connection */
     }
     progress(cli, "removing topics and keys from Kafka");
     code = ask(cli, "purge", id, "purge");

@@ -5,6 +5,26 @@
 
 /* ---- the document ---- */
 
+static void write_pairs(const struct wh_connection *c, struct wh_json_writer *w)
+{
+    wh_jw_key(w, "pairs");
+    wh_jw_array(w);
+    for (size_t i = 0; i < c->n_pairs; i++) {
+        const struct wh_connection_pair *pair = &c->pairs[i];
+
+        wh_jw_object(w);
+        wh_jw_put_str(w, "fingerprint", pair->fingerprint);
+        wh_jw_put_str(w, "state", pair->state);
+        wh_jw_put_str(w, "reason", pair->reason);
+        wh_jw_put_str(w, "address", pair->address);
+        wh_jw_put_str(w, "sealed", pair->sealed);
+        wh_jw_put_int(w, "at_ms", pair->at_ms);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+    wh_jw_put_int(w, "pairs_forgotten", c->pairs_forgotten);
+}
+
 enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out,
                                struct wh_err *err)
 {
@@ -30,6 +50,9 @@ enum wh_rc wh_connection_write(const struct wh_connection *c, struct wh_buf *out
     wh_jw_put_str(&w, "projects", c->projects);
     wh_jw_put_str(&w, "webhook_key_sealed", c->webhook_key_sealed);
     wh_jw_put_str(&w, "webhook_token_sealed", c->webhook_token_sealed);
+    if (c->n_pairs || c->pairs_forgotten) {
+        write_pairs(c, &w);
+    }
     wh_jw_end(&w);
     return wh_jw_finish(&w, err);
 }
@@ -47,6 +70,50 @@ static enum wh_rc read_text(struct wh_json_val root, const char *key, struct wh_
         return wh_fail(err, WH_E_TYPE, "connection: %s is not a string", key);
     }
     return wh_arena_dup(arena, wh_json_string(v), ret, err);
+}
+
+static enum wh_rc read_pair(struct wh_json_val v, struct wh_arena *arena,
+                            struct wh_connection_pair *ret, struct wh_err *err)
+{
+    const struct {
+        const char *key;
+        struct wh_slice *to;
+    } texts[] = {{"fingerprint", &ret->fingerprint},
+                 {"state", &ret->state},
+                 {"reason", &ret->reason},
+                 {"address", &ret->address},
+                 {"sealed", &ret->sealed}};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (read_text(v, texts[i].key, arena, texts[i].to, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    ret->at_ms = wh_json_get_int(v, "at_ms", 0);
+    return WH_OK;
+}
+
+static enum wh_rc read_pairs(struct wh_json_val root, struct wh_arena *arena,
+                             struct wh_connection *c, struct wh_err *err)
+{
+    struct wh_json_val list;
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    c->pairs_forgotten = wh_json_get_int(root, "pairs_forgotten", 0);
+    if (!wh_json_get(root, WH_LIT("pairs"), &list) || wh_json_type(list) != WH_JSON_ARRAY) {
+        return WH_OK;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        if (c->n_pairs == WH_CONNECTION_PAIRS_MAX || wh_json_type(item) != WH_JSON_OBJECT) {
+            return wh_fail(err, WH_E_INVALID, "connection: the list of pairs is damaged");
+        }
+        if (read_pair(item, arena, &c->pairs[c->n_pairs++], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
 }
 
 enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *parser,
@@ -84,6 +151,9 @@ enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *
     if (c.id.len == 0 || c.instance.len == 0) {
         return wh_fail(err, WH_E_MISSING, "connection: id or instance is missing");
     }
+    if (read_pairs(root, arena, &c, err) != WH_OK) {
+        return err->rc;
+    }
     c.created_at_ms = wh_json_get_int(root, "created_at_ms", 0);
     c.updated_at_ms = wh_json_get_int(root, "updated_at_ms", 0);
     *ret = c;
@@ -110,6 +180,12 @@ size_t wh_connection_secrets(struct wh_connection *c,
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (all[i].sealed->len) {
             ret[n++] = all[i];
+        }
+    }
+    for (size_t i = 0; i < c->n_pairs; i++) {
+        if (c->pairs[i].sealed.len) {
+            ret[n++] = (struct wh_connection_secret){WH_CONNECTION_PAIR_PURPOSE,
+                                                     &c->pairs[i].sealed, c->pairs[i].address};
         }
     }
     return n;

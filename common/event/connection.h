@@ -13,6 +13,18 @@
 
 struct wh_json_parser;
 
+/* A pair of OAuth tokens that GitLab has issued, or may have issued (the fetcher's pairs.h). */
+struct wh_connection_pair {
+    struct wh_slice fingerprint; /* names it; part of a hash, empty while it is not known */
+    struct wh_slice state;       /* asked, in_use, replaced, revoked, not_revoked, lost */
+    struct wh_slice reason;      /* why it is not revoked, for people; of asked: by what */
+    struct wh_slice address;     /* of the GitLab that issued it */
+    struct wh_slice sealed;      /* of replaced: what revokes it */
+    int64_t at_ms;
+};
+enum { WH_CONNECTION_PAIRS_MAX = 16 };
+#define WH_CONNECTION_PAIR_PURPOSE "pair"
+
 struct wh_connection {
     struct wh_slice id;       /* [a-z0-9-]{1,64}, from the instance's host name */
     struct wh_slice instance; /* normalised: scheme://host[:port][/root], no trailing slash */
@@ -30,6 +42,9 @@ struct wh_connection {
     struct wh_slice projects;             /* paths a person named, by spaces; may be empty */
     struct wh_slice webhook_key_sealed;   /* sealed; purpose "webhook_key": whsec_... signing key */
     struct wh_slice webhook_token_sealed; /* sealed; purpose "webhook_token": X-Gitlab-Token */
+    struct wh_connection_pair pairs[WH_CONNECTION_PAIRS_MAX]; /* oldest first */
+    size_t n_pairs;
+    int64_t pairs_forgotten; /* revoked ones that are not listed any more */
 };
 
 /* A secret in a document: what it is for, where it is, and the address that it is sealed for. */
@@ -38,7 +53,7 @@ struct wh_connection_secret {
     struct wh_slice *sealed;
     struct wh_slice address;
 };
-enum { WH_CONNECTION_SECRETS_MAX = 5 };
+enum { WH_CONNECTION_SECRETS_MAX = 5 + WH_CONNECTION_PAIRS_MAX };
 /* Those of c that are not empty; how many. Every sealed value of a document is among them. */
 size_t wh_connection_secrets(struct wh_connection *c,
                              struct wh_connection_secret ret[WH_CONNECTION_SECRETS_MAX]);

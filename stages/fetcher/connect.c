@@ -262,6 +262,7 @@ static enum wh_rc start_approval(struct connect *k, struct wh_err *err)
         .approve_timeout_ms = APPROVE_TIMEOUT_MS,
         .open = on_open,
         .step = on_step,
+        .hold = connect_hold,
         .ctx = k,
     };
     struct mcp_conf mcp = {

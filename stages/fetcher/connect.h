@@ -17,6 +17,7 @@
 #include "common/httpd/http.h"
 #include "stages/fetcher/fetcher.h"
 #include "stages/fetcher/mcp/login.h"
+#include "stages/fetcher/oauth/keep.h"
 
 struct connects;
 
@@ -65,6 +66,7 @@ struct connect {
     bool move;       /* a person asked for the move from http to https */
     bool moving;     /* the connection with this id moves here from moved_from */
     struct wh_buf moved_from;
+    int64_t asked_at_ms; /* when the document in Kafka says that a pair is asked for; 0: not yet */
     struct wh_buf instance;
     struct wh_buf id;
     struct wh_buf projects;
@@ -114,6 +116,20 @@ WH_MUST_CHECK enum wh_rc connect_place(struct connect *k, struct wh_err *err);
 /* Whether old, the connection that has k's id now or NULL, is still the one that was chosen. */
 WH_MUST_CHECK enum wh_rc connect_still_fits(const struct connect *k, const struct conn *old,
                                             struct wh_err *err);
+/* connect_pairs.c */
+/* oauth_conf.hold; ctx is the connect. */
+void connect_hold(void *ctx);
+/* How the login's client is known to GitLab; borrows from it. */
+void connect_kept(const struct connect *k, struct oauth_kept *ret);
+/* The new pair is in use, that of old waits for its revocation. */
+WH_MUST_CHECK enum wh_rc connect_list_pairs(struct connect *k, const struct conn *old,
+                                            struct wh_arena *arena, struct wh_connection *doc,
+                                            struct wh_err *err);
+/* The connect has failed: what it was issued is listed, and revoked. */
+void connect_give_up_pairs(struct connect *k);
+/* connect_save.c: makes the connection's document the fetcher's, as if it was read at start. */
+WH_MUST_CHECK enum wh_rc connect_adopt(struct connect *k, const struct wh_connection *doc,
+                                       struct wh_err *err);
 /* connect.c */
 void connect_start(struct connect *k);
 /* connect_save.c: the last steps: topics, the record, sources; ends in connect_done or fail. */

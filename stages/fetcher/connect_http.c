@@ -68,6 +68,9 @@ static void connect_free(struct connect *k)
         return;
     }
     unlink_connect(k);
+    if (k->phase == CONNECT_RUNNING) {
+        connect_give_up_pairs(k);
+    }
     forget_secrets(k);
     wh_timer_free(k->timer);
     wh_buf_done(&k->instance);
@@ -226,6 +229,7 @@ void connect_done(struct connect *k)
 void connect_fail(struct connect *k, unsigned status, const char *reason)
 {
     k->phase = CONNECT_FAILED;
+    connect_give_up_pairs(k);
     connect_keep_client(k);
     k->status = status;
     (void)snprintf(k->error, sizeof(k->error), "%s", reason);

@@ -4,6 +4,7 @@
 #include "stages/fetcher/connect.h"
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/leave.h"
+#include "stages/fetcher/revoke.h"
 #include "stages/fetcher/sources.h"
 
 enum {
@@ -46,6 +47,9 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
         connect_fail(k, 503, "Kafka did not take the connection; try again");
         return;
     }
+    k->asked_at_ms = 0;
+    c->unsaved_seals = false;
+    revoke_look(c);
     connect_step(k, "saved", "the credentials are sealed and in Kafka");
     sources_outdated(c->sources);
     sources_find(c->sources, on_sources, k);
@@ -101,16 +105,11 @@ static enum wh_rc seal_approval(struct connect *k, struct wh_arena *arena,
                                 struct wh_connection *doc, struct wh_err *err)
 {
     struct oauth *o = mcp_login_oauth(k->login);
-    const struct oauth_server *server = oauth_used_server(o);
-    const struct oauth_kept kept = {
-        .client = *oauth_used_client(o),
-        .token_endpoint = server->token_endpoint,
-        .revocation_endpoint = server->revocation_endpoint,
-        .resource = oauth_resource_name(o),
-    };
+    struct oauth_kept kept;
     struct wh_buf text;
     enum wh_rc rc;
 
+    connect_kept(k, &kept);
     wh_buf_init_secret(&text, SEALED_MAX_BYTES);
     rc = oauth_kept_write(&kept, &text, err);
     if (rc == WH_OK) {
@@ -181,6 +180,9 @@ static enum wh_rc fill_document(struct connect *k, const struct conn *old, struc
     if (k->projects.len) {
         doc->projects = wh_buf_slice(&k->projects);
     }
+    if (connect_list_pairs(k, old, arena, doc, err) != WH_OK) {
+        return err->rc;
+    }
     if (k->moving && move_document(k, old, arena, doc, err) != WH_OK) {
         return err->rc;
     }
@@ -195,7 +197,7 @@ static enum wh_rc fill_document(struct connect *k, const struct conn *old, struc
 }
 
 /* Through the same door as the records that are read at start. */
-static enum wh_rc adopt(struct connect *k, const struct wh_connection *doc, struct wh_err *err)
+enum wh_rc connect_adopt(struct connect *k, const struct wh_connection *doc, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf json;
     WH_AUTO(buf) struct wh_buf record;
@@ -233,16 +235,20 @@ static void save(struct connect *k)
         connect_fail(k, 409, err.msg);
         return;
     }
-    k->existing = old != NULL;
+    k->existing = old != NULL && !wh_slice_eq(old->doc.state, WH_LIT("to_configure"));
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
     rc = fill_document(k, old, &arena, &doc, &err);
     if (rc == WH_OK) {
-        rc = adopt(k, &doc, &err);
+        rc = connect_adopt(k, &doc, &err);
     }
     if (rc == WH_OK) {
+        struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));
+
+        k->asked_at_ms = 0; /* from here on the document has the pair */
+        c->unsaved_seals = true;
         k->ack.fn = on_saved;
         k->working = true;
-        rc = conn_save(fetcher_find(k->f, wh_buf_slice(&k->id)), &k->ack, &err);
+        rc = conn_save(c, &k->ack, &err);
     }
     wh_arena_done(&arena);
     if (rc != WH_OK) {

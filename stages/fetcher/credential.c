@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "stages/fetcher/pairs.h"
 #include "stages/fetcher/sources.h"
 
 enum {
@@ -22,7 +23,12 @@ enum {
     REFUSALS_MAX = 2, /* fresh pairs refused in a row */
 };
 
-enum phase { IDLE, ASKING, SAVING };
+enum phase {
+    IDLE,
+    NOTING, /* that a pair will be asked for is on its way to Kafka */
+    ASKING,
+    SAVING,
+};
 
 struct credential {
     struct wh_bus_ack ack; /* first: the record that holds a new pair carries it */
@@ -43,11 +49,14 @@ struct credential {
     unsigned follows; /* looks for the owner's new pair */
     unsigned failures;
     unsigned refusals;
+    bool noted;        /* this process has written down that a pair is asked for */
+    bool ambiguous;    /* an answer to that may have been lost */
     int64_t in_use_ms; /* since when the pair is in use */
     uint64_t refreshes;
 };
 
 static void begin(struct credential *cr);
+static void ask(struct credential *cr);
 static void on_timer(void *ctx);
 static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d);
 
@@ -110,7 +119,7 @@ bool credential_there(const struct credential *cr)
 const char *credential_phase(const struct credential *cr)
 {
     static const char *const words[] = {
-        [IDLE] = "in use", [ASKING] = "asking", [SAVING] = "saving"};
+        [IDLE] = "in use", [NOTING] = "asking", [ASKING] = "asking", [SAVING] = "saving"};
 
     return words[cr->phase];
 }
@@ -145,6 +154,16 @@ const struct oauth_kept *credential_kept(const struct credential *cr)
 bool credential_client_gone(const struct credential *cr)
 {
     return cr->client_gone;
+}
+
+const struct oauth_tokens *credential_newest(const struct credential *cr)
+{
+    return cr->phase == SAVING ? &cr->next : &cr->now;
+}
+
+bool credential_asking(const struct credential *cr)
+{
+    return cr->phase == ASKING;
 }
 
 bool credential_settled(const struct credential *cr)
@@ -343,6 +362,89 @@ static void ended(struct credential *cr, const char *why)
     mcp_give_up_all(cr->conn->mcp, text);
 }
 
+/* ---- the connection's list of pairs ---- */
+
+static struct pairs list_of(const struct credential *cr, struct wh_connection *doc,
+                            struct wh_arena *arena)
+{
+    return (struct pairs){
+        .doc = doc, .arena = arena, .keys = cr->conn->fetcher->deps.keys, .now_ms = now_ms(cr)};
+}
+
+/* The refresh has ended without a pair: none was issued, unless an earlier answer was lost. */
+static void unlist(struct credential *cr)
+{
+    struct wh_connection doc = cr->conn->doc;
+    struct wh_err err;
+
+    if (cr->ambiguous) {
+        pairs_lost(&doc, PAIR_BY_REFRESH, 0);
+    }
+    pairs_answered(&doc, PAIR_BY_REFRESH, 0);
+    cr->noted = false;
+    cr->ambiguous = false;
+    if (conn_set_document(cr->conn, &doc, &err) != WH_OK) {
+        wh_log_error(cr->conn->fetcher->deps.log, "the list of pairs is not changed", WH_RC(&err));
+    }
+}
+
+/* The old pair was good until now, so no other has come of it: the answer is complete. */
+static enum wh_rc list_pair(struct credential *cr, struct wh_err *err)
+{
+    struct wh_connection doc = cr->conn->doc;
+    struct wh_arena arena;
+    struct pairs p = list_of(cr, &doc, &arena);
+    enum wh_rc rc;
+
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    pairs_answered(&doc, PAIR_BY_REFRESH, 0);
+    rc = pairs_use(&p, &cr->next, err);
+    if (rc == WH_OK) {
+        rc = conn_set_document(cr->conn, &doc, err);
+    }
+    wh_arena_done(&arena);
+    if (rc == WH_OK) {
+        cr->noted = false;
+        cr->ambiguous = false;
+    }
+    return rc;
+}
+
+/* Written down before GitLab is asked. True when it is on its way to Kafka. */
+static bool note(struct credential *cr)
+{
+    struct conn *c = cr->conn;
+    struct wh_connection doc = c->doc;
+    struct wh_arena arena;
+    struct pairs p = list_of(cr, &doc, &arena);
+    struct wh_err err;
+    enum wh_rc rc;
+
+    if (pairs_asked(&doc, PAIR_BY_REFRESH)) {
+        /* Written down before; when not by this process, what came of it is not known. */
+        cr->ambiguous = cr->ambiguous || !cr->noted;
+        cr->noted = true;
+        return false;
+    }
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    rc = pairs_ask(&p, PAIR_BY_REFRESH, doc.instance, &err);
+    if (rc == WH_OK) {
+        rc = conn_set_document(c, &doc, &err);
+    }
+    wh_arena_done(&arena);
+    if (rc != WH_OK) {
+        wh_log_warn(c->fetcher->deps.log, "a refresh is not listed", WH_RC(&err));
+        return false;
+    }
+    cr->noted = true;
+    cr->ambiguous = false;
+    cr->phase = NOTING;
+    if (conn_save(c, &cr->ack, &err) != WH_OK) {
+        later(cr, err.msg);
+    }
+    return true;
+}
+
 /* Into the document and the topic; the pair is used when that is acknowledged. */
 static enum wh_rc save(struct credential *cr, struct wh_err *err)
 {
@@ -366,6 +468,9 @@ static enum wh_rc save(struct credential *cr, struct wh_err *err)
     wh_buf_done(&cr->sealed);
     cr->sealed = sealed;
     c->doc.oauth_sealed = wh_buf_slice(&cr->sealed);
+    if (list_pair(cr, err) != WH_OK) {
+        return err->rc;
+    }
     return conn_save(c, &cr->ack, err);
 }
 
@@ -390,6 +495,14 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct credential *cr = (struct credential *)ack;
 
+    if (cr->phase == NOTING) {
+        if (d->rc != WH_OK) {
+            later(cr, "Kafka did not take the note that it is refreshed");
+        } else {
+            ask(cr);
+        }
+        return;
+    }
     if (cr->phase != SAVING) {
         return;
     }
@@ -413,10 +526,13 @@ static void on_refreshed(void *ctx, const struct oauth_token_answer *a)
     cr->call = NULL;
     cr->client_gone = a->unknown_client;
     if (a->result == OAUTH_LATER) {
+        cr->ambiguous = cr->ambiguous || a->status != 429;
         later(cr, a->error);
     } else if (a->result == OAUTH_INVALID_GRANT) {
+        unlist(cr);
         ended(cr, "GitLab has ended the approval (invalid_grant)");
     } else if (a->result == OAUTH_REFUSED && (a->status == 400 || a->status == 401)) {
+        unlist(cr);
         ended(cr, a->error);
     } else if (a->result == OAUTH_REFUSED) {
         later(cr, a->error);
@@ -437,13 +553,24 @@ static void on_refreshed(void *ctx, const struct oauth_token_answer *a)
 
 static void begin(struct credential *cr)
 {
-    struct wh_err err;
-
     if (cr->phase != IDLE || cr->dead || cr->conn->stopped || cr->conn->fetcher->draining) {
         return;
     }
     if (cr->now.refresh.len == 0) {
         ended(cr, "the approval is over, and GitLab gave nothing to renew it");
+        return;
+    }
+    if (!note(cr)) {
+        ask(cr);
+    }
+}
+
+static void ask(struct credential *cr)
+{
+    struct wh_err err;
+
+    cr->phase = IDLE;
+    if (cr->conn->stopped || cr->conn->fetcher->draining) {
         return;
     }
     if (oauth_refresh(&cr->net, cr->kept.token_endpoint, &cr->kept.client, cr->kept.resource,

@@ -52,6 +52,10 @@ const struct oauth_kept *credential_kept(const struct credential *cr);
 bool credential_client_gone(const struct credential *cr);
 /* No refresh is under way, nor a pair on its way to Kafka. */
 bool credential_settled(const struct credential *cr);
+/* The pair that GitLab issued last, also while it is on its way to Kafka. */
+const struct oauth_tokens *credential_newest(const struct credential *cr);
+/* GitLab has been asked for a new pair and has not answered. */
+bool credential_asking(const struct credential *cr);
 /* The pair in use, empty when there is none, and how calls about it are made: to revoke it. */
 const struct oauth_tokens *credential_pair(const struct credential *cr);
 const struct oauth_net *credential_net(const struct credential *cr);

@@ -14,6 +14,8 @@
 #include "stages/fetcher/heads.h"
 #include "stages/fetcher/health.h"
 #include "stages/fetcher/leave.h"
+#include "stages/fetcher/pairs.h"
+#include "stages/fetcher/revoke.h"
 #include "stages/fetcher/rotate.h"
 #include "stages/fetcher/sources.h"
 
@@ -177,6 +179,7 @@ static void on_run_timer(void *ctx)
 static void conn_free(struct conn *c)
 {
     leave_free(c->leave);
+    revoke_free(c->revoke);
     walk_free_all(c);
     sources_free(c->sources);
     client_free(c->client);
@@ -217,8 +220,9 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->credential = c->instance ? credential_new(c) : NULL;
     c->sources = sources_new(c);
     c->leave = leave_new(c);
+    c->revoke = revoke_new(c);
     if (!c->instance || !c->timer || !c->health || !c->heads || !c->credential || !c->sources ||
-        !c->leave ||
+        !c->leave || !c->revoke ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);
@@ -422,6 +426,7 @@ static bool try_credentials(struct conn *c)
 static bool readable(const struct wh_connection *doc)
 {
     return !wh_slice_eq(doc->state, WH_LIT("need_reconnect")) &&
+           !wh_slice_eq(doc->state, WH_LIT("to_configure")) &&
            !wh_slice_eq(doc->state, WH_LIT("disabled"));
 }
 
@@ -479,6 +484,7 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     if (try_credentials(c) && news) {
         conn_run(c);
     }
+    revoke_look(c);
     leave_document(c);
 }
 
@@ -555,6 +561,26 @@ enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc, st
     return credential_sealed_again(c->credential, err);
 }
 
+bool conn_forget_unconfigured(struct conn *c)
+{
+    struct wh_err err;
+
+    if (c->dropped || !wh_slice_eq(c->doc.state, WH_LIT("to_configure")) ||
+        pairs_open_count(&c->doc) > 0) {
+        return false;
+    }
+    if (outbox_document(c->fetcher->outbox,
+                        &(struct outbox_document){.schema = WH_DOCUMENT_CONNECTION,
+                                                  .topic = c->fetcher->connections_topic,
+                                                  .key = wh_slice_str(c->id),
+                                                  .connection = wh_slice_str(c->id)},
+                        NULL, &err) != WH_OK) {
+        return false;
+    }
+    fetcher_drop(c->fetcher, c);
+    return true;
+}
+
 enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err)
 {
     struct fetcher *f = c->fetcher;
@@ -612,6 +638,7 @@ void fetcher_start(struct fetcher *f)
         if (c->unsealable[0] && !c->dropped) {
             log_unusable(c);
         }
+        revoke_look(c);
         conn_run(c);
     }
 }

@@ -114,6 +114,7 @@ struct sources;
 struct credential;
 struct mcp;
 struct leave;
+struct revoke;
 
 /* A run that ended, as the status shows it. */
 struct run_summary {
@@ -149,13 +150,14 @@ struct conn {
     struct credential *credential; /* OAuth; never NULL */
     struct mcp *mcp;               /* NULL without OAuth */
     struct sources *sources;       /* what each stream is read by; never NULL */
-    bool token_refused;  /* GitLab no longer takes the read_api token; OAuth goes on without it */
-    uint64_t token_hash; /* of the sealed one in use */
-    bool rest_by_oauth;  /* client sends the OAuth token: there is no read_api credential */
-    struct leave *leave; /* disconnect and purge; never NULL */
-    bool stopped;        /* disconnected: nothing is read */
-    bool warmed;         /* the producer knows its topics */
-    bool dropped;        /* purged: not there for anybody */
+    bool token_refused;    /* GitLab no longer takes the read_api token; OAuth goes on without it */
+    uint64_t token_hash;   /* of the sealed one in use */
+    bool rest_by_oauth;    /* client sends the OAuth token: there is no read_api credential */
+    struct revoke *revoke; /* of replaced pairs; never NULL */
+    struct leave *leave;   /* disconnect and purge; never NULL */
+    bool stopped;          /* disconnected: nothing is read */
+    bool warmed;           /* the producer knows its topics */
+    bool dropped;          /* purged: not there for anybody */
     bool unsaved_seals; /* secrets were sealed again (rotate.h), and Kafka does not have them yet */
     char unsealable[160];     /* why they cannot be; empty when they can */
     int64_t unsealable_at_ms; /* the document of which that is true */
@@ -266,6 +268,9 @@ WH_MUST_CHECK enum wh_rc conn_run_everywhere(struct conn *c, bool verify, bool c
  * nothing. */
 WH_MUST_CHECK enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc,
                                            struct wh_err *err);
+/* A connection that no approval has made (to_configure), and of which GitLab holds nothing: it is
+ * taken away, in Kafka too. False: it is another. */
+bool conn_forget_unconfigured(struct conn *c);
 /* Where a secret of the connection is sealed. */
 struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose);
 /* Sets state and detail, writes the document. */

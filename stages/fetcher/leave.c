@@ -4,6 +4,8 @@
 
 #include "common/base/mem.h"
 #include "stages/fetcher/credential.h"
+#include "stages/fetcher/pairs.h"
+#include "stages/fetcher/revoke.h"
 #include "stages/fetcher/sources.h"
 
 enum {
@@ -13,6 +15,8 @@ enum {
     PROOF_MS = 15000,
     PROOF_BODY_MAX = 64 << 10,
     URL_MAX = 2048,
+    ARENA_BLOCK = 1024,
+    ARENA_MAX = 64 << 10,
 };
 
 enum phase {
@@ -32,6 +36,7 @@ struct leave {
     bool stopped; /* the record says disabled */
     unsigned failures;
     bool unrevoked; /* GitLab did not take the revocation */
+    bool revoked;   /* it did, and refuses the token */
     struct oauth_call *call;
     struct wh_httpc_transfer *proof;
     char outcome[160]; /* of the revocation, for people */
@@ -76,8 +81,8 @@ void leave_free(struct leave *l)
 
 static bool has_secrets(const struct conn *c)
 {
-    return c->doc.token_sealed.len || c->doc.oauth_sealed.len || c->doc.webhook_key_sealed.len ||
-           c->doc.webhook_token_sealed.len;
+    return pairs_next(&c->doc) >= 0 || c->doc.token_sealed.len || c->doc.oauth_sealed.len ||
+           c->doc.webhook_key_sealed.len || c->doc.webhook_token_sealed.len;
 }
 
 static bool is_disabled(const struct conn *c)
@@ -131,6 +136,31 @@ static void later(struct leave *l, const char *why)
     wh_timer_start(l->timer, wait, 0);
 }
 
+/* What has become of each pair that GitLab issued. */
+static enum wh_rc list_end(struct leave *l, struct wh_err *err)
+{
+    struct conn *c = l->conn;
+    const struct oauth_tokens *pair = credential_pair(c->credential);
+    struct wh_connection doc = c->doc;
+    struct wh_arena arena;
+    const struct pairs p = {.doc = &doc,
+                            .arena = &arena,
+                            .keys = c->fetcher->deps.keys,
+                            .now_ms = wh_clock_now_ms(&c->fetcher->deps.clock)};
+    enum wh_rc rc = WH_OK;
+
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    pairs_lost_before(&doc, INT64_MAX);
+    if (pair->access.len) {
+        rc = pairs_end_use(&p, pair, l->revoked ? NULL : l->outcome, err);
+    }
+    if (rc == WH_OK) {
+        rc = conn_set_document(c, &doc, err);
+    }
+    wh_arena_done(&arena);
+    return rc;
+}
+
 static void forget_secrets(struct leave *l)
 {
     struct conn *c = l->conn;
@@ -138,6 +168,10 @@ static void forget_secrets(struct leave *l)
     struct wh_err err;
 
     l->phase = FORGET;
+    if (list_end(l, &err) != WH_OK) {
+        later(l, err.msg);
+        return;
+    }
     c->doc.token_sealed = WH_LIT("");
     c->doc.oauth_sealed = WH_LIT("");
     c->doc.webhook_key_sealed = WH_LIT("");
@@ -178,6 +212,7 @@ static void on_proof(void *ctx, const struct wh_httpc_answer *a)
                                       "the revocation: end the approval there, under Applications"
                                     : "the approval is revoked, and GitLab refuses the old token "
                                       "(HTTP 401)");
+        l->revoked = !l->unrevoked;
         forget_secrets(l);
     } else {
         (void)snprintf(text, sizeof(text), "GitLab still takes the old token (HTTP %u)", a->status);
@@ -256,6 +291,23 @@ static void revoke(struct leave *l, bool access)
     }
 }
 
+/* Pairs that the present one has replaced come first; they are tried again by themselves. */
+static void await_revocations(struct leave *l)
+{
+    const char *problem = revoke_problem(l->conn);
+    char text[300];
+
+    if (problem[0]) {
+        (void)snprintf(text, sizeof(text),
+                       "disconnected, but a replaced approval is not revoked yet: %.140s; trying "
+                       "again",
+                       problem);
+        conn_set_state(l->conn, "disabled", text);
+    }
+    revoke_look(l->conn);
+    wh_timer_start(l->timer, QUIET_MS, 0);
+}
+
 /* The next step, when what was under way has ended. */
 static void go_on(void *ctx)
 {
@@ -269,8 +321,13 @@ static void go_on(void *ctx)
         wh_timer_start(l->timer, QUIET_MS, 0);
         return;
     }
+    if (revoke_under_way(c)) {
+        await_revocations(l);
+        return;
+    }
     l->outcome[0] = '\0';
     l->unrevoked = false;
+    l->revoked = false;
     if (credential_pair(c->credential)->access.len == 0) {
         forget_secrets(l);
         return;

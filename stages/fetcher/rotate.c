@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/credential.h"
 #include "stages/fetcher/leave.h"
+#include "stages/fetcher/revoke.h"
 
 enum {
     LOOK_MS = 1000,        /* when the configuration does not say */
@@ -121,6 +122,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     r->saving[0] = '\0';
     if (d->rc == WH_OK && c) {
         c->unsaved_seals = false;
+        revoke_look(c);
         r->resealed++;
         wh_log_info(r->f->deps.log, "secrets sealed again", WH_STR("connection", c->id),
                     WH_STR("key", r->f->deps.keys->keys[0].name));

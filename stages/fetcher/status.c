@@ -177,6 +177,26 @@ static void write_requests(struct wh_json_writer *w, const struct conn *c)
     wh_jw_put_int(w, "open_requests", (int64_t)client_open(c->client));
 }
 
+/* Each pair of tokens that GitLab has issued to the connection, and what has become of it. */
+static void write_pairs(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "pairs");
+    wh_jw_array(w);
+    for (size_t i = 0; i < c->doc.n_pairs; i++) {
+        const struct wh_connection_pair *pair = &c->doc.pairs[i];
+
+        wh_jw_object(w);
+        wh_jw_put_str(w, "fingerprint", pair->fingerprint);
+        wh_jw_put_str(w, "state", pair->state);
+        wh_jw_put_str(w, "reason", pair->reason);
+        wh_jw_put_str(w, "address", pair->address);
+        wh_jw_put_int(w, "at_ms", pair->at_ms);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+    wh_jw_put_int(w, "pairs_forgotten", c->doc.pairs_forgotten);
+}
+
 static void write_credentials(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "credentials");
@@ -208,6 +228,7 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_put_int(w, "run_finished_ms", c->run_finished_ms);
     wh_jw_put_str(w, "error", wh_slice_str(c->error));
     write_credentials(w, c);
+    write_pairs(w, c);
     if (full) {
         write_requests(w, c);
         write_streams(w, c);

@@ -1,5 +1,6 @@
 """The end of a connection: disconnected with proof, purged with proof, and back with the same ids."""
 import json
+import os
 import signal
 
 import truth
@@ -135,4 +136,87 @@ def disconnect_unrevoked(broker, stacks):
     return said["detail"]
 
 
-SCENARIOS = (disconnect, disconnect_unreachable, disconnect_unrevoked)
+def pairs(s):
+    return [p["state"] for p in connection(s)["pairs"]]
+
+
+def approve_again(broker, stacks):
+    """Each approval ends the pair before it, also when GitLab is away for a while; a failed connect ends its own."""
+    s = stacks(Stack(broker, "again", gitlab=SMALL))
+    s.up()
+    s.first_sync()
+    for n in range(3):
+        s.approve(*(("--new-client",) if n == 2 else ()))
+        await_true(f"one pair after approval {n}", 30, lambda: s.oauth()["live"] == 1)
+    await_true("the list of pairs", 20, lambda: sorted(pairs(s)) == ["in_use", "revoked", "revoked"])
+    # GitLab cannot revoke now, and the fetcher is killed meanwhile.
+    s.control("answers", {"where": "revoke", "how": "error", "status": 503, "next": -1})
+    s.approve()
+    await_true("a revocation that fails", 30, lambda: json.loads(s.control("answers"))["revoke"]["hits"] > 0)
+    if s.oauth()["live"] != 2 or "replaced" not in pairs(s):
+        raise Failure(f"{s.oauth()['live']} live pairs, the list says {pairs(s)}")
+    s.kill("fetcher")
+    s.start("fetcher")
+    s.await_ready("fetcher")
+    done = s.cli("disconnect", s.connection, "--timeout", "3s", check=False)
+    if done.returncode != 75:
+        raise Failure(f"disconnect while GitLab cannot revoke: exit {done.returncode}: {done.stdout}")
+    s.control("answers", {"clear": True})
+    await_true("all pairs are revoked", 90, lambda: s.oauth()["live"] == 0)
+    said = await_true("the end", 60, lambda: (lambda d: d if d["ok"] else None)(
+        json.loads(s.cli("disconnect", s.connection, "--json", check=False).stdout)))
+    if not said["revoked"] or said["not_revoked"] or {p["state"] for p in said["pairs"]} != {"revoked"}:
+        raise Failure(f"disconnect says {said}")
+    return f"{len(said['pairs'])} pairs, all revoked"
+
+
+def disconnect_lost(broker, stacks):
+    """Killed between GitLab's answer and Kafka: the pair that was lost is listed, and never called revoked."""
+    s = stacks(Stack(broker, "leavel", gitlab=SMALL))
+    s.start("gitlab")
+    s.await_ready("gitlab")
+    s.control("quirks", {"token_life_s": 5})
+    s.up()
+    s.approve()
+    s.control("answers", {"where": "token", "how": "hold_after", "next": 1})
+    await_true("a held refresh", 60, lambda: json.loads(s.control("answers"))["held"] > 0)
+    s.kill("fetcher")
+    s.control("answers", {"clear": True})
+    s.control("release", {})
+    s.control("quirks", {"token_life_s": 7200})
+    s.start("fetcher")
+    s.await_ready("fetcher")
+    said = json.loads(s.cli("disconnect", s.connection, "--json", "--timeout", "60s").stdout)
+    lost = [p for p in said["pairs"] if p["state"] == "lost"]
+    if said["revoked"] or len(lost) != 1 or "Applications" not in lost[0]["reason"] or not said["not_revoked"]:
+        raise Failure(f"disconnect says {said}")
+    text = s.cli("disconnect", s.connection).stdout
+    if "not revoked" not in text or "may have been issued" not in text:
+        raise Failure(f"disconnect says {text}")
+    return lost[0]["reason"]
+
+
+def connect_fails(broker, stacks):
+    """GitLab has issued a pair, and the connect fails after it: the pair is revoked, and nothing is left of it."""
+    s = stacks(Stack(broker, "leavec", gitlab=SMALL))
+    s.start("gitlab")
+    s.cli("topics", "--quiet")
+    s.start("fetcher")
+    s.await_ready("gitlab", "fetcher")
+    with open(s.path("bad.token"), "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+        f.write("glpat-nobody-knows-this\n")
+    try:
+        s.approve("--token-file", s.path("bad.token"), "--oauth")
+    except Failure as e:
+        if "refuses the token" not in str(e):
+            raise
+    else:
+        raise Failure("a connect with a token that GitLab refuses did not fail")
+    if s.oauth()["granted"] != 1:
+        raise Failure(f"no pair was issued: {s.oauth()}")
+    await_true("the pair is revoked", 30, lambda: s.oauth()["live"] == 0)
+    await_true("nothing is left", 30, lambda: not (s.fetcher_status() or {"connections": [1]})["connections"])
+    return "revoked, and nothing is left"
+
+
+SCENARIOS = (disconnect, disconnect_unreachable, disconnect_unrevoked, approve_again, disconnect_lost, connect_fails)

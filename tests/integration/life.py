@@ -144,7 +144,7 @@ def oauth_connect(broker, stacks):
     # It goes: GitLab takes it no more, and the tools read on.
     s.control("token", {"token": "glpat-another-0123456789"})
     runs = conn(s)["runs"]
-    call("POST", f"http://127.0.0.1:{s.ports['fetcher']}/api/v1/connections/{s.connection}/sync", {},
+    call("POST", f"http://127.0.0.1:{s.ports['fetcher']}/api/v1/connections/{s.connection}/sync", None,
          open(s.path("control.token")).read().strip())
     c = ended(s, "degraded", runs)
     if read_by(c)["issues"] != "mcp" or "read_api" not in c["detail"]:
@@ -247,7 +247,11 @@ def crash_before_answer(s):
 
 def crash_before_saved(s):
     """The new pair has come, and Kafka is not there to take it."""
+    s.control("answers", {"where": "token", "how": "hold_after", "next": 1})
+    await_true("a held refresh", 40, lambda: json.loads(s.control("answers"))["held"] > 0)
     s.broker.kill()
+    s.control("answers", {"clear": True})
+    s.control("release", {})
     await_true("a new pair", 40, lambda: conn(s)["credentials"]["phase"] == "saving")
     s.kill("fetcher")
     s.broker.start()

@@ -12,6 +12,7 @@ enum {
     DEPTH_MAX = 32,
     URL_MAX_BYTES = 16 << 10,
     BODY_MAX_BYTES = 16 << 10,
+    CODE_MAX_BYTES = 8 << 10,
 };
 
 enum phase { IDLE, RESOURCE, SERVER, REGISTER, APPROVE, TOKEN };
@@ -37,6 +38,8 @@ struct oauth {
     bool registered;
     struct oauth_secrets secrets;
     struct oauth_tokens tokens;
+    struct wh_buf code; /* held back: oauth_go_on */
+    enum oauth_issue issue;
     struct wh_err failure; /* to be told in the loop's next turn */
     oauth_fn fn;
     void *fn_ctx;
@@ -125,6 +128,7 @@ void oauth_free(struct oauth *o)
     oauth_call_cancel(o->call);
     wh_timer_free(o->timer);
     oauth_tokens_done(&o->tokens);
+    wh_buf_done(&o->code);
     wh_mem_wipe(&o->secrets, sizeof(o->secrets));
     if (o->client.client_secret.len) {
         char *secret = (char *)(uintptr_t)o->client.client_secret.ptr; /* the arena's own copy */
@@ -378,6 +382,9 @@ static void on_tokens(void *ctx, const struct oauth_token_answer *a)
     struct wh_err err = {0};
 
     o->call = NULL;
+    if (a->result != OAUTH_LATER || a->status == 429) {
+        o->issue = a->result == OAUTH_DONE ? OAUTH_ISSUED : OAUTH_NOT_ISSUED;
+    }
     if (a->result == OAUTH_DONE) {
         oauth_tokens_move(&o->tokens, a->tokens);
         if (o->tokens.scope[0] == '\0') {
@@ -390,9 +397,16 @@ static void on_tokens(void *ctx, const struct oauth_token_answer *a)
     end(o, &err);
 }
 
+static void wipe_code(struct oauth *o)
+{
+    wh_buf_done(&o->code);
+    wh_buf_init_secret(&o->code, CODE_MAX_BYTES);
+}
+
 static enum wh_rc exchange(struct oauth *o, struct wh_slice code, struct wh_err *err)
 {
     struct wh_buf form;
+    enum wh_rc rc;
 
     wh_buf_init_secret(&form, BODY_MAX_BYTES);
     if (oauth_form_add(&form, "grant_type", WH_LIT("authorization_code"), err) != WH_OK ||
@@ -403,8 +417,10 @@ static enum wh_rc exchange(struct oauth *o, struct wh_slice code, struct wh_err 
         wh_buf_done(&form);
         return err->rc;
     }
-    return oauth_call_start(&o->net, o->server.token_endpoint, &o->client, &form, true, on_tokens,
-                            o, &o->call, err);
+    rc = oauth_call_start(&o->net, o->server.token_endpoint, &o->client, &form, true, on_tokens, o,
+                          &o->call, err);
+    o->issue = rc == WH_OK ? OAUTH_MAY_BE_LOST : OAUTH_NOT_ISSUED;
+    return rc;
 }
 
 /* The answer is ours; what it says decides now. */
@@ -424,7 +440,35 @@ static enum wh_rc take_answer(struct oauth *o, const struct oauth_redirect *r, s
         return wh_fail(err, WH_E_INVALID, "the redirect carries no code");
     }
     step(o, OAUTH_STEP_TOKEN, o->server.issuer);
-    return exchange(o, wh_buf_slice(&r->code), err);
+    if (o->conf.hold == NULL) {
+        return exchange(o, wh_buf_slice(&r->code), err);
+    }
+    wipe_code(o);
+    if (wh_buf_append(&o->code, wh_buf_slice(&r->code), err) != WH_OK) {
+        return err->rc;
+    }
+    o->conf.hold(o->conf.ctx);
+    return WH_OK;
+}
+
+void oauth_go_on(struct oauth *o)
+{
+    struct wh_err err;
+    enum wh_rc rc;
+
+    if (o->phase != TOKEN || o->code.len == 0) {
+        return;
+    }
+    rc = exchange(o, wh_buf_slice(&o->code), &err);
+    wipe_code(o);
+    if (rc != WH_OK) {
+        end(o, &err);
+    }
+}
+
+enum oauth_issue oauth_issue(const struct oauth *o)
+{
+    return o->issue;
 }
 
 enum wh_rc oauth_redirected(struct oauth *o, struct wh_slice query_or_url, struct wh_err *err)

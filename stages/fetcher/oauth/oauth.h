@@ -52,7 +52,10 @@ struct oauth_conf {
     void (*open)(void *ctx, struct wh_slice url);
     /* Progress for people: detail is an address or a word, never a secret. May be NULL. */
     void (*step)(void *ctx, enum oauth_step step, struct wh_slice detail);
-    void *ctx; /* of open and step */
+    /* The person has approved, and GitLab is about to be asked for tokens: oauth_go_on does it. May
+     * be NULL: it is done at once. */
+    void (*hold)(void *ctx);
+    void *ctx; /* of open, step and hold */
 };
 
 struct oauth;
@@ -79,6 +82,16 @@ WH_MUST_CHECK enum wh_rc oauth_redirected(struct oauth *o, struct wh_slice query
                                           struct wh_err *err);
 /* Is the approval waiting for the redirect? */
 bool oauth_waiting(const struct oauth *o);
+/* After hold: asks for the tokens. */
+void oauth_go_on(struct oauth *o);
+
+/* What is known of the tokens that were last asked for. */
+enum oauth_issue {
+    OAUTH_NOT_ISSUED,  /* not asked for, or refused */
+    OAUTH_MAY_BE_LOST, /* asked for, and no answer has come */
+    OAUTH_ISSUED,      /* oauth_tokens holds them */
+};
+enum oauth_issue oauth_issue(const struct oauth *o);
 /* Does a redirect with that query belong to this approval? Takes constant time for the state. */
 bool oauth_knows_state(const struct oauth *o, struct wh_slice query_or_url);
 

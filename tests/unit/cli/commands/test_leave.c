@@ -14,7 +14,11 @@ static const char enabled[] = "{\"connections\":[{\"id\":\"h\",\"state\":\"enabl
 static const char leaving[] = "{\"connections\":[{\"id\":\"h\",\"state\":\"enabled\",\"leaving\":"
                               "true,\"detail\":\"revoking\"}]}";
 static const char left[] = "{\"connections\":[{\"id\":\"x\"},{\"id\":\"h\",\"state\":\"disabled\","
-                           "\"detail\":\"the approval is revoked\\u001b\"}]}";
+                           "\"detail\":\"the approval is revoked\\u001b\",\"pairs\":["
+                           "{\"fingerprint\":\"ab\",\"state\":\"revoked\",\"at_ms\":5}]}]}";
+static const char left_unrevoked[] =
+    "{\"connections\":[{\"id\":\"h\",\"state\":\"disabled\",\"pairs\":[{\"fingerprint\":\"ab\","
+    "\"state\":\"revoked\"},{\"state\":\"lost\",\"reason\":\"it was lost\"}]}]}";
 static const char nothing[] = "{\"connections\":[]}";
 static const char purged[] = "{\"purge\":{\"finished_at_ms\":9999999999999,\"entities\":5,"
                              "\"revisions\":9,\"changes\":11,\"leftovers\":0}}";
@@ -64,7 +68,26 @@ static void disconnect_is_json(void **state)
     assert_int_equal(th_cli_run(t, "disconnect h --json"), CLI_OK);
     assert_string_equal(th_cli_stdout(t),
                         "{\"ok\":true,\"connection\":\"h\",\"state\":\"disabled\",\"revoked\":true,"
-                        "\"detail\":\"the approval is revoked\\u001b\"}\n");
+                        "\"detail\":\"the approval is revoked\\u001b\",\"not_revoked\":0,"
+                        "\"pairs\":[{\"fingerprint\":\"ab\",\"state\":\"revoked\",\"reason\":\"\","
+                        "\"issued_at_ms\":5}]}\n");
+}
+
+/* One pair that is not revoked is enough: it is named, and nothing is called revoked. */
+static void disconnect_names_what_is_not_revoked(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, left_unrevoked);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    assert_int_equal(th_cli_run(t, "disconnect h"), CLI_OK);
+    says(th_cli_stdout(t), "1 of 2 token pairs");
+    says(th_cli_stdout(t), "unknown pair: it was lost");
+    th_cli_answer(t, LIST, 200, left_unrevoked);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    assert_int_equal(th_cli_run(t, "disconnect h --json"), CLI_OK);
+    says(th_cli_stdout(t), "\"revoked\":false");
+    says(th_cli_stdout(t), "\"not_revoked\":1");
 }
 
 static void disconnect_gives_up_in_time(void **state)
@@ -255,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(disconnect_waits_for_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(disconnect_is_json, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(disconnect_names_what_is_not_revoked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(disconnect_gives_up_in_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_connection_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals_are_told, set_up, tear_down),
