@@ -73,12 +73,12 @@ static void impatient(struct wh_httpd_conf *conf)
 /* Sends what it can, a byte at a time, until the server closes; gives what the server said. */
 static const char *trickle(int fd, const char *text)
 {
-    for (size_t i = 0; !th_raw_closed(fd); i++) {
-        const char *at = text[i] ? &text[i] : "x";
-
-        if (!th_raw_send(fd, at, 1) || strlen(th_raw_hear_for(fd, "\r\n\r\n", 20)) > 0) {
+    while (!th_raw_closed(fd)) {
+        if (!th_raw_send(fd, *text ? text : "x", 1) ||
+            strlen(th_raw_hear_for(fd, "\r\n\r\n", 20)) > 0) {
             break;
         }
+        text += *text != '\0';
     }
     return th_raw_hear(fd, NULL);
 }
