@@ -8,10 +8,13 @@ int main(int argc, char **argv, char **env)
 {
     struct cli_http http = cli_http_curl();
     struct cli cli = {.world = cli_world_real(&http)};
+    int code;
 
     /* First of all, as the files of tokens are read in this process. */
     wh_run_protect_memory();
     (void)signal(SIGPIPE, SIG_IGN);
     cli_out_init(&cli.out, stdout, stderr);
-    return cli_run(&cli, argc, argv, env);
+    code = cli_run(&cli, argc, argv, env);
+    cli_http_free(&http);
+    return code;
 }

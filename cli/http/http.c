@@ -8,6 +8,11 @@
 
 enum { TOKEN_MAX_BYTES = 1024, URL_MAX_BYTES = 16384, CONNECT_TIMEOUT_MS = 5000 };
 
+struct cli_http_client {
+    struct wh_loop *loop;
+    struct wh_httpc *http;
+};
+
 /* One call in flight. */
 struct call {
     struct cli_answer *answer;
@@ -45,30 +50,44 @@ static enum wh_rc perform(struct wh_loop *loop, struct wh_httpc *http,
     return call.rc;
 }
 
-static enum wh_rc with_client(const struct wh_httpc_request *request, struct cli_answer *answer,
-                              struct wh_err *err)
+static enum wh_rc client_new(struct cli_http_client **ret, struct wh_err *err)
 {
     const struct wh_httpc_conf conf = {.max_connections = 1,
                                        .user_agent = "wellhead-cli",
                                        .connect_timeout_ms = CONNECT_TIMEOUT_MS};
-    struct wh_loop *loop = wh_loop_new();
-    struct wh_httpc *http = NULL;
-    enum wh_rc rc;
+    struct cli_http_client *c = wh_mem_zalloc(1, sizeof(*c));
 
-    if (loop == NULL) {
+    if (c == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for an HTTP client");
+    }
+    c->loop = wh_loop_new();
+    if (c->loop == NULL) {
+        wh_mem_free(c);
         return wh_fail(err, WH_E_NOMEM, "no memory for an event loop");
     }
-    rc = wh_httpc_curl_new(loop, NULL, &conf, &http, err);
-    if (rc == WH_OK) {
-        rc = perform(loop, http, request, answer, err);
+    if (wh_httpc_curl_new(c->loop, NULL, &conf, &c->http, err) != WH_OK) {
+        wh_loop_free(c->loop);
+        wh_mem_free(c);
+        return err->rc;
     }
-    wh_httpc_free(http);
-    wh_loop_free(loop);
-    return rc;
+    *ret = c;
+    return WH_OK;
 }
 
-static enum wh_rc call_with_token(const struct cli_request *request, const char *token,
-                                  struct cli_answer *ret, struct wh_err *err)
+void cli_http_free(struct cli_http *http)
+{
+    struct cli_http_client *c = http->client;
+
+    if (c) {
+        wh_httpc_free(c->http);
+        wh_loop_free(c->loop);
+        wh_mem_free(c);
+        http->client = NULL;
+    }
+}
+
+static enum wh_rc call_with_token(struct cli_http_client *client, const struct cli_request *request,
+                                  const char *token, struct cli_answer *ret, struct wh_err *err)
 {
     static const struct wh_httpc_header json = {{"Content-Type", 12}, {"application/json", 16}};
     WH_AUTO(buf) struct wh_buf url;
@@ -90,7 +109,7 @@ static enum wh_rc call_with_token(const struct cli_request *request, const char 
         .timeout_ms = request->timeout_ms,
         .stall_timeout_ms = request->timeout_ms,
     };
-    if (with_client(&http, ret, err) != WH_OK) {
+    if (perform(client->loop, client->http, &http, ret, err) != WH_OK) {
         return wh_err_prefix(err, "%s %s", request->method, request->base);
     }
     return WH_OK;
@@ -102,14 +121,16 @@ static enum wh_rc call_by_curl(struct cli_http *http, const struct cli_request *
     char *token = NULL;
     enum wh_rc rc;
 
-    (void)http;
     ret->status = 0;
     wh_buf_init(&ret->body, CLI_ANSWER_MAX_BYTES);
+    if (http->client == NULL && client_new(&http->client, err) != WH_OK) {
+        return err->rc;
+    }
     if (request->token_file && request->token_file[0] &&
         wh_conf_secret_read(request->token_file, TOKEN_MAX_BYTES, &token, err) != WH_OK) {
         return err->rc;
     }
-    rc = call_with_token(request, token, ret, err);
+    rc = call_with_token(http->client, request, token, ret, err);
     wh_mem_free_secret(token);
     return rc;
 }

@@ -27,7 +27,10 @@ struct cli_answer {
     struct wh_buf body;
 };
 
+struct cli_http_client;
+
 struct cli_http {
+    struct cli_http_client *client; /* of cli_http_curl; made by its first call */
     /*
      * Any HTTP status is a success. WH_E_NET when nobody answers, WH_E_TIMEOUT, and the errors of
      * wh_conf_secret_read for the token file; the message names the method and the base.
@@ -37,7 +40,12 @@ struct cli_http {
                        struct cli_answer *ret, struct wh_err *err);
 };
 
-/* By curl; no state, nothing to free. */
+/*
+ * By curl. Connections are kept between calls, so that a series of calls reaches the same process
+ * where a name stands for several: a session of connecting is known to one fetcher alone.
+ */
 struct cli_http cli_http_curl(void);
+/* Closes the connections. */
+void cli_http_free(struct cli_http *http);
 
 #endif

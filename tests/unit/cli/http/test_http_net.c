@@ -14,23 +14,23 @@
 
 enum { REQUEST_MAX_BYTES = 4096, TIMEOUT_MS = 60000 };
 
-/* Answers one connection with the text, after it read as far as the given end. */
+/* Answers the requests of one connection with the text, each after it read as far as the given end. */
 struct server {
     pthread_t thread;
     int fd;
     char base[64];
     const char *answer; /* NULL: none, the connection stays open until the client leaves */
     const char *until;
+    int requests;
     char request[REQUEST_MAX_BYTES];
 };
 
-static void *serve(void *arg)
+static void serve_one(struct server *s, int peer)
 {
-    struct server *s = arg;
-    int peer = accept(s->fd, NULL, NULL);
     size_t len = 0;
     ssize_t n = 1;
 
+    memset(s->request, 0, sizeof(s->request));
     while (peer >= 0 && n > 0 && strstr(s->request, s->until) == NULL) {
         n = read(peer, s->request + len, sizeof(s->request) - 1 - len);
         len += n > 0 ? (size_t)n : 0;
@@ -41,16 +41,26 @@ static void *serve(void *arg)
         while (read(peer, s->request, 1) > 0) {
         }
     }
+}
+
+static void *serve(void *arg)
+{
+    struct server *s = arg;
+    int peer = accept(s->fd, NULL, NULL);
+
+    for (int i = 0; i < s->requests; i++) {
+        serve_one(s, peer);
+    }
     (void)close(peer);
     return NULL;
 }
 
-static void start(struct server *s, const char *answer, const char *until)
+static void start_many(struct server *s, int requests, const char *answer, const char *until)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
 
-    *s = (struct server){.answer = answer, .until = until};
+    *s = (struct server){.answer = answer, .until = until, .requests = requests};
     s->fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(s->fd >= 0);
     assert_int_equal(bind(s->fd, (struct sockaddr *)&a, len), 0);
@@ -58,6 +68,11 @@ static void start(struct server *s, const char *answer, const char *until)
     assert_int_equal(listen(s->fd, 1), 0);
     (void)snprintf(s->base, sizeof(s->base), "http://127.0.0.1:%u", (unsigned)ntohs(a.sin_port));
     assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static void start(struct server *s, const char *answer, const char *until)
+{
+    start_many(s, 1, answer, until);
 }
 
 static void stop(struct server *s)
@@ -70,8 +85,10 @@ static enum wh_rc call(const struct cli_request *request, struct cli_answer *ret
                        struct wh_err *err)
 {
     struct cli_http http = cli_http_curl();
+    enum wh_rc rc = http.call(&http, request, ret, err);
 
-    return http.call(&http, request, ret, err);
+    cli_http_free(&http);
+    return rc;
 }
 
 static void a_call_brings_token_and_body(void **state)
@@ -104,6 +121,27 @@ static void a_call_brings_token_and_body(void **state)
     assert_non_null(strstr(s.request, "Content-Type: application/json\r\n"));
     wh_buf_done(&answer.body);
     th_tmp_remove(folder);
+}
+
+/* The server accepts a single connection: a second call by another one would wait for ever. */
+static void calls_share_a_connection(void **state)
+{
+    struct cli_request request = {.method = "GET", .path = WH_LIT("/"), .timeout_ms = TIMEOUT_MS};
+    struct cli_http http = cli_http_curl();
+    struct cli_answer answer;
+    struct wh_err err;
+    struct server s;
+
+    (void)state;
+    start_many(&s, 3, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "\r\n\r\n");
+    request.base = s.base;
+    for (int i = 0; i < s.requests; i++) {
+        th_ok(http.call(&http, &request, &answer, &err), &err);
+        assert_string_equal(wh_buf_str(&answer.body), "ok");
+        wh_buf_done(&answer.body);
+    }
+    cli_http_free(&http);
+    stop(&s);
 }
 
 static void nobody_listens(void **state)
@@ -173,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_brings_token_and_body),
+        cmocka_unit_test(calls_share_a_connection),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(a_silent_server_times_out),
         cmocka_unit_test(a_missing_token_is_no_call),
