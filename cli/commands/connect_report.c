@@ -9,13 +9,30 @@ static void line(const struct cli *cli, const char *label, struct wh_slice value
     }
 }
 
+/* The fetcher knows the public address, if one is configured. Without it only the person knows how
+ * GitLab reaches the intake. */
+static void print_webhook_url(const struct cli *cli, struct wh_json_val hook)
+{
+    struct wh_slice url = cli_get_str(hook, "url");
+
+    if (url.len) {
+        line(cli, "URL", url);
+        return;
+    }
+    cli_say(
+        &cli->out,
+        "  %-14s %s%.*s\n"
+        "  %-14s (replace its beginning by the address at which GitLab reaches webhook-intake;\n"
+        "  %-14s the fetcher prints it here once its setting public.url names it)\n",
+        "URL", cli->conf.intake_url, WH_SLICE_ARG(cli_get_str(hook, "path")), "", "");
+}
+
 static void print_webhook(const struct cli *cli, struct wh_json_val hook)
 {
     struct wh_slice key = cli_get_str(hook, "signing_key");
 
     cli_say(&cli->out, "\nEnter this webhook in GitLab (project or group settings, Webhooks):\n");
-    cli_say(&cli->out, "  %-14s %s%.*s  (as GitLab can reach it)\n", "URL", cli->conf.intake_url,
-            WH_SLICE_ARG(cli_get_str(hook, "path")));
+    print_webhook_url(cli, hook);
     if (key.len == 0) {
         cli_say(&cli->out, "  Its secrets were shown when the connection was made; --new-secret "
                            "makes new ones.\n");

@@ -159,12 +159,18 @@ static void write_streams(const struct connect *k, struct wh_json_writer *w)
 
 static void write_webhook(const struct connect *k, struct wh_json_writer *w)
 {
+    const char *public_url = k->f->deps.conf.public_url;
     char path[128];
+    char url[1024];
 
     (void)snprintf(path, sizeof(path), "/hooks/%.*s", WH_SLICE_ARG(wh_buf_slice(&k->id)));
     wh_jw_key(w, "webhook");
     wh_jw_object(w);
     wh_jw_put_str(w, "path", wh_slice_str(path));
+    if (public_url[0]) {
+        (void)snprintf(url, sizeof(url), "%s%s", public_url, path);
+        wh_jw_put_str(w, "url", wh_slice_str(url));
+    }
     if (k->signing_key.len) {
         /* Shown this once. */
         wh_jw_put_str(w, "signing_key", wh_buf_slice(&k->signing_key));
@@ -555,7 +561,8 @@ void connect_redirected(struct fetcher *f, struct wh_http_req *req)
             return;
         }
     }
-    show_page(req, 400,
+    /* Another fetcher may be waiting for it: a proxy in front tries the next one after a 404. */
+    show_page(req, 404,
               WH_LIT("<!doctype html><title>Wellhead</title><p>This is not the answer to an "
                      "approval that is being waited for. Begin again with <code>wellhead "
                      "connect</code>.\n"));

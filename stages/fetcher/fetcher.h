@@ -30,7 +30,8 @@
 
 struct fetcher_conf {
     const char *topic_prefix;
-    const char *redirect_url;        /* where GitLab sends a browser back */
+    const char *redirect_url; /* where GitLab sends a browser back */
+    const char *public_url;   /* of this installation, without a slash at the end; "": not known */
     const char *client_metadata_url; /* "" : none */
     bool allow_http;
     bool read_links; /* issue links and closed issues of merge requests */

@@ -12,6 +12,7 @@
 #include "stages/fetcher/fetcher.h"
 #include "stages/fetcher/listen.h"
 #include "stages/fetcher/members.h"
+#include "stages/fetcher/oauth/url.h"
 
 enum {
     QUEUE_MAX_BYTES = 96 << 20,
@@ -21,6 +22,7 @@ enum {
     CONNECT_TIMEOUT_MS = 10000,
     REREAD_PARTITIONS_MAX = 64,
     MEMBER_MAX = 320,
+    URL_TEXT = 512,
     COMMIT_MS = 1000,
     BACKOFF_MS = 500,
     KEY_LOOK_MS = 1000,
@@ -48,7 +50,8 @@ struct app {
     struct members *members;
     struct fetcher *fetcher;
     struct control *control;
-    char redirect_url[512]; /* when oauth.redirect_url is empty */
+    char public_url[URL_TEXT];
+    char redirect_url[URL_TEXT + 32]; /* when oauth.redirect_url is empty */
     struct wh_bus_partition commits[REREAD_PARTITIONS_MAX];
 };
 
@@ -66,8 +69,12 @@ static const struct wh_conf_key keys[] = {
      "name of this fetcher among those that share the work; empty: <host>:<http.port>"},
     {"gitlab.ca_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(ca_file),
      "certificates to trust instead of the system's"},
+    {"public.url", WH_CONF_STRING, 0, NULL, 0, 0, AT(conf.public_url),
+     "address at which GitLab and browsers reach this installation, as in "
+     "https://wellhead.example.com"},
     {"oauth.redirect_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(conf.redirect_url),
-     "where GitLab sends a browser back; empty: http://127.0.0.1:<http.port>/oauth/callback"},
+     "where GitLab sends a browser back; empty: <public.url>/oauth/callback, or else "
+     "http://127.0.0.1:<http.port>/oauth/callback"},
     {"oauth.client_metadata_url", WH_CONF_STRING, 0, NULL, 0, 0, AT(conf.client_metadata_url),
      "a client id metadata document, where the server takes one instead of a registration"},
     {"allow.http", WH_CONF_BOOL, 0, "false", 0, 0, AT(conf.allow_http),
@@ -204,10 +211,35 @@ static const char *not_ready(void *ctx)
 
 /* ---- parts ---- */
 
-/* The fetcher's own listener takes the redirect: a port that stays, also in a container. */
+/* Copies public.url without the slashes at its end. */
+static enum wh_rc read_public_url(struct app *app, struct wh_err *err)
+{
+    struct wh_slice text = wh_slice_str(app->conf.public_url);
+    struct oauth_url url;
+
+    while (text.len && text.ptr[text.len - 1] == '/') {
+        text.len--;
+    }
+    if (text.len >= sizeof(app->public_url)) {
+        return wh_fail(err, WH_E_CONFIG, "public.url is longer than %d bytes", URL_TEXT - 1);
+    }
+    if (text.len && (oauth_url_parse(text, &url, err) != WH_OK || url.query.len)) {
+        return wh_fail(err, WH_E_CONFIG,
+                       "public.url must be an http or https address without a query, as in "
+                       "https://wellhead.example.com");
+    }
+    (void)snprintf(app->public_url, sizeof(app->public_url), "%.*s", WH_SLICE_ARG(text));
+    return WH_OK;
+}
+
+/* Without a public address GitLab sends the browser to the fetcher's own port, which works where
+ * the browser runs on this machine. */
 static void name_redirect(struct app *app)
 {
-    if (app->conf.redirect_url[0] == '\0') {
+    if (app->public_url[0]) {
+        (void)snprintf(app->redirect_url, sizeof(app->redirect_url), "%s/oauth/callback",
+                       app->public_url);
+    } else {
         (void)snprintf(app->redirect_url, sizeof(app->redirect_url),
                        "http://127.0.0.1:%u/oauth/callback",
                        (unsigned)wh_httpd_port(wh_run_httpd(app->base.run)));
@@ -273,6 +305,7 @@ static enum wh_rc make_fetcher(struct app *app, struct wh_err *err)
     deps.conf.topic_prefix = app->base.topic_prefix;
     deps.conf.backoff_ms = BACKOFF_MS;
     deps.conf.key_look_ms = KEY_LOOK_MS;
+    deps.conf.public_url = app->public_url;
     if (deps.conf.redirect_url[0] == '\0') {
         deps.conf.redirect_url = app->redirect_url;
     }
@@ -283,6 +316,9 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
 {
     struct wh_http_handler routes;
 
+    if (read_public_url(app, err) != WH_OK) {
+        return err->rc;
+    }
     name_redirect(app);
     if (wh_keyring_load(&app->keys, app->key_file, true, err) != WH_OK) {
         return wh_err_prefix(err, "secrets.key_file");

@@ -157,7 +157,7 @@ def oauth_connect(broker, stacks):
 
 def oauth_public(broker, stacks):
     """GitLab sends the browser to the fetcher's public address; another name of it, or another state, is no answer."""
-    s = begin(broker, stacks, "oauthp", fetcher=("--oauth.redirect_url=https://wellhead.example/oauth/callback",))
+    s = begin(broker, stacks, "oauthp", fetcher=("--public.url=https://wellhead.example/",))
     answers = []
 
     def go_back(address):
@@ -176,7 +176,7 @@ def oauth_public(broker, stacks):
             except urllib.error.HTTPError as e:
                 answers.append(e.code)
     connect(s, *by_project(projects(s)), listen=go_back)
-    if answers != [421, 421, 400, 200, 400]:
+    if answers != [421, 421, 404, 200, 404]:
         raise Failure(f"the callback answers {answers}")
     ended(s, "enabled")
     secrets_are_quiet(s)

@@ -75,6 +75,7 @@ static void start(struct th_control *t)
     deps.conf.allow_http = true;
     deps.conf.redirect_url = "http://127.0.0.1:1/oauth/callback";
     deps.conf.client_metadata_url = "";
+    deps.conf.public_url = "https://wellhead.example.com";
     th_fetcher_new(&deps, t->bus, &t->producer, &t->f);
     (void)snprintf(path, sizeof(path), "%s/token", t->folder);
     th_ok(control_new(t->f, path, &t->control, &err), &err);

@@ -63,7 +63,8 @@ static void a_connection_is_reported(void **state)
     says(th_cli_stdout(t), "user           Ann\\u202e\n");
     says(th_cli_stdout(t), "this token may do more than read");
     says(th_cli_stdout(t), "REST, every stream");
-    says(th_cli_stdout(t), "http://intake/hooks/h");
+    says(th_cli_stdout(t), "http://intake/hooks/h\n");
+    says(th_cli_stdout(t), "once its setting public.url names it");
     says(th_cli_stdout(t), "whsec_K");
     says(th_cli_stdout(t), "T0K");
     says(th_cli_stdout(t), "wellhead status --wait 10m");
@@ -80,11 +81,12 @@ static void a_known_connection_keeps_its_secrets(void **state)
         "{\"connection\":\"h\",\"existing\":true,\"scopes\":\"read_api\",\"streams\":["
         "{\"stream\":\"issues\",\"read_by\":\"rest\"},{\"stream\":\"jobs\",\"read_by\":\"mcp\","
         "\"tool\":\"list_jobs\"},{\"stream\":\"notes\",\"read_by\":\"none\",\"reason\":\"no\"}],"
-        "\"webhook\":{\"path\":\"/hooks/h\"}}");
+        "\"webhook\":{\"path\":\"/hooks/h\",\"url\":\"https://w.example/hooks/h\"}}");
     assert_int_equal(th_cli_run(t, "connect https://h"), CLI_OK);
     says(th_cli_stdout(t), "Connected again: h\n");
     says(th_cli_stdout(t), "jobs    mcp      list_jobs\n");
     says(th_cli_stdout(t), "notes   none     no\n");
+    says(th_cli_stdout(t), "URL            https://w.example/hooks/h\n");
     says(th_cli_stdout(t), "--new-secret");
     assert_null(strstr(th_cli_stdout(t), "may do more"));
 }

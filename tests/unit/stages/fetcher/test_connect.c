@@ -49,6 +49,9 @@ static void test_one_address_is_one_connection(void **state)
     (void)state;
     th_control_init(&t);
     connected_as(&t, "https://gitlab.example.com", "glpat-1", "", "gitlab-example-com");
+    assert_non_null(strstr(
+        t.answer,
+        "\"url\":\"https://wellhead.example.com/hooks/gitlab-example-com\",\"signing_key\":"));
     for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
         connected_as(&t, spellings[i], "glpat-1", "", "gitlab-example-com");
         assert_non_null(strstr(t.answer, "\"existing\":true"));
