@@ -1,6 +1,6 @@
 /*
- * api.h - the query side of the sink: HTTP API and SQL over snapshots of the store. Reads only; the
- * writer is never blocked.
+ * api.h - the HTTP API of the sink: entities, SQL and status from snapshots of the store. It only
+ * reads and never blocks the writer.
  *
  * Thread: app; requests are answered on threads of their lanes (lane.h) over snapshots of their own.
  */
@@ -21,11 +21,12 @@ struct sink_api_conf {
     int64_t sql_timeout_ms; /* of one statement */
     int64_t sql_rows;       /* most rows of one answer */
     int64_t sql_bytes;      /* most bytes of one answer */
-    const char *data_path; /* where an answer too long for memory waits, in a file without a name */
+    const char
+        *data_path; /* folder for the unnamed files of answers that are too long for memory */
     const char *token_file; /* the bearer token; made with mode 0600 when it is not there */
 };
 
-/* All kept; they outlive the API. */
+/* All are kept and must outlive the API. */
 struct sink_api_deps {
     struct wh_store *store;
     struct sink *sink;
@@ -38,9 +39,9 @@ struct sink_api_deps {
 
 WH_MUST_CHECK enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
                                       struct wh_err *err);
-/* Valid as long as the API. */
+/* The handler is valid as long as the API. */
 struct wh_http_handler sink_api_handler(struct sink_api *api);
-/* No new queries; running ones are interrupted. Requests must be answered before free. */
+/* Refuses new requests, answers those that wait with 503 and interrupts running queries. */
 void sink_api_drain(struct sink_api *api);
 void sink_api_free(struct sink_api *api);
 

@@ -1,10 +1,10 @@
 /*
- * api_priv.h - shared by api.c and api_*.c.
+ * api_priv.h - what the files of this room share.
  *
  * A request is copied and answered on a thread of its lane (a job): the loop never waits for the
  * store, and a read of one entity never waits for a query (lane.h).
- * The answer is written to an api_out, at most 1 MiB of it in memory, the rest in an unlinked file,
- * so that its status is known before its first byte is sent and a slow reader costs no memory.
+ * The answer is written to a spool: at most 1 MiB in memory, a longer answer in an unlinked file. So
+ * its status is known before the first byte is sent, and a slow reader costs no memory.
  *
  *   loop:  copy the request -> queue ... -> send, or stream from the file
  *   lane:                      answer

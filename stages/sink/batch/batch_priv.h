@@ -1,11 +1,14 @@
-/* batch_priv.h - what apply.c (entities and their history) and derive.c (all that follows from a
- * head) share. */
+/*
+ * batch_priv.h - the state of a batch, for the files of this room: apply.c (entities and their
+ * history), derive.c (links and index keys, which follow from heads), ops.c (the changes of keys)
+ * and removal.c.
+ */
 #ifndef WH_SINK_BATCH_PRIV_H
 #define WH_SINK_BATCH_PRIV_H
 
 #include "stages/sink/batch/apply.h"
 
-/* What the derived keys of a head depend on; values stay in the batch's arena. */
+/* The part of a head that its derived keys depend on. Values live in the batch's arena. */
 struct sink_derived {
     bool exists;
     bool deleted;
@@ -24,7 +27,7 @@ struct sink_refs {
     int updated_at; /* the kind's field; -1 none */
 };
 
-/* An entry put in this batch, newest put first. */
+/* A history entry that this batch puts; the newest is first in the list. */
 struct sink_put {
     struct sink_put *next;
     struct wh_version version;
@@ -49,8 +52,9 @@ struct sink_seen {
 };
 
 /*
- * What a batch does to one key. Kept aside until the batch is sealed, then sorted and the last one
- * of a key written: RocksDB's memtable takes neighbours twice as fast as keys in random order.
+ * A change of one key. Changes are collected until the batch is sealed, then sorted, and only the
+ * last change of each key is written: RocksDB's memtable takes sorted keys twice as fast as keys in
+ * random order.
  */
 struct sink_op {
     uint64_t order; /* family and the key's first bytes: decides most comparisons */
@@ -63,7 +67,7 @@ struct sink_op {
     bool remove;
 };
 
-/* What the store counts: of all that is committed. */
+/* The counters that the store keeps. */
 struct sink_totals {
     struct sink_kind_counts counts[WH_KIND_COUNT];
     uint64_t sequence;
@@ -71,7 +75,8 @@ struct sink_totals {
 
 struct sink_apply {
     struct wh_store *store;
-    struct sink_apply *under; /* a sealed batch that is not in the store yet: read over it */
+    struct sink_apply
+        *under; /* a sealed batch below this one that may not be written yet; reads see it first */
     struct wh_batch *batch;
     struct wh_arena arena;
     struct wh_buf scratch;
@@ -90,10 +95,11 @@ struct sink_apply {
     size_t n_ops;
     size_t cap_ops;
     size_t op_bytes;
-    const struct sink_op **sealed; /* what the batch does, ascending by family and key */
+    const struct sink_op *
+        *sealed; /* the changes of the sealed batch, ascending by family and key */
     size_t n_sealed;
-    struct sink_totals totals;     /* with this batch */
-    struct sink_totals base;       /* without it */
+    struct sink_totals totals;     /* including this batch */
+    struct sink_totals base;       /* before this batch */
     struct sink_totals *committed; /* shared by the applies of a store */
     bool owns_committed;
 };
@@ -103,31 +109,31 @@ struct sink_apply {
 /* The key is copied. */
 WH_MUST_CHECK enum wh_rc sink_op_put(struct sink_apply *a, unsigned family, struct wh_slice key,
                                      struct wh_slice value, struct wh_err *err);
-/* The value lives until the batch is committed: not copied. */
+/* The value is not copied: it must live until the batch is committed. */
 WH_MUST_CHECK enum wh_rc sink_op_put_kept(struct sink_apply *a, unsigned family,
                                           struct wh_slice key, struct wh_slice value,
                                           struct wh_err *err);
 WH_MUST_CHECK enum wh_rc sink_op_remove(struct sink_apply *a, unsigned family, struct wh_slice key,
                                         struct wh_err *err);
-/* Moves all of them into the store's batch; they can be looked up until the next begin. */
+/* Moves all changes into the store's batch. They can be looked up until the next begin. */
 WH_MUST_CHECK enum wh_rc sink_ops_flush(struct sink_apply *a, struct wh_err *err);
 /* The index of the first sealed op that is not before the key. */
 size_t sink_ops_from(const struct sink_apply *a, unsigned family, struct wh_slice key);
-/* What the sealed batch does to the key; NULL: nothing. */
+/* The sealed batch's change of the key, or NULL. */
 const struct sink_op *sink_ops_find(const struct sink_apply *a, unsigned family,
                                     struct wh_slice key);
 
 /* ---- derive.c ---- */
 
 void sink_refs_init(struct sink_refs refs[WH_KIND_COUNT]);
-/* Keeps what the derived keys of the head depend on. */
+/* Copies the part of the head that its derived keys depend on. */
 WH_MUST_CHECK enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
                                            const struct wh_head *head, struct sink_derived *ret,
                                            struct wh_err *err);
-/* Removes and puts what follows from the change of one head. */
+/* Updates the derived keys after a change of one head. */
 WH_MUST_CHECK enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cached *c,
                                      struct wh_err *err);
-/* Removes what followed from a head that goes (c->old; c->head is not looked at). */
+/* Removes the derived keys of a head that is removed (c->old; c->head is not used). */
 WH_MUST_CHECK enum wh_rc sink_underive(struct sink_apply *a, const struct sink_cached *c,
                                        struct wh_err *err);
 

@@ -237,7 +237,7 @@ void sink_publish_outcomes(struct sink_writer *w)
     (void)wh_producer_poll(w->deps.dead_letters, 0);
     while ((outcome = sink_outcomes_next(w->outcomes)) != NULL) {
         if (publish(w, outcome, topic, &err) != WH_OK) {
-            wh_log_warn(w->deps.log, "the outcome of a run is not told", WH_RC(&err));
+            wh_log_warn(w->deps.log, "outcome of a run not published", WH_RC(&err));
         }
     }
 }

@@ -127,7 +127,7 @@ static void begin(struct sink_purge *p, struct wh_json_val report)
     p->family = 0;
     p->phase = PURGE_ROWS;
     wh_buf_reset(&p->cursor);
-    wh_log_info(p->log, "a connection is purged", WH_STR("connection", p->connection));
+    wh_log_info(p->log, "purge of a connection started", WH_STR("connection", p->connection));
 }
 
 /* The first report that is not finished. */
@@ -439,9 +439,8 @@ static enum wh_rc finish(struct sink_purge *p, struct wh_err *err)
         sink_apply_commit(p->apply, p->sync, err) != WH_OK) {
         return err->rc;
     }
-    wh_log_info(p->log, "a connection is purged, its rows are gone",
-                WH_STR("connection", p->connection), WH_I("entities", p->entities),
-                WH_I("leftovers", p->leftovers));
+    wh_log_info(p->log, "purge of a connection finished", WH_STR("connection", p->connection),
+                WH_I("entities", p->entities), WH_I("leftovers", p->leftovers));
     wh_mem_wipe(p->instance, sizeof(p->instance));
     return find_due(p, err);
 }

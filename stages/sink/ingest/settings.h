@@ -1,5 +1,6 @@
 /*
- * settings.h - what the program decides and the whole room of ingest reads.
+ * settings.h - the settings of the room ingest. sink_conf_init sets the defaults, which are those
+ * of the configuration keys.
  */
 #ifndef WH_SINK_SETTINGS_H
 #define WH_SINK_SETTINGS_H
@@ -11,13 +12,14 @@
 
 struct sink_conf {
     const char *topic_prefix;
-    size_t batch_records; /* most records of one batch */
-    size_t batch_bytes;   /* most bytes of one batch, about */
-    bool sync;            /* durable before the next batch */
-    int64_t discover_ms;  /* how often topics and ends are asked for */
-    int64_t retry_ms; /* first pause after a full disk or a refused dead letter; doubles to 16x */
-    bool rebuild;     /* damaged records were set aside before: only counted */
-    bool accept_gap;  /* go on at the log's start when the stored offset is gone */
+    size_t batch_records; /* upper bound of records in a batch */
+    size_t batch_bytes;   /* a batch ends when it is about this large */
+    bool sync;            /* each batch is on the disk before the next one is written */
+    int64_t discover_ms;  /* interval between two listings of topics and their ends */
+    int64_t
+        retry_ms;    /* first pause after a full disk or a refused dead letter; doubles up to 16x */
+    bool rebuild;    /* damaged records have dead letters already: count them, send none */
+    bool accept_gap; /* continue at the start of the log when a stored offset is gone */
 };
 void sink_conf_init(struct sink_conf *conf);
 

@@ -338,7 +338,7 @@ static void scout_done(void *ctx)
         return;
     }
     if (s->scout_failures == 1) {
-        wh_log_warn(s->deps.log, "topics cannot be listed", WH_RC(&s->scout_err));
+        wh_log_warn(s->deps.log, "listing topics failed", WH_RC(&s->scout_err));
     }
     wh_timer_start(s->scout_timer, atomic_load(&s->wants_scout) ? SETTLE_MS : s->conf.discover_ms,
                    0);

@@ -1,18 +1,20 @@
 /*
- * sink.h - the core of the sink: reads all entities topics and the connections topic, keeps the
- * store, knows how fresh it is.
+ * sink.h - the part of the sink that reads Kafka: it consumes all entities topics and the shared
+ * topics (connections, runs, health), writes the store, and measures lag and freshness.
  *
  *   loop thread          writer thread (the only one that writes the store)
  *   -----------          -------------------------------------------------
  *   every discover_ms:   poll -> decode -> apply -> one batch with records and offsets -> write
- *   list topics and      assigns what the scout found; pauses on a full disk; sets damaged
- *   ends (pool thread) ->  records aside (acknowledged before the offset counts)
+ *   list topics and      assigns the partitions that the scout found; pauses on a full disk;
+ *   ends (pool thread) ->  sends damaged records to the dead letter topic, and stores an offset
+ *                          only after their acknowledgement
  *
- * The truth about positions is in the store, in the same batch as the records. Kafka's committed
- * offsets are not used.
+ * The next offset of each partition is stored in the batch of the records before it. Kafka's
+ * committed offsets are not used.
  *
- * Thread: app, unless said. Ownership: deps are kept (must outlive the sink) and not used by anyone
- * else between sink_new and sink_free, but the store, which readers share.
+ * Thread: the loop's, unless a function says otherwise. Ownership: the dependencies are kept and
+ * must outlive the sink. Nobody else uses them between sink_new and sink_free, except that readers
+ * share the store.
  */
 #ifndef WH_SINK_SINK_H
 #define WH_SINK_SINK_H
@@ -40,30 +42,30 @@ struct sink_deps {
     struct wh_clock clock;
     struct wh_log *log;
     struct wh_metrics *metrics;
-    void (*on_fatal)(void *ctx, const struct wh_err *err); /* once, in the loop's thread */
-    void (*on_caught_up)(void *ctx); /* optional; once, all that was there at the start is stored */
+    void (*on_fatal)(void *ctx, const struct wh_err *err); /* called once, in the loop's thread */
+    void (*on_caught_up)(void *ctx); /* optional; once, when the backlog of the start is stored */
     void *ctx;
 };
 
-/* Reads the positions, starts the writer. WH_E_CORRUPT when the store is of another format. */
+/* Starts the writer at the stored offsets. WH_E_CORRUPT when the store has another format. */
 WH_MUST_CHECK enum wh_rc sink_new(const struct sink_deps *deps, const struct sink_conf *conf,
                                   struct sink **ret, struct wh_err *err);
-/* The batch in hand is written, then on_stopped is called in the loop's thread. */
+/* Finishes the current batch, then calls on_stopped in the loop's thread. */
 void sink_stop(struct sink *s, void (*on_stopped)(void *ctx), void *ctx);
-/* Stopped, or never started anything. */
+/* After on_stopped, or when sink_new failed. Accepts NULL. */
 void sink_free(struct sink *s);
 
-/* NULL when ready; else a sentence, valid until the next call. */
+/* Returns NULL when the sink is ready, else a sentence that stays valid until the next call. */
 const char *sink_not_ready(struct sink *s);
-/* Sets the gauges, before /metrics is rendered. */
+/* Updates the gauges; call it before /metrics is rendered. */
 void sink_collect(struct sink *s);
 
 /* ---- for the query side; Thread: any ---- */
 
 void sink_status_get(struct sink *s, struct sink_status *ret);
-/* Fills up to max, gives the number of topics there are. */
+/* Fills in at most `max` entries and returns the number of topics, which may be larger. */
 size_t sink_topics_get(struct sink *s, struct sink_topic_status *out, size_t max);
-/* Last durable sequence of the changes log; cheap. */
+/* The number of the last durable entry of the changes log. Cheap. */
 uint64_t sink_sequence(const struct sink *s);
 
 const char *sink_state_name(enum sink_state state); /* "starting", "running", "paused", "stopped" */

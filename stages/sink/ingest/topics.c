@@ -62,7 +62,7 @@ void sink_table_hold(struct sink_table *t, const struct sink_topic *topic, struc
     p->held = true;
     (void)snprintf(t->held_reason, sizeof(t->held_reason), "%.120s/%d is not read: %s", topic->name,
                    p->partition, why);
-    wh_log_error(t->log, "a partition is not read any more", WH_STR("topic", topic->name),
+    wh_log_error(t->log, "partition held, it is no longer read", WH_STR("topic", topic->name),
                  WH_I("partition", p->partition), WH_I("offset", p->next), WH_STR("err", why));
 }
 
@@ -73,12 +73,12 @@ static void place(struct sink_table *t, const struct sink_topic *topic, struct s
     char why[160];
 
     if (p->next > high) {
-        wh_log_warn(t->log, "the log is shorter than what was read: reading it anew",
+        wh_log_warn(t->log, "stored offset is beyond the end of the log, reading from its start",
                     WH_STR("topic", topic->name), WH_I("partition", p->partition),
                     WH_I("stored", p->next), WH_I("end", high));
         p->next = low;
     } else if (p->next < low && (t->accept_gap || topic->connection[0] == '\0')) {
-        wh_log_warn(t->log, "records are gone from the log: going on at its start",
+        wh_log_warn(t->log, "unread records are gone, continuing at the start of the log",
                     WH_STR("topic", topic->name), WH_I("partition", p->partition),
                     WH_I("stored", p->next), WH_I("start", low));
         p->next = low;
@@ -195,8 +195,7 @@ static enum wh_rc drop_gone(struct sink_table *t, const struct sink_found *found
             i++;
             continue;
         }
-        wh_log_info(t->log, "a topic is gone: its offsets are forgotten",
-                    WH_STR("topic", topic->name));
+        wh_log_info(t->log, "topic deleted, its offsets are dropped", WH_STR("topic", topic->name));
         if (gone && gone(ctx, topic->name, err) != WH_OK) {
             return err->rc;
         }
@@ -248,7 +247,7 @@ static enum wh_rc forget_stale(struct sink_table *t, const struct sink_found *fo
         if (name[0] == '\0') {
             return WH_OK;
         }
-        wh_log_info(t->log, "a topic is gone: its offsets are forgotten", WH_STR("topic", name));
+        wh_log_info(t->log, "topic deleted, its offsets are dropped", WH_STR("topic", name));
         if (gone(ctx, name, err) != WH_OK) {
             return err->rc;
         }

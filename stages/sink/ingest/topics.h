@@ -1,12 +1,12 @@
 /*
- * topics.h - which topics and partitions the sink reads, from where, and how far it is.
+ * topics.h - which topics and partitions the sink reads, from which offset, and how far it has got.
  *
  *   scout (pool thread)    lists topics, asks for the first and last offset of each partition
- *   table (writer thread)  takes what was found: new partitions start at the offset in the store,
- *                          or at the log's start; topics that are gone are forgotten
+ *   table (writer thread)  takes over each listing: a new partition starts at its stored offset, or
+ *                          at the start of the log; a deleted topic is dropped with its offsets
  *
- * A stored offset that the log has dropped means lost records: that partition is held (not read)
- * with a reason, unless accept_gap.
+ * When the log no longer has a stored offset, records are lost: the partition is held (not read) and
+ * the reason is shown, unless accept_gap permits the gap.
  */
 #ifndef WH_SINK_TOPICS_H
 #define WH_SINK_TOPICS_H
@@ -23,7 +23,7 @@ enum { SINK_TOPICS_MAX = 256, SINK_PARTITIONS_MAX = 4096 };
 struct sink_found_partition {
     size_t topic; /* index into topics */
     int32_t partition;
-    int64_t low; /* -1: not known (asked for only when the caller needs it) */
+    int64_t low; /* -1: not asked for */
     int64_t high;
 };
 
@@ -42,7 +42,8 @@ struct sink_found {
     size_t n_partitions;
 };
 
-/* Gives found (sink_found_free). Stops early with WH_E_CANCELED when *stop becomes true. */
+/* Lists the topics; free the result with sink_found_free. WH_E_CANCELED when *stop becomes true.
+ * Thread: any. */
 WH_MUST_CHECK enum wh_rc sink_scout(struct wh_admin *admin, const char *prefix,
                                     const atomic_bool *stop, struct sink_found **ret,
                                     struct wh_err *err);
@@ -52,12 +53,12 @@ void sink_found_free(struct sink_found *found);
 
 struct sink_partition {
     int32_t partition;
-    int64_t next;    /* durable: the next offset to read */
-    int64_t flying;  /* the same, with the batch that is being written */
-    int64_t pending; /* and with the batch in hand */
-    int64_t first;   /* the log's start when found */
-    int64_t high;    /* the log's end as last heard */
-    int64_t target;  /* end at the process' start; -1 for partitions found later */
+    int64_t next;    /* the next offset to read, as it is durable */
+    int64_t flying;  /* the same after the batch in flight */
+    int64_t pending; /* the same after the current batch */
+    int64_t first;   /* start of the log at the last listing */
+    int64_t high;    /* end of the log as last reported */
+    int64_t target;  /* end of the log when the process started; -1 for partitions found later */
     bool held;
 };
 
@@ -77,10 +78,11 @@ struct sink_table {
     bool accept_gap;
     struct sink_topic *topics[SINK_TOPICS_MAX];
     size_t n_topics;
-    bool known; /* at least one find was taken */
+    bool known; /* at least one listing was taken over */
     char held_reason[WH_ERR_MSG_MAX];
-    char purging[65]; /* the connection whose topics are passed over for now; "" for none */
-    /* The last lookup: records come in partition order. */
+    char purging
+        [65]; /* the connection that is being purged, whose topics are not read; "" for none */
+    /* The result of the last lookup, as neighbouring records share a topic. */
     const char *last_name;
     struct sink_topic *last_topic;
 };
@@ -90,26 +92,26 @@ void sink_table_init(struct sink_table *t, struct wh_store *store, struct wh_log
 void sink_table_done(struct sink_table *t);
 
 /*
- * Takes over what was found; found stays the caller's. relocate: positions may be out of the log's
- * range, check them too. *ret_changed: the assignment has to be renewed. gone (may be NULL) is told
- * of each topic that is not there any more, before it is dropped.
+ * Takes over a listing, which stays the caller's. relocate: also check known positions, as they may
+ * be outside the log. *ret_changed: the assignment must be renewed. gone, unless NULL, is called for
+ * each topic that no longer exists, before the topic is dropped.
  */
 WH_MUST_CHECK enum wh_rc sink_table_take(struct sink_table *t, const struct sink_found *found,
                                          bool relocate, bool *ret_changed,
                                          enum wh_rc (*gone)(void *ctx, const char *topic,
                                                             struct wh_err *err),
                                          void *ctx, struct wh_err *err);
-/* Forgets a topic as if it were gone; renew the assignment afterwards. */
+/* Drops a topic as if it had been deleted; renew the assignment afterwards. */
 void sink_table_drop(struct sink_table *t, const char *topic);
 WH_MUST_CHECK enum wh_rc sink_table_assign(const struct sink_table *t, struct wh_consumer *c,
                                            struct wh_err *err);
-/* NULL: not ours. */
+/* NULL when the sink does not read that partition. */
 struct sink_partition *sink_table_find(struct sink_table *t, const char *topic, int32_t partition,
                                        struct sink_topic **ret_topic);
-/* Stops reading it; the reason is kept for readiness. */
+/* Stops reading the partition; the reason appears in the readiness answer. */
 void sink_table_hold(struct sink_table *t, const struct sink_topic *topic, struct sink_partition *p,
                      const char *why);
-/* All that was there at the start is durable. */
+/* True when every record that existed at the start of the process is durable. */
 bool sink_table_caught_up(const struct sink_table *t);
 int64_t sink_topic_lag(const struct sink_topic *topic);
 

@@ -49,9 +49,9 @@ static void sample(struct sink_writer *w, const struct sink_partition *p,
 static void put_aside(struct sink_writer *w, size_t index, const struct sink_topic *topic,
                       enum wh_rc rc)
 {
-    wh_log_error(w->deps.log, "a damaged record is set aside", WH_STR("topic", topic->name),
-                 WH_I("partition", w->msgs[index].partition), WH_I("offset", w->msgs[index].offset),
-                 WH_STR("rc", wh_rc_name(rc)));
+    wh_log_error(w->deps.log, "damaged record sent to the dead letter topic",
+                 WH_STR("topic", topic->name), WH_I("partition", w->msgs[index].partition),
+                 WH_I("offset", w->msgs[index].offset), WH_STR("rc", wh_rc_name(rc)));
     w->set_aside[w->n_set_aside] = index;
     w->set_aside_rc[w->n_set_aside++] = rc;
 }
@@ -225,7 +225,7 @@ static void pause_for(struct sink_writer *w, const char *what, const struct wh_e
 
     (void)snprintf(why, sizeof(why), "%s: %.200s", what, err->msg);
     if (!w->paused) {
-        wh_log_error(w->deps.log, "writing is paused", WH_STR("reason", what), WH_RC(err));
+        wh_log_error(w->deps.log, "writing paused", WH_STR("reason", what), WH_RC(err));
     }
     w->paused = true;
     w->deps.on_pause(w->deps.ctx, why);
@@ -242,7 +242,7 @@ static void resume(struct sink_writer *w, size_t records)
     if (!w->paused) {
         return;
     }
-    wh_log_info(w->deps.log, "writing goes on", WH_I("records", records));
+    wh_log_info(w->deps.log, "writing resumed", WH_I("records", records));
     w->paused = false;
     w->pause_ms = 0;
     w->deps.on_pause(w->deps.ctx, NULL);
@@ -422,7 +422,7 @@ static enum wh_rc poll_records(struct sink_writer *w, int timeout_ms, struct wh_
                           err);
     if (rc == WH_E_NOT_FOUND) {
         /* What this poll held is read again from the store's positions. */
-        wh_log_warn(w->deps.log, "a position is not in the log any more", WH_RC(err));
+        wh_log_warn(w->deps.log, "a stored offset is not in the log", WH_RC(err));
         w->relocate = 2;
         return WH_OK;
     }

@@ -23,7 +23,7 @@ struct sink_writer {
     struct sink_writer_deps deps;
     struct sink_conf conf;
     struct sink_apply *applies[2];
-    struct sink_apply *apply; /* of the batch in hand */
+    struct sink_apply *apply; /* of the current batch */
     struct sink_committer *committer;
     struct sink_flight flight;
     struct sink_purge *purge;
@@ -35,9 +35,9 @@ struct sink_writer {
     enum sink_phase phase;
     struct wh_bus_msg *msgs; /* of the last poll */
     size_t n_msgs;
-    size_t from; /* the batch in hand is msgs[from, to) */
+    size_t from; /* the current batch is msgs[from, to) */
     size_t to;
-    size_t limit;      /* a batch may not go past it: what lies there needs a batch of its own */
+    size_t limit;      /* the batch ends here: the record at this index needs a batch of its own */
     size_t *set_aside; /* indexes of damaged records in the batch */
     enum wh_rc *set_aside_rc;
     size_t n_set_aside;
@@ -51,18 +51,19 @@ struct sink_writer {
     bool paused;
     int64_t pause_ms;
     int64_t retry_at_ns;
-    bool aside_done;   /* the damaged records of this batch are acknowledged */
-    bool reassign;     /* a partition was held, a topic forgotten */
-    bool purge_marked; /* the batch in hand makes a purge due */
-    unsigned relocate; /* the consumer lost its place: finds to wait for, the first may be old */
+    bool aside_done;   /* the dead letters of this batch are acknowledged */
+    bool reassign;     /* the assignment has changed: a partition was held or a topic dropped */
+    bool purge_marked; /* the current batch makes a purge due */
+    unsigned relocate; /* listings to wait for after a lost position; the first may be outdated */
 };
 
 /* ---- documents.c ---- */
 
-/* A record of a shared topic into the batch. */
+/* Adds a record of a shared topic to the current batch. */
 WH_MUST_CHECK enum wh_rc sink_keep_document(struct sink_writer *w, enum wh_topic_role role,
                                             const struct wh_bus_msg *msg, struct wh_err *err);
-/* Tells what runs changed, at most twice a second and only when all that was there is stored. */
+/* Publishes what the newest runs changed, at most twice a second and only when the backlog of the
+ * start is stored. */
 void sink_publish_outcomes(struct sink_writer *w);
 
 /* ---- dead_letters.c ---- */

@@ -1,10 +1,10 @@
 /*
  * sql.h - SQL over the entity store: SQLite's engine over read-only virtual tables, one snapshot of
- * the store for each statement. No SQLite type is seen outside of sql_*.c.
+ * the store for each statement. No type of SQLite appears in this header.
  *
- * Tables (docs of every column: sql_catalog):
+ * Tables (sql_columns documents every column):
  *   <kind's table>      work_items, build_records, ... : live entities, one row each
- *   <kind's table>_all  the same with the deleted ones (deleted = 1)
+ *   <kind's table>_all  the same and the deleted entities (deleted = 1)
  *   links, revisions, changes, connection_documents
  * Views: incidents, issues, merge_requests, pipelines, connections
  *
@@ -14,7 +14,7 @@
  *
  * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; ranges of
  * and order by changed_at; project =; links.from_id = and to_id =; revisions.entity_id =;
- * changes.sequence. All else is a scan of that kind, at most timeout_ms long.
+ * changes.sequence. Any other condition scans all entities of that kind, within the time limit.
  *
  * Refused: everything that is not a read, PRAGMA, ATTACH, extensions, more than one statement, and
  * the few functions of SQLite that have no use here or no bound on their time (functions.c lists
@@ -25,7 +25,7 @@
  * function, 100 parts of a UNION, 128 tables read at a time. A value may have 8 MiB; less in a
  * statement of hundreds of operators or functions, and the error then says how much.
  *
- * Thread: any; at most conf.connections statements run at a time, the others wait.
+ * Thread: any. At most conf.connections statements run at a time; further callers wait.
  */
 #ifndef WH_SINK_SQL_H
 #define WH_SINK_SQL_H
@@ -58,7 +58,7 @@ struct sql_value {
     struct wh_slice bytes; /* TEXT, BLOB */
 };
 
-/* name without its mark: "p" is :p, @p and $p. */
+/* A named parameter. The name has no prefix: "p" stands for :p, @p and $p. */
 struct sql_param {
     struct wh_slice name;
     struct sql_value value;
@@ -71,13 +71,14 @@ struct sql_query {
     int64_t timeout_ms;
     int64_t waited_ms; /* the part of timeout_ms that is over before sql_run */
     int64_t max_rows;
-    const atomic_bool *canceled; /* NULL, or looked at while it runs */
+    const atomic_bool *canceled; /* may be NULL; true ends the running statement */
 };
 
-/* Where rows go, in the calling thread; slices live until the call returns. Names are unique. */
+/* Receives the rows, in the calling thread. Slices are valid until the callback returns; the names of
+ * columns are unique. */
 struct sql_rows {
     enum wh_rc (*columns)(void *ctx, const struct wh_slice *names, size_t n, struct wh_err *err);
-    /* *ret_full: no more rows are wanted, this one was not taken. */
+    /* *ret_full set to true ends the statement; the row was not taken. */
     enum wh_rc (*row)(void *ctx, const struct sql_value *values, size_t n, bool *ret_full,
                       struct wh_err *err);
     void *ctx;
@@ -89,28 +90,28 @@ struct sql_outcome {
     int64_t rows;
     enum sql_cut cut;
     int64_t elapsed_us;
-    int64_t rows_read; /* of the store, by all scans */
+    int64_t rows_read; /* rows of the store that all scans have read */
 };
 
 WH_MUST_CHECK enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine **ret,
                                         struct wh_err *err);
 /* Running statements end with WH_E_CANCELED, new ones are refused. */
 void sql_engine_stop(struct sql_engine *engine);
-/* No statement runs any more. */
+/* No statement may be running. Accepts NULL. */
 void sql_engine_free(struct sql_engine *engine);
 
 /*
- * Runs one statement. WH_E_INVALID: not SQL, unknown names (the nearest are in the message), a
- * parameter that is missing; WH_E_FORBIDDEN: not a read; WH_E_TIMEOUT; WH_E_TOO_LARGE: memory;
+ * Runs one statement. WH_E_INVALID: not SQL, an unknown name (the message suggests the nearest), or
+ * a missing parameter; WH_E_FORBIDDEN: not a read; WH_E_TIMEOUT; WH_E_TOO_LARGE: memory or a value;
  * WH_E_CANCELED; WH_E_BUSY: the time was over before the statement began. ret is set in any case.
  */
 WH_MUST_CHECK enum wh_rc sql_run(struct sql_engine *engine, const struct sql_query *query,
                                  const struct sql_rows *rows, struct sql_outcome *ret,
                                  struct wh_err *err);
 
-/* ---- what there is ---- */
+/* ---- the catalogue ---- */
 
-/* How a column's text is to be shown where types exist (JSON). */
+/* How a column's value is shown in JSON. */
 enum sql_shape { SQL_SHAPE_PLAIN, SQL_SHAPE_BOOL, SQL_SHAPE_TIME, SQL_SHAPE_JSON };
 
 struct sql_column {
@@ -129,7 +130,7 @@ struct sql_table_info {
     const char *doc;
 };
 
-/* All tables and views but the _all variants. */
+/* All tables and views except the _all variants. */
 const struct sql_table_info *sql_tables(size_t *ret_n);
 /* Columns of a table or view ("work_items", "work_items_all", "incidents"); 0 when it is unknown.
  */
