@@ -1,5 +1,5 @@
 /*
- * wellhead-sink - reads the entities topics, keeps the store, answers queries.
+ * wellhead-sink - reads the entities topics into the store and answers queries.
  * See stages/sink/README.md.
  */
 #include <signal.h>
@@ -47,31 +47,31 @@ static const struct wh_conf_key keys[] = {
     {"store.cache", WH_CONF_SIZE, 0, "128MiB", 1 << 20, INT64_C(1) << 40, AT(cache_bytes),
      "memory for blocks read from the store"},
     {"store.memtable", WH_CONF_SIZE, 0, "32MiB", 1 << 20, INT64_C(1) << 32, AT(memtable_bytes),
-     "write buffer; all of them together take twice as much"},
+     "write buffer of a family of keys; all of them together take twice as much"},
     {"store.sync", WH_CONF_BOOL, 0, "true", 0, 0, AT(conf.sync),
-     "each batch is on the disk before the next"},
+     "write each batch to the disk before the next one"},
     {"store.rebuild", WH_CONF_BOOL, 0, "false", 0, 0, AT(conf.rebuild),
-     "build the next store from Kafka, put it in use and end"},
+     "build the next store from Kafka, switch to it and exit"},
     {"batch.records", WH_CONF_INT, 0, "2048", 1, 65536, AT(conf.batch_records),
-     "most records of a batch"},
+     "upper bound of records in a batch"},
     {"batch.bytes", WH_CONF_SIZE, 0, "8MiB", 4096, 1 << 30, AT(conf.batch_bytes),
-     "a batch ends when it is this large"},
+     "size at which a batch ends"},
     {"discover.interval", WH_CONF_DURATION, 0, "3s", 100, 600000, AT(conf.discover_ms),
-     "how often topics and their ends are asked for"},
+     "interval between two listings of the topics and their ends"},
     {"retry.interval", WH_CONF_DURATION, 0, "500ms", 10, 60000, AT(conf.retry_ms),
-     "first pause when the disk is full; grows to 16 times"},
+     "first pause when the disk is full; doubles up to 16 times"},
     {"offsets.accept_gap", WH_CONF_BOOL, 0, "false", 0, 0, AT(conf.accept_gap),
-     "go on where the log starts when records that were not read yet are gone"},
+     "continue at the start of the log when records that were not read yet are gone"},
     {"api.token_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.token_file),
-     "bearer token of the API; default <data.path>/api.token, made when it is not there"},
+     "file of the API's bearer token; default <data.path>/api.token, created when missing"},
     {"sql.timeout", WH_CONF_DURATION, 0, "10s", 10, 600000, AT(api_conf.sql_timeout_ms),
-     "longest time of one SQL statement"},
+     "time limit of one SQL statement, its wait for a thread included"},
     {"sql.rows", WH_CONF_INT, 0, "10000", 1, 10000000, AT(api_conf.sql_rows),
-     "most rows of one answer"},
+     "upper bound of rows in an answer"},
     {"sql.bytes", WH_CONF_SIZE, 0, "32MiB", 4096, 1 << 30, AT(api_conf.sql_bytes),
-     "most bytes of one answer"},
+     "upper bound of bytes in an answer"},
     {"dump.heads", WH_CONF_BOOL, 0, "false", 0, 0, AT(dump_heads),
-     "print kind, id, size and hash of every entity's head, and end"},
+     "print kind, id, size and hash of every entity's head and exit"},
 };
 
 static void init(void *ctx)
@@ -106,7 +106,7 @@ static void on_rebuilt(void *ctx)
         wh_stage_fatal(app, &err);
         return;
     }
-    wh_log_info(wh_run_log(app->base.run), "the rebuilt store is in use from the next start on",
+    wh_log_info(wh_run_log(app->base.run), "rebuilt store will be used from the next start",
                 WH_STR("path", app->store_path));
     (void)kill(getpid(), SIGTERM);
 }

@@ -1,9 +1,10 @@
 /*
  * freshness.h - how old records were when they became durable: quantiles of the last hour and the
- * last day, by series. A ring of one-minute slots and one of one-hour slots, each a histogram with
- * logarithmic bounds (four a doubling, so a quantile is right within 19 %), 1 ms to 18 h.
+ * last day for each series. One ring has a slot for each minute and one for each hour; a slot is a
+ * histogram from 1 ms to 18 h with four logarithmic bounds for each doubling, so a quantile is right
+ * within 19 %.
  *
- * Thread: one at a time.
+ * Thread: one at a time; the caller locks.
  */
 #ifndef WH_SINK_FRESHNESS_H
 #define WH_SINK_FRESHNESS_H
@@ -43,10 +44,10 @@ struct sink_freshness_ring {
     struct sink_freshness_slot hours[SINK_FRESHNESS_HOURS];
 };
 
-/* age_ms below 0 counts as 0: clocks differ. */
+/* Adds one age. A negative age, which clocks that differ can cause, counts as 0. */
 void sink_freshness_add(struct sink_freshness_ring *ring, int64_t now_ms, unsigned series,
                         int64_t age_ms);
-/* Of the last hour, or the last 23 to 24 hours. */
+/* The quantiles of the last hour or, with `day`, of the last 23 to 24 hours. */
 struct sink_freshness sink_freshness_get(const struct sink_freshness_ring *ring, int64_t now_ms,
                                          unsigned series, bool day);
 

@@ -1,4 +1,4 @@
-/* near.h - the nearest names to one that does not exist, for messages. Thread: any. */
+/* near.h - suggests existing names for one that does not exist. Thread: any. */
 #ifndef WH_SINK_SQL_NEAR_H
 #define WH_SINK_SQL_NEAR_H
 
@@ -7,8 +7,8 @@
 #include "common/base/slice.h"
 
 /*
- * For SQLite's "no such column: x" and "no such table: x": "; did you mean a, b or c?". Empty for
- * other messages and when nothing is near.
+ * Writes "; did you mean a, b or c?" for SQLite's messages "no such column: x" and "no such table:
+ * x". The text is empty for other messages and when no name is similar.
  */
 void sql_near_hint(const char *message, char *out, size_t size);
 /* The same for a column of one table. */

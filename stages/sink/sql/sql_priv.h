@@ -30,20 +30,21 @@ struct sql_cursor;
 struct sql_table;
 
 /*
- * How rows can be found: names of columns, NULL for none. Rows come in the order of (order, then),
- * or backwards. A table that has no column `eq` has no such index.
+ * An index: how rows can be found. Members are names of columns, NULL for none. The index yields
+ * rows in the order of (order, then), or backwards. A table without the column `eq` has no such
+ * index.
  */
 struct sql_index_def {
-    const char *eq;    /* must be given */
-    const char *range; /* may be given */
+    const char *eq;    /* the query must give it */
+    const char *range; /* the query may bound it */
     const char *order;
     const char *then;
     bool unique;     /* at most one row */
     double rows;     /* without a range; an estimate */
-    double row_cost; /* 1: the key's value is the row; more: it must be fetched */
+    double row_cost; /* 1 when the key's value is the row, more when the row must be fetched */
 };
 
-/* The same for one table, with numbers of columns, SQL_NONE for none. */
+/* An index of one table, with the numbers of its columns, SQL_NONE for none. */
 struct sql_index {
     const struct sql_index_def *def;
     unsigned number; /* of the def */

@@ -1,5 +1,5 @@
 /*
- * data_folder.h - where the store is.
+ * data_folder.h - the folder that holds the store, and how a rebuilt store replaces it.
  *
  *   <data.path>/current        symbolic link to the store in use
  *   <data.path>/store-<n>/     a store; the highest n may be a rebuild that is not in use yet
@@ -13,13 +13,13 @@
 
 enum { SINK_PATH_MAX = 4096 };
 
-/* The path of the store in use; the first one is made up when there is none. */
+/* The path of the store in use, or of the first store when there is none yet. */
 WH_MUST_CHECK enum wh_rc sink_data_current(const char *data_path, char ret[SINK_PATH_MAX],
                                            struct wh_err *err);
-/* The path of the store that comes next: of a rebuild, also one that was begun before. */
+/* The path of the next store, for a rebuild; an unfinished rebuild is continued. */
 WH_MUST_CHECK enum wh_rc sink_data_next(const char *data_path, char ret[SINK_PATH_MAX],
                                         struct wh_err *err);
-/* From now on store_path (of sink_data_next) is the store in use. */
+/* Makes store_path (from sink_data_next) the store in use. */
 WH_MUST_CHECK enum wh_rc sink_data_switch(const char *data_path, const char *store_path,
                                           struct wh_err *err);
 

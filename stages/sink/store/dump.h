@@ -6,7 +6,7 @@
 
 #include "common/store/store.h"
 
-/* One line for each entity in key order: kind, entity id, bytes of the head and their XXH3-128. */
+/* Prints one line for each entity in key order: kind, entity id, the head's size and XXH3-128. */
 WH_MUST_CHECK enum wh_rc sink_dump_heads(struct wh_store *store, FILE *out, struct wh_err *err);
 
 #endif

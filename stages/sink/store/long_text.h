@@ -1,8 +1,8 @@
 /*
- * long_text.h - the long texts that a head does not carry: read from the entry that set them.
+ * long_text.h - reads a long text, which a head does not carry, from the entry that set it.
  *
- * Thread: any, with the snapshot that the head was read from: a head and its entries change in one
- * write.
+ * Thread: any. Use the snapshot that the head was read from, because a head and its entries change
+ * in one write.
  */
 #ifndef WH_SINK_LONG_TEXT_H
 #define WH_SINK_LONG_TEXT_H
@@ -11,8 +11,9 @@
 #include "common/store/store.h"
 
 /*
- * The value of a field whose value in the head is far; set: the head's version of that field. It
- * points into bytes, which is reset before. WH_E_CORRUPT when the entry does not have it.
+ * Reads the value of a field that the head marks as far. `set` is the version that set the field,
+ * as the head says. The value points into `bytes`, which is reset first. WH_E_CORRUPT when the entry
+ * does not have the field.
  */
 WH_MUST_CHECK enum wh_rc sink_long_text_read(struct wh_store *store, const struct wh_snapshot *snap,
                                              const struct wh_kind_def *def,
