@@ -90,7 +90,7 @@ static bool method_allowed(const struct route *route, struct wh_slice method)
 
 /* ---- the handler ---- */
 
-/* A page by its address is one read, though its path is that of the lists. */
+/* A lookup by address is one read, although it shares its path with the lists. */
 static enum api_lane_of lane_of(const struct route *route, const struct api_job *job)
 {
     return route->answer == api_answer_entities && api_is_url_lookup(&job->request) ? API_READS

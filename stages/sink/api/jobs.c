@@ -60,7 +60,6 @@ static void send_answer(struct api_job *job)
     api_job_free(job);
 }
 
-/* Its answer or its failure goes out. */
 void api_job_settle(void *ctx)
 {
     struct api_job *job = ctx;

@@ -15,7 +15,6 @@ static enum wh_rc put_part(struct wh_buf *out, struct wh_slice part, struct wh_e
                                                   : err->rc;
 }
 
-/* The hidden columns of a row: sort value, id. */
 void api_list_keep(void *ctx, const struct sql_value *values, size_t n)
 {
     struct api_list *l = ctx;
@@ -139,7 +138,7 @@ static enum wh_rc add_place(struct api_list *l, struct wh_slice id, char type,
     return wh_buf_append_char(&l->sql, ')', err);
 }
 
-/* Times are never NULL in an index: a plain bound lets the store begin at the page. */
+/* An indexed time is never NULL, so a plain bound lets the store start at the page. */
 static enum wh_rc add_bound(struct api_list *l, struct wh_slice value, struct wh_err *err)
 {
     const char *v;
@@ -171,7 +170,7 @@ enum wh_rc api_list_place(struct api_list *l, struct wh_err *err)
     return add_place(l, id, type, value, err);
 }
 
-/* The same question with another _next. */
+/* The request's own address with another _next. */
 static enum wh_rc next_url(const struct api_list *l, struct wh_slice token, struct wh_buf *out,
                            struct wh_err *err)
 {

@@ -41,7 +41,7 @@ enum wh_rc api_list_condition(struct api_list *l, struct wh_err *err)
     return wh_buf_printf(&l->sql, err, "%s", l->n_conditions++ ? " AND " : " WHERE ");
 }
 
-/* What a filter's text means for this column. */
+/* Converts the text of a filter to a value of the column's type. */
 static enum wh_rc typed_value(struct api_list *l, const struct sql_column *column,
                               struct wh_slice text, struct sql_value *ret, struct wh_err *err)
 {

@@ -1,5 +1,4 @@
-/* GET /api/v1/purges/<connection>: what the last purge of a connection removed, and what is left.
- */
+/* GET /api/v1/purges/<connection>: the report of a connection's last purge. */
 #include "common/base/mem.h"
 #include "stages/sink/api/api_priv.h"
 #include "stages/sink/ingest/purge.h"

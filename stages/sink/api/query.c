@@ -1,4 +1,4 @@
-/* GET and POST /api/v1/sql; the links and revisions of an entity, which are queries too. */
+/* GET and POST /api/v1/sql, and the links and revisions of an entity, which are SQL queries. */
 #include <stdio.h>
 
 #include "common/base/num.h"
@@ -307,7 +307,7 @@ static void keep_last(void *ctx, const struct sql_value *values, size_t n)
     }
 }
 
-/* The last column of text is hidden: where the next page begins. */
+/* Runs a query of our own. Its last column is hidden and says where the next page begins. */
 static enum wh_rc run_own(struct api_job *job, const char *text, const struct sql_param *params,
                           size_t n_params, const enum sql_shape *shapes, int64_t size,
                           struct wh_err *err)

@@ -41,7 +41,7 @@ static void add_subject(struct subjects *s, const char *prefix, enum wh_topic_ro
     }
 }
 
-/* "wellhead.entities.c1" of connection "c1" tells the prefix. */
+/* The prefix follows from a topic of a known connection, "wellhead.entities.c1". */
 static bool prefix_of(const struct sink_topic_status *t, char *prefix, size_t size)
 {
     static const char role[] = "entities.";

@@ -1,4 +1,4 @@
-/* An answer that may be long: memory first, then an unlinked file. */
+/* A long answer: in memory first, then in an unlinked file. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

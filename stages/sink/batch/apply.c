@@ -7,7 +7,7 @@
 enum {
     ARENA_BLOCK_BYTES = 1 << 20,
     ARENA_MAX_BYTES = 256 << 20,
-    ARENA_FULL_BYTES = 24 << 20, /* a batch ends here; the rest is for one long history */
+    ARENA_FULL_BYTES = 24 << 20, /* a batch ends at this size; the rest is for one long history */
     SCRATCH_MAX_BYTES = 64 << 20,
     CHANGE_VALUE_BYTES = SINK_ENTITY_KEY + 8 + 8 + 1 + 8,
 };
@@ -16,7 +16,7 @@ enum {
 
 static size_t slot_of(const struct sink_apply *a, enum wh_kind kind, const struct wh_entity_id *id)
 {
-    /* Ids are hashes already. */
+    /* Entity ids are hashes, so eight of their bytes serve as one. */
     return (size_t)(wh_be_get64(id->bytes + 8) + (uint64_t)kind) & a->slot_mask;
 }
 
@@ -48,7 +48,7 @@ enum wh_rc sink_apply_get(struct sink_apply *a, unsigned family, struct wh_slice
     return op->remove ? WH_OK : wh_buf_append(out, wh_slice(op->value, op->value_len), err);
 }
 
-/* A stored value as a slice in the arena; ptr NULL when there is none. */
+/* Reads a stored value into the arena; ptr NULL when there is none. */
 static enum wh_rc stored(struct sink_apply *a, unsigned family, struct wh_slice key,
                          struct wh_slice *ret, struct wh_err *err)
 {
@@ -77,7 +77,8 @@ static enum wh_rc read_head(struct sink_apply *a, struct sink_cached *c, struct 
         return err->rc;
     }
     memset(head, 0,
-           offsetof(struct wh_head, body.values)); /* what is behind counts where present */
+           offsetof(struct wh_head,
+                    body.values)); /* the values behind it matter only where `present` says so */
     c->head = head;
     c->is_new = bytes.ptr == NULL;
     if (c->is_new) {
@@ -94,7 +95,7 @@ static enum wh_rc read_head(struct sink_apply *a, struct sink_cached *c, struct 
     return sink_derived_take(a, &a->refs[c->kind], c->head, &c->old, err);
 }
 
-/* NULL: see err. */
+/* NULL with *err set. */
 static struct sink_cached *get_cached(struct sink_apply *a, const struct wh_observation *o,
                                       struct wh_err *err)
 {
@@ -146,7 +147,8 @@ static int seen_cmp(const void *left, const void *right)
     return c ? c : (a->rank > b->rank) - (a->rank < b->rank);
 }
 
-/* What the batch before puts; it removes no revisions. Its bytes may go before this batch does. */
+/* The entries that the batch below puts (it removes none). They are copied, because that batch may
+ * be reset first. */
 static enum wh_rc see_before(struct sink_apply *a, const struct wh_entity_id *id,
                              struct wh_err *err)
 {
@@ -468,7 +470,7 @@ enum wh_rc sink_apply_connection(struct sink_apply *a, struct wh_slice id, struc
         wh_buf_append(&a->scratch, id, err) != WH_OK) {
         return err->rc;
     }
-    /* As an op: a purge in the next batch reads it before this one is written. */
+    /* Put as a change of a key, so that a purge in the next batch sees it. */
     if (document.ptr == NULL) {
         return sink_op_remove(a, SINK_META, wh_buf_slice(&a->scratch), err);
     }
@@ -591,7 +593,7 @@ uint64_t sink_apply_sequence(const struct sink_apply *a)
 
 /* ---- start ---- */
 
-/* A fixed number of bytes of meta; *ret_found false when the key is not there. */
+/* Reads a value of fixed size of the family meta; *ret_found is false when there is none. */
 static enum wh_rc meta_get(struct wh_store *store, struct wh_slice key, void *ret, size_t len,
                            bool *ret_found, struct wh_err *err)
 {
@@ -693,7 +695,7 @@ static enum wh_rc read_counts(struct sink_apply *a, struct wh_err *err)
     return WH_OK;
 }
 
-/* Without what is committed. */
+/* The committed totals are not loaded. */
 static enum wh_rc new_apply(struct wh_store *store, size_t max_records, struct sink_apply **ret,
                             struct wh_err *err)
 {

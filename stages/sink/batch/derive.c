@@ -1,8 +1,8 @@
 #include "stages/sink/batch/batch_priv.h"
 
 /*
- * Everything here is a function of the head before and the head after: by what path an entity got
- * there leaves no trace, so that a rebuilt store has the same bytes.
+ * Derived keys depend only on the head before and the head after the batch. The order in which
+ * observations arrived leaves no trace, so a rebuilt store has the same bytes.
  */
 
 static bool is_ref(const struct wh_field_def *field)
@@ -142,7 +142,7 @@ static enum wh_rc derive_by_project(struct sink_apply *a, const struct sink_cach
 
 /* ---- source_ids ---- */
 
-/* Is the key another entity's? Then it is left alone on removal. */
+/* True when the key belongs to another entity and must stay. */
 static enum wh_rc owned_by(struct sink_apply *a, struct wh_slice key, const unsigned char *owner,
                            bool *ret, struct wh_err *err)
 {
@@ -160,7 +160,7 @@ static enum wh_rc owned_by(struct sink_apply *a, struct wh_slice key, const unsi
     return rc;
 }
 
-/* One of the two keys of a source identity; empty when it has none (or one too long to index). */
+/* One of the two keys of a source identity; empty when the identity lacks it or it is too long. */
 static enum wh_rc source_key(const struct sink_derived *d, bool by_url, struct wh_buf *out,
                              struct wh_err *err)
 {

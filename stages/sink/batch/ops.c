@@ -22,7 +22,7 @@ static enum wh_rc make_room(struct sink_apply *a, struct wh_err *err)
     return WH_OK;
 }
 
-/* The family, then seven bytes of the key. */
+/* The family and the first seven bytes of the key as one number. */
 static uint64_t order_of(unsigned family, struct wh_slice key)
 {
     unsigned char bytes[8] = {0};
@@ -32,7 +32,7 @@ static uint64_t order_of(unsigned family, struct wh_slice key)
     return wh_be_get64(bytes);
 }
 
-/* Key and value, copied one behind the other. */
+/* Copies the key and the value into one block. */
 static enum wh_rc add(struct sink_apply *a, unsigned family, struct wh_slice key,
                       struct wh_slice value, bool copy_value, bool remove, struct wh_err *err)
 {
@@ -89,7 +89,7 @@ enum wh_rc sink_op_remove(struct sink_apply *a, unsigned family, struct wh_slice
 
 enum { RADIX = 256, ORDER_BYTES = 8, SHORT_RUN = 16, DEEPEST_BYTES = 128 };
 
-/* What is sorted: small, so that it stays in the cache. */
+/* The elements to sort are small, so that they stay in the cache. */
 struct place {
     uint64_t order;
     const struct sink_op *op;
@@ -125,7 +125,7 @@ static void sort_short(struct place *places, size_t n)
     }
 }
 
-/* One pass over a byte of the order; false when all have the same. */
+/* One pass of the radix sort over a byte of `order`; false when all elements share the byte. */
 static bool radix_pass(const struct place *from, struct place *to, size_t n, unsigned shift)
 {
     size_t starts[RADIX] = {0};
@@ -167,7 +167,7 @@ static void radix_sort(struct place *places, struct place *spare, size_t n)
     }
 }
 
-/* The key's bytes from an offset on, zeros behind its end. */
+/* Eight bytes of the key from an offset, padded with zeros. */
 static uint64_t bytes_at(const struct sink_op *op, size_t offset)
 {
     unsigned char bytes[ORDER_BYTES] = {0};
@@ -180,8 +180,8 @@ static uint64_t bytes_at(const struct sink_op *op, size_t offset)
     return wh_be_get64(bytes);
 }
 
-/* offset: of the key's bytes behind those that order has. */
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as a key is long, by eight bytes */
+/* offset: the first byte of the key that `order` does not have. */
+/* NOLINTNEXTLINE(misc-no-recursion): the depth is the length of a key divided by eight */
 static void sort_places(struct place *places, struct place *spare, size_t n, size_t offset)
 {
     size_t end;
@@ -224,7 +224,7 @@ static enum wh_rc sorted(struct sink_apply *a, struct place **ret, struct wh_err
     return WH_OK;
 }
 
-/* The last op of each key. */
+/* Keeps the last change of each key. */
 static enum wh_rc keep_last(struct sink_apply *a, const struct place *places, struct wh_err *err)
 {
     void *memory = NULL;

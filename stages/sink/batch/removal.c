@@ -29,7 +29,7 @@ bool sink_head_is_of(struct sink_apply *a, struct wh_slice key, struct wh_slice 
            head && wh_slice_eq(head->source.instance, instance);
 }
 
-/* Removes what a family has below the entity's id. */
+/* Removes the keys of a family that begin with the entity's id. */
 static enum wh_rc remove_below(struct sink_apply *a, unsigned family, const struct wh_kind_def *def,
                                const struct wh_entity_id *id, uint64_t *revisions,
                                struct wh_err *err)

@@ -26,7 +26,7 @@ static void set_state(struct sink_committer *c, enum state state)
     (void)pthread_cond_signal(&c->changed);
 }
 
-/* Under the lock, which is let go meanwhile. */
+/* Called with the lock held; the lock is released during the write. */
 static void write_batch(struct sink_committer *c)
 {
     const struct wh_clock clock = wh_clock_real();
@@ -78,7 +78,7 @@ enum wh_rc sink_committer_new(struct sink_committer **ret, struct wh_err *err)
     return WH_OK;
 }
 
-/* Under the lock. */
+/* Called with the lock held. */
 static void await_written(struct sink_committer *c)
 {
     while (c->state == GIVEN) {

@@ -72,7 +72,7 @@ static enum wh_rc set_one_aside(struct sink_writer *w, const struct wh_bus_msg *
 
     if (sink_table_find(&w->table, msg->topic, msg->partition, &from) == NULL ||
         from->connection[0] == '\0') {
-        return WH_OK; /* the connections topic: logged, and left behind */
+        return WH_OK; /* a record of a shared topic is logged and skipped */
     }
     if (wh_topic_name(w->conf.topic_prefix, WH_TOPIC_DEAD_LETTER, wh_slice_str(from->connection),
                       topic, err) != WH_OK) {

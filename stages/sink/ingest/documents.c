@@ -1,5 +1,5 @@
-/* Records of the topics that all connections share: kept as documents; and what the sink tells
- * there itself. */
+/* Records of the topics that all connections share are stored as documents. The sink publishes the
+ * outcomes of runs to one of these topics itself. */
 #include <stdio.h>
 
 #include "common/base/mem.h"
@@ -44,8 +44,8 @@ static enum wh_rc remove_below(struct sink_writer *w, char family, struct wh_sli
 
 /* ---- connections ---- */
 
-/* The connection was purged: what is kept under its name goes now; its rows, step by step, once
- * this is durable. */
+/* The connection was removed: its documents are removed in this batch, its rows step by step once
+ * the batch is durable. */
 static enum wh_rc forget_connection(struct sink_writer *w, struct wh_slice id, struct wh_err *err)
 {
     static const char families[] = {'h', 'r', 'u', 'w'};
@@ -91,7 +91,7 @@ static enum wh_rc keep_connection(struct sink_writer *w, const struct wh_bus_msg
 
 /* ---- runs ---- */
 
-/* "<connection>:<run>": the run of a connection that was purged. */
+/* Key "<connection>:<run>", no value: removes the run of a purged connection. */
 static enum wh_rc forget_run(struct sink_writer *w, struct wh_slice record_key, struct wh_err *err)
 {
     const char *colon = record_key.len ? memchr(record_key.ptr, ':', record_key.len) : NULL;
@@ -191,7 +191,7 @@ enum wh_rc sink_keep_document(struct sink_writer *w, enum wh_topic_role role,
     return role == WH_TOPIC_HEALTH ? keep_health(w, msg, err) : keep_connection(w, msg, err);
 }
 
-/* ---- what the sink tells ---- */
+/* ---- publishing outcomes ---- */
 
 static enum wh_rc publish(struct sink_writer *w, const struct wh_outcome *outcome,
                           const char *topic, struct wh_err *err)

@@ -7,34 +7,34 @@
 #include "common/event/run_id.h"
 
 enum {
-    RUNS = 16,         /* kept in memory; older ones are read again when they are needed */
-    PENDING = 1 << 12, /* repairs that a late webhook may still take back */
+    RUNS = 16,         /* kept in memory; an older one is read from the store when it is needed */
+    PENDING = 1 << 12, /* repairs that a late webhook may still undo */
     KEY_MAX_BYTES = 256,
     DOCUMENT_MAX_BYTES = 64 << 10,
     CONNECTION_TEXT = 65,
 };
 
 struct run {
-    struct wh_outcome now; /* with the batch in hand; its connection is `connection` */
+    struct wh_outcome now; /* including the current batch; its connection is `connection` */
     struct wh_outcome durable;
     char connection[CONNECTION_TEXT];
-    bool dirty;   /* the batch in hand changes it */
-    bool untaken; /* durable changed */
+    bool dirty;   /* the current batch changes it */
+    bool untaken; /* changed durably since sink_outcomes_next returned it */
     uint64_t used;
 };
 
 /* A repair that was counted. */
 struct pending {
     struct wh_entity_id id;
-    size_t run; /* index; the run's id tells whether it is still that one */
+    size_t run; /* index of a slot, which may hold another run by now: compare the id */
     int64_t run_id;
     unsigned kind;
-    int64_t second; /* of the version that repaired */
+    int64_t second; /* second of the repairing version */
     bool added;
     bool live;
 };
 
-/* Webhooks of one project. */
+/* First and last webhook of one project. */
 struct cover {
     char connection[CONNECTION_TEXT];
     char project[24];
@@ -52,15 +52,15 @@ struct sink_outcomes {
     struct run runs[RUNS];
     size_t last;
     uint64_t clock;
-    struct pending *pending; /* by entity id; the newer one takes the place */
+    struct pending *pending; /* hashed by entity id; a newer repair replaces an older one */
     size_t n_pending;
     struct cover *covers; /* open addressing */
     size_t cap_covers;
     size_t n_covers;
-    bool changed; /* the batch in hand changed something */
+    bool changed; /* the current batch changed something */
     struct wh_buf key;
     struct wh_buf value;
-    uint64_t telling[WH_KIND_COUNT]; /* fields whose change a webhook tells */
+    uint64_t telling[WH_KIND_COUNT]; /* fields whose changes webhooks report */
 };
 
 /* ---- which changes webhooks tell ---- */
@@ -156,7 +156,7 @@ static enum wh_rc grow_covers(struct sink_outcomes *o, struct wh_err *err)
     return WH_OK;
 }
 
-/* make: an empty one where there is none. NULL: none, or see err. */
+/* Creates an empty one when `make` is set. NULL when there is none, or with *err set. */
 static struct cover *cover_of(struct sink_outcomes *o, const char *connection,
                               struct wh_slice project, bool make, struct wh_err *err)
 {
@@ -304,7 +304,7 @@ static void note_repair(struct sink_outcomes *o, struct run *r, unsigned kind,
                           .live = true};
 }
 
-/* A webhook that comes behind the read which it should have come before. */
+/* A webhook that arrives after the read that it should have preceded. */
 static void take_back(struct sink_outcomes *o, const struct wh_observation *x)
 {
     struct pending *p = pending_of(o, &x->id);

@@ -20,7 +20,7 @@ enum purge_phase { PURGE_NONE, PURGE_ROWS, PURGE_CHANGES, PURGE_RUNS, PURGE_FILE
 
 struct sink_purge {
     struct wh_store *store;
-    struct sink_apply *apply; /* of the step under way; the writer has two that take turns */
+    struct sink_apply *apply; /* of the current step; the writer alternates between two */
     struct wh_clock clock;
     struct wh_log *log;
     bool sync;
@@ -34,8 +34,8 @@ struct sink_purge {
     uint64_t revisions;
     uint64_t changes;
     uint64_t leftovers;
-    struct wh_buf cursor; /* the next key to look at */
-    unsigned family;      /* of files and search */
+    struct wh_buf cursor; /* the next key to examine */
+    unsigned family;      /* in the phases FILES and SEARCH */
 };
 
 /* ---- the report ---- */
@@ -76,7 +76,7 @@ static enum wh_rc write_report(const struct sink_purge *p, int64_t finished_at_m
     return wh_jw_finish(&w, err);
 }
 
-/* Into the batch in hand. */
+/* Adds the report to the current batch. */
 static enum wh_rc put_report(struct sink_purge *p, int64_t finished_at_ms, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf key;
@@ -130,7 +130,7 @@ static void begin(struct sink_purge *p, struct wh_json_val report)
     wh_log_info(p->log, "purge of a connection started", WH_STR("connection", p->connection));
 }
 
-/* The first report that is not finished. */
+/* Continues with the first purge that is not finished. */
 static enum wh_rc find_due(struct sink_purge *p, struct wh_err *err)
 {
     struct wh_iter *it;
@@ -177,8 +177,8 @@ const char *sink_purge_connection(const struct sink_purge *p)
     return p->phase == PURGE_NONE ? "" : p->connection;
 }
 
-/* The instance that the rows of a stored connection name, which outlives a move of its address;
- * empty when there is no such document. */
+/* The instance by which the rows of a stored connection are known; it stays the same when the
+ * connection's address changes. Empty when there is no such document. */
 static enum wh_rc instance_of(struct sink_purge *p, struct sink_apply *apply,
                               struct wh_slice connection, char ret[INSTANCE_MAX],
                               struct wh_err *err)
@@ -241,7 +241,7 @@ static enum wh_rc write_step(struct sink_purge *p, struct wh_err *err)
     return rc;
 }
 
-/* The key right behind this one. */
+/* Moves the cursor to the smallest key after this one. */
 static enum wh_rc move_cursor(struct sink_purge *p, struct wh_slice key, struct wh_err *err)
 {
     wh_buf_reset(&p->cursor);
@@ -259,8 +259,8 @@ static void next_phase(struct sink_purge *p, enum purge_phase phase)
 }
 
 /*
- * Looks at the next keys of a family. look decides; *ret_end: there are no more. The iterator sees
- * the store as it was at its start.
+ * Calls look for the next keys of a family; *ret_end when there are no more. The iterator sees the
+ * store as it was when the iterator was created.
  */
 static enum wh_rc walk(struct sink_purge *p, unsigned family,
                        enum wh_rc (*look)(struct sink_purge *p, struct wh_slice key,
@@ -339,7 +339,7 @@ static enum wh_rc look_at_change(struct sink_purge *p, struct wh_slice key, stru
     return sink_remove_key(p->apply, SINK_CHANGES, key, err);
 }
 
-/* Its runs, what they changed, its webhooks: 'r', 'u', 'w', 'h', the connection, 0. */
+/* Runs, outcomes, webhooks and health of the connection: 'r', 'u', 'w' or 'h', its id, 0. */
 static bool is_of_connection(const struct sink_purge *p, struct wh_slice key)
 {
     size_t len = strlen(p->connection);
@@ -355,7 +355,7 @@ static enum wh_rc look_at_meta(struct sink_purge *p, struct wh_slice key, struct
     return is_of_connection(p, key) ? sink_remove_key(p->apply, SINK_META, key, err) : WH_OK;
 }
 
-/* A key or value that names the instance, or belongs to an entity that is not there. */
+/* Counts a row that names the instance, or belongs to an entity that does not exist. */
 static enum wh_rc look_for_rest(struct sink_purge *p, struct wh_slice key, struct wh_slice value,
                                 struct wh_err *err)
 {
@@ -373,7 +373,7 @@ static enum wh_rc look_for_rest(struct sink_purge *p, struct wh_slice key, struc
     } else if (p->family == SINK_ENTITIES) {
         there = !sink_head_is_of(p->apply, key, value, instance);
     } else if (p->family == SINK_META) {
-        /* A report names its instance until it is finished; a new connection may have come. */
+        /* An unfinished report names its instance, and a new connection may have that name. */
         there = key.len == 0 || key.ptr[0] == 'g' || key.ptr[0] == 'x' ||
                 (!is_of_connection(p, key) &&
                  memmem(value.ptr ? value.ptr : "", value.len, instance.ptr, instance.len) == NULL);
@@ -487,7 +487,7 @@ enum wh_rc sink_purge_step(struct sink_purge *p, struct sink_apply *apply, struc
     rc = do_step(p, err);
     sink_apply_begin(apply);
     if (rc == WH_E_NO_SPACE) {
-        /* From its last written step again. */
+        /* Repeat the step from the last one that was written. */
         struct wh_err ignored;
 
         if (find_due(p, &ignored) != WH_OK) {

@@ -14,13 +14,13 @@ void sink_found_free(struct sink_found *found)
     }
 }
 
-/* The topics that all connections share and that we read. */
+/* The shared topics that the sink reads. */
 static const enum wh_topic_role shared_roles[] = {WH_TOPIC_CONNECTIONS, WH_TOPIC_RUNS,
                                                   WH_TOPIC_HEALTH};
 
 enum { SHARED_ROLES = sizeof(shared_roles) / sizeof(shared_roles[0]) };
 
-/* Ours: a shared topic, or entities of a connection. */
+/* True for a shared topic and for the entities topic of a connection. */
 static bool ours(const char *prefix, const char *name, enum wh_topic_role *ret_role,
                  struct wh_slice *ret_connection)
 {

@@ -13,7 +13,7 @@
 enum {
     POLL_MS = 100,
     TRIM_AFTER_TURNS = 20,
-    SCOUT_FAILURES_TOLD = 3,
+    SCOUT_FAILURES_SHOWN = 3,
     LABEL_MAX = 128,
     LIVE_WINDOWS = 4, /* as in struct sink_live */
     SETTLE_MS = 100
@@ -24,28 +24,28 @@ struct sink {
     struct sink_conf conf;
     struct sink_writer *writer;
 
-    /* Loop thread. */
+    /* Used by the loop's thread alone. */
     struct wh_timer *scout_timer;
     struct wh_wake *wake;
     bool scouting;
-    struct sink_found *scouted; /* by the pool thread, until its done call */
+    struct sink_found *scouted; /* belongs to the pool thread until its done callback */
     struct wh_err scout_err;
     void (*on_stopped)(void *ctx);
     void *stopped_ctx;
-    bool fatal_told;
-    bool caught_up_told;
+    bool fatal_reported;
+    bool caught_up_reported;
     bool joined;
     char not_ready[WH_ERR_MSG_MAX + 64];
 
     pthread_t thread;
     atomic_bool stop;
-    atomic_bool ended; /* the thread is about to return */
+    atomic_bool ended; /* the writer's thread is about to return */
     atomic_bool wants_scout;
     _Atomic uint64_t sequence;
 
-    pthread_mutex_t lock; /* all below */
+    pthread_mutex_t lock; /* protects the members below, up to `fatal` */
     pthread_cond_t stirred;
-    struct sink_found *found; /* for the writer */
+    struct sink_found *found; /* the newest listing, which the writer takes over */
     struct sink_status status;
     struct sink_topic_status *topics;
     size_t n_topics;
@@ -87,7 +87,7 @@ static void copy_topic(const struct sink_topic *t, int64_t now_ms, struct sink_t
     }
 }
 
-/* Under the lock. */
+/* Called with the lock held. */
 static void publish(struct sink *s)
 {
     const struct sink_table *t = sink_writer_table(s->writer);
@@ -97,7 +97,7 @@ static void publish(struct sink *s)
     s->status.lag_records = t->known ? 0 : -1;
     for (size_t i = 0; i < t->n_topics; i++) {
         copy_topic(t->topics[i], now_ms, &s->topics[i]);
-        /* Compaction leaves holes at the end of the connections topic: no lag worth telling. */
+        /* Compaction leaves gaps in the shared topics, so their lag says nothing. */
         if (t->topics[i]->connection[0] != '\0') {
             s->status.lag_records += s->topics[i].lag_records;
         }
@@ -193,7 +193,7 @@ static enum wh_rc take_found(struct sink *s, struct wh_err *err)
     rc = sink_writer_found(s->writer, found, err);
     sink_found_free(found);
     if (rc == WH_E_NO_SPACE) {
-        return WH_OK; /* a gone topic could not be forgotten; the next find tries again */
+        return WH_OK; /* the disk is full: the next listing tries again */
     }
     if (rc == WH_OK) {
         pthread_mutex_lock(&s->lock);
@@ -204,7 +204,7 @@ static enum wh_rc take_found(struct sink *s, struct wh_err *err)
     return rc;
 }
 
-/* Until the time is over, something was found, or the sink is stopped. */
+/* Sleeps until the time is over, a listing arrives, or the sink stops. */
 static void nap(struct sink *s, int64_t ms)
 {
     struct timespec until;
@@ -224,8 +224,8 @@ static void nap(struct sink *s, int64_t ms)
 }
 
 /*
- * A backlog leaves hundreds of megabytes of freed buffers with the allocator: given back once, some
- * quiet turns later.
+ * A backlog leaves hundreds of megabytes of freed buffers in the allocator. They are returned to the
+ * system once, after some turns without records.
  */
 static void trim_when_quiet(const struct sink *s, size_t *quiet_turns)
 {
@@ -284,7 +284,7 @@ static void scout_work(void *ctx)
     }
 }
 
-/* Counters are made in the loop's thread; the writer takes them over with what was found. */
+/* Counters must be created in the loop's thread; the writer receives them with the listing. */
 static void make_counters(struct sink *s, struct sink_found *found)
 {
     char label[WH_TOPIC_MAX + 16];
@@ -296,7 +296,7 @@ static void make_counters(struct sink *s, struct sink_found *found)
     }
 }
 
-static void tell_stopped(struct sink *s)
+static void report_stopped(struct sink *s)
 {
     void (*on_stopped)(void *) = s->on_stopped;
 
@@ -334,7 +334,7 @@ static void scout_done(void *ctx)
     pthread_mutex_unlock(&s->lock);
     sink_found_free(old);
     if (atomic_load(&s->stop)) {
-        tell_stopped(s);
+        report_stopped(s);
         return;
     }
     if (s->scout_failures == 1) {
@@ -371,20 +371,20 @@ static void on_wake(void *ctx)
     caught_up = s->status.caught_up;
     failed = s->failed;
     pthread_mutex_unlock(&s->lock);
-    if (caught_up && !s->caught_up_told && !atomic_load(&s->stop)) {
-        s->caught_up_told = true;
+    if (caught_up && !s->caught_up_reported && !atomic_load(&s->stop)) {
+        s->caught_up_reported = true;
         if (s->deps.on_caught_up) {
             s->deps.on_caught_up(s->deps.ctx);
         }
     }
-    if (failed && atomic_load(&s->ended) && !s->fatal_told) {
-        s->fatal_told = true;
+    if (failed && atomic_load(&s->ended) && !s->fatal_reported) {
+        s->fatal_reported = true;
         s->deps.on_fatal(s->deps.ctx, &s->fatal);
     }
     if (atomic_load(&s->wants_scout) && !s->scouting && !atomic_load(&s->stop)) {
         wh_timer_start(s->scout_timer, 0, 0);
     }
-    tell_stopped(s);
+    report_stopped(s);
 }
 
 void sink_stop(struct sink *s, void (*on_stopped)(void *ctx), void *ctx)
@@ -554,7 +554,7 @@ enum wh_rc sink_new(const struct sink_deps *deps, const struct sink_conf *conf, 
 
 /* ---- status ---- */
 
-/* Under the lock. */
+/* Called with the lock held. */
 static void reason_of(const struct sink *s, char *text, size_t size)
 {
     text[0] = '\0';
@@ -565,7 +565,7 @@ static void reason_of(const struct sink *s, char *text, size_t size)
         (void)snprintf(text, size, "%s", s->pause_reason);
     } else if (s->held_reason[0] != '\0') {
         (void)snprintf(text, size, "%s", s->held_reason);
-    } else if (s->scout_failures >= SCOUT_FAILURES_TOLD ||
+    } else if (s->scout_failures >= SCOUT_FAILURES_SHOWN ||
                (s->scout_failures > 0 && s->status.state == SINK_STARTING)) {
         (void)snprintf(text, size, "Kafka cannot be asked for topics: %.180s", s->scout_reason);
     } else if (s->status.state == SINK_STARTING) {
@@ -581,7 +581,7 @@ const char *sink_not_ready(struct sink *s)
     return s->not_ready[0] ? s->not_ready : NULL;
 }
 
-/* Under the lock. */
+/* Called with the lock held. */
 static struct sink_live live_of(const struct sink *s, enum wh_kind kind, int64_t now_ms)
 {
     unsigned receipt = sink_freshness_by_kind(kind);
@@ -652,7 +652,7 @@ static void collect_topics(struct sink *s)
     }
 }
 
-/* Under the lock. Without a webhook in the window there is no quantile. */
+/* Called with the lock held. A window without webhooks has no quantiles. */
 static void collect_live(struct sink *s, unsigned k, int64_t now_ms)
 {
     const struct sink_live live = live_of(s, (enum wh_kind)k, now_ms);

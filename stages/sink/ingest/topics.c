@@ -66,7 +66,7 @@ void sink_table_hold(struct sink_table *t, const struct sink_topic *topic, struc
                  WH_I("partition", p->partition), WH_I("offset", p->next), WH_STR("err", why));
 }
 
-/* Puts the partition where it can be read from. */
+/* Moves the partition to an offset that the log has, or holds it. */
 static void place(struct sink_table *t, const struct sink_topic *topic, struct sink_partition *p,
                   int64_t low, int64_t high)
 {
@@ -133,7 +133,7 @@ static enum wh_rc take_partition(struct sink_table *t, struct sink_topic *topic,
     return WH_OK;
 }
 
-/* NULL: see err. */
+/* NULL with *err set. */
 static struct sink_topic *take_topic(struct sink_table *t, const struct sink_found_topic *f,
                                      struct wh_err *err)
 {
@@ -205,7 +205,7 @@ static enum wh_rc drop_gone(struct sink_table *t, const struct sink_found *found
     return WH_OK;
 }
 
-/* The first stored topic that is not there any more; empty when there is none. */
+/* The first topic with stored offsets that no longer exists; empty when there is none. */
 static enum wh_rc stale_topic(struct sink_table *t, const struct sink_found *found,
                               char name[WH_TOPIC_MAX], struct wh_err *err)
 {
@@ -234,7 +234,7 @@ static enum wh_rc stale_topic(struct sink_table *t, const struct sink_found *fou
     return rc;
 }
 
-/* At the start: offsets of topics that went away while nobody looked. */
+/* At the start of the process: drops the offsets of topics that were deleted meanwhile. */
 static enum wh_rc forget_stale(struct sink_table *t, const struct sink_found *found, gone_fn gone,
                                void *ctx, struct wh_err *err)
 {

@@ -11,14 +11,15 @@ enum {
     DOCUMENT_MAX_BYTES = 1 << 20,
     DOCUMENT_MAX_DEPTH = 16,
     PAUSE_GROWTH_MAX = 16,
-    FLYING_SHARE = 8, /* a poll of this part of batch.records and more is a backlog */
+    FLYING_SHARE = 8, /* a poll of at least this share of batch.records is a backlog */
 };
 
 static const size_t nothing = SIZE_MAX;
 
 /* ---- one record ---- */
 
-/* GitLab's time of what happened; 0: a job inside a pipeline's webhook may be long over. */
+/* When it happened according to GitLab. 0: unknown, as a job in a pipeline's webhook may have ended
+ * long before. */
 static int64_t event_ms(const struct wh_observation *o)
 {
     bool inside = o->body.def->kind == WH_KIND_JOB &&
@@ -37,7 +38,7 @@ static void sample(struct sink_writer *w, const struct sink_partition *p,
         return;
     }
     if (msg->offset < p->target) {
-        return; /* a rebuild or a backlog from before the start says nothing about freshness */
+        return; /* records older than the process say nothing about freshness */
     }
     w->samples[w->n_samples++] =
         (struct sink_sample){.kind = (unsigned char)o->body.def->kind,
@@ -83,7 +84,7 @@ static enum wh_rc keep_observation(struct sink_writer *w, const struct sink_topi
     return rc;
 }
 
-/* Applies record `index`. WH_E_TOO_LARGE and others of class POISON: see build. */
+/* Applies record `index`. build handles errors of the class POISON, WH_E_TOO_LARGE among them. */
 static enum wh_rc apply_record(struct sink_writer *w, size_t index, int64_t now_ms,
                                struct wh_err *err)
 {
@@ -93,7 +94,7 @@ static enum wh_rc apply_record(struct sink_writer *w, size_t index, int64_t now_
     enum wh_rc rc = WH_OK;
 
     if (p == NULL || p->held || msg->offset < p->pending) {
-        return WH_OK; /* not ours any more, or applied before the place was set */
+        return WH_OK; /* not assigned any more, held, or applied already */
     }
     if (index == w->poison) {
         put_aside(w, index, topic, w->poison_rc);
@@ -168,9 +169,9 @@ static enum wh_rc seal(struct sink_writer *w, struct wh_err *err)
 }
 
 /*
- * A record could not be applied. First in its batch: it is damaged, the batch starts again without
- * it. Else what came before it is written first, and it gets a batch of its own, as it may only
- * have been too much.
+ * A record could not be applied. If it is the first of its batch, it is damaged and the batch starts
+ * again without it. Otherwise the records before it are written first and it gets a batch of its
+ * own, because the batch may only have been too large.
  */
 static enum wh_rc isolate(struct sink_writer *w, size_t index, enum wh_rc rc)
 {
@@ -183,7 +184,7 @@ static enum wh_rc isolate(struct sink_writer *w, size_t index, enum wh_rc rc)
     return WH_OK;
 }
 
-/* What a purge has to know of a connection is read from the store: it must be there. */
+/* A purge reads the connection from the store, so earlier records of it must be written first. */
 static bool ends_batch(struct sink_writer *w, const struct wh_bus_msg *msg)
 {
     struct sink_topic *topic = NULL;
@@ -248,7 +249,7 @@ static void resume(struct sink_writer *w, size_t records)
     w->deps.on_pause(w->deps.ctx, NULL);
 }
 
-/* The batch in hand is given away or written: on to the next. */
+/* The current batch is in flight or written: continue with the next. */
 static void go_on(struct sink_writer *w)
 {
     w->from = w->to;
@@ -273,7 +274,7 @@ static struct sink_commit commit_of(const struct sink_writer *w)
     };
 }
 
-/* What has flown is durable. */
+/* The batch that was in flight is durable: report it. */
 static void publish(struct sink_writer *w, struct sink_commit *commit, int64_t took_ns)
 {
     commit->now_ms = wh_clock_now_ms(&w->deps.clock);
@@ -292,7 +293,7 @@ static void publish(struct sink_writer *w, struct sink_commit *commit, int64_t t
     w->deps.on_commit(w->deps.ctx, commit);
 }
 
-/* The batch in hand counts as flying. */
+/* The current batch is in flight from now on. */
 static void take_off(struct sink_writer *w)
 {
     for (size_t i = 0; i < w->table.n_topics; i++) {
@@ -305,8 +306,8 @@ static void take_off(struct sink_writer *w)
 }
 
 /*
- * Waits for the batch that is being written. WH_OK with *ret_wait_ms > 0: the disk is full, it
- * flies again after the pause.
+ * Waits for the batch in flight. WH_OK with *ret_wait_ms > 0: the disk is full, and the write is
+ * repeated after the pause.
  */
 static enum wh_rc land(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
 {
@@ -340,7 +341,7 @@ static enum wh_rc land(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_er
     return WH_OK;
 }
 
-/* Gives the sealed batch to the committer, and the other apply its place. */
+/* Gives the sealed batch to the committer and continues with the other apply. */
 static void fly(struct sink_writer *w)
 {
     struct sink_sample *samples = w->flight.samples;
@@ -421,7 +422,7 @@ static enum wh_rc poll_records(struct sink_writer *w, int timeout_ms, struct wh_
     rc = wh_consumer_poll(w->deps.consumer, timeout_ms, w->conf.batch_records, w->msgs, &w->n_msgs,
                           err);
     if (rc == WH_E_NOT_FOUND) {
-        /* What this poll held is read again from the store's positions. */
+        /* The records of this poll are read again from the stored offsets. */
         wh_log_warn(w->deps.log, "a stored offset is not in the log", WH_RC(err));
         w->relocate = 2;
         return WH_OK;
@@ -441,8 +442,8 @@ static enum wh_rc poll_records(struct sink_writer *w, int timeout_ms, struct wh_
 static enum wh_rc forget_topic(void *ctx, const char *topic, struct wh_err *err);
 
 /*
- * While a connection is purged its topic is not read, and afterwards it is read from its start:
- * what a new connection of that name brought before goes with the old rows, and comes again.
+ * While a connection is purged its topic is not read, and afterwards it is read from its start: the
+ * purge also removes what a new connection of that name has stored meanwhile.
  */
 static enum wh_rc set_purging(struct sink_writer *w, const char *connection, struct wh_err *err)
 {
@@ -482,13 +483,13 @@ static enum wh_rc purge_step(struct sink_writer *w, int64_t *ret_wait_ms, struct
     return set_purging(w, sink_purge_connection(w->purge), err);
 }
 
-/* Before anything but the next batch: is something under way that has to end first? */
+/* True when the batch in flight must land before the next step, which is not another batch. */
 static bool must_land(const struct sink_writer *w)
 {
     return w->paused || w->reassign || w->relocate > 0 || sink_purge_due(w->purge);
 }
 
-/* The next records; when there are none, what flies lands. */
+/* Polls; when there are no records, waits for the batch in flight. */
 static enum wh_rc poll_or_land(struct sink_writer *w, int timeout_ms, int64_t *ret_wait_ms,
                                struct wh_err *err)
 {

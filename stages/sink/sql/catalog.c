@@ -1,4 +1,4 @@
-/* What tables, views and columns there are; no SQLite here, so that the HTTP API can ask. */
+/* The catalogue of tables, views and columns. It needs no SQLite, so that the HTTP API can use it. */
 #include "stages/sink/sql/sql.h"
 
 /* The order is that of `enum identity` in entity_tables.c. */

@@ -19,7 +19,7 @@ static enum wh_rc document_row(struct sql_cursor *c, bool *ret_skip, struct wh_e
     return WH_OK;
 }
 
-/* What is behind the zero. */
+/* The part of the key after the zero. */
 static struct wh_slice rest_of(struct wh_slice key)
 {
     const char *zero = memchr(key.ptr, '\0', key.len);
@@ -73,7 +73,7 @@ static enum wh_rc runs_filter(struct sql_cursor *c, unsigned index, const struct
     return letter_range(c, 'r', bounds->backwards, err);
 }
 
-/* The same key under another letter. */
+/* The outcome of the run: the document with the same key under the letter u. */
 static enum wh_rc outcome_result(struct sql_cursor *c, sqlite3_context *out, struct wh_err *err)
 {
     const struct sql_conn *conn = c->table->conn;

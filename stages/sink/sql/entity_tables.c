@@ -32,7 +32,7 @@ enum identity {
     LAST_SEEN,
 };
 
-/* From how many columns of one row on the whole body is decoded at once. */
+/* When a row needs this many columns, its whole body is decoded at once. */
 enum { WHOLE_BODY_FROM = 4 };
 
 /* ---- ranges of keys ---- */
@@ -65,7 +65,7 @@ static enum wh_rc scan(struct sql_cursor *c, const struct sql_bounds *bounds, st
                             wh_slice(upper, upper_len), bounds->backwards, err);
 }
 
-/* One too long to be indexed is looked for in all rows. */
+/* An address that is too long for the index is searched in all rows. */
 static enum wh_rc by_url(struct sql_cursor *c, sqlite3_value *value, struct wh_err *err)
 {
     const struct sql_bounds none = {0};
@@ -196,7 +196,7 @@ static enum wh_rc row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
 
 /* ---- columns ---- */
 
-/* A long text that the head does not carry. */
+/* Reads a long text, which the head does not carry. */
 static enum wh_rc far_text(struct sql_cursor *c, sqlite3_context *out, unsigned i,
                            struct wh_err *err)
 {

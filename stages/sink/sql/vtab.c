@@ -132,7 +132,7 @@ static int find_constraint(sqlite3_index_info *info, int column, enum op op)
     return SQL_NONE;
 }
 
-/* Does the index give rows in the order that is asked for? */
+/* True when the index yields rows in the requested order. */
 static bool gives_order(const sqlite3_index_info *info, const struct sql_index *index,
                         bool *ret_backwards)
 {
@@ -312,7 +312,7 @@ static int failed(struct sql_cursor *c, const struct wh_err *err)
     return err->rc == WH_E_NOMEM ? SQLITE_NOMEM : SQLITE_ERROR;
 }
 
-/* From the present key on to the first that is a row. */
+/* Moves from the current key to the first one that is a row. */
 static int settle(struct sql_cursor *c)
 {
     struct sql_conn *conn = c->table->conn;
@@ -324,7 +324,7 @@ static int settle(struct sql_cursor *c)
             c->eof = true;
             return wh_iter_error(c->it, &err) == WH_OK ? SQLITE_OK : failed(c, &err);
         }
-        /* Rows that are skipped here are seen by no other limit. */
+        /* No other limit sees the rows that are skipped here. */
         if (++conn->rows_read % CHECK_EVERY == 0 && sql_conn_over(conn)) {
             return SQLITE_INTERRUPT;
         }

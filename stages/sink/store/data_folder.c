@@ -32,7 +32,7 @@ static enum wh_rc fail_errno(struct wh_err *err, const char *what, const char *p
                    strerror_r(code, text, sizeof(text)));
 }
 
-/* Makes the folder and those above it. */
+/* Creates the folder and its parents. */
 static enum wh_rc make_folder(const char *path, struct wh_err *err)
 {
     char part[SINK_PATH_MAX];
@@ -72,7 +72,7 @@ static enum wh_rc read_link(const char *data_path, char name[64], struct wh_err 
     return WH_OK;
 }
 
-/* 0: there is none. */
+/* The number of the store in use, 0 when there is none. */
 static enum wh_rc current_number(const char *data_path, int64_t *ret, struct wh_err *err)
 {
     char name[64] = "";
