@@ -8,10 +8,10 @@
 
 #include "common/base/build_version.h"
 #include "common/run/stage.h"
-#include "stages/fetcher/control.h"
-#include "stages/fetcher/fetcher.h"
-#include "stages/fetcher/listen.h"
-#include "stages/fetcher/members.h"
+#include "stages/fetcher/control/control.h"
+#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/members/health_reader.h"
+#include "stages/fetcher/members/group.h"
 #include "stages/fetcher/oauth/url.h"
 
 enum {

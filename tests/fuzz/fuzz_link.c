@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stages/fetcher/address.h"
-#include "stages/fetcher/link.h"
+#include "stages/fetcher/gitlab/address.h"
+#include "stages/fetcher/gitlab/link.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,10 +5,10 @@
 
 #include "common/base/mem.h"
 #include "tests/lib/bus_mem.h"
-#include "stages/fetcher/control.h"
-#include "stages/fetcher/fetcher.h"
-#include "stages/fetcher/listen.h"
-#include "stages/fetcher/members.h"
+#include "stages/fetcher/control/control.h"
+#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/members/health_reader.h"
+#include "stages/fetcher/members/group.h"
 #include "tests/golden/loop_sim.h"
 #include "tests/lib/th_cmocka.h"
 

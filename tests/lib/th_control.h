@@ -6,7 +6,7 @@
 #define TH_CONTROL_H
 
 #include "tests/lib/bus_mem.h"
-#include "stages/fetcher/control.h"
+#include "stages/fetcher/control/control.h"
 #include "tests/lib/httpc_script.h"
 
 enum { TH_CONTROL_REQUESTS_MAX = 512, TH_CONTROL_TEXT_MAX = 300 };

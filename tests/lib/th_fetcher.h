@@ -4,7 +4,7 @@
 #define TH_FETCHER_H
 
 #include "tests/lib/bus_mem.h"
-#include "stages/fetcher/fetcher.h"
+#include "stages/fetcher/conn/fetcher.h"
 
 /* Settings that let tests run fast: one run, waits of a millisecond. */
 struct fetcher_conf th_fetcher_conf(void);

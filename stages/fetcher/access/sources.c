@@ -1,0 +1,363 @@
+#include "stages/fetcher/access/sources.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/gitlab/streams.h"
+
+enum { PATH_MAX_BYTES = 512, WAITERS_MAX = 4, MISSING_MAX = 240, FIND_AGAIN_MS = 3600000 };
+
+/* The tool that lists a stream, and what is said where it is not there. */
+struct offer {
+    const char *stream;
+    const char *tool;
+    const char *reason;
+};
+
+#define NEEDS "; connect with a read_api token too (--token-file)"
+static const struct offer offers[] = {
+    {"projects", "list_projects",
+     "this GitLab lists no projects by MCP; name them (--project ID)" NEEDS},
+    {"members", "list_project_members", "GitLab lists members by MCP from 19.4 on" NEEDS},
+    {"milestones", NULL, "GitLab has no MCP tool that lists milestones" NEEDS},
+    {"environments", NULL, "GitLab has no MCP tool that lists environments" NEEDS},
+    {"releases", "list_releases", "GitLab lists releases by MCP from 19.4 on" NEEDS},
+    {"issues", "list_work_items", "GitLab lists work items by MCP from 19.4 on" NEEDS},
+    {"merge_requests", "list_merge_requests",
+     "GitLab lists merge requests by MCP from 19.3 on" NEEDS},
+    {"pipelines", "list_pipelines", "GitLab lists pipelines by MCP from 19.3 on" NEEDS},
+    {"deployments", NULL, "GitLab has no MCP tool that lists deployments" NEEDS},
+};
+
+struct probe {
+    struct sources *sources;
+    unsigned stream;
+    char path[PATH_MAX_BYTES];
+};
+
+enum tools { TOOLS_KNOWN, TOOLS_OFF, TOOLS_UNKNOWN };
+
+struct sources {
+    struct conn *conn;
+    enum tools tools;
+    struct source list[STREAMS];
+    struct probe probes[STREAMS];
+    bool rest_ok[STREAMS];
+    bool outdated;
+    bool looking;
+    bool projects_known; /* when it was looked */
+    size_t n_probes;     /* under way */
+    int64_t found_at_ms;
+    struct wh_timer *timer;
+    struct tool_walks walks;
+    void (*fns[WAITERS_MAX])(void *ctx);
+    void *ctxs[WAITERS_MAX];
+    size_t n_fns;
+    struct wh_buf missing;
+};
+
+static void on_timer(void *ctx);
+
+struct sources *sources_new(struct conn *c)
+{
+    struct sources *s = wh_mem_zalloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return NULL;
+    }
+    s->conn = c;
+    s->outdated = true;
+    wh_buf_init(&s->missing, MISSING_MAX);
+    s->timer = wh_timer_new(c->fetcher->deps.loop, on_timer, s);
+    if (s->timer == NULL) {
+        wh_mem_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void sources_free(struct sources *s)
+{
+    if (s) {
+        sources_stop(s);
+        wh_timer_free(s->timer);
+        wh_buf_done(&s->missing);
+        wh_mem_free(s);
+    }
+}
+
+void sources_outdated(struct sources *s)
+{
+    s->outdated = true;
+}
+
+void sources_stop(struct sources *s)
+{
+    wh_timer_stop(s->timer);
+    s->n_fns = 0;
+    s->looking = false;
+    tool_walk_free_all(&s->walks);
+}
+
+bool sources_any(const struct sources *s)
+{
+    return conn_has_token(s->conn) || credential_there(s->conn->credential);
+}
+
+const struct source *source_of(const struct sources *s, unsigned stream)
+{
+    return &s->list[stream];
+}
+
+const char *source_word(const struct source *s)
+{
+    static const char *const words[] = {"none", "rest", "mcp"};
+
+    return words[s->kind];
+}
+
+const char *sources_missing(const struct sources *s)
+{
+    return wh_buf_str(&s->missing);
+}
+
+const char *sources_state(const struct sources *s)
+{
+    bool projects = s->list[0].kind != SOURCE_NONE || s->conn->n_projects > 0;
+    bool work = false;
+
+    for (unsigned i = 1; i < STREAMS; i++) {
+        work = work || s->list[i].kind != SOURCE_NONE;
+    }
+    return projects && work && !s->conn->token_refused ? "enabled" : "degraded";
+}
+
+/* ---- deciding ---- */
+
+static const struct offer *offer_of(unsigned stream)
+{
+    for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+        if (strcmp(offers[i].stream, streams[stream].name) == 0) {
+            return &offers[i];
+        }
+    }
+    return NULL;
+}
+
+static struct source choose(const struct sources *s, unsigned stream)
+{
+    const struct conn *c = s->conn;
+    const struct offer *offer = offer_of(stream);
+
+    if (conn_has_token(c) || s->rest_ok[stream]) {
+        return (struct source){.kind = SOURCE_REST};
+    }
+    if (!sources_any(s)) {
+        return (struct source){.reason = "no credential is left; connect again"};
+    }
+    if (offer == NULL) {
+        /* Pipelines under way are among all pipelines that the tool lists. */
+        return (struct source){.reason = "part of pipelines"};
+    }
+    if (offer->tool && c->mcp && mcp_tool_find(c->mcp, wh_slice_str(offer->tool))) {
+        return (struct source){.kind = SOURCE_MCP, .tool = offer->tool};
+    }
+    if (s->tools == TOOLS_KNOWN || offer->tool == NULL) {
+        return (struct source){.reason = offer->reason};
+    }
+    return (struct source){.reason = s->tools == TOOLS_OFF
+                                         ? "GitLab's MCP server is off, or refuses this token" NEEDS
+                                         : "GitLab's MCP server does not answer now"};
+}
+
+static void note_missing(struct sources *s)
+{
+    struct wh_err err;
+
+    wh_buf_reset(&s->missing);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        bool named = i == 0 && s->conn->doc.projects.len > 0;
+
+        if (s->list[i].kind == SOURCE_NONE && offer_of(i) && !named) {
+            (void)!wh_buf_printf(&s->missing, &err, "%s%s",
+                                 s->missing.len ? ", " : "not read: ", streams[i].name);
+        }
+    }
+    if (s->missing.len) {
+        (void)!wh_buf_printf(&s->missing, &err, " (wants a read_api token)");
+    }
+    if (s->conn->token_refused) {
+        (void)!wh_buf_printf(&s->missing, &err, "%sGitLab refuses the read_api token",
+                             s->missing.len ? "; " : "");
+    }
+    if (s->conn->doc.oauth_sealed.len && !credential_there(s->conn->credential)) {
+        (void)!wh_buf_printf(&s->missing, &err,
+                             "%sthe approval has ended, connect again to renew it",
+                             s->missing.len ? "; " : "");
+    }
+}
+
+static void found(struct sources *s)
+{
+    size_t n = s->n_fns;
+
+    for (unsigned i = 0; i < STREAMS; i++) {
+        s->list[i] = choose(s, i);
+    }
+    note_missing(s);
+    s->outdated = s->tools == TOOLS_UNKNOWN;
+    s->looking = false;
+    s->found_at_ms = wh_clock_now_ms(&s->conn->fetcher->deps.clock);
+    s->n_fns = 0;
+    for (size_t i = 0; i < n; i++) {
+        s->fns[i](s->ctxs[i]);
+    }
+}
+
+/* ---- looking ---- */
+
+static void on_probe(void *ctx, const struct client_answer *a)
+{
+    struct probe *p = ctx;
+    struct sources *s = p->sources;
+
+    s->rest_ok[p->stream] = a->outcome == CLIENT_OK;
+    s->n_probes--;
+    if (s->n_probes == 0 && s->looking) {
+        found(s);
+    }
+}
+
+static void probe(struct sources *s, unsigned stream, const char *project)
+{
+    struct probe *p = &s->probes[stream];
+    const char *path = streams[stream].path;
+    struct wh_err err;
+
+    p->sources = s;
+    p->stream = stream;
+    if (stream == 0) {
+        (void)snprintf(p->path, sizeof(p->path), "/api/v4/projects?membership=true&per_page=1");
+    } else {
+        (void)snprintf(p->path, sizeof(p->path), "/api/v4/projects/%s%s%cper_page=1", project, path,
+                       strchr(path, '?') ? '&' : '?');
+    }
+    if (client_get(s->conn->client, wh_slice_str(p->path), on_probe, p, &err) == WH_OK) {
+        s->n_probes++;
+    }
+}
+
+/* Which routes of REST take the OAuth token? One row of each says. */
+static void probe_rest(struct sources *s)
+{
+    const struct project *project = s->conn->projects;
+
+    memset(s->rest_ok, 0, sizeof(s->rest_ok));
+    s->projects_known = project != NULL;
+    if (s->conn->client == NULL) {
+        found(s);
+        return;
+    }
+    s->n_probes = 1; /* not before all are sent */
+    probe(s, 0, NULL);
+    for (unsigned i = 1; i < STREAMS && project; i++) {
+        probe(s, i, project->id);
+    }
+    s->n_probes--;
+    if (s->n_probes == 0) {
+        found(s);
+    }
+}
+
+static void on_tools(void *ctx, const struct mcp_answer *a)
+{
+    struct sources *s = ctx;
+
+    s->tools = a->outcome == MCP_OK                                      ? TOOLS_KNOWN
+               : a->outcome == MCP_NOT_THERE || a->outcome == MCP_DENIED ? TOOLS_OFF
+                                                                         : TOOLS_UNKNOWN;
+    if (a->outcome != MCP_OK) {
+        wh_log_warn(s->conn->fetcher->deps.log, "the MCP server's tools are not known",
+                    WH_STR("connection", s->conn->id), WH_STR("err", a->error ? a->error : ""));
+    }
+    probe_rest(s);
+}
+
+static bool known(const struct sources *s)
+{
+    int64_t age = wh_clock_now_ms(&s->conn->fetcher->deps.clock) - s->found_at_ms;
+    bool by_token = conn_has_token(s->conn);
+
+    return !s->outdated &&
+           (by_token || ((s->projects_known || s->conn->projects == NULL) && age < FIND_AGAIN_MS));
+}
+
+/* Projects that a person named, where nothing lists them. */
+static void take_named(struct conn *c)
+{
+    struct wh_slice rest = c->doc.projects;
+
+    while (rest.len) {
+        const char *space = memchr(rest.ptr, ' ', rest.len);
+        size_t n = space ? (size_t)(space - rest.ptr) : rest.len;
+
+        if (n) {
+            (void)conn_add_project_id(c, wh_slice(rest.ptr, n));
+        }
+        rest = wh_slice_from(rest, n + 1);
+    }
+}
+
+static void on_timer(void *ctx)
+{
+    struct sources *s = ctx;
+    struct wh_err err;
+
+    take_named(s->conn);
+    if (conn_has_token(s->conn)) {
+        s->tools = TOOLS_KNOWN; /* not needed */
+    }
+    if (known(s) || conn_has_token(s->conn) || !credential_there(s->conn->credential)) {
+        found(s);
+    } else if (mcp_list_tools(s->conn->mcp, on_tools, s, &err) != WH_OK) {
+        probe_rest(s);
+    }
+}
+
+void sources_find(struct sources *s, void (*fn)(void *ctx), void *ctx)
+{
+    if (s->n_fns < WAITERS_MAX) {
+        s->fns[s->n_fns] = fn;
+        s->ctxs[s->n_fns++] = ctx;
+    }
+    if (!s->looking) {
+        s->looking = true;
+        wh_timer_start(s->timer, 0, 0);
+    }
+}
+
+/* ---- starting ---- */
+
+enum wh_rc source_start(struct conn *c, struct project *project, unsigned stream,
+                        struct wh_err *err)
+{
+    const struct source *source = source_of(c->sources, stream);
+
+    if (source->kind == SOURCE_REST) {
+        return walk_start(c, project, stream, err);
+    }
+    if (source->kind == SOURCE_MCP) {
+        return tool_walk_start(c, &c->sources->walks, project, stream, source->tool, err);
+    }
+    if (c->sources->tools == TOOLS_UNKNOWN && sources_any(c->sources)) {
+        c->counts[stream].failed++;
+        (void)snprintf(c->error, sizeof(c->error), "%s: %s", streams[stream].name, source->reason);
+        return wh_fail(err, WH_E_UNAVAILABLE, "%s", source->reason);
+    }
+    c->counts[stream].skipped++;
+    if (project == NULL) {
+        conn_walk_ended(c, NULL, stream, true, CLIENT_OK);
+    }
+    return WH_OK;
+}

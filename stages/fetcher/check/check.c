@@ -1,0 +1,441 @@
+#include "stages/fetcher/check/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/enc.h"
+#include "common/base/mem.h"
+#include "stages/fetcher/check/check_job_priv.h"
+#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/check/gone.h"
+#include "stages/fetcher/access/sources.h"
+
+enum { TELL_WINDOW = 1000, PATH_MAX_BYTES = 64 };
+
+enum step { STEP_PROJECTS, STEP_JOBS, STEP_TELL, STEP_WAIT, STEP_SAVE };
+
+/* A known project that the list of projects did not show, while it is read by itself. */
+struct presence {
+    struct presence *next;
+    struct check *check;
+    struct numbers *n;
+    char path[PATH_MAX_BYTES];
+};
+
+struct check {
+    struct conn *conn;
+    struct check_wish wish;
+    void (*done)(struct conn *c, bool ok);
+    struct wh_timer *wake;
+    bool begun;
+    enum step step;
+    struct presence *presences;
+    struct check_jobs jobs;
+    struct project *project; /* the job that comes next */
+    unsigned stream;
+    struct numbers *telling; /* the numbers that come next, also in STEP_SAVE */
+    int64_t told;            /* number told last */
+    bool decided;
+    bool tell;
+    bool ok;
+};
+
+static bool ours(const struct check *k, const struct numbers *n)
+{
+    return strcmp(n->connection, k->conn->id) == 0 &&
+           fetcher_owns(k->conn->fetcher, n->connection, n->project);
+}
+
+static struct project *listed(const struct conn *c, const char *id)
+{
+    for (struct project *p = c->projects; p; p = p->next) {
+        if (strcmp(p->id, id) == 0) {
+            return p->listed_run == c->run_started_ms ? p : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* ---- projects ---- */
+
+static void presence_free(struct presence *p)
+{
+    struct presence **link = &p->check->presences;
+
+    while (*link != p) {
+        link = &(*link)->next;
+    }
+    *link = p->next;
+    wh_mem_free(p);
+}
+
+/* Everything of the project is held, until it is decided what is told. */
+static void hold_all(struct check *k, struct numbers *project)
+{
+    struct fetcher *f = k->conn->fetcher;
+    struct wh_err err;
+
+    for (unsigned s = 0; s < NUMBERED_STREAMS; s++) {
+        struct numbers *n =
+            numbers_of(f->numbers, k->conn->id, project->project, (enum numbered)s, false);
+        int64_t number = 0;
+
+        while (n && ids_next(n->ids, number, 1u << IDS_HAVE, &number)) {
+            struct ids_entry e = ids_get(n->ids, number);
+
+            k->ok = ids_set(n->ids, number, e.id, IDS_HELD, e.confidential, &err) == WH_OK && k->ok;
+        }
+    }
+}
+
+/* Readable, and the row says that we have no role in it: public, but not ours any more. A row that
+ * gives us a role was merely not listed. */
+static bool left(const struct check *k, const struct client_answer *a)
+{
+    struct wh_json_val root;
+    struct wh_json_val permissions;
+    struct wh_err err;
+
+    return wh_json_parse(k->conn->fetcher->rows, wh_buf_slice(a->body), &root, &err) == WH_OK &&
+           wh_json_get(root, WH_LIT("permissions"), &permissions) &&
+           wh_json_type(permissions) == WH_JSON_OBJECT && conn_access_of(root) == 0;
+}
+
+static void on_presence(void *ctx, const struct client_answer *a)
+{
+    struct presence *p = ctx;
+    struct check *k = p->check;
+    struct conn *c = k->conn;
+    struct ids_entry e = ids_get(p->n->ids, 1);
+
+    switch (a->outcome) {
+    case CLIENT_OK:
+        p->n->lost = left(k, a) ? "out_of_scope" : NULL;
+        break;
+    case CLIENT_GONE:
+        /* GitLab hides what it does not show: only a mark that came before tells a removal. */
+        p->n->lost = e.confidential ? "project_removed" : "lost_access";
+        break;
+    case CLIENT_DENIED:
+        p->n->lost = "lost_access";
+        break;
+    case CLIENT_SIGN_IN:
+    case CLIENT_REFUSED:
+    case CLIENT_FAILED:
+    case CLIENT_STOPPED:
+    default:
+        k->ok = false;
+        break;
+    }
+    if (p->n->lost) {
+        hold_all(k, p->n);
+    }
+    presence_free(p);
+    check_pump(c);
+}
+
+static void ask_presence(struct check *k, struct numbers *n)
+{
+    struct presence *p = wh_mem_zalloc(1, sizeof(*p));
+    struct wh_err err;
+
+    if (p == NULL) {
+        k->ok = false;
+        return;
+    }
+    p->check = k;
+    p->n = n;
+    p->next = k->presences;
+    k->presences = p;
+    (void)snprintf(p->path, sizeof(p->path), "/api/v4/projects/%s", n->project);
+    if (client_get(k->conn->client, wh_slice_str(p->path), on_presence, p, &err) != WH_OK) {
+        k->ok = false;
+        presence_free(p);
+    }
+}
+
+/* The list of projects is known: listed here, or told by the member that lists. */
+static bool list_known(const struct conn *c)
+{
+    if (fetcher_owns(c->fetcher, c->id, NULL)) {
+        return true;
+    }
+    for (const struct project *p = c->projects; p; p = p->next) {
+        if (p->listed_run == c->run_started_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void ask_presences(struct check *k)
+{
+    const struct numbers_table *t = k->conn->fetcher->numbers;
+    bool known = list_known(k->conn);
+
+    for (struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
+        enum ids_fate fate;
+
+        if (n->stream != NUMBERED_PROJECT || !ours(k, n)) {
+            continue;
+        }
+        fate = ids_get(n->ids, 1).fate;
+        n->lost = NULL;
+        if (known && (fate == IDS_HAVE || fate == IDS_HELD) &&
+            listed(k->conn, n->project) == NULL) {
+            ask_presence(k, n);
+        }
+    }
+}
+
+/* ---- jobs ---- */
+
+static bool by_rest(const struct conn *c, enum numbered stream)
+{
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (numbered_of(i) == stream) {
+            return source_of(c->sources, i)->kind == SOURCE_REST;
+        }
+    }
+    return false;
+}
+
+static bool next_job(struct check *k, struct check_job_conf *ret)
+{
+    struct conn *c = k->conn;
+
+    while (k->project) {
+        struct project *p = k->project;
+        enum numbered s = (enum numbered)k->stream;
+
+        if (++k->stream == NUMBERED_PROJECT) {
+            k->stream = 0;
+            k->project = p->next;
+        }
+        if (p->listed_run != c->run_started_ms || p->skipped[0] || !by_rest(c, s) ||
+            !fetcher_owns(c->fetcher, c->id, p->id)) {
+            continue;
+        }
+        *ret = (struct check_job_conf){
+            .conn = c,
+            .project = p,
+            .n = numbers_of(c->fetcher->numbers, c->id, p->id, s, true),
+            .list = k->wish.sweep || k->wish.confirm || p->relist,
+            .thorough = k->wish.thorough || k->wish.confirm,
+        };
+        if (ret->n && (ret->list || (s < NUMBERED_PROOF && ids_counts(ret->n->ids).missing > 0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void run_jobs(struct check *k)
+{
+    struct check_job_conf conf;
+
+    do {
+        while (k->jobs.n < k->conn->fetcher->deps.conf.max_walks && next_job(k, &conf)) {
+            k->ok = check_job_start(&k->jobs, &conf) && k->ok;
+        }
+        k->ok = check_jobs_pump(&k->jobs) && k->ok;
+    } while (k->jobs.n == 0 && k->project);
+}
+
+/* ---- telling ---- */
+
+static void decide(struct check *k)
+{
+    const struct fetcher_conf *conf = &k->conn->fetcher->deps.conf;
+    const struct numbers_table *t = k->conn->fetcher->numbers;
+    int64_t held = 0;
+    int64_t known = 0;
+
+    for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
+        if (ours(k, n)) {
+            struct ids_counts counts = ids_counts(n->ids);
+
+            held += counts.held;
+            known += counts.held + counts.have;
+        }
+    }
+    k->decided = true;
+    k->tell = k->wish.confirm || !gone_too_many(held, known, conf->hold_min, conf->hold_percent);
+    k->telling = numbers_next(t, NULL);
+    k->told = 0;
+    k->conn->held = k->tell ? 0 : held;
+}
+
+/* Why the project of these numbers is gone; false when this run does not know. */
+static bool know_lost(const struct check *k, const struct numbers *n, const char **ret_lost,
+                      int64_t *ret_access)
+{
+    const struct project *p = listed(k->conn, n->project);
+    const struct numbers *project =
+        numbers_of(k->conn->fetcher->numbers, k->conn->id, n->project, NUMBERED_PROJECT, false);
+
+    *ret_lost = p || project == NULL ? NULL : project->lost;
+    *ret_access = p ? p->access : 0;
+    return p != NULL || *ret_lost != NULL;
+}
+
+/* True when all is told. */
+static bool tell_more(struct check *k)
+{
+    struct conn *c = k->conn;
+    struct wh_err err;
+
+    while (k->telling) {
+        struct numbers *n = k->telling;
+        const char *lost;
+        int64_t access;
+
+        if (ours(k, n) && know_lost(k, n, &lost, &access)) {
+            while (ids_next(n->ids, k->told, 1u << IDS_HELD, &k->told)) {
+                struct ids_entry e = ids_get(n->ids, k->told);
+
+                if (gone_tell(c, n, k->told, gone_reason(n->stream, &e, lost, access), &err) !=
+                    WH_OK) {
+                    k->ok = false;
+                    return true;
+                }
+                c->tombstones++;
+                if (gone_waiting(c) >= TELL_WINDOW || !outbox_has_room(c->fetcher->outbox)) {
+                    return false;
+                }
+            }
+        }
+        k->telling = numbers_next(c->fetcher->numbers, n);
+        k->told = 0;
+    }
+    return true;
+}
+
+/* ---- the end ---- */
+
+static void save_one(struct check *k, struct numbers *n)
+{
+    struct conn *c = k->conn;
+    const struct project *p = listed(c, n->project);
+    struct wh_err err;
+
+    k->ok = numbers_save(c->fetcher, n, &err) == WH_OK && k->ok;
+    if (n->stream == NUMBERED_PROJECT) {
+        numbers_tell(c, n->project, p && p->path ? p->path : "");
+    }
+}
+
+/* True when all is saved; false while there is no room for more records. */
+static bool save_more(struct check *k)
+{
+    const struct fetcher *f = k->conn->fetcher;
+
+    for (; k->telling; k->telling = numbers_next(f->numbers, k->telling)) {
+        if (!ours(k, k->telling)) {
+            continue;
+        }
+        if (!outbox_has_room(f->outbox)) {
+            return false;
+        }
+        save_one(k, k->telling);
+    }
+    return true;
+}
+
+static void finish(struct check *k)
+{
+    struct conn *c = k->conn;
+    void (*done)(struct conn *, bool) = k->done;
+    bool ok;
+
+    for (struct project *p = c->projects; p; p = p->next) {
+        p->relist = p->relist && !k->ok;
+    }
+    ok = k->ok;
+    check_free(k);
+    done(c, ok);
+}
+
+void check_pump(struct conn *c)
+{
+    struct check *k = c->check;
+
+    if (k == NULL || c->fetcher->draining) {
+        return;
+    }
+    if (k->step == STEP_PROJECTS && k->presences == NULL) {
+        k->step = STEP_JOBS;
+    }
+    if (k->step == STEP_JOBS) {
+        run_jobs(k);
+        if (k->jobs.n == 0 && gone_waiting(c) == 0) {
+            k->step = STEP_TELL;
+        }
+    }
+    if (k->step == STEP_TELL) {
+        if (!k->decided) {
+            decide(k);
+        }
+        if (!k->tell || tell_more(k)) {
+            k->step = STEP_WAIT;
+        }
+    }
+    if (k->step == STEP_WAIT && gone_waiting(c) == 0) {
+        k->step = STEP_SAVE;
+        k->telling = numbers_next(c->fetcher->numbers, NULL);
+    }
+    if (k->step == STEP_SAVE && save_more(k)) {
+        finish(k);
+    }
+}
+
+static void on_wake(void *ctx)
+{
+    struct check *k = ctx;
+
+    if (!k->begun) {
+        k->begun = true;
+        ask_presences(k);
+    }
+    check_pump(k->conn);
+}
+
+void check_wake(struct conn *c)
+{
+    if (c->check) {
+        wh_timer_start(c->check->wake, 0, 0);
+    }
+}
+
+struct check *check_start(struct conn *c, const struct check_wish *wish,
+                          void (*done)(struct conn *c, bool ok))
+{
+    struct check *k = wh_mem_zalloc(1, sizeof(*k));
+
+    if (k == NULL) {
+        return NULL;
+    }
+    *k = (struct check){.conn = c, .wish = *wish, .done = done, .project = c->projects, .ok = true};
+    k->wake = wh_timer_new(c->fetcher->deps.loop, on_wake, k);
+    if (k->wake == NULL) {
+        wh_mem_free(k);
+        return NULL;
+    }
+    c->check = k;
+    check_wake(c);
+    return k;
+}
+
+void check_free(struct check *k)
+{
+    if (k == NULL) {
+        return;
+    }
+    k->conn->check = NULL;
+    check_jobs_free(&k->jobs);
+    while (k->presences) {
+        presence_free(k->presences);
+    }
+    wh_timer_free(k->wake);
+    wh_mem_free(k);
+}

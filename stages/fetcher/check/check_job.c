@@ -1,0 +1,421 @@
+#include "stages/fetcher/check/check_job_priv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/enc.h"
+#include "common/base/mem.h"
+#include "stages/fetcher/check/check.h"
+#include "stages/fetcher/check/gone.h"
+
+enum {
+    PER_PAGE = 100,
+    PAGES_OF_A_BOUND = 50, /* deep offsets are slow, and refused at 50,000 rows */
+    READS_IN_FLIGHT = 8,
+    LIST_PATH_MAX = 256,
+    READ_PATH_MAX = 128,
+    TIME_MAX = 40,
+};
+
+enum job_step { JOB_LIST, JOB_UNLISTED, JOB_MISSING, JOB_OVER };
+
+/* One number that is read by itself. */
+struct single {
+    struct single *next;
+    struct job *job;
+    int64_t number;
+    bool had; /* it is in the store: asked for because it was not listed */
+    char path[READ_PATH_MAX];
+};
+
+struct job {
+    struct job *next;
+    struct check_job_conf conf;
+    enum job_step step;
+    char after[TIME_MAX];  /* created_at: the listing's bound */
+    char newest[TIME_MAX]; /* of the last row */
+    unsigned page;
+    char path[LIST_PATH_MAX];
+    bool asking; /* a page is under way */
+    struct single *singles;
+    unsigned n_singles;
+    int64_t at;    /* the number asked for last */
+    int64_t asked; /* numbers never seen, by themselves */
+    int64_t gone;  /* had and not there */
+    bool failed;
+};
+
+static struct stream_count *count_of(const struct job *j)
+{
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (numbered_of(i) == j->conf.n->stream) {
+            return &j->conf.conn->counts[i];
+        }
+    }
+    return &j->conf.conn->counts[0];
+}
+
+static void job_fail(struct job *j, const struct client_answer *a)
+{
+    struct conn *c = j->conf.conn;
+
+    if (!j->failed) {
+        (void)snprintf(c->error, sizeof(c->error), "checking %s: %.100s",
+                       numbered_name(j->conf.n->stream),
+                       a && a->error ? a->error : "GitLab answers with errors");
+    }
+    j->failed = true;
+    count_of(j)->failed++;
+}
+
+/* ---- the listing ---- */
+
+static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val value,
+                         struct wh_err *err)
+{
+    struct job *j = ctx;
+    struct ids *ids = j->conf.n->ids;
+    struct wh_json_val created;
+    struct wh_json_val iid;
+    enum ids_fate fate;
+    struct row row;
+
+    row_read(value, &row);
+    count_of(j)->checked++;
+    if (wh_json_get(value, WH_LIT("created_at"), &created) &&
+        wh_json_string(created).len < sizeof(j->newest)) {
+        (void)snprintf(j->newest, sizeof(j->newest), "%.*s", WH_SLICE_ARG(wh_json_string(created)));
+    }
+    if (!wh_json_get(value, WH_LIT("iid"), &iid) || wh_json_type(iid) != WH_JSON_INT) {
+        return WH_OK;
+    }
+    fate = ids_get(ids, wh_json_int(iid)).fate;
+    if (fate == IDS_HAVE || fate == IDS_MOVED) {
+        ids_mark(ids, wh_json_int(iid));
+        return WH_OK;
+    }
+    if (fate == IDS_HELD) {
+        /* It was held for nothing. */
+        ids_mark(ids, wh_json_int(iid));
+        return ids_set(ids, wh_json_int(iid), row.number, IDS_HAVE, numbers_row_confidential(value),
+                       err);
+    }
+    count_of(j)->found++;
+    return gone_row(j->conf.conn, j->conf.n, wh_slice_str(j->path), text, &row, value, err);
+}
+
+static bool has_digit(struct wh_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] >= '0' && text.ptr[i] <= '9') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void go_on(struct job *j, const struct client_answer *a, uint64_t rows)
+{
+    bool more = a->next_page.ptr ? has_digit(a->next_page) : rows >= PER_PAGE;
+
+    if (!more) {
+        j->step = JOB_UNLISTED;
+        j->at = 0;
+    } else if (j->page >= PAGES_OF_A_BOUND && strcmp(j->after, j->newest) != 0) {
+        memcpy(j->after, j->newest, sizeof(j->after));
+        j->page = 1;
+    } else {
+        j->page++;
+    }
+}
+
+static void on_page(void *ctx, const struct client_answer *a)
+{
+    struct job *j = ctx;
+    struct conn *c = j->conf.conn;
+    uint64_t before = count_of(j)->checked;
+    struct wh_err err;
+
+    j->asking = false;
+    switch (a->outcome) {
+    case CLIENT_OK:
+        count_of(j)->pages++;
+        if (wh_json_split_array(c->fetcher->arrays, wh_buf_slice(a->body), on_row, j, &err) !=
+            WH_OK) {
+            job_fail(j, NULL);
+        } else {
+            go_on(j, a, count_of(j)->checked - before);
+        }
+        break;
+    case CLIENT_GONE:
+    case CLIENT_DENIED:
+    case CLIENT_REFUSED:
+        /* No list to be had: nothing is said about what is in it. */
+        count_of(j)->skipped++;
+        j->step = JOB_OVER;
+        break;
+    case CLIENT_SIGN_IN:
+    case CLIENT_FAILED:
+    case CLIENT_STOPPED:
+    default:
+        job_fail(j, a);
+        break;
+    }
+    check_pump(c);
+}
+
+static void ask_page(struct job *j)
+{
+    WH_AUTO(buf) struct wh_buf after;
+    struct wh_err err;
+
+    wh_buf_init(&after, LIST_PATH_MAX);
+    if (j->after[0] && (wh_buf_append(&after, WH_LIT("&created_after="), &err) != WH_OK ||
+                        wh_percent_encode(wh_slice_str(j->after), &after, &err) != WH_OK)) {
+        job_fail(j, NULL);
+        return;
+    }
+    /* Pipelines cannot be ordered by their creation; their ids are in that order. */
+    (void)snprintf(
+        j->path, sizeof(j->path), "/api/v4/projects/%s/%s?%s&sort=asc&per_page=%d&page=%u%s",
+        j->conf.project->id, numbered_name(j->conf.n->stream),
+        j->conf.n->stream == NUMBERED_PIPELINES ? "order_by=id" : "scope=all&order_by=created_at",
+        PER_PAGE, j->page, wh_buf_str(&after));
+    if (client_get(j->conf.conn->client, wh_slice_str(j->path), on_page, j, &err) != WH_OK) {
+        job_fail(j, NULL);
+        return;
+    }
+    j->asking = true;
+}
+
+/* ---- single reads ---- */
+
+static void single_free(struct single *s)
+{
+    struct single **link = &s->job->singles;
+
+    while (*link != s) {
+        link = &(*link)->next;
+    }
+    *link = s->next;
+    s->job->n_singles--;
+    wh_mem_free(s);
+}
+
+static void set_fate(struct job *j, int64_t number, enum ids_fate fate)
+{
+    struct ids_entry e = ids_get(j->conf.n->ids, number);
+    struct wh_err err;
+
+    if (ids_set(j->conf.n->ids, number, e.id, fate, e.confidential, &err) != WH_OK) {
+        job_fail(j, NULL);
+    }
+}
+
+static enum wh_rc on_single_row(void *ctx, struct wh_slice text, struct wh_json_val value,
+                                struct wh_err *err)
+{
+    struct single *s = ctx;
+    struct job *j = s->job;
+    struct row row;
+
+    row_read(value, &row);
+    if (s->had) {
+        set_fate(j, s->number, IDS_HAVE);
+        return WH_OK;
+    }
+    count_of(j)->found++;
+    return gone_row(j->conf.conn, j->conf.n, wh_slice_str(s->path), text, &row, value, err);
+}
+
+/* The answer is an object; the parser of rows takes it. */
+static enum wh_rc take_single(struct single *s, const struct client_answer *a, struct wh_err *err)
+{
+    struct wh_slice body = wh_buf_slice(a->body);
+    struct wh_json_val value;
+
+    if (wh_json_parse(s->job->conf.conn->fetcher->rows, body, &value, err) != WH_OK) {
+        return err->rc;
+    }
+    return on_single_row(s, body, value, err);
+}
+
+static void on_single(void *ctx, const struct client_answer *a)
+{
+    struct single *s = ctx;
+    struct job *j = s->job;
+    struct conn *c = j->conf.conn;
+    struct wh_err err;
+
+    switch (a->outcome) {
+    case CLIENT_OK:
+        if (take_single(s, a, &err) != WH_OK) {
+            job_fail(j, NULL);
+        }
+        break;
+    case CLIENT_GONE:
+        j->gone += s->had;
+        set_fate(j, s->number,
+                 s->had ? IDS_HELD : gone_fate_unknown(j->conf.n->stream, j->conf.project->access));
+        break;
+    case CLIENT_DENIED:
+        /* Of what we have: no verdict, as GitLab also answers so to whoever asks too much. */
+        if (!s->had) {
+            set_fate(j, s->number, IDS_NO_ACCESS);
+        }
+        count_of(j)->skipped++;
+        break;
+    case CLIENT_REFUSED:
+        count_of(j)->skipped++;
+        break;
+    case CLIENT_SIGN_IN:
+    case CLIENT_FAILED:
+    case CLIENT_STOPPED:
+    default:
+        job_fail(j, a);
+        break;
+    }
+    single_free(s);
+    check_pump(c);
+}
+
+static void ask_single(struct job *j, int64_t number, bool had)
+{
+    struct single *s = wh_mem_zalloc(1, sizeof(*s));
+    struct wh_err err;
+
+    if (s == NULL) {
+        job_fail(j, NULL);
+        return;
+    }
+    s->job = j;
+    s->number = number;
+    s->had = had;
+    s->next = j->singles;
+    j->singles = s;
+    j->n_singles++;
+    count_of(j)->singles++;
+    (void)snprintf(s->path, sizeof(s->path), "/api/v4/projects/%s/%s/%" PRId64, j->conf.project->id,
+                   numbered_name(j->conf.n->stream),
+                   j->conf.n->stream == NUMBERED_PIPELINES ? ids_get(j->conf.n->ids, number).id
+                                                           : number);
+    if (client_get(j->conf.conn->client, wh_slice_str(s->path), on_single, s, &err) != WH_OK) {
+        job_fail(j, NULL);
+        single_free(s);
+    }
+}
+
+/* More are gone than may be told without a person: no use in asking on. */
+static bool enough_gone(const struct job *j)
+{
+    const struct fetcher_conf *conf = &j->conf.conn->fetcher->deps.conf;
+    struct ids_counts n = ids_counts(j->conf.n->ids);
+
+    return !j->conf.thorough &&
+           gone_too_many(j->gone, n.have + n.held, conf->hold_min, conf->hold_percent);
+}
+
+static void ask_unlisted(struct job *j)
+{
+    struct ids *ids = j->conf.n->ids;
+
+    while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
+        if (enough_gone(j) || !ids_next(ids, j->at, 1u << IDS_HAVE | 1u << IDS_HELD, &j->at)) {
+            j->step = j->n_singles ? j->step : JOB_MISSING;
+            j->at = j->step == JOB_MISSING ? 0 : j->at;
+            return;
+        }
+        if (!ids_get(ids, j->at).listed) {
+            ask_single(j, j->at, true);
+        }
+    }
+}
+
+static void ask_missing(struct job *j)
+{
+    int64_t most = j->conf.thorough ? INT64_MAX : j->conf.conn->fetcher->deps.conf.numbers_max;
+
+    if (j->conf.n->stream >= NUMBERED_PROOF) {
+        most = 0;
+    }
+    while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
+        if (j->asked >= most || !ids_next(j->conf.n->ids, j->at, 1u << IDS_UNKNOWN, &j->at)) {
+            j->step = j->n_singles ? j->step : JOB_OVER;
+            return;
+        }
+        j->asked++;
+        ask_single(j, j->at, false);
+    }
+}
+
+/* ---- the job ---- */
+
+bool check_job_start(struct check_jobs *jobs, const struct check_job_conf *conf)
+{
+    struct job *j = wh_mem_zalloc(1, sizeof(*j));
+
+    if (j == NULL) {
+        return false;
+    }
+    j->conf = *conf;
+    j->step = conf->list ? JOB_LIST : JOB_MISSING;
+    j->page = 1;
+    if (conf->list) {
+        ids_unmark_all(conf->n->ids);
+    }
+    j->next = jobs->first;
+    jobs->first = j;
+    jobs->n++;
+    return true;
+}
+
+static void job_pump(struct job *j)
+{
+    if (j->failed) {
+        return;
+    }
+    if (j->step == JOB_LIST && !j->asking) {
+        ask_page(j);
+    }
+    if (j->step == JOB_UNLISTED) {
+        ask_unlisted(j);
+    }
+    if (j->step == JOB_MISSING) {
+        ask_missing(j);
+    }
+}
+
+bool check_jobs_pump(struct check_jobs *jobs)
+{
+    struct job **link = &jobs->first;
+    bool ok = true;
+
+    while (*link) {
+        struct job *j = *link;
+
+        job_pump(j);
+        if ((j->failed || j->step == JOB_OVER) && !j->asking && j->n_singles == 0) {
+            ok = ok && !j->failed;
+            *link = j->next;
+            jobs->n--;
+            wh_mem_free(j);
+        } else {
+            link = &j->next;
+        }
+    }
+    return ok;
+}
+
+void check_jobs_free(struct check_jobs *jobs)
+{
+    while (jobs->first) {
+        struct job *next = jobs->first->next;
+
+        while (jobs->first->singles) {
+            single_free(jobs->first->singles);
+        }
+        wh_mem_free(jobs->first);
+        jobs->first = next;
+    }
+    jobs->n = 0;
+}

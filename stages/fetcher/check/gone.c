@@ -1,0 +1,244 @@
+#include "stages/fetcher/check/gone.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "stages/fetcher/check/check.h"
+#include "stages/fetcher/conn/fetcher.h"
+
+enum { PAYLOAD_MAX = 256, NUMBER_TEXT = 24 };
+
+/* ---- what GitLab lets us know ---- */
+
+const char *gone_reason(enum numbered stream, const struct ids_entry *e, const char *lost,
+                        int64_t access)
+{
+    if (lost) {
+        return lost;
+    }
+    if (stream == NUMBERED_ISSUES && (e->confidential || access < GITLAB_REPORTER)) {
+        return "deleted_or_hidden";
+    }
+    return "deleted";
+}
+
+enum ids_fate gone_fate(const char *reason)
+{
+    if (strcmp(reason, "deleted") == 0) {
+        return IDS_DELETED;
+    }
+    return strcmp(reason, "deleted_or_hidden") == 0 ? IDS_HIDDEN : IDS_NO_ACCESS;
+}
+
+enum ids_fate gone_fate_unknown(enum numbered stream, int64_t access)
+{
+    return stream == NUMBERED_ISSUES && access < GITLAB_REPORTER ? IDS_HIDDEN : IDS_DELETED;
+}
+
+bool gone_too_many(int64_t held, int64_t known, int64_t hold_min, int64_t hold_percent)
+{
+    int64_t share = known / 100 * hold_percent + known % 100 * hold_percent / 100;
+
+    return held > (share > hold_min ? share : hold_min);
+}
+
+/* ---- records that are waited for ---- */
+
+struct gone_wait {
+    struct wh_bus_ack ack; /* first: the record carries it */
+    struct gone_wait *next;
+    struct gone_wait *prev;
+    struct conn *conn;
+    struct numbers *n;
+    int64_t number;
+    struct ids_entry becomes;
+    unsigned records;
+    bool failed;
+};
+
+static void unlink_wait(struct gone_wait *w)
+{
+    if (w->prev) {
+        w->prev->next = w->next;
+    } else {
+        w->conn->gone_waits = w->next;
+    }
+    if (w->next) {
+        w->next->prev = w->prev;
+    }
+    w->conn->n_gone_waits--;
+    wh_mem_free(w);
+}
+
+static void settle(struct gone_wait *w)
+{
+    struct conn *c = w->conn;
+    struct wh_err err;
+
+    if (w->records > 0) {
+        return;
+    }
+    if (!w->failed && ids_set(w->n->ids, w->number, w->becomes.id, w->becomes.fate,
+                              w->becomes.confidential, &err) != WH_OK) {
+        wh_log_debug(c->fetcher->deps.log, "a number is not followed", WH_RC(&err));
+    }
+    unlink_wait(w);
+    check_wake(c);
+}
+
+static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
+{
+    struct gone_wait *w = (struct gone_wait *)ack;
+
+    w->failed = w->failed || d->rc != WH_OK;
+    w->records--;
+    settle(w);
+}
+
+static struct gone_wait *begin(struct conn *c, struct numbers *n, int64_t number,
+                               struct ids_entry becomes)
+{
+    struct gone_wait *w = wh_mem_zalloc(1, sizeof(*w));
+
+    if (w) {
+        *w = (struct gone_wait){.ack = {.fn = on_record},
+                                .next = c->gone_waits,
+                                .conn = c,
+                                .n = n,
+                                .number = number,
+                                .becomes = becomes};
+        if (w->next) {
+            w->next->prev = w;
+        }
+        c->gone_waits = w;
+        c->n_gone_waits++;
+    }
+    return w;
+}
+
+static void end(struct gone_wait *w, bool failed)
+{
+    w->failed = w->failed || failed;
+    settle(w);
+}
+
+size_t gone_waiting(const struct conn *c)
+{
+    return c->n_gone_waits;
+}
+
+void gone_free(struct conn *c)
+{
+    while (c->gone_waits) {
+        unlink_wait(c->gone_waits);
+    }
+}
+
+/* ---- records ---- */
+
+static enum wh_rc emit(struct gone_wait *w, struct outbox_row *row, struct wh_err *err)
+{
+    if (outbox_row(w->conn->fetcher->outbox, row, &w->ack, err) != WH_OK) {
+        return err->rc;
+    }
+    w->records++;
+    return WH_OK;
+}
+
+static enum wh_rc emit_note(struct gone_wait *w, const char *kind, int64_t id, const char *reason,
+                            struct wh_err *err)
+{
+    bool project = w->n->stream == NUMBERED_PROJECT;
+    char payload[PAYLOAD_MAX];
+    char text[NUMBER_TEXT];
+    struct outbox_row row = conn_row(w->conn, WH_ORIGIN_REST, w->conn->run_id);
+    int n =
+        snprintf(payload, sizeof(payload),
+                 "{\"reason\":\"%s\",\"kind\":\"%s\",\"id\":\"%" PRId64 "\",\"project_id\":\"%s\"}",
+                 reason, numbered_kind(w->n->stream), id, project ? "" : w->n->project);
+
+    (void)snprintf(text, sizeof(text), "%" PRId64, id);
+    row.kind = wh_slice_str(kind);
+    row.project = wh_slice_str(project ? "" : w->n->project);
+    row.object_id = wh_slice_str(text);
+    row.path = row.kind;
+    row.payload = wh_slice(payload, n > 0 ? (size_t)n : 0);
+    return emit(w, &row, err);
+}
+
+static bool was_told(const struct ids_entry *e)
+{
+    return e->id != 0 &&
+           (e->fate == IDS_DELETED || e->fate == IDS_HIDDEN || e->fate == IDS_NO_ACCESS);
+}
+
+bool gone_back(struct conn *c, struct numbers *n, int64_t number, int64_t id, bool confidential)
+{
+    struct ids_entry e = ids_get(n->ids, number);
+    struct gone_wait *w;
+    struct wh_err err;
+
+    if (!was_told(&e)) {
+        return true;
+    }
+    w = begin(c, n, number,
+              (struct ids_entry){.id = id, .fate = IDS_HAVE, .confidential = confidential});
+    if (w) {
+        end(w, emit_note(w, "back", id, "", &err) != WH_OK);
+    }
+    return false;
+}
+
+enum wh_rc gone_tell(struct conn *c, struct numbers *n, int64_t number, const char *reason,
+                     struct wh_err *err)
+{
+    struct ids_entry e = ids_get(n->ids, number);
+    struct gone_wait *w;
+    enum wh_rc rc;
+
+    e.fate = gone_fate(reason);
+    w = begin(c, n, number, e);
+    if (w == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a tombstone");
+    }
+    rc = emit_note(w, "gone", e.id, reason, err);
+    end(w, rc != WH_OK);
+    return rc;
+}
+
+enum wh_rc gone_row(struct conn *c, struct numbers *n, struct wh_slice path, struct wh_slice text,
+                    const struct row *row, struct wh_json_val value, struct wh_err *err)
+{
+    struct ids_entry was;
+    struct ids_entry becomes = {.id = row->number, .fate = IDS_HAVE};
+    struct outbox_row out = conn_row(c, WH_ORIGIN_REST, c->run_id);
+    struct gone_wait *w;
+    int64_t number = 0;
+    enum wh_rc rc;
+
+    if (wh_num_i64(wh_slice_str(row->iid), &number, err) != WH_OK) {
+        return err->rc;
+    }
+    if (n->stream == NUMBERED_ISSUES) {
+        becomes.confidential = numbers_row_confidential(value);
+        becomes.fate = numbers_row_moved(value) ? IDS_MOVED : IDS_HAVE;
+    }
+    was = ids_get(n->ids, number);
+    w = begin(c, n, number, becomes);
+    if (w == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a row");
+    }
+    out.kind = wh_slice_str(numbered_kind(n->stream));
+    out.project = wh_slice_str(n->project);
+    out.object_id = wh_slice_str(row->id);
+    out.path = path;
+    out.payload = text;
+    rc = emit(w, &out, err);
+    if (rc == WH_OK && was_told(&was)) {
+        rc = emit_note(w, "back", row->number, "", err);
+    }
+    end(w, rc != WH_OK);
+    return rc;
+}

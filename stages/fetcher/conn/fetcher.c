@@ -1,0 +1,721 @@
+/* The core's life: connections as they come, catching up, start, drain. */
+#include "stages/fetcher/conn/fetcher.h"
+
+#include <stdio.h>
+
+#include "common/base/build_version.h"
+#include "common/base/hash.h"
+#include "common/base/mem.h"
+#include "common/event/messages.h"
+#include "stages/fetcher/check/check.h"
+#include "stages/fetcher/control/connect.h"
+#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/check/gone.h"
+#include "stages/fetcher/state/mr_heads.h"
+#include "stages/fetcher/conn/health.h"
+#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/access/pairs.h"
+#include "stages/fetcher/access/revoke.h"
+#include "stages/fetcher/control/rotate.h"
+#include "stages/fetcher/access/sources.h"
+
+enum {
+    ARENA_BLOCK = 4096,
+    ARENA_MAX = 256 << 10,
+    ROW_MAX_BYTES = 16 << 20,
+    PAGE_MAX_BYTES = 64 << 20,
+    DEPTH_MAX = 64,
+    RETRY_MAX = 8,
+    BACKOFF_MAX_MS = 60000,
+    SECRET_MAX_BYTES = 4096,
+    ENDPOINT_MAX = 1024,
+    MCP_BODY_MAX = 16 << 20,
+    DOCUMENT_MAX_BYTES = 128 << 10,
+};
+
+static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
+{
+    const char *prefix = f->deps.conf.topic_prefix;
+
+    if (wh_topic_name(prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""), f->connections_topic, err) !=
+            WH_OK ||
+        wh_topic_name(prefix, WH_TOPIC_FETCH_STATE, WH_LIT(""), f->state_topic, err) != WH_OK ||
+        wh_topic_name(prefix, WH_TOPIC_RUNS, WH_LIT(""), f->runs_topic, err) != WH_OK) {
+        return err->rc;
+    }
+    if (wh_topic_name(prefix, WH_TOPIC_HEALTH, WH_LIT(""), f->health_topic, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_topic_name(prefix, WH_TOPIC_REREADS, WH_LIT(""), f->rereads_topic, err);
+}
+
+/* ---- the outbox ---- */
+
+static void on_room(void *ctx)
+{
+    const struct fetcher *f = ctx;
+
+    for (struct conn *c = f->conns; c && !f->draining; c = c->next) {
+        client_wake(c->client);
+        check_wake(c);
+    }
+}
+
+static void on_lost(void *ctx, const struct wh_err *err)
+{
+    const struct fetcher *f = ctx;
+
+    if (f->deps.producer_lost) {
+        f->deps.producer_lost(f->deps.bus_ctx, err);
+    }
+}
+
+struct outbox_row conn_row(const struct conn *c, enum wh_origin origin, int64_t run)
+{
+    return (struct outbox_row){.topic = c->raw_topic,
+                               .connection = wh_slice_str(c->id),
+                               .instance = wh_connection_identity(&c->doc),
+                               .origin = origin,
+                               .run = run};
+}
+
+enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
+                              struct wh_slice project, struct wh_slice key, struct wh_slice json,
+                              struct wh_bus_ack *ack, struct wh_err *err)
+{
+    const struct outbox_document doc = {.schema = WH_DOCUMENT_FETCH_STATE,
+                                        .topic = f->state_topic,
+                                        .key = key,
+                                        .connection = connection,
+                                        .json = json};
+
+    return outbox_state(f->outbox, share_partition(connection, project, f->share.partitions), &doc,
+                        ack, err);
+}
+
+/* ---- life ---- */
+
+enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, struct wh_err *err)
+{
+    struct fetcher *f = wh_mem_zalloc(1, sizeof(*f));
+
+    if (f == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
+    }
+    f->deps = *deps;
+    f->outbox = outbox_new(&(struct outbox_conf){.loop = deps->loop,
+                                                 .clock = deps->clock,
+                                                 .on_room = on_room,
+                                                 .on_lost = on_lost,
+                                                 .ctx = f});
+    f->numbers = numbers_table_new();
+    f->state = state_new();
+    f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
+    f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
+    f->rereads = rereads_new(f);
+    f->connects = connects_new(f);
+    f->rotation = rotation_new(f);
+    if (!f->outbox || !f->numbers || !f->state || !f->rows || !f->arrays || !f->rereads ||
+        !f->connects || !f->rotation) {
+        fetcher_free(f);
+        return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
+    }
+    if (name_topics(f, err) != WH_OK) {
+        fetcher_free(f);
+        return err->rc;
+    }
+    *ret = f;
+    return WH_OK;
+}
+
+void fetcher_set_producer(struct fetcher *f, struct wh_producer *producer)
+{
+    f->producer = producer;
+    outbox_set_producer(f->outbox, producer);
+}
+
+struct conn *fetcher_find(struct fetcher *f, struct wh_slice id)
+{
+    for (struct conn *c = f->conns; c; c = c->next) {
+        if (!c->dropped && wh_slice_eq(wh_slice_str(c->id), id)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+void fetcher_drop(struct fetcher *f, struct conn *c)
+{
+    WH_AUTO(buf) struct wh_buf prefix;
+    struct wh_err err;
+
+    wh_buf_init(&prefix, sizeof(c->id) + 1);
+    if (c->dropped) {
+        return;
+    }
+    wh_log_info(f->deps.log, "a connection is gone", WH_STR("connection", c->id));
+    c->dropped = true;
+    c->stopped = true;
+    wh_timer_stop(c->timer);
+    client_stop(c->client);
+    if (c->phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
+        state_forget(f->state, wh_buf_slice(&prefix));
+        numbers_forget(f->numbers, c->id);
+    }
+}
+
+bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project)
+{
+    return share_owns(&f->share, wh_slice_str(connection), wh_slice_str(project ? project : ""));
+}
+
+/* ---- connections ---- */
+
+static void on_run_timer(void *ctx)
+{
+    conn_run_due(ctx);
+}
+
+static void conn_free(struct conn *c)
+{
+    leave_free(c->leave);
+    revoke_free(c->revoke);
+    walk_free_all(c);
+    sources_free(c->sources);
+    client_free(c->client);
+    mcp_free(c->mcp);
+    credential_free(c->credential);
+    check_free(c->check);
+    gone_free(c);
+    health_free(c->health);
+    heads_free(c->heads);
+    wh_timer_free(c->timer);
+    while (c->projects) {
+        struct project *next = c->projects->next;
+
+        wh_mem_free(c->projects->path);
+        wh_mem_free(c->projects);
+        c->projects = next;
+    }
+    wh_arena_done(&c->arena);
+    wh_mem_free(c->instance);
+    wh_mem_free(c);
+}
+
+static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc, struct wh_err *err)
+{
+    struct conn *c = wh_mem_zalloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        (void)wh_fail(err, WH_E_NOMEM, "no memory for a connection");
+        return NULL;
+    }
+    c->fetcher = f;
+    wh_arena_init(&c->arena, ARENA_BLOCK, ARENA_MAX);
+    (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
+    c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
+    c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
+    c->health = health_new(c);
+    c->heads = heads_new();
+    c->credential = c->instance ? credential_new(c) : NULL;
+    c->sources = sources_new(c);
+    c->leave = leave_new(c);
+    c->revoke = revoke_new(c);
+    if (!c->instance || !c->timer || !c->health || !c->heads || !c->credential || !c->sources ||
+        !c->leave || !c->revoke ||
+        wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
+            WH_OK) {
+        conn_free(c);
+        return NULL;
+    }
+    c->next = f->conns;
+    f->conns = c;
+    return c;
+}
+
+/* What an answer holds becomes records: none are asked for while there is no room for them. */
+static bool may_send(void *ctx)
+{
+    const struct conn *c = ctx;
+
+    return outbox_has_room(c->fetcher->outbox);
+}
+
+/* Only the OAuth token has a successor. */
+static bool renew(void *ctx, int64_t sent_ms)
+{
+    struct conn *c = ctx;
+
+    return c->rest_by_oauth && credential_refused(c->credential, sent_ms);
+}
+
+static enum wh_rc make_client(struct conn *c, struct wh_err *err)
+{
+    const struct fetcher_deps *d = &c->fetcher->deps;
+    const struct client_conf conf = {
+        .loop = d->loop,
+        .http = d->http,
+        .log = d->log,
+        .metrics = d->metrics,
+        .clock = d->clock,
+        .instance = c->instance,
+        .max_in_flight = (unsigned)d->conf.max_in_flight,
+        .retry_max = RETRY_MAX,
+        .backoff_ms = d->conf.backoff_ms,
+        .backoff_max_ms = BACKOFF_MAX_MS,
+        .timeout_ms = d->conf.request_timeout_ms,
+        .body_max = PAGE_MAX_BYTES,
+        .may_send = may_send,
+        .renew = renew,
+        .ctx = c,
+    };
+
+    if (c->client == NULL) {
+        c->client = client_new(&conf);
+    }
+    return c->client ? WH_OK : wh_fail(err, WH_E_NOMEM, "no memory for a client");
+}
+
+/* The MCP server of the same GitLab, with the OAuth credential. */
+static enum wh_rc make_mcp(struct conn *c, struct wh_err *err)
+{
+    const struct fetcher_deps *d = &c->fetcher->deps;
+    char endpoint[ENDPOINT_MAX];
+    struct mcp_conf conf = {
+        .loop = d->loop,
+        .http = d->http,
+        .log = d->log,
+        .clock = d->clock,
+        .allow_http = d->conf.allow_http,
+        .version = "2025-11-25",
+        .client_name = "wellhead",
+        .client_version = wh_build_version(),
+        .retry_max = RETRY_MAX,
+        .backoff_ms = d->conf.backoff_ms,
+        .timeout_ms = d->conf.request_timeout_ms,
+        .body_max = MCP_BODY_MAX,
+        .allowed = mcp_tool_is_read,
+        .token = credential_access,
+        .challenged = credential_challenged,
+        .ctx = c->credential,
+    };
+
+    if (c->mcp) {
+        return WH_OK;
+    }
+    (void)snprintf(endpoint, sizeof(endpoint), "%s/api/v4/mcp", c->instance);
+    conf.endpoint = wh_slice_str(endpoint);
+    return mcp_new(&conf, &c->mcp, err);
+}
+
+struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose)
+{
+    return (struct wh_seal_place){.connection = wh_slice_str(c->id),
+                                  .purpose = purpose,
+                                  .address = wh_slice_str(c->instance)};
+}
+
+/* Takes the sealed read_api token of the document into use. */
+static enum wh_rc use_token(struct conn *c, struct wh_err *err)
+{
+    const struct wh_seal_place place = conn_seal_place(c, "read_api");
+    WH_AUTO(buf) struct wh_buf token;
+    enum wh_rc rc;
+
+    wh_buf_init_secret(&token, SECRET_MAX_BYTES);
+    if (wh_secret_open(c->fetcher->deps.keys, &place, c->doc.token_sealed, &token, err) != WH_OK ||
+        make_client(c, err) != WH_OK) {
+        return err->rc;
+    }
+    rc = client_set_token(c->client, wh_buf_slice(&token), err);
+    c->rest_by_oauth = false;
+    return rc;
+}
+
+/* Where no read_api token is, GitLab may take the OAuth token on some routes of REST. */
+static enum wh_rc use_oauth_in_rest(struct conn *c, struct wh_err *err)
+{
+    if (make_client(c, err) != WH_OK) {
+        return err->rc;
+    }
+    c->rest_by_oauth = true;
+    return client_set_token(c->client, credential_access(c->credential), err);
+}
+
+/* All credentials of the document. */
+static enum wh_rc use_credentials(struct conn *c, struct wh_err *err)
+{
+    if (credential_load(c->credential, err) != WH_OK) {
+        return err->rc;
+    }
+    if (wh_slice_eq(c->doc.state, WH_LIT("disabled"))) {
+        return WH_OK; /* only to be revoked */
+    }
+    if (credential_there(c->credential) && make_mcp(c, err) != WH_OK) {
+        return err->rc;
+    }
+    sources_outdated(c->sources);
+    if (c->doc.token_sealed.len && c->token_hash != wh_hash64(c->doc.token_sealed)) {
+        c->token_refused = false; /* another one */
+        c->token_hash = wh_hash64(c->doc.token_sealed);
+    }
+    if (conn_has_token(c)) {
+        return use_token(c, err);
+    }
+    return credential_there(c->credential) ? use_oauth_in_rest(c, err) : WH_OK;
+}
+
+bool conn_has_token(const struct conn *c)
+{
+    return c->doc.token_sealed.len > 0 && !c->token_refused;
+}
+
+bool conn_drop_token(struct conn *c)
+{
+    struct wh_err err;
+
+    if (!conn_has_token(c) || !credential_there(c->credential) ||
+        use_oauth_in_rest(c, &err) != WH_OK) {
+        return false;
+    }
+    c->token_refused = true;
+    sources_outdated(c->sources);
+    wh_log_warn(c->fetcher->deps.log, "GitLab refuses the read_api token; reading on without it",
+                WH_STR("connection", c->id));
+    return true;
+}
+
+/*
+ * The connection has another address than before. Nothing that was made for the old address is
+ * used for the new one: what is under way ends, and the connection is made anew from its document.
+ */
+static void leave_address(struct fetcher *f, struct conn *c, const struct wh_connection *doc)
+{
+    wh_log_info(f->deps.log, "a connection has moved", WH_STR("connection", c->id),
+                WH_STR("from", c->instance), WH_S("to", doc->instance));
+    c->dropped = true;
+    c->stopped = true;
+    wh_timer_stop(c->timer);
+    client_stop(c->client);
+}
+
+static void log_unusable(const struct conn *c)
+{
+    wh_log_error(c->fetcher->deps.log, "a connection's secrets do not open",
+                 WH_STR("connection", c->id), WH_STR("why", c->unsealable));
+}
+
+/* Until all records are read, this one may not be the newest of its connection: older ones may need
+ * a key that is gone. */
+static bool try_credentials(struct conn *c)
+{
+    struct wh_err err;
+
+    c->unsealable[0] = '\0';
+    if (use_credentials(c, &err) == WH_OK) {
+        return true;
+    }
+    (void)snprintf(c->unsealable, sizeof(c->unsealable), "%.159s", err.msg);
+    c->unsealable_at_ms = c->doc.updated_at_ms;
+    if (c->fetcher->caught_up) {
+        log_unusable(c);
+    }
+    return false;
+}
+
+static bool readable(const struct wh_connection *doc)
+{
+    return !wh_slice_eq(doc->state, WH_LIT("need_reconnect")) &&
+           !wh_slice_eq(doc->state, WH_LIT("to_configure")) &&
+           !wh_slice_eq(doc->state, WH_LIT("disabled"));
+}
+
+void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
+{
+    bool news;
+    struct wh_connection parsed;
+    struct wh_document doc;
+    struct wh_arena arena;
+    struct conn *c;
+    struct wh_err err;
+
+    if (msg->value.ptr == NULL) {
+        c = fetcher_find(f, msg->key);
+        /* Our own come back must not drop what was connected again since. */
+        if (c && msg->timestamp_ms >= c->doc.created_at_ms) {
+            fetcher_drop(f, c);
+        }
+        return;
+    }
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    if (wh_document_decode(msg->value, &doc, &err) != WH_OK ||
+        wh_connection_parse(doc.document, f->rows, &arena, &parsed, &err) != WH_OK) {
+        wh_log_error(f->deps.log, "a connection record is damaged", WH_RC(&err),
+                     WH_I("offset", msg->offset));
+        wh_arena_done(&arena);
+        return;
+    }
+    c = fetcher_find(f, parsed.id);
+    /* Another member's word, or our own come back: the newer one counts. */
+    if (c && msg->topic && parsed.updated_at_ms <= c->doc.updated_at_ms) {
+        wh_arena_done(&arena);
+        return;
+    }
+    if (c && !wh_slice_eq(wh_slice_str(c->instance), parsed.instance)) {
+        leave_address(f, c, &parsed);
+        c = NULL;
+    }
+    news = f->caught_up && msg->topic && (c == NULL || !readable(&c->doc)) && readable(&parsed);
+    if (c == NULL) {
+        c = conn_new(f, &parsed, &err);
+    }
+    if (c) {
+        wh_arena_done(&c->arena);
+        c->arena = arena;
+        c->doc = parsed;
+    } else {
+        wh_arena_done(&arena);
+    }
+    if (c == NULL) {
+        wh_log_error(f->deps.log, "a connection cannot be used", WH_RC(&err));
+        return;
+    }
+    c->unsaved_seals = c->unsaved_seals && !msg->topic;
+    if (try_credentials(c) && news) {
+        conn_run(c);
+    }
+    revoke_look(c);
+    leave_document(c);
+}
+
+void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
+{
+    struct wh_document doc;
+    struct cursor *cursor;
+    struct wh_err err;
+
+    /* A tombstone is of a connection that was purged: its record's tombstone drops it all. What we
+     * work on we wrote ourselves; cursors of it are newer here. */
+    if (handover_take(f, msg) || msg->value.ptr == NULL ||
+        (f->caught_up && share_works_on(&f->share, msg->partition))) {
+        return;
+    }
+    if (wh_document_decode(msg->value, &doc, &err) == WH_OK &&
+        numbers_take(f, msg->key, doc.document)) {
+        return;
+    }
+    cursor = state_cursor(f->state, msg->key);
+    if (cursor == NULL || wh_document_decode(msg->value, &doc, &err) != WH_OK ||
+        cursor_parse(doc.document, f->rows, cursor, &err) != WH_OK) {
+        wh_log_error(f->deps.log, "a cursor is damaged and is not used: its stream is read anew",
+                     WH_I("partition", msg->partition), WH_I("offset", msg->offset));
+    }
+}
+
+/* "<connection>:outcome" and "<connection>:webhooks:<intake>". */
+void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
+{
+    const char *colon = msg->key.len ? memchr(msg->key.ptr, ':', msg->key.len) : NULL;
+    struct wh_webhook_health webhooks;
+    struct wh_outcome outcome;
+    struct wh_document doc;
+    struct wh_arena arena;
+    struct wh_slice rest;
+    struct conn *c;
+    struct wh_err err;
+
+    c = colon ? fetcher_find(f, wh_slice(msg->key.ptr, (size_t)(colon - msg->key.ptr))) : NULL;
+    if (c == NULL || msg->value.ptr == NULL ||
+        wh_document_decode(msg->value, &doc, &err) != WH_OK) {
+        return;
+    }
+    rest = wh_slice_from(msg->key, (size_t)(colon - msg->key.ptr) + 1);
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    if (wh_slice_eq(rest, WH_LIT("outcome"))) {
+        if (wh_outcome_parse(doc.document, f->rows, &outcome, &err) == WH_OK) {
+            health_take_outcome(c->health, &outcome);
+        }
+    } else if (wh_slice_starts(rest, WH_LIT("webhooks:")) &&
+               wh_webhook_health_parse(doc.document, f->rows, &arena, &webhooks, &err) == WH_OK) {
+        health_take_webhooks(c->health, &webhooks);
+    }
+    wh_arena_done(&arena);
+}
+
+enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_connection copy;
+    struct wh_arena arena;
+
+    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    if (wh_connection_write(doc, &json, err) != WH_OK ||
+        wh_connection_parse(wh_buf_slice(&json), c->fetcher->rows, &arena, &copy, err) != WH_OK) {
+        wh_arena_done(&arena);
+        return err->rc;
+    }
+    wh_arena_done(&c->arena);
+    c->arena = arena;
+    c->doc = copy;
+    return credential_sealed_again(c->credential, err);
+}
+
+bool conn_forget_unconfigured(struct conn *c)
+{
+    struct wh_err err;
+
+    if (c->dropped || !wh_slice_eq(c->doc.state, WH_LIT("to_configure")) ||
+        pairs_open_count(&c->doc) > 0) {
+        return false;
+    }
+    if (outbox_document(c->fetcher->outbox,
+                        &(struct outbox_document){.schema = WH_DOCUMENT_CONNECTION,
+                                                  .topic = c->fetcher->connections_topic,
+                                                  .key = wh_slice_str(c->id),
+                                                  .connection = wh_slice_str(c->id)},
+                        NULL, &err) != WH_OK) {
+        return false;
+    }
+    fetcher_drop(c->fetcher, c);
+    return true;
+}
+
+enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err)
+{
+    struct fetcher *f = c->fetcher;
+    WH_AUTO(buf) struct wh_buf json;
+    int64_t now;
+
+    if (c->dropped) {
+        return wh_fail(err, WH_E_CANCELED, "%s is gone or has moved", c->id);
+    }
+    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
+    now = wh_clock_now_ms(&f->deps.clock);
+    c->doc.updated_at_ms = now > c->doc.updated_at_ms ? now : c->doc.updated_at_ms + 1;
+    if (wh_connection_write(&c->doc, &json, err) != WH_OK) {
+        return err->rc;
+    }
+    return outbox_document(f->outbox,
+                           &(struct outbox_document){.schema = WH_DOCUMENT_CONNECTION,
+                                                     .topic = f->connections_topic,
+                                                     .key = wh_slice_str(c->id),
+                                                     .connection = wh_slice_str(c->id),
+                                                     .json = wh_buf_slice(&json)},
+                           ack, err);
+}
+
+void conn_set_state(struct conn *c, const char *state, const char *detail)
+{
+    struct wh_err err;
+
+    if (c->stopped && strcmp(state, "disabled") != 0) {
+        return; /* what ends late says nothing of a connection that is left */
+    }
+    if (wh_slice_eq(c->doc.state, wh_slice_str(state)) &&
+        wh_slice_eq(c->doc.detail, wh_slice_str(detail))) {
+        return;
+    }
+    (void)snprintf(c->state, sizeof(c->state), "%s", state);
+    (void)snprintf(c->detail, sizeof(c->detail), "%s", detail);
+    c->doc.state = wh_slice_str(c->state);
+    c->doc.detail = wh_slice_str(c->detail);
+    wh_log_info(c->fetcher->deps.log, "connection state", WH_STR("connection", c->id),
+                WH_STR("state", state), WH_STR("detail", detail));
+    /* One member's word only: others may not have the newest tokens, which are in the same record.
+     */
+    if (fetcher_owns(c->fetcher, c->id, NULL) && conn_save(c, NULL, &err) != WH_OK) {
+        wh_log_error(c->fetcher->deps.log, "the connection's state is not saved", WH_RC(&err));
+    }
+}
+
+/* ---- start and drain ---- */
+
+void fetcher_start(struct fetcher *f)
+{
+    f->caught_up = true;
+    for (struct conn *c = f->conns; c; c = c->next) {
+        if (c->unsealable[0] && !c->dropped) {
+            log_unusable(c);
+        }
+        revoke_look(c);
+        conn_run(c);
+    }
+}
+
+void fetcher_assigned(struct fetcher *f)
+{
+    for (struct conn *c = f->conns; c; c = c->next) {
+        credential_assigned(c->credential);
+    }
+    if (!f->caught_up) {
+        fetcher_start(f);
+        return;
+    }
+    for (struct conn *c = f->conns; c; c = c->next) {
+        conn_run_stale(c);
+    }
+}
+
+void fetcher_revoked(struct fetcher *f)
+{
+    for (struct conn *c = f->conns; c; c = c->next) {
+        credential_assigned(c->credential);
+        if (!fetcher_owns(f, c->id, NULL)) {
+            handover_forget(c);
+        }
+        walk_stop_foreign(c);
+    }
+}
+
+void fetcher_drain(struct fetcher *f)
+{
+    f->draining = true;
+    /* Those who wait for records are freed below; what they have read is read again later. */
+    outbox_abandon(f->outbox);
+    for (struct conn *c = f->conns; c; c = c->next) {
+        wh_timer_stop(c->timer);
+        walk_free_all(c);
+        sources_stop(c->sources);
+        client_free(c->client);
+        c->client = NULL;
+        mcp_free(c->mcp);
+        c->mcp = NULL;
+        check_free(c->check);
+        credential_drain(c->credential);
+    }
+    connects_free(f->connects);
+    f->connects = NULL;
+}
+
+bool fetcher_idle(const struct fetcher *f)
+{
+    for (const struct conn *c = f->conns; c; c = c->next) {
+        if (credential_busy(c->credential)) {
+            return false; /* it may hold the only copy of a token */
+        }
+    }
+    return outbox_pending(f->outbox) == 0;
+}
+
+void fetcher_free(struct fetcher *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    while (f->conns) {
+        struct conn *next = f->conns->next;
+
+        conn_free(f->conns);
+        f->conns = next;
+    }
+    connects_free(f->connects);
+    rotation_free(f->rotation);
+    rereads_free(f->rereads);
+    wh_json_parser_free(f->rows);
+    wh_json_parser_free(f->arrays);
+    state_free(f->state);
+    outbox_free(f->outbox);
+    numbers_table_free(f->numbers);
+    wh_mem_free(f);
+}

@@ -1,0 +1,344 @@
+/*
+ * fetcher.h - the fetcher's core: connections, their projects, the walks that read them.
+ *
+ *   connection ── run (every sync.interval) ── projects ── walk per project and stream
+ *   walk ── pages in flight ── rows and follow-ups ── records ── acknowledged ── cursor saved
+ *
+ * A page counts as read when every record that came out of it, follow-up reads included, is
+ * acknowledged by Kafka; cursors move over read pages in order only, and are records of the
+ * compacted fetch-state topic themselves. All of it runs in the loop's thread.
+ */
+#ifndef WH_FETCHER_FETCHER_H
+#define WH_FETCHER_FETCHER_H
+
+#include "common/bus/bus.h"
+#include "common/event/connection.h"
+#include "common/event/seal.h"
+#include "common/event/messages.h"
+#include "common/event/topics.h"
+#include "common/httpc/httpc.h"
+#include "common/json/json_doc.h"
+#include "common/log/log.h"
+#include "common/loop/loop.h"
+#include "common/metrics/metrics.h"
+#include "common/event/health.h"
+#include "stages/fetcher/gitlab/client.h"
+#include "stages/fetcher/state/numbers.h"
+#include "stages/fetcher/outbox/outbox.h"
+#include "stages/fetcher/state/ownership.h"
+#include "stages/fetcher/state/cursors.h"
+
+struct fetcher_conf {
+    const char *topic_prefix;
+    const char *redirect_url; /* where GitLab sends a browser back */
+    const char *public_url;   /* of this installation, without a slash at the end; "": not known */
+    const char *client_metadata_url; /* "" : none */
+    bool allow_http;
+    bool read_links; /* issue links and closed issues of merge requests */
+    int64_t sync_interval_ms;
+    int64_t backoff_ms;         /* first wait after a fault; doubles */
+    int64_t sync_overlap_ms;    /* incremental reads begin so long before the cursor */
+    int64_t sweep_interval_ms;  /* between full listings of all numbers; 0: none */
+    int64_t hold_min;           /* more tombstones at once than this, ... */
+    int64_t hold_percent;       /* ... and than this share of what is known, are held */
+    int64_t numbers_max;        /* missing numbers read one by one, of one stream and run */
+    int64_t webhook_silence_ms; /* without a delivery, after some, that is an alarm; 0: never */
+    int64_t repair_delay_ms;    /* how long a webhook may be late before a repair counts */
+    int64_t reread_delay_ms;    /* re-reads wait so long, to be coalesced */
+    size_t max_in_flight;       /* requests of one connection */
+    size_t max_walks;           /* listings of one connection at a time */
+    int64_t partitions;
+    int64_t replication;
+    int64_t request_timeout_ms;
+    int64_t key_look_ms; /* how often the key file and the sealed documents are looked at */
+};
+
+struct fetcher_deps {
+    struct wh_loop *loop;
+    struct wh_log *log;
+    struct wh_metrics *metrics;
+    struct wh_clock clock;
+    struct wh_httpc *http;
+    struct wh_admin *admin;
+    /* For work on a pool thread: a consumer without a group, a producer. */
+    enum wh_rc (*consumer_new)(void *ctx, struct wh_consumer **ret, struct wh_err *err);
+    enum wh_rc (*producer_new)(void *ctx, struct wh_producer **ret, struct wh_err *err);
+    /* The producer is lost for good; called once, from the loop. May be NULL. */
+    void (*producer_lost)(void *ctx, const struct wh_err *err);
+    void *bus_ctx;           /* of the three */
+    struct wh_keyring *keys; /* borrowed */
+    struct fetcher_conf conf;
+};
+
+enum { STREAMS = 15 };
+
+struct project {
+    struct project *next;
+    char id[24];
+    char *path;
+    char skipped[96];             /* why it cannot be read; empty when it can */
+    int64_t listed_run;           /* the newest run whose list of projects shows it */
+    int64_t access;               /* our access level there; 0 when it is not known */
+    unsigned char skips[STREAMS]; /* enum client_outcome of a stream that cannot be read; 0 */
+    bool relist;                  /* it was gone: all of its numbers are listed */
+    bool announced;               /* its owner may know of it (handover.c) */
+};
+
+/* Counts of one stream in the present or the last run. */
+struct stream_count {
+    uint64_t pages;
+    uint64_t rows;
+    uint64_t produced;
+    uint64_t follow_ups;
+    uint64_t skipped;
+    uint64_t failed;
+    uint64_t checked;    /* rows of full listings */
+    uint64_t found;      /* of these and of single reads: not known before */
+    uint64_t singles;    /* numbers read one by one */
+    uint64_t total_rows; /* since start */
+};
+
+enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS, RUN_CHECK };
+
+enum { RUNS_KEPT = 12 };
+
+/* What one stream is read by. */
+enum source_kind { SOURCE_NONE, SOURCE_REST, SOURCE_MCP };
+
+struct source {
+    enum source_kind kind;
+    const char *tool;   /* of MCP */
+    const char *reason; /* NONE: why; static text */
+};
+
+struct sources;
+struct credential;
+struct mcp;
+struct leave;
+struct revoke;
+
+/* A run that ended, as the status shows it. */
+struct run_summary {
+    int64_t run;
+    int64_t finished_ms;
+    bool sweep;
+    bool ok;
+    uint64_t rows;
+    uint64_t requests;
+    int64_t waited_ms;
+    uint64_t tombstones;
+    uint64_t skipped;
+    struct stream_count counts[STREAMS];
+    struct wh_outcome outcome; /* the sink's; no connection */
+};
+
+struct fetcher;
+struct walk;
+struct connects;
+struct rotation;
+
+struct conn {
+    struct conn *next;
+    struct fetcher *fetcher;
+    struct wh_arena arena; /* holds doc's texts */
+    struct wh_connection doc;
+    char id[65];
+    char *instance;
+    char raw_topic[WH_TOPIC_MAX];
+    char state[24];                /* doc's, while it is set here */
+    char detail[400];              /* likewise */
+    struct client *client;         /* REST; NULL while no credential reads it */
+    struct credential *credential; /* OAuth; never NULL */
+    struct mcp *mcp;               /* NULL without OAuth */
+    struct sources *sources;       /* what each stream is read by; never NULL */
+    bool token_refused;    /* GitLab no longer takes the read_api token; OAuth goes on without it */
+    uint64_t token_hash;   /* of the sealed one in use */
+    bool rest_by_oauth;    /* client sends the OAuth token: there is no read_api credential */
+    struct revoke *revoke; /* of replaced pairs; never NULL */
+    struct leave *leave;   /* disconnect and purge; never NULL */
+    bool stopped;          /* disconnected: nothing is read */
+    bool warmed;           /* the producer knows its topics */
+    bool dropped;          /* purged: not there for anybody */
+    bool unsaved_seals; /* secrets were sealed again (rotate.h), and Kafka does not have them yet */
+    char unsealable[160];     /* why they cannot be; empty when they can */
+    int64_t unsealable_at_ms; /* the document of which that is true */
+    struct project *projects;
+    size_t n_projects;
+    enum run_phase phase;
+    struct project *next_project; /* the task that comes next */
+    unsigned next_stream;
+    struct walk *walks;
+    size_t n_walks;
+    struct wh_timer *timer;
+    struct stream_count counts[STREAMS];
+    int64_t run_id; /* of the reads now; 0 outside of runs */
+    int64_t run_started_ms;
+    int64_t run_finished_ms;
+    uint64_t runs;
+    bool run_failed;
+    bool run_again;  /* asked for while one was under way */
+    bool run_sweeps; /* it lists all numbers */
+    bool run_verifies;
+    bool run_confirms;
+    bool want_verify;  /* the next run lists all, and reads every missing number */
+    bool want_confirm; /* the next run tells what is held */
+    bool succeeded;    /* a run ended well, since the start */
+    int64_t from_ms;   /* listings begin here when that is before their cursor; 0: no */
+    struct client_stats stats_before;
+    struct check *check;
+    struct gone_wait *gone_waits;
+    size_t n_gone_waits;
+    int64_t held;                            /* tombstones that wait for a person */
+    uint64_t tombstones;                     /* of this run */
+    struct run_summary summaries[RUNS_KEPT]; /* newest last */
+    unsigned n_summaries;
+    struct health *health;
+    struct heads *heads;
+    bool again_stale;      /* likewise, by conn_run_stale */
+    bool run_stale;        /* what was read within sync.interval is left out */
+    int64_t sync_asked_ms; /* the newest wish of another member that was followed */
+    int64_t next_due_ms;   /* of what was left out, the first that is due */
+    int64_t epoch_ms;      /* of our announcements of projects; 0: none yet */
+    bool epoch_told;
+    char error[160];
+};
+
+struct fetcher {
+    struct fetcher_deps deps;
+    struct wh_producer *producer;
+    struct outbox *outbox; /* the only one that produces */
+    struct state *state;
+    struct share share; /* which projects are this member's */
+    struct conn *conns;
+    struct wh_json_parser *rows;   /* one row */
+    struct wh_json_parser *arrays; /* pages */
+    struct numbers_table *numbers;
+    bool draining;
+    bool caught_up; /* connections and fetch-state are read to their ends */
+    char connections_topic[WH_TOPIC_MAX];
+    char state_topic[WH_TOPIC_MAX];
+    char runs_topic[WH_TOPIC_MAX];
+    char rereads_topic[WH_TOPIC_MAX];
+    char health_topic[WH_TOPIC_MAX];
+    struct rereads *rereads;
+    struct connects *connects;
+    struct rotation *rotation;
+};
+
+WH_MUST_CHECK enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret,
+                                     struct wh_err *err);
+/* Before start; borrowed, and freed before the fetcher. */
+void fetcher_set_producer(struct fetcher *f, struct wh_producer *producer);
+/* A record of the connections or the fetch-state topic, while catching up or later. */
+void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg);
+void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg);
+/* A record of the health topic, at any time. */
+void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg);
+/* Begins to work: all that it owns is read now. */
+void fetcher_start(struct fetcher *f);
+/* The shares have changed (members.h): the first time as fetcher_start; later what is new is read,
+ * unless another member has just done so. */
+void fetcher_assigned(struct fetcher *f);
+/* What is not owned any more is left to others. */
+void fetcher_revoked(struct fetcher *f);
+/* No new reads; true when nothing is under way. */
+void fetcher_drain(struct fetcher *f);
+bool fetcher_idle(const struct fetcher *f);
+void fetcher_free(struct fetcher *f);
+
+struct conn *fetcher_find(struct fetcher *f, struct wh_slice id);
+/* The connection is gone: nobody finds it any more; what it still waits for is let go. */
+void fetcher_drop(struct fetcher *f, struct conn *c);
+/* This member may work for the project now; project NULL or "": for the connection itself (its list
+ * of projects, its tokens). */
+bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project);
+/* Starts a run now, or right after the one that is under way. */
+void conn_run(struct conn *c);
+/* A read_api token is there, and as far as known good. */
+bool conn_has_token(const struct conn *c);
+/* GitLab refused the read_api token: true when an approval is there to go on with. */
+bool conn_drop_token(struct conn *c);
+/* Likewise, of what was not read to its end within the last sync.interval. */
+void conn_run_stale(struct conn *c);
+/* The one that was asked for meanwhile; without any, conn_run. */
+void conn_run_due(struct conn *c);
+/* Asks all members for a run. */
+WH_MUST_CHECK enum wh_rc conn_run_everywhere(struct conn *c, bool verify, bool confirm,
+                                             struct wh_err *err);
+/* Replaces the connection's document by a copy of doc, which may borrow from the present one. Saves
+ * nothing. */
+WH_MUST_CHECK enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc,
+                                           struct wh_err *err);
+/* A connection that no approval has made (to_configure), and of which GitLab holds nothing: it is
+ * taken away, in Kafka too. False: it is another. */
+bool conn_forget_unconfigured(struct conn *c);
+/* Where a secret of the connection is sealed. */
+struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose);
+/* Sets state and detail, writes the document. */
+void conn_set_state(struct conn *c, const char *state, const char *detail);
+/* ack may be NULL. */
+WH_MUST_CHECK enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err);
+
+/* The connection's part of a row's record: the caller fills in the rest. run 0: outside of runs. */
+struct outbox_row conn_row(const struct conn *c, enum wh_origin origin, int64_t run);
+/*
+ * A record of fetch-state, on the partition of its project (share.h); project "": the connection's.
+ * The key begins with "<connection>:<project>:". Empty json: a tombstone. ack may be NULL.
+ */
+WH_MUST_CHECK enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
+                                            struct wh_slice project, struct wh_slice key,
+                                            struct wh_slice json, struct wh_bus_ack *ack,
+                                            struct wh_err *err);
+
+/* ---- walk.c ---- */
+
+/* Reads one stream of a project (project NULL: the list of projects); frees itself at its end and
+ * then calls conn_walk_ended: ok says that every page came and all of its records are in Kafka. */
+WH_MUST_CHECK enum wh_rc walk_start(struct conn *c, struct project *project, unsigned stream,
+                                    struct wh_err *err);
+void walk_free_all(struct conn *c);
+/* Walks of projects that are another member's now: no more requests; they end, not ok, with
+ * CLIENT_STOPPED, when what is under way is saved. */
+void walk_stop_foreign(struct conn *c);
+/* ---- run.c ---- */
+
+void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
+                     enum client_outcome why);
+void conn_add_project(struct conn *c, struct wh_json_val row);
+/* Our access level by a project's row: the higher of the project's and its group's; 0: none. */
+int64_t conn_access_of(struct wh_json_val row);
+/* The project of that number, made when it is new; NULL: no memory. */
+struct project *conn_add_project_id(struct conn *c, struct wh_slice id);
+
+/* The present run's list of projects shows it. */
+void conn_project_listed(struct conn *c, struct project *p);
+
+/* ---- report.c ---- */
+
+/* Writes the present run into the runs topic; finished: with its end. */
+void report_run(struct conn *c, bool finished);
+
+/* ---- handover.c: records of fetch-state that one member writes for another ---- */
+
+/*
+ * "<connection>:<project>:project" says that the project is in the list of projects, on the
+ * partition of the project itself; "<connection>::projects", on every partition, that each of them
+ * was told by the time that it names. Written by the owner of the connection, who reads the list.
+ */
+void handover_announce(struct conn *c);
+/* Not the owner any more: the next one tells it all anew. */
+void handover_forget(struct conn *c);
+/* What the owner of the connection has told, for a run of another member. */
+void handover_recall(struct conn *c);
+/* Takes a record of a project, or of "<connection>::sync", a run that a person asked another member
+ * for; false: it is something else. */
+bool handover_take(struct fetcher *f, const struct wh_bus_msg *msg);
+
+/* ---- rereads.c ---- */
+struct rereads *rereads_new(struct fetcher *f);
+void rereads_free(struct rereads *r);
+void rereads_take(struct rereads *r, const struct wh_reread *q);
+/* Asked for and not done yet. */
+size_t rereads_open(const struct rereads *r);
+
+#endif

@@ -1,0 +1,150 @@
+/* What GitLab says of the webhooks that lead to us. Only maintainers see them: no answer is no
+ * fault. */
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/health.h"
+
+enum { PROJECTS_MAX = 20, PATH_MAX_BYTES = 96, UNTIL_MAX = 40 };
+
+struct hooks {
+    struct conn *conn;
+    void (*done)(void *ctx, enum hook_state state, const char *until);
+    void *ctx;
+    struct project *project; /* asked for next */
+    unsigned asked;
+    unsigned answered; /* by lists that we may see */
+    enum hook_state worst;
+    char until[UNTIL_MAX];
+    char path[PATH_MAX_BYTES];
+};
+
+static void ask_next(struct hooks *h);
+
+/* Ends with "/hooks/<connection>". */
+static bool leads_to_us(const struct hooks *h, struct wh_slice url)
+{
+    char tail[80];
+    int n = snprintf(tail, sizeof(tail), "/hooks/%s", h->conn->id);
+
+    return n > 0 && url.len >= (size_t)n &&
+           memcmp(url.ptr + url.len - (size_t)n, tail, (size_t)n) == 0;
+}
+
+static void take_hook(struct hooks *h, struct wh_json_val hook, bool *ours)
+{
+    struct wh_json_val v;
+
+    if (!wh_json_get(hook, WH_LIT("url"), &v) || !leads_to_us(h, wh_json_string(v))) {
+        return;
+    }
+    *ours = true;
+    if (!wh_json_get(hook, WH_LIT("alert_status"), &v) ||
+        wh_slice_eq(wh_json_string(v), WH_LIT("executable"))) {
+        return;
+    }
+    h->worst = HOOK_DISABLED;
+    h->until[0] = '\0';
+    if (wh_json_get(hook, WH_LIT("disabled_until"), &v) && wh_json_type(v) == WH_JSON_STRING) {
+        (void)snprintf(
+            h->until, sizeof(h->until), "%.*s",
+            (int)(wh_json_string(v).len < UNTIL_MAX ? wh_json_string(v).len : UNTIL_MAX - 1),
+            wh_json_string(v).ptr);
+    }
+}
+
+static void take_list(struct hooks *h, struct wh_slice body)
+{
+    struct wh_json_iter it;
+    struct wh_json_val list;
+    struct wh_json_val hook;
+    struct wh_slice key;
+    struct wh_err err;
+    bool ours = false;
+
+    if (wh_json_parse(h->conn->fetcher->rows, body, &list, &err) != WH_OK ||
+        wh_json_type(list) != WH_JSON_ARRAY) {
+        return;
+    }
+    h->answered++;
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &hook);) {
+        take_hook(h, hook, &ours);
+    }
+    if (ours && h->worst == HOOK_UNKNOWN) {
+        h->worst = HOOK_WORKS;
+    }
+}
+
+static void on_answer(void *ctx, const struct client_answer *a)
+{
+    struct hooks *h = ctx;
+
+    if (a->outcome == CLIENT_OK) {
+        take_list(h, wh_buf_slice(a->body));
+    }
+    ask_next(h);
+}
+
+static void ask_next(struct hooks *h)
+{
+    struct conn *c = h->conn;
+    struct wh_err err;
+
+    while (h->project && h->asked < PROJECTS_MAX) {
+        const struct project *p = h->project;
+
+        h->project = p->next;
+        if (p->listed_run == 0 || p->skipped[0]) {
+            continue;
+        }
+        h->asked++;
+        (void)snprintf(h->path, sizeof(h->path), "/api/v4/projects/%s/hooks?per_page=100", p->id);
+        if (client_get(c->client, wh_slice_str(h->path), on_answer, h, &err) == WH_OK) {
+            return;
+        }
+    }
+    /* Lists without one of ours may have it in a group or in the system: only a project's own list
+     * was seen. */
+    h->done(h->ctx,
+            h->worst != HOOK_UNKNOWN ? h->worst
+            : h->answered            ? HOOK_MISSING
+                                     : HOOK_UNKNOWN,
+            h->until);
+    wh_mem_free(h);
+}
+
+struct hooks *hooks_start(struct conn *c,
+                          void (*done)(void *ctx, enum hook_state state, const char *until),
+                          void *ctx)
+{
+    struct hooks *h = c->client ? wh_mem_zalloc(1, sizeof(*h)) : NULL;
+    struct wh_err err;
+
+    if (h == NULL) {
+        return NULL;
+    }
+    *h = (struct hooks){.conn = c, .done = done, .ctx = ctx, .project = c->projects};
+    /* The first call is made at once, so that done never comes from within. */
+    while (h->project && (h->project->listed_run == 0 || h->project->skipped[0])) {
+        h->project = h->project->next;
+    }
+    if (h->project == NULL) {
+        wh_mem_free(h);
+        return NULL;
+    }
+    h->asked = 1;
+    (void)snprintf(h->path, sizeof(h->path), "/api/v4/projects/%s/hooks?per_page=100",
+                   h->project->id);
+    h->project = h->project->next;
+    if (client_get(c->client, wh_slice_str(h->path), on_answer, h, &err) != WH_OK) {
+        wh_mem_free(h);
+        return NULL;
+    }
+    return h;
+}
+
+void hooks_free(struct hooks *h)
+{
+    wh_mem_free(h);
+}

@@ -1,0 +1,79 @@
+/* Runs, as the runs topic has them. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/json/json_write.h"
+#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/gitlab/streams.h"
+
+enum { REPORT_MAX_BYTES = 64 << 10, KEY_MAX_BYTES = 96 };
+
+static void write_counts(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "streams");
+    wh_jw_object(w);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct stream_count *n = &c->counts[i];
+
+        wh_jw_key(w, streams[i].name);
+        wh_jw_object(w);
+        wh_jw_put_int(w, "pages", (int64_t)n->pages);
+        wh_jw_put_int(w, "rows", (int64_t)(n->rows + n->found));
+        wh_jw_put_int(w, "records", (int64_t)n->produced);
+        wh_jw_put_int(w, "follow_ups", (int64_t)n->follow_ups);
+        wh_jw_put_int(w, "checked", (int64_t)n->checked);
+        wh_jw_put_int(w, "single_reads", (int64_t)n->singles);
+        wh_jw_put_int(w, "skipped", (int64_t)n->skipped);
+        wh_jw_put_int(w, "failed", (int64_t)n->failed);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
+static void write_run(struct wh_json_writer *w, const struct conn *c, bool finished)
+{
+    struct client_stats stats = client_stats(c->client);
+
+    wh_jw_object(w);
+    wh_jw_put_str(w, "connection", wh_slice_str(c->id));
+    wh_jw_put_str(w, "kind", c->run_sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
+    wh_jw_put_str(w, "state",
+                  !finished       ? WH_LIT("in_progress")
+                  : c->run_failed ? WH_LIT("error")
+                                  : WH_LIT("success"));
+    wh_jw_put_int(w, "started_at_ms", c->run_started_ms);
+    wh_jw_put_int(w, "finished_at_ms", finished ? c->run_finished_ms : 0);
+    wh_jw_put_bool(w, "ok", finished && !c->run_failed);
+    wh_jw_put_str(w, "error", wh_slice_str(finished ? c->error : ""));
+    wh_jw_put_int(w, "requests", (int64_t)(stats.requests - c->stats_before.requests));
+    wh_jw_put_int(w, "waited_ms", stats.waited_ms - c->stats_before.waited_ms);
+    wh_jw_put_int(w, "tombstones", (int64_t)c->tombstones);
+    wh_jw_put_int(w, "held", c->held);
+    write_counts(w, c);
+    wh_jw_end(w);
+}
+
+void report_run(struct conn *c, bool finished)
+{
+    struct fetcher *f = c->fetcher;
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_json_writer w;
+    struct wh_err err;
+    char key[KEY_MAX_BYTES];
+
+    wh_buf_init(&json, REPORT_MAX_BYTES);
+    wh_json_writer_init(&w, &json);
+    write_run(&w, c, finished);
+    (void)snprintf(key, sizeof(key), "%s:%" PRId64, c->id, c->run_started_ms);
+    if (wh_jw_finish(&w, &err) != WH_OK ||
+        outbox_document(f->outbox,
+                        &(struct outbox_document){.schema = WH_DOCUMENT_RUN,
+                                                  .topic = f->runs_topic,
+                                                  .key = wh_slice_str(key),
+                                                  .connection = wh_slice_str(c->id),
+                                                  .json = wh_buf_slice(&json)},
+                        NULL, &err) != WH_OK) {
+        wh_log_warn(f->deps.log, "run report not written", WH_RC(&err));
+    }
+}

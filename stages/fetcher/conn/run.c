@@ -1,0 +1,485 @@
+/* One connection's runs: projects first, then every stream of each, then the report. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "stages/fetcher/check/check.h"
+#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/state/mr_heads.h"
+#include "stages/fetcher/conn/health.h"
+#include "stages/fetcher/access/sources.h"
+#include "stages/fetcher/gitlab/streams.h"
+
+enum { FIRST_PROJECT_STREAM = 1, RETRY_AFTER_MS = 15000, WARM_MS = 500 };
+
+static int64_t now_ms(const struct conn *c)
+{
+    return wh_clock_now_ms(&c->fetcher->deps.clock);
+}
+
+/* ---- projects ---- */
+
+static struct project *find_project(struct conn *c, const char *id)
+{
+    for (struct project *p = c->projects; p; p = p->next) {
+        if (strcmp(p->id, id) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* The higher of what the project and its group give us; 0 when the row does not say. */
+int64_t conn_access_of(struct wh_json_val row)
+{
+    static const char *const by[] = {"project_access", "group_access"};
+    struct wh_json_val permissions;
+    int64_t access = 0;
+
+    for (size_t i = 0; i < 2 && wh_json_get(row, WH_LIT("permissions"), &permissions); i++) {
+        struct wh_json_val v;
+
+        if (wh_json_get(permissions, wh_slice_str(by[i]), &v) &&
+            wh_json_get(v, WH_LIT("access_level"), &v) && wh_json_type(v) == WH_JSON_INT &&
+            wh_json_int(v) > access) {
+            access = wh_json_int(v);
+        }
+    }
+    return access;
+}
+
+struct project *conn_add_project_id(struct conn *c, struct wh_slice id)
+{
+    struct project *p;
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%.*s", WH_SLICE_ARG(id));
+    p = find_project(c, text);
+    if (p == NULL) {
+        p = wh_mem_zalloc(1, sizeof(*p));
+        if (p == NULL) {
+            return NULL;
+        }
+        memcpy(p->id, text, sizeof(p->id));
+        p->next = c->projects;
+        c->projects = p;
+        c->n_projects++;
+    }
+    return p;
+}
+
+void conn_add_project(struct conn *c, struct wh_json_val row)
+{
+    struct wh_json_val id;
+    struct wh_json_val path;
+    struct project *p;
+    char text[24];
+
+    if (!wh_json_get(row, WH_LIT("id"), &id) || wh_json_type(id) != WH_JSON_INT) {
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%" PRId64, wh_json_int(id));
+    p = conn_add_project_id(c, wh_slice_str(text));
+    if (p == NULL) {
+        return;
+    }
+    if (p->path == NULL && wh_json_get(row, WH_LIT("path_with_namespace"), &path)) {
+        struct wh_slice s = wh_json_string(path);
+
+        p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);
+    }
+    p->access = conn_access_of(row);
+    conn_project_listed(c, p);
+}
+
+void conn_project_listed(struct conn *c, struct project *p)
+{
+    const struct numbers *n =
+        numbers_of(c->fetcher->numbers, c->id, p->id, NUMBERED_PROJECT, false);
+
+    if (n && ids_get(n->ids, 1).fate != IDS_UNKNOWN && ids_get(n->ids, 1).fate != IDS_HAVE) {
+        p->relist = true;
+    }
+    p->listed_run = c->run_started_ms;
+    p->skipped[0] = '\0';
+}
+
+/* What the list did not show is not read in this run; the check finds out why. */
+static void skip_unlisted(struct conn *c)
+{
+    bool rest = source_of(c->sources, 0)->kind == SOURCE_REST;
+
+    for (struct project *p = c->projects; p && rest; p = p->next) {
+        if (p->listed_run != c->run_started_ms) {
+            (void)snprintf(p->skipped, sizeof(p->skipped),
+                           "not among the projects that the token is a member of");
+        }
+    }
+}
+
+/* ---- sweeps ---- */
+
+static struct cursor *sweep_cursor(struct conn *c, char key[96])
+{
+    (void)snprintf(key, 96, "%s::sweep", c->id);
+    return state_cursor(c->fetcher->state, wh_slice_str(key));
+}
+
+/* The first run lists everything anyway: sweeps count from it. */
+static bool sweep_due(struct conn *c)
+{
+    char key[96];
+    const struct cursor *cursor = sweep_cursor(c, key);
+    int64_t interval_ms = c->fetcher->deps.conf.sweep_interval_ms;
+
+    return cursor && interval_ms > 0 && cursor->finished_at_ms > 0 &&
+           now_ms(c) - cursor->finished_at_ms >= interval_ms;
+}
+
+static void note_sweep(struct conn *c)
+{
+    char key[96];
+    struct cursor *cursor = sweep_cursor(c, key);
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_err err;
+
+    wh_buf_init(&json, 4096);
+    if (cursor == NULL || (cursor->finished_at_ms > 0 && !c->run_sweeps)) {
+        return;
+    }
+    cursor->finished_at_ms = now_ms(c);
+    if (!fetcher_owns(c->fetcher, c->id, NULL)) {
+        return; /* the record is its owner's; this member counts from its start */
+    }
+    if (cursor_write(cursor, &json, &err) != WH_OK ||
+        fetcher_save_state(c->fetcher, wh_slice_str(c->id), WH_LIT(""), wh_slice_str(key),
+                           wh_buf_slice(&json), NULL, &err) != WH_OK) {
+        wh_log_warn(c->fetcher->deps.log, "the time of the sweep is not saved", WH_RC(&err));
+    }
+}
+
+/* ---- the run ---- */
+
+static void summarise(struct conn *c)
+{
+    struct client_stats stats = client_stats(c->client);
+    struct run_summary *s;
+
+    if (c->n_summaries == RUNS_KEPT) {
+        memmove(c->summaries, c->summaries + 1, (RUNS_KEPT - 1) * sizeof(c->summaries[0]));
+        c->n_summaries--;
+    }
+    s = &c->summaries[c->n_summaries++];
+    *s = (struct run_summary){.run = c->run_started_ms,
+                              .finished_ms = c->run_finished_ms,
+                              .sweep = c->run_sweeps,
+                              .ok = !c->run_failed,
+                              .requests = stats.requests - c->stats_before.requests,
+                              .waited_ms = stats.waited_ms - c->stats_before.waited_ms,
+                              .tombstones = c->tombstones};
+    for (unsigned i = 0; i < STREAMS; i++) {
+        s->rows += c->counts[i].rows + c->counts[i].found;
+        s->skipped += c->counts[i].skipped;
+    }
+    memcpy(s->counts, c->counts, sizeof(s->counts));
+}
+
+/* Why a connection that never had a good run is not there yet. */
+static void say_failed(struct conn *c)
+{
+    char detail[240];
+
+    if (c->succeeded || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+        return;
+    }
+    (void)snprintf(detail, sizeof(detail), "the first run failed and is tried again: %.160s",
+                   c->error[0] ? c->error : "see the fetcher's log");
+    conn_set_state(c, "error", detail);
+}
+
+static void run_end(struct conn *c)
+{
+    struct fetcher *f = c->fetcher;
+    int64_t wait = c->run_failed  ? RETRY_AFTER_MS
+                   : c->run_stale ? c->next_due_ms - now_ms(c)
+                                  : f->deps.conf.sync_interval_ms;
+
+    c->phase = RUN_IDLE;
+    c->run_id = 0;
+    c->run_finished_ms = now_ms(c);
+    c->runs++;
+    if (f->draining) {
+        return;
+    }
+    summarise(c);
+    report_run(c, true);
+    wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id), WH_B("ok", !c->run_failed),
+                WH_B("sweep", c->run_sweeps), WH_I("projects", c->n_projects),
+                WH_I("took_ms", c->run_finished_ms - c->run_started_ms));
+    if (c->stopped) {
+        return;
+    }
+    wh_timer_start(c->timer, c->run_again || c->again_stale || wait < 0 ? 0 : wait, 0);
+    if (c->run_failed) {
+        heads_clear(c->heads); /* what was seen may not be in Kafka */
+        say_failed(c);
+        return;
+    }
+    c->succeeded = true;
+    c->from_ms = 0;
+    note_sweep(c);
+    /* Without a credential somebody has said why, and knows more. */
+    if (sources_any(c->sources)) {
+        health_run_ended(c->health);
+    }
+}
+
+static void on_checked(struct conn *c, bool ok)
+{
+    c->run_failed = c->run_failed || !ok;
+    run_end(c);
+}
+
+static void run_check(struct conn *c)
+{
+    const struct check_wish wish = {
+        .sweep = c->run_sweeps, .thorough = c->run_verifies, .confirm = c->run_confirms};
+
+    c->phase = RUN_CHECK;
+    if (check_start(c, &wish, on_checked) == NULL) {
+        c->run_failed = true;
+        run_end(c);
+    }
+}
+
+/* A run that only takes over leaves out what was read to its end within the interval, here or by
+ * the member before. Objects under way have no cursor: they go with the pipelines. */
+static bool just_read(struct conn *c, const struct project *project, unsigned stream)
+{
+    int64_t interval = c->fetcher->deps.conf.sync_interval_ms;
+    bool no_cursor = streams[stream].mode == STREAM_OPEN || streams[stream].mode == STREAM_HEADS;
+    const char *name = no_cursor ? "pipelines" : streams[stream].name;
+    const struct cursor *cursor;
+    char key[160];
+
+    if (!c->run_stale) {
+        return false;
+    }
+    (void)snprintf(key, sizeof(key), "%s:%s:%s", c->id, project->id, name);
+    cursor = state_cursor(c->fetcher->state, wh_slice_str(key));
+    if (cursor == NULL || cursor->finished_at_ms + interval <= now_ms(c)) {
+        return false;
+    }
+    if (cursor->finished_at_ms + interval < c->next_due_ms) {
+        c->next_due_ms = cursor->finished_at_ms + interval;
+    }
+    return true;
+}
+
+static bool next_task(struct conn *c, struct project **ret_project, unsigned *ret_stream)
+{
+    while (c->next_project) {
+        while (c->next_stream < STREAMS && c->next_project->skipped[0] == '\0' &&
+               fetcher_owns(c->fetcher, c->id, c->next_project->id)) {
+            *ret_project = c->next_project;
+            *ret_stream = c->next_stream++;
+            if ((streams[*ret_stream].mode != STREAM_HEADS || c->succeeded) &&
+                !just_read(c, *ret_project, *ret_stream)) {
+                return true;
+            }
+        }
+        c->next_project = c->next_project->next;
+        c->next_stream = FIRST_PROJECT_STREAM;
+    }
+    return false;
+}
+
+static void begin_streams(struct conn *c)
+{
+    c->phase = RUN_STREAMS;
+    c->next_project = c->projects;
+    c->next_stream = FIRST_PROJECT_STREAM;
+}
+
+static void run_more(struct conn *c)
+{
+    struct project *project;
+    unsigned stream;
+    struct wh_err err;
+
+    if (c->phase != RUN_STREAMS) {
+        return;
+    }
+    while (!c->fetcher->draining && !c->stopped && c->n_walks < c->fetcher->deps.conf.max_walks &&
+           next_task(c, &project, &stream)) {
+        if (source_start(c, project, stream, &err) != WH_OK) {
+            c->run_failed = true;
+        }
+    }
+    if (c->n_walks > 0 || c->phase != RUN_STREAMS) {
+        return;
+    }
+    /* Tools list no numbers: nothing can be said about what they do not show. */
+    if (c->run_failed || c->client == NULL || c->fetcher->draining ||
+        source_of(c->sources, 0)->kind != SOURCE_REST) {
+        run_end(c);
+    } else {
+        run_check(c);
+    }
+}
+
+static void sign_in_needed(struct conn *c)
+{
+    char text[240];
+
+    c->run_failed = true;
+    c->next_project = NULL;
+    if (conn_drop_token(c)) {
+        c->run_again = true;
+        return;
+    }
+    if (c->token_refused || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+        return; /* the next run has the other credential; or who said so knows more */
+    }
+    (void)snprintf(text, sizeof(text),
+                   "GitLab refuses the token (expired or revoked?); give a valid one: wellhead "
+                   "connect %.100s --token-file FILE",
+                   c->instance);
+    conn_set_state(c, "need_reconnect", text);
+}
+
+void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
+                     enum client_outcome why)
+{
+    if (!ok && why == CLIENT_SIGN_IN) {
+        sign_in_needed(c);
+    } else if (!ok && project &&
+               (why == CLIENT_GONE || why == CLIENT_DENIED || why == CLIENT_REFUSED)) {
+        /* One stream that is switched off, not allowed or not known to an older GitLab stops
+         * nothing. */
+        c->counts[stream].skipped++;
+        project->skips[stream] = (unsigned char)why;
+        (void)snprintf(c->error, sizeof(c->error), "project %s: %s is %s", project->id,
+                       streams[stream].name,
+                       why == CLIENT_GONE     ? "not there"
+                       : why == CLIENT_DENIED ? "not allowed"
+                                              : "refused");
+    } else if (!ok && why != CLIENT_STOPPED) {
+        c->run_failed = true;
+        c->counts[stream].failed++;
+    }
+    if (c->phase == RUN_PROJECTS && project == NULL) {
+        if (ok) {
+            skip_unlisted(c);
+        }
+        begin_streams(c);
+        if (!ok) {
+            c->next_project = NULL;
+        } else {
+            handover_announce(c);
+        }
+    }
+    run_more(c);
+}
+
+static void on_sources(void *ctx)
+{
+    struct conn *c = ctx;
+    struct wh_err err;
+
+    if (!fetcher_owns(c->fetcher, c->id, NULL)) {
+        /* Another member lists the projects and tells of them. */
+        handover_recall(c);
+        skip_unlisted(c);
+        begin_streams(c);
+        run_more(c);
+        return;
+    }
+    if (source_start(c, NULL, 0, &err) != WH_OK) {
+        c->run_failed = true;
+        run_end(c);
+    }
+}
+
+/* A producer that meets a topic for the first time is up to a second late with its record: the run
+ * would wait for each of these in turn. One that cannot be warmed is only late. */
+static void warm_topics(struct conn *c)
+{
+    struct fetcher *f = c->fetcher;
+    const char *const topics[] = {c->raw_topic, f->state_topic, f->runs_topic};
+    struct wh_err err;
+
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && !c->warmed; i++) {
+        if (wh_producer_warm(f->producer, topics[i], WARM_MS, &err) != WH_OK) {
+            wh_log_debug(f->deps.log, "no metadata of a topic yet", WH_RC(&err));
+            return;
+        }
+    }
+    c->warmed = true;
+}
+
+static void begin_run(struct conn *c, bool stale)
+{
+    warm_topics(c);
+    wh_timer_stop(c->timer);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        uint64_t total = c->counts[i].total_rows;
+
+        c->counts[i] = (struct stream_count){.total_rows = total};
+    }
+    for (struct project *p = c->projects; p; p = p->next) {
+        memset(p->skips, 0, sizeof(p->skips));
+    }
+    c->run_again = false;
+    c->again_stale = false;
+    c->run_stale = stale;
+    c->run_failed = false;
+    c->error[0] = '\0';
+    c->run_started_ms = now_ms(c);
+    c->run_id = c->run_started_ms;
+    c->run_verifies = c->want_verify;
+    c->run_confirms = c->want_confirm;
+    c->run_sweeps = c->want_verify || c->want_confirm || sweep_due(c);
+    c->want_verify = c->want_confirm = false;
+    c->tombstones = 0;
+    c->stats_before = client_stats(c->client);
+    c->next_due_ms = c->run_started_ms + c->fetcher->deps.conf.sync_interval_ms;
+    c->phase = RUN_PROJECTS;
+    report_run(c, false);
+    sources_find(c->sources, on_sources, c);
+}
+
+static bool may_run(const struct conn *c)
+{
+    const struct fetcher *f = c->fetcher;
+
+    return sources_any(c->sources) && !c->stopped && !f->draining && f->caught_up &&
+           share_any(&f->share);
+}
+
+void conn_run(struct conn *c)
+{
+    if (c->phase != RUN_IDLE) {
+        c->run_again = true;
+    } else if (may_run(c)) {
+        begin_run(c, false);
+    }
+}
+
+void conn_run_stale(struct conn *c)
+{
+    if (c->phase != RUN_IDLE) {
+        c->again_stale = true;
+    } else if (may_run(c)) {
+        begin_run(c, true);
+    }
+}
+
+void conn_run_due(struct conn *c)
+{
+    if (c->again_stale && !c->run_again) {
+        conn_run_stale(c);
+    } else {
+        conn_run(c);
+    }
+}

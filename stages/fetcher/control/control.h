@@ -1,0 +1,28 @@
+/*
+ * control.h - the fetcher's own HTTP: connect, list, status, sync now. Bearer token of a file.
+ *
+ *   POST /api/v1/connections {"url":..., "token":..., "oauth":true, "client_id":...,
+ *        "client_secret":..., "projects":[1]}   makes or renews a connection, see connect.h
+ *   GET  /api/v1/connects/<session>, POST /api/v1/connects/<session>/redirect, GET /oauth/callback
+ *   GET  /api/v1/connections
+ *   GET  /api/v1/status
+ *   POST /api/v1/connections/<id>/sync, .../disconnect, .../purge   see leave.h
+ */
+#ifndef WH_FETCHER_CONTROL_H
+#define WH_FETCHER_CONTROL_H
+
+#include "common/httpd/http.h"
+#include "stages/fetcher/conn/fetcher.h"
+
+struct control;
+
+/* token_file is made when it is not there. */
+WH_MUST_CHECK enum wh_rc control_new(struct fetcher *f, const char *token_file,
+                                     struct control **ret, struct wh_err *err);
+struct wh_http_handler control_handler(struct control *c);
+void control_free(struct control *c);
+
+/* status.c */
+void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err);
+
+#endif

@@ -1,0 +1,287 @@
+/* What the fetcher says of itself. */
+#include "common/json/json_write.h"
+#include "stages/fetcher/control/control.h"
+#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/conn/health.h"
+#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/access/sources.h"
+#include "stages/fetcher/gitlab/streams.h"
+
+static void write_streams(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "streams");
+    wh_jw_array(w);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct stream_count *n = &c->counts[i];
+
+        wh_jw_object(w);
+        wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));
+        wh_jw_put_str(w, "read_by", wh_slice_str(source_word(source_of(c->sources, i))));
+        if (source_of(c->sources, i)->tool) {
+            wh_jw_put_str(w, "tool", wh_slice_str(source_of(c->sources, i)->tool));
+        }
+        if (source_of(c->sources, i)->reason) {
+            wh_jw_put_str(w, "reason", wh_slice_str(source_of(c->sources, i)->reason));
+        }
+        wh_jw_put_int(w, "rows", (int64_t)n->rows);
+        wh_jw_put_int(w, "rows_total", (int64_t)n->total_rows);
+        wh_jw_put_int(w, "records", (int64_t)n->produced);
+        wh_jw_put_int(w, "pages", (int64_t)n->pages);
+        wh_jw_put_int(w, "follow_ups", (int64_t)n->follow_ups);
+        wh_jw_put_int(w, "checked", (int64_t)n->checked);
+        wh_jw_put_int(w, "single_reads", (int64_t)n->singles);
+        wh_jw_put_int(w, "skipped", (int64_t)n->skipped);
+        wh_jw_put_int(w, "failed", (int64_t)n->failed);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
+static const char *skip_word(unsigned why)
+{
+    return why == CLIENT_GONE     ? "not there (404)"
+           : why == CLIENT_DENIED ? "not allowed (403)"
+                                  : "refused";
+}
+
+/* stream "": the whole project. */
+static void write_skip(struct wh_json_writer *w, const struct project *p, const char *stream,
+                       const char *reason)
+{
+    wh_jw_object(w);
+    wh_jw_put_str(w, "project", wh_slice_str(p->id));
+    wh_jw_put_str(w, "path", wh_slice_str(p->path ? p->path : ""));
+    wh_jw_put_str(w, "stream", wh_slice_str(stream));
+    wh_jw_put_str(w, "reason", wh_slice_str(reason));
+    wh_jw_end(w);
+}
+
+static void write_projects(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "skipped_projects");
+    wh_jw_array(w);
+    for (const struct project *p = c->projects; p; p = p->next) {
+        if (p->skipped[0]) {
+            write_skip(w, p, "", p->skipped);
+        }
+        for (unsigned i = 0; i < STREAMS; i++) {
+            if (p->skips[i]) {
+                write_skip(w, p, streams[i].name, skip_word(p->skips[i]));
+            }
+        }
+    }
+    wh_jw_end(w);
+}
+
+/* What the run read of each stream, and what came of it by kind; nothing of neither is left out. */
+static void write_run_parts(struct wh_json_writer *w, const struct run_summary *s)
+{
+    wh_jw_key(w, "streams");
+    wh_jw_object(w);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct stream_count *n = &s->counts[i];
+
+        if (n->pages + n->singles + n->skipped + n->failed == 0) {
+            continue;
+        }
+        wh_jw_key(w, streams[i].name);
+        wh_jw_object(w);
+        wh_jw_put_int(w, "read", (int64_t)(n->rows + n->found));
+        wh_jw_put_int(w, "skipped", (int64_t)n->skipped);
+        wh_jw_put_int(w, "failed", (int64_t)n->failed);
+        wh_jw_put_int(w, "requests", (int64_t)(n->pages + n->singles + n->follow_ups));
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+    wh_jw_key(w, "kinds");
+    wh_jw_object(w);
+    for (unsigned i = 0; i < WH_OUTCOME_KINDS; i++) {
+        const struct wh_outcome_counts *n = &s->outcome.kinds[i];
+
+        if (n->added + n->changed + n->deleted == 0) {
+            continue;
+        }
+        wh_jw_key(w, wh_outcome_kind(i));
+        wh_jw_object(w);
+        wh_jw_put_int(w, "new", n->added);
+        wh_jw_put_int(w, "changed", n->changed);
+        wh_jw_put_int(w, "repaired", n->repaired);
+        wh_jw_put_int(w, "deleted", n->deleted);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
+static void write_runs(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "last_runs");
+    wh_jw_array(w);
+    for (unsigned i = 0; i < c->n_summaries; i++) {
+        const struct run_summary *s = &c->summaries[i];
+        struct wh_outcome_counts sum = wh_outcome_sum(&s->outcome);
+
+        wh_jw_object(w);
+        wh_jw_put_int(w, "run", s->run);
+        wh_jw_put_str(w, "kind", s->sweep ? WH_LIT("sweep") : WH_LIT("sync"));
+        wh_jw_put_bool(w, "ok", s->ok);
+        wh_jw_put_int(w, "finished_ms", s->finished_ms);
+        wh_jw_put_int(w, "read", (int64_t)s->rows);
+        wh_jw_put_int(w, "new", sum.added);
+        wh_jw_put_int(w, "changed", sum.changed);
+        wh_jw_put_int(w, "repaired", sum.repaired);
+        wh_jw_put_int(w, "deleted", sum.deleted);
+        wh_jw_put_int(w, "skipped", (int64_t)s->skipped);
+        wh_jw_put_int(w, "requests", (int64_t)s->requests);
+        wh_jw_put_int(w, "waited_ms", s->waited_ms);
+        write_run_parts(w, s);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
+static void write_completeness(struct wh_json_writer *w, const struct conn *c)
+{
+    const struct numbers_table *t = c->fetcher->numbers;
+
+    wh_jw_put_int(w, "held_deletes", c->held);
+    wh_jw_key(w, "completeness");
+    wh_jw_array(w);
+    for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
+        const char *path = "";
+
+        if (n->stream != NUMBERED_PROJECT || strcmp(n->connection, c->id) != 0) {
+            continue;
+        }
+        for (const struct project *p = c->projects; p; p = p->next) {
+            path = strcmp(p->id, n->project) == 0 && p->path ? p->path : path;
+        }
+        numbers_write(w, c, n->project, path);
+    }
+    wh_jw_end(w);
+}
+
+static void write_requests(struct wh_json_writer *w, const struct conn *c)
+{
+    struct client_stats stats;
+
+    if (c->client == NULL) {
+        return;
+    }
+    stats = client_stats(c->client);
+    wh_jw_put_int(w, "requests", (int64_t)stats.requests);
+    wh_jw_put_int(w, "retries", (int64_t)stats.retries);
+    wh_jw_put_int(w, "throttled", (int64_t)stats.throttled);
+    wh_jw_put_int(w, "waited_ms", stats.waited_ms);
+    wh_jw_put_int(w, "rate_limit", stats.rate_limit);
+    wh_jw_put_int(w, "rate_remaining", stats.rate_left);
+    wh_jw_put_int(w, "open_requests", (int64_t)client_open(c->client));
+}
+
+/* Each pair of tokens that GitLab has issued to the connection, and what has become of it. */
+static void write_pairs(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "pairs");
+    wh_jw_array(w);
+    for (size_t i = 0; i < c->doc.n_pairs; i++) {
+        const struct wh_connection_pair *pair = &c->doc.pairs[i];
+
+        wh_jw_object(w);
+        wh_jw_put_str(w, "fingerprint", pair->fingerprint);
+        wh_jw_put_str(w, "state", pair->state);
+        wh_jw_put_str(w, "reason", pair->reason);
+        wh_jw_put_str(w, "address", pair->address);
+        wh_jw_put_int(w, "at_ms", pair->at_ms);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+    wh_jw_put_int(w, "pairs_forgotten", c->doc.pairs_forgotten);
+}
+
+static void write_credentials(struct wh_json_writer *w, const struct conn *c)
+{
+    wh_jw_key(w, "credentials");
+    wh_jw_object(w);
+    wh_jw_put_bool(w, "read_api", conn_has_token(c));
+    wh_jw_put_bool(w, "oauth", credential_there(c->credential));
+    wh_jw_put_str(w, "phase", wh_slice_str(credential_phase(c->credential)));
+    wh_jw_put_int(w, "refreshes", (int64_t)credential_refreshes(c->credential));
+    wh_jw_put_int(w, "expires_at_ms", credential_expires_ms(c->credential));
+    wh_jw_end(w);
+}
+
+static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full)
+{
+    static const char *const phases[] = {"idle", "projects", "streams", "check"};
+
+    wh_jw_object(w);
+    wh_jw_put_str(w, "id", wh_slice_str(c->id));
+    wh_jw_put_str(w, "instance", wh_slice_str(c->instance));
+    wh_jw_put_str(w, "state", c->doc.state);
+    wh_jw_put_str(w, "detail", c->doc.detail);
+    wh_jw_put_bool(w, "leaving", leave_under_way(c));
+    wh_jw_put_bool(w, "purging", leave_is_purging(c));
+    wh_jw_put_str(w, "gitlab_version", c->doc.gitlab_version);
+    wh_jw_put_str(w, "phase", wh_slice_str(phases[c->phase]));
+    wh_jw_put_int(w, "projects", (int64_t)c->n_projects);
+    wh_jw_put_int(w, "runs", (int64_t)c->runs);
+    wh_jw_put_int(w, "run_started_ms", c->run_started_ms);
+    wh_jw_put_int(w, "run_finished_ms", c->run_finished_ms);
+    wh_jw_put_str(w, "error", wh_slice_str(c->error));
+    write_credentials(w, c);
+    write_pairs(w, c);
+    if (full) {
+        write_requests(w, c);
+        write_streams(w, c);
+        write_projects(w, c);
+        write_runs(w, c);
+        health_write(c->health, w);
+        write_completeness(w, c);
+    }
+    wh_jw_end(w);
+}
+
+static void write_partitions(struct wh_json_writer *w, const char *key, const struct share *s,
+                             const bool *which)
+{
+    wh_jw_key(w, key);
+    wh_jw_array(w);
+    for (int32_t p = 0; p < s->partitions; p++) {
+        if (which[p]) {
+            wh_jw_int(w, p);
+        }
+    }
+    wh_jw_end(w);
+}
+
+/* Which part of the work is this fetcher's. */
+static void write_share(struct wh_json_writer *w, const struct share *s)
+{
+    wh_jw_key(w, "share");
+    wh_jw_object(w);
+    wh_jw_put_int(w, "partitions", s->partitions);
+    write_partitions(w, "owned", s, s->owned);
+    write_partitions(w, "ready", s, s->ready);
+    wh_jw_end(w);
+}
+
+void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    wh_jw_put_bool(&w, "ok", true);
+    wh_jw_put_bool(&w, "caught_up", f->caught_up);
+    write_share(&w, &f->share);
+    wh_jw_put_int(&w, "rereads_open", (int64_t)rereads_open(f->rereads));
+    wh_jw_key(&w, "connections");
+    wh_jw_array(&w);
+    for (const struct conn *c = f->conns; c; c = c->next) {
+        if (!c->dropped) {
+            write_conn(&w, c, full);
+        }
+    }
+    wh_jw_end(&w);
+    wh_jw_end(&w);
+    (void)!wh_jw_finish(&w, err);
+}

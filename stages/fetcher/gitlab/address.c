@@ -1,0 +1,367 @@
+#include "stages/fetcher/gitlab/address.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/enc.h"
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/crypto/crypto.h"
+#include "common/event/topics.h"
+
+enum { HOST_MAX_BYTES = 253, LABEL_MAX_BYTES = 63, ID_MAX = 64, HASH_DIGITS = 8 };
+
+struct parts {
+    bool https;
+    struct wh_slice host; /* without brackets */
+    bool v6;
+    int64_t port; /* 0: the scheme's own */
+    struct wh_slice path;
+};
+
+static bool strip(struct wh_slice *text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    if (text->len < n || strncasecmp(text->ptr, prefix, n) != 0) {
+        return false;
+    }
+    *text = wh_slice_from(*text, n);
+    return true;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static size_t until(struct wh_slice text, const char *stops)
+{
+    size_t n = 0;
+
+    while (n < text.len && memchr(stops, text.ptr[n], strlen(stops)) == NULL) {
+        n++;
+    }
+    return n;
+}
+
+/* ---- parts ---- */
+
+static enum wh_rc check_characters(struct wh_slice text, struct wh_err *err)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if (c >= 0x80) {
+            return wh_fail(err, WH_E_INVALID,
+                           "write an international host name in its ASCII form (xn--...)");
+        }
+        if (c == '%') {
+            return wh_fail(err, WH_E_INVALID, "an address takes no percent-encoding");
+        }
+        if (c == '?' || c == '#') {
+            return wh_fail(err, WH_E_INVALID,
+                           "an address takes a host, a port and a path only, as in "
+                           "https://gitlab.example.com");
+        }
+        if (!is_letter((char)c) && !is_digit((char)c) && strchr("-._~:/[]@", c) == NULL) {
+            return wh_fail(err, WH_E_INVALID, "a character that no address of a GitLab has");
+        }
+    }
+    return WH_OK;
+}
+
+static enum wh_rc split_scheme(struct wh_slice *text, bool allow_http, struct parts *p,
+                               struct wh_err *err)
+{
+    p->https = true;
+    if (strip(text, "http://")) {
+        p->https = false;
+        return allow_http ? WH_OK
+                          : wh_fail(err, WH_E_INVALID,
+                                    "http:// is refused; use https://, or allow it with "
+                                    "allow.http=true");
+    }
+    if (!strip(text, "https://") && memmem(text->ptr, text->len, "://", 3) != NULL) {
+        return wh_fail(err, WH_E_INVALID, "an address begins with https://");
+    }
+    return WH_OK;
+}
+
+/* "host", "host:port", "[v6]", "[v6]:port"; an empty port is the scheme's own (RFC 3986 3.2.3). */
+static enum wh_rc split_authority(struct wh_slice authority, struct parts *p, struct wh_err *err)
+{
+    struct wh_slice rest;
+    size_t n;
+
+    if (memchr(authority.ptr, '@', authority.len) != NULL) {
+        return wh_fail(err, WH_E_INVALID,
+                       "an address takes no user name or password; a token is given with "
+                       "--token-file");
+    }
+    p->v6 = authority.ptr[0] == '[';
+    n = until(authority, p->v6 ? "]" : ":");
+    p->host = p->v6 ? wh_slice(authority.ptr + 1, n - 1) : wh_slice(authority.ptr, n);
+    if (p->v6 && n == authority.len) {
+        return wh_fail(err, WH_E_INVALID, "the ] of an IPv6 address is missing");
+    }
+    rest = wh_slice_from(authority, p->v6 ? n + 1 : n);
+    if (rest.len == 0 || wh_slice_eq(rest, WH_LIT(":"))) {
+        return WH_OK;
+    }
+    rest = rest.ptr[0] == ':' ? wh_slice_from(rest, 1) : wh_slice("", 0);
+    for (size_t i = 0; i < rest.len; i++) {
+        rest = is_digit(rest.ptr[i]) ? rest : wh_slice("", 0);
+    }
+    if (wh_num_i64(rest, &p->port, err) != WH_OK || p->port < 1 || p->port > 65535) {
+        return wh_fail(err, WH_E_INVALID, "a port is a number from 1 to 65535");
+    }
+    p->port = p->port == (p->https ? 443 : 80) ? 0 : p->port;
+    return WH_OK;
+}
+
+static enum wh_rc check_path(struct wh_slice path, struct wh_err *err)
+{
+    while (path.len) {
+        struct wh_slice rest = wh_slice_from(path, 1);
+        struct wh_slice segment = wh_slice(rest.ptr, until(rest, "/"));
+
+        if (segment.len == 0 || wh_slice_eq(segment, WH_LIT(".")) ||
+            wh_slice_eq(segment, WH_LIT("..")) || until(segment, ":@[]") < segment.len) {
+            return wh_fail(err, WH_E_INVALID, "the path has an empty, a dot or an odd segment");
+        }
+        path = wh_slice_from(rest, segment.len);
+    }
+    return WH_OK;
+}
+
+static enum wh_rc split(struct wh_slice text, bool allow_http, struct parts *p, struct wh_err *err)
+{
+    size_t n;
+
+    *p = (struct parts){0};
+    if (text.len > ADDRESS_MAX_BYTES) {
+        return wh_fail(err, WH_E_INVALID, "an address is at most %d characters", ADDRESS_MAX_BYTES);
+    }
+    if (check_characters(text, err) != WH_OK || split_scheme(&text, allow_http, p, err) != WH_OK) {
+        return err->rc;
+    }
+    n = until(text, "/");
+    if (n == 0) {
+        return wh_fail(err, WH_E_INVALID, "the address of a GitLab has a host");
+    }
+    p->path = wh_slice_from(text, n);
+    while (p->path.len && p->path.ptr[p->path.len - 1] == '/') {
+        p->path.len--;
+    }
+    if (split_authority(wh_slice(text.ptr, n), p, err) != WH_OK) {
+        return err->rc;
+    }
+    return check_path(p->path, err);
+}
+
+/* ---- hosts ---- */
+
+static enum wh_rc put_v6(struct wh_slice host, struct wh_buf *out, struct wh_err *err)
+{
+    char text[INET6_ADDRSTRLEN + 1] = "";
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    if (host.len < sizeof(text)) {
+        memcpy(text, host.ptr, host.len);
+    }
+    if (inet_pton(AF_INET6, text, bytes) != 1 ||
+        inet_ntop(AF_INET6, bytes, text, sizeof(text)) == NULL) {
+        return wh_fail(err, WH_E_INVALID, "not an IPv6 address between [ and ]");
+    }
+    return wh_buf_printf(out, err, "[%s]", text);
+}
+
+/* Resolvers read a name whose last label is a number as an IPv4 address in one of many spellings:
+ * "127.1" and "2130706433" would be 127.0.0.1. */
+static bool is_numeric(struct wh_slice host)
+{
+    struct wh_slice last = host;
+    size_t n;
+
+    while ((n = until(last, ".")) < last.len) {
+        last = wh_slice_from(last, n + 1);
+    }
+    if (strip(&last, "0x")) {
+        return true;
+    }
+    for (size_t i = 0; i < last.len; i++) {
+        if (!is_digit(last.ptr[i])) {
+            return false;
+        }
+    }
+    return last.len > 0;
+}
+
+static enum wh_rc check_v4(struct wh_slice host, struct wh_err *err)
+{
+    char text[INET_ADDRSTRLEN] = "";
+    unsigned char bytes[sizeof(struct in_addr)];
+
+    if (host.len < sizeof(text)) {
+        memcpy(text, host.ptr, host.len);
+    }
+    return inet_pton(AF_INET, text, bytes) == 1
+               ? WH_OK
+               : wh_fail(err, WH_E_INVALID, "an IPv4 address is four numbers, as in 192.0.2.1");
+}
+
+static enum wh_rc check_labels(struct wh_slice host, struct wh_err *err)
+{
+    struct wh_slice rest = host;
+
+    if (host.len > HOST_MAX_BYTES) {
+        return wh_fail(err, WH_E_INVALID, "a host name is at most %d characters", HOST_MAX_BYTES);
+    }
+    for (;;) {
+        size_t n = until(rest, ".");
+
+        if (n == 0 || n > LABEL_MAX_BYTES || until(rest, "~[]/@:") < n) {
+            return wh_fail(err, WH_E_INVALID, "not the host name of a GitLab");
+        }
+        if (n == rest.len) {
+            return WH_OK;
+        }
+        rest = wh_slice_from(rest, n + 1);
+    }
+}
+
+static enum wh_rc put_name(struct wh_slice host, struct wh_buf *out, struct wh_err *err)
+{
+    /* One dot at the end makes a name absolute; it is the same host. */
+    if (host.len > 1 && host.ptr[host.len - 1] == '.') {
+        host.len--;
+    }
+    if (check_labels(host, err) != WH_OK || (is_numeric(host) && check_v4(host, err) != WH_OK)) {
+        return err->rc;
+    }
+    for (size_t i = 0; i < host.len; i++) {
+        if (wh_buf_append_char(out, lower(host.ptr[i]), err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+enum wh_rc address_canonical(struct wh_slice text, bool allow_http, struct wh_buf *out,
+                             struct wh_err *err)
+{
+    struct parts p;
+
+    if (split(text, allow_http, &p, err) != WH_OK ||
+        wh_buf_append(out, p.https ? WH_LIT("https://") : WH_LIT("http://"), err) != WH_OK ||
+        (p.v6 ? put_v6(p.host, out, err) : put_name(p.host, out, err)) != WH_OK ||
+        (p.port && wh_buf_printf(out, err, ":%lld", (long long)p.port) != WH_OK)) {
+        return err->rc;
+    }
+    return wh_buf_append(out, p.path, err);
+}
+
+/* ---- ids ---- */
+
+enum wh_rc address_connection_id(struct wh_slice address, struct wh_buf *out, struct wh_err *err)
+{
+    struct wh_slice rest = address;
+    bool dash = true; /* none at the start */
+
+    if (!strip(&rest, "https://")) {
+        (void)strip(&rest, "http://");
+    }
+    for (size_t i = 0; i < rest.len && out->len < ID_MAX; i++) {
+        bool word = is_letter(rest.ptr[i]) || is_digit(rest.ptr[i]);
+
+        if (!word && dash) {
+            continue;
+        }
+        dash = !word;
+        if (wh_buf_append_char(out, word ? lower(rest.ptr[i]) : '-', err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    while (out->len && out->ptr[out->len - 1] == '-') {
+        out->ptr[--out->len] = '\0';
+    }
+    if (!wh_connection_id_valid(wh_buf_slice(out))) {
+        return wh_fail(err, WH_E_INVALID, "the address gives no connection id");
+    }
+    return WH_OK;
+}
+
+enum wh_rc address_second_id(struct wh_slice address, struct wh_buf *out, struct wh_err *err)
+{
+    unsigned char digest[WH_SHA256_BYTES];
+
+    if (address_connection_id(address, out, err) != WH_OK ||
+        wh_sha256(address, digest, err) != WH_OK) {
+        return err->rc;
+    }
+    if (out->len > ID_MAX - HASH_DIGITS - 1) {
+        out->len = ID_MAX - HASH_DIGITS - 1;
+    }
+    if (wh_buf_append_char(out, '-', err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_hex_encode(wh_slice(digest, HASH_DIGITS / 2), out, err);
+}
+
+/* ---- two addresses ---- */
+
+/* Without scheme and port; false when the text is no address. */
+static bool host_and_path(struct wh_slice address, struct wh_buf *out, bool *ret_https)
+{
+    struct parts p;
+    struct wh_err err;
+
+    if (split(address, true, &p, &err) != WH_OK ||
+        (p.v6 ? put_v6(p.host, out, &err) : put_name(p.host, out, &err)) != WH_OK ||
+        wh_buf_append(out, p.path, &err) != WH_OK) {
+        return false;
+    }
+    *ret_https = p.https;
+    return true;
+}
+
+static bool same_spelling(struct wh_slice from, struct wh_slice to)
+{
+    WH_AUTO(buf) struct wh_buf text;
+    struct wh_err err;
+
+    wh_buf_init(&text, ADDRESS_MAX_BYTES + 1);
+    return wh_slice_eq(from, to) || (address_canonical(from, true, &text, &err) == WH_OK &&
+                                     wh_slice_eq(wh_buf_slice(&text), to));
+}
+
+enum address_relation address_relation(struct wh_slice from, struct wh_slice to)
+{
+    WH_AUTO(buf) struct wh_buf a;
+    WH_AUTO(buf) struct wh_buf b;
+    bool a_https = false;
+    bool b_https = false;
+
+    wh_buf_init(&a, ADDRESS_MAX_BYTES + 1);
+    wh_buf_init(&b, ADDRESS_MAX_BYTES + 1);
+    if (same_spelling(from, to)) {
+        return ADDRESS_SAME;
+    }
+    if (!host_and_path(from, &a, &a_https) || !host_and_path(to, &b, &b_https) ||
+        !wh_slice_eq(wh_buf_slice(&a), wh_buf_slice(&b)) || a_https == b_https) {
+        return ADDRESS_OTHER;
+    }
+    return b_https ? ADDRESS_TO_HTTPS : ADDRESS_TO_HTTP;
+}

@@ -1,0 +1,273 @@
+#include "stages/fetcher/listing/span.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/enc.h"
+#include "common/base/mem.h"
+
+enum { SEEN_FIRST = 64, SPLIT_MIN_MS = 2000, HASH_SHIFT = 29 };
+
+/* ---- ids ---- */
+
+static size_t slot_of(const struct span_seen *seen, uint64_t id)
+{
+    uint64_t h = id * 0x9e3779b97f4a7c15ull;
+    size_t i = (size_t)(h ^ h >> HASH_SHIFT) & (seen->cap - 1);
+
+    while (seen->slots[i] != 0 && seen->slots[i] != id) {
+        i = (i + 1) & (seen->cap - 1);
+    }
+    return i;
+}
+
+static bool seen_has(const struct span_seen *seen, uint64_t id)
+{
+    if (id == 0) {
+        return seen->zero;
+    }
+    return seen->n > 0 && seen->slots[slot_of(seen, id)] == id;
+}
+
+static bool seen_grow(struct span_seen *seen)
+{
+    struct span_seen bigger = {.cap = seen->cap ? seen->cap * 2 : SEEN_FIRST, .zero = seen->zero};
+
+    bigger.slots = wh_mem_zalloc(bigger.cap, sizeof(*bigger.slots));
+    if (bigger.slots == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < seen->cap; i++) {
+        if (seen->slots[i]) {
+            bigger.slots[slot_of(&bigger, seen->slots[i])] = seen->slots[i];
+            bigger.n++;
+        }
+    }
+    wh_mem_free(seen->slots);
+    *seen = bigger;
+    return true;
+}
+
+static void seen_add(struct span_seen *seen, uint64_t id)
+{
+    if (id == 0) {
+        seen->zero = true;
+        return;
+    }
+    if (seen->n >= SPAN_SEEN_MAX || (2 * (seen->n + 1) > seen->cap && !seen_grow(seen))) {
+        return;
+    }
+    seen->slots[slot_of(seen, id)] = id;
+    seen->n++;
+}
+
+static void seen_clear(struct span_seen *seen)
+{
+    if (seen->n) {
+        memset(seen->slots, 0, seen->cap * sizeof(*seen->slots));
+    }
+    seen->n = 0;
+    seen->zero = false;
+}
+
+/* ---- life ---- */
+
+static void move_bound(struct span *s, struct wh_slice after, int64_t ms)
+{
+    size_t n = after.len < sizeof(s->after) ? after.len : 0;
+
+    if (n) {
+        memcpy(s->after, after.ptr, n);
+    }
+    s->after[n] = '\0';
+    s->after_ms = ms;
+    seen_clear(&s->seen);
+}
+
+void span_init(struct span *s, struct wh_slice after, int64_t after_ms, int64_t before_ms)
+{
+    *s = (struct span){.before_ms = before_ms, .page = 1, .block_total = -1};
+    move_bound(s, after, after_ms);
+}
+
+void span_done(struct span *s)
+{
+    wh_mem_free(s->seen.slots);
+    s->seen = (struct span_seen){0};
+}
+
+/* ---- asking ---- */
+
+static enum wh_rc put_time(struct wh_buf *out, const char *name, const char *text,
+                           struct wh_err *err)
+{
+    if (wh_buf_append(out, wh_slice_str(name), err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_percent_encode(wh_slice_str(text), out, err);
+}
+
+/* A time is shown without its microseconds: one more millisecond takes them all in. */
+static enum wh_rc block_query(const struct span *s, struct wh_buf *out, struct wh_err *err)
+{
+    char from[WH_TIME_TEXT_MAX];
+    char to[WH_TIME_TEXT_MAX];
+
+    if (put_time(out, "&updated_after=", wh_time_format(s->after_ms, from), err) != WH_OK) {
+        return err->rc;
+    }
+    return put_time(out, "&updated_before=", wh_time_format(s->after_ms + 1, to), err);
+}
+
+static enum wh_rc bound_query(const struct span *s, struct wh_buf *out, struct wh_err *err)
+{
+    char to[WH_TIME_TEXT_MAX];
+
+    if (s->after[0] && put_time(out, "&updated_after=", s->after, err) != WH_OK) {
+        return err->rc;
+    }
+    if (s->before_ms != INT64_MAX) {
+        return put_time(out, "&updated_before=", wh_time_format(s->before_ms, to), err);
+    }
+    return WH_OK;
+}
+
+enum wh_rc span_query(struct span *s, struct wh_buf *out, struct wh_err *err)
+{
+    memcpy(s->bound, s->after, sizeof(s->bound));
+    s->passed = false;
+    if (wh_buf_append(out, WH_LIT("order_by=updated_at&sort=asc"), err) != WH_OK ||
+        (s->mode == SPAN_BOUND ? bound_query(s, out, err) : block_query(s, out, err)) != WH_OK) {
+        return err->rc;
+    }
+    if (s->mode == SPAN_BLOCK_KEYSET) {
+        return wh_buf_printf(out, err, "&pagination=keyset&per_page=%d", SPAN_PAGE_ROWS);
+    }
+    return wh_buf_printf(out, err, "&per_page=%d&page=%u", SPAN_PAGE_ROWS, s->page);
+}
+
+/* ---- rows ---- */
+
+bool span_take(struct span *s, uint64_t id, struct wh_slice updated_at, const struct wh_instant *at)
+{
+    if (at == NULL) {
+        s->rows++;
+        return true;
+    }
+    if (at->ms >= s->before_ms) {
+        s->passed = true;
+        return false;
+    }
+    if (s->mode != SPAN_BOUND && at->ms != s->after_ms) {
+        return false;
+    }
+    if (s->after[0] == '\0' || at->ms != s->after_ms) {
+        move_bound(s, updated_at, at->ms);
+    } else if (seen_has(&s->seen, id)) {
+        return false;
+    }
+    seen_add(&s->seen, id);
+    s->first_ms = s->rows++ ? s->first_ms : at->ms;
+    return true;
+}
+
+/* ---- where it goes on ---- */
+
+static bool more_after(const struct span_page *page)
+{
+    return page->more_known ? page->more : page->rows >= SPAN_PAGE_ROWS;
+}
+
+static void block_begin(struct span *s, enum span_mode mode)
+{
+    s->mode = mode;
+    s->page = 1;
+    s->block_rows = 0;
+    s->block_total = -1;
+}
+
+static void block_end(struct span *s)
+{
+    char next[WH_TIME_TEXT_MAX];
+    int64_t ms = s->after_ms + 1;
+
+    move_bound(s, wh_slice_str(wh_time_format(ms, next)), ms);
+    s->mode = SPAN_BOUND;
+    s->page = 1;
+    s->listed = ms >= s->before_ms;
+}
+
+static void bound_page_end(struct span *s, const struct span_page *page)
+{
+    if (s->passed || !more_after(page)) {
+        s->listed = true;
+    } else if (strcmp(s->bound, s->after) != 0) {
+        s->page = 1;
+    } else if (s->after[0] == '\0') {
+        s->page++; /* rows without a time */
+    } else {
+        block_begin(s, SPAN_BLOCK_UP);
+    }
+}
+
+static void block_up_page_end(struct span *s, const struct span_page *page)
+{
+    s->block_rows += page->rows;
+    if (s->page == 1) {
+        s->block_total = page->total;
+    }
+    if (more_after(page)) {
+        s->page++;
+    } else if (s->page == 1 || (s->block_total >= 0 && s->block_rows == (uint64_t)s->block_total)) {
+        block_end(s);
+    } else {
+        s->mode = SPAN_BLOCK_DOWN;
+        s->page--;
+    }
+}
+
+void span_page_end(struct span *s, const struct span_page *page)
+{
+    switch (s->mode) {
+    case SPAN_BOUND:
+        bound_page_end(s, page);
+        break;
+    case SPAN_BLOCK_UP:
+        block_up_page_end(s, page);
+        break;
+    case SPAN_BLOCK_DOWN:
+        if (s->page > 1) {
+            s->page--;
+        } else {
+            block_end(s);
+        }
+        break;
+    case SPAN_BLOCK_KEYSET:
+    default:
+        /* As long as there is a link the caller follows it. */
+        if (!page->more) {
+            block_end(s);
+        }
+        break;
+    }
+}
+
+bool span_refused(struct span *s)
+{
+    if (s->mode != SPAN_BLOCK_UP || s->page == 1) {
+        return false;
+    }
+    block_begin(s, SPAN_BLOCK_KEYSET);
+    return true;
+}
+
+int64_t span_middle(const struct span *s, int64_t end_ms)
+{
+    int64_t end = s->before_ms != INT64_MAX ? s->before_ms : end_ms;
+
+    if (s->after[0] == '\0' || s->mode != SPAN_BOUND || end - s->after_ms < SPLIT_MIN_MS) {
+        return 0;
+    }
+    return s->after_ms + (end - s->after_ms) / 2;
+}

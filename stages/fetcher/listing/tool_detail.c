@@ -1,0 +1,154 @@
+#include "stages/fetcher/listing/tool_detail.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/json/json_write.h"
+#include "stages/fetcher/listing/tool_page.h"
+
+enum { ARGUMENTS_MAX = 512 };
+
+static const struct {
+    const char *list;
+    const char *tool;
+    const char *argument;
+} shows[] = {
+    {"list_merge_requests", "get_merge_request", "merge_request_iid"},
+    {"list_work_items", "get_work_item", "work_item_iid"},
+};
+
+static bool fill(struct details *d);
+
+void details_init(struct details *d, const char *list_tool)
+{
+    const struct mcp_tool *tool = NULL;
+
+    d->tool = NULL;
+    for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
+        if (strcmp(shows[i].list, list_tool) == 0) {
+            tool = mcp_tool_find(d->conn->mcp, wh_slice_str(shows[i].tool));
+            d->argument = shows[i].argument;
+        }
+    }
+    if (tool && mcp_tool_takes(tool, d->argument) &&
+        (mcp_tool_takes(tool, "project_id") || mcp_tool_takes(tool, "id"))) {
+        d->tool = strcmp(list_tool, shows[0].list) == 0 ? shows[0].tool : shows[1].tool;
+    }
+}
+
+void details_add(struct details *d, const char *iid)
+{
+    if (d->tool && d->n < DETAILS_MAX && iid[0]) {
+        (void)snprintf(d->iids[d->n++], sizeof(d->iids[0]), "%s", iid);
+    }
+}
+
+bool details_busy(const struct details *d)
+{
+    return d->n_open > 0;
+}
+
+void details_cancel(struct details *d)
+{
+    for (size_t i = 0; i < DETAILS_AT_ONCE; i++) {
+        if (d->slots[i].call) {
+            mcp_cancel(d->slots[i].call);
+            d->slots[i].call = NULL;
+        }
+    }
+    d->n_open = 0;
+}
+
+static void end_if_done(struct details *d)
+{
+    if (d->n_open == 0) {
+        d->n = 0;
+        d->next = 0;
+        d->done(d->ctx, d->failure[0] ? d->failure : NULL);
+    }
+}
+
+static void on_answer(void *ctx, const struct mcp_answer *a)
+{
+    struct detail_slot *slot = ctx;
+    struct details *d = slot->details;
+    struct wh_json_val content;
+
+    slot->call = NULL;
+    if (a->outcome == MCP_OK && wh_json_get(a->result, WH_LIT("structuredContent"), &content) &&
+        wh_json_type(content) == WH_JSON_OBJECT) {
+        d->row(d->ctx, content);
+    } else if (a->outcome == MCP_FAILED || a->outcome == MCP_SIGN_IN) {
+        (void)snprintf(d->failure, sizeof(d->failure), "%s: %.90s", d->tool,
+                       a->error ? a->error : "");
+        d->next = d->n;
+    } else if (a->outcome == MCP_TOOL_BAD && tool_throttled(a->result)) {
+        (void)snprintf(d->failure, sizeof(d->failure), "%s: GitLab's rate limit", d->tool);
+        d->next = d->n;
+    }
+    d->n_open--;
+    /* An object that is gone or not to be shown has its row of the listing. */
+    (void)fill(d);
+    end_if_done(d);
+}
+
+static enum wh_rc ask(struct details *d, struct detail_slot *slot, const char *iid,
+                      struct wh_err *err)
+{
+    const struct mcp_tool *tool = mcp_tool_find(d->conn->mcp, wh_slice_str(d->tool));
+    WH_AUTO(buf) struct wh_buf text;
+    struct wh_json_writer w;
+    int64_t number;
+
+    wh_buf_init(&text, ARGUMENTS_MAX);
+    if (tool == NULL) {
+        return wh_fail(err, WH_E_UNAVAILABLE, "the tool is not listed any more");
+    }
+    if (wh_num_i64(wh_slice_str(iid), &number, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_json_writer_init(&w, &text);
+    wh_jw_object(&w);
+    wh_jw_key(&w, mcp_tool_takes(tool, "project_id") ? "project_id" : "id");
+    wh_jw_str(&w, wh_slice_str(d->project));
+    wh_jw_key(&w, d->argument);
+    wh_jw_int(&w, number);
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, err) != WH_OK) {
+        return err->rc;
+    }
+    slot->details = d;
+    return mcp_call_tool(d->conn->mcp, wh_slice_str(d->tool), wh_buf_slice(&text), on_answer, slot,
+                         &slot->call, err);
+}
+
+/* As many as may be under way; true when any is. */
+static bool fill(struct details *d)
+{
+    struct wh_err err;
+
+    for (size_t i = 0; i < DETAILS_AT_ONCE && d->next < d->n; i++) {
+        if (d->slots[i].call) {
+            continue;
+        }
+        if (ask(d, &d->slots[i], d->iids[d->next++], &err) == WH_OK) {
+            d->n_open++;
+        } else {
+            (void)snprintf(d->failure, sizeof(d->failure), "%s: %.90s", d->tool, err.msg);
+            d->next = d->n;
+        }
+    }
+    return d->n_open > 0;
+}
+
+bool details_start(struct details *d)
+{
+    d->failure[0] = '\0';
+    if (fill(d)) {
+        return true;
+    }
+    d->n = 0;
+    d->next = 0;
+    return false;
+}

@@ -1,0 +1,198 @@
+#include "stages/fetcher/listing/tool_page.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/hash.h"
+#include "common/base/mem.h"
+#include "common/base/time.h"
+#include "common/json/json_copy.h"
+#include "common/json/json_write.h"
+#include "stages/fetcher/mcp/mcp.h"
+
+enum { PARSER_MAX = 16 << 20, DEPTH_MAX = 32 };
+
+/* ---- a page ---- */
+
+/* The first array of an object: tools call it nodes, items, members, ... */
+static bool rows_in(struct wh_json_val v, struct wh_json_val *ret)
+{
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (wh_json_type(v) != WH_JSON_OBJECT) {
+        return false;
+    }
+    for (it = wh_json_iter(v); wh_json_next(&it, &key, ret);) {
+        if (wh_json_type(*ret) == WH_JSON_ARRAY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The rows and what stands around them: at the top, or one level down. */
+static bool find_rows(struct wh_json_val v, struct wh_json_val *ret_rows,
+                      struct wh_json_val *ret_around)
+{
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    *ret_around = v;
+    if (rows_in(v, ret_rows)) {
+        return true;
+    }
+    if (wh_json_type(v) != WH_JSON_OBJECT) {
+        return false;
+    }
+    for (it = wh_json_iter(v); wh_json_next(&it, &key, &item);) {
+        if (wh_json_type(item) == WH_JSON_OBJECT && rows_in(item, ret_rows)) {
+            *ret_around = item;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tool_page_rows(struct wh_json_val result, struct wh_json_parser **texts,
+                    struct wh_json_val *rows, struct wh_json_val *around)
+{
+    struct wh_json_val v;
+    struct wh_json_val block;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct wh_err err;
+
+    if (wh_json_get(result, WH_LIT("structuredContent"), &v) && find_rows(v, rows, around)) {
+        return true;
+    }
+    if (!wh_json_get(result, WH_LIT("content"), &v) || wh_json_type(v) != WH_JSON_ARRAY) {
+        return false;
+    }
+    it = wh_json_iter(v);
+    if (!wh_json_next(&it, &key, &block) || !wh_json_get(block, WH_LIT("text"), &v) ||
+        wh_json_type(v) != WH_JSON_STRING) {
+        return false;
+    }
+    if (*texts == NULL) {
+        *texts = wh_json_parser_new(PARSER_MAX, DEPTH_MAX);
+    }
+    if (*texts == NULL || wh_json_parse(*texts, wh_json_string(v), &v, &err) != WH_OK) {
+        return false;
+    }
+    if (wh_json_type(v) == WH_JSON_ARRAY) {
+        *rows = v;
+        *around = v;
+        return true;
+    }
+    return find_rows(v, rows, around);
+}
+
+static bool text_at(struct wh_json_val v, const char *object, const char *key, struct wh_slice *ret)
+{
+    struct wh_json_val inner;
+    struct wh_json_val text;
+
+    if (!wh_json_get(v, wh_slice_str(object), &inner) ||
+        !wh_json_get(inner, wh_slice_str(key), &text) || wh_json_type(text) != WH_JSON_STRING) {
+        return false;
+    }
+    *ret = wh_json_string(text);
+    return true;
+}
+
+static bool is_false(struct wh_json_val v, const char *object, const char *key)
+{
+    struct wh_json_val inner;
+    struct wh_json_val flag;
+
+    return wh_json_get(v, wh_slice_str(object), &inner) &&
+           wh_json_get(inner, wh_slice_str(key), &flag) && wh_json_type(flag) == WH_JSON_BOOL &&
+           !wh_json_bool(flag);
+}
+
+bool tool_page_cursor(struct wh_json_val around, struct wh_slice *ret)
+{
+    return !is_false(around, "pageInfo", "hasNextPage") &&
+           !is_false(around, "metadata", "has_more") &&
+           (text_at(around, "pageInfo", "endCursor", ret) ||
+            text_at(around, "metadata", "end_cursor", ret));
+}
+
+uint64_t tool_page_hash(struct wh_json_val rows)
+{
+    WH_AUTO(buf) struct wh_buf text;
+    struct wh_json_writer writer;
+    struct wh_err err;
+
+    wh_buf_init(&text, PARSER_MAX);
+    wh_json_writer_init(&writer, &text);
+    wh_jw_value(&writer, rows);
+    return wh_jw_finish(&writer, &err) == WH_OK ? wh_hash64(wh_buf_slice(&text)) : 0;
+}
+
+bool tool_throttled(struct wh_json_val result)
+{
+    struct wh_json_val content;
+    struct wh_json_val error;
+    struct wh_json_val type;
+
+    return wh_json_get(result, WH_LIT("structuredContent"), &content) &&
+           wh_json_get(content, WH_LIT("error"), &error) &&
+           wh_json_get(error, WH_LIT("type"), &type) && wh_json_type(type) == WH_JSON_STRING &&
+           wh_slice_starts(wh_json_string(type), WH_LIT("rate_limit"));
+}
+
+/* ---- a row ---- */
+
+bool tool_row_id(struct wh_json_val row, const char *key, char ret[24])
+{
+    struct wh_json_val v;
+    struct wh_slice text;
+    const char *slash;
+
+    if (!wh_json_get(row, wh_slice_str(key), &v)) {
+        return false;
+    }
+    if (wh_json_type(v) == WH_JSON_INT) {
+        (void)snprintf(ret, 24, "%" PRId64, wh_json_int(v));
+        return true;
+    }
+    if (wh_json_type(v) != WH_JSON_STRING) {
+        return false;
+    }
+    text = wh_json_string(v);
+    slash = text.len ? memrchr(text.ptr, '/', text.len) : NULL;
+    if (slash) {
+        text = wh_slice_from(text, (size_t)(slash - text.ptr) + 1);
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') {
+            return false;
+        }
+    }
+    if (text.len == 0 || text.len >= 24) {
+        return false;
+    }
+    memcpy(ret, text.ptr, text.len);
+    ret[text.len] = '\0';
+    return true;
+}
+
+bool tool_row_time(struct wh_json_val row, struct wh_slice *ret_text, int64_t *ret_ms)
+{
+    struct wh_json_val v;
+    struct wh_instant at;
+    struct wh_err err;
+
+    if ((!wh_json_get(row, WH_LIT("updated_at"), &v) &&
+         !wh_json_get(row, WH_LIT("updatedAt"), &v)) ||
+        wh_json_type(v) != WH_JSON_STRING || wh_time_parse(wh_json_string(v), &at, &err) != WH_OK) {
+        return false;
+    }
+    *ret_text = wh_json_string(v);
+    *ret_ms = at.ms;
+    return true;
+}

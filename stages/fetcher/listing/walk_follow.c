@@ -1,0 +1,174 @@
+/* Reads that a row asks for: a pipeline's detail and jobs, an issue's links, what a merge request
+ * closes. */
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "stages/fetcher/gitlab/link.h"
+#include "stages/fetcher/listing/walk_priv.h"
+
+struct follow {
+    struct page *page;
+    struct follow *next;
+    const char *kind;
+    char object_id[24];
+    bool array; /* each element is a row of its own; else the whole answer is */
+    char path[256];
+};
+
+static void follow_get(struct follow *follow);
+
+void follow_free_all(struct page *p)
+{
+    while (p->follows) {
+        struct follow *next = p->follows->next;
+
+        wh_mem_free(p->follows);
+        p->follows = next;
+    }
+}
+
+static void follow_end(struct follow *follow)
+{
+    struct page *p = follow->page;
+    struct follow **link = &p->follows;
+
+    while (*link != follow) {
+        link = &(*link)->next;
+    }
+    *link = follow->next;
+    wh_mem_free(follow);
+    page_done_one(p);
+}
+
+static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val value,
+                             struct wh_err *err)
+{
+    struct follow *follow = ctx;
+    struct row row;
+
+    row_read(value, &row);
+    return page_emit(follow->page, follow->kind, wh_slice_str(row.id), wh_slice_str(follow->path),
+                     text, err);
+}
+
+static bool follow_next(struct follow *follow, const struct client_answer *a)
+{
+    const struct conn *c = follow->page->lane->walk->conn;
+    struct wh_slice url;
+    struct wh_slice path;
+
+    if (!follow->array || !link_next(a->link, &url) ||
+        !link_path_of(url, wh_slice_str(c->instance), &path) || path.len >= sizeof(follow->path)) {
+        return false;
+    }
+    memcpy(follow->path, path.ptr, path.len);
+    follow->path[path.len] = '\0';
+    return true;
+}
+
+static enum wh_rc take_answer(struct follow *follow, const struct client_answer *a,
+                              struct wh_err *err)
+{
+    struct fetcher *f = follow->page->lane->walk->conn->fetcher;
+    struct wh_slice body = wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len);
+
+    if (follow->array) {
+        return wh_json_split_array(f->arrays, body, follow_row, follow, err);
+    }
+    return page_emit(follow->page, follow->kind, wh_slice_str(follow->object_id),
+                     wh_slice_str(follow->path), body, err);
+}
+
+static void on_follow(void *ctx, const struct client_answer *a)
+{
+    struct follow *follow = ctx;
+    struct page *p = follow->page;
+    struct walk *w = p->lane->walk;
+    struct wh_err err;
+    enum wh_rc rc = WH_OK;
+
+    walk_count(w)->follow_ups++;
+    switch (a->outcome) {
+    case CLIENT_OK:
+        rc = take_answer(follow, a, &err);
+        break;
+    case CLIENT_FAILED:
+    case CLIENT_SIGN_IN:
+        p->failed = true;
+        walk_fail(w, a->outcome, a->error);
+        break;
+    case CLIENT_GONE:
+    case CLIENT_DENIED:
+    case CLIENT_REFUSED:
+    case CLIENT_STOPPED:
+    default:
+        /* The row itself was read; this part of it is not to be had. */
+        walk_count(w)->skipped++;
+        break;
+    }
+    if (rc != WH_OK) {
+        walk_count(w)->failed++;
+        p->failed = p->failed || wh_rc_class(rc) != WH_CLASS_POISON;
+    } else if (a->outcome == CLIENT_OK && follow_next(follow, a)) {
+        follow_get(follow);
+        return;
+    }
+    follow_end(follow);
+}
+
+static void follow_get(struct follow *follow)
+{
+    struct page *p = follow->page;
+    struct wh_err err;
+
+    if (client_get(p->lane->walk->conn->client, wh_slice_str(follow->path), on_follow, follow,
+                   &err) != WH_OK) {
+        p->failed = true;
+        follow_end(follow);
+    }
+}
+
+static void follow_start(struct page *p, const char *kind, bool array, const struct row *row,
+                         const char *resource, const char *id, const char *rest)
+{
+    struct follow *follow = wh_mem_zalloc(1, sizeof(*follow));
+
+    if (follow == NULL) {
+        p->failed = true;
+        return;
+    }
+    follow->page = p;
+    follow->next = p->follows;
+    p->follows = follow;
+    follow->kind = kind;
+    follow->array = array;
+    memcpy(follow->object_id, row->id, sizeof(follow->object_id));
+    (void)snprintf(follow->path, sizeof(follow->path), "/api/v4/projects/%s/%s/%s%s",
+                   p->lane->walk->project->id, resource, id, rest);
+    p->waiting++;
+    follow_get(follow);
+}
+
+unsigned follow_wanted(const struct conn *c, const struct stream *stream)
+{
+    unsigned links = FOLLOW_ISSUE_LINKS | FOLLOW_MR_CLOSES;
+
+    return c->fetcher->deps.conf.read_links ? stream->follow : stream->follow & ~links;
+}
+
+void follow_all(struct page *p, const struct row *row)
+{
+    unsigned what = p->lane->walk->follow;
+
+    if (what & FOLLOW_PIPELINE) {
+        follow_start(p, "pipeline_detail", false, row, "pipelines", row->id, "");
+        follow_start(p, "job", true, row, "pipelines", row->id,
+                     "/jobs?include_retried=true&per_page=100");
+    }
+    if (what & FOLLOW_ISSUE_LINKS) {
+        follow_start(p, "issue_links", false, row, "issues", row->iid, "/links");
+    }
+    if (what & FOLLOW_MR_CLOSES) {
+        follow_start(p, "mr_closes", false, row, "merge_requests", row->iid, "/closes_issues");
+    }
+}
