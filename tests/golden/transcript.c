@@ -130,25 +130,42 @@ static void put_raw(struct transcript *t, const struct wh_bus_msg *msg, uint64_t
     wh_arena_done(&arena);
 }
 
-/* The nonce of a seal is random, so that its bytes are never the same. */
+/* Where the next member begins whose value is another in each run, and its length; NULL: none. */
+static const char *next_random(struct wh_slice json, size_t *ret_len)
+{
+    /* The nonce of a seal is random, and so are the tokens that a fingerprint is made of. */
+    static const char *const marks[] = {"sealed\":\"", "fingerprint\":\""};
+    const char *first = NULL;
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        const char *at = memmem(json.ptr, json.len, marks[i], strlen(marks[i]));
+
+        if (at && (first == NULL || at < first)) {
+            first = at;
+            *ret_len = strlen(marks[i]);
+        }
+    }
+    return first;
+}
+
 static void put_unsealed(struct wh_buf *out, struct wh_slice json)
 {
-    static const char mark[] = "_sealed\":\"";
     struct wh_err err;
 
     while (json.len) {
-        const char *at = memmem(json.ptr, json.len, mark, sizeof(mark) - 1);
-        size_t n = at ? (size_t)(at - json.ptr) + sizeof(mark) - 1 : json.len;
-        size_t sealed = 0;
+        size_t mark = 0;
+        const char *at = next_random(json, &mark);
+        size_t n = at ? (size_t)(at - json.ptr) + mark : json.len;
+        size_t value = 0;
 
         th_ok(wh_buf_append(out, wh_slice(json.ptr, n), &err), &err);
-        while (at && n + sealed < json.len && json.ptr[n + sealed] != '"') {
-            sealed++;
+        while (at && n + value < json.len && json.ptr[n + value] != '"') {
+            value++;
         }
         if (at) {
-            th_ok(wh_buf_printf(out, &err, "%zu bytes", sealed), &err);
+            th_ok(wh_buf_printf(out, &err, "%zu bytes", value), &err);
         }
-        json = wh_slice_from(json, n + sealed);
+        json = wh_slice_from(json, n + value);
     }
 }
 
@@ -216,6 +233,11 @@ void transcript_records(struct transcript *t, const char *topic)
 
 void transcript_json(struct transcript *t, const char *title, struct wh_slice json)
 {
+    WH_AUTO(buf) struct wh_buf same;
+
+    wh_buf_init(&same, TEXT_MAX_BYTES);
+    put_unsealed(&same, json);
+    json = wh_buf_slice(&same);
     put(t, "-- %s: %zu bytes %08" PRIx64 "\n", title, json.len, wh_hash64(json) & UINT32_MAX);
     if (getenv("GOLDEN_FULL")) {
         struct wh_err err;
