@@ -252,7 +252,7 @@ static void format(sqlite3_context *out, int n, sqlite3_value **args)
     sqlite3_value *first = next_arg(&f);
 
     f.rest = first ? sql_value_text(first) : (struct wh_slice){NULL, 0};
-    if (f.rest.ptr == NULL || sql_function_over(out)) {
+    if (f.rest.ptr == NULL || sql_function_begins(out, f.rest.len)) {
         return;
     }
     f.text = sqlite3_str_new(sqlite3_context_db_handle(out));

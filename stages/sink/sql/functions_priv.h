@@ -46,14 +46,17 @@ WH_MUST_CHECK int sql_match_functions_install(struct sql_conn *conn);
 WH_MUST_CHECK int sql_format_functions_install(struct sql_conn *conn);
 
 /*
- * Makes one function known. It must ask sql_function_over at its start and at least once in
- * SQL_STEPS steps of its work.
+ * Makes one function known. It must ask sql_function_begins at its start, and sql_function_over at
+ * least once in SQL_STEPS steps of its work.
  */
 enum { SQL_STEPS = 1 << 14 };
 WH_MUST_CHECK int sql_function_add(struct sql_conn *conn, const char *name, int n_args,
                                    void (*fn)(sqlite3_context *out, int n, sqlite3_value **args));
 /* True when the statement must end; the function's result is then that error. */
 bool sql_function_over(sqlite3_context *out);
+/* The same at the start of a function over so many bytes: a call over a short text asks for the
+ * time only now and then. */
+bool sql_function_begins(sqlite3_context *out, size_t bytes);
 /* Bytes of the character that the text begins with, as SQLite reads UTF-8; 0 for an empty text. */
 size_t sql_char_len(struct wh_slice text);
 /* Takes the text over as the function's result. */

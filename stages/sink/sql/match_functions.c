@@ -113,6 +113,28 @@ static bool is_any(const struct matcher *m, struct wh_slice pattern)
            !(m->esc.len && wh_slice_starts(pattern, m->esc));
 }
 
+/* The first place in the text where the pattern can begin to match, by its first byte alone. */
+static struct wh_slice skip(const struct matcher *m, struct wh_slice pattern, struct wh_slice text)
+{
+    char first = pattern.ptr[0];
+    size_t i = 0;
+
+    if (first == m->one || first == m->any || (m->glob && first == '[') ||
+        (m->esc.len && first == m->esc.ptr[0]) || ((unsigned char)first & 0xc0) == 0x80) {
+        return text;
+    }
+    if (m->glob) {
+        const char *at = text.len ? memchr(text.ptr, first, text.len) : NULL;
+
+        return wh_slice_from(text, at ? (size_t)(at - text.ptr) : text.len);
+    }
+    first = fold(first);
+    while (i < text.len && fold(text.ptr[i]) != first) {
+        i++;
+    }
+    return wh_slice_from(text, i);
+}
+
 static bool matches(struct matcher *m, struct wh_slice pattern, struct wh_slice text)
 {
     struct wh_slice retry_pattern = {NULL, 0};
@@ -128,13 +150,15 @@ static bool matches(struct matcher *m, struct wh_slice pattern, struct wh_slice 
             if (pattern.len == 0) {
                 return true;
             }
+            text = skip(m, pattern, text);
             retry_pattern = pattern;
             retry_text = text;
         } else if (!step(m, &pattern, &text)) {
             if (retry_pattern.ptr == NULL || retry_text.len == 0) {
                 return false;
             }
-            retry_text = wh_slice_from(retry_text, sql_char_len(retry_text));
+            retry_text =
+                skip(m, retry_pattern, wh_slice_from(retry_text, sql_char_len(retry_text)));
             pattern = retry_pattern;
             text = retry_text;
         }
@@ -160,7 +184,7 @@ static void match(struct matcher *m, sqlite3_value *pattern_value, sqlite3_value
         sqlite3_result_error(m->out, "LIKE or GLOB pattern too complex", -1);
         return;
     }
-    if (pattern.ptr == NULL || text.ptr == NULL || sql_function_over(m->out)) {
+    if (pattern.ptr == NULL || text.ptr == NULL || sql_function_begins(m->out, text.len)) {
         return;
     }
     result = matches(m, pattern, text);

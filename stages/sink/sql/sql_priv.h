@@ -135,6 +135,7 @@ struct sql_conn {
     bool timed_out;
     int64_t rows_read;
     unsigned columns_read;
+    unsigned calls;      /* of functions of ours */
     unsigned n_cursors;  /* open ones */
     bool declaring;      /* a table of ours is made known, which is a CREATE TABLE to SQLite */
     const char *refused; /* static text of what the authorizer refused */

@@ -31,7 +31,7 @@ static bool find(sqlite3_context *out, struct wh_slice text, struct wh_slice nee
             *ret_at = (size_t)(at - text.ptr);
             return true;
         }
-        if (sql_function_over(out)) {
+        if (len > WINDOW_BYTES / 2 && sql_function_over(out)) {
             return false;
         }
     }
@@ -69,7 +69,7 @@ static void replace(sqlite3_context *out, int n, sqlite3_value **args)
     sqlite3_str *result;
 
     (void)n;
-    if (text.ptr == NULL || needle.ptr == NULL || sql_function_over(out)) {
+    if (text.ptr == NULL || needle.ptr == NULL || sql_function_begins(out, text.len)) {
         return;
     }
     if (needle.len == 0) {
@@ -204,7 +204,7 @@ static void trim_with(sqlite3_context *out, int n, sqlite3_value **args, bool le
     struct wh_slice chars = n > 1 ? sql_value_text(args[1]) : WH_LIT(" ");
     struct char_set set;
 
-    if (text.ptr == NULL || chars.ptr == NULL || sql_function_over(out)) {
+    if (text.ptr == NULL || chars.ptr == NULL || sql_function_begins(out, text.len)) {
         return;
     }
     if (chars.len > SET_MAX_BYTES) {
