@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "common/base/backoff.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/access/pairs.h"
 #include "stages/fetcher/access/sources.h"
@@ -329,13 +330,6 @@ enum wh_rc credential_load(struct credential *cr, struct wh_err *err)
 
 /* ---- refresh ---- */
 
-static int64_t backoff_ms(const struct credential *cr)
-{
-    int64_t wait = (int64_t)BACKOFF_MS << (cr->failures < 6 ? cr->failures : 6);
-
-    return wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS;
-}
-
 static void later(struct credential *cr, const char *why)
 {
     cr->phase = IDLE;
@@ -343,7 +337,7 @@ static void later(struct credential *cr, const char *why)
     wh_log_warn(cr->conn->fetcher->deps.log, "the token is not refreshed yet",
                 WH_STR("connection", cr->conn->id), WH_STR("why", why),
                 WH_I("failures", cr->failures));
-    wh_timer_start(cr->timer, backoff_ms(cr), 0);
+    wh_timer_start(cr->timer, wh_backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, cr->failures + 1), 0);
 }
 
 static void ended(struct credential *cr, const char *why)

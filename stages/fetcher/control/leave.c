@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "common/base/backoff.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/access/credential.h"
 #include "stages/fetcher/access/pairs.h"
@@ -124,16 +125,14 @@ static bool is_quiet(const struct conn *c)
 
 static void later(struct leave *l, const char *why)
 {
-    int64_t wait = (int64_t)BACKOFF_MS << (l->failures < 8 ? l->failures : 8);
     char text[240];
 
     l->failures++;
     l->phase = QUIET;
-    wait = wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS;
     (void)snprintf(text, sizeof(text),
                    "disconnected, but the approval is not revoked yet: %.140s; trying again", why);
     conn_set_state(l->conn, "disabled", text);
-    wh_timer_start(l->timer, wait, 0);
+    wh_timer_start(l->timer, wh_backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, l->failures), 0);
 }
 
 /* What has become of each pair that GitLab issued. */

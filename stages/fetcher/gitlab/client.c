@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "common/base/backoff.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
@@ -66,7 +67,7 @@ struct client {
     int64_t blocked_ms; /* since when limits alone hold back what waits; 0: they do not */
     struct wh_timer *wait;
     struct client_stats stats;
-    uint64_t jitter;
+    struct wh_jitter jitter;
     struct wh_counter *requests_ok;
     struct wh_counter *requests_bad;
     struct wh_histogram *duration;
@@ -89,7 +90,7 @@ struct client *client_new(const struct client_conf *conf)
     }
     c->stats.rate_limit = -1;
     c->stats.rate_left = -1;
-    c->jitter = (uint64_t)wh_clock_mono_ns(&conf->clock) | 1;
+    wh_jitter_init(&c->jitter, (uint64_t)wh_clock_mono_ns(&conf->clock));
     c->wait = wh_timer_new(conf->loop, (wh_loop_fn)pump, c);
     if (c->instance == NULL || c->wait == NULL) {
         client_free(c);
@@ -194,19 +195,10 @@ static int64_t now_ms(const struct client *c)
     return wh_clock_now_ms(&c->conf.clock);
 }
 
-/* Half of the wait is fixed, half is chance, so that several fetchers do not march in step. */
 static int64_t backoff_ms(struct client *c, unsigned attempt)
 {
-    int64_t wait = c->conf.backoff_ms;
-
-    for (unsigned i = 1; i < attempt && wait < c->conf.backoff_max_ms; i++) {
-        wait *= 2;
-    }
-    wait = wait < c->conf.backoff_max_ms ? wait : c->conf.backoff_max_ms;
-    c->jitter ^= c->jitter << 13;
-    c->jitter ^= c->jitter >> 7;
-    c->jitter ^= c->jitter << 17;
-    return wait / 2 + (int64_t)(c->jitter % (uint64_t)(wait / 2 + 1));
+    return wh_jitter_ms(&c->jitter,
+                        wh_backoff_ms(c->conf.backoff_ms, c->conf.backoff_max_ms, attempt));
 }
 
 static int64_t header_number(const struct wh_httpc_answer *a, const char *name)

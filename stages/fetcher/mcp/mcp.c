@@ -16,7 +16,7 @@ enum wh_rc mcp_new(const struct mcp_conf *conf, struct mcp **ret, struct wh_err 
     }
     m->conf = *conf;
     m->next_id = 1;
-    m->jitter = (uint64_t)wh_clock_mono_ns(&conf->clock) | 1;
+    wh_jitter_init(&m->jitter, (uint64_t)wh_clock_mono_ns(&conf->clock));
     mcp_set_version(m, conf->version);
     mcp_tools_init(&m->tools);
     m->endpoint = wh_mem_dup(conf->endpoint.ptr, conf->endpoint.len);

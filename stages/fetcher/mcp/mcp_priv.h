@@ -2,6 +2,7 @@
 #ifndef WH_FETCHER_MCP_MCP_PRIV_H
 #define WH_FETCHER_MCP_MCP_PRIV_H
 
+#include "common/base/backoff.h"
 #include "stages/fetcher/mcp/mcp.h"
 #include "stages/fetcher/mcp/message.h"
 #include "stages/fetcher/mcp/sse.h"
@@ -96,7 +97,7 @@ struct mcp {
     int64_t next_id;
     struct mcp_call *calls;   /* under way */
     struct mcp_call *waiting; /* for the handshake */
-    uint64_t jitter;
+    struct wh_jitter jitter;
 };
 
 /* call.c */

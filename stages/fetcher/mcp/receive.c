@@ -5,7 +5,13 @@
 #include "common/base/num.h"
 #include "stages/fetcher/mcp/mcp_priv.h"
 
-enum { RESUMES_MAX = 20, CHALLENGES_MAX = 4, RETRY_DEFAULT_MS = 1000, RETRY_AFTER_MAX_S = 300 };
+enum {
+    RESUMES_MAX = 20,
+    CHALLENGES_MAX = 4,
+    RETRY_DEFAULT_MS = 1000,
+    RETRY_AFTER_MAX_S = 300,
+    DOUBLINGS_MAX = 8,
+};
 
 static bool is_type(struct wh_slice content_type, const char *type)
 {
@@ -148,12 +154,10 @@ static int64_t retry_after_ms(const struct wh_httpc_answer *a)
 
 static int64_t backoff_ms(struct mcp *m, unsigned attempt)
 {
-    int64_t wait = m->conf.backoff_ms << (attempt < 8 ? attempt : 8);
+    int64_t first_ms = m->conf.backoff_ms;
 
-    m->jitter ^= m->jitter << 13;
-    m->jitter ^= m->jitter >> 7;
-    m->jitter ^= m->jitter << 17;
-    return wait / 2 + (int64_t)(m->jitter % (uint64_t)(wait / 2 + 1));
+    return wh_jitter_ms(&m->jitter,
+                        wh_backoff_ms(first_ms, first_ms << DOUBLINGS_MAX, attempt + 1));
 }
 
 static void later(struct mcp_call *call, unsigned status, int64_t asked_ms, const char *text)
