@@ -1,10 +1,18 @@
-# The four stages, the command line and the demo's GitLab stand-in, one image. The run stage holds
-# runtime libraries only.
-FROM debian:12-slim AS build
+# The four stages, the edge, the command line and the demo's GitLab stand-in: one image. Its last stage holds runtime libraries only.
+FROM debian:12-slim AS tools
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
         gcc g++ make git pkg-config librdkafka-dev libcurl4-openssl-dev libmicrohttpd-dev libuv1-dev \
         libsqlite3-dev libssl-dev libconfig-dev libxxhash-dev librocksdb-dev libsimdjson-dev libmimalloc-dev \
     && rm -rf /var/lib/apt/lists/*
+
+# What git describe says of the tree, unless the build is given a version. The tree is mounted, not copied: this stage's one file
+# is all that the next one depends on.
+FROM tools AS version
+ARG VERSION=
+RUN --mount=type=bind,target=/src \
+    echo "${VERSION:-$(git -c safe.directory=/src -C /src describe --always --dirty 2>/dev/null || echo unknown)}" >/version
+
+FROM tools AS build
 WORKDIR /src
 COPY Makefile ./
 COPY common common
@@ -13,20 +21,23 @@ COPY stages stages
 COPY cli cli
 COPY tests/gitlab tests/gitlab
 COPY tests/fixtures tests/fixtures
-ARG VERSION=container
-RUN make -j"$(nproc)" VERSION="$VERSION" all && strip build/release/bin/*
+RUN make -j"$(nproc)" VERSION=unknown all
+# Another version compiles one file and links.
+COPY --from=version /version /version
+RUN make -j"$(nproc)" VERSION="$(cat /version)" all && strip build/release/bin/*
 
 FROM debian:12-slim
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
         ca-certificates librdkafka1 libcurl4 libmicrohttpd12 libuv1 libsqlite3-0 libssl3 libconfig9 \
-        libxxhash0 librocksdb7.8 libsimdjson14 libmimalloc2.0 \
+        libxxhash0 librocksdb7.8 libsimdjson14 libmimalloc2.0 haproxy \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/wellhead wellhead \
     && install -d -o 10001 -g 10001 -m 0700 /var/lib/wellhead /var/lib/wellhead/secrets \
         /var/lib/wellhead/control /var/lib/wellhead/api /var/lib/wellhead/store
 COPY --from=build /src/build/release/bin/ /usr/local/bin/
-COPY scripts/compose/ /usr/local/bin/
-RUN ! ldd /usr/local/bin/wellhead-* /usr/local/bin/wellhead 2>&1 | grep 'not found'
+COPY scripts/compose/ edge/wellhead-edge /usr/local/bin/
+COPY edge/haproxy.cfg edge/hold.lua /usr/local/share/wellhead/edge/
+RUN ! ldd /usr/local/bin/wellhead-* /usr/local/bin/wellhead 2>&1 | grep 'not found' && wellhead-edge --check
 USER 10001:10001
 WORKDIR /var/lib/wellhead
 STOPSIGNAL SIGTERM

@@ -263,8 +263,9 @@ integration: all ## the four binaries against a real Kafka and the stand-in
 	@BIN=$(B)/bin tests/integration/run
 
 .PHONY: test-compose
-test-compose: ## the compose file on a container engine: make test-compose COMPOSE="docker compose"
-	@scripts/test-compose "$(COMPOSE)"
+test-compose: ## the compose files on a container engine: make test-compose COMPOSE="docker compose"
+	@scripts/install-deps test
+	@scripts/test-compose "$(or $(COMPOSE),docker compose)"
 
 .PHONY: lint
 lint: ## format, clang-tidy, cppcheck and our own gates
