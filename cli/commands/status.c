@@ -3,7 +3,7 @@
 #include "cli/commands/status_print.h"
 #include "common/json/json_write.h"
 
-static int print_json(const struct cli *cli, const struct status_view *l)
+static int print_json(const struct cli *cli, const struct status_view *view)
 {
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
@@ -13,13 +13,13 @@ static int print_json(const struct cli *cli, const struct status_view *l)
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
     wh_jw_key(&w, "ok");
-    wh_jw_bool(&w, l->fetcher_ok && l->sink_ok);
+    wh_jw_bool(&w, view->fetcher_ok && view->sink_ok);
     wh_jw_key(&w, "healthy");
-    wh_jw_bool(&w, status_is_healthy(l));
+    wh_jw_bool(&w, status_is_healthy(view));
     wh_jw_key(&w, "fetcher");
-    wh_jw_raw(&w, l->fetcher_ok ? wh_buf_slice(&l->fetcher.body) : WH_LIT("null"));
+    wh_jw_raw(&w, view->fetcher_ok ? wh_buf_slice(&view->fetcher.body) : WH_LIT("null"));
     wh_jw_key(&w, "sink");
-    wh_jw_raw(&w, l->sink_ok ? wh_buf_slice(&l->sink.body) : WH_LIT("null"));
+    wh_jw_raw(&w, view->sink_ok ? wh_buf_slice(&view->sink.body) : WH_LIT("null"));
     wh_jw_end(&w);
     if (wh_jw_finish(&w, &err) != WH_OK) {
         cli_note(&cli->out, "wellhead: status: %s\n", err.msg);

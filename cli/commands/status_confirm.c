@@ -6,11 +6,11 @@
 
 static int say_confirmed(struct cli *cli, const struct status_runs *runs)
 {
-    struct status_view l;
-    bool known = status_view_read(cli, &l);
-    size_t unread = known ? status_runs_unread(cli, &l) : 0;
+    struct status_view view;
+    bool known = status_view_read(cli, &view);
+    size_t unread = known ? status_runs_unread(cli, &view) : 0;
 
-    status_view_done(&l);
+    status_view_done(&view);
     if (!known || unread) {
         return CLI_NOT_HEALTHY;
     }

@@ -5,7 +5,7 @@
 #include "cli/out/table.h"
 #include "cli/out/value.h"
 
-static void print_connections(const struct cli *cli, const struct status_view *l)
+static void print_connections(const struct cli *cli, const struct status_view *view)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -13,8 +13,8 @@ static void print_connections(const struct cli *cli, const struct status_view *l
     struct wh_slice key;
     struct cli_table t;
 
-    if (!status_connections(l, &list)) {
-        cli_say(&cli->out, "fetcher: %s\n", l->fetcher_err.msg);
+    if (!status_connections(view, &list)) {
+        cli_say(&cli->out, "fetcher: %s\n", view->fetcher_err.msg);
         return;
     }
     cli_table_init(&t, 6);
@@ -75,21 +75,21 @@ static void print_sources(const struct cli *cli, struct wh_json_val c)
     cli_table_done(&t);
 }
 
-static void print_all_sources(const struct cli *cli, const struct status_view *l)
+static void print_all_sources(const struct cli *cli, const struct status_view *view)
 {
     struct wh_json_val list;
     struct wh_json_val c;
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (status_connections(l, &list)) {
+    if (status_connections(view, &list)) {
         for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
             print_sources(cli, c);
         }
     }
 }
 
-static void print_kinds(const struct cli *cli, const struct status_view *l)
+static void print_kinds(const struct cli *cli, const struct status_view *view)
 {
     struct wh_json_val kinds;
     struct wh_json_val counts;
@@ -97,8 +97,8 @@ static void print_kinds(const struct cli *cli, const struct status_view *l)
     struct wh_slice name;
     struct cli_table t;
 
-    if (!l->sink_ok || !wh_json_get(l->sink_root, WH_LIT("kinds"), &kinds)) {
-        cli_say(&cli->out, "sink: %s\n", l->sink_err.msg);
+    if (!view->sink_ok || !wh_json_get(view->sink_root, WH_LIT("kinds"), &kinds)) {
+        cli_say(&cli->out, "sink: %s\n", view->sink_err.msg);
         return;
     }
     cli_table_init(&t, 4);
@@ -150,7 +150,7 @@ static void add_window(struct cli_table *t, struct wh_slice kind, const char *la
 
 /* Webhooks by kind, of the last hour and day: since receipt, and since GitLab's own time (cut to
  * the second), to queryable. */
-static void print_live(const struct cli *cli, const struct status_view *l)
+static void print_live(const struct cli *cli, const struct status_view *view)
 {
     static const char *const heads[] = {"webhooks of", "last",      "count", "receipt p50",
                                         "p99",         "event p50", "p99"};
@@ -161,7 +161,7 @@ static void print_live(const struct cli *cli, const struct status_view *l)
     struct cli_table t;
     bool any = false;
 
-    if (!wh_json_get(l->sink_root, WH_LIT("live"), &all)) {
+    if (!wh_json_get(view->sink_root, WH_LIT("live"), &all)) {
         return;
     }
     cli_table_init(&t, sizeof(heads) / sizeof(heads[0]));
@@ -184,7 +184,7 @@ static void print_live(const struct cli *cli, const struct status_view *l)
     cli_table_done(&t);
 }
 
-static void print_freshness(const struct cli *cli, const struct status_view *l)
+static void print_freshness(const struct cli *cli, const struct status_view *view)
 {
     struct wh_json_val all;
     struct wh_json_val f;
@@ -193,7 +193,7 @@ static void print_freshness(const struct cli *cli, const struct status_view *l)
     char p50[32];
     char p99[32];
 
-    if (!l->sink_ok || !wh_json_get(l->sink_root, WH_LIT("freshness"), &all)) {
+    if (!view->sink_ok || !wh_json_get(view->sink_root, WH_LIT("freshness"), &all)) {
         return;
     }
     cli_say(&cli->out, "\n");
@@ -209,10 +209,10 @@ static void print_freshness(const struct cli *cli, const struct status_view *l)
         }
     }
     cli_say(&cli->out, "sink: %.*s, %" PRId64 " records behind, %" PRId64 " dead letters\n",
-            WH_SLICE_ARG(cli_get_str(l->sink_root, "state")),
-            wh_json_get_int(l->sink_root, "lag_records", -1),
-            wh_json_get_int(l->sink_root, "dead_letters", 0));
-    print_live(cli, l);
+            WH_SLICE_ARG(cli_get_str(view->sink_root, "state")),
+            wh_json_get_int(view->sink_root, "lag_records", -1),
+            wh_json_get_int(view->sink_root, "dead_letters", 0));
+    print_live(cli, view);
 }
 
 void status_print_overview(const struct cli *cli, const struct status_view *v)

@@ -5,9 +5,9 @@
 #include "cli/commands/status_view.h"
 
 /* Everything, for people. */
-void status_print_overview(const struct cli *cli, const struct status_view *v);
+void status_print_overview(const struct cli *cli, const struct status_view *view);
 /* Runs, skipped projects, webhooks and completeness of each connection. */
-void status_print_sync(const struct cli *cli, const struct status_view *v);
+void status_print_sync(const struct cli *cli, const struct status_view *view);
 
 /* Each returns an exit code. */
 

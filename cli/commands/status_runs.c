@@ -35,38 +35,38 @@ static bool state_is(struct wh_json_val c, const char *state)
     return wh_slice_eq(cli_get_str(c, "state"), wh_slice_str(state));
 }
 
-int status_runs_ask(struct cli *cli, const char *what, struct status_runs *wanted)
+int status_runs_ask(struct cli *cli, const char *what, struct status_runs *runs)
 {
-    struct status_view l;
+    struct status_view view;
     struct wh_json_val list;
     struct wh_json_val c;
     struct wh_json_iter it;
     struct wh_slice key;
     int code = CLI_OK;
 
-    if (!status_view_read(cli, &l) || !status_connections(&l, &list)) {
-        code = cli_fail(cli, "status", &l.fetcher_err);
-        status_view_done(&l);
+    if (!status_view_read(cli, &view) || !status_connections(&view, &list)) {
+        code = cli_fail(cli, "status", &view.fetcher_err);
+        status_view_done(&view);
         return code;
     }
-    wanted->n = 0;
+    runs->n = 0;
     for (it = wh_json_iter(list);
-         code == CLI_OK && wanted->n < STATUS_CONNECTIONS_MAX && wh_json_next(&it, &key, &c);) {
-        wanted->held += wh_json_get_int(c, "held_deletes", 0);
+         code == CLI_OK && runs->n < STATUS_CONNECTIONS_MAX && wh_json_next(&it, &key, &c);) {
+        runs->held += wh_json_get_int(c, "held_deletes", 0);
         if (status_is_left(c) || state_is(c, "need_reconnect")) {
-            wanted->runs[wanted->n++] = STATUS_NOT_ASKED;
+            runs->runs[runs->n++] = STATUS_NOT_ASKED;
             continue;
         }
-        wanted->runs[wanted->n++] = runs_wanted(c);
+        runs->runs[runs->n++] = runs_wanted(c);
         code = ask_run(cli, cli_get_str(c, "id"), what);
     }
-    status_view_done(&l);
+    status_view_done(&view);
     return code;
 }
 
 /* Has every connection finished its runs, and has the sink stored everything that it has received?
  * *ret_rows is the number of observations in the sink. */
-static bool ended(const struct status_view *l, const struct status_runs *wanted, int64_t *ret_rows)
+static bool ended(const struct status_view *view, const struct status_runs *runs, int64_t *ret_rows)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -74,22 +74,22 @@ static bool ended(const struct status_view *l, const struct status_runs *wanted,
     struct wh_slice key;
     size_t i = 0;
 
-    *ret_rows = l->sink_ok ? wh_json_get_int(l->sink_root, "observations", 0) : -1;
-    if (!status_connections(l, &list) || !l->sink_ok) {
+    *ret_rows = view->sink_ok ? wh_json_get_int(view->sink_root, "observations", 0) : -1;
+    if (!status_connections(view, &list) || !view->sink_ok) {
         return false;
     }
-    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c) && i < wanted->n; i++) {
-        if (wanted->runs[i] != STATUS_NOT_ASKED &&
-            (wh_json_get_int(c, "runs", 0) < wanted->runs[i] ||
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c) && i < runs->n; i++) {
+        if (runs->runs[i] != STATUS_NOT_ASKED &&
+            (wh_json_get_int(c, "runs", 0) < runs->runs[i] ||
              !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
             return false;
         }
     }
-    return i == wanted->n && wh_json_get_int(l->sink_root, "lag_records", -1) == 0;
+    return i == runs->n && wh_json_get_int(view->sink_root, "lag_records", -1) == 0;
 }
 
 /* The mapper may lag between fetcher and sink: wait until several polls in a row see no new row. */
-int status_runs_await(struct cli *cli, const struct status_runs *wanted)
+int status_runs_await(struct cli *cli, const struct status_runs *runs)
 {
     int64_t last_rows = -1;
     unsigned quiet = 0;
@@ -97,16 +97,16 @@ int status_runs_await(struct cli *cli, const struct status_runs *wanted)
         cli_now_ms(cli) + (cli->opt.wait_ms == CLI_NOT_GIVEN ? DEFAULT_WAIT_MS : cli->opt.wait_ms);
 
     while (quiet < QUIET_POLLS) {
-        struct status_view l;
+        struct status_view view;
         int64_t rows = -1;
 
-        if (status_view_read(cli, &l) && ended(&l, wanted, &rows) && rows == last_rows) {
+        if (status_view_read(cli, &view) && ended(&view, runs, &rows) && rows == last_rows) {
             quiet++;
         } else {
             quiet = 0;
         }
         last_rows = rows;
-        status_view_done(&l);
+        status_view_done(&view);
         if (cli_now_ms(cli) > end_ms) {
             cli_note(&cli->out, "wellhead: the run is not done yet\n");
             return CLI_TIMED_OUT;
@@ -136,7 +136,7 @@ static bool was_read(struct wh_json_val c)
     return ok;
 }
 
-size_t status_runs_unread(const struct cli *cli, const struct status_view *l)
+size_t status_runs_unread(const struct cli *cli, const struct status_view *view)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -144,7 +144,7 @@ size_t status_runs_unread(const struct cli *cli, const struct status_view *l)
     struct wh_slice key;
     size_t n = 0;
 
-    if (!status_connections(l, &list)) {
+    if (!status_connections(view, &list)) {
         return 0;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {

@@ -15,11 +15,11 @@ struct status_runs {
 
 /* Asks for a run of each connection that is read; what is "verify" or "confirm-deletes". Gives an
  * exit code. */
-int status_runs_ask(struct cli *cli, const char *what, struct status_runs *ret);
+int status_runs_ask(struct cli *cli, const char *what, struct status_runs *runs);
 /* Waits until the runs have ended and their rows are stored: CLI_OK, or CLI_TIMED_OUT after --wait,
  * one hour without it. */
 int status_runs_await(struct cli *cli, const struct status_runs *runs);
 /* Says on stderr which connections could not be read, and why; gives their number. */
-size_t status_runs_unread(const struct cli *cli, const struct status_view *v);
+size_t status_runs_unread(const struct cli *cli, const struct status_view *view);
 
 #endif

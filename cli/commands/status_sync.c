@@ -234,7 +234,7 @@ static void print_completeness(const struct cli *cli, struct wh_json_val c)
     }
 }
 
-void status_print_sync(const struct cli *cli, const struct status_view *l)
+void status_print_sync(const struct cli *cli, const struct status_view *view)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -242,7 +242,7 @@ void status_print_sync(const struct cli *cli, const struct status_view *l)
     struct wh_slice key;
     bool several;
 
-    if (!status_connections(l, &list)) {
+    if (!status_connections(view, &list)) {
         return;
     }
     several = cli_count(list) > 1;

@@ -204,9 +204,9 @@ static int print_result(struct result *r, struct wh_buf *json)
     return r->bad || r->unread ? CLI_NOT_HEALTHY : CLI_OK;
 }
 
-static int show(struct cli *cli, const struct status_view *l, struct wh_json_val rows)
+static int show(struct cli *cli, const struct status_view *view, struct wh_json_val rows)
 {
-    struct result r = {.cli = cli, .unread = status_runs_unread(cli, l)};
+    struct result r = {.cli = cli, .unread = status_runs_unread(cli, view)};
     WH_AUTO(buf) struct wh_buf json;
     struct wh_json_val list;
     struct wh_json_val c;
@@ -229,7 +229,7 @@ static int show(struct cli *cli, const struct status_view *l, struct wh_json_val
     wh_jw_bool(&r.json, true);
     wh_jw_key(&r.json, "rows");
     wh_jw_array(&r.json);
-    if (status_connections(l, &list)) {
+    if (status_connections(view, &list)) {
         for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
             add_connection(&r, c, rows);
         }
@@ -244,22 +244,22 @@ static int compare(struct cli *cli)
     struct wh_json_parser *outer = wh_json_parser_new(ANSWER_MAX_BYTES, DEPTH_MAX);
     struct wh_json_parser *inner = wh_json_parser_new(ANSWER_MAX_BYTES, DEPTH_MAX);
     struct cli_answer answer = {0};
-    struct status_view l = {0};
+    struct status_view view = {0};
     struct wh_json_val counts;
     struct wh_err err;
     int code;
 
-    if (outer == NULL || inner == NULL || !status_view_read(cli, &l)) {
+    if (outer == NULL || inner == NULL || !status_view_read(cli, &view)) {
         cli_note(&cli->out, "wellhead: status: out of memory\n");
         code = CLI_FAILED;
     } else if (count_stored(cli, &answer, &err) != WH_OK ||
                read_stored(&answer, outer, inner, &counts, &err) != WH_OK) {
         code = cli_fail(cli, "counting the store", &err);
     } else {
-        code = show(cli, &l, counts);
+        code = show(cli, &view, counts);
     }
     wh_buf_done(&answer.body);
-    status_view_done(&l);
+    status_view_done(&view);
     wh_json_parser_free(outer);
     wh_json_parser_free(inner);
     return code;

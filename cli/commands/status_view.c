@@ -20,32 +20,32 @@ static bool ask(struct cli *cli, const char *base, const char *token_file,
     return wh_json_parse(parser, wh_buf_slice(&answer->body), root, err) == WH_OK;
 }
 
-void status_view_done(struct status_view *l)
+void status_view_done(struct status_view *view)
 {
-    wh_buf_done(&l->fetcher.body);
-    wh_buf_done(&l->sink.body);
-    wh_json_parser_free(l->fetcher_parser);
-    wh_json_parser_free(l->sink_parser);
+    wh_buf_done(&view->fetcher.body);
+    wh_buf_done(&view->sink.body);
+    wh_json_parser_free(view->fetcher_parser);
+    wh_json_parser_free(view->sink_parser);
 }
 
-bool status_view_read(struct cli *cli, struct status_view *l)
+bool status_view_read(struct cli *cli, struct status_view *view)
 {
-    *l = (struct status_view){0};
-    l->fetcher_parser = wh_json_parser_new(STATUS_ANSWER_MAX_BYTES, DEPTH_MAX);
-    l->sink_parser = wh_json_parser_new(STATUS_ANSWER_MAX_BYTES, DEPTH_MAX);
-    if (l->fetcher_parser == NULL || l->sink_parser == NULL) {
+    *view = (struct status_view){0};
+    view->fetcher_parser = wh_json_parser_new(STATUS_ANSWER_MAX_BYTES, DEPTH_MAX);
+    view->sink_parser = wh_json_parser_new(STATUS_ANSWER_MAX_BYTES, DEPTH_MAX);
+    if (view->fetcher_parser == NULL || view->sink_parser == NULL) {
         return false;
     }
-    l->fetcher_ok = ask(cli, cli->conf.fetcher_url, cli->conf.fetcher_token_file, &l->fetcher,
-                        l->fetcher_parser, &l->fetcher_root, &l->fetcher_err);
-    l->sink_ok = ask(cli, cli->conf.sink_url, cli->conf.sink_token_file, &l->sink, l->sink_parser,
-                     &l->sink_root, &l->sink_err);
+    view->fetcher_ok = ask(cli, cli->conf.fetcher_url, cli->conf.fetcher_token_file, &view->fetcher,
+                           view->fetcher_parser, &view->fetcher_root, &view->fetcher_err);
+    view->sink_ok = ask(cli, cli->conf.sink_url, cli->conf.sink_token_file, &view->sink,
+                        view->sink_parser, &view->sink_root, &view->sink_err);
     return true;
 }
 
-bool status_connections(const struct status_view *l, struct wh_json_val *ret)
+bool status_connections(const struct status_view *view, struct wh_json_val *ret)
 {
-    return l->fetcher_ok && wh_json_get(l->fetcher_root, WH_LIT("connections"), ret);
+    return view->fetcher_ok && wh_json_get(view->fetcher_root, WH_LIT("connections"), ret);
 }
 
 bool status_is_left(struct wh_json_val connection)
@@ -53,14 +53,14 @@ bool status_is_left(struct wh_json_val connection)
     return wh_connection_class(cli_get_str(connection, "state")) == WH_CONNECTION_MISSING;
 }
 
-bool status_is_healthy(const struct status_view *l)
+bool status_is_healthy(const struct status_view *view)
 {
     struct wh_json_val list;
     struct wh_json_val c;
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (!l->sink_ok || !status_connections(l, &list)) {
+    if (!view->sink_ok || !status_connections(view, &list)) {
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {

@@ -23,13 +23,13 @@ struct status_view {
 };
 
 /* Asks both. False: out of memory. Call status_view_done in any case. */
-bool status_view_read(struct cli *cli, struct status_view *v);
-void status_view_done(struct status_view *v);
+bool status_view_read(struct cli *cli, struct status_view *view);
+void status_view_done(struct status_view *view);
 /* The fetcher's connections; false when it did not answer. */
-bool status_connections(const struct status_view *v, struct wh_json_val *ret);
+bool status_connections(const struct status_view *view, struct wh_json_val *ret);
 /* Is the connection disconnected, or not connected yet? Then nothing of it is read. */
 bool status_is_left(struct wh_json_val connection);
 /* Both answered, and no connection is in an error. */
-bool status_is_healthy(const struct status_view *v);
+bool status_is_healthy(const struct status_view *view);
 
 #endif

@@ -7,7 +7,7 @@
 enum { SETTLED_MS = 3000, EMPTY_MS = 15000 };
 
 /* Has every connection finished a run, and has the sink stored all records that it knows of? */
-static bool synced(const struct status_view *l, int64_t *ret_rows)
+static bool synced(const struct status_view *view, int64_t *ret_rows)
 {
     struct wh_json_val list;
     struct wh_json_val c;
@@ -15,8 +15,8 @@ static bool synced(const struct status_view *l, int64_t *ret_rows)
     struct wh_slice key;
     size_t n = 0;
 
-    *ret_rows = l->sink_ok ? wh_json_get_int(l->sink_root, "observations", 0) : 0;
-    if (!l->sink_ok || !status_connections(l, &list)) {
+    *ret_rows = view->sink_ok ? wh_json_get_int(view->sink_root, "observations", 0) : 0;
+    if (!view->sink_ok || !status_connections(view, &list)) {
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c); n++) {
@@ -26,18 +26,18 @@ static bool synced(const struct status_view *l, int64_t *ret_rows)
             return false;
         }
     }
-    return n > 0 && cli_get_flag(l->sink_root, "caught_up");
+    return n > 0 && cli_get_flag(view->sink_root, "caught_up");
 }
 
 /* Has the sink stored records of the connection? */
-static bool stored_any(const struct status_view *l, struct wh_slice connection)
+static bool stored_any(const struct status_view *view, struct wh_slice connection)
 {
     struct wh_json_val list;
     struct wh_json_val t;
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (!wh_json_get(l->sink_root, WH_LIT("topics"), &list)) {
+    if (!wh_json_get(view->sink_root, WH_LIT("topics"), &list)) {
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &t);) {
@@ -49,18 +49,18 @@ static bool stored_any(const struct status_view *l, struct wh_slice connection)
     return false;
 }
 
-static bool stored_of_all(const struct status_view *l)
+static bool stored_of_all(const struct status_view *view)
 {
     struct wh_json_val list;
     struct wh_json_val c;
     struct wh_json_iter it;
     struct wh_slice key;
 
-    if (!status_connections(l, &list)) {
+    if (!status_connections(view, &list)) {
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        if (!status_is_left(c) && !stored_any(l, cli_get_str(c, "id"))) {
+        if (!status_is_left(c) && !stored_any(view, cli_get_str(c, "id"))) {
             return false;
         }
     }
@@ -78,8 +78,8 @@ struct settling {
     int64_t since_ms; /* synced; 0 not yet */
 };
 
-static bool settled(struct settling *s, const struct status_view *l, bool is_synced, int64_t rows,
-                    int64_t now_ms)
+static bool settled(struct settling *s, const struct status_view *view, bool is_synced,
+                    int64_t rows, int64_t now_ms)
 {
     bool still = rows == s->last_rows;
 
@@ -91,11 +91,11 @@ static bool settled(struct settling *s, const struct status_view *l, bool is_syn
     if (s->since_ms == 0) {
         s->since_ms = now_ms;
     }
-    if (now_ms - s->since_ms < EMPTY_MS && !stored_of_all(l)) {
+    if (now_ms - s->since_ms < EMPTY_MS && !stored_of_all(view)) {
         return false;
     }
     return still || (now_ms - s->since_ms >= SETTLED_MS &&
-                     wh_json_get_int(l->sink_root, "lag_records", -1) == 0);
+                     wh_json_get_int(view->sink_root, "lag_records", -1) == 0);
 }
 
 int status_wait(struct cli *cli)
@@ -104,12 +104,12 @@ int status_wait(struct cli *cli)
     int64_t end_ms = cli_now_ms(cli) + cli->opt.wait_ms;
 
     for (;;) {
-        struct status_view l;
+        struct status_view view;
         int64_t rows = 0;
-        bool is_synced = status_view_read(cli, &l) && synced(&l, &rows);
-        bool done = settled(&settling, &l, is_synced, rows, cli_now_ms(cli));
+        bool is_synced = status_view_read(cli, &view) && synced(&view, &rows);
+        bool done = settled(&settling, &view, is_synced, rows, cli_now_ms(cli));
 
-        status_view_done(&l);
+        status_view_done(&view);
         if (!cli->opt.quiet) {
             cli_progress(&cli->out, "syncing: %" PRId64 " observations stored", rows);
         }
