@@ -2,11 +2,16 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 
 import truth
-from stack import Failure, Stack, await_true, call, dumps_no_core
+from stack import ROOT, Failure, Stack, await_true, call, dumps_no_core, free_port
+
+sys.path.insert(0, os.path.join(ROOT, "tests/edge"))
+from names import Names  # noqa: E402, the folder of the edge's tests
 
 SMALL = ("--merge-requests", "60", "--issues", "50", "--pipelines", "30", "--deployments", "10")
 
@@ -181,6 +186,47 @@ def oauth_public(broker, stacks):
     ended(s, "enabled")
     secrets_are_quiet(s)
     return f"{len(rows_are_there(s))} objects"
+
+
+def oauth_edge(broker, stacks):
+    """Two fetchers behind the edge: GitLab's redirect reaches the one that began the connect, whoever is asked first."""
+    port, own_port = free_port(), free_port()
+    public = f"http://127.0.0.1:{port}"
+    s = begin(broker, stacks, "oauthe", fetcher=(f"--public.url={public}",))
+    # As containers have it: one port, an address for each.
+    s.ports["fetcher2"] = s.ports["fetcher"]
+    s.arguments["fetcher2"] = [*s.arguments["fetcher"], "--http.address=127.0.0.2", "--member.id=second"]
+    s.start("fetcher2")
+    other = f"http://127.0.0.2:{s.ports['fetcher']}/ready"
+    await_true("the second fetcher is ready", 60, lambda: call("GET", other)[0] == 200)
+    names = Names()
+    names.addresses["fetcher"] += ["127.0.0.1", "127.0.0.2"]
+    with open(s.path("edge.log"), "ab") as log:
+        s.processes["edge"] = subprocess.Popen(
+            [os.path.join(ROOT, "edge/wellhead-edge")], stdout=log, stderr=log,
+            env=dict(os.environ, EDGE_HOME=os.path.join(ROOT, "edge"), EDGE_CERTIFICATE="/dev/null", EDGE_PORT=str(port),
+                     EDGE_OWN_PORT=str(own_port), EDGE_DNS=f"127.0.0.1:{names.port}", EDGE_FETCHER=f"fetcher:{s.ports['fetcher']}"))
+
+    def both_up():
+        text = call("GET", f"http://127.0.0.1:{own_port}/metrics")[1] or ""
+        return len(re.findall(r'^haproxy_server_status\{proxy="callback",\S*state="UP"\} 1$', text, re.M)) == 2
+    await_true("both fetchers behind the edge", 60, both_up)
+    answers = []
+
+    def go_back(address):
+        if not address.startswith(f"{public}/oauth/callback?"):
+            raise Failure(f"GitLab sends the browser to {address[:60]}")
+        answers.append(call("GET", re.sub("state=[^&]*", "state=guess", address))[0])
+        answers.append(call("GET", address)[0])
+    # The edge asks the fetchers in turn: one of two redirects comes to the wrong one first.
+    for _ in range(2):
+        said = connect(s, *by_project(projects(s)), listen=go_back)
+    if answers != [404, 200, 404, 200]:
+        raise Failure(f"the callback answers {answers}")
+    if f"{public}/hooks/{s.connection}" not in said:
+        raise Failure(f"connect prints no public webhook address: {said[-600:]}")
+    secrets_are_quiet(s)
+    return "two approvals by one of two fetchers"
 
 
 def oauth_refresh(broker, stacks):
@@ -440,4 +486,4 @@ def oauth_quirks(broker, stacks):
     return f"{len(REFUSED) + len(WRONG)} refused, {len(TAKEN)} taken, {s.oauth()['registered']} registrations"
 
 
-SCENARIOS = (oauth_connect, oauth_resume, oauth_public, oauth_quirks, oauth_refresh, oauth_crash, oauth_forgotten, oauth_two)
+SCENARIOS = (oauth_connect, oauth_resume, oauth_public, oauth_edge, oauth_quirks, oauth_refresh, oauth_crash, oauth_forgotten, oauth_two)
