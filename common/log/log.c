@@ -18,7 +18,7 @@ enum {
     NS_PER_SECOND = 1000000000
 };
 
-/* One call site, told apart by its constant message. */
+/* One call site, identified by the address of its constant message. */
 struct site {
     const char *msg;
     int64_t window_start_ns;
@@ -77,7 +77,7 @@ uint64_t wh_log_count(const struct wh_log *log, enum wh_log_level level)
     return atomic_load(&log->counts[level]);
 }
 
-/* A line on the stack; what does not fit is cut, the closing brace always fits. */
+/* A line on the stack. What does not fit is cut; there is always room for the closing brace. */
 struct line {
     char text[LINE_MAX_BYTES];
     size_t len;
@@ -123,7 +123,7 @@ static void put_string(struct line *line, struct wh_slice text)
     size_t len = text.len < VALUE_MAX_BYTES ? text.len : VALUE_MAX_BYTES;
     struct wh_slice shown = wh_slice(text.ptr, len);
 
-    /* A cut may land inside a character: step back to its start. */
+    /* The cut may be inside a UTF-8 sequence: step back to its start. */
     while (shown.len < text.len && shown.len > 0 &&
            ((unsigned char)shown.ptr[shown.len] & 0xC0) == 0x80) {
         shown.len--;
@@ -152,7 +152,7 @@ static void put_int(struct line *line, int64_t value)
 
 static void put_field(struct line *line, const struct wh_log_field *field)
 {
-    /* A field goes in whole or not at all: escapes make a value up to six times as long. */
+    /* A field is written whole or not at all; escaping makes a value up to six times as long. */
     size_t value_len = field->type == WH_LOG_STR ? field->str.len : 32;
 
     value_len = value_len < VALUE_MAX_BYTES ? value_len : VALUE_MAX_BYTES;
@@ -174,7 +174,7 @@ static void put_field(struct line *line, const struct wh_log_field *field)
     }
 }
 
-/* Counts the line at its site; false when the site has had its share of this second. */
+/* Counts a line of this site; false when the site has used up its lines of this second. */
 static bool admit(struct wh_log *log, const char *msg, uint64_t *ret_suppressed)
 {
     int64_t now = wh_clock_mono_ns(&log->clock);

@@ -1,11 +1,16 @@
 /*
- * log.h - JSON lines on stderr (or any fd), one write per line, UTC with ms.
+ * log.h - JSON lines on stderr or another descriptor, one write for each line, times in UTC with
+ * milliseconds.
  *
- * First keys are fixed: ts, level, stage, msg; then typed fields. The message is a constant, data
- * are fields. Never payloads, tokens, headers or mail addresses. A call site (msg) that repeats
- * more than 10 times a second is cut and later reports "suppressed".
+ * Each line begins with ts, level, stage and msg; typed fields follow. The message is a constant, so
+ * that it can be searched for; whatever varies is a field. Payloads, tokens, HTTP headers and mail
+ * addresses are never logged.
  *
- * Thread: any (one mutex).
+ * A line holds at most 8 KiB and a text value 1 KiB: longer values are cut, and fields that do not
+ * fit are left out. A message that is logged more than 10 times a second is suppressed for the rest
+ * of that second; its next line reports how many are missing ("suppressed").
+ *
+ * Thread: any; one mutex serializes the lines.
  */
 #ifndef WH_LOG_LOG_H
 #define WH_LOG_LOG_H
@@ -34,18 +39,19 @@ struct wh_log_field {
 #define WH_STR(k, text_) WH_S(k, wh_slice_str(text_))
 #define WH_I(k, int_) ((struct wh_log_field){.key = (k), .type = WH_LOG_INT, .i = (int64_t)(int_)})
 #define WH_B(k, bool_) ((struct wh_log_field){.key = (k), .type = WH_LOG_BOOL, .i = (bool_)})
-/* Two fields are needed for an error: its name and its message. */
+/* The two fields of an error: the name of its code, and its message. */
 #define WH_RC(err_) WH_STR("rc", wh_rc_name((err_)->rc)), WH_STR("err", (err_)->msg)
 
-/* fd is borrowed. stage is kept (static text). NULL when out of memory. */
+/* fd is borrowed until wh_log_free; stage is kept and must be static text. NULL: no memory. */
 struct wh_log *wh_log_new(int fd, const char *stage, enum wh_log_level level,
                           struct wh_clock clock);
 void wh_log_free(struct wh_log *log);
+/* Of "error", "warn", "info" or "debug"; false for any other text. */
 bool wh_log_level_parse(struct wh_slice text, enum wh_log_level *ret);
-/* Lines written per level since start, for wellhead_log_messages_total. */
+/* Messages of that level since the start, suppressed ones included: wellhead_log_messages_total. */
 uint64_t wh_log_count(const struct wh_log *log, enum wh_log_level level);
 
-/* A NULL log drops everything: handy in unit tests. */
+/* Writes one line. Nothing is written to a NULL log, or below the log's level. */
 void wh_log_write(struct wh_log *log, enum wh_log_level level, const char *msg,
                   const struct wh_log_field *fields, size_t n_fields);
 

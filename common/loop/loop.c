@@ -7,8 +7,8 @@
 enum { SIGNALS_MAX = 8 };
 
 /*
- * libuv closes handles asynchronously, so each object is freed by its close callback; until then
- * `fn` is NULL and nothing is called any more.
+ * libuv closes a handle asynchronously, so each object is freed by its close callback. uv_close
+ * stops the handle at once: nothing is called in between.
  */
 struct wh_timer {
     uv_timer_t uv;
@@ -129,7 +129,7 @@ struct wh_timer *wh_timer_new(struct wh_loop *loop, wh_loop_fn fn, void *ctx)
 
 void wh_timer_start(struct wh_timer *timer, int64_t delay_ms, int64_t repeat_ms)
 {
-    /* The loop's cached time may be old after long work: a delay counts from now. */
+    /* The loop caches the time, and long work makes that old: a delay counts from now. */
     uv_update_time(timer->uv.loop);
     (void)uv_timer_start(&timer->uv, on_timer, delay_ms < 0 ? 0 : (uint64_t)delay_ms,
                          repeat_ms < 0 ? 0 : (uint64_t)repeat_ms);
@@ -152,7 +152,7 @@ static void on_poll(uv_poll_t *uv, int status, int events)
     struct wh_watch *watch = uv->data;
     unsigned bits = 0;
 
-    /* An error shows as both, so that the owner's read or write reports it. */
+    /* An error counts as both events, so that the owner's read or write reports it. */
     if (status < 0 || (events & UV_READABLE)) {
         bits |= WH_READABLE;
     }

@@ -125,7 +125,7 @@ static void serve_own(struct wh_run *run, struct wh_http_req *req)
     }
 }
 
-/* Whose turn it is when no routes are bound: they come with the start, and go with the release. */
+/* The answer while no routes are bound: before the start is complete, or after the release began. */
 static void reply_unbound(struct wh_run *run, struct wh_http_req *req)
 {
     if (run->phase == STARTING || run->had_routes) {
@@ -135,7 +135,7 @@ static void reply_unbound(struct wh_run *run, struct wh_http_req *req)
     }
 }
 
-/* The own routes take no body. */
+/* /live, /ready and /metrics take no body. */
 static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     struct wh_run *run = ctx;

@@ -31,7 +31,7 @@ static const struct wh_conf_key keys[] = {
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
 
-/* The description of a stage, made into that of its program. */
+/* The program of a stage, as conf.h wants it described. */
 struct program {
     char name[NAME_MAX_BYTES];
     char file[NAME_MAX_BYTES];
@@ -98,7 +98,7 @@ static enum wh_rc make_run(const struct wh_stage *stage, struct wh_stage_base *b
     return wh_run_new(&conf, &base->run, err);
 }
 
-/* From prepare to release. */
+/* Everything from prepare to release. Returns the exit code. */
 static int run_stage(const struct wh_stage *stage, struct wh_stage_base *base)
 {
     const struct wh_run_stage run = {.drain = stage->drain,
