@@ -259,8 +259,7 @@ static void print_left(const struct cli *cli, const char *id, const struct view 
                 "revoked", (int)(v->n_pairs - v->n_unrevoked), (int)v->n_pairs);
         cli_say(&cli->out, "%s", wh_buf_str(&v->text));
     }
-    cli_say(&cli->out, "  %-10s are answered with 410 from now on; remove the hook in GitLab\n",
-            "webhooks");
+    cli_say(&cli->out, "  %-10s are refused from now on; remove the hook in GitLab\n", "webhooks");
     cli_say(&cli->out, "  %-10s are kept; `wellhead purge %s` removes them\n", "rows", id);
 }
 

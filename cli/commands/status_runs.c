@@ -13,7 +13,7 @@ static int ask_run(struct cli *cli, struct wh_slice id, const char *what)
     int code = CLI_OK;
 
     if (cli_call(cli, "POST", cli->conf.fetcher_url, wh_slice(path, n > 0 ? (size_t)n : 0),
-                 cli->conf.fetcher_token_file, WH_LIT("{}"), &answer, &err) != WH_OK) {
+                 cli->conf.fetcher_token_file, WH_LIT(""), &answer, &err) != WH_OK) {
         code = cli_fail(cli, what, &err);
     } else if (answer.status != 202) {
         code = cli_fail_answer(cli, what, &answer);
