@@ -212,6 +212,7 @@ static void test_the_newest_key_seals(void **state)
     assert_true(wh_secret_is_current(&asked, wh_buf_slice(&sealed)));
     /* What was dropped by one must not be dropped again by another who has not seen it. */
     assert_int_equal(unlink(path), 0);
+    wh_buf_done(&sealed);
     seal(&other, &sealed);
     assert_int_equal(open_at(&other, &here, wh_buf_slice(&sealed)), WH_OK);
     th_tmp_remove(folder);
