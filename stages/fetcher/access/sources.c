@@ -124,7 +124,7 @@ const char *sources_missing(const struct sources *s)
 
 const char *sources_state(const struct sources *s)
 {
-    bool projects = s->list[0].kind != SOURCE_NONE || s->conn->n_projects > 0;
+    bool projects = s->list[0].kind != SOURCE_NONE || s->conn->projects.n > 0;
     bool work = false;
 
     for (unsigned i = 1; i < STREAMS; i++) {
@@ -251,7 +251,7 @@ static void probe(struct sources *s, unsigned stream, const char *project)
 /* Which routes of REST take the OAuth token? One row of each says. */
 static void probe_rest(struct sources *s)
 {
-    const struct project *project = s->conn->projects;
+    const struct project *project = s->conn->projects.first;
 
     memset(s->rest_ok, 0, sizeof(s->rest_ok));
     s->projects_known = project != NULL;
@@ -289,8 +289,8 @@ static bool known(const struct sources *s)
     int64_t age = wh_clock_now_ms(&s->conn->fetcher->deps.clock) - s->found_at_ms;
     bool by_token = conn_has_token(s->conn);
 
-    return !s->outdated &&
-           (by_token || ((s->projects_known || s->conn->projects == NULL) && age < FIND_AGAIN_MS));
+    return !s->outdated && (by_token || ((s->projects_known || s->conn->projects.first == NULL) &&
+                                         age < FIND_AGAIN_MS));
 }
 
 /* Projects that a person named, where nothing lists them. */
@@ -303,7 +303,7 @@ static void take_named(struct conn *c)
         size_t n = space ? (size_t)(space - rest.ptr) : rest.len;
 
         if (n) {
-            (void)conn_add_project_id(c, wh_slice(rest.ptr, n));
+            (void)projects_add(&c->projects, wh_slice(rest.ptr, n));
         }
         rest = wh_slice_from(rest, n + 1);
     }

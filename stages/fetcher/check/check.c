@@ -6,9 +6,6 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/check/check_job_priv.h"
-#include "stages/fetcher/conn/fetcher.h"
-#include "stages/fetcher/check/gone.h"
-#include "stages/fetcher/access/sources.h"
 
 enum { TELL_WINDOW = 1000, PATH_MAX_BYTES = 64 };
 
@@ -23,9 +20,9 @@ struct presence {
 };
 
 struct check {
-    struct conn *conn;
-    struct check_wish wish;
-    void (*done)(struct conn *c, bool ok);
+    const struct check_env *env;
+    struct check_run run;
+    struct check_result result;
     struct wh_timer *wake;
     bool begun;
     enum step step;
@@ -35,25 +32,26 @@ struct check {
     unsigned stream;
     struct numbers *telling; /* the numbers that come next, also in STEP_SAVE */
     int64_t told;            /* number told last */
-    bool decided;
     bool tell;
-    bool ok;
 };
+
+static void check_pump(struct check *k);
+
+static bool owns(const struct check *k, const char *project)
+{
+    return k->env->owns(k->env->ctx, project);
+}
 
 static bool ours(const struct check *k, const struct numbers *n)
 {
-    return strcmp(n->connection, k->conn->id) == 0 &&
-           fetcher_owns(k->conn->fetcher, n->connection, n->project);
+    return strcmp(n->connection, k->env->connection) == 0 && owns(k, n->project);
 }
 
-static struct project *listed(const struct conn *c, const char *id)
+static const struct project *listed(const struct check *k, const char *id)
 {
-    for (struct project *p = c->projects; p; p = p->next) {
-        if (strcmp(p->id, id) == 0) {
-            return p->listed_run == c->run_started_ms ? p : NULL;
-        }
-    }
-    return NULL;
+    const struct project *p = projects_find(k->run.projects, id);
+
+    return p && p->listed_run == k->run.started_ms ? p : NULL;
 }
 
 /* ---- projects ---- */
@@ -72,18 +70,18 @@ static void presence_free(struct presence *p)
 /* Everything of the project is held, until it is decided what is told. */
 static void hold_all(struct check *k, struct numbers *project)
 {
-    struct fetcher *f = k->conn->fetcher;
     struct wh_err err;
 
     for (unsigned s = 0; s < NUMBERED_STREAMS; s++) {
-        struct numbers *n =
-            numbers_of(f->numbers, k->conn->id, project->project, (enum numbered)s, false);
+        struct numbers *n = numbers_of(k->env->numbers, k->env->connection, project->project,
+                                       (enum numbered)s, false);
         int64_t number = 0;
 
         while (n && ids_next(n->ids, number, 1u << IDS_HAVE, &number)) {
             struct ids_entry e = ids_get(n->ids, number);
 
-            k->ok = ids_set(n->ids, number, e.id, IDS_HELD, e.confidential, &err) == WH_OK && k->ok;
+            k->result.ok = ids_set(n->ids, number, e.id, IDS_HELD, e.confidential, &err) == WH_OK &&
+                           k->result.ok;
         }
     }
 }
@@ -96,16 +94,15 @@ static bool left(const struct check *k, const struct client_answer *a)
     struct wh_json_val permissions;
     struct wh_err err;
 
-    return wh_json_parse(k->conn->fetcher->rows, wh_buf_slice(a->body), &root, &err) == WH_OK &&
+    return wh_json_parse(k->env->rows, wh_buf_slice(a->body), &root, &err) == WH_OK &&
            wh_json_get(root, WH_LIT("permissions"), &permissions) &&
-           wh_json_type(permissions) == WH_JSON_OBJECT && conn_access_of(root) == 0;
+           wh_json_type(permissions) == WH_JSON_OBJECT && project_access_of(root) == 0;
 }
 
 static void on_presence(void *ctx, const struct client_answer *a)
 {
     struct presence *p = ctx;
     struct check *k = p->check;
-    struct conn *c = k->conn;
     struct ids_entry e = ids_get(p->n->ids, 1);
 
     switch (a->outcome) {
@@ -124,14 +121,14 @@ static void on_presence(void *ctx, const struct client_answer *a)
     case CLIENT_FAILED:
     case CLIENT_STOPPED:
     default:
-        k->ok = false;
+        k->result.ok = false;
         break;
     }
     if (p->n->lost) {
         hold_all(k, p->n);
     }
     presence_free(p);
-    check_pump(c);
+    check_pump(k);
 }
 
 static void ask_presence(struct check *k, struct numbers *n)
@@ -140,7 +137,7 @@ static void ask_presence(struct check *k, struct numbers *n)
     struct wh_err err;
 
     if (p == NULL) {
-        k->ok = false;
+        k->result.ok = false;
         return;
     }
     p->check = k;
@@ -148,20 +145,20 @@ static void ask_presence(struct check *k, struct numbers *n)
     p->next = k->presences;
     k->presences = p;
     (void)snprintf(p->path, sizeof(p->path), "/api/v4/projects/%s", n->project);
-    if (client_get(k->conn->client, wh_slice_str(p->path), on_presence, p, &err) != WH_OK) {
-        k->ok = false;
+    if (client_get(k->run.client, wh_slice_str(p->path), on_presence, p, &err) != WH_OK) {
+        k->result.ok = false;
         presence_free(p);
     }
 }
 
 /* The list of projects is known: listed here, or told by the member that lists. */
-static bool list_known(const struct conn *c)
+static bool list_known(const struct check *k)
 {
-    if (fetcher_owns(c->fetcher, c->id, NULL)) {
+    if (owns(k, NULL)) {
         return true;
     }
-    for (const struct project *p = c->projects; p; p = p->next) {
-        if (p->listed_run == c->run_started_ms) {
+    for (const struct project *p = k->run.projects->first; p; p = p->next) {
+        if (p->listed_run == k->run.started_ms) {
             return true;
         }
     }
@@ -170,8 +167,8 @@ static bool list_known(const struct conn *c)
 
 static void ask_presences(struct check *k)
 {
-    const struct numbers_table *t = k->conn->fetcher->numbers;
-    bool known = list_known(k->conn);
+    const struct numbers_table *t = k->env->numbers;
+    bool known = list_known(k);
 
     for (struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
         enum ids_fate fate;
@@ -181,8 +178,7 @@ static void ask_presences(struct check *k)
         }
         fate = ids_get(n->ids, 1).fate;
         n->lost = NULL;
-        if (known && (fate == IDS_HAVE || fate == IDS_HELD) &&
-            listed(k->conn, n->project) == NULL) {
+        if (known && (fate == IDS_HAVE || fate == IDS_HELD) && listed(k, n->project) == NULL) {
             ask_presence(k, n);
         }
     }
@@ -190,20 +186,23 @@ static void ask_presences(struct check *k)
 
 /* ---- jobs ---- */
 
-static bool by_rest(const struct conn *c, enum numbered stream)
+static bool by_rest(const struct check *k, enum numbered stream)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
         if (numbered_of(i) == stream) {
-            return source_of(c->sources, i)->kind == SOURCE_REST;
+            return k->env->by_rest(k->env->ctx, i);
         }
     }
     return false;
 }
 
+static void on_progress(void *ctx)
+{
+    check_pump(ctx);
+}
+
 static bool next_job(struct check *k, struct check_job_conf *ret)
 {
-    struct conn *c = k->conn;
-
     while (k->project) {
         struct project *p = k->project;
         enum numbered s = (enum numbered)k->stream;
@@ -212,16 +211,20 @@ static bool next_job(struct check *k, struct check_job_conf *ret)
             k->stream = 0;
             k->project = p->next;
         }
-        if (p->listed_run != c->run_started_ms || p->skipped[0] || !by_rest(c, s) ||
-            !fetcher_owns(c->fetcher, c->id, p->id)) {
+        if (p->listed_run != k->run.started_ms || p->skipped[0] || !by_rest(k, s) ||
+            !owns(k, p->id)) {
             continue;
         }
         *ret = (struct check_job_conf){
-            .conn = c,
+            .env = k->env,
+            .run = &k->run,
+            .result = &k->result,
+            .progress = on_progress,
+            .ctx = k,
             .project = p,
-            .n = numbers_of(c->fetcher->numbers, c->id, p->id, s, true),
-            .list = k->wish.sweep || k->wish.confirm || p->relist,
-            .thorough = k->wish.thorough || k->wish.confirm,
+            .n = numbers_of(k->env->numbers, k->env->connection, p->id, s, true),
+            .list = k->run.sweep || k->run.confirm || p->relist,
+            .thorough = k->run.thorough || k->run.confirm,
         };
         if (ret->n && (ret->list || (s < NUMBERED_PROOF && ids_counts(ret->n->ids).missing > 0))) {
             return true;
@@ -235,10 +238,10 @@ static void run_jobs(struct check *k)
     struct check_job_conf conf;
 
     do {
-        while (k->jobs.n < k->conn->fetcher->deps.conf.max_walks && next_job(k, &conf)) {
-            k->ok = check_job_start(&k->jobs, &conf) && k->ok;
+        while (k->jobs.n < k->env->limits.max_jobs && next_job(k, &conf)) {
+            k->result.ok = check_job_start(&k->jobs, &conf) && k->result.ok;
         }
-        k->ok = check_jobs_pump(&k->jobs) && k->ok;
+        k->result.ok = check_jobs_pump(&k->jobs) && k->result.ok;
     } while (k->jobs.n == 0 && k->project);
 }
 
@@ -246,8 +249,8 @@ static void run_jobs(struct check *k)
 
 static void decide(struct check *k)
 {
-    const struct fetcher_conf *conf = &k->conn->fetcher->deps.conf;
-    const struct numbers_table *t = k->conn->fetcher->numbers;
+    const struct check_limits *limits = &k->env->limits;
+    const struct numbers_table *t = k->env->numbers;
     int64_t held = 0;
     int64_t known = 0;
 
@@ -259,20 +262,20 @@ static void decide(struct check *k)
             known += counts.held + counts.have;
         }
     }
-    k->decided = true;
-    k->tell = k->wish.confirm || !gone_too_many(held, known, conf->hold_min, conf->hold_percent);
+    k->result.decided = true;
+    k->tell = k->run.confirm || !gone_too_many(held, known, limits->hold_min, limits->hold_percent);
     k->telling = numbers_next(t, NULL);
     k->told = 0;
-    k->conn->held = k->tell ? 0 : held;
+    k->result.held = k->tell ? 0 : held;
 }
 
 /* Why the project of these numbers is gone; false when this run does not know. */
 static bool know_lost(const struct check *k, const struct numbers *n, const char **ret_lost,
                       int64_t *ret_access)
 {
-    const struct project *p = listed(k->conn, n->project);
+    const struct project *p = listed(k, n->project);
     const struct numbers *project =
-        numbers_of(k->conn->fetcher->numbers, k->conn->id, n->project, NUMBERED_PROJECT, false);
+        numbers_of(k->env->numbers, k->env->connection, n->project, NUMBERED_PROJECT, false);
 
     *ret_lost = p || project == NULL ? NULL : project->lost;
     *ret_access = p ? p->access : 0;
@@ -282,7 +285,7 @@ static bool know_lost(const struct check *k, const struct numbers *n, const char
 /* True when all is told. */
 static bool tell_more(struct check *k)
 {
-    struct conn *c = k->conn;
+    struct gone *gone = k->env->gone;
     struct wh_err err;
 
     while (k->telling) {
@@ -294,18 +297,18 @@ static bool tell_more(struct check *k)
             while (ids_next(n->ids, k->told, 1u << IDS_HELD, &k->told)) {
                 struct ids_entry e = ids_get(n->ids, k->told);
 
-                if (gone_tell(c, n, k->told, gone_reason(n->stream, &e, lost, access), &err) !=
+                if (gone_tell(gone, n, k->told, gone_reason(n->stream, &e, lost, access), &err) !=
                     WH_OK) {
-                    k->ok = false;
+                    k->result.ok = false;
                     return true;
                 }
-                c->tombstones++;
-                if (gone_waiting(c) >= TELL_WINDOW || !outbox_has_room(c->fetcher->outbox)) {
+                k->result.tombstones++;
+                if (gone_waiting(gone) >= TELL_WINDOW || !outbox_has_room(k->env->outbox)) {
                     return false;
                 }
             }
         }
-        k->telling = numbers_next(c->fetcher->numbers, n);
+        k->telling = numbers_next(k->env->numbers, n);
         k->told = 0;
     }
     return true;
@@ -315,26 +318,23 @@ static bool tell_more(struct check *k)
 
 static void save_one(struct check *k, struct numbers *n)
 {
-    struct conn *c = k->conn;
-    const struct project *p = listed(c, n->project);
+    const struct project *p = listed(k, n->project);
     struct wh_err err;
 
-    k->ok = numbers_save(c->fetcher, n, &err) == WH_OK && k->ok;
+    k->result.ok = k->env->save(k->env->ctx, n, &err) == WH_OK && k->result.ok;
     if (n->stream == NUMBERED_PROJECT) {
-        numbers_tell(c, n->project, p && p->path ? p->path : "");
+        k->env->publish(k->env->ctx, n->project, p && p->path ? p->path : "");
     }
 }
 
 /* True when all is saved; false while there is no room for more records. */
 static bool save_more(struct check *k)
 {
-    const struct fetcher *f = k->conn->fetcher;
-
-    for (; k->telling; k->telling = numbers_next(f->numbers, k->telling)) {
+    for (; k->telling; k->telling = numbers_next(k->env->numbers, k->telling)) {
         if (!ours(k, k->telling)) {
             continue;
         }
-        if (!outbox_has_room(f->outbox)) {
+        if (!outbox_has_room(k->env->outbox)) {
             return false;
         }
         save_one(k, k->telling);
@@ -344,23 +344,21 @@ static bool save_more(struct check *k)
 
 static void finish(struct check *k)
 {
-    struct conn *c = k->conn;
-    void (*done)(struct conn *, bool) = k->done;
-    bool ok;
+    const struct check_run run = k->run;
+    const struct check_result result = k->result;
 
-    for (struct project *p = c->projects; p; p = p->next) {
-        p->relist = p->relist && !k->ok;
+    for (struct project *p = run.projects->first; p; p = p->next) {
+        p->relist = p->relist && !result.ok;
     }
-    ok = k->ok;
     check_free(k);
-    done(c, ok);
+    run.done(run.ctx, &result);
 }
 
-void check_pump(struct conn *c)
+static void check_pump(struct check *k)
 {
-    struct check *k = c->check;
+    const struct gone *gone = k->env->gone;
 
-    if (k == NULL || c->fetcher->draining) {
+    if (k->env->stopping(k->env->ctx)) {
         return;
     }
     if (k->step == STEP_PROJECTS && k->presences == NULL) {
@@ -368,21 +366,21 @@ void check_pump(struct conn *c)
     }
     if (k->step == STEP_JOBS) {
         run_jobs(k);
-        if (k->jobs.n == 0 && gone_waiting(c) == 0) {
+        if (k->jobs.n == 0 && gone_waiting(gone) == 0) {
             k->step = STEP_TELL;
         }
     }
     if (k->step == STEP_TELL) {
-        if (!k->decided) {
+        if (!k->result.decided) {
             decide(k);
         }
         if (!k->tell || tell_more(k)) {
             k->step = STEP_WAIT;
         }
     }
-    if (k->step == STEP_WAIT && gone_waiting(c) == 0) {
+    if (k->step == STEP_WAIT && gone_waiting(gone) == 0) {
         k->step = STEP_SAVE;
-        k->telling = numbers_next(c->fetcher->numbers, NULL);
+        k->telling = numbers_next(k->env->numbers, NULL);
     }
     if (k->step == STEP_SAVE && save_more(k)) {
         finish(k);
@@ -397,32 +395,29 @@ static void on_wake(void *ctx)
         k->begun = true;
         ask_presences(k);
     }
-    check_pump(k->conn);
+    check_pump(k);
 }
 
-void check_wake(struct conn *c)
+void check_wake(struct check *k)
 {
-    if (c->check) {
-        wh_timer_start(c->check->wake, 0, 0);
-    }
+    wh_timer_start(k->wake, 0, 0);
 }
 
-struct check *check_start(struct conn *c, const struct check_wish *wish,
-                          void (*done)(struct conn *c, bool ok))
+struct check *check_start(const struct check_env *env, const struct check_run *run)
 {
     struct check *k = wh_mem_zalloc(1, sizeof(*k));
 
     if (k == NULL) {
         return NULL;
     }
-    *k = (struct check){.conn = c, .wish = *wish, .done = done, .project = c->projects, .ok = true};
-    k->wake = wh_timer_new(c->fetcher->deps.loop, on_wake, k);
+    *k = (struct check){
+        .env = env, .run = *run, .result = {.ok = true}, .project = run->projects->first};
+    k->wake = wh_timer_new(env->loop, on_wake, k);
     if (k->wake == NULL) {
         wh_mem_free(k);
         return NULL;
     }
-    c->check = k;
-    check_wake(c);
+    check_wake(k);
     return k;
 }
 
@@ -431,7 +426,6 @@ void check_free(struct check *k)
     if (k == NULL) {
         return;
     }
-    k->conn->check = NULL;
     check_jobs_free(&k->jobs);
     while (k->presences) {
         presence_free(k->presences);

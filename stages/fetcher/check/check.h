@@ -7,30 +7,21 @@
  *   missing    numbers that were never seen are read by themselves
  *   telling    tombstones of what is gone (gone.h), unless too many: these are held
  *
- * A listing that did not come to its end says nothing about what it did not show. Thread: app.
+ * Nothing is ever inferred from an incomplete listing. Thread: app.
  */
 #ifndef WH_FETCHER_CHECK_H
 #define WH_FETCHER_CHECK_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "stages/fetcher/check/check_env.h"
 
-struct conn;
 struct check;
 
-struct check_wish {
-    bool sweep;    /* list everything */
-    bool thorough; /* no bound on single reads */
-    bool confirm;  /* tell what is held */
-};
-
-/* NULL: no memory. done is called once, never from within; not after check_free. */
-struct check *check_start(struct conn *c, const struct check_wish *wish,
-                          void (*done)(struct conn *c, bool ok));
+/* env is borrowed, run is copied; what both point to outlives the check. NULL: no memory. The check
+ * begins with the loop's next turn. */
+struct check *check_start(const struct check_env *env, const struct check_run *run);
+/* k may be NULL. */
 void check_free(struct check *k);
-/* Goes on with c's check, if one is under way. Not from an acknowledgement: that may come while a
- * record is being made; check_wake goes on from the loop's next turn. */
-void check_pump(struct conn *c);
-void check_wake(struct conn *c);
+/* Goes on with the loop's next turn: there is room for records, or one was acknowledged. */
+void check_wake(struct check *k);
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
-#include "stages/fetcher/check/check.h"
-#include "stages/fetcher/check/gone.h"
 
 enum {
     PER_PAGE = 100,
@@ -49,18 +47,18 @@ static struct stream_count *count_of(const struct job *j)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
         if (numbered_of(i) == j->conf.n->stream) {
-            return &j->conf.conn->counts[i];
+            return &j->conf.run->counts[i];
         }
     }
-    return &j->conf.conn->counts[0];
+    return &j->conf.run->counts[0];
 }
 
 static void job_fail(struct job *j, const struct client_answer *a)
 {
-    struct conn *c = j->conf.conn;
+    struct check_result *result = j->conf.result;
 
     if (!j->failed) {
-        (void)snprintf(c->error, sizeof(c->error), "checking %s: %.100s",
+        (void)snprintf(result->error, sizeof(result->error), "checking %s: %.100s",
                        numbered_name(j->conf.n->stream),
                        a && a->error ? a->error : "GitLab answers with errors");
     }
@@ -101,7 +99,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
                        err);
     }
     count_of(j)->found++;
-    return gone_row(j->conf.conn, j->conf.n, wh_slice_str(j->path), text, &row, value, err);
+    return gone_row(j->conf.env->gone, j->conf.n, wh_slice_str(j->path), text, &row, value, err);
 }
 
 static bool has_digit(struct wh_slice text)
@@ -132,7 +130,6 @@ static void go_on(struct job *j, const struct client_answer *a, uint64_t rows)
 static void on_page(void *ctx, const struct client_answer *a)
 {
     struct job *j = ctx;
-    struct conn *c = j->conf.conn;
     uint64_t before = count_of(j)->checked;
     struct wh_err err;
 
@@ -140,7 +137,7 @@ static void on_page(void *ctx, const struct client_answer *a)
     switch (a->outcome) {
     case CLIENT_OK:
         count_of(j)->pages++;
-        if (wh_json_split_array(c->fetcher->arrays, wh_buf_slice(a->body), on_row, j, &err) !=
+        if (wh_json_split_array(j->conf.env->arrays, wh_buf_slice(a->body), on_row, j, &err) !=
             WH_OK) {
             job_fail(j, NULL);
         } else {
@@ -161,7 +158,7 @@ static void on_page(void *ctx, const struct client_answer *a)
         job_fail(j, a);
         break;
     }
-    check_pump(c);
+    j->conf.progress(j->conf.ctx);
 }
 
 static void ask_page(struct job *j)
@@ -181,7 +178,7 @@ static void ask_page(struct job *j)
         j->conf.project->id, numbered_name(j->conf.n->stream),
         j->conf.n->stream == NUMBERED_PIPELINES ? "order_by=id" : "scope=all&order_by=created_at",
         PER_PAGE, j->page, wh_buf_str(&after));
-    if (client_get(j->conf.conn->client, wh_slice_str(j->path), on_page, j, &err) != WH_OK) {
+    if (client_get(j->conf.run->client, wh_slice_str(j->path), on_page, j, &err) != WH_OK) {
         job_fail(j, NULL);
         return;
     }
@@ -225,7 +222,7 @@ static enum wh_rc on_single_row(void *ctx, struct wh_slice text, struct wh_json_
         return WH_OK;
     }
     count_of(j)->found++;
-    return gone_row(j->conf.conn, j->conf.n, wh_slice_str(s->path), text, &row, value, err);
+    return gone_row(j->conf.env->gone, j->conf.n, wh_slice_str(s->path), text, &row, value, err);
 }
 
 /* The answer is an object; the parser of rows takes it. */
@@ -234,7 +231,7 @@ static enum wh_rc take_single(struct single *s, const struct client_answer *a, s
     struct wh_slice body = wh_buf_slice(a->body);
     struct wh_json_val value;
 
-    if (wh_json_parse(s->job->conf.conn->fetcher->rows, body, &value, err) != WH_OK) {
+    if (wh_json_parse(s->job->conf.env->rows, body, &value, err) != WH_OK) {
         return err->rc;
     }
     return on_single_row(s, body, value, err);
@@ -244,7 +241,6 @@ static void on_single(void *ctx, const struct client_answer *a)
 {
     struct single *s = ctx;
     struct job *j = s->job;
-    struct conn *c = j->conf.conn;
     struct wh_err err;
 
     switch (a->outcome) {
@@ -276,7 +272,7 @@ static void on_single(void *ctx, const struct client_answer *a)
         break;
     }
     single_free(s);
-    check_pump(c);
+    j->conf.progress(j->conf.ctx);
 }
 
 static void ask_single(struct job *j, int64_t number, bool had)
@@ -299,7 +295,7 @@ static void ask_single(struct job *j, int64_t number, bool had)
                    numbered_name(j->conf.n->stream),
                    j->conf.n->stream == NUMBERED_PIPELINES ? ids_get(j->conf.n->ids, number).id
                                                            : number);
-    if (client_get(j->conf.conn->client, wh_slice_str(s->path), on_single, s, &err) != WH_OK) {
+    if (client_get(j->conf.run->client, wh_slice_str(s->path), on_single, s, &err) != WH_OK) {
         job_fail(j, NULL);
         single_free(s);
     }
@@ -308,11 +304,11 @@ static void ask_single(struct job *j, int64_t number, bool had)
 /* More are gone than may be told without a person: no use in asking on. */
 static bool enough_gone(const struct job *j)
 {
-    const struct fetcher_conf *conf = &j->conf.conn->fetcher->deps.conf;
+    const struct check_limits *limits = &j->conf.env->limits;
     struct ids_counts n = ids_counts(j->conf.n->ids);
 
     return !j->conf.thorough &&
-           gone_too_many(j->gone, n.have + n.held, conf->hold_min, conf->hold_percent);
+           gone_too_many(j->gone, n.have + n.held, limits->hold_min, limits->hold_percent);
 }
 
 static void ask_unlisted(struct job *j)
@@ -333,7 +329,7 @@ static void ask_unlisted(struct job *j)
 
 static void ask_missing(struct job *j)
 {
-    int64_t most = j->conf.thorough ? INT64_MAX : j->conf.conn->fetcher->deps.conf.numbers_max;
+    int64_t most = j->conf.thorough ? INT64_MAX : j->conf.env->limits.numbers_max;
 
     if (j->conf.n->stream >= NUMBERED_PROOF) {
         most = 0;

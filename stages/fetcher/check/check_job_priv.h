@@ -5,8 +5,7 @@
 #ifndef WH_FETCHER_CHECK_JOB_H
 #define WH_FETCHER_CHECK_JOB_H
 
-#include "stages/fetcher/conn/fetcher.h"
-#include "stages/fetcher/state/numbers.h"
+#include "stages/fetcher/check/check_env.h"
 
 struct job;
 
@@ -16,8 +15,12 @@ struct check_jobs {
 };
 
 struct check_job_conf {
-    struct conn *conn;
-    struct project *project;
+    const struct check_env *env;
+    const struct check_run *run;
+    struct check_result *result; /* its error is set by the first failure */
+    void (*progress)(void *ctx); /* an answer came: the check goes on */
+    void *ctx;
+    const struct project *project;
     struct numbers *n;
     bool list;
     bool thorough; /* no bound on single reads */

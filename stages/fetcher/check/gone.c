@@ -5,8 +5,6 @@
 
 #include "common/base/mem.h"
 #include "common/base/num.h"
-#include "stages/fetcher/check/check.h"
-#include "stages/fetcher/conn/fetcher.h"
 
 enum { PAYLOAD_MAX = 256, NUMBER_TEXT = 24 };
 
@@ -50,7 +48,7 @@ struct gone_wait {
     struct wh_bus_ack ack; /* first: the record carries it */
     struct gone_wait *next;
     struct gone_wait *prev;
-    struct conn *conn;
+    struct gone *gone;
     struct numbers *n;
     int64_t number;
     struct ids_entry becomes;
@@ -58,23 +56,39 @@ struct gone_wait {
     bool failed;
 };
 
+struct gone {
+    struct gone_env env;
+    struct gone_wait *waits;
+    size_t n_waits;
+};
+
+struct gone *gone_new(const struct gone_env *env)
+{
+    struct gone *g = wh_mem_zalloc(1, sizeof(*g));
+
+    if (g) {
+        g->env = *env;
+    }
+    return g;
+}
+
 static void unlink_wait(struct gone_wait *w)
 {
     if (w->prev) {
         w->prev->next = w->next;
     } else {
-        w->conn->gone_waits = w->next;
+        w->gone->waits = w->next;
     }
     if (w->next) {
         w->next->prev = w->prev;
     }
-    w->conn->n_gone_waits--;
+    w->gone->n_waits--;
     wh_mem_free(w);
 }
 
 static void settle(struct gone_wait *w)
 {
-    struct conn *c = w->conn;
+    struct gone *g = w->gone;
     struct wh_err err;
 
     if (w->records > 0) {
@@ -82,10 +96,10 @@ static void settle(struct gone_wait *w)
     }
     if (!w->failed && ids_set(w->n->ids, w->number, w->becomes.id, w->becomes.fate,
                               w->becomes.confidential, &err) != WH_OK) {
-        wh_log_debug(c->fetcher->deps.log, "a number is not followed", WH_RC(&err));
+        wh_log_debug(g->env.log, "a number is not followed", WH_RC(&err));
     }
     unlink_wait(w);
-    check_wake(c);
+    g->env.settled(g->env.ctx);
 }
 
 static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
@@ -97,23 +111,23 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     settle(w);
 }
 
-static struct gone_wait *begin(struct conn *c, struct numbers *n, int64_t number,
+static struct gone_wait *begin(struct gone *g, struct numbers *n, int64_t number,
                                struct ids_entry becomes)
 {
     struct gone_wait *w = wh_mem_zalloc(1, sizeof(*w));
 
     if (w) {
         *w = (struct gone_wait){.ack = {.fn = on_record},
-                                .next = c->gone_waits,
-                                .conn = c,
+                                .next = g->waits,
+                                .gone = g,
                                 .n = n,
                                 .number = number,
                                 .becomes = becomes};
         if (w->next) {
             w->next->prev = w;
         }
-        c->gone_waits = w;
-        c->n_gone_waits++;
+        g->waits = w;
+        g->n_waits++;
     }
     return w;
 }
@@ -124,23 +138,24 @@ static void end(struct gone_wait *w, bool failed)
     settle(w);
 }
 
-size_t gone_waiting(const struct conn *c)
+size_t gone_waiting(const struct gone *g)
 {
-    return c->n_gone_waits;
+    return g->n_waits;
 }
 
-void gone_free(struct conn *c)
+void gone_free(struct gone *g)
 {
-    while (c->gone_waits) {
-        unlink_wait(c->gone_waits);
+    while (g && g->waits) {
+        unlink_wait(g->waits);
     }
+    wh_mem_free(g);
 }
 
 /* ---- records ---- */
 
 static enum wh_rc emit(struct gone_wait *w, struct outbox_row *row, struct wh_err *err)
 {
-    if (outbox_row(w->conn->fetcher->outbox, row, &w->ack, err) != WH_OK) {
+    if (outbox_row(w->gone->env.outbox, row, &w->ack, err) != WH_OK) {
         return err->rc;
     }
     w->records++;
@@ -153,7 +168,7 @@ static enum wh_rc emit_note(struct gone_wait *w, const char *kind, int64_t id, c
     bool project = w->n->stream == NUMBERED_PROJECT;
     char payload[PAYLOAD_MAX];
     char text[NUMBER_TEXT];
-    struct outbox_row row = conn_row(w->conn, WH_ORIGIN_REST, w->conn->run_id);
+    struct outbox_row row = w->gone->env.row(w->gone->env.ctx);
     int n =
         snprintf(payload, sizeof(payload),
                  "{\"reason\":\"%s\",\"kind\":\"%s\",\"id\":\"%" PRId64 "\",\"project_id\":\"%s\"}",
@@ -174,7 +189,7 @@ static bool was_told(const struct ids_entry *e)
            (e->fate == IDS_DELETED || e->fate == IDS_HIDDEN || e->fate == IDS_NO_ACCESS);
 }
 
-bool gone_back(struct conn *c, struct numbers *n, int64_t number, int64_t id, bool confidential)
+bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bool confidential)
 {
     struct ids_entry e = ids_get(n->ids, number);
     struct gone_wait *w;
@@ -183,7 +198,7 @@ bool gone_back(struct conn *c, struct numbers *n, int64_t number, int64_t id, bo
     if (!was_told(&e)) {
         return true;
     }
-    w = begin(c, n, number,
+    w = begin(g, n, number,
               (struct ids_entry){.id = id, .fate = IDS_HAVE, .confidential = confidential});
     if (w) {
         end(w, emit_note(w, "back", id, "", &err) != WH_OK);
@@ -191,7 +206,7 @@ bool gone_back(struct conn *c, struct numbers *n, int64_t number, int64_t id, bo
     return false;
 }
 
-enum wh_rc gone_tell(struct conn *c, struct numbers *n, int64_t number, const char *reason,
+enum wh_rc gone_tell(struct gone *g, struct numbers *n, int64_t number, const char *reason,
                      struct wh_err *err)
 {
     struct ids_entry e = ids_get(n->ids, number);
@@ -199,7 +214,7 @@ enum wh_rc gone_tell(struct conn *c, struct numbers *n, int64_t number, const ch
     enum wh_rc rc;
 
     e.fate = gone_fate(reason);
-    w = begin(c, n, number, e);
+    w = begin(g, n, number, e);
     if (w == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a tombstone");
     }
@@ -208,12 +223,12 @@ enum wh_rc gone_tell(struct conn *c, struct numbers *n, int64_t number, const ch
     return rc;
 }
 
-enum wh_rc gone_row(struct conn *c, struct numbers *n, struct wh_slice path, struct wh_slice text,
+enum wh_rc gone_row(struct gone *g, struct numbers *n, struct wh_slice path, struct wh_slice text,
                     const struct row *row, struct wh_json_val value, struct wh_err *err)
 {
     struct ids_entry was;
     struct ids_entry becomes = {.id = row->number, .fate = IDS_HAVE};
-    struct outbox_row out = conn_row(c, WH_ORIGIN_REST, c->run_id);
+    struct outbox_row out = g->env.row(g->env.ctx);
     struct gone_wait *w;
     int64_t number = 0;
     enum wh_rc rc;
@@ -226,7 +241,7 @@ enum wh_rc gone_row(struct conn *c, struct numbers *n, struct wh_slice path, str
         becomes.fate = numbers_row_moved(value) ? IDS_MOVED : IDS_HAVE;
     }
     was = ids_get(n->ids, number);
-    w = begin(c, n, number, becomes);
+    w = begin(g, n, number, becomes);
     if (w == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a row");
     }

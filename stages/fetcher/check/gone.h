@@ -17,11 +17,32 @@
 #ifndef WH_FETCHER_GONE_H
 #define WH_FETCHER_GONE_H
 
+#include "common/log/log.h"
+#include "stages/fetcher/outbox/outbox.h"
 #include "stages/fetcher/state/numbers.h"
 
 enum {
     GITLAB_REPORTER = 20, /* sees confidential issues */
 };
+
+/* What the connection lends. */
+struct gone_env {
+    struct outbox *outbox;
+    struct wh_log *log;
+    /* The connection's part of a record that belongs to the present run. */
+    struct outbox_row (*row)(void *ctx);
+    /* The records of one number were acknowledged or refused. Called from the loop, or from inside a
+     * call here when a record could not be posted. */
+    void (*settled)(void *ctx);
+    void *ctx;
+};
+
+struct gone;
+
+/* env is copied. NULL: no memory. */
+struct gone *gone_new(const struct gone_env *env);
+/* Forgets the numbers whose records are not acknowledged. g may be NULL. */
+void gone_free(struct gone *g);
 
 /* Why an object that is held is gone. lost: why its project is, or NULL; access: our access level
  * in the project, 0 when it is not known. */
@@ -36,18 +57,16 @@ bool gone_too_many(int64_t held, int64_t known, int64_t hold_min, int64_t hold_p
 
 /* Something is shown: true when its number may count as had at once. Else a tombstone was told of
  * it, and it counts when its return is in Kafka. */
-bool gone_back(struct conn *c, struct numbers *n, int64_t number, int64_t id, bool confidential);
+bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bool confidential);
 /* Tells the tombstone of a held number; its fate follows when it is in Kafka. */
-WH_MUST_CHECK enum wh_rc gone_tell(struct conn *c, struct numbers *n, int64_t number,
+WH_MUST_CHECK enum wh_rc gone_tell(struct gone *g, struct numbers *n, int64_t number,
                                    const char *reason, struct wh_err *err);
 /* A row that was read by itself, or by a listing without a cursor; its number counts as had when
  * the row is in Kafka. */
-WH_MUST_CHECK enum wh_rc gone_row(struct conn *c, struct numbers *n, struct wh_slice path,
+WH_MUST_CHECK enum wh_rc gone_row(struct gone *g, struct numbers *n, struct wh_slice path,
                                   struct wh_slice text, const struct row *row,
                                   struct wh_json_val value, struct wh_err *err);
 /* Records that are not acknowledged. */
-size_t gone_waiting(const struct conn *c);
-/* At the end: forgets who waits. */
-void gone_free(struct conn *c);
+size_t gone_waiting(const struct gone *g);
 
 #endif

@@ -57,7 +57,9 @@ static void on_room(void *ctx)
 
     for (struct conn *c = f->conns; c && !f->draining; c = c->next) {
         client_wake(c->client);
-        check_wake(c);
+        if (c->check) {
+            check_wake(c->check);
+        }
     }
 }
 
@@ -186,17 +188,11 @@ static void conn_free(struct conn *c)
     mcp_free(c->mcp);
     credential_free(c->credential);
     check_free(c->check);
-    gone_free(c);
+    gone_free(c->gone);
     health_free(c->health);
     heads_free(c->heads);
     wh_timer_free(c->timer);
-    while (c->projects) {
-        struct project *next = c->projects->next;
-
-        wh_mem_free(c->projects->path);
-        wh_mem_free(c->projects);
-        c->projects = next;
-    }
+    projects_free(&c->projects);
     wh_arena_done(&c->arena);
     wh_mem_free(c->instance);
     wh_mem_free(c);
@@ -222,7 +218,7 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->leave = leave_new(c);
     c->revoke = revoke_new(c);
     if (!c->instance || !c->timer || !c->health || !c->heads || !c->credential || !c->sources ||
-        !c->leave || !c->revoke ||
+        !c->leave || !c->revoke || conn_check_init(c, err) != WH_OK ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);
@@ -488,6 +484,17 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     leave_document(c);
 }
 
+static bool take_numbers(struct fetcher *f, struct wh_slice key, struct wh_slice json)
+{
+    enum numbers_taken taken = numbers_take(f->numbers, f->rows, key, json);
+
+    if (taken == NUMBERS_DAMAGED) {
+        wh_log_error(f->deps.log, "numbers are damaged and are not used: they are read anew",
+                     WH_S("key", key));
+    }
+    return taken != NUMBERS_OTHER;
+}
+
 void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
 {
     struct wh_document doc;
@@ -501,7 +508,7 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
         return;
     }
     if (wh_document_decode(msg->value, &doc, &err) == WH_OK &&
-        numbers_take(f, msg->key, doc.document)) {
+        take_numbers(f, msg->key, doc.document)) {
         return;
     }
     cursor = state_cursor(f->state, msg->key);
@@ -682,6 +689,7 @@ void fetcher_drain(struct fetcher *f)
         mcp_free(c->mcp);
         c->mcp = NULL;
         check_free(c->check);
+        c->check = NULL;
         credential_drain(c->credential);
     }
     connects_free(f->connects);

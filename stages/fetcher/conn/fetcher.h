@@ -22,8 +22,11 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "common/event/health.h"
+#include "stages/fetcher/check/check.h"
 #include "stages/fetcher/gitlab/client.h"
 #include "stages/fetcher/state/numbers.h"
+#include "stages/fetcher/state/projects.h"
+#include "stages/fetcher/state/stream_count.h"
 #include "stages/fetcher/outbox/outbox.h"
 #include "stages/fetcher/state/ownership.h"
 #include "stages/fetcher/state/cursors.h"
@@ -68,34 +71,6 @@ struct fetcher_deps {
     void *bus_ctx;           /* of the three */
     struct wh_keyring *keys; /* borrowed */
     struct fetcher_conf conf;
-};
-
-enum { STREAMS = 15 };
-
-struct project {
-    struct project *next;
-    char id[24];
-    char *path;
-    char skipped[96];             /* why it cannot be read; empty when it can */
-    int64_t listed_run;           /* the newest run whose list of projects shows it */
-    int64_t access;               /* our access level there; 0 when it is not known */
-    unsigned char skips[STREAMS]; /* enum client_outcome of a stream that cannot be read; 0 */
-    bool relist;                  /* it was gone: all of its numbers are listed */
-    bool announced;               /* its owner may know of it (handover.c) */
-};
-
-/* Counts of one stream in the present or the last run. */
-struct stream_count {
-    uint64_t pages;
-    uint64_t rows;
-    uint64_t produced;
-    uint64_t follow_ups;
-    uint64_t skipped;
-    uint64_t failed;
-    uint64_t checked;    /* rows of full listings */
-    uint64_t found;      /* of these and of single reads: not known before */
-    uint64_t singles;    /* numbers read one by one */
-    uint64_t total_rows; /* since start */
 };
 
 enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS, RUN_CHECK };
@@ -162,8 +137,7 @@ struct conn {
     bool unsaved_seals; /* secrets were sealed again (rotate.h), and Kafka does not have them yet */
     char unsealable[160];     /* why they cannot be; empty when they can */
     int64_t unsealable_at_ms; /* the document of which that is true */
-    struct project *projects;
-    size_t n_projects;
+    struct projects projects;
     enum run_phase phase;
     struct project *next_project; /* the task that comes next */
     unsigned next_stream;
@@ -185,11 +159,11 @@ struct conn {
     bool succeeded;    /* a run ended well, since the start */
     int64_t from_ms;   /* listings begin here when that is before their cursor; 0: no */
     struct client_stats stats_before;
-    struct check *check;
-    struct gone_wait *gone_waits;
-    size_t n_gone_waits;
-    int64_t held;                            /* tombstones that wait for a person */
-    uint64_t tombstones;                     /* of this run */
+    struct check_env check_env;
+    struct check *check; /* under way; or NULL */
+    struct gone *gone;   /* records about objects that are gone or back; never NULL */
+    int64_t held;        /* tombstones that wait for a person */
+    uint64_t tombstones; /* of this run */
     struct run_summary summaries[RUNS_KEPT]; /* newest last */
     unsigned n_summaries;
     struct health *health;
@@ -245,6 +219,9 @@ void fetcher_revoked(struct fetcher *f);
 void fetcher_drain(struct fetcher *f);
 bool fetcher_idle(const struct fetcher *f);
 void fetcher_free(struct fetcher *f);
+
+/* Makes what the checks of a connection need. */
+WH_MUST_CHECK enum wh_rc conn_check_init(struct conn *c, struct wh_err *err);
 
 struct conn *fetcher_find(struct fetcher *f, struct wh_slice id);
 /* The connection is gone: nobody finds it any more; what it still waits for is let go. */
@@ -305,10 +282,6 @@ void walk_stop_foreign(struct conn *c);
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
                      enum client_outcome why);
 void conn_add_project(struct conn *c, struct wh_json_val row);
-/* Our access level by a project's row: the higher of the project's and its group's; 0: none. */
-int64_t conn_access_of(struct wh_json_val row);
-/* The project of that number, made when it is new; NULL: no memory. */
-struct project *conn_add_project_id(struct conn *c, struct wh_slice id);
 
 /* The present run's list of projects shows it. */
 void conn_project_listed(struct conn *c, struct project *p);

@@ -124,7 +124,7 @@ struct hooks *hooks_start(struct conn *c,
     if (h == NULL) {
         return NULL;
     }
-    *h = (struct hooks){.conn = c, .done = done, .ctx = ctx, .project = c->projects};
+    *h = (struct hooks){.conn = c, .done = done, .ctx = ctx, .project = c->projects.first};
     /* The first call is made at once, so that done never comes from within. */
     while (h->project && (h->project->listed_run == 0 || h->project->skipped[0])) {
         h->project = h->project->next;

@@ -71,7 +71,7 @@ void handover_announce(struct conn *c)
         return;
     }
     c->epoch_ms = c->epoch_ms ? c->epoch_ms : c->run_started_ms;
-    for (struct project *p = c->projects; p && rc == WH_OK; p = p->next) {
+    for (struct project *p = c->projects.first; p && rc == WH_OK; p = p->next) {
         bool there = p->skipped[0] == '\0';
 
         if (p->announced != there) {
@@ -93,7 +93,7 @@ void handover_forget(struct conn *c)
 {
     c->epoch_ms = 0;
     c->epoch_told = false;
-    for (struct project *p = c->projects; p; p = p->next) {
+    for (struct project *p = c->projects.first; p; p = p->next) {
         p->announced = false;
     }
 }
@@ -115,8 +115,8 @@ static void recall_one(void *ctx, struct wh_slice key, struct cursor *cursor)
         key.len <= before + sizeof(PROJECT_SUFFIX) - 1) {
         return;
     }
-    p = conn_add_project_id(
-        r->conn, wh_slice(key.ptr + before, key.len - before - (sizeof(PROJECT_SUFFIX) - 1)));
+    p = projects_add(&r->conn->projects,
+                     wh_slice(key.ptr + before, key.len - before - (sizeof(PROJECT_SUFFIX) - 1)));
     if (p) {
         conn_project_listed(r->conn, p);
     }

@@ -19,55 +19,6 @@ static int64_t now_ms(const struct conn *c)
 
 /* ---- projects ---- */
 
-static struct project *find_project(struct conn *c, const char *id)
-{
-    for (struct project *p = c->projects; p; p = p->next) {
-        if (strcmp(p->id, id) == 0) {
-            return p;
-        }
-    }
-    return NULL;
-}
-
-/* The higher of what the project and its group give us; 0 when the row does not say. */
-int64_t conn_access_of(struct wh_json_val row)
-{
-    static const char *const by[] = {"project_access", "group_access"};
-    struct wh_json_val permissions;
-    int64_t access = 0;
-
-    for (size_t i = 0; i < 2 && wh_json_get(row, WH_LIT("permissions"), &permissions); i++) {
-        struct wh_json_val v;
-
-        if (wh_json_get(permissions, wh_slice_str(by[i]), &v) &&
-            wh_json_get(v, WH_LIT("access_level"), &v) && wh_json_type(v) == WH_JSON_INT &&
-            wh_json_int(v) > access) {
-            access = wh_json_int(v);
-        }
-    }
-    return access;
-}
-
-struct project *conn_add_project_id(struct conn *c, struct wh_slice id)
-{
-    struct project *p;
-    char text[24];
-
-    (void)snprintf(text, sizeof(text), "%.*s", WH_SLICE_ARG(id));
-    p = find_project(c, text);
-    if (p == NULL) {
-        p = wh_mem_zalloc(1, sizeof(*p));
-        if (p == NULL) {
-            return NULL;
-        }
-        memcpy(p->id, text, sizeof(p->id));
-        p->next = c->projects;
-        c->projects = p;
-        c->n_projects++;
-    }
-    return p;
-}
-
 void conn_add_project(struct conn *c, struct wh_json_val row)
 {
     struct wh_json_val id;
@@ -79,7 +30,7 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
         return;
     }
     (void)snprintf(text, sizeof(text), "%" PRId64, wh_json_int(id));
-    p = conn_add_project_id(c, wh_slice_str(text));
+    p = projects_add(&c->projects, wh_slice_str(text));
     if (p == NULL) {
         return;
     }
@@ -88,7 +39,7 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
 
         p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);
     }
-    p->access = conn_access_of(row);
+    p->access = project_access_of(row);
     conn_project_listed(c, p);
 }
 
@@ -109,7 +60,7 @@ static void skip_unlisted(struct conn *c)
 {
     bool rest = source_of(c->sources, 0)->kind == SOURCE_REST;
 
-    for (struct project *p = c->projects; p && rest; p = p->next) {
+    for (struct project *p = c->projects.first; p && rest; p = p->next) {
         if (p->listed_run != c->run_started_ms) {
             (void)snprintf(p->skipped, sizeof(p->skipped),
                            "not among the projects that the token is a member of");
@@ -214,7 +165,7 @@ static void run_end(struct conn *c)
     summarise(c);
     report_run(c, true);
     wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id), WH_B("ok", !c->run_failed),
-                WH_B("sweep", c->run_sweeps), WH_I("projects", c->n_projects),
+                WH_B("sweep", c->run_sweeps), WH_I("projects", c->projects.n),
                 WH_I("took_ms", c->run_finished_ms - c->run_started_ms));
     if (c->stopped) {
         return;
@@ -234,19 +185,37 @@ static void run_end(struct conn *c)
     }
 }
 
-static void on_checked(struct conn *c, bool ok)
+static void on_checked(void *ctx, const struct check_result *result)
 {
-    c->run_failed = c->run_failed || !ok;
+    struct conn *c = ctx;
+
+    c->check = NULL;
+    c->tombstones = result->tombstones;
+    if (result->decided) {
+        c->held = result->held;
+    }
+    if (result->error[0]) {
+        (void)snprintf(c->error, sizeof(c->error), "%s", result->error);
+    }
+    c->run_failed = c->run_failed || !result->ok;
     run_end(c);
 }
 
 static void run_check(struct conn *c)
 {
-    const struct check_wish wish = {
-        .sweep = c->run_sweeps, .thorough = c->run_verifies, .confirm = c->run_confirms};
+    const struct check_run run = {.sweep = c->run_sweeps,
+                                  .thorough = c->run_verifies,
+                                  .confirm = c->run_confirms,
+                                  .client = c->client,
+                                  .projects = &c->projects,
+                                  .started_ms = c->run_started_ms,
+                                  .counts = c->counts,
+                                  .done = on_checked,
+                                  .ctx = c};
 
     c->phase = RUN_CHECK;
-    if (check_start(c, &wish, on_checked) == NULL) {
+    c->check = check_start(&c->check_env, &run);
+    if (c->check == NULL) {
         c->run_failed = true;
         run_end(c);
     }
@@ -297,7 +266,7 @@ static bool next_task(struct conn *c, struct project **ret_project, unsigned *re
 static void begin_streams(struct conn *c)
 {
     c->phase = RUN_STREAMS;
-    c->next_project = c->projects;
+    c->next_project = c->projects.first;
     c->next_stream = FIRST_PROJECT_STREAM;
 }
 
@@ -427,7 +396,7 @@ static void begin_run(struct conn *c, bool stale)
 
         c->counts[i] = (struct stream_count){.total_rows = total};
     }
-    for (struct project *p = c->projects; p; p = p->next) {
+    for (struct project *p = c->projects.first; p; p = p->next) {
         memset(p->skips, 0, sizeof(p->skips));
     }
     c->run_again = false;

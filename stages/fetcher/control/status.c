@@ -1,5 +1,6 @@
 /* What the fetcher says of itself. */
 #include "common/json/json_write.h"
+#include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/control/control.h"
 #include "stages/fetcher/access/credential.h"
 #include "stages/fetcher/conn/health.h"
@@ -60,7 +61,7 @@ static void write_projects(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "skipped_projects");
     wh_jw_array(w);
-    for (const struct project *p = c->projects; p; p = p->next) {
+    for (const struct project *p = c->projects.first; p; p = p->next) {
         if (p->skipped[0]) {
             write_skip(w, p, "", p->skipped);
         }
@@ -152,10 +153,10 @@ static void write_completeness(struct wh_json_writer *w, const struct conn *c)
         if (n->stream != NUMBERED_PROJECT || strcmp(n->connection, c->id) != 0) {
             continue;
         }
-        for (const struct project *p = c->projects; p; p = p->next) {
+        for (const struct project *p = c->projects.first; p; p = p->next) {
             path = strcmp(p->id, n->project) == 0 && p->path ? p->path : path;
         }
-        numbers_write(w, c, n->project, path);
+        number_ledger_write(w, c, n->project, path);
     }
     wh_jw_end(w);
 }
@@ -222,7 +223,7 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_put_bool(w, "purging", leave_is_purging(c));
     wh_jw_put_str(w, "gitlab_version", c->doc.gitlab_version);
     wh_jw_put_str(w, "phase", wh_slice_str(phases[c->phase]));
-    wh_jw_put_int(w, "projects", (int64_t)c->n_projects);
+    wh_jw_put_int(w, "projects", (int64_t)c->projects.n);
     wh_jw_put_int(w, "runs", (int64_t)c->runs);
     wh_jw_put_int(w, "run_started_ms", c->run_started_ms);
     wh_jw_put_int(w, "run_finished_ms", c->run_finished_ms);

@@ -1,7 +1,5 @@
 #include "stages/fetcher/gitlab/row.h"
 
-#include "stages/fetcher/state/cursors.h"
-
 static void number_text(int64_t n, char text[24])
 {
     char digits[24];
@@ -24,7 +22,7 @@ static void take_time(struct wh_json_val v, struct row *row)
     struct wh_slice text = wh_json_string(v);
     struct wh_err err;
 
-    row->has_update = wh_json_type(v) == WH_JSON_STRING && text.len < STATE_AFTER_MAX &&
+    row->has_update = wh_json_type(v) == WH_JSON_STRING && text.len < ROW_TIME_MAX &&
                       wh_time_parse(text, &row->at, &err) == WH_OK;
     row->updated_at = row->has_update ? text : wh_slice(NULL, 0);
 }

@@ -7,6 +7,8 @@
 #include "common/base/time.h"
 #include "common/json/json_doc.h"
 
+enum { ROW_TIME_MAX = 40 /* bytes of a time's text, with its end */ };
+
 struct row {
     char id[24]; /* as text; empty where the row has none, as releases */
     char iid[24];

@@ -1,4 +1,3 @@
-#include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 #define OPEN_PIPELINES(status)                                                                     \

@@ -30,6 +30,8 @@ enum stream_follow {
     FOLLOW_MR_CLOSES = 4,
 };
 
+enum { STREAMS = 15 };
+
 struct stream {
     const char *name;
     const char *kind; /* of the raw event */
@@ -38,6 +40,6 @@ struct stream {
     unsigned follow;
 };
 
-extern const struct stream streams[];
+extern const struct stream streams[STREAMS];
 
 #endif

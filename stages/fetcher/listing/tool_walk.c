@@ -268,7 +268,7 @@ static const char *kind_of(const struct tool_walk *w)
 static void take_project(struct tool_walk *w, struct wh_json_val row, const char *id)
 {
     if (w->project == NULL) {
-        (void)conn_add_project_id(w->conn, wh_slice_str(id));
+        (void)projects_add(&w->conn->projects, wh_slice_str(id));
         conn_add_project(w->conn, row);
     }
 }

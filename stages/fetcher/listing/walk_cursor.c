@@ -1,4 +1,5 @@
 /* What fetch-state says of a walk: the part of each lane that is not acknowledged yet. */
+#include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/listing/walk_priv.h"
 
 #include "common/base/mem.h"
@@ -134,7 +135,7 @@ bool walk_save(struct walk *w)
         w->cursor->finished_at_ms = wh_clock_now_ms(&f->deps.clock);
     }
     if (fill_cursor(w, &err) != WH_OK ||
-        numbers_save_stream(w->conn, w->project, w->stream_index, &err) != WH_OK ||
+        number_ledger_save_stream(w->conn, w->project, w->stream_index, &err) != WH_OK ||
         cursor_write(w->cursor, &json, &err) != WH_OK ||
         fetcher_save_state(f, wh_slice_str(w->conn->id), walk_project(w), wh_slice_str(w->key),
                            wh_buf_slice(&json), &w->saved, &err) != WH_OK) {

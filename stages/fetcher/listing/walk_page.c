@@ -4,6 +4,7 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/gitlab/link.h"
 #include "stages/fetcher/listing/walk_priv.h"
@@ -93,7 +94,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     if (w->stream->mode == STREAM_PROJECTS) {
         conn_add_project(w->conn, value);
     }
-    numbers_row(w->conn, w->project, w->stream_index, &row, value);
+    number_ledger_row(w->conn, w->project, w->stream_index, &row, value);
     if (!t->produce || (w->stream->mode == STREAM_HEADS && !head_moved(w, &row, value))) {
         return WH_OK;
     }

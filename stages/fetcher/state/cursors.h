@@ -10,9 +10,10 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/json/json_doc.h"
+#include "stages/fetcher/gitlab/row.h"
 
 enum {
-    STATE_AFTER_MAX = 40,
+    STATE_AFTER_MAX = ROW_TIME_MAX,
     STATE_HASHES_MAX = 128,
     STATE_SPANS_MAX = 16,
     STATE_MARK_MAX = 1024,

@@ -14,11 +14,6 @@
 #include "stages/fetcher/state/ids.h"
 #include "stages/fetcher/gitlab/row.h"
 
-struct wh_json_writer;
-struct conn;
-struct fetcher;
-struct project;
-
 enum numbered {
     NUMBERED_ISSUES,
     NUMBERED_MERGE_REQUESTS,
@@ -64,24 +59,24 @@ struct numbers *numbers_next(const struct numbers_table *t, const struct numbers
 /* Drops those of a connection; nothing may use one of them. */
 void numbers_forget(struct numbers_table *t, const char *connection);
 
-/* Is this fetch-state key a segment of numbers? Then takes it; damaged ones are logged. */
-bool numbers_take(struct fetcher *f, struct wh_slice key, struct wh_slice json);
-/* Writes what is not written: before the cursor that moves over the same rows. */
-WH_MUST_CHECK enum wh_rc numbers_save(struct fetcher *f, struct numbers *n, struct wh_err *err);
-WH_MUST_CHECK enum wh_rc numbers_save_stream(struct conn *c, const struct project *project,
-                                             unsigned stream, struct wh_err *err);
+enum { NUMBERS_KEY_MAX = 192 };
 
-/* A row of a listing, whose cursor moves over it only when it is in Kafka. */
-void numbers_row(struct conn *c, const struct project *project, unsigned stream,
-                 const struct row *row, struct wh_json_val value);
+enum numbers_taken {
+    NUMBERS_OTHER, /* the key is not that of a segment */
+    NUMBERS_TAKEN,
+    NUMBERS_DAMAGED, /* the segment is not used: its numbers are read again */
+};
+
+/* Takes a record of fetch-state when it is a segment of numbers. */
+enum numbers_taken numbers_take(struct numbers_table *t, struct wh_json_parser *parser,
+                                struct wh_slice key, struct wh_slice json);
+/* The key and the document of one segment (ids_dirty names those that changed). */
+WH_MUST_CHECK enum wh_rc numbers_segment_write(struct numbers *n, uint32_t seq,
+                                               char key[NUMBERS_KEY_MAX], struct wh_buf *json,
+                                               struct wh_err *err);
+
 /* What else a row says of its fate. */
 bool numbers_row_confidential(struct wh_json_val value);
 bool numbers_row_moved(struct wh_json_val value);
-
-/* {"project","path","at_ms","streams":{"issues":{"expected",...},...}} */
-void numbers_write(struct wh_json_writer *w, const struct conn *c, const char *project,
-                   const char *path);
-/* Tells the health topic how complete the project is, when that changed. */
-void numbers_tell(struct conn *c, const char *project, const char *path);
 
 #endif

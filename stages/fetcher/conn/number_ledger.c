@@ -1,0 +1,165 @@
+/* The numbers of a connection's objects on their way into Kafka. */
+#include "stages/fetcher/conn/number_ledger.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/json/json_write.h"
+#include "stages/fetcher/check/gone.h"
+
+enum { SEGMENT_MAX_BYTES = 64 << 10, KEY_MAX = 192, DOCUMENT_MAX_BYTES = 8192 };
+
+static enum wh_rc save_segment(struct fetcher *f, struct numbers *n, uint32_t seq,
+                               struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf json;
+    char key[NUMBERS_KEY_MAX];
+
+    wh_buf_init(&json, SEGMENT_MAX_BYTES);
+    if (numbers_segment_write(n, seq, key, &json, err) != WH_OK) {
+        return err->rc;
+    }
+    return fetcher_save_state(f, wh_slice_str(n->connection), wh_slice_str(n->project),
+                              wh_slice_str(key), wh_buf_slice(&json), NULL, err);
+}
+
+enum wh_rc number_ledger_save(struct fetcher *f, struct numbers *n, struct wh_err *err)
+{
+    uint32_t seq;
+
+    while (n && ids_dirty(n->ids, &seq)) {
+        if (save_segment(f, n, seq, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+enum wh_rc number_ledger_save_stream(struct conn *c, const struct project *project, unsigned stream,
+                                     struct wh_err *err)
+{
+    enum numbered s = numbered_of(stream);
+
+    if (project == NULL || s == NUMBERED_STREAMS) {
+        return WH_OK;
+    }
+    return number_ledger_save(c->fetcher,
+                              numbers_of(c->fetcher->numbers, c->id, project->id, s, false), err);
+}
+
+/* ---- rows ---- */
+
+void number_ledger_row(struct conn *c, const struct project *project, unsigned stream,
+                       const struct row *row, struct wh_json_val value)
+{
+    enum numbered s = numbered_of(stream);
+    bool issue = s == NUMBERED_ISSUES;
+    bool confidential = issue && numbers_row_confidential(value);
+    int64_t number = 1;
+    struct numbers *n;
+    struct wh_err err;
+
+    if (s == NUMBERED_STREAMS || row->id[0] == '\0' ||
+        (s != NUMBERED_PROJECT && wh_num_i64(wh_slice_str(row->iid), &number, &err) != WH_OK)) {
+        return;
+    }
+    n = numbers_of(c->fetcher->numbers, c->id, s == NUMBERED_PROJECT ? row->id : project->id, s,
+                   true);
+    if (n == NULL || !gone_back(c->gone, n, number, row->number, confidential)) {
+        return;
+    }
+    if (ids_set(n->ids, number, row->number,
+                issue && numbers_row_moved(value) ? IDS_MOVED : IDS_HAVE, confidential,
+                &err) != WH_OK) {
+        wh_log_debug(c->fetcher->deps.log, "a number is not followed", WH_RC(&err));
+    }
+}
+
+/* ---- the health topic ---- */
+
+static void write_counts(struct wh_json_writer *w, const struct ids_counts *n)
+{
+    const struct {
+        const char *key;
+        int64_t value;
+    } members[] = {
+        {"expected", n->expected},   {"have", n->have},     {"missing", n->missing},
+        {"deleted", n->deleted},     {"hidden", n->hidden}, {"moved", n->moved},
+        {"no_access", n->no_access}, {"held", n->held},     {"confidential", n->confidential},
+    };
+
+    wh_jw_object(w);
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        wh_jw_key(w, members[i].key);
+        wh_jw_int(w, members[i].value);
+    }
+    wh_jw_end(w);
+}
+
+void number_ledger_write(struct wh_json_writer *w, const struct conn *c, const char *project,
+                         const char *path)
+{
+    wh_jw_object(w);
+    wh_jw_key(w, "project");
+    wh_jw_str(w, wh_slice_str(project));
+    wh_jw_key(w, "path");
+    wh_jw_str(w, wh_slice_str(path));
+    wh_jw_key(w, "at_ms");
+    wh_jw_int(w, wh_clock_now_ms(&c->fetcher->deps.clock));
+    wh_jw_key(w, "streams");
+    wh_jw_object(w);
+    for (unsigned s = 0; s < NUMBERED_PROOF; s++) {
+        const struct numbers *n =
+            numbers_of(c->fetcher->numbers, c->id, project, (enum numbered)s, false);
+        struct ids_counts counts = n ? ids_counts(n->ids) : (struct ids_counts){0};
+
+        wh_jw_key(w, numbered_name((enum numbered)s));
+        write_counts(w, &counts);
+    }
+    wh_jw_end(w);
+    wh_jw_end(w);
+}
+
+static bool changed(struct conn *c, const char *project)
+{
+    bool any = false;
+
+    for (unsigned s = 0; s < NUMBERED_PROOF; s++) {
+        struct numbers *n =
+            numbers_of(c->fetcher->numbers, c->id, project, (enum numbered)s, false);
+        struct ids_counts now = n ? ids_counts(n->ids) : (struct ids_counts){0};
+
+        if (n && memcmp(&now, &n->told, sizeof(now)) != 0) {
+            n->told = now;
+            any = true;
+        }
+    }
+    return any;
+}
+
+void number_ledger_publish(struct conn *c, const char *project, const char *path)
+{
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_json_writer w;
+    struct wh_err err;
+    char key[KEY_MAX];
+    int len = snprintf(key, sizeof(key), "%s:completeness:%s", c->id, project);
+
+    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
+    if (!changed(c, project)) {
+        return;
+    }
+    wh_json_writer_init(&w, &json);
+    number_ledger_write(&w, c, project, path);
+    if (wh_jw_finish(&w, &err) != WH_OK ||
+        outbox_document(c->fetcher->outbox,
+                        &(struct outbox_document){.schema = WH_DOCUMENT_HEALTH,
+                                                  .topic = c->fetcher->health_topic,
+                                                  .key = wh_slice(key, len > 0 ? (size_t)len : 0),
+                                                  .connection = wh_slice_str(c->id),
+                                                  .json = wh_buf_slice(&json)},
+                        NULL, &err) != WH_OK) {
+        wh_log_warn(c->fetcher->deps.log, "completeness report not published", WH_RC(&err));
+    }
+}

@@ -1,0 +1,66 @@
+#include "stages/fetcher/state/projects.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+
+void projects_free(struct projects *all)
+{
+    while (all->first) {
+        struct project *next = all->first->next;
+
+        wh_mem_free(all->first->path);
+        wh_mem_free(all->first);
+        all->first = next;
+    }
+    all->n = 0;
+}
+
+struct project *projects_find(const struct projects *all, const char *id)
+{
+    for (struct project *p = all->first; p; p = p->next) {
+        if (strcmp(p->id, id) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+struct project *projects_add(struct projects *all, struct wh_slice id)
+{
+    struct project *p;
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%.*s", WH_SLICE_ARG(id));
+    p = projects_find(all, text);
+    if (p) {
+        return p;
+    }
+    p = wh_mem_zalloc(1, sizeof(*p));
+    if (p) {
+        memcpy(p->id, text, sizeof(p->id));
+        p->next = all->first;
+        all->first = p;
+        all->n++;
+    }
+    return p;
+}
+
+int64_t project_access_of(struct wh_json_val row)
+{
+    static const char *const by[] = {"project_access", "group_access"};
+    struct wh_json_val permissions;
+    int64_t access = 0;
+
+    for (size_t i = 0; i < 2 && wh_json_get(row, WH_LIT("permissions"), &permissions); i++) {
+        struct wh_json_val v;
+
+        if (wh_json_get(permissions, wh_slice_str(by[i]), &v) &&
+            wh_json_get(v, WH_LIT("access_level"), &v) && wh_json_type(v) == WH_JSON_INT &&
+            wh_json_int(v) > access) {
+            access = wh_json_int(v);
+        }
+    }
+    return access;
+}
