@@ -104,6 +104,7 @@ $(B)/common/base/build_version.c.o: $(B)/version
 
 # What the assembler takes in by .incbin.
 $(B)/stages/mapper/view/views.S.o: $(wildcard schemas/views/*.json)
+$(B)/stages/sink/sql/document_views.S.o: stages/sink/sql/document_views.sql
 $(B)/common/avro/texts.S.o: $(wildcard schemas/*.avsc)
 
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))

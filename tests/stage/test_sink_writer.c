@@ -726,6 +726,76 @@ static void test_purge(void **state)
     assert_store_is(f, 60);
 }
 
+/* How many values that could not be converted the store has. */
+static size_t set_aside_count(struct fixture *f)
+{
+    const char from = 's';
+    const char to = 't';
+    struct wh_iter *it = NULL;
+    struct wh_slice key;
+    struct wh_slice value;
+    struct wh_err err;
+    size_t n = 0;
+
+    th_ok(wh_iter_new(f->store, NULL, SINK_META, wh_slice(&from, 1), wh_slice(&to, 1), &it, &err),
+          &err);
+    wh_iter_seek(it, wh_slice(&from, 1), false);
+    for (; wh_iter_valid(it, &key, &value); wh_iter_step(it, false)) {
+        n++;
+    }
+    wh_iter_free(it);
+    return n;
+}
+
+/* Sends an observation of the list with a note about one value. */
+static void send_note(struct fixture *f, size_t index, const char *pointer)
+{
+    const struct wh_set_aside note = {.pointer = wh_slice_str(pointer),
+                                      .reason = WH_LIT("r"),
+                                      .example = WH_LIT("x"),
+                                      .count = 1};
+    struct wh_observation o;
+    struct wh_arena arena;
+    struct wh_buf bytes;
+    struct wh_err err;
+
+    wh_arena_init(&arena, 65536, 1 << 20);
+    wh_buf_init(&bytes, 1 << 20);
+    th_ok(
+        wh_observation_decode(wh_slice(f->list[index].bytes, f->list[index].len), &arena, &o, &err),
+        &err);
+    o.set_aside = &note;
+    o.n_set_aside = 1;
+    th_ok(wh_observation_encode(&o, &bytes, &err), &err);
+    send(f, ENTITIES_TOPIC, 0, wh_slice(f->list[index].id.bytes, 16), wh_buf_slice(&bytes));
+    wh_buf_done(&bytes);
+    wh_arena_done(&arena);
+}
+
+/* A value that could not be converted counts once, however often its event comes; a purge takes it. */
+static void test_set_aside(void **state)
+{
+    const char *const entities[] = {ENTITIES_TOPIC};
+    struct fixture *f = *state;
+    struct wh_err err;
+
+    for (unsigned again = 0; again < 3; again++) {
+        send_note(f, 0, "/a");
+        send_note(f, 0, "/b");
+        send_note(f, 1, "/a");
+    }
+    send_connection(f);
+    find_topics(f);
+    drain_ok(f);
+    assert_int_equal(set_aside_count(f), 3);
+    assert_int_equal(f->dead_letters, 0);
+    th_ok(wh_admin_remove(f->admin, entities, 1, 1000, &err), &err);
+    send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c1"), wh_slice(NULL, 0));
+    drain_ok(f);
+    finish_purge(f);
+    assert_int_equal(set_aside_count(f), 0);
+}
+
 /* The tombstone comes right behind a backlog, whose last batch is still being written. */
 static void test_purge_behind_a_backlog(void **state)
 {
@@ -909,6 +979,7 @@ int main(void)
         TEST(test_killed_at_any_turn),
         TEST(test_topics_come_later),
         TEST(test_damaged_records),
+        TEST(test_set_aside),
         TEST(test_dead_letter_is_acknowledged_first),
         TEST(test_unknown_schema_holds_its_partition),
         TEST(test_disk_full),

@@ -48,7 +48,7 @@ static enum wh_rc remove_below(struct sink_writer *w, char family, struct wh_sli
  * the batch is durable. */
 static enum wh_rc forget_connection(struct sink_writer *w, struct wh_slice id, struct wh_err *err)
 {
-    static const char families[] = {'h', 'r', 'u', 'w'};
+    static const char families[] = {'h', 'r', 's', 'u', 'w'};
 
     for (size_t i = 0; i < sizeof(families); i++) {
         if (remove_below(w, families[i], id, -1, err) != WH_OK) {

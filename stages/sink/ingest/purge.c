@@ -339,12 +339,12 @@ static enum wh_rc look_at_change(struct sink_purge *p, struct wh_slice key, stru
     return sink_remove_key(p->apply, SINK_CHANGES, key, err);
 }
 
-/* Runs, outcomes, webhooks and health of the connection: 'r', 'u', 'w' or 'h', its id, 0. */
+/* Runs, outcomes, values set aside, webhooks and health of the connection: a letter, its id, 0. */
 static bool is_of_connection(const struct sink_purge *p, struct wh_slice key)
 {
     size_t len = strlen(p->connection);
 
-    return key.len > len + 1 && strchr("ruwh", key.ptr[0]) != NULL &&
+    return key.len > len + 1 && strchr("rsuwh", key.ptr[0]) != NULL &&
            memcmp(key.ptr + 1, p->connection, len) == 0 && key.ptr[len + 1] == '\0';
 }
 

@@ -81,6 +81,9 @@ static enum wh_rc keep_observation(struct sink_writer *w, const struct sink_topi
         sample(w, p, msg, &o, result.outcome);
         rc = sink_outcomes_note(w->outcomes, topic->connection, &o, w->apply, &result, err);
     }
+    if (rc == WH_OK && o.n_set_aside) {
+        rc = sink_keep_set_aside(w, topic->connection, &o, err);
+    }
     return rc;
 }
 

@@ -73,4 +73,11 @@ void sink_publish_outcomes(struct sink_writer *w);
 void sink_letters_init(struct sink_letters *letters);
 WH_MUST_CHECK enum wh_rc sink_set_aside(struct sink_writer *w, struct wh_err *err);
 
+/* ---- set_aside.c ---- */
+
+/* Stores the values of the raw event that the mapper could not convert. The same value again changes
+ * nothing. */
+WH_MUST_CHECK enum wh_rc sink_keep_set_aside(struct sink_writer *w, const char *connection,
+                                             const struct wh_observation *o, struct wh_err *err);
+
 #endif

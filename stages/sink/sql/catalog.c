@@ -92,6 +92,35 @@ static const struct sql_column health_documents_columns[] = {
     {"document", "TEXT", SQL_SHAPE_JSON, "as it was told"},
 };
 
+static const struct sql_column set_aside_documents_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"view", "TEXT", SQL_SHAPE_PLAIN, "data view that mapped the event"},
+    {"pointer", "TEXT", SQL_SHAPE_PLAIN, "where the value is in the payload"},
+    {"partition", "INTEGER", SQL_SHAPE_PLAIN, "partition of the raw event"},
+    {"offset", "INTEGER", SQL_SHAPE_PLAIN, "offset of the raw event"},
+    {"document", "TEXT", SQL_SHAPE_JSON, "reason, example, entity and time"},
+};
+
+static const struct sql_column set_aside_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"view", "TEXT", SQL_SHAPE_PLAIN, "data view that mapped the events"},
+    {"pointer", "TEXT", SQL_SHAPE_PLAIN, "where the values are in the payload"},
+    {"count", "INTEGER", SQL_SHAPE_PLAIN, "events with such a value"},
+    {"reason", "TEXT", SQL_SHAPE_PLAIN, "why it could not be converted"},
+    {"example", "TEXT", SQL_SHAPE_PLAIN, "one of the values, or its beginning"},
+    {"first_at", "TEXT", SQL_SHAPE_PLAIN, "when the first of the events was received"},
+    {"last_at", "TEXT", SQL_SHAPE_PLAIN, "when the last of them was received"},
+};
+
+static const struct sql_column external_links_columns[] = {
+    {"entity", "TEXT", SQL_SHAPE_PLAIN, "work item that refers to it"},
+    {"kind", "TEXT", SQL_SHAPE_PLAIN, "type of the work item"},
+    {"entity_url", "TEXT", SQL_SHAPE_PLAIN, "page of the work item"},
+    {"system", "TEXT", SQL_SHAPE_PLAIN, "jira where the key has its form, else other"},
+    {"key", "TEXT", SQL_SHAPE_PLAIN, "key in the other tracker: SHOP-123"},
+    {"url", "TEXT", SQL_SHAPE_PLAIN, "address there, where GitLab sent one"},
+};
+
 static const struct sql_column runs_columns[] = {
     {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
     {"run", "INTEGER", SQL_SHAPE_PLAIN, "number of the run: its start in ms"},
@@ -187,6 +216,9 @@ static const struct sql_table_info tables[] = {
     {"run_streams", NULL, WH_KIND_NONE, "runs by stream"},
     {"run_changes", NULL, WH_KIND_NONE, "what runs changed, by kind of object"},
     {"webhook_health", NULL, WH_KIND_NONE, "webhook deliveries by project and event"},
+    {"set_aside_documents", NULL, WH_KIND_NONE, "values that could not be converted, one by one"},
+    {"set_aside", NULL, WH_KIND_NONE, "values that could not be converted, by view and pointer"},
+    {"external_links", NULL, WH_KIND_NONE, "references to objects of other trackers"},
     {"completeness", NULL, WH_KIND_NONE, "numbers expected and had, by project and stream"},
 };
 
@@ -267,6 +299,9 @@ static const struct {
     OTHER(run_streams),
     OTHER(run_changes),
     OTHER(webhook_health),
+    OTHER(set_aside_documents),
+    OTHER(set_aside),
+    OTHER(external_links),
     OTHER(completeness),
 };
 

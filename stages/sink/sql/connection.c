@@ -50,6 +50,9 @@ static const struct sql_table_def *def_of(const char *name, enum wh_kind kind)
     if (strcmp(name, "health_documents") == 0) {
         return &sql_health;
     }
+    if (strcmp(name, "set_aside_documents") == 0) {
+        return &sql_set_aside;
+    }
     return strcmp(name, "connection_documents") == 0 ? &sql_connections : NULL;
 }
 

@@ -119,7 +119,7 @@ struct sql_cursor {
     unsigned index; /* of the plan */
 };
 
-enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 8 };
+enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 9 };
 
 /* One SQLite connection; used by one thread at a time. */
 struct sql_conn {
@@ -154,7 +154,9 @@ extern const struct sql_table_def sql_connections;
 extern const struct sql_table_def sql_runs;
 extern const struct sql_table_def sql_health;
 /* CREATE VIEW statements over these three. */
-extern const char *const sql_document_views;
+extern const struct sql_table_def sql_set_aside;
+/* document_views.sql: the views over documents. */
+extern const char sql_document_views[];
 
 /* Fills in the table's indexes; its columns are set. */
 void sql_table_indexes(struct sql_table *table);

@@ -1,0 +1,105 @@
+-- The tables over documents, as views: connections, runs and what they changed, webhooks, and
+-- completeness. The documents are the JSON of the family meta (store/keyspace.h).
+
+CREATE VIEW connections AS
+SELECT id,
+       json_extract(document, '$.instance') AS instance,
+       json_extract(document, '$.state') AS state,
+       json_extract(document, '$.detail') AS detail,
+       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(json_extract(document, '$.created_at_ms'), 0) / 1000.0, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(json_extract(document, '$.updated_at_ms'), 0) / 1000.0, 'unixepoch') AS updated_at,
+       json_extract(document, '$.gitlab_version') AS gitlab_version
+FROM connection_documents;
+
+CREATE VIEW runs AS
+SELECT connection,
+       run,
+       json_extract(document, '$.kind') AS kind,
+       json_extract(document, '$.state') AS state,
+       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(json_extract(document, '$.started_at_ms'), 0) / 1000.0, 'unixepoch') AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(json_extract(document, '$.finished_at_ms'), 0) / 1000.0, 'unixepoch') AS finished_at,
+       json_extract(document, '$.requests') AS requests,
+       json_extract(document, '$.waited_ms') AS waited_ms,
+       (SELECT coalesce(sum(json_extract(s.value, '$.rows')), 0) FROM json_each(document, '$.streams') s) AS read,
+       (SELECT coalesce(sum(json_extract(s.value, '$.new')), 0) FROM json_each(outcome, '$.kinds') s) AS new,
+       (SELECT coalesce(sum(json_extract(s.value, '$.changed')), 0) FROM json_each(outcome, '$.kinds') s) AS changed,
+       (SELECT coalesce(sum(json_extract(s.value, '$.repaired')), 0) FROM json_each(outcome, '$.kinds') s) AS repaired,
+       (SELECT coalesce(sum(json_extract(s.value, '$.deleted')), 0) FROM json_each(outcome, '$.kinds') s) AS deleted,
+       (SELECT coalesce(sum(json_extract(s.value, '$.skipped')), 0) FROM json_each(document, '$.streams') s) AS skipped,
+       (SELECT coalesce(sum(json_extract(s.value, '$.failed')), 0) FROM json_each(document, '$.streams') s) AS failed,
+       json_extract(document, '$.error') AS error
+FROM run_documents;
+
+CREATE VIEW run_streams AS
+SELECT d.connection,
+       d.run,
+       s.key AS stream,
+       json_extract(s.value, '$.rows') AS read,
+       json_extract(s.value, '$.pages') AS pages,
+       json_extract(s.value, '$.follow_ups') AS follow_ups,
+       json_extract(s.value, '$.records') AS records,
+       json_extract(s.value, '$.skipped') AS skipped,
+       json_extract(s.value, '$.failed') AS failed
+FROM run_documents d, json_each(d.document, '$.streams') s;
+
+CREATE VIEW run_changes AS
+SELECT d.connection,
+       d.run,
+       k.key AS source_kind,
+       json_extract(k.value, '$.read') AS read,
+       json_extract(k.value, '$.new') AS new,
+       json_extract(k.value, '$.changed') AS changed,
+       json_extract(k.value, '$.repaired') AS repaired,
+       json_extract(k.value, '$.deleted') AS deleted
+FROM run_documents d, json_each(d.outcome, '$.kinds') k;
+
+CREATE VIEW webhook_health AS
+SELECT h.connection,
+       json_extract(h.document, '$.intake') AS intake,
+       json_extract(p.value, '$.project') AS source_project_id,
+       json_extract(p.value, '$.event') AS event,
+       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(json_extract(p.value, '$.last_ms'), 0) / 1000.0, 'unixepoch') AS last_delivery,
+       json_extract(p.value, '$.count') AS deliveries
+FROM health_documents h, json_each(h.document, '$.projects') p
+WHERE h.subject LIKE 'webhooks:%';
+
+CREATE VIEW completeness AS
+SELECT h.connection,
+       json_extract(h.document, '$.project') AS source_project_id,
+       s.key AS stream,
+       json_extract(s.value, '$.expected') AS expected,
+       json_extract(s.value, '$.have') AS have,
+       json_extract(s.value, '$.missing') AS missing,
+       json_extract(s.value, '$.deleted') AS deleted,
+       json_extract(s.value, '$.hidden') AS hidden,
+       json_extract(s.value, '$.moved') AS moved,
+       json_extract(s.value, '$.no_access') AS no_access,
+       json_extract(s.value, '$.held') AS held,
+       json_extract(s.value, '$.confidential') AS confidential,
+       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(json_extract(h.document, '$.at_ms'), 0) / 1000.0, 'unixepoch') AS checked_at
+FROM health_documents h, json_each(h.document, '$.streams') s
+WHERE h.subject LIKE 'completeness:%';
+
+-- Values that could not be converted, counted by view and pointer.
+CREATE VIEW set_aside AS
+SELECT connection,
+       view,
+       pointer,
+       count(*) AS count,
+       min(json_extract(document, '$.reason')) AS reason,
+       min(json_extract(document, '$.example')) AS example,
+       strftime('%Y-%m-%dT%H:%M:%fZ', min(json_extract(document, '$.observed_at_ms')) / 1000.0, 'unixepoch') AS first_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', max(json_extract(document, '$.observed_at_ms')) / 1000.0, 'unixepoch') AS last_at
+FROM set_aside_documents
+GROUP BY connection, view, pointer;
+
+-- References to objects of other trackers: "SHOP-123" or "SHOP-123 https://...".
+CREATE VIEW external_links AS
+SELECT w.id AS entity,
+       w.type AS kind,
+       w.url AS entity_url,
+       CASE WHEN l.value GLOB '[A-Z]*-[0-9]*' THEN 'jira' ELSE 'other' END AS system,
+       substr(l.value, 1, instr(l.value || ' ', ' ') - 1) AS key,
+       nullif(substr(l.value, instr(l.value || ' ', ' ') + 1), '') AS url
+FROM work_items w, json_each(w.external_links) l
+WHERE w.external_links IS NOT NULL;
