@@ -49,9 +49,7 @@ static bool ours(const struct check *k, const struct numbers *n)
 
 static const struct project *listed(const struct check *k, const char *id)
 {
-    const struct project *p = projects_find(k->run.projects, id);
-
-    return p && p->listed_run == k->run.started_ms ? p : NULL;
+    return projects_find_listed(k->run.projects, id, k->run.started_ms);
 }
 
 /* ---- projects ---- */

@@ -281,9 +281,9 @@ void walk_stop_foreign(struct conn *c);
 
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
                      enum client_outcome why);
+/* Adds the project of a row of the list of projects that the present run reads. */
 void conn_add_project(struct conn *c, struct wh_json_val row);
-
-/* The present run's list of projects shows it. */
+/* The list of projects of the present run contains the project. */
 void conn_project_listed(struct conn *c, struct project *p);
 
 /* ---- report.c ---- */

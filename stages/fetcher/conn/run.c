@@ -1,5 +1,4 @@
 /* One connection's runs: projects first, then every stream of each, then the report. */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/mem.h"
@@ -21,26 +20,11 @@ static int64_t now_ms(const struct conn *c)
 
 void conn_add_project(struct conn *c, struct wh_json_val row)
 {
-    struct wh_json_val id;
-    struct wh_json_val path;
-    struct project *p;
-    char text[24];
+    struct project *p = projects_add_row(&c->projects, row);
 
-    if (!wh_json_get(row, WH_LIT("id"), &id) || wh_json_type(id) != WH_JSON_INT) {
-        return;
+    if (p) {
+        conn_project_listed(c, p);
     }
-    (void)snprintf(text, sizeof(text), "%" PRId64, wh_json_int(id));
-    p = projects_add(&c->projects, wh_slice_str(text));
-    if (p == NULL) {
-        return;
-    }
-    if (p->path == NULL && wh_json_get(row, WH_LIT("path_with_namespace"), &path)) {
-        struct wh_slice s = wh_json_string(path);
-
-        p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);
-    }
-    p->access = project_access_of(row);
-    conn_project_listed(c, p);
 }
 
 void conn_project_listed(struct conn *c, struct project *p)

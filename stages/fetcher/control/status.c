@@ -148,15 +148,13 @@ static void write_completeness(struct wh_json_writer *w, const struct conn *c)
     wh_jw_key(w, "completeness");
     wh_jw_array(w);
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
-        const char *path = "";
+        const struct project *p;
 
         if (n->stream != NUMBERED_PROJECT || strcmp(n->connection, c->id) != 0) {
             continue;
         }
-        for (const struct project *p = c->projects.first; p; p = p->next) {
-            path = strcmp(p->id, n->project) == 0 && p->path ? p->path : path;
-        }
-        number_ledger_write(w, c, n->project, path);
+        p = projects_find(&c->projects, n->project);
+        number_ledger_write(w, c, n->project, p && p->path ? p->path : "");
     }
     wh_jw_end(w);
 }

@@ -1,5 +1,6 @@
 #include "stages/fetcher/state/projects.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,10 +28,17 @@ struct project *projects_find(const struct projects *all, const char *id)
     return NULL;
 }
 
+struct project *projects_find_listed(const struct projects *all, const char *id, int64_t run)
+{
+    struct project *p = projects_find(all, id);
+
+    return p && p->listed_run == run ? p : NULL;
+}
+
 struct project *projects_add(struct projects *all, struct wh_slice id)
 {
     struct project *p;
-    char text[24];
+    char text[PROJECT_ID_MAX];
 
     (void)snprintf(text, sizeof(text), "%.*s", WH_SLICE_ARG(id));
     p = projects_find(all, text);
@@ -44,6 +52,30 @@ struct project *projects_add(struct projects *all, struct wh_slice id)
         all->first = p;
         all->n++;
     }
+    return p;
+}
+
+struct project *projects_add_row(struct projects *all, struct wh_json_val row)
+{
+    struct wh_json_val id;
+    struct wh_json_val path;
+    struct project *p;
+    char text[PROJECT_ID_MAX];
+
+    if (!wh_json_get(row, WH_LIT("id"), &id) || wh_json_type(id) != WH_JSON_INT) {
+        return NULL;
+    }
+    (void)snprintf(text, sizeof(text), "%" PRId64, wh_json_int(id));
+    p = projects_add(all, wh_slice_str(text));
+    if (p == NULL) {
+        return NULL;
+    }
+    if (p->path == NULL && wh_json_get(row, WH_LIT("path_with_namespace"), &path)) {
+        struct wh_slice s = wh_json_string(path);
+
+        p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);
+    }
+    p->access = project_access_of(row);
     return p;
 }
 
