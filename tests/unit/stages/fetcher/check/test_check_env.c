@@ -1,0 +1,463 @@
+/*
+ * A check on its environment alone, without a connection: what it publishes, what it holds back, and
+ * how it ends.
+ */
+#include "tests/lib/th_cmocka.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/event/raw_event.h"
+#include "stages/fetcher/check/check.h"
+#include "tests/lib/bus_mem.h"
+#include "tests/lib/httpc_script.h"
+
+enum { RUN_MS = 1000, TURNS_MAX = 10000 };
+
+#define ROW(iid)                                                                                   \
+    "{\"id\":500" iid ",\"iid\":" iid ",\"created_at\":\"2026-01-0" iid "T00:00:00Z\","            \
+    "\"updated_at\":\"2026-02-01T00:00:00Z\",\"confidential\":false}"
+
+struct fixture {
+    int64_t now_ms;
+    struct wh_bus_mem *bus;
+    struct wh_loop *loop;
+    struct th_script *http;
+    struct wh_producer *producer;
+    struct outbox *outbox;
+    struct client *client;
+    struct numbers *issues; /* of the project 7 */
+    struct projects projects;
+    struct stream_count counts[STREAMS];
+    struct check_env env;
+    struct check *check;
+    struct check_result result;
+    unsigned done;
+    unsigned saved;
+    bool stopping;
+    const char *list; /* NULL: the listing fails */
+};
+
+static int64_t clock_now(void *ctx)
+{
+    return ((struct fixture *)ctx)->now_ms;
+}
+
+static int64_t clock_mono(void *ctx)
+{
+    return ((struct fixture *)ctx)->now_ms * 1000000;
+}
+
+/* A listing answers with x->list; no issue can be read by itself. */
+static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
+                   struct th_script_answer *a)
+{
+    const struct fixture *x = ctx;
+    struct wh_err err;
+
+    (void)secret;
+    if (memmem(url.ptr, url.len, "/projects/7/issues?", 19) == NULL) {
+        a->status = 404;
+    } else if (x->list == NULL) {
+        a->status = 500;
+    } else {
+        th_ok(wh_buf_append(&a->body, wh_slice_str(x->list), &err), &err);
+    }
+}
+
+/* ---- the environment ---- */
+
+static struct outbox_row run_row(void *ctx)
+{
+    (void)ctx;
+    return (struct outbox_row){.topic = "raw.c",
+                               .connection = WH_LIT("c"),
+                               .instance = WH_LIT("https://gitlab.example.com"),
+                               .origin = WH_ORIGIN_REST,
+                               .run = RUN_MS};
+}
+
+static void on_settled(void *ctx)
+{
+    const struct fixture *x = ctx;
+
+    if (x->check) {
+        check_wake(x->check);
+    }
+}
+
+static void on_room(void *ctx)
+{
+    on_settled(ctx);
+}
+
+static bool owns(void *ctx, const char *project)
+{
+    (void)ctx;
+    return project == NULL || strcmp(project, "7") == 0;
+}
+
+static bool by_rest(void *ctx, unsigned stream)
+{
+    (void)ctx;
+    return numbered_of(stream) == NUMBERED_ISSUES;
+}
+
+static bool stopping(void *ctx)
+{
+    return ((const struct fixture *)ctx)->stopping;
+}
+
+static enum wh_rc save(void *ctx, struct numbers *n, struct wh_err *err)
+{
+    struct fixture *x = ctx;
+
+    (void)n;
+    (void)err;
+    x->saved++;
+    return WH_OK;
+}
+
+static void publish(void *ctx, const char *project, const char *path)
+{
+    (void)ctx;
+    (void)project;
+    (void)path;
+}
+
+static void on_done(void *ctx, const struct check_result *result)
+{
+    struct fixture *x = ctx;
+
+    x->check = NULL;
+    x->result = *result;
+    x->done++;
+}
+
+static void make_env(struct fixture *x)
+{
+    const struct gone_env gone = {
+        .outbox = x->outbox, .row = run_row, .settled = on_settled, .ctx = x};
+
+    x->env = (struct check_env){
+        .loop = x->loop,
+        .outbox = x->outbox,
+        .gone = gone_new(&gone),
+        .numbers = numbers_table_new(),
+        .rows = wh_json_parser_new(1 << 16, 16),
+        .arrays = wh_json_parser_new(1 << 16, 16),
+        .connection = "c",
+        .limits = {.max_jobs = 2, .hold_min = 20, .hold_percent = 10, .numbers_max = 100},
+        .owns = owns,
+        .by_rest = by_rest,
+        .stopping = stopping,
+        .save = save,
+        .publish = publish,
+        .ctx = x};
+    assert_true(x->env.gone && x->env.numbers && x->env.rows && x->env.arrays);
+}
+
+static void make_client(struct fixture *x)
+{
+    const struct client_conf conf = {.loop = x->loop,
+                                     .http = th_script_http(x->http),
+                                     .clock = {clock_now, clock_mono, x},
+                                     .instance = "https://gitlab.example.com",
+                                     .max_in_flight = 4,
+                                     .retry_max = 1,
+                                     .backoff_ms = 1,
+                                     .backoff_max_ms = 1,
+                                     .timeout_ms = 1000,
+                                     .body_max = 1 << 16};
+    struct wh_err err;
+
+    x->client = client_new(&conf);
+    assert_non_null(x->client);
+    th_ok(client_set_token(x->client, WH_LIT("glpat-1"), &err), &err);
+}
+
+static void set_issue(const struct fixture *x, int64_t number, enum ids_fate fate)
+{
+    struct wh_err err;
+
+    th_ok(ids_set(x->issues->ids, number, 5000 + number, fate, false, &err), &err);
+}
+
+static enum ids_fate fate_of(const struct fixture *x, int64_t number)
+{
+    return ids_get(x->issues->ids, number).fate;
+}
+
+/* The issue 1 of the project 7 is known; the listing is empty. */
+static int set_up(void **state)
+{
+    struct fixture *x = wh_mem_zalloc(1, sizeof(*x));
+    struct wh_producer_conf conf;
+    struct project *p;
+    struct wh_err err;
+
+    assert_non_null(x);
+    x->now_ms = 1700000000000;
+    x->list = "[]";
+    x->bus = wh_bus_mem_new();
+    x->loop = wh_loop_new();
+    x->http = th_script_new(gitlab, x);
+    assert_true(x->bus && x->loop && x->http);
+    th_ok(wh_bus_mem_topic(x->bus, "raw.c", 1, &err), &err);
+    x->outbox = outbox_new(&(struct outbox_conf){
+        .loop = x->loop, .clock = {clock_now, clock_mono, x}, .on_room = on_room, .ctx = x});
+    assert_non_null(x->outbox);
+    wh_producer_conf_init(&conf);
+    th_ok(wh_bus_mem_producer(x->bus, &conf, &x->producer, &err), &err);
+    outbox_set_producer(x->outbox, x->producer);
+    make_client(x);
+    make_env(x);
+    p = projects_add(&x->projects, WH_LIT("7"));
+    assert_non_null(p);
+    p->listed_run = RUN_MS;
+    p->access = 30;
+    x->issues = numbers_of(x->env.numbers, "c", "7", NUMBERED_ISSUES, true);
+    assert_non_null(x->issues);
+    set_issue(x, 1, IDS_HAVE);
+    *state = x;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *x = *state;
+
+    check_free(x->check);
+    client_free(x->client);
+    outbox_abandon(x->outbox);
+    gone_free(x->env.gone);
+    wh_producer_free(x->producer);
+    outbox_free(x->outbox);
+    numbers_table_free(x->env.numbers);
+    projects_free(&x->projects);
+    wh_json_parser_free(x->env.rows);
+    wh_json_parser_free(x->env.arrays);
+    th_script_free(x->http);
+    wh_loop_free(x->loop);
+    wh_bus_mem_free(x->bus);
+    wh_mem_free(x);
+    return 0;
+}
+
+/* ---- one check ---- */
+
+static void start(struct fixture *x, bool confirm)
+{
+    const struct check_run run = {.sweep = true,
+                                  .confirm = confirm,
+                                  .client = x->client,
+                                  .projects = &x->projects,
+                                  .started_ms = RUN_MS,
+                                  .counts = x->counts,
+                                  .done = on_done,
+                                  .ctx = x};
+
+    x->done = 0;
+    x->check = check_start(&x->env, &run);
+    assert_non_null(x->check);
+    assert_int_equal(x->done, 0);
+}
+
+/* Answers one request, or lets one step of the loop pass. */
+static void step(struct fixture *x)
+{
+    wh_loop_turn(x->loop, false);
+    if (th_script_waiting(x->http)) {
+        th_script_answer_one(x->http, 0);
+    } else if (wh_producer_pending(x->producer)) {
+        (void)wh_producer_poll(x->producer, 0);
+    } else if (x->check) {
+        x->now_ms += 200;
+        wh_loop_turn(x->loop, true);
+    }
+}
+
+static void check(struct fixture *x, bool confirm)
+{
+    start(x, confirm);
+    for (unsigned i = 0; i < TURNS_MAX && x->done == 0; i++) {
+        step(x);
+    }
+    assert_int_equal(x->done, 1);
+}
+
+static void record_is(const struct fixture *x, size_t index, const char *kind, const char *id)
+{
+    const struct wh_bus_header *headers;
+    struct wh_raw_event e;
+    struct wh_arena arena;
+    struct wh_bus_msg msg;
+    struct wh_err err;
+    size_t n;
+
+    assert_true(wh_bus_mem_get(x->bus, "raw.c", index, &msg, &headers, &n));
+    wh_arena_init(&arena, 4096, 1 << 20);
+    th_ok(wh_raw_event_decode(msg.value, &arena, &e, &err), &err);
+    th_slice_is(e.kind, kind);
+    th_slice_is(e.object_id, id);
+    wh_arena_done(&arena);
+}
+
+/* ---- tests ---- */
+
+static void test_found_and_gone(void **state)
+{
+    struct fixture *x = *state;
+
+    x->list = "[" ROW("2") "]";
+    check(x, false);
+    assert_true(x->result.ok);
+    assert_int_equal(x->result.tombstones, 1);
+    assert_int_equal(x->result.held, 0);
+    assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 2);
+    record_is(x, 0, "issue", "5002");
+    record_is(x, 1, "gone", "5001");
+    assert_int_equal(fate_of(x, 1), IDS_DELETED);
+    assert_int_equal(fate_of(x, 2), IDS_HAVE);
+    assert_true(x->saved > 0);
+}
+
+static void test_too_many_are_held(void **state)
+{
+    struct fixture *x = *state;
+
+    x->env.limits.hold_min = 0;
+    x->env.limits.hold_percent = 0;
+    check(x, false);
+    assert_true(x->result.ok);
+    assert_int_equal(x->result.held, 1);
+    assert_int_equal(x->result.tombstones, 0);
+    assert_int_equal(fate_of(x, 1), IDS_HELD);
+    assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 0);
+    check(x, true);
+    assert_int_equal(x->result.held, 0);
+    assert_int_equal(x->result.tombstones, 1);
+    record_is(x, 0, "gone", "5001");
+    assert_int_equal(fate_of(x, 1), IDS_DELETED);
+}
+
+static void test_held_and_shown_again(void **state)
+{
+    struct fixture *x = *state;
+
+    set_issue(x, 1, IDS_HELD);
+    x->list = "[" ROW("1") "]";
+    check(x, false);
+    assert_true(x->result.ok);
+    assert_int_equal(fate_of(x, 1), IDS_HAVE);
+    assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 0);
+}
+
+/* A project that was gone keeps its mark until a check of it ends well. */
+static void test_a_failed_listing_proves_nothing(void **state)
+{
+    struct fixture *x = *state;
+
+    x->list = NULL;
+    x->projects.first->relist = true;
+    check(x, false);
+    assert_false(x->result.ok);
+    assert_non_null(strstr(x->result.error, "checking issues"));
+    assert_int_equal(x->result.tombstones, 0);
+    assert_int_equal(fate_of(x, 1), IDS_HAVE);
+    assert_true(x->projects.first->relist);
+    x->list = "[" ROW("1") "]";
+    check(x, false);
+    assert_true(x->result.ok);
+    assert_string_equal(x->result.error, "");
+    assert_false(x->projects.first->relist);
+}
+
+static void test_a_refused_tombstone_is_published_again(void **state)
+{
+    struct fixture *x = *state;
+
+    wh_bus_mem_fail(x->bus, WH_BUS_MEM_DELIVERY, 0, 1, WH_E_TOO_LARGE);
+    check(x, false);
+    assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 0);
+    assert_int_equal(fate_of(x, 1), IDS_HELD);
+    check(x, false);
+    record_is(x, 0, "gone", "5001");
+    assert_int_equal(fate_of(x, 1), IDS_DELETED);
+}
+
+static void test_back(void **state)
+{
+    struct fixture *x = *state;
+
+    assert_true(gone_back(x->env.gone, x->issues, 1, 5001, false));
+    assert_true(gone_back(x->env.gone, x->issues, 2, 5002, false));
+    set_issue(x, 1, IDS_DELETED);
+    assert_false(gone_back(x->env.gone, x->issues, 1, 5001, true));
+    assert_int_equal(fate_of(x, 1), IDS_DELETED); /* until Kafka has the record */
+    assert_int_equal(gone_waiting(x->env.gone), 1);
+    while (gone_waiting(x->env.gone)) {
+        (void)wh_producer_poll(x->producer, 0);
+    }
+    record_is(x, 0, "back", "5001");
+    assert_int_equal(fate_of(x, 1), IDS_HAVE);
+    assert_true(ids_get(x->issues->ids, 1).confidential);
+}
+
+/* Freed at any point, a check says nothing, and what it waited for finds nobody. */
+static void test_freed_anywhere(void **state)
+{
+    struct fixture *x = *state;
+
+    for (unsigned steps = 0; steps < 6; steps++) {
+        set_issue(x, 1, IDS_HAVE);
+        start(x, false);
+        for (unsigned i = 0; i < steps && x->done == 0; i++) {
+            step(x);
+        }
+        if (x->done) {
+            break;
+        }
+        check_free(x->check);
+        x->check = NULL;
+        client_free(x->client);
+        make_client(x);
+        while (wh_producer_pending(x->producer)) {
+            (void)wh_producer_poll(x->producer, 0);
+        }
+        assert_int_equal(x->done, 0);
+    }
+}
+
+static void test_stopping(void **state)
+{
+    struct fixture *x = *state;
+
+    start(x, false);
+    wh_loop_turn(x->loop, false);
+    assert_int_equal(th_script_waiting(x->http), 1);
+    x->stopping = true;
+    th_script_answer_one(x->http, 0);
+    check_wake(x->check);
+    wh_loop_turn(x->loop, false);
+    assert_int_equal(th_script_waiting(x->http), 0);
+    assert_int_equal(x->done, 0);
+}
+
+#define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ONE(test_found_and_gone),
+        ONE(test_too_many_are_held),
+        ONE(test_held_and_shown_again),
+        ONE(test_a_failed_listing_proves_nothing),
+        ONE(test_a_refused_tombstone_is_published_again),
+        ONE(test_back),
+        ONE(test_freed_anywhere),
+        ONE(test_stopping),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
