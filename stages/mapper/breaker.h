@@ -1,6 +1,6 @@
 /*
- * breaker.h - stops the stage when most of its input fails: a wrong view or a strange writer must
- * not turn a topic into dead letters.
+ * breaker.h - stops the stage when most of its input fails, so that a wrong view or an incompatible
+ * writer does not turn a whole topic into dead letters.
  */
 #ifndef WH_MAPPER_BREAKER_H
 #define WH_MAPPER_BREAKER_H
@@ -12,8 +12,8 @@ enum { MAPPER_BREAKER_MAX = 4096 };
 
 struct mapper_breaker {
     bool ring[MAPPER_BREAKER_MAX];
-    size_t window;   /* events looked back on, at most MAPPER_BREAKER_MAX */
-    size_t at_least; /* events before it can open */
+    size_t window;   /* number of recent events that count, at most MAPPER_BREAKER_MAX */
+    size_t at_least; /* events that must be seen before the breaker can open */
     unsigned share;  /* percent of failures at which it opens; 0: never */
     size_t seen;
     size_t next;
@@ -22,7 +22,7 @@ struct mapper_breaker {
 };
 
 void mapper_breaker_init(struct mapper_breaker *b, size_t window, size_t at_least, unsigned share);
-/* True once it is open; stays so. */
+/* Counts one event. True when the breaker is open; an open breaker never closes. */
 bool mapper_breaker_count(struct mapper_breaker *b, bool failed);
 
 #endif

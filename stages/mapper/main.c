@@ -173,7 +173,7 @@ static enum wh_rc start(void *ctx, struct wh_err *err)
         mapper_start(app->mapper, app->consumer, app->producer, err) != WH_OK) {
         return err->rc;
     }
-    wh_log_info(wh_run_log(app->base.run), "views are compiled",
+    wh_log_info(wh_run_log(app->base.run), "views compiled",
                 WH_I("views", mapper_views_count(app->views)));
     return WH_OK;
 }

@@ -46,7 +46,7 @@ static void fatal(struct mapper *m, const struct wh_err *err)
     }
     m->dead = true;
     (void)snprintf(m->not_ready, sizeof(m->not_ready), "%s", err->msg);
-    wh_log_error(m->deps.log, "mapper cannot go on", WH_RC(err));
+    wh_log_error(m->deps.log, "the mapper stops after a fatal error", WH_RC(err));
     if (m->deps.on_fatal) {
         m->deps.on_fatal(m->deps.ctx, err);
     }
@@ -103,7 +103,7 @@ static void lose_output(struct mapper *m, struct part *part, const char *topic)
 {
     if (part->no_output_since == 0) {
         part->no_output_since = wh_clock_now_ms(&m->deps.clock);
-        wh_log_warn(m->deps.log, "a topic to write to is gone", WH_STR("topic", topic));
+        wh_log_warn(m->deps.log, "output topic does not exist", WH_STR("topic", topic));
         (void)snprintf(m->not_ready, sizeof(m->not_ready),
                        "the topic %.200s is gone: connect again, it is made then", topic);
     }
@@ -169,7 +169,7 @@ static void open_breaker(struct mapper *m)
     (void)snprintf(m->not_ready, sizeof(m->not_ready),
                    "stopped: %zu of the last %zu events could not be mapped, the last one: %.120s",
                    m->breaker.failed, m->breaker.seen, m->why.msg);
-    wh_log_error(m->deps.log, "most events fail, no more are read",
+    wh_log_error(m->deps.log, "breaker open: most events cannot be mapped",
                  WH_I("failed", m->breaker.failed), WH_I("seen", m->breaker.seen), WH_RC(&m->why));
 }
 
@@ -181,8 +181,7 @@ static enum step wait_for_schema(struct mapper *m, const struct wh_err *err)
     if (m->blocked_since == 0) {
         m->blocked_since = now;
         (void)snprintf(m->not_ready, sizeof(m->not_ready), "waiting: %.200s", err->msg);
-        wh_log_error(m->deps.log, "an event has a schema that this build does not know",
-                     WH_RC(err));
+        wh_log_error(m->deps.log, "waiting for an unknown schema id", WH_RC(err));
     }
     m->schema_retry_at = now + SCHEMA_RETRY_MS;
     if (now - m->blocked_since >= m->conf.schema_wait_ms) {
@@ -410,14 +409,14 @@ bool mapper_turn(struct mapper *m)
 static void send_due_rereads(struct mapper *m, bool all)
 {
     int64_t now = wh_clock_now_ms(&m->deps.clock);
-    struct wh_reread wish;
+    struct wh_reread request;
     struct wh_err err;
 
     for (unsigned i = 0; i < REREADS_A_TICK; i++) {
-        if (!mapper_rereads_due(m->rereads, now, all, &wish)) {
+        if (!mapper_rereads_due(m->rereads, now, all, &request)) {
             return;
         }
-        if (prepare_send_reread(m, &wish, &m->hints.ack, &err) != WH_OK) {
+        if (prepare_send_reread(m, &request, &m->hints.ack, &err) != WH_OK) {
             mapper_rereads_put_back(m->rereads);
             return;
         }
@@ -549,7 +548,7 @@ static void make_metrics(struct mapper *m)
 {
     struct wh_metrics *x = m->deps.metrics;
     static const char name[] = "wellhead_mapper_events_total";
-    static const char help[] = "raw events, by what became of them";
+    static const char help[] = "Raw events by result";
     char label[MAPPER_TEXT_MAX];
 
     if (x == NULL) {
@@ -561,7 +560,7 @@ static void make_metrics(struct mapper *m)
     m->observations = wh_metrics_counter(x, "wellhead_mapper_records_total", NULL,
                                          "observations and rereads made");
     m->rereads_sent = wh_metrics_counter(x, "wellhead_mapper_rereads_total", NULL,
-                                         "wishes to read an object again");
+                                         "Requests to read an object again");
     for (unsigned rc = 0; rc < WH_RC_COUNT; rc++) {
         if (wh_rc_class((enum wh_rc)rc) == WH_CLASS_POISON) {
             (void)snprintf(label, sizeof(label), "stage=\"mapper\",code=\"%s\"",

@@ -3,8 +3,8 @@
  *
  *   poll -> decode -> map -> produce -> (acknowledged) -> commit
  *
- * The position of a partition moves only past events all of whose records the broker acknowledged,
- * the dead letter of a failed event included. Interfaces are handed in; nothing is looked up.
+ * The committed offset of a partition moves past an event only when the broker has acknowledged every
+ * record of the event; for a failed event that is its dead letter. The caller passes all interfaces in.
  *
  * Thread: app.
  */

@@ -154,7 +154,7 @@ WH_MUST_CHECK enum wh_rc prepare_event(struct mapper *m, const struct part *part
 /* Hands record i over. */
 WH_MUST_CHECK enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i,
                                       struct wh_err *err);
-WH_MUST_CHECK enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish,
+WH_MUST_CHECK enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *request,
                                              struct wh_bus_ack *ack, struct wh_err *err);
 
 #endif

@@ -112,7 +112,7 @@ static void commit_one(struct mapper *m, struct part *p, bool wait)
         return;
     }
     if (wh_consumer_commit(m->consumer, &at, 1, wait, &err) != WH_OK) {
-        wh_log_warn(m->deps.log, "positions were not committed", WH_STR("topic", p->topic),
+        wh_log_warn(m->deps.log, "offsets not committed", WH_STR("topic", p->topic),
                     WH_I("partition", p->partition), WH_RC(&err));
         return;
     }
@@ -137,7 +137,7 @@ static void on_revoke(void *ctx, const struct wh_bus_partition *parts, size_t n,
 
     if (!lost && m->producer && !m->dead &&
         wh_producer_flush(m->producer, (int)m->conf.flush_ms, &err) != WH_OK) {
-        wh_log_warn(m->deps.log, "not all records were acknowledged before partitions went",
+        wh_log_warn(m->deps.log, "partitions revoked before all records were acknowledged",
                     WH_RC(&err));
     }
     for (size_t i = 0; i < n; i++) {
@@ -154,7 +154,7 @@ static void on_revoke(void *ctx, const struct wh_bus_partition *parts, size_t n,
             part_free(m, p);
         }
     }
-    wh_log_info(m->deps.log, "partitions went", WH_I("partitions", n), WH_B("lost", lost));
+    wh_log_info(m->deps.log, "partitions revoked", WH_I("partitions", n), WH_B("lost", lost));
 }
 
 /* A producer that meets a topic for the first time is up to a second late with its record. */
@@ -174,7 +174,7 @@ static void warm_outputs(struct mapper *m, const struct wh_bus_partition *parts,
             continue;
         }
         if (wh_producer_warm(m->producer, entities, WARM_MS, &err) != WH_OK) {
-            wh_log_debug(m->deps.log, "no metadata of a topic yet", WH_RC(&err));
+            wh_log_debug(m->deps.log, "topic metadata not available yet", WH_RC(&err));
             return;
         }
     }
@@ -187,7 +187,7 @@ static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
     warm_outputs(m, parts, n);
     /* A topic may have been made anew: what was mentioned in the old one is not in it. */
     memset(m->mentioned, 0, sizeof(m->mentioned));
-    wh_log_info(m->deps.log, "partitions came", WH_I("partitions", n));
+    wh_log_info(m->deps.log, "partitions assigned", WH_I("partitions", n));
 }
 
 struct wh_bus_rebalance mapper_rebalance(struct mapper *m)

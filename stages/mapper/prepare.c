@@ -123,19 +123,19 @@ static enum wh_rc reread_key(const struct wh_reread *r, struct wh_buf *out, stru
     return WH_OK;
 }
 
-static enum wh_rc on_reread(void *ctx, const struct mapper_reread *wish, struct wh_err *err)
+static enum wh_rc on_reread(void *ctx, const struct mapper_reread *request, struct wh_err *err)
 {
     struct mapper *m = ctx;
     int64_t now = wh_clock_now_ms(&m->deps.clock);
     const struct wh_reread r = {.connection = m->event.connection,
-                                .kind = wish->kind,
-                                .project = wish->project,
-                                .id = wish->id,
-                                .reason = wish->reason,
+                                .kind = request->kind,
+                                .project = request->project,
+                                .id = request->id,
+                                .reason = request->reason,
                                 .asked_at_ms = now};
     struct out *out;
 
-    if (!mapper_rereads_ask(m->rereads, m->event.connection, wish, now)) {
+    if (!mapper_rereads_ask(m->rereads, m->event.connection, request, now)) {
         return WH_OK;
     }
     if (add_out(m, OUT_REREADS, &out, err) != WH_OK || reread_key(&r, &m->bytes, err) != WH_OK) {
@@ -150,17 +150,17 @@ static enum wh_rc on_reread(void *ctx, const struct mapper_reread *wish, struct 
     return finish_out(m, out, err);
 }
 
-enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *wish,
+enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *request,
                                struct wh_bus_ack *ack, struct wh_err *err)
 {
     size_t key_len;
 
     wh_buf_reset(&m->scratch);
-    if (reread_key(wish, &m->scratch, err) != WH_OK) {
+    if (reread_key(request, &m->scratch, err) != WH_OK) {
         return err->rc;
     }
     key_len = m->scratch.len;
-    if (wh_reread_encode(wish, &m->scratch, err) != WH_OK) {
+    if (wh_reread_encode(request, &m->scratch, err) != WH_OK) {
         return err->rc;
     }
     return wh_producer_produce(

@@ -1,5 +1,5 @@
 /*
- * replay.h - how far a replay goes: the ends of a topic's partitions as they are now.
+ * replay.h - where a replay ends: the high watermarks of a topic's partitions at its start.
  */
 #ifndef WH_MAPPER_REPLAY_H
 #define WH_MAPPER_REPLAY_H
@@ -15,8 +15,7 @@ struct replay_ends {
     size_t n;
 };
 
-/* Fills parts with those partitions of ends->topic that have records behind the group's position.
- */
+/* Fills parts with the partitions of ends->topic that have records after the group's committed offset. */
 WH_MUST_CHECK enum wh_rc replay_ends_find(struct wh_admin *admin, const char *group,
                                           struct replay_ends *ends, struct wh_err *err);
 

@@ -14,7 +14,7 @@ struct place {
     unsigned char kind_len;
     unsigned char project_len;
     unsigned char id_len;
-    char text[KEY_MAX]; /* connection, kind, project, id: only for trailing wishes */
+    char text[KEY_MAX]; /* connection, kind, project, id: only for trailing requests */
     struct wh_slice reason;
 };
 
@@ -63,7 +63,7 @@ static bool append(char *text, size_t *at, struct wh_slice part)
     return true;
 }
 
-/* The place of the wish, or the one to reuse: an empty one, else the oldest without a wish. */
+/* The place of the request, or the one to reuse: an empty one, else the oldest without a request. */
 static struct place *find_place(struct mapper_rereads *r, uint64_t hash)
 {
     struct place *oldest = NULL;
@@ -82,15 +82,15 @@ static struct place *find_place(struct mapper_rereads *r, uint64_t hash)
 }
 
 bool mapper_rereads_ask(struct mapper_rereads *r, struct wh_slice connection,
-                        const struct mapper_reread *wish, int64_t now_ms)
+                        const struct mapper_reread *request, int64_t now_ms)
 {
     char text[KEY_MAX];
     struct place *p;
     uint64_t hash;
     size_t len = 0;
 
-    if (!append(text, &len, connection) || !append(text, &len, wish->kind) ||
-        !append(text, &len, wish->project) || !append(text, &len, wish->id)) {
+    if (!append(text, &len, connection) || !append(text, &len, request->kind) ||
+        !append(text, &len, request->project) || !append(text, &len, request->id)) {
         return true;
     }
     hash = wh_hash64(wh_slice(text, len)) | 1;
@@ -99,8 +99,8 @@ bool mapper_rereads_ask(struct mapper_rereads *r, struct wh_slice connection,
         return true;
     }
     if (p->hash == hash && now_ms < p->granted_ms + p->within_ms && now_ms >= p->granted_ms) {
-        r->pending += wish->trailing && !p->pending;
-        p->pending = p->pending || wish->trailing;
+        r->pending += request->trailing && !p->pending;
+        p->pending = p->pending || request->trailing;
         return false;
     }
     if (p->hash == hash && p->pending) {
@@ -109,12 +109,12 @@ bool mapper_rereads_ask(struct mapper_rereads *r, struct wh_slice connection,
     }
     *p = (struct place){.hash = hash,
                         .granted_ms = now_ms,
-                        .within_ms = wish->within_ms,
+                        .within_ms = request->within_ms,
                         .connection_len = (unsigned char)connection.len,
-                        .kind_len = (unsigned char)wish->kind.len,
-                        .project_len = (unsigned char)wish->project.len,
-                        .id_len = (unsigned char)wish->id.len,
-                        .reason = wish->reason};
+                        .kind_len = (unsigned char)request->kind.len,
+                        .project_len = (unsigned char)request->project.len,
+                        .id_len = (unsigned char)request->id.len,
+                        .reason = request->reason};
     memcpy(p->text, text, len);
     return true;
 }

@@ -1,9 +1,10 @@
 /*
- * rereads.h - wishes to read objects again, coalesced in a small table.
+ * rereads.h - requests to read objects again, coalesced in a small table.
  *
- * The first wish is granted at once. The same wish within its time is dropped; if it is trailing,
- * it is granted once more when the time is over, since the object may have changed after the first
- * read. Wishes are hints: what a full table forgets is asked again or found by reconciliation.
+ * The first request for an object goes out at once. A repeated one within the request's time is
+ * dropped; if it is trailing, it goes out once more when the time is over, because the object may have
+ * changed after the first read. Requests are hints: one that a full table forgets is made again by a
+ * later event, or the object is found by reconciliation.
  */
 #ifndef WH_MAPPER_REREADS_H
 #define WH_MAPPER_REREADS_H
@@ -16,13 +17,13 @@ struct mapper_rereads;
 /* places: a power of two. NULL when out of memory. */
 struct mapper_rereads *mapper_rereads_new(size_t places);
 void mapper_rereads_free(struct mapper_rereads *r);
-/* True when the wish is to be granted now. */
+/* True when the request should be published now. */
 bool mapper_rereads_ask(struct mapper_rereads *r, struct wh_slice connection,
-                        const struct mapper_reread *wish, int64_t now_ms);
+                        const struct mapper_reread *request, int64_t now_ms);
 /*
- * Gives the next trailing wish whose time is over, or any when all; false when there is none.
- * Slices live until the next call. Ask again later with mapper_rereads_put_back when it cannot be
- * sent.
+ * Returns the next trailing request whose time is over, or with `all` any trailing request; false
+ * when there is none. The slices live until the next call. When the request cannot be sent,
+ * mapper_rereads_put_back keeps it for later.
  */
 bool mapper_rereads_due(struct mapper_rereads *r, int64_t now_ms, bool all, struct wh_reread *ret);
 void mapper_rereads_put_back(struct mapper_rereads *r);

@@ -1,11 +1,11 @@
 /*
- * slabs.h - the bytes of records that wait for acknowledgement: copied once, then lent to the
- * producer, and given back slab by slab. A malloc and a free for each record cost more than mapping
- * a small event.
+ * slabs.h - memory for the bytes of records that are not acknowledged yet. The bytes are copied once,
+ * the producer borrows them, and a slab is reused when all events in it are acknowledged. One malloc
+ * and one free for each record cost more than mapping a small event.
  *
  *      slab: | event 1 | event 2 | event 3 | free ... |   refs = events not acknowledged
  *
- * An event larger than a slab has one of its own. Thread: one at a time.
+ * An event that is larger than a slab gets a slab of its own. Not thread-safe.
  */
 #ifndef WH_MAPPER_SLABS_H
 #define WH_MAPPER_SLABS_H
@@ -24,9 +24,9 @@ struct slabs {
     size_t in_use; /* bytes of all that are not spare */
 };
 
-/* All zero is an empty struct slabs. Frees what is there; nothing of it may be lent any more. */
+/* A zeroed struct slabs is empty. Frees all slabs; the producer must not use any of them any more. */
 void slabs_done(struct slabs *s);
-/* Copies the bytes; *ret_slab is given back with slabs_release. WH_E_NOMEM. */
+/* Copies the bytes. The caller returns *ret_slab with slabs_release. WH_E_NOMEM. */
 WH_MUST_CHECK enum wh_rc slabs_put(struct slabs *s, struct wh_slice bytes, struct slab **ret_slab,
                                    const char **ret_bytes, struct wh_err *err);
 void slabs_release(struct slabs *s, struct slab *slab);

@@ -361,29 +361,29 @@ static enum wh_rc emit_all(struct mapper_eval *ev, struct wh_err *err)
 static enum wh_rc ask_reread(struct mapper_eval *ev, const struct view_reread *r,
                              struct wh_err *err)
 {
-    struct mapper_reread wish = {
+    struct mapper_reread request = {
         .kind = r->kind, .reason = r->reason, .within_ms = r->within_ms, .trailing = r->trailing};
     enum view_shown shown;
 
     if (r->n_conds && !eval_conds_hold(ev, r->conds, r->n_conds)) {
         return WH_OK;
     }
-    if (eval_id_optional(ev, &r->project, false, &shown, &wish.project, err) != WH_OK ||
-        eval_id_optional(ev, &r->id, true, &shown, &wish.id, err) != WH_OK) {
+    if (eval_id_optional(ev, &r->project, false, &shown, &request.project, err) != WH_OK ||
+        eval_id_optional(ev, &r->id, true, &shown, &request.id, err) != WH_OK) {
         return err->rc;
     }
     if (shown != VIEW_SHOWN) {
         return WH_OK;
     }
     if (r->unless_emitted) {
-        struct wh_entity_id id = view_idcache_make(ev->ids, ev->e->instance, r->kind, wish.id);
+        struct wh_entity_id id = view_idcache_make(ev->ids, ev->e->instance, r->kind, request.id);
         const struct eval_seen *seen = &ev->seen[id.bytes[0]];
 
         if (seen->gen == ev->event_gen && wh_entity_id_cmp(&seen->id, &id) == 0) {
             return WH_OK;
         }
     }
-    return ev->out->reread(ev->out->ctx, &wish, err);
+    return ev->out->reread(ev->out->ctx, &request, err);
 }
 
 /* ---- the event ---- */

@@ -4,7 +4,7 @@
  *   files -> mapper_views_load -> compiled set (read-only, shared)
  *   raw event -> mapper_eval_map -> observations and rereads, handed to a mapper_out
  *
- * Pure: the same raw event gives the same observations, whatever came before.
+ * Mapping is pure: the result depends on the raw event and the views alone, not on earlier events.
  * Thread: an evaluator belongs to one thread; a set may be shared.
  */
 #ifndef WH_MAPPER_VIEW_H
@@ -28,17 +28,17 @@ WH_MUST_CHECK enum wh_rc mapper_views_load_text(struct wh_slice text, struct map
 void mapper_views_free(struct mapper_views *views);
 size_t mapper_views_count(const struct mapper_views *views);
 
-/* A wish to read an object again. Borrowed during the call. */
+/* A request to read an object again. The slices are valid during the call. */
 struct mapper_reread {
     struct wh_slice kind;
     struct wh_slice project;
     struct wh_slice id;
     struct wh_slice reason;
-    int64_t within_ms; /* the same wish within this time is one wish */
-    bool trailing;     /* a repeated wish is granted once more when the time is over */
+    int64_t within_ms; /* repeated requests within this time count as one */
+    bool trailing;     /* a repeated request goes out once more when the time is over */
 };
 
-/* Where results go; an error stops the mapping and is returned. */
+/* Receives the results. An error of a callback ends the mapping and is returned. */
 struct mapper_out {
     enum wh_rc (*observation)(void *ctx, const struct wh_observation *o, struct wh_err *err);
     enum wh_rc (*reread)(void *ctx, const struct mapper_reread *r, struct wh_err *err);
