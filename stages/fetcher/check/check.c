@@ -11,7 +11,7 @@ enum { TELL_WINDOW = 1000, PATH_MAX_BYTES = 64 };
 
 enum step { STEP_PROJECTS, STEP_JOBS, STEP_TELL, STEP_WAIT, STEP_SAVE };
 
-/* A known project that the list of projects did not show, while it is read by itself. */
+/* The request for a known project that the list of projects did not contain. */
 struct presence {
     struct presence *next;
     struct check *check;
@@ -28,10 +28,10 @@ struct check {
     enum step step;
     struct presence *presences;
     struct check_jobs jobs;
-    struct project *project; /* the job that comes next */
+    struct project *project; /* of the next job, with stream */
     unsigned stream;
-    struct numbers *telling; /* the numbers that come next, also in STEP_SAVE */
-    int64_t told;            /* number told last */
+    struct numbers *telling; /* the numbers that are next, also in STEP_SAVE */
+    int64_t told;            /* the last number whose tombstone was published */
     bool tell;
 };
 
@@ -65,7 +65,7 @@ static void presence_free(struct presence *p)
     wh_mem_free(p);
 }
 
-/* Everything of the project is held, until it is decided what is told. */
+/* Holds all objects of the project until the check decides what it publishes. */
 static void hold_all(struct check *k, struct numbers *project)
 {
     struct wh_err err;
@@ -84,8 +84,8 @@ static void hold_all(struct check *k, struct numbers *project)
     }
 }
 
-/* Readable, and the row says that we have no role in it: public, but not ours any more. A row that
- * gives us a role was merely not listed. */
+/* True when the project can be read and its row gives us no role: the project is public, but we are
+ * no longer a member. A project that gives us a role was only missing from the list. */
 static bool left(const struct check *k, const struct client_answer *a)
 {
     struct wh_json_val root;
@@ -108,7 +108,7 @@ static void on_presence(void *ctx, const struct client_answer *a)
         p->n->lost = left(k, a) ? "out_of_scope" : NULL;
         break;
     case CLIENT_GONE:
-        /* GitLab hides what it does not show: only a mark that came before tells a removal. */
+        /* GitLab answers 404 for hidden projects too. Only an earlier mark proves a removal. */
         p->n->lost = e.confidential ? "project_removed" : "lost_access";
         break;
     case CLIENT_DENIED:
@@ -149,7 +149,7 @@ static void ask_presence(struct check *k, struct numbers *n)
     }
 }
 
-/* The list of projects is known: listed here, or told by the member that lists. */
+/* True when the list of projects is known: from this member, or from the one that reads it. */
 static bool list_known(const struct check *k)
 {
     if (owns(k, NULL)) {
@@ -243,7 +243,7 @@ static void run_jobs(struct check *k)
     } while (k->jobs.n == 0 && k->project);
 }
 
-/* ---- telling ---- */
+/* ---- publishing ---- */
 
 static void decide(struct check *k)
 {
@@ -267,7 +267,7 @@ static void decide(struct check *k)
     k->result.held = k->tell ? 0 : held;
 }
 
-/* Why the project of these numbers is gone; false when this run does not know. */
+/* Why the project of these numbers is gone. Returns false when this run has not found out. */
 static bool know_lost(const struct check *k, const struct numbers *n, const char **ret_lost,
                       int64_t *ret_access)
 {
@@ -280,7 +280,7 @@ static bool know_lost(const struct check *k, const struct numbers *n, const char
     return p != NULL || *ret_lost != NULL;
 }
 
-/* True when all is told. */
+/* Returns true when every tombstone is published; false while too many wait for Kafka. */
 static bool tell_more(struct check *k)
 {
     struct gone *gone = k->env->gone;
@@ -325,7 +325,7 @@ static void save_one(struct check *k, struct numbers *n)
     }
 }
 
-/* True when all is saved; false while there is no room for more records. */
+/* Returns true when everything is saved; false while the outbox has no room. */
 static bool save_more(struct check *k)
 {
     for (; k->telling; k->telling = numbers_next(k->env->numbers, k->telling)) {

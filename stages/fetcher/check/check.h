@@ -1,11 +1,12 @@
 /*
- * check.h - after the streams of a run: is everything there, and is everything still there?
+ * check.h - when the streams of a run are read, finds out whether everything was read, and whether
+ * everything that was read before still exists.
  *
- *   projects   known ones that the list of projects did not show are read by themselves
- *   listing    (sweeps only) all numbers of a stream, by creation: what is known and not listed is
- *              read by itself; what is listed and not known is taken
- *   missing    numbers that were never seen are read by themselves
- *   telling    tombstones of what is gone (gone.h), unless too many: these are held
+ *   projects   a known project that the list of projects did not contain is read alone
+ *   listing    (sweeps only) all numbers of a stream are listed in the order of creation; a known
+ *              number that is not listed is read alone, and an unknown one is published
+ *   missing    numbers that were never seen are read alone
+ *   publishing tombstones of what is gone (gone.h); too many of them are held instead
  *
  * Nothing is ever inferred from an incomplete listing. Thread: app.
  */
@@ -16,12 +17,14 @@
 
 struct check;
 
-/* env is borrowed, run is copied; what both point to outlives the check. NULL: no memory. The check
- * begins with the loop's next turn. */
+/* Borrows env and copies run; everything that the two point to must outlive the check. The check
+ * begins in the loop's next turn. Returns NULL without memory. */
 struct check *check_start(const struct check_env *env, const struct check_run *run);
-/* k may be NULL. */
+/* Ends the check without calling done. Free the client first: its open calls refer
+ * to the check. k may be NULL. */
 void check_free(struct check *k);
-/* Goes on with the loop's next turn: there is room for records, or one was acknowledged. */
+/* Continues the check in the loop's next turn. To be called when the outbox has room again, and
+ * from gone_env.settled. */
 void check_wake(struct check *k);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * check_env.h - what a check works with, and what comes of it. Types only.
+ * check_env.h - what a check works with, and its result. Types only.
  */
 #ifndef WH_FETCHER_CHECK_ENV_H
 #define WH_FETCHER_CHECK_ENV_H
@@ -14,13 +14,13 @@
 #include "stages/fetcher/state/stream_count.h"
 
 struct check_limits {
-    size_t max_jobs;      /* streams of projects that are read at a time */
-    int64_t hold_min;     /* more tombstones at once than this, ... */
-    int64_t hold_percent; /* ... and than this share of what is known, are held */
-    int64_t numbers_max;  /* missing numbers that are read one by one, of one stream and run */
+    size_t max_jobs;      /* streams that are read at the same time */
+    int64_t hold_min;     /* see gone_too_many */
+    int64_t hold_percent; /* see gone_too_many */
+    int64_t numbers_max;  /* missing numbers that are read alone, per stream and run */
 };
 
-/* What the connection lends for as long as it lives. */
+/* Borrowed from the connection for as long as the connection lives. */
 struct check_env {
     struct wh_loop *loop;
     struct outbox *outbox;
@@ -30,36 +30,37 @@ struct check_env {
     struct wh_json_parser *arrays; /* pages */
     const char *connection;        /* its id */
     struct check_limits limits;
-    /* This member works for the project; project NULL: for the connection itself. */
+    /* True when this member works for the project; with project NULL, for the connection itself. */
     bool (*owns)(void *ctx, const char *project);
-    /* The stream's rows come by REST. */
+    /* True when the stream is read by REST. */
     bool (*by_rest)(void *ctx, unsigned stream);
-    /* The stage drains: nothing more is begun. */
+    /* True when the stage drains: the check starts nothing more. */
     bool (*stopping)(void *ctx);
+    /* Saves the segments of n that have changed. */
     enum wh_rc (*save)(void *ctx, struct numbers *n, struct wh_err *err);
-    /* Publishes the completeness of a project. */
+    /* Publishes how complete a project is, if that has changed. */
     void (*publish)(void *ctx, const char *project, const char *path);
     void *ctx;
 };
 
 struct check_result {
-    bool ok;
-    bool decided;        /* held is known */
-    int64_t held;        /* tombstones that wait for a person */
-    uint64_t tombstones; /* that were published */
+    bool ok;             /* false: something was not read or not saved; try again later */
+    bool decided;        /* held is valid: the check came to the point of publishing */
+    int64_t held;        /* tombstones that wait for a confirmation */
+    uint64_t tombstones; /* tombstones that were published */
     char error[160];     /* of the newest failure; empty when there was none */
 };
 
-/* One check. */
+/* The parameters of one check. */
 struct check_run {
     bool sweep;    /* list everything */
-    bool thorough; /* no bound on single reads */
-    bool confirm;  /* publish what is held */
+    bool thorough; /* read all missing numbers, without numbers_max */
+    bool confirm;  /* publish held tombstones, however many */
     struct client *client;
     struct projects *projects;
-    int64_t started_ms;          /* of the run: projects that it listed carry this time */
-    struct stream_count *counts; /* STREAMS of them */
-    /* Called once, from the loop, after which the check is freed; not after check_free. */
+    int64_t started_ms;          /* of the run: project.listed_run of the projects that it listed */
+    struct stream_count *counts; /* an array of STREAMS */
+    /* Called once, from the loop, when the check has ended and is already freed. */
     void (*done)(void *ctx, const struct check_result *result);
     void *ctx;
 };

@@ -17,12 +17,12 @@ enum {
 
 enum job_step { JOB_LIST, JOB_UNLISTED, JOB_MISSING, JOB_OVER };
 
-/* One number that is read by itself. */
+/* The request for one number. */
 struct single {
     struct single *next;
     struct job *job;
     int64_t number;
-    bool had; /* it is in the store: asked for because it was not listed */
+    bool had; /* the object was read before, and the listing did not contain it */
     char path[READ_PATH_MAX];
 };
 
@@ -37,9 +37,9 @@ struct job {
     bool asking; /* a page is under way */
     struct single *singles;
     unsigned n_singles;
-    int64_t at;    /* the number asked for last */
-    int64_t asked; /* numbers never seen, by themselves */
-    int64_t gone;  /* had and not there */
+    int64_t at;    /* the number that was requested last */
+    int64_t asked; /* requests for numbers that were never seen */
+    int64_t gone;  /* objects that were read before and now answer 404 */
     bool failed;
 };
 
@@ -93,7 +93,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
         return WH_OK;
     }
     if (fate == IDS_HELD) {
-        /* It was held for nothing. */
+        /* The object exists after all. */
         ids_mark(ids, wh_json_int(iid));
         return ids_set(ids, wh_json_int(iid), row.number, IDS_HAVE, numbers_row_confidential(value),
                        err);
@@ -147,7 +147,7 @@ static void on_page(void *ctx, const struct client_answer *a)
     case CLIENT_GONE:
     case CLIENT_DENIED:
     case CLIENT_REFUSED:
-        /* No list to be had: nothing is said about what is in it. */
+        /* Without a listing nothing is known about the objects. */
         count_of(j)->skipped++;
         j->step = JOB_OVER;
         break;
@@ -225,7 +225,7 @@ static enum wh_rc on_single_row(void *ctx, struct wh_slice text, struct wh_json_
     return gone_row(j->conf.env->gone, j->conf.n, wh_slice_str(s->path), text, &row, value, err);
 }
 
-/* The answer is an object; the parser of rows takes it. */
+/* The answer is one object, as a row of a listing is. */
 static enum wh_rc take_single(struct single *s, const struct client_answer *a, struct wh_err *err)
 {
     struct wh_slice body = wh_buf_slice(a->body);
@@ -255,7 +255,8 @@ static void on_single(void *ctx, const struct client_answer *a)
                  s->had ? IDS_HELD : gone_fate_unknown(j->conf.n->stream, j->conf.project->access));
         break;
     case CLIENT_DENIED:
-        /* Of what we have: no verdict, as GitLab also answers so to whoever asks too much. */
+        /* No verdict about an object that we have, as GitLab also answers 403 to too many requests.
+         * */
         if (!s->had) {
             set_fate(j, s->number, IDS_NO_ACCESS);
         }
@@ -301,7 +302,8 @@ static void ask_single(struct job *j, int64_t number, bool had)
     }
 }
 
-/* More are gone than may be told without a person: no use in asking on. */
+/* More objects are gone than may be published without a confirmation: further requests are useless.
+ * */
 static bool enough_gone(const struct job *j)
 {
     const struct check_limits *limits = &j->conf.env->limits;

@@ -1,6 +1,6 @@
 /*
- * check_job.h - one stream of one project in a check: listed, then read number by number. Used by
- * check.c only.
+ * check_job_priv.h - the part of a check that works on one stream of one project: it lists the
+ * stream, then reads single numbers. Used by check.c only.
  */
 #ifndef WH_FETCHER_CHECK_JOB_H
 #define WH_FETCHER_CHECK_JOB_H
@@ -17,18 +17,19 @@ struct check_jobs {
 struct check_job_conf {
     const struct check_env *env;
     const struct check_run *run;
-    struct check_result *result; /* its error is set by the first failure */
-    void (*progress)(void *ctx); /* an answer came: the check goes on */
+    struct check_result *result; /* a failed job writes its first error here */
+    void (*progress)(void *ctx); /* an answer was processed: call check_jobs_pump again */
     void *ctx;
     const struct project *project;
     struct numbers *n;
     bool list;
-    bool thorough; /* no bound on single reads */
+    bool thorough; /* read all missing numbers, without numbers_max */
 };
 
-/* False: no memory. */
+/* Returns false without memory. */
 bool check_job_start(struct check_jobs *jobs, const struct check_job_conf *conf);
-/* Asks for what may be asked for, drops what is over; false when one of these failed. */
+/* Sends the requests that may be sent now and frees the jobs that are finished. Returns false when
+ * one of the finished jobs failed. */
 bool check_jobs_pump(struct check_jobs *jobs);
 void check_jobs_free(struct check_jobs *jobs);
 

@@ -42,7 +42,7 @@ bool gone_too_many(int64_t held, int64_t known, int64_t hold_min, int64_t hold_p
     return held > (share > hold_min ? share : hold_min);
 }
 
-/* ---- records that are waited for ---- */
+/* ---- records that Kafka has not answered yet ---- */
 
 struct gone_wait {
     struct wh_bus_ack ack; /* first: the record carries it */

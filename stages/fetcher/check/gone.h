@@ -1,18 +1,22 @@
 /*
- * gone.h - objects that are not there any more, and objects that are there again.
+ * gone.h - publishes that an object no longer exists, or that it exists again.
  *
- * What a full listing did not show and GitLab answers with 404 is held first (IDS_HELD). At the end
- * of the check it is told as a tombstone, unless more is held than a set share: then it waits for a
- * person, or for GitLab to show it again. Reasons are what GitLab lets us know:
+ * An object that a full listing did not contain, and that GitLab answers with 404, is held first
+ * (IDS_HELD). At the end of the check a tombstone is published for it, unless more objects are held
+ * than a configured share; then the tombstones wait until a person confirms them, or until GitLab
+ * shows the objects again. A tombstone names one of these reasons:
  *
- *   deleted            a merge request, or an issue that this token would see if it were there
- *   deleted_or_hidden  an issue that was confidential, or that may have become so
- *   lost_access        its project answers 404 or 403; GitLab tells no removal from a lost right
- *   project_removed    likewise, and the project was marked for deletion when last seen
- *   out_of_scope       its project can be read, but the token is no member any more
+ *   deleted            a merge request, or an issue that this token could see if it existed
+ *   deleted_or_hidden  an issue that was confidential, or that may have become confidential
+ *   lost_access        its project answers 404 or 403; GitLab does not say whether the project was
+ *                      removed or we lost the right to see it
+ *   project_removed    as lost_access, and the project was marked for deletion when last read
+ *   out_of_scope       its project can be read, but the token is no longer a member
  *
- * Moved issues are no matter of this file: their row names where they went, and the mapper makes
- * the tombstone.
+ * Moved issues need no tombstone from here: their row names the project that they moved to, and the
+ * mapper publishes the tombstone.
+ *
+ * Thread: app.
  */
 #ifndef WH_FETCHER_GONE_H
 #define WH_FETCHER_GONE_H
@@ -22,17 +26,17 @@
 #include "stages/fetcher/state/numbers.h"
 
 enum {
-    GITLAB_REPORTER = 20, /* sees confidential issues */
+    GITLAB_REPORTER = 20, /* the lowest access level that sees confidential issues */
 };
 
-/* What the connection lends. */
+/* Borrowed from the connection, which outlives what is made of it. */
 struct gone_env {
     struct outbox *outbox;
     struct wh_log *log;
-    /* The connection's part of a record that belongs to the present run. */
+    /* Returns a record of the present run with the connection's members filled in. */
     struct outbox_row (*row)(void *ctx);
-    /* The records of one number were acknowledged or refused. Called from the loop, or from inside a
-     * call here when a record could not be posted. */
+    /* Kafka acknowledged or refused the records of one number. Called from the loop, or from inside
+     * gone_back, gone_tell and gone_row when the outbox did not take a record. */
     void (*settled)(void *ctx);
     void *ctx;
 };
@@ -41,32 +45,38 @@ struct gone;
 
 /* env is copied. NULL: no memory. */
 struct gone *gone_new(const struct gone_env *env);
-/* Forgets the numbers whose records are not acknowledged. g may be NULL. */
+/* Forgets the numbers whose records are not acknowledged: the outbox must not call them any more
+ * (outbox_abandon). g may be NULL. */
 void gone_free(struct gone *g);
 
-/* Why an object that is held is gone. lost: why its project is, or NULL; access: our access level
- * in the project, 0 when it is not known. */
+/* The reason for the tombstone of a held object. lost is the reason why its whole project is gone,
+ * or NULL; access is our access level in the project, 0 when it is not known. */
 const char *gone_reason(enum numbered stream, const struct ids_entry *e, const char *lost,
                         int64_t access);
-/* What becomes of its number once the tombstone is told. */
+/* The fate of a number after a tombstone with this reason. */
 enum ids_fate gone_fate(const char *reason);
-/* A number that was never had, and that GitLab answers with 404. */
+/* The fate of a number that we never read and that GitLab answers with 404. */
 enum ids_fate gone_fate_unknown(enum numbered stream, int64_t access);
-/* More than may be told without a person? known: numbers that are had or held. */
+/* True when more objects are held than may be published without a confirmation: more than hold_min,
+ * and more than hold_percent of the known ones (read or held). */
 bool gone_too_many(int64_t held, int64_t known, int64_t hold_min, int64_t hold_percent);
 
-/* Something is shown: true when its number may count as had at once. Else a tombstone was told of
- * it, and it counts when its return is in Kafka. */
+/* GitLab shows an object. Returns true when the caller may set its number to IDS_HAVE at once. When
+ * a tombstone was published for it, returns false and publishes that the object is back; the number
+ * becomes IDS_HAVE when Kafka has acknowledged that record. */
 bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bool confidential);
-/* Tells the tombstone of a held number; its fate follows when it is in Kafka. */
+/* Publishes the tombstone of a held number. The number gets its new fate when Kafka has
+ * acknowledged the record; it stays held when Kafka refuses it. Errors: WH_E_NOMEM, and those of
+ * outbox_row. */
 WH_MUST_CHECK enum wh_rc gone_tell(struct gone *g, struct numbers *n, int64_t number,
                                    const char *reason, struct wh_err *err);
-/* A row that was read by itself, or by a listing without a cursor; its number counts as had when
- * the row is in Kafka. */
+/* Publishes a row that no cursor covers: one that was read alone or by the listing of a check. Its
+ * number becomes IDS_HAVE, or IDS_MOVED, when Kafka has acknowledged the record. Errors: WH_E_RANGE
+ * or WH_E_INVALID when the row has no usable number, WH_E_NOMEM, and those of outbox_row. */
 WH_MUST_CHECK enum wh_rc gone_row(struct gone *g, struct numbers *n, struct wh_slice path,
                                   struct wh_slice text, const struct row *row,
                                   struct wh_json_val value, struct wh_err *err);
-/* Records that are not acknowledged. */
+/* The numbers whose records Kafka has not answered yet. */
 size_t gone_waiting(const struct gone *g);
 
 #endif

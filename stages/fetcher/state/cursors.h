@@ -1,5 +1,6 @@
 /*
- * state.h - cursors: what the fetch-state topic says, by key "<connection>:<project>:<stream>".
+ * cursors.h - how far each stream is read: the cursors that the fetch-state topic keeps under the
+ * keys "<connection>:<project>:<stream>". Pure data: no clock, no I/O. Thread: app.
  */
 #ifndef WH_FETCHER_STATE_H
 #define WH_FETCHER_STATE_H
@@ -19,55 +20,59 @@ enum {
     STATE_MARK_MAX = 1024,
 };
 
-/* A part of a listing that is not read to its end. */
+/* A part of a listing that is not read completely. */
 struct cursor_span {
     char after[STATE_AFTER_MAX];
-    int64_t before_ms; /* where it ends, excluded */
+    int64_t before_ms; /* its end; rows of this time do not belong to it */
 };
 
-/* How far a listing by a tool is read and acknowledged (tool_walk.c). */
+/* How far a listing by an MCP tool is read and acknowledged by Kafka. */
 struct cursor_place {
     unsigned pages;
-    char mark[STATE_MARK_MAX]; /* the server's cursor of the next page; empty: by page number */
+    char mark[STATE_MARK_MAX]; /* the server's cursor of the next page; empty: pages have numbers */
     char newest[STATE_AFTER_MAX];
-    int64_t begun_ms; /* when its first page was asked for */
-    int64_t low_ms;   /* time of the last row; 0 none */
+    int64_t begun_ms; /* when its first page was requested */
+    int64_t low_ms;   /* time of the last row; 0: no row yet */
 };
 
-/* What is not read: after..the newest row, and each span. */
+/* Not read yet are the rows after `after`, and those of each span. */
 struct cursor {
-    char after[STATE_AFTER_MAX]; /* updated_at of the last row read, as GitLab wrote it; or empty */
-    uint64_t rows;               /* read so far */
-    uint64_t *hashes;            /* of each page of a listing without versions; NULL */
+    char after[STATE_AFTER_MAX]; /* updated_at of the last row, as GitLab wrote it; or empty */
+    uint64_t rows;               /* number of rows read */
+    uint64_t *hashes;            /* of each page of a listing without updated_at; or NULL */
     unsigned n_hashes;
-    struct cursor_span *spans; /* NULL */
+    struct cursor_span *spans; /* or NULL */
     unsigned n_spans;
-    struct cursor_place *place; /* NULL: the beginning */
-    int64_t finished_at_ms;     /* when the stream was last read to its end; 0 never */
+    struct cursor_place *place; /* NULL: at the beginning */
+    int64_t finished_at_ms;     /* when the stream was last read completely; 0: never */
 };
 
 struct state;
 
 struct state *state_new(void);
 void state_free(struct state *s);
-/* Makes an empty one where there is none; NULL: no memory. The pointer stays. */
+/* Returns the cursor of that key, and adds an empty one when there is none; NULL without memory.
+ * The pointer is valid until state_forget or state_free. */
 struct cursor *state_cursor(struct state *s, struct wh_slice key);
-/* Forgets every cursor whose key begins so; nothing may use one of them. */
+/* Removes the cursors whose keys begin with prefix, to which no pointer may be left. */
 void state_forget(struct state *s, struct wh_slice prefix);
-/* Each key that begins with prefix; fn makes no new ones. */
+/* Calls fn for each key that begins with prefix. fn must not add or remove cursors. */
 typedef void (*state_fn)(void *ctx, struct wh_slice key, struct cursor *c);
 void state_each(struct state *s, struct wh_slice prefix, state_fn fn, void *ctx);
-/* Grows the list with zeros; without memory, or past STATE_HASHES_MAX, nothing is noted. */
+/* Extends the list with zeros as needed. Without memory, or from STATE_HASHES_MAX on, the hash is
+ * not kept, and the page counts as changed in the next run. */
 void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash);
-/* n at most STATE_SPANS_MAX; the entries stay as they were, new ones are zeros. */
+/* Sets the number of spans; new ones are zeros. Errors: WH_E_TOO_LARGE above STATE_SPANS_MAX, and
+ * WH_E_NOMEM. */
 WH_MUST_CHECK enum wh_rc cursor_set_spans(struct cursor *c, unsigned n, struct wh_err *err);
-/* NULL: the beginning. Copied. */
+/* Copies place; NULL is the beginning. Errors: WH_E_NOMEM. */
 WH_MUST_CHECK enum wh_rc cursor_set_place(struct cursor *c, const struct cursor_place *place,
                                           struct wh_err *err);
 void cursor_clear(struct cursor *c);
 WH_MUST_CHECK enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out,
                                       struct wh_err *err);
-/* Leaves the cursor as it is when the document is damaged. */
+/* Replaces *ret by the cursor of the document. A damaged document leaves *ret unchanged: WH_E_TYPE,
+ * WH_E_TOO_LARGE, or an error of the parser. */
 WH_MUST_CHECK enum wh_rc cursor_parse(struct wh_slice json, struct wh_json_parser *parser,
                                       struct cursor *ret, struct wh_err *err);
 

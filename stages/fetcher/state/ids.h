@@ -1,18 +1,18 @@
 /*
- * ids.h - which numbers of a project's stream are known, and what became of each. GitLab numbers
- * issues and merge requests of a project from 1 without holes, so this is what completeness is
- * proved by, and what tells which objects are gone.
+ * ids.h - which numbers of a project's stream are known, and the fate of each. GitLab numbers the
+ * issues and the merge requests of a project from 1 without gaps. So the numbers prove that the
+ * mirror is complete, and show which objects are gone.
  *
- * It is kept in fetch-state as a log: what was noted goes into segments of at most IDS_SEGMENT
- * numbers, "<connection>:<project>:<stream>:ids:<seq>"; a number's newest segment counts, so that
- * segments can be read in any order. A segment that is lost or not written costs requests (its
- * numbers are missing and are read one by one), never an object.
+ * fetch-state keeps them as a log. Changes go into segments of at most IDS_SEGMENT numbers, under
+ * the keys "<connection>:<project>:<stream>:ids:<seq>". Of each number the newest segment counts, so
+ * that segments can be read in any order. A segment that is lost or was not written costs requests
+ * (its numbers are missing and are read one by one) but never an object.
  *
- * A segment's bytes: for each number, ascending, two zigzag varints: (number - the one before) * 16
- * + fate * 2 + confidential, and id - the one before.
+ * The bytes of a segment are two zigzag varints for each number, in ascending order: the difference
+ * from the previous number * 16 + fate * 2 + confidential, and the difference from the previous id.
  *
- * Memory: 16 bytes a number. Numbers that lie too far apart are not taken (a page of memory for
- * each would be the other side's choice). Pure data: no clock, no I/O. Thread: app.
+ * A number takes 16 bytes of memory. Numbers that are too far apart are refused, because the remote
+ * party would otherwise choose how much memory is used. Pure data: no clock, no I/O. Thread: app.
  */
 #ifndef WH_FETCHER_IDS_H
 #define WH_FETCHER_IDS_H
@@ -28,32 +28,32 @@ enum { IDS_SEGMENT = 1024, IDS_NUMBER_MAX = 50000000 };
 enum ids_fate {
     IDS_UNKNOWN,
     IDS_HAVE,      /* read, and in the raw topic */
-    IDS_DELETED,   /* GitLab says 404, and we would see it if it were there */
-    IDS_HIDDEN,    /* GitLab says 404: deleted, or hidden from this token */
-    IDS_MOVED,     /* is in another project now */
-    IDS_NO_ACCESS, /* GitLab says 403 */
-    IDS_HELD,      /* was had and is not there any more: its deletion waits for a person */
+    IDS_DELETED,   /* GitLab answers 404, and we could see the object if it existed */
+    IDS_HIDDEN,    /* GitLab answers 404: deleted, or hidden from this token */
+    IDS_MOVED,     /* moved to another project */
+    IDS_NO_ACCESS, /* GitLab answers 403 */
+    IDS_HELD,      /* was read and is gone; its tombstone is not published yet */
     IDS_FATES
 };
 
 struct ids_entry {
-    int64_t id; /* GitLab's id; 0 when it was never seen */
+    int64_t id; /* GitLab's id; 0 when the object was never seen */
     enum ids_fate fate;
-    bool confidential; /* as last seen */
-    bool listed;       /* by ids_mark since ids_unmark_all; not kept */
+    bool confidential; /* when it was last seen */
+    bool listed;       /* ids_mark was called since ids_unmark_all; not saved */
 };
 
 /* have + missing + deleted + hidden + moved + no_access + held == expected. */
 struct ids_counts {
     int64_t expected; /* the highest number seen */
     int64_t have;
-    int64_t missing; /* not looked for yet */
+    int64_t missing; /* not read yet */
     int64_t deleted;
     int64_t hidden;
     int64_t moved;
     int64_t no_access;
     int64_t held;
-    int64_t confidential; /* of those that we have */
+    int64_t confidential; /* of those with fate IDS_HAVE */
 };
 
 struct ids;
@@ -61,30 +61,32 @@ struct ids;
 struct ids *ids_new(void);
 void ids_free(struct ids *ids);
 
-/* WH_E_RANGE for a number that is not taken. The same again changes nothing. */
+/* Errors: WH_E_RANGE for a number below 1, above IDS_NUMBER_MAX or too far from the others, and
+ * WH_E_NOMEM. Setting the same values again does not dirty a segment. */
 WH_MUST_CHECK enum wh_rc ids_set(struct ids *ids, int64_t number, int64_t id, enum ids_fate fate,
                                  bool confidential, struct wh_err *err);
-/* An entry of fate UNKNOWN when there is none. */
+/* Returns an entry with fate IDS_UNKNOWN when there is none. */
 struct ids_entry ids_get(const struct ids *ids, int64_t number);
 struct ids_counts ids_counts(const struct ids *ids);
 
-/* The first number above `after` and not above the highest that has one of the fates (bit 1 <<
- * fate; UNKNOWN too); false when there is none. */
+/* Finds the first number above `after`, up to the highest one, that has one of the fates (a set of
+ * 1 << fate, which may contain IDS_UNKNOWN). Returns false when there is none. */
 bool ids_next(const struct ids *ids, int64_t after, unsigned fates, int64_t *ret);
 
-/* ---- what a full listing showed ---- */
+/* ---- the numbers that a full listing contained ---- */
 
 void ids_unmark_all(struct ids *ids);
 void ids_mark(struct ids *ids, int64_t number);
 
 /* ---- the log ---- */
 
-/* A segment that is not written as it is now; false: none. */
+/* Returns a segment that has changed since it was written; false when there is none. */
 bool ids_dirty(const struct ids *ids, uint32_t *ret_seq);
-/* Its bytes; then it counts as written. */
+/* Appends the bytes of the segment, which then counts as written. */
 WH_MUST_CHECK enum wh_rc ids_segment_write(struct ids *ids, uint32_t seq, struct wh_buf *out,
                                            struct wh_err *err);
-/* A segment that was kept. Damaged bytes change nothing: WH_E_INVALID, WH_E_RANGE. */
+/* Takes a segment that was saved. Damaged bytes change nothing and are an error: WH_E_INVALID or
+ * WH_E_RANGE. */
 WH_MUST_CHECK enum wh_rc ids_segment_take(struct ids *ids, uint32_t seq, struct wh_slice bytes,
                                           struct wh_err *err);
 

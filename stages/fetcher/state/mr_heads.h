@@ -1,10 +1,12 @@
 /*
- * heads.h - the head commit of each open merge request, as last seen. A push does not move
- * updated_at (DevLake lost commits by that), so listings by it do not show it: each run lists what
- * is open, and what has another head than before goes on as "merge_request_head", which the mapper
- * orders by the time of the read.
+ * mr_heads.h - remembers the head commit of each open merge request.
  *
- * A cache of fixed size: what it forgot is told again, which changes nothing. Thread: app.
+ * A push does not change a merge request's updated_at, so a listing ordered by updated_at does not
+ * show it. Therefore each run lists all open merge requests, and one whose head has changed is
+ * published as "merge_request_head", which the mapper orders by the time of the read.
+ *
+ * This is a cache of fixed size. A head that it has forgotten is published again, which does no
+ * harm. Thread: app.
  */
 #ifndef WH_FETCHER_HEADS_H
 #define WH_FETCHER_HEADS_H
@@ -16,12 +18,12 @@
 
 struct heads;
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 struct heads *heads_new(void);
 void heads_free(struct heads *h);
 void heads_clear(struct heads *h);
-/* True when the merge request of that id had another head, or none is remembered; then remembers
- * this one. */
+/* Remembers sha as the head of the merge request with that id. Returns true when another head, or
+ * none, was remembered before. */
 bool heads_moved(struct heads *h, int64_t id, struct wh_slice sha);
 
 #endif

@@ -1,10 +1,12 @@
 /*
- * numbers.h - the numbers (ids.h) of every project and stream that has some: kept in fetch-state,
- * beside the project's cursors, so that whoever takes the project over knows them.
+ * numbers.h - a table of the numbers (ids.h) of each project and stream. fetch-state keeps them
+ * next to the project's cursors, so that a member that takes a project over knows them. Pure data: no
+ * clock, no I/O; conn/number_ledger.h saves and publishes them.
  *
- *   issues, merge_requests   GitLab's number within the project
- *   pipelines                likewise, but GitLab reads them by id alone: only what is gone is seen
- *   project                  one number, 1: is the project itself there?
+ *   issues, merge_requests   GitLab's number within the project (iid)
+ *   pipelines                also the iid, but GitLab reads a pipeline only by its id: numbers that
+ *                            were never seen cannot be read, and only deletions are detected
+ *   project                  the single number 1 stands for the project itself
  *
  * Thread: app.
  */
@@ -22,41 +24,43 @@ enum numbered {
     NUMBERED_STREAMS
 };
 
-/* The first of those whose numbers prove nothing: a missing one cannot be read. */
+/* From this stream on, completeness cannot be proved, as missing numbers cannot be read. */
 #define NUMBERED_PROOF NUMBERED_PIPELINES
 
 struct numbers {
-    struct numbers *next; /* in its bucket */
-    struct numbers *all;  /* of all that there are */
+    struct numbers *next; /* in the same bucket */
+    struct numbers *all;  /* the next one of the whole table */
     char connection[65];
     char project[24];
     enum numbered stream;
     struct ids *ids;
-    struct ids_counts told; /* in the health topic */
-    const char *lost;       /* NUMBERED_PROJECT: why it is not there, as this run found; or NULL */
+    struct ids_counts told; /* the counts that the health topic has */
+    const char *lost; /* NUMBERED_PROJECT: why this run found the project to be gone; or NULL */
 };
 
 struct numbers_table;
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 struct numbers_table *numbers_table_new(void);
 void numbers_table_free(struct numbers_table *t);
 
-/* "issues", "merge_requests", "pipelines", "project"; also the end of their address below a
- * project. */
+/* "issues", "merge_requests", "pipelines" or "project". The first three are also the last part of
+ * the API path of a project's listing. */
 const char *numbered_name(enum numbered stream);
-/* Raw event kind: "issue", "merge_request", "pipeline", "project". */
+/* The kind of the raw event: "issue", "merge_request", "pipeline" or "project". */
 const char *numbered_kind(enum numbered stream);
-/* NUMBERED_STREAMS when rows of that stream (streams.h) have no numbers that are followed. */
+/* stream is an index of streams.h. Returns NUMBERED_STREAMS when the numbers of its rows are not
+ * kept. */
 enum numbered numbered_of(unsigned stream);
 
-/* NULL when there are none; make: then empty ones, NULL without memory. */
+/* Returns the numbers of one stream of a project, or NULL when there are none. With make, empty
+ * ones are added instead; then NULL means that there is no memory. */
 struct numbers *numbers_of(struct numbers_table *t, const char *connection, const char *project,
                            enum numbered stream, bool make);
-/* All of them, in no order; prev NULL: the first. */
+/* Iterates over the whole table in no particular order. prev NULL: returns the first. */
 struct numbers *numbers_next(const struct numbers_table *t, const struct numbers *prev);
 
-/* Drops those of a connection; nothing may use one of them. */
+/* Removes the numbers of a connection, to which no pointer may be left. */
 void numbers_forget(struct numbers_table *t, const char *connection);
 
 enum { NUMBERS_KEY_MAX = 192 };
@@ -67,15 +71,16 @@ enum numbers_taken {
     NUMBERS_DAMAGED, /* the segment is not used: its numbers are read again */
 };
 
-/* Takes a record of fetch-state when it is a segment of numbers. */
+/* Takes a record of fetch-state if it is a segment of numbers; key and json may be damaged. */
 enum numbers_taken numbers_take(struct numbers_table *t, struct wh_json_parser *parser,
                                 struct wh_slice key, struct wh_slice json);
-/* The key and the document of one segment (ids_dirty names those that changed). */
+/* Writes the key and the document of one segment, which then counts as saved. ids_dirty returns the
+ * segments that have changed. */
 WH_MUST_CHECK enum wh_rc numbers_segment_write(struct numbers *n, uint32_t seq,
                                                char key[NUMBERS_KEY_MAX], struct wh_buf *json,
                                                struct wh_err *err);
 
-/* What else a row says of its fate. */
+/* What the row of an issue says about its number: "confidential", and "moved_to_id". */
 bool numbers_row_confidential(struct wh_json_val value);
 bool numbers_row_moved(struct wh_json_val value);
 

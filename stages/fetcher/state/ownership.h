@@ -1,13 +1,14 @@
 /*
- * share.h - several fetchers share the projects: who reads what.
+ * ownership.h - which projects this fetcher works for when several fetchers share them.
  *
- * All that is known of one project (its cursors, of every stream) lies on one partition of the
- * fetch-state topic, and so does a connection's own work (list of projects, token refresh, project
- * ""). The fetchers are a consumer group over these partitions: the member that holds a partition
- * works for what lies there. A fetcher that was told of no partitions is alone and owns everything.
+ * The state of one project (the cursors of all its streams) is kept on one partition of the
+ * fetch-state topic. So is the state of the connection itself (the list of projects, the refresh of
+ * its token), as that of the project "". The fetchers are a consumer group over these partitions:
+ * the member that holds a partition works for the projects on it. A fetcher without partitions is
+ * alone and works for all projects.
  *
- * A partition is ready when its state is read to the end as it was when the partition came; before
- * that its owner does not work for it. Thread: app.
+ * A member works for a partition only when the partition is ready: its records are read up to the
+ * end that it had when the partition was assigned. Thread: app.
  */
 #ifndef WH_FETCHER_SHARE_H
 #define WH_FETCHER_SHARE_H
@@ -20,24 +21,24 @@
 enum { SHARE_PARTITIONS_MAX = 1024 };
 
 struct share {
-    int32_t partitions; /* of fetch-state; 0: alone */
+    int32_t partitions; /* of the fetch-state topic; 0: this fetcher is alone */
     bool owned[SHARE_PARTITIONS_MAX];
     bool ready[SHARE_PARTITIONS_MAX];
 };
 
-/* The partition of a project's state; project "": of the connection's own. -1 when partitions is 0.
- */
+/* The partition of a project's state, or with project "" of the connection's own. Returns -1 when
+ * partitions is 0. */
 int32_t share_partition(struct wh_slice connection, struct wh_slice project, int32_t partitions);
-/* All partitions not owned; at most SHARE_PARTITIONS_MAX count. */
+/* Owns no partition. Partitions from SHARE_PARTITIONS_MAX on are ignored. */
 void share_init(struct share *s, int32_t partitions);
 void share_assign(struct share *s, int32_t partition);
 void share_ready(struct share *s, int32_t partition);
 void share_revoke(struct share *s, int32_t partition);
-/* May work for it now. */
+/* True when this member may work for the project now. */
 bool share_owns(const struct share *s, struct wh_slice connection, struct wh_slice project);
-/* Any part at all. */
+/* True when this member may work for any partition. */
 bool share_any(const struct share *s);
-/* True for a partition that this member works for: its own memory is newer than the topic. */
+/* True when this member works for the partition, so that its own memory is newer than the topic. */
 bool share_works_on(const struct share *s, int32_t partition);
 
 #endif
