@@ -220,7 +220,7 @@ def repairs(broker, stacks):
     n = repaired(s)
     if n == 0:
         raise Failure("nothing is called repaired")
-    await_true("the window to be read again", 30, lambda: "webhooks were lost; reading again" in s.since_start("fetcher")
+    await_true("the window to be read again", 30, lambda: "webhooks lost; reading the gap again" in s.since_start("fetcher")
                and connection(s)["phase"] == "idle" and connection(s)["runs"] >= 4)
     s.control("faults", {"clear": True})
     deliver(s, {"count": 10, "seed": 3})

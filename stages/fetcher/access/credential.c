@@ -205,7 +205,7 @@ static void use_in_rest(struct credential *cr)
 
     if (c->client && c->rest_by_oauth &&
         client_set_token(c->client, wh_buf_slice(&cr->now.access), &err) != WH_OK) {
-        wh_log_error(c->fetcher->deps.log, "a token cannot be used for REST", WH_RC(&err));
+        wh_log_error(c->fetcher->deps.log, "token not usable for REST", WH_RC(&err));
     }
 }
 
@@ -334,7 +334,7 @@ static void later(struct credential *cr, const char *why)
 {
     cr->phase = IDLE;
     cr->failures++;
-    wh_log_warn(cr->conn->fetcher->deps.log, "the token is not refreshed yet",
+    wh_log_warn(cr->conn->fetcher->deps.log, "token refresh failed; retrying",
                 WH_STR("connection", cr->conn->id), WH_STR("why", why),
                 WH_I("failures", cr->failures));
     wh_timer_start(cr->timer, wh_backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, cr->failures + 1), 0);
@@ -378,7 +378,7 @@ static void unlist(struct credential *cr)
     cr->noted = false;
     cr->ambiguous = false;
     if (conn_set_document(cr->conn, &doc, &err) != WH_OK) {
-        wh_log_error(cr->conn->fetcher->deps.log, "the list of pairs is not changed", WH_RC(&err));
+        wh_log_error(cr->conn->fetcher->deps.log, "list of token pairs not changed", WH_RC(&err));
     }
 }
 
@@ -427,7 +427,7 @@ static bool note(struct credential *cr)
     }
     wh_arena_done(&arena);
     if (rc != WH_OK) {
-        wh_log_warn(c->fetcher->deps.log, "a refresh is not listed", WH_RC(&err));
+        wh_log_warn(c->fetcher->deps.log, "token refresh not recorded", WH_RC(&err));
         return false;
     }
     cr->noted = true;
@@ -473,7 +473,7 @@ static void try_save(struct credential *cr)
     struct wh_err err;
 
     if (save(cr, &err) != WH_OK) {
-        wh_log_error(cr->conn->fetcher->deps.log, "a new token is not saved yet", WH_RC(&err));
+        wh_log_error(cr->conn->fetcher->deps.log, "new token not saved yet", WH_RC(&err));
         wh_timer_start(cr->timer, BACKOFF_MS, 0);
     }
 }

@@ -278,7 +278,7 @@ static void on_tools(void *ctx, const struct mcp_answer *a)
                : a->outcome == MCP_NOT_THERE || a->outcome == MCP_DENIED ? TOOLS_OFF
                                                                          : TOOLS_UNKNOWN;
     if (a->outcome != MCP_OK) {
-        wh_log_warn(s->conn->fetcher->deps.log, "the MCP server's tools are not known",
+        wh_log_warn(s->conn->fetcher->deps.log, "tools of the MCP server not available",
                     WH_STR("connection", s->conn->id), WH_STR("err", a->error ? a->error : ""));
     }
     probe_rest(s);

@@ -1,11 +1,11 @@
 /*
- * sources.h - what each stream of a connection is read by: the best there is.
+ * sources.h - which source serves each stream of a connection, the best one available:
  *
- *   REST      a read_api credential is there, or GitLab takes the OAuth token on that route
- *   MCP tool  GitLab's MCP server lists the objects
+ *   REST      there is a read_api credential, or GitLab accepts the OAuth token on that route
+ *   MCP tool  GitLab's MCP server has a tool that lists the objects
  *   none      with the reason
  *
- * Found anew when a credential has come or gone. Thread: app.
+ * The decision is made again when a credential is added or lost. Thread: app.
  */
 #ifndef WH_FETCHER_SOURCES_H
 #define WH_FETCHER_SOURCES_H
@@ -15,23 +15,23 @@
 /* NULL: no memory. */
 struct sources *sources_new(struct conn *c);
 void sources_free(struct sources *s);
-/* Credentials have changed: the next sources_find looks again. */
+/* Credentials have changed: the next sources_find decides again. */
 void sources_outdated(struct sources *s);
-/* Looks when needed, then calls fn: never from within, unless sources_stop came. One at a time; a
- * second caller while the first waits is called by the same look. */
+/* Decides where that is needed and then calls fn, never from inside this call and not after
+ * sources_stop. Callers that wait at the same time share one decision. */
 void sources_find(struct sources *s, void (*fn)(void *ctx), void *ctx);
-/* Nobody is called any more; walks by tools end. */
+/* Cancels pending callbacks and ends the walks by tools. */
 void sources_stop(struct sources *s);
-/* Is there any credential? */
+/* True when there is any usable credential. */
 bool sources_any(const struct sources *s);
 const struct source *source_of(const struct sources *s, unsigned stream);
 /* "rest", "mcp" or "none". */
 const char *source_word(const struct source *s);
-/* "not read: deployments, ..." and what helps; "" when nothing is missing. */
+/* "not read: deployments, ..." and what would help; "" when every stream is read. */
 const char *sources_missing(const struct sources *s);
-/* After a good run: enabled, or degraded when no project or none of its work can be read. */
+/* The state after a successful run: enabled, or degraded when no project or no stream can be read. */
 const char *sources_state(const struct sources *s);
-/* Reads a stream by its source, as walk_start; where there is none it is counted as skipped. */
+/* Starts the listing of a stream by its source. A stream without a source is counted as skipped. */
 WH_MUST_CHECK enum wh_rc source_start(struct conn *c, struct project *project, unsigned stream,
                                       struct wh_err *err);
 

@@ -96,7 +96,7 @@ static void settle(struct gone_wait *w)
     }
     if (!w->failed && ids_set(w->n->ids, w->number, w->becomes.id, w->becomes.fate,
                               w->becomes.confidential, &err) != WH_OK) {
-        wh_log_debug(g->env.log, "a number is not followed", WH_RC(&err));
+        wh_log_debug(g->env.log, "number not recorded", WH_RC(&err));
     }
     unlink_wait(w);
     g->env.settled(g->env.ctx);

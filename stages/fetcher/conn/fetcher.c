@@ -155,7 +155,7 @@ void fetcher_drop(struct fetcher *f, struct conn *c)
     if (c->dropped) {
         return;
     }
-    wh_log_info(f->deps.log, "a connection is gone", WH_STR("connection", c->id));
+    wh_log_info(f->deps.log, "connection removed", WH_STR("connection", c->id));
     c->dropped = true;
     c->stopped = true;
     wh_timer_stop(c->timer);
@@ -387,7 +387,7 @@ bool conn_drop_token(struct conn *c)
  */
 static void leave_address(struct fetcher *f, struct conn *c, const struct wh_connection *doc)
 {
-    wh_log_info(f->deps.log, "a connection has moved", WH_STR("connection", c->id),
+    wh_log_info(f->deps.log, "connection moved to another address", WH_STR("connection", c->id),
                 WH_STR("from", c->instance), WH_S("to", doc->instance));
     c->dropped = true;
     c->stopped = true;
@@ -397,7 +397,7 @@ static void leave_address(struct fetcher *f, struct conn *c, const struct wh_con
 
 static void log_unusable(const struct conn *c)
 {
-    wh_log_error(c->fetcher->deps.log, "a connection's secrets do not open",
+    wh_log_error(c->fetcher->deps.log, "secrets of a connection cannot be opened",
                  WH_STR("connection", c->id), WH_STR("why", c->unsealable));
 }
 
@@ -446,7 +446,7 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
     if (wh_document_decode(msg->value, &doc, &err) != WH_OK ||
         wh_connection_parse(doc.document, f->rows, &arena, &parsed, &err) != WH_OK) {
-        wh_log_error(f->deps.log, "a connection record is damaged", WH_RC(&err),
+        wh_log_error(f->deps.log, "damaged connection record", WH_RC(&err),
                      WH_I("offset", msg->offset));
         wh_arena_done(&arena);
         return;
@@ -473,7 +473,7 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
         wh_arena_done(&arena);
     }
     if (c == NULL) {
-        wh_log_error(f->deps.log, "a connection cannot be used", WH_RC(&err));
+        wh_log_error(f->deps.log, "connection not usable", WH_RC(&err));
         return;
     }
     c->unsaved_seals = c->unsaved_seals && !msg->topic;
@@ -489,7 +489,7 @@ static bool take_numbers(struct fetcher *f, struct wh_slice key, struct wh_slice
     enum numbers_taken taken = numbers_take(f->numbers, f->rows, key, json);
 
     if (taken == NUMBERS_DAMAGED) {
-        wh_log_error(f->deps.log, "numbers are damaged and are not used: they are read anew",
+        wh_log_error(f->deps.log, "damaged number segment ignored: its numbers are read again",
                      WH_S("key", key));
     }
     return taken != NUMBERS_OTHER;
@@ -514,7 +514,7 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
     cursor = state_cursor(f->state, msg->key);
     if (cursor == NULL || wh_document_decode(msg->value, &doc, &err) != WH_OK ||
         cursor_parse(doc.document, f->rows, cursor, &err) != WH_OK) {
-        wh_log_error(f->deps.log, "a cursor is damaged and is not used: its stream is read anew",
+        wh_log_error(f->deps.log, "damaged cursor ignored: its stream is read from the beginning",
                      WH_I("partition", msg->partition), WH_I("offset", msg->offset));
     }
 }
@@ -632,7 +632,7 @@ void conn_set_state(struct conn *c, const char *state, const char *detail)
     /* One member's word only: others may not have the newest tokens, which are in the same record.
      */
     if (fetcher_owns(c->fetcher, c->id, NULL) && conn_save(c, NULL, &err) != WH_OK) {
-        wh_log_error(c->fetcher->deps.log, "the connection's state is not saved", WH_RC(&err));
+        wh_log_error(c->fetcher->deps.log, "connection state not saved", WH_RC(&err));
     }
 }
 

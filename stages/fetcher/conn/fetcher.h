@@ -40,7 +40,7 @@ struct fetcher_conf {
     bool read_links; /* issue links and closed issues of merge requests */
     int64_t sync_interval_ms;
     int64_t backoff_ms;         /* first wait after a fault; doubles */
-    int64_t sync_overlap_ms;    /* incremental reads begin so long before the cursor */
+    int64_t sync_overlap_ms;    /* overlap: how far before the cursor an incremental read starts */
     int64_t sweep_interval_ms;  /* between full listings of all numbers; 0: none */
     int64_t hold_min;           /* more tombstones at once than this, ... */
     int64_t hold_percent;       /* ... and than this share of what is known, are held */
@@ -53,7 +53,7 @@ struct fetcher_conf {
     int64_t partitions;
     int64_t replication;
     int64_t request_timeout_ms;
-    int64_t key_look_ms; /* how often the key file and the sealed documents are looked at */
+    int64_t key_look_ms; /* how often the key file and the sealed documents are checked */
 };
 
 struct fetcher_deps {
@@ -121,7 +121,7 @@ struct conn {
     char *instance;
     char raw_topic[WH_TOPIC_MAX];
     char state[24];                /* doc's, while it is set here */
-    char detail[400];              /* likewise */
+    char detail[400];              /* the document's, in the same way */
     struct client *client;         /* REST; NULL while no credential reads it */
     struct credential *credential; /* OAuth; never NULL */
     struct mcp *mcp;               /* NULL without OAuth */
@@ -155,7 +155,7 @@ struct conn {
     bool run_verifies;
     bool run_confirms;
     bool want_verify;  /* the next run lists all, and reads every missing number */
-    bool want_confirm; /* the next run tells what is held */
+    bool want_confirm; /* the next run publishes the held tombstones */
     bool succeeded;    /* a run ended well, since the start */
     int64_t from_ms;   /* listings begin here when that is before their cursor; 0: no */
     struct client_stats stats_before;
@@ -168,9 +168,9 @@ struct conn {
     unsigned n_summaries;
     struct health *health;
     struct heads *heads;
-    bool again_stale;      /* likewise, by conn_run_stale */
+    bool again_stale;      /* a second run was requested by conn_run_stale */
     bool run_stale;        /* what was read within sync.interval is left out */
-    int64_t sync_asked_ms; /* the newest wish of another member that was followed */
+    int64_t sync_asked_ms; /* the newest request of another member that was honoured */
     int64_t next_due_ms;   /* of what was left out, the first that is due */
     int64_t epoch_ms;      /* of our announcements of projects; 0: none yet */
     bool epoch_told;

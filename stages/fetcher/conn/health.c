@@ -181,7 +181,7 @@ static void begin_degraded(struct health *h)
     }
     if (h->facts.repaired > 0 && since > 0) {
         c->from_ms = since - c->fetcher->deps.conf.sync_overlap_ms;
-        wh_log_warn(c->fetcher->deps.log, "webhooks were lost; reading again",
+        wh_log_warn(c->fetcher->deps.log, "webhooks lost; reading the gap again",
                     WH_STR("connection", c->id), WH_I("repaired", h->facts.repaired),
                     WH_I("since_ms", since));
         conn_run(c);

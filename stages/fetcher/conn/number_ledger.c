@@ -72,7 +72,7 @@ void number_ledger_row(struct conn *c, const struct project *project, unsigned s
     if (ids_set(n->ids, number, row->number,
                 issue && numbers_row_moved(value) ? IDS_MOVED : IDS_HAVE, confidential,
                 &err) != WH_OK) {
-        wh_log_debug(c->fetcher->deps.log, "a number is not followed", WH_RC(&err));
+        wh_log_debug(c->fetcher->deps.log, "number not recorded", WH_RC(&err));
     }
 }
 

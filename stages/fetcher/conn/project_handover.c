@@ -84,7 +84,7 @@ void handover_announce(struct conn *c)
         c->epoch_told = rc == WH_OK;
     }
     if (rc != WH_OK) {
-        wh_log_warn(c->fetcher->deps.log, "the other fetchers are not told of the projects",
+        wh_log_warn(c->fetcher->deps.log, "projects not announced to the other fetchers",
                     WH_STR("connection", c->id), WH_RC(&err));
     }
 }

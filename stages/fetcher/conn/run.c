@@ -89,7 +89,7 @@ static void note_sweep(struct conn *c)
     if (cursor_write(cursor, &json, &err) != WH_OK ||
         fetcher_save_state(c->fetcher, wh_slice_str(c->id), WH_LIT(""), wh_slice_str(key),
                            wh_buf_slice(&json), NULL, &err) != WH_OK) {
-        wh_log_warn(c->fetcher->deps.log, "the time of the sweep is not saved", WH_RC(&err));
+        wh_log_warn(c->fetcher->deps.log, "time of the sweep not saved", WH_RC(&err));
     }
 }
 
@@ -364,7 +364,7 @@ static void warm_topics(struct conn *c)
 
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && !c->warmed; i++) {
         if (wh_producer_warm(f->producer, topics[i], WARM_MS, &err) != WH_OK) {
-            wh_log_debug(f->deps.log, "no metadata of a topic yet", WH_RC(&err));
+            wh_log_debug(f->deps.log, "topic metadata not available yet", WH_RC(&err));
             return;
         }
     }

@@ -414,7 +414,7 @@ static void wipe_done(void *ctx)
         purge_failed(l, l->wipe_err.msg);
         return;
     }
-    wh_log_info(c->fetcher->deps.log, "a connection's topics and keys are removed",
+    wh_log_info(c->fetcher->deps.log, "topics and keys of a connection removed",
                 WH_STR("connection", c->id), WH_I("topics", l->wiped.topics),
                 WH_I("keys", (int64_t)l->wiped.keys));
     if (outbox_document(c->fetcher->outbox,

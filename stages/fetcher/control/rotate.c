@@ -124,7 +124,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
         c->unsaved_seals = false;
         revoke_look(c);
         r->resealed++;
-        wh_log_info(r->f->deps.log, "secrets sealed again", WH_STR("connection", c->id),
+        wh_log_info(r->f->deps.log, "secrets resealed", WH_STR("connection", c->id),
                     WH_STR("key", r->f->deps.keys->keys[0].name));
     }
     wh_timer_start(r->timer, d->rc == WH_OK ? 0 : look_ms(r), 0);
@@ -158,7 +158,7 @@ static bool seal_next(struct rotation *r)
         if (save_again(r, c, &err) == WH_OK) {
             return false;
         }
-        wh_log_error(r->f->deps.log, "secrets cannot be sealed again", WH_STR("connection", c->id),
+        wh_log_error(r->f->deps.log, "secrets cannot be resealed", WH_STR("connection", c->id),
                      WH_RC(&err));
     }
     return clean;
@@ -175,7 +175,7 @@ static void drop_old_keys(struct rotation *r)
         r->clean_since_ms = now_ms(r);
         return;
     }
-    wh_log_info(r->f->deps.log, "the old key is removed", WH_STR("key", keys->keys[0].name));
+    wh_log_info(r->f->deps.log, "old key removed", WH_STR("key", keys->keys[0].name));
 }
 
 static void look_at_keys(struct rotation *r)
@@ -186,7 +186,7 @@ static void look_at_keys(struct rotation *r)
 
     if (wh_keyring_refresh(keys, &changed, &err) != WH_OK) {
         if (!r->unreadable) {
-            wh_log_error(r->f->deps.log, "the key file cannot be read; going on with what it held",
+            wh_log_error(r->f->deps.log, "key file not readable; keeping the keys in memory",
                          WH_RC(&err));
         }
         r->unreadable = true;
@@ -195,7 +195,7 @@ static void look_at_keys(struct rotation *r)
     r->unreadable = false;
     if (changed) {
         r->clean_since_ms = 0;
-        wh_log_info(r->f->deps.log, "the key file has changed", WH_STR("key", keys->keys[0].name),
+        wh_log_info(r->f->deps.log, "key file changed", WH_STR("key", keys->keys[0].name),
                     WH_I("keys", (int64_t)keys->n_file));
     }
 }
@@ -260,8 +260,7 @@ enum wh_rc rotation_begin(struct rotation *r, struct wh_err *err)
     }
     if (rc == WH_OK) {
         r->clean_since_ms = 0;
-        wh_log_info(r->f->deps.log, "a new key seals from now on",
-                    WH_STR("key", r->f->deps.keys->keys[0].name));
+        wh_log_info(r->f->deps.log, "new key in use", WH_STR("key", r->f->deps.keys->keys[0].name));
     }
     if (r->saving[0] == '\0') {
         wh_timer_start(r->timer, 0, 0);

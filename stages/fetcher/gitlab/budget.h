@@ -1,10 +1,11 @@
 /*
- * budget.h - one rate limit of GitLab's, as its RateLimit headers tell of it. Pure: time comes in.
+ * budget.h - one rate limit of GitLab, as its RateLimit response headers describe it. Pure data: the
+ * caller passes the time in.
  *
- * While more than half is left requests go out at once, so that a small sync is quick; what is left
- * then is spread over the time to the reset. Several fetchers with one credential do so each by the
- * same numbers: the more of them, the faster the rest shrinks and the slower each becomes, and
- * nobody runs into a refusal.
+ * While more than half of the limit is left, requests go out at once, so that a small sync is quick.
+ * The second half is spread over the time until the reset. Several fetchers that share a credential
+ * all follow the same numbers: each of them slows down as the remaining requests shrink, and GitLab
+ * does not have to refuse any.
  */
 #ifndef WH_FETCHER_BUDGET_H
 #define WH_FETCHER_BUDGET_H
@@ -12,20 +13,21 @@
 #include <stdint.h>
 
 struct budget {
-    int64_t limit;         /* -1: GitLab tells of none */
-    int64_t left;          /* after what was sent since */
+    int64_t limit;         /* -1: GitLab has not named one */
+    int64_t left;          /* remaining, less the requests sent since */
     int64_t reset_ms;      /* wall clock; 0: not known */
-    int64_t next_ms;       /* of the next request, when they are spread */
-    int64_t not_before_ms; /* a refusal said so */
+    int64_t next_ms;       /* when the next request may go out, while requests are spread */
+    int64_t not_before_ms; /* set by a refusal */
 };
 
 void budget_init(struct budget *b);
-/* An answer came while in_flight others had not: GitLab may not have counted them. */
+/* Takes the headers of an answer. in_flight requests are still unanswered; GitLab may not have counted
+ * them yet. */
 void budget_answer(struct budget *b, int64_t now_ms, int64_t limit, int64_t left, int64_t reset_ms,
                    int64_t in_flight);
-/* A 429: nothing for so long. */
+/* Takes a 429: no request for wait_ms. */
 void budget_refused(struct budget *b, int64_t now_ms, int64_t wait_ms);
-/* ms until the next request may go out; 0: now. */
+/* Milliseconds until the next request may go out; 0: now. */
 int64_t budget_wait(struct budget *b, int64_t now_ms);
 void budget_sent(struct budget *b, int64_t now_ms);
 

@@ -1,14 +1,15 @@
 /*
- * client.h - one credential at one GitLab: GET only, bounded concurrency, rate budgets, retries.
+ * client.h - the REST client: one credential at one GitLab, GET requests only, with bounded
+ * concurrency, rate budgets and retries.
  *
- * A call comes back exactly once, with the outcome below. 429, 5xx, network faults, cut and slow
- * bodies are tried again here with back-off and jitter, so that a caller's progress is never lost;
- * after retry_max attempts the call ends as CLIENT_FAILED; a 429 uses up none of them.
+ * Every call completes exactly once with one of the outcomes below. The client itself retries 429,
+ * 5xx, network errors and truncated or stalled bodies with back-off and jitter. After retry_max
+ * attempts a call ends as CLIENT_FAILED; a 429 does not count as an attempt.
  *
- * Calls stand in line by route (a path without its numbers). RateLimit headers tell of a budget
- * that all routes which name it share (budget.h); a 429 without them is of the route's own limit,
- * and holds back that route alone. Nothing is sent before the time that Retry-After or
- * RateLimit-Reset names. Thread: app.
+ * Calls are queued by route, which is a path without its numbers. RateLimit headers describe a budget
+ * that all routes of the same RateLimit-Name share (budget.h). A 429 without these headers concerns
+ * its route alone. No request goes out before the time that Retry-After or RateLimit-Reset names.
+ * Thread: app.
  */
 #ifndef WH_FETCHER_CLIENT_H
 #define WH_FETCHER_CLIENT_H
@@ -19,32 +20,32 @@
 #include "common/metrics/metrics.h"
 
 enum client_outcome {
-    CLIENT_OK,      /* 2xx, body whole */
+    CLIENT_OK,      /* 2xx with a complete body */
     CLIENT_GONE,    /* 404, 410 */
     CLIENT_DENIED,  /* 403 */
-    CLIENT_SIGN_IN, /* 401: the credential is no good any more */
-    CLIENT_REFUSED, /* 400, 405, other 4xx and redirects: asking again is no use */
-    CLIENT_FAILED,  /* attempts used up */
-    CLIENT_STOPPED, /* given up on our side; no call ends so */
+    CLIENT_SIGN_IN, /* 401: the credential is not valid any more */
+    CLIENT_REFUSED, /* 400, 405, other 4xx and redirects: a retry would not help */
+    CLIENT_FAILED,  /* all attempts failed */
+    CLIENT_STOPPED, /* a listing was abandoned by its owner; no call ends like this */
 };
 
 struct client_answer {
     enum client_outcome outcome;
     unsigned status;
-    struct wh_buf *body;       /* 64 readable bytes are behind its end */
+    struct wh_buf *body;       /* 64 more bytes are readable behind its end */
     struct wh_slice link;      /* Link header */
     struct wh_slice next_page; /* x-next-page */
     struct wh_slice total;     /* x-total */
-    const char *error;         /* what went wrong, for people */
+    const char *error;         /* readable text */
 };
 
 typedef void (*client_fn)(void *ctx, const struct client_answer *answer);
 
-/* GitLab refuses the token (401) that a request of sent_ms carried: true when another is on its
- * way, by client_set_token, or there already. */
+/* GitLab has refused (401) the token of a request that was sent at sent_ms. True when a newer token is
+ * already set or will be set by client_set_token. */
 typedef bool (*client_renew_fn)(void *ctx, int64_t sent_ms);
 
-/* May the next request go out? When that changes from false to true, call client_wake. */
+/* True when the next request may go out. When this turns true, call client_wake. */
 typedef bool (*client_may_send_fn)(void *ctx);
 
 struct client_conf {
@@ -69,7 +70,7 @@ struct client_stats {
     uint64_t requests;
     uint64_t retries;
     uint64_t throttled; /* 429 answers */
-    int64_t waited_ms;  /* there was work, and limits alone held it back */
+    int64_t waited_ms;  /* time in which only rate limits held requests back */
     int64_t rate_limit; /* newest RateLimit-Limit, -1 when GitLab sends none */
     int64_t rate_left;  /* newest RateLimit-Remaining, -1 */
 };

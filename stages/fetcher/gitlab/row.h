@@ -1,5 +1,5 @@
 /*
- * row.h - what the fetcher must know of a row: its number, its id, its version.
+ * row.h - the parts of a GitLab row that the fetcher needs: its number, its id and its version.
  */
 #ifndef WH_FETCHER_ROW_H
 #define WH_FETCHER_ROW_H

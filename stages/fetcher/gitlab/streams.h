@@ -1,5 +1,6 @@
 /*
- * streams.h - what is read of a project, and how. A table: a new stream is a line.
+ * streams.h - the streams that are read of each project, and how each is read. A new stream is a
+ * new line of the table.
  */
 #ifndef WH_FETCHER_STREAMS_H
 #define WH_FETCHER_STREAMS_H
@@ -7,22 +8,22 @@
 #include <stdbool.h>
 
 enum stream_mode {
-    /* order_by=updated_at ascending: each page asks from the last row's updated_at on, so that rows
-     * which move while we read are met again later and none is passed over; no deep offsets. */
+    /* Ordered by updated_at, ascending. Each page starts at the updated_at of the last row, so a row
+     * that changes during the listing is read again later and none is skipped. No deep offsets. */
     STREAM_BY_UPDATE,
-    /* Page after page until there is none; a page whose content is that of the last run is not
-     * produced again. */
+    /* Page by page to the end. A page with the same content as in the last run is not produced
+     * again. */
     STREAM_LIST,
-    /* As LIST, and always produced: objects that are under way. */
+    /* The same, but every page is produced: objects that are not final. */
     STREAM_OPEN,
-    /* As OPEN, but only rows whose head commit is another one than before; not in the first run,
-     * which reads all of them anyway. */
+    /* Open merge requests whose head commit has changed. Not in the first run, which reads all merge
+     * requests anyway. */
     STREAM_HEADS,
-    /* Keyset by id, following Link; the list of projects itself. */
+    /* The list of projects: keyset pagination by id, following the Link header. */
     STREAM_PROJECTS,
 };
 
-/* Reads that a row asks for. */
+/* Follow-ups: further reads for each row of a listing. */
 enum stream_follow {
     FOLLOW_NONE = 0,
     FOLLOW_PIPELINE = 1, /* detail and jobs */
@@ -35,7 +36,7 @@ enum { STREAMS = 15 };
 struct stream {
     const char *name;
     const char *kind; /* of the raw event */
-    const char *path; /* below the project; with '?' or without */
+    const char *path; /* below the project; may contain a query */
     enum stream_mode mode;
     unsigned follow;
 };

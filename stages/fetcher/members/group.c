@@ -111,7 +111,7 @@ static void announce(struct members *m)
         }
     }
     m->announced = true;
-    wh_log_info(m->conf.log, "works for its part of the projects", WH_I("partitions", n),
+    wh_log_info(m->conf.log, "assigned partitions ready", WH_I("partitions", n),
                 WH_I("of", share->partitions));
     fetcher_assigned(m->conf.fetcher);
 }

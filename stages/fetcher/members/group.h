@@ -1,9 +1,9 @@
 /*
- * members.h - the topics that fetchers share. `connections`: read by each of them from its
- * beginning, and followed. `fetch-state`: its partitions are shared by a consumer group; what a
- * member is given it reads from the beginning, and works for it from there on (share.h).
+ * group.h - the topics that fetchers share. Every fetcher reads `connections` from its beginning and
+ * follows it. The partitions of `fetch-state` are distributed by a consumer group: a member reads an
+ * assigned partition from its beginning and then works for the projects on it (state/ownership.h).
  *
- * Nothing is committed in that group: a position would be of no use. Thread: app.
+ * Nothing is committed in that group, because every assignment starts at the beginning. Thread: app.
  */
 #ifndef WH_FETCHER_MEMBERS_H
 #define WH_FETCHER_MEMBERS_H
@@ -16,7 +16,7 @@ struct members_conf {
     struct wh_log *log;
     struct wh_admin *admin;
     struct fetcher *fetcher;
-    void (*connected)(void *ctx); /* connections are known now; may be NULL */
+    void (*connected)(void *ctx); /* all connections are known; may be NULL */
     void (*fatal)(void *ctx, const struct wh_err *err);
     void *ctx;
 };
@@ -25,16 +25,16 @@ struct members;
 
 /* NULL: no memory. */
 struct members *members_new(const struct members_conf *conf);
-/* For the consumer of fetch-state. */
+/* The rebalance callbacks for the consumer of fetch-state. */
 struct wh_bus_rebalance members_rebalance(struct members *m);
-/* connections has no group; both are borrowed. Waits for Kafka as long as it takes, then calls
- * fetcher_assigned after each assignment that is read. */
+/* The consumer of connections has no group; both consumers are borrowed. Waits for Kafka without a
+ * limit, and calls fetcher_assigned after each assignment whose state has been read. */
 WH_MUST_CHECK enum wh_rc members_start(struct members *m, struct wh_consumer *connections,
                                        struct wh_consumer *state, struct wh_err *err);
-/* What is waited for, NULL when it works. */
+/* Names what the member waits for; NULL when it is ready. */
 const char *members_waiting_for(const struct members *m);
-/* Polls no more, so that the consumers may be freed; true when no look at Kafka is under way. Again
- * to ask again. */
+/* Stops polling, so that the consumers may be freed. True when no request to Kafka is pending; may be
+ * called again until it is true. */
 bool members_stop(struct members *m);
 void members_free(struct members *m);
 

@@ -19,7 +19,7 @@ static enum wh_rc on_record(void *ctx, const struct wh_bus_msg *msg, struct wh_e
 /* Fetching goes on without it. */
 static void on_fatal(void *ctx, const struct wh_err *err)
 {
-    wh_log_warn(((struct listen *)ctx)->f->deps.log, "the health topic cannot be read", WH_RC(err));
+    wh_log_warn(((struct listen *)ctx)->f->deps.log, "health topic not readable", WH_RC(err));
 }
 
 enum wh_rc listen_new(struct fetcher *f, struct wh_consumer *consumer, struct listen **ret,

@@ -1,6 +1,6 @@
 /*
- * message.h - what the fetcher tells Kafka: rows of listings, and documents. All is borrowed; the
- * outbox copies it into the record that it makes.
+ * message.h - the two kinds of records that the fetcher produces: rows of listings, and documents. All
+ * members are borrowed; the outbox copies them into the record that it makes.
  */
 #ifndef WH_FETCHER_OUTBOX_MESSAGE_H
 #define WH_FETCHER_OUTBOX_MESSAGE_H
