@@ -7,9 +7,9 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/check/check_job_priv.h"
 
-enum { TELL_WINDOW = 1000, PATH_MAX_BYTES = 64 };
+enum { PUBLISH_WINDOW = 1000, PATH_MAX_BYTES = 64 };
 
-enum step { STEP_PROJECTS, STEP_JOBS, STEP_TELL, STEP_WAIT, STEP_SAVE };
+enum step { STEP_PROJECTS, STEP_JOBS, STEP_PUBLISH, STEP_WAIT, STEP_SAVE };
 
 /* The request for a known project that the list of projects did not contain. */
 struct presence {
@@ -30,9 +30,9 @@ struct check {
     struct check_jobs jobs;
     struct project *project; /* of the next job, with stream */
     unsigned stream;
-    struct numbers *telling; /* the numbers that are next, also in STEP_SAVE */
-    int64_t told;            /* the last number whose tombstone was published */
-    bool tell;
+    struct numbers *next; /* the numbers that are next, also in STEP_SAVE */
+    int64_t published;    /* the last number whose tombstone was published */
+    bool publishes;       /* what is held */
 };
 
 static void check_pump(struct check *k);
@@ -261,10 +261,11 @@ static void decide(struct check *k)
         }
     }
     k->result.decided = true;
-    k->tell = k->run.confirm || !gone_too_many(held, known, limits->hold_min, limits->hold_percent);
-    k->telling = numbers_next(t, NULL);
-    k->told = 0;
-    k->result.held = k->tell ? 0 : held;
+    k->publishes =
+        k->run.confirm || !gone_too_many(held, known, limits->hold_min, limits->hold_percent);
+    k->next = numbers_next(t, NULL);
+    k->published = 0;
+    k->result.held = k->publishes ? 0 : held;
 }
 
 /* Why the project of these numbers is gone. Returns false when this run has not found out. */
@@ -281,33 +282,33 @@ static bool know_lost(const struct check *k, const struct numbers *n, const char
 }
 
 /* Returns true when every tombstone is published; false while too many wait for Kafka. */
-static bool tell_more(struct check *k)
+static bool publish_more(struct check *k)
 {
     struct gone *gone = k->env->gone;
     struct wh_err err;
 
-    while (k->telling) {
-        struct numbers *n = k->telling;
+    while (k->next) {
+        struct numbers *n = k->next;
         const char *lost;
         int64_t access;
 
         if (ours(k, n) && know_lost(k, n, &lost, &access)) {
-            while (ids_next(n->ids, k->told, 1u << IDS_HELD, &k->told)) {
-                struct ids_entry e = ids_get(n->ids, k->told);
+            while (ids_next(n->ids, k->published, 1u << IDS_HELD, &k->published)) {
+                struct ids_entry e = ids_get(n->ids, k->published);
 
-                if (gone_tell(gone, n, k->told, gone_reason(n->stream, &e, lost, access), &err) !=
-                    WH_OK) {
+                if (gone_publish(gone, n, k->published, gone_reason(n->stream, &e, lost, access),
+                                 &err) != WH_OK) {
                     k->result.ok = false;
                     return true;
                 }
                 k->result.tombstones++;
-                if (gone_waiting(gone) >= TELL_WINDOW || !outbox_has_room(k->env->outbox)) {
+                if (gone_waiting(gone) >= PUBLISH_WINDOW || !outbox_has_room(k->env->outbox)) {
                     return false;
                 }
             }
         }
-        k->telling = numbers_next(k->env->numbers, n);
-        k->told = 0;
+        k->next = numbers_next(k->env->numbers, n);
+        k->published = 0;
     }
     return true;
 }
@@ -328,14 +329,14 @@ static void save_one(struct check *k, struct numbers *n)
 /* Returns true when everything is saved; false while the outbox has no room. */
 static bool save_more(struct check *k)
 {
-    for (; k->telling; k->telling = numbers_next(k->env->numbers, k->telling)) {
-        if (!ours(k, k->telling)) {
+    for (; k->next; k->next = numbers_next(k->env->numbers, k->next)) {
+        if (!ours(k, k->next)) {
             continue;
         }
         if (!outbox_has_room(k->env->outbox)) {
             return false;
         }
-        save_one(k, k->telling);
+        save_one(k, k->next);
     }
     return true;
 }
@@ -365,20 +366,20 @@ static void check_pump(struct check *k)
     if (k->step == STEP_JOBS) {
         run_jobs(k);
         if (k->jobs.n == 0 && gone_waiting(gone) == 0) {
-            k->step = STEP_TELL;
+            k->step = STEP_PUBLISH;
         }
     }
-    if (k->step == STEP_TELL) {
+    if (k->step == STEP_PUBLISH) {
         if (!k->result.decided) {
             decide(k);
         }
-        if (!k->tell || tell_more(k)) {
+        if (!k->publishes || publish_more(k)) {
             k->step = STEP_WAIT;
         }
     }
     if (k->step == STEP_WAIT && gone_waiting(gone) == 0) {
         k->step = STEP_SAVE;
-        k->telling = numbers_next(k->env->numbers, NULL);
+        k->next = numbers_next(k->env->numbers, NULL);
     }
     if (k->step == STEP_SAVE && save_more(k)) {
         finish(k);

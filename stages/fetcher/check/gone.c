@@ -183,7 +183,7 @@ static enum wh_rc emit_note(struct gone_wait *w, const char *kind, int64_t id, c
     return emit(w, &row, err);
 }
 
-static bool was_told(const struct ids_entry *e)
+static bool was_published(const struct ids_entry *e)
 {
     return e->id != 0 &&
            (e->fate == IDS_DELETED || e->fate == IDS_HIDDEN || e->fate == IDS_NO_ACCESS);
@@ -195,7 +195,7 @@ bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bo
     struct gone_wait *w;
     struct wh_err err;
 
-    if (!was_told(&e)) {
+    if (!was_published(&e)) {
         return true;
     }
     w = begin(g, n, number,
@@ -206,8 +206,8 @@ bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bo
     return false;
 }
 
-enum wh_rc gone_tell(struct gone *g, struct numbers *n, int64_t number, const char *reason,
-                     struct wh_err *err)
+enum wh_rc gone_publish(struct gone *g, struct numbers *n, int64_t number, const char *reason,
+                        struct wh_err *err)
 {
     struct ids_entry e = ids_get(n->ids, number);
     struct gone_wait *w;
@@ -251,7 +251,7 @@ enum wh_rc gone_row(struct gone *g, struct numbers *n, struct wh_slice path, str
     out.path = path;
     out.payload = text;
     rc = emit(w, &out, err);
-    if (rc == WH_OK && was_told(&was)) {
+    if (rc == WH_OK && was_published(&was)) {
         rc = emit_note(w, "back", row->number, "", err);
     }
     end(w, rc != WH_OK);

@@ -36,7 +36,7 @@ struct gone_env {
     /* Returns a record of the present run with the connection's members filled in. */
     struct outbox_row (*row)(void *ctx);
     /* Kafka acknowledged or refused the records of one number. Called from the loop, or from inside
-     * gone_back, gone_tell and gone_row when the outbox did not take a record. */
+     * gone_back, gone_publish and gone_row when the outbox did not take a record. */
     void (*settled)(void *ctx);
     void *ctx;
 };
@@ -68,8 +68,8 @@ bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bo
 /* Publishes the tombstone of a held number. The number gets its new fate when Kafka has
  * acknowledged the record; it stays held when Kafka refuses it. Errors: WH_E_NOMEM, and those of
  * outbox_row. */
-WH_MUST_CHECK enum wh_rc gone_tell(struct gone *g, struct numbers *n, int64_t number,
-                                   const char *reason, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc gone_publish(struct gone *g, struct numbers *n, int64_t number,
+                                      const char *reason, struct wh_err *err);
 /* Publishes a row that no cursor covers: one that was read alone or by the listing of a check. Its
  * number becomes IDS_HAVE, or IDS_MOVED, when Kafka has acknowledged the record. Errors: WH_E_RANGE
  * or WH_E_INVALID when the row has no usable number, WH_E_NOMEM, and those of outbox_row. */

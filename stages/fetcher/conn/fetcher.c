@@ -190,7 +190,7 @@ static void conn_free(struct conn *c)
     check_free(c->check);
     gone_free(c->gone);
     health_free(c->health);
-    heads_free(c->heads);
+    mr_heads_free(c->heads);
     wh_timer_free(c->timer);
     projects_free(&c->projects);
     wh_arena_done(&c->arena);
@@ -212,7 +212,7 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
     c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
     c->health = health_new(c);
-    c->heads = heads_new();
+    c->heads = mr_heads_new();
     c->credential = c->instance ? credential_new(c) : NULL;
     c->sources = sources_new(c);
     c->leave = leave_new(c);

@@ -167,7 +167,7 @@ struct conn {
     struct run_summary summaries[RUNS_KEPT]; /* newest last */
     unsigned n_summaries;
     struct health *health;
-    struct heads *heads;
+    struct mr_heads *heads;
     bool again_stale;      /* a second run was requested by conn_run_stale */
     bool run_stale;        /* what was read within sync.interval is left out */
     int64_t sync_asked_ms; /* the newest request of another member that was honoured */

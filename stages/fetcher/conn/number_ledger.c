@@ -130,8 +130,8 @@ static bool changed(struct conn *c, const char *project)
             numbers_of(c->fetcher->numbers, c->id, project, (enum numbered)s, false);
         struct ids_counts now = n ? ids_counts(n->ids) : (struct ids_counts){0};
 
-        if (n && memcmp(&now, &n->told, sizeof(now)) != 0) {
-            n->told = now;
+        if (n && memcmp(&now, &n->published, sizeof(now)) != 0) {
+            n->published = now;
             any = true;
         }
     }

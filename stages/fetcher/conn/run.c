@@ -156,7 +156,7 @@ static void run_end(struct conn *c)
     }
     wh_timer_start(c->timer, c->run_again || c->again_stale || wait < 0 ? 0 : wait, 0);
     if (c->run_failed) {
-        heads_clear(c->heads); /* what was seen may not be in Kafka */
+        mr_heads_clear(c->heads); /* what was seen may not be in Kafka */
         say_failed(c);
         return;
     }

@@ -75,7 +75,7 @@ static bool head_moved(const struct walk *w, const struct row *row, struct wh_js
     struct wh_json_val sha;
 
     return wh_json_get(value, WH_LIT("sha"), &sha) && wh_json_type(sha) == WH_JSON_STRING &&
-           heads_moved(w->conn->heads, row->number, wh_json_string(sha));
+           mr_heads_moved(w->conn->heads, row->number, wh_json_string(sha));
 }
 
 static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val value,

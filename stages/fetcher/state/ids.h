@@ -4,9 +4,9 @@
  * mirror is complete, and show which objects are gone.
  *
  * fetch-state keeps them as a log. Changes go into segments of at most IDS_SEGMENT numbers, under
- * the keys "<connection>:<project>:<stream>:ids:<seq>". Of each number the newest segment counts, so
- * that segments can be read in any order. A segment that is lost or was not written costs requests
- * (its numbers are missing and are read one by one) but never an object.
+ * the keys "<connection>:<project>:<stream>:ids:<seq>". Of each number the newest segment counts,
+ * so that segments can be read in any order. A segment that is lost or was not written costs
+ * requests (its numbers are missing and are read one by one) but never an object.
  *
  * The bytes of a segment are two zigzag varints for each number, in ascending order: the difference
  * from the previous number * 16 + fate * 2 + confidential, and the difference from the previous id.

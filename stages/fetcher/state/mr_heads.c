@@ -10,26 +10,26 @@ struct slot {
     uint64_t head;
 };
 
-struct heads {
+struct mr_heads {
     struct slot slots[SLOTS];
 };
 
-struct heads *heads_new(void)
+struct mr_heads *mr_heads_new(void)
 {
-    return wh_mem_zalloc(1, sizeof(struct heads));
+    return wh_mem_zalloc(1, sizeof(struct mr_heads));
 }
 
-void heads_free(struct heads *h)
+void mr_heads_free(struct mr_heads *h)
 {
     wh_mem_free(h);
 }
 
-void heads_clear(struct heads *h)
+void mr_heads_clear(struct mr_heads *h)
 {
-    *h = (struct heads){0};
+    *h = (struct mr_heads){0};
 }
 
-bool heads_moved(struct heads *h, int64_t id, struct wh_slice sha)
+bool mr_heads_moved(struct mr_heads *h, int64_t id, struct wh_slice sha)
 {
     struct slot *slot = &h->slots[(uint64_t)id % SLOTS];
     uint64_t head = wh_hash64(sha);

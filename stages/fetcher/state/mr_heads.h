@@ -8,22 +8,22 @@
  * This is a cache of fixed size. A head that it has forgotten is published again, which does no
  * harm. Thread: app.
  */
-#ifndef WH_FETCHER_HEADS_H
-#define WH_FETCHER_HEADS_H
+#ifndef WH_FETCHER_MR_HEADS_H
+#define WH_FETCHER_MR_HEADS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/slice.h"
 
-struct heads;
+struct mr_heads;
 
 /* Returns NULL without memory. */
-struct heads *heads_new(void);
-void heads_free(struct heads *h);
-void heads_clear(struct heads *h);
+struct mr_heads *mr_heads_new(void);
+void mr_heads_free(struct mr_heads *h);
+void mr_heads_clear(struct mr_heads *h);
 /* Remembers sha as the head of the merge request with that id. Returns true when another head, or
  * none, was remembered before. */
-bool heads_moved(struct heads *h, int64_t id, struct wh_slice sha);
+bool mr_heads_moved(struct mr_heads *h, int64_t id, struct wh_slice sha);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * numbers.h - a table of the numbers (ids.h) of each project and stream. fetch-state keeps them
- * next to the project's cursors, so that a member that takes a project over knows them. Pure data: no
- * clock, no I/O; conn/number_ledger.h saves and publishes them.
+ * next to the project's cursors, so that a member that takes a project over knows them.
+ * Pure data: no clock, no I/O; conn/number_ledger.h saves and publishes them.
  *
  *   issues, merge_requests   GitLab's number within the project (iid)
  *   pipelines                also the iid, but GitLab reads a pipeline only by its id: numbers that
@@ -34,7 +34,7 @@ struct numbers {
     char project[24];
     enum numbered stream;
     struct ids *ids;
-    struct ids_counts told; /* the counts that the health topic has */
+    struct ids_counts published; /* the counts that the health topic has */
     const char *lost; /* NUMBERED_PROJECT: why this run found the project to be gone; or NULL */
 };
 
