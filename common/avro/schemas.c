@@ -19,7 +19,7 @@ EMBEDDED(health);
         id, WH_SCHEMA_##code, version, record, wh_avsc_##name, wh_avsc_##name##_end                \
     }
 
-/* Append-only: schemas/ids.json says the same. */
+/* Append-only; a test compares this table with schemas/ids.json. */
 static const struct wh_schema_info schemas[] = {
     SCHEMA(1, RAW_EVENT, 1, "RawEvent", raw_event),
     SCHEMA(2, OBSERVATION, 1, "Observation", observation_1),
@@ -77,13 +77,13 @@ enum wh_rc wh_frame_read(struct wh_slice bytes, enum wh_schema want, int *ret_ve
     id = (int32_t)wh_be_get32(bytes.ptr + 1);
     info = wh_schema_by_id(id);
     if (info == NULL && (id < 1 || id > N_SCHEMAS + NEWER_MAX)) {
-        return wh_fail(err, WH_E_INVALID, "%d is no schema id of ours", id);
+        return wh_fail(err, WH_E_INVALID, "%d is not a valid schema id", id);
     }
     if (info == NULL) {
         return wh_fail(err, WH_E_UNKNOWN_SCHEMA, "schema id %d is not known to this version", id);
     }
     if (info->schema != want) {
-        return wh_fail(err, WH_E_TYPE, "a %s where another record was expected", info->name);
+        return wh_fail(err, WH_E_TYPE, "found a %s where another record was expected", info->name);
     }
     *ret_version = info->version;
     *ret_body = wh_slice_from(bytes, WH_FRAME_BYTES);

@@ -1,9 +1,9 @@
 /*
- * schemas.h - the schemas of our topics, embedded, with their fixed ids, and the framing of values:
- * 0x00, schema id as 4 bytes big-endian, Avro body (the schema registry's wire format).
+ * schemas.h - the embedded Avro schemas of all topics, their fixed ids, and the frame of a value:
+ * 0x00, schema id as 4 bytes big-endian, Avro body (the wire format of Confluent's Schema Registry).
  *
- * Ids are append-only (schemas/ids.json, held by a golden test): a released id never changes its
- * text.
+ * Ids are append-only (schemas/ids.json): the text of a released id never changes. A golden test
+ * enforces this. Thread: any.
  */
 #ifndef WH_AVRO_SCHEMAS_H
 #define WH_AVRO_SCHEMAS_H
@@ -40,11 +40,11 @@ static inline struct wh_slice wh_schema_text(const struct wh_schema_info *info)
     return wh_slice(info->begin, (size_t)(info->end - info->begin));
 }
 
-/* All that this build knows. */
+/* Every schema of this build, of every version. */
 const struct wh_schema_info *wh_schemas(size_t *ret_n);
 /* NULL when this build does not know the id. */
 const struct wh_schema_info *wh_schema_by_id(int32_t id);
-/* The newest version: what is written. */
+/* The newest version, which writers use. */
 const struct wh_schema_info *wh_schema_current(enum wh_schema schema);
 
 enum { WH_FRAME_BYTES = 5 };
@@ -53,9 +53,9 @@ enum { WH_FRAME_BYTES = 5 };
 WH_MUST_CHECK enum wh_rc wh_frame_write(enum wh_schema schema, struct wh_buf *out,
                                         struct wh_err *err);
 /*
- * Takes the frame off. WH_E_INVALID when there is none or its id can never be ours,
- * WH_E_UNKNOWN_SCHEMA (retryable: a newer writer) for an id that is not known yet, WH_E_TYPE when
- * it is another schema's.
+ * Strips the frame. WH_E_INVALID: there is no frame, or no plausible id. WH_E_UNKNOWN_SCHEMA
+ * (transient): this build does not know the id, so a newer process wrote the record. WH_E_TYPE: the id
+ * belongs to another schema.
  */
 WH_MUST_CHECK enum wh_rc wh_frame_read(struct wh_slice bytes, enum wh_schema want, int *ret_version,
                                        struct wh_slice *ret_body, struct wh_err *err);

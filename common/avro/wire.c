@@ -152,7 +152,8 @@ enum wh_rc wh_avro_reader_end(const struct wh_avro_reader *r, struct wh_err *err
         return wh_fail(err, r->rc, "%s", r->what);
     }
     if (r->p != r->end) {
-        return wh_fail(err, WH_E_INVALID, "%zu bytes behind the record", (size_t)(r->end - r->p));
+        return wh_fail(err, WH_E_INVALID, "%zu extra bytes after the record",
+                       (size_t)(r->end - r->p));
     }
     return WH_OK;
 }

@@ -1,10 +1,10 @@
 /*
- * wire.h - Avro's binary primitives (Avro 1.11 specification, "Binary Encoding"), by hand: the
- * schemas are few and fixed, and the generic library costs twenty times as much and trusts its
- * input. Tests hold these bytes equal to avro-c's.
+ * wire.h - Avro's binary primitives (Avro 1.11 specification, "Binary Encoding"). They are written
+ * by hand because the schemas are few and fixed, and avro-c costs twenty times as much and trusts
+ * its input. Tests compare the bytes with avro-c's.
  *
- * Reader: a cursor that cannot leave its bytes. The first error sticks; later reads give zeros, so
- * that only the end is checked. Writer: appends to a bounded buffer, the first error sticks too.
+ * Reader: bounds-checked. The first error sticks and later reads return zeros, so callers check only
+ * wh_avro_reader_end. Writer: appends to a bounded buffer; the first error sticks too.
  */
 #ifndef WH_AVRO_WIRE_H
 #define WH_AVRO_WIRE_H
@@ -39,17 +39,17 @@ static inline int64_t wh_avro_read_long(struct wh_avro_reader *r)
 int32_t wh_avro_read_int(struct wh_avro_reader *r);
 bool wh_avro_read_bool(struct wh_avro_reader *r);
 double wh_avro_read_double(struct wh_avro_reader *r);
-/* Bytes inside the input; text is checked to be UTF-8. */
+/* Slices of the input. Text must be UTF-8 (WH_E_UTF8). */
 struct wh_slice wh_avro_read_bytes(struct wh_avro_reader *r);
 struct wh_slice wh_avro_read_text(struct wh_avro_reader *r);
-/* Index of a union's branch, below n. */
+/* The branch index of a union with n branches; always below n. */
 unsigned wh_avro_read_branch(struct wh_avro_reader *r, unsigned n);
 /*
- * Items of an array's next block, 0 at its end. Each item takes at least one byte in our schemas,
- * so a count above what is left is refused: nothing a peer sends chooses an allocation.
+ * The number of items in the array's next block; 0 at the array's end. Every item of our schemas takes
+ * at least one byte, so a count above the bytes that are left is an error: input never sizes memory.
  */
 size_t wh_avro_read_block(struct wh_avro_reader *r);
-/* WH_OK when nothing failed and every byte was used. */
+/* WH_OK when no read failed and no bytes are left. */
 WH_MUST_CHECK enum wh_rc wh_avro_reader_end(const struct wh_avro_reader *r, struct wh_err *err);
 
 struct wh_avro_writer {
@@ -62,11 +62,11 @@ void wh_avro_writer_init(struct wh_avro_writer *w, struct wh_buf *out, struct wh
 void wh_avro_write_bool(struct wh_avro_writer *w, bool v);
 void wh_avro_write_double(struct wh_avro_writer *w, double v);
 
-/* Inline, as records are mostly lengths and short texts. */
+/* Inline because records consist mostly of lengths and short texts. */
 
 enum { WH_AVRO_LONG_BYTES = 10 };
 
-/* Puts v at `to`, which has room for WH_AVRO_LONG_BYTES; gives the place behind it. */
+/* Writes v at `to`, which must have room for WH_AVRO_LONG_BYTES. Returns the end of the number. */
 static inline char *wh_avro_put_long(char *to, int64_t v)
 {
     uint64_t zigzag = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);

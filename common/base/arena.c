@@ -34,7 +34,7 @@ void wh_arena_reset(struct wh_arena *arena)
 {
     struct wh_arena_block **link = &arena->first;
 
-    /* Blocks made for one outsized request go; those of the normal size stay. */
+    /* Frees the blocks of outsized allocations; keeps those of the normal size. */
     while (*link) {
         struct wh_arena_block *block = *link;
 
@@ -78,7 +78,7 @@ enum wh_rc wh_arena_alloc(struct wh_arena *arena, size_t size, void **ret_ptr, s
     size_t need;
 
     if (size > arena->max_bytes - arena->used_bytes || size > SIZE_MAX / 2) {
-        return wh_fail(err, WH_E_TOO_LARGE, "a message needs more than %zu bytes of memory",
+        return wh_fail(err, WH_E_TOO_LARGE, "the message needs more than %zu bytes of memory",
                        arena->max_bytes);
     }
     need = (size + align - 1) & ~(align - 1);

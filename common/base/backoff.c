@@ -12,7 +12,7 @@ int64_t wh_backoff_ms(int64_t first_ms, int64_t max_ms, unsigned failures)
 
 void wh_jitter_init(struct wh_jitter *jitter, uint64_t seed)
 {
-    jitter->state = seed | 1; /* of 0 nothing else would follow */
+    jitter->state = seed | 1; /* xorshift never leaves a state of 0 */
 }
 
 int64_t wh_jitter_ms(struct wh_jitter *jitter, int64_t wait_ms)

@@ -1,5 +1,5 @@
 /*
- * be.h - explicit big-endian reads and writes, for keys and wire formats; never a struct cast.
+ * be.h - big-endian reads and writes for keys and wire formats, without struct casts.
  */
 #ifndef WH_BASE_BE_H
 #define WH_BASE_BE_H

@@ -54,7 +54,7 @@ static size_t grown(size_t cap, size_t need, size_t limit)
     return next < limit ? next : limit;
 }
 
-/* realloc may move the bytes and leave a copy behind. */
+/* realloc may move a secret and leave a copy behind. */
 static char *moved(const struct wh_buf *buf, size_t size)
 {
     char *ptr = wh_mem_alloc(size);

@@ -1,11 +1,11 @@
 /*
- * buf.h - a growing byte buffer that has its maximum from birth.
+ * buf.h - a growing byte buffer with a maximum size that is set when it is initialised.
  *
  *      ptr            ptr+len          ptr+cap <= max
  *       |---- written ---|---- free ------|
  *
- * Appending past max is WH_E_TOO_LARGE and changes nothing. ptr[len] is always NUL once something
- * was reserved. Thread: one at a time.
+ * Appending past max fails with WH_E_TOO_LARGE and leaves the buffer unchanged. Once memory is
+ * reserved, ptr[len] is always NUL. Thread: one at a time.
  */
 #ifndef WH_BASE_BUF_H
 #define WH_BASE_BUF_H
@@ -26,25 +26,25 @@ struct wh_buf {
     bool secret;
 };
 
-/* No allocation; max is in bytes, at least 1. */
+/* Allocates nothing yet; max is in bytes, at least 1. */
 void wh_buf_init(struct wh_buf *buf, size_t max);
 /*
- * For tokens, keys and what holds them: the bytes are overwritten before their memory is given
- * back, in wh_buf_done and wh_buf_reset and also when the buffer grows.
+ * For secrets: the bytes are overwritten before their memory is freed or reused, in wh_buf_done,
+ * wh_buf_reset and whenever the buffer grows.
  */
 void wh_buf_init_secret(struct wh_buf *buf, size_t max);
-/* Frees the bytes; buf is as after init. Accepts a zeroed struct. */
+/* Frees the bytes; the buffer can be used again, as after init. Accepts a zeroed struct. */
 void wh_buf_done(struct wh_buf *buf);
-/* len = 0, the memory stays. */
+/* Empties the buffer; keeps its memory. */
 void wh_buf_reset(struct wh_buf *buf);
-/* As wh_buf_reserve, when there is not room already. */
+/* The slow path of wh_buf_reserve: allocates. */
 WH_MUST_CHECK enum wh_rc wh_buf_grow(struct wh_buf *buf, size_t n, struct wh_err *err);
 
-/* Makes room for n more bytes at ptr+len. WH_E_TOO_LARGE past max, WH_E_NOMEM. */
+/* Makes room for n more bytes at ptr+len. WH_E_TOO_LARGE beyond max, WH_E_NOMEM. */
 static inline WH_MUST_CHECK enum wh_rc wh_buf_reserve(struct wh_buf *buf, size_t n,
                                                       struct wh_err *err)
 {
-    /* cap never is over max. */
+    /* cap never exceeds max. */
     return buf->ptr && n <= buf->cap - buf->len ? WH_OK : wh_buf_grow(buf, n, err);
 }
 
@@ -65,7 +65,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_buf_append(struct wh_buf *buf, struct 
 WH_MUST_CHECK enum wh_rc wh_buf_append_char(struct wh_buf *buf, char c, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_buf_printf(struct wh_buf *buf, struct wh_err *err, const char *fmt, ...)
     WH_PRINTF(3, 4);
-/* Gives the bytes (free with wh_mem_free, or wh_mem_free_secret); buf is empty afterwards. NULL if nothing was written. */
+/* Moves the bytes to the caller, who frees them with wh_mem_free or wh_mem_free_secret. NULL if nothing was written. */
 char *wh_buf_take(struct wh_buf *buf, size_t *ret_len);
 
 static inline struct wh_slice wh_buf_slice(const struct wh_buf *buf)

@@ -118,7 +118,7 @@ static int base64_value(char c)
     return -1;
 }
 
-/* Length without padding, or SIZE_MAX when the padding is not right. */
+/* Length without padding, or SIZE_MAX when the padding is wrong. */
 static size_t base64_digits(struct wh_slice text)
 {
     size_t pad = 0;
@@ -139,7 +139,7 @@ enum wh_rc wh_base64_decode(struct wh_slice text, struct wh_buf *out, struct wh_
     unsigned n_bits = 0;
 
     if (n == SIZE_MAX) {
-        return wh_fail(err, WH_E_INVALID, "base64 of a wrong length");
+        return wh_fail(err, WH_E_INVALID, "base64 text has an invalid length");
     }
     if (wh_buf_reserve(out, n / 4 * 3 + 3, err) != WH_OK) {
         return err->rc;
@@ -159,7 +159,7 @@ enum wh_rc wh_base64_decode(struct wh_slice text, struct wh_buf *out, struct wh_
     }
     out->ptr[out->len] = '\0';
     if (n_bits && (bits & ((1U << n_bits) - 1)) != 0) {
-        return wh_fail(err, WH_E_INVALID, "base64 with bits behind its end");
+        return wh_fail(err, WH_E_INVALID, "base64 text ends with stray bits");
     }
     return WH_OK;
 }
@@ -220,7 +220,7 @@ enum wh_rc wh_percent_decode(struct wh_slice text, bool plus_is_space, struct wh
     return WH_OK;
 }
 
-/* Length of the well-formed sequence at p, 0 when there is none (Unicode table 3-7). */
+/* Length of the well-formed sequence at p, or 0 (Unicode Standard, table 3-7). */
 static size_t utf8_sequence(const unsigned char *p, size_t left)
 {
     unsigned char low = 0x80;
@@ -254,8 +254,7 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
     return n;
 }
 
-/* Plain ASCII bytes at the start, in steps of eight, or of 32 as long as that goes: most text is.
- */
+/* Counts leading ASCII bytes, 32 or 8 at a time, because most text is ASCII. */
 static size_t ascii_run(const unsigned char *p, size_t len)
 {
     const uint64_t high = UINT64_C(0x8080808080808080);

@@ -1,14 +1,14 @@
 /*
  * err.h - the one error type.
  *
- * A function that can fail returns enum wh_rc (WH_OK is 0) and takes a caller-owned
- * struct wh_err last. The leaf writes what failed, with the value that failed; each layer above
- * may prefix once what it was doing. Who decides what to do next looks at the class alone:
+ * A function that can fail returns enum wh_rc (WH_OK is 0) and its last parameter is a struct wh_err
+ * that the caller owns. The function where the failure happens writes the message, with the offending
+ * value; each caller may add one prefix. The class alone decides how the error is handled:
  *
- *   TRANSIENT  the same call may work later: retry with back-off
- *   POISON     this input can never work: dead letter
- *   FATAL      this process cannot go on: stop, let the supervisor restart
- *   CANCELED   asked to stop
+ *   TRANSIENT  the same call may succeed later: back off and retry
+ *   POISON     this input can never succeed: write a dead letter
+ *   FATAL      this process cannot continue: stop, and let the supervisor restart it
+ *   CANCELED   the operation was cancelled
  *
  * Thread: any. A struct wh_err belongs to one thread at a time.
  */
@@ -26,7 +26,7 @@ enum wh_class {
     WH_CLASS_CANCELED
 };
 
-/* X(code, class, name, text): the name is what logs, headers and JSON answers carry. */
+/* X(code, class, name, text): logs, Kafka headers and JSON answers carry the name. */
 #define WH_RC_LIST(X)                                                                              \
     X(WH_OK, NONE, "ok", "ok")                                                                     \
     X(WH_E_NOMEM, FATAL, "no_memory", "out of memory")                                             \
@@ -68,7 +68,7 @@ enum wh_rc {
 
 #define WH_ERR_MSG_MAX 256
 
-/* Caller-owned; a zeroed struct is "no error". The message is NUL-terminated, cut when too long. */
+/* A zeroed struct means "no error". The message is NUL-terminated and truncated to fit. */
 struct wh_err {
     enum wh_rc rc;
     char msg[WH_ERR_MSG_MAX];
@@ -77,7 +77,7 @@ struct wh_err {
 #define WH_MUST_CHECK __attribute__((warn_unused_result))
 #define WH_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/* Short machine name ("invalid_utf8") and sentence of a code. Never NULL, static storage. */
+/* A code's machine-readable name ("invalid_utf8") and description; static, never NULL. */
 const char *wh_rc_name(enum wh_rc rc);
 const char *wh_rc_text(enum wh_rc rc);
 enum wh_class wh_rc_class(enum wh_rc rc);
@@ -86,13 +86,13 @@ const char *wh_class_name(enum wh_class class);
 /* Sets code and message; returns rc, so that a leaf can write `return wh_fail(err, ...)`. */
 enum wh_rc wh_fail(struct wh_err *err, enum wh_rc rc, const char *fmt, ...) WH_PRINTF(3, 4);
 
-/* Puts "<text>: " before the message that is there; returns err->rc. */
+/* Prepends "<text>: " to the message; returns err->rc. */
 enum wh_rc wh_err_prefix(struct wh_err *err, const char *fmt, ...) WH_PRINTF(2, 3);
 
 void wh_err_clear(struct wh_err *err);
 
 #ifdef __clang_analyzer__
-/* The analyser sees one file at a time: it must be told that a failure is not WH_OK. */
+/* The analyser sees one file at a time and does not know that a failure is never WH_OK. */
 #define wh_fail(err, rc, ...) ((void)wh_fail((err), (rc), __VA_ARGS__), (rc))
 #define wh_err_prefix(err, ...)                                                                    \
     ((void)wh_err_prefix((err), __VA_ARGS__), (err)->rc != WH_OK ? (err)->rc : WH_E_INTERNAL)

@@ -20,7 +20,7 @@ static bool is_forbidden(uint32_t code)
     return false;
 }
 
-/* Bytes of the character that begins with this byte; 0 when none does. */
+/* Length of the character that starts with this byte; 0 when none does. */
 static size_t sequence_len(unsigned char lead)
 {
     if (lead < 0x80) {
@@ -35,8 +35,8 @@ static size_t sequence_len(unsigned char lead)
     return lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
 }
 
-/* RFC 3629: the first character of a text that is not empty. 0 when its first byte belongs to no
- * well-formed character. */
+/* RFC 3629: decodes the first character of a non-empty text. Returns its length, or 0 when it is not
+ * well-formed. */
 static size_t decode(struct wh_slice text, uint32_t *ret_code)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -87,7 +87,7 @@ static enum wh_rc append_escape(uint32_t code, struct wh_buf *out, struct wh_err
                          0xDC00 + (code & 0x3FF));
 }
 
-/* Appends what begins at the text's start; gives the bytes that it took. */
+/* Appends the escaped form of the text's first character and returns the bytes it consumed. */
 static enum wh_rc escape_one(struct wh_slice text, enum wh_escape_mode mode, struct wh_buf *out,
                              size_t *ret_taken, struct wh_err *err)
 {

@@ -1,4 +1,4 @@
-/* hash.h - fast hashes (XXH3) for content and in-memory tables. Never against an adversary. */
+/* hash.h - fast hashes (XXH3) for content and in-memory tables. They do not resist an attacker. */
 #ifndef WH_BASE_HASH_H
 #define WH_BASE_HASH_H
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One of the three process-wide variables that the style allows: the allocation hook. */
+/* Process-wide, set by tests only. */
 static wh_mem_hook mem_hook;
 static void *mem_hook_ctx;
 
@@ -15,7 +15,7 @@ static _Thread_local struct wh_mem_budget *mem_budget;
 
 enum { LARGE_BYTES = 64 << 10, CALLS_PER_STOP = 64 };
 
-/* May the thread's budget grow by this much? */
+/* Returns whether the budget allows another `more` bytes. */
 static bool within(struct wh_mem_budget *b, size_t more)
 {
     if (b->stop && (more >= LARGE_BYTES || ++b->calls % CALLS_PER_STOP == 0) && b->stop(b->ctx)) {

@@ -1,8 +1,6 @@
 /*
- * mem.h - the only callers of malloc. Every result is checked by its caller; a test can make any
- * allocation fail through the hook.
- *
- * Memory from here may be given to free(), so that libraries can take it over.
+ * mem.h - the heap. Callers check every result; a test can make any allocation fail through the
+ * hook. Memory from here may be passed to free(), so that libraries can own it. Thread: any.
  */
 #ifndef WH_BASE_MEM_H
 #define WH_BASE_MEM_H
@@ -10,38 +8,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* NULL when out of memory, or when the hook says so. size 0 gives a valid pointer. */
+/* NULL when out of memory, or when the hook fails it. Size 0 returns a valid pointer. */
 void *wh_mem_alloc(size_t size);
 /* Zeroed; NULL also when n * size overflows. */
 void *wh_mem_zalloc(size_t n, size_t size);
-/* As realloc for n items; NULL on overflow or no memory, and then ptr stays valid. */
+/* Reallocates ptr to n items. NULL on overflow or without memory; ptr then stays valid. */
 void *wh_mem_resize(void *ptr, size_t n, size_t size);
-/* Copy of len bytes with a NUL behind them. */
+/* Copies len bytes and appends a NUL. */
 char *wh_mem_dup(const void *ptr, size_t len);
 /* Accepts NULL; leaves errno alone. */
 void wh_mem_free(void *ptr);
-/* Overwrites secrets in a way that the compiler keeps. */
+/* Overwrites a secret; the compiler cannot optimise this away. */
 void wh_mem_wipe(void *ptr, size_t len);
 /* Overwrites the NUL-terminated text and frees it. Accepts NULL. */
 void wh_mem_free_secret(char *text);
 
-/* Called before each allocation: false makes it fail. For tests; NULL takes it away. */
+/* Called before each allocation; returning false makes it fail. For tests. NULL removes the hook. */
 typedef bool (*wh_mem_hook)(void *ctx);
 void wh_mem_set_hook(wh_mem_hook hook, void *ctx);
 
-/* The bytes that an allocation of this module really takes; 0 for NULL. */
+/* The usable size of an allocation of this module, in bytes; 0 for NULL. */
 size_t wh_mem_size(void *ptr);
 
 /*
- * A limit on what one piece of work in one thread may allocate. Between begin and end every
- * allocation of the calling thread is added to `used` and every free is subtracted; an allocation
- * that would pass the limit fails and sets `exceeded`. Memory that was allocated before begin and
- * is freed in between makes `used` smaller, so the sum is the net growth and may be negative.
+ * Limits the memory that one piece of work in one thread may allocate. Between begin and end, `used`
+ * is the net growth of the calling thread's allocations; it is negative when the thread frees more than
+ * it allocates. An allocation beyond the limit fails and sets `exceeded`.
  *
- * stop, when set, is asked at every large allocation and at every 64th small one; true makes the
- * allocation fail. Work that allocates can be ended this way in places that ask nobody else.
+ * stop, when set, is called for every large allocation and for every 64th small one; returning true
+ * makes the allocation fail. This cancels work inside a library that has no other cancellation point.
  *
- * Threads: the budget belongs to the thread that began it. Budgets do not nest.
+ * Thread: the budget belongs to the thread that began it. Budgets do not nest.
  */
 struct wh_mem_budget {
     size_t limit;

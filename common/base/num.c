@@ -22,7 +22,7 @@ enum wh_rc wh_num_i64(struct wh_slice text, int64_t *ret, struct wh_err *err)
         if (digit < 0 || digit > 9) {
             return wh_fail(err, WH_E_INVALID, "'%.*s' is not a whole number", WH_SLICE_ARG(text));
         }
-        /* Built on the negative side, which reaches one further. */
+        /* Accumulates negative values, because INT64_MIN has no positive counterpart. */
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_sub_overflow(value, digit, &value)) {
             return wh_fail(err, WH_E_RANGE, "%.*s does not fit into 64 bits", WH_SLICE_ARG(text));
@@ -35,7 +35,7 @@ enum wh_rc wh_num_i64(struct wh_slice text, int64_t *ret, struct wh_err *err)
     return WH_OK;
 }
 
-/* good: what would have been right, for whoever typed something else. */
+/* good: examples of valid input for the error message. */
 static enum wh_rc with_unit(struct wh_slice text, const struct unit *units, size_t n_units,
                             const char *good, int64_t *ret, struct wh_err *err)
 {

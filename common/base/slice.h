@@ -1,5 +1,5 @@
 /*
- * slice.h - borrowed bytes. Never NUL-terminated, never owned; an empty slice may have ptr NULL.
+ * slice.h - borrowed bytes: not owned, not NUL-terminated. An empty slice may have ptr NULL.
  */
 #ifndef WH_BASE_SLICE_H
 #define WH_BASE_SLICE_H
@@ -14,7 +14,7 @@ struct wh_slice {
     size_t len;
 };
 
-/* printf("%.*s", WH_SLICE_ARG(s)): for messages only, the length is cut at INT_MAX. */
+/* printf("%.*s", WH_SLICE_ARG(s)): for messages only, because it truncates at INT_MAX. */
 #define WH_SLICE_ARG(s) (int)((s).len > 0x7fffffff ? 0x7fffffff : (s).len), (s).ptr ? (s).ptr : ""
 /* A slice over a string literal. */
 #define WH_LIT(text) ((struct wh_slice){(text), sizeof(text) - 1})
@@ -29,7 +29,7 @@ static inline struct wh_slice wh_slice_str(const char *text)
     return (struct wh_slice){text, text ? strlen(text) : 0};
 }
 
-/* Two words of n bytes each that cover both ends of the bytes. */
+/* Compares the first and the last word, which may overlap and together cover all n bytes. */
 #define WH_SLICE_ENDS_EQ(type, p, q, n)                                                            \
     (wh_slice_load_##type(p) == wh_slice_load_##type(q) &&                                         \
      wh_slice_load_##type((p) + (n) - sizeof(type)) ==                                             \
@@ -51,7 +51,7 @@ static inline uint32_t wh_slice_load_uint32_t(const char *p)
     return v;
 }
 
-/* Most are names of a few bytes: a call to memcmp costs more than comparing those. */
+/* Inline because most slices are short names, for which calling memcmp costs more. */
 static inline bool wh_slice_eq(struct wh_slice a, struct wh_slice b)
 {
     if (a.len != b.len) {
@@ -70,7 +70,7 @@ static inline bool wh_slice_eq(struct wh_slice a, struct wh_slice b)
                           a.ptr[a.len - 1] == b.ptr[a.len - 1]);
 }
 
-/* Byte order, shorter first on a common prefix; <0, 0, >0. */
+/* Compares bytes; a proper prefix sorts first. Returns <0, 0 or >0. */
 static inline int wh_slice_cmp(struct wh_slice a, struct wh_slice b)
 {
     size_t n = a.len < b.len ? a.len : b.len;
@@ -87,7 +87,7 @@ static inline bool wh_slice_starts(struct wh_slice s, struct wh_slice prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
-/* Bytes from `from` on; empty when from is past the end. */
+/* The bytes starting at `from`; empty when `from` is past the end. */
 static inline struct wh_slice wh_slice_from(struct wh_slice s, size_t from)
 {
     if (from >= s.len) {

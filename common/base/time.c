@@ -29,8 +29,8 @@ struct wh_clock wh_clock_real(void)
 }
 
 /*
- * Days since 1970-01-01 of a date of the proleptic Gregorian calendar. Years are counted from
- * March, so that the leap day is the last of its year and month lengths follow one linear formula.
+ * Days since 1970-01-01 in the proleptic Gregorian calendar. Years start in March, so that the leap
+ * day is the last day of its year and month lengths follow one linear formula.
  */
 static int64_t days_from_civil(int year, int month, int day)
 {
@@ -66,7 +66,7 @@ static int days_in_month(int year, int month)
     return month == 2 && leap ? 29 : days[month - 1];
 }
 
-/* A reader over the text; the position stays when a step fails. */
+/* A reader over the text; a failed step does not advance it. */
 struct cursor {
     const char *p;
     const char *end;
@@ -119,7 +119,7 @@ static bool read_date(struct cursor *c, int64_t *ret_days)
     return true;
 }
 
-/* Any number of digits, milliseconds kept. */
+/* Reads any number of digits; keeps milliseconds. */
 static bool read_fraction(struct cursor *c, int *ret_ms)
 {
     int ms = 0;
@@ -160,7 +160,7 @@ static bool read_time(struct cursor *c, int64_t *ret_ms, bool *ret_fraction)
             }
         }
     }
-    /* 60: a leap second, which lands on the next minute. */
+    /* Second 60 is a leap second and maps to the next minute. */
     if (hour > 23 || minute > 59 || second > 60) {
         return false;
     }
@@ -197,7 +197,7 @@ static bool read_zone(struct cursor *c, int64_t *ret_offset_ms)
     return true;
 }
 
-/* A zone or a leap second can lead out of the years that a date may name. */
+/* A time zone or a leap second can move a valid date out of range. */
 static bool in_range(int64_t ms)
 {
     const int64_t day_ms = (int64_t)SECONDS_PER_DAY * MS_PER_SECOND;
@@ -247,7 +247,7 @@ const char *wh_time_format(int64_t ms, char text[WH_TIME_TEXT_MAX])
         rest += day_ms;
         days--;
     }
-    /* Outside of years 0..9999 the text would not be RFC 3339: clamp. */
+    /* RFC 3339 covers years 0..9999 only: clamp. */
     if (days < -719528) {
         days = -719528;
         rest = 0;

@@ -1,6 +1,6 @@
 /*
- * time.h - time as milliseconds since 1970 UTC, the clock interface, and every date form that
- * GitLab sends (tests/unit/common/base/test_time.c lists them with their sources).
+ * time.h - time in milliseconds since 1970 UTC, the clock interface, and parsing of every date format
+ * that GitLab sends (tests/unit/common/base/test_time.c lists them with their sources).
  */
 #ifndef WH_BASE_TIME_H
 #define WH_BASE_TIME_H
@@ -11,7 +11,7 @@
 #include "common/base/err.h"
 #include "common/base/slice.h"
 
-/* Where a core gets its time from; never looked up, always passed in. Thread: any. */
+/* A clock. Cores receive it from their caller, so that tests control time. Thread: any. */
 struct wh_clock {
     /* Wall clock, ms since 1970 UTC. */
     int64_t (*now_ms)(void *ctx);
@@ -33,15 +33,16 @@ static inline int64_t wh_clock_mono_ns(const struct wh_clock *clock)
     return clock->mono_ns(clock->ctx);
 }
 
-/* An instant and whether its text had a fraction of a second (webhooks have none, REST has). */
+/* An instant, and whether its text had fractional seconds (REST sends them, webhooks do not). */
 struct wh_instant {
     int64_t ms;
     bool has_fraction;
 };
 
 /*
- * date, optionally 'T' or a space and hh:mm[:ss[.fraction]], optional space, then Z, UTC, +hh:mm,
- * +hhmm or nothing (UTC). A date alone is its midnight UTC. Years 1..4147. WH_E_INVALID else.
+ * Parses a date, optionally followed by 'T' or a space and hh:mm[:ss[.fraction]], an optional space,
+ * and Z, UTC, +hh:mm, +hhmm or nothing, which means UTC. A date alone means midnight UTC. Years
+ * 1..4147. WH_E_INVALID for anything else.
  */
 WH_MUST_CHECK enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *ret,
                                        struct wh_err *err);

@@ -6,7 +6,7 @@
 
 struct item {
     int64_t position;
-    uint32_t waiting; /* outputs not acknowledged, and the caller's own reference */
+    uint32_t waiting; /* unacknowledged outputs, plus the caller's reference */
 };
 
 struct wh_acktrack {

@@ -1,10 +1,10 @@
 /*
- * bus.h - Kafka as three interfaces: producer, consumer, admin. Two implementations: librdkafka
- * (bus_kafka*.c, the only files that include it) and, for tests, one in memory with faults
+ * bus.h - Kafka as three interfaces: producer, consumer, admin. They have two implementations:
+ * librdkafka (bus_kafka*.c) and, for tests, an in-memory one with injected faults
  * (tests/lib/bus_mem.h).
  *
- * Thread: one owner thread per producer and per consumer; callbacks run inside that thread's poll
- * calls. Success means acknowledged by the broker, nothing less.
+ * Thread: each producer and consumer has one owner thread; callbacks run inside that thread's poll
+ * calls. A record has succeeded only when the broker has acknowledged it.
  */
 #ifndef WH_BUS_BUS_H
 #define WH_BUS_BUS_H
@@ -31,7 +31,7 @@ struct wh_bus_header {
 
 struct wh_bus_delivery {
     enum wh_rc rc;
-    const char *reason; /* text when rc is not WH_OK; valid during the call */
+    const char *reason; /* of a failure; valid during the call */
     const char *topic;
     int32_t partition;
     int64_t offset;
@@ -39,9 +39,9 @@ struct wh_bus_delivery {
 
 /*
  * The completion of a record, owned by the caller: usually the first member of the struct that
- * waits for the acknowledgement. fn runs exactly once for each record that was produced with it,
- * inside the owner's poll or flush; many records may carry the same one. It must stay valid until
- * the last of them has completed, or until the producer is freed.
+ * waits for the acknowledgement. fn runs exactly once for each record produced with it, inside the
+ * owner's poll or flush; many records may share one. It must stay valid until the last of them has
+ * completed, or until the producer is freed.
  */
 struct wh_bus_ack {
     void (*fn)(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery);
@@ -52,12 +52,12 @@ struct wh_bus_record {
     int32_t partition; /* -1: by key (murmur2_random) */
     struct wh_slice key;
     struct wh_slice value; /* ptr NULL: tombstone */
-    bool take_value; /* value.ptr came from wh_mem_alloc; the bus frees it, but only on WH_OK */
-    bool keep_value; /* the caller keeps value.ptr as it is until the ack, or until free */
+    bool take_value;       /* on WH_OK the bus owns value.ptr, which is from wh_mem_alloc */
+    bool keep_value; /* the bus borrows value.ptr until the ack, or until the producer is freed */
     const struct wh_bus_header *headers;
     size_t n_headers;
     int64_t timestamp_ms;   /* 0: now */
-    struct wh_bus_ack *ack; /* NULL: nobody waits for this record */
+    struct wh_bus_ack *ack; /* NULL: the record completes silently */
 };
 
 struct wh_producer;
@@ -77,33 +77,32 @@ struct wh_producer {
 };
 
 enum wh_bus_profile {
-    WH_BUS_LIVE,   /* linger ~1 ms, one request out at a time: webhooks, rereads, dead letters */
-    WH_BUS_EAGER,  /* as live without a linger: for who gathers records himself */
+    WH_BUS_LIVE,   /* linger ~1 ms, one request in flight: webhooks, rereads, dead letters */
+    WH_BUS_EAGER,  /* as LIVE without a linger, for callers that batch records themselves */
     WH_BUS_BULK,   /* linger ~20 ms, larger batches: backfill */
-    WH_BUS_REPLAY, /* as bulk, linger ~100 ms: mapping at full speed, where nobody waits */
+    WH_BUS_REPLAY, /* as BULK, linger ~100 ms: throughput matters and latency does not */
 };
 
 struct wh_producer_conf {
     const char *bootstrap; /* "host:port,..." */
     const char *client_id; /* "wellhead-mapper-<host>" */
     enum wh_bus_profile profile;
-    const struct wh_conf_pairs *extra; /* kafka.* pass-through, wins; may be NULL */
-    size_t queue_max_bytes;            /* over it produce answers WH_E_BUSY */
+    const struct wh_conf_pairs *extra; /* kafka.* pass-through, overrides all others; may be NULL */
+    size_t queue_max_bytes;            /* beyond it produce returns WH_E_BUSY */
     size_t queue_max_records;
     int64_t delivery_timeout_ms;
     struct wh_log *log;
 };
 
 void wh_producer_conf_init(struct wh_producer_conf *conf);
-/* acks=all, idempotent, murmur2_random, lz4. Does not wait for a broker. */
+/* Settings: acks=all, idempotent, murmur2_random, lz4. Does not wait for a broker. */
 WH_MUST_CHECK enum wh_rc wh_producer_kafka_new(const struct wh_producer_conf *conf,
                                                struct wh_producer **ret, struct wh_err *err);
 
 /*
- * Hands the record over: copied unless take_value or keep_value. WH_E_BUSY when the queue is full
- * (poll, then try again), WH_E_FATAL_BUS when this producer is lost: drain, free, make a new one,
- * and send again what was not acknowledged. Every WH_OK is followed by exactly one call of the
- * record's ack.
+ * Enqueues the record, whose value is copied unless take_value or keep_value is set. WH_E_BUSY: the
+ * queue is full; poll, then retry. WH_E_FATAL_BUS: this producer is unusable; free it, create a new
+ * one, and produce unacknowledged records again. After WH_OK, the record's ack runs exactly once.
  */
 static inline WH_MUST_CHECK enum wh_rc
 wh_producer_produce(struct wh_producer *p, const struct wh_bus_record *r, struct wh_err *err)
@@ -111,39 +110,39 @@ wh_producer_produce(struct wh_producer *p, const struct wh_bus_record *r, struct
     return p->ops->produce(p, r, err);
 }
 
-/* Readable when poll has something to do; watch it with the loop. */
+/* A descriptor that is readable when poll has work; watch it with the loop. */
 static inline int wh_producer_fd(struct wh_producer *p)
 {
     return p->ops->fd(p);
 }
 
-/* Completes records that are acknowledged or have failed; returns how many. */
+/* Runs the acks of records that were acknowledged or have failed; returns how many. */
 static inline size_t wh_producer_poll(struct wh_producer *p, int timeout_ms)
 {
     return p->ops->poll(p, timeout_ms);
 }
 
-/* Fetches the topic's metadata, so that its first record is not up to 1 s late. WH_E_NOT_FOUND. */
+/* Fetches the topic's metadata; without it the first record is up to 1 s late. WH_E_NOT_FOUND. */
 static inline WH_MUST_CHECK enum wh_rc wh_producer_warm(struct wh_producer *p, const char *topic,
                                                         int timeout_ms, struct wh_err *err)
 {
     return p->ops->warm(p, topic, timeout_ms, err);
 }
 
-/* Until all is delivered or failed, or WH_E_TIMEOUT. */
+/* Waits until every record is acknowledged or has failed; WH_E_TIMEOUT. */
 static inline WH_MUST_CHECK enum wh_rc wh_producer_flush(struct wh_producer *p, int timeout_ms,
                                                          struct wh_err *err)
 {
     return p->ops->flush(p, timeout_ms, err);
 }
 
-/* Records without a delivery yet. */
+/* The number of records whose ack has not run. */
 static inline size_t wh_producer_pending(struct wh_producer *p)
 {
     return p->ops->pending(p);
 }
 
-/* Pending records are dropped, and their acks are not called. */
+/* Drops pending records without running their acks. */
 static inline void wh_producer_free(struct wh_producer *p)
 {
     if (p) {
@@ -153,7 +152,7 @@ static inline void wh_producer_free(struct wh_producer *p)
 
 /* ---- consumer ---- */
 
-/* Borrowed until the next poll on that consumer, or its free. */
+/* Valid until the consumer is polled again or freed. */
 struct wh_bus_msg {
     const char *topic;
     int32_t partition;
@@ -172,10 +171,10 @@ struct wh_bus_partition {
 
 enum { WH_OFFSET_BEGINNING = -2, WH_OFFSET_END = -1, WH_OFFSET_STORED = -1000 };
 
-/* Group consumers only; inside poll, in the owner's thread. */
+/* Group consumers only; called inside poll, in the owner's thread. */
 struct wh_bus_rebalance {
     void (*on_assign)(void *ctx, const struct wh_bus_partition *parts, size_t n);
-    /* Commit what is acknowledged now, unless lost. */
+    /* Commit acknowledged offsets before returning, unless the partitions are lost. */
     void (*on_revoke)(void *ctx, const struct wh_bus_partition *parts, size_t n, bool lost);
     void *ctx;
 };
@@ -210,25 +209,25 @@ struct wh_consumer {
 struct wh_consumer_conf {
     const char *bootstrap;
     const char *client_id;
-    const char *group; /* NULL or "": no group, assign by hand, no commits */
-    /* Of a group: a member that keeps its partitions over a restart, if it is back within the
-     * session timeout (static membership). Must be one process's own; NULL: none. */
+    const char *group; /* NULL or "": no group, manual assignment, no commits */
+    /* Static group membership (KIP-345): the member keeps its partitions over a restart within the
+     * session timeout. Must be unique to one process; NULL: dynamic membership. */
     const char *instance_id;
     const struct wh_conf_pairs *extra;
     size_t fetch_max_bytes;      /* prefetch bound */
-    int64_t metadata_refresh_ms; /* how soon new topics of a pattern are found */
+    int64_t metadata_refresh_ms; /* how often topics that match a pattern are discovered */
     int64_t session_timeout_ms;
-    bool report_ends;                  /* wh_consumer_end is answered */
+    bool report_ends;                  /* enables wh_consumer_end */
     struct wh_bus_rebalance rebalance; /* for groups */
     struct wh_log *log;
 };
 
 void wh_consumer_conf_init(struct wh_consumer_conf *conf);
-/* range assignment, no automatic commit or store; a missing offset starts at the beginning. */
+/* Range assignment; no automatic commit or store; without an offset a group starts at the beginning. */
 WH_MUST_CHECK enum wh_rc wh_consumer_kafka_new(const struct wh_consumer_conf *conf,
                                                struct wh_consumer **ret, struct wh_err *err);
 
-/* Topics or patterns ("^regex"), group consumers only. */
+/* Subscribes to topics or patterns ("^regex"). Group consumers only. */
 static inline WH_MUST_CHECK enum wh_rc wh_consumer_subscribe(struct wh_consumer *c,
                                                              const char *const *topics, size_t n,
                                                              struct wh_err *err)
@@ -236,8 +235,8 @@ static inline WH_MUST_CHECK enum wh_rc wh_consumer_subscribe(struct wh_consumer 
     return c->ops->subscribe(c, topics, n, err);
 }
 
-/* Replaces the assignment; consumers without a group. Partitions that stay keep their position
- * when their offset is WH_OFFSET_STORED. */
+/* Replaces the assignment of a consumer without a group. A partition that is already assigned keeps its
+ * position when its offset is WH_OFFSET_STORED. */
 static inline WH_MUST_CHECK enum wh_rc wh_consumer_assign(struct wh_consumer *c,
                                                           const struct wh_bus_partition *parts,
                                                           size_t n, struct wh_err *err)
@@ -245,15 +244,15 @@ static inline WH_MUST_CHECK enum wh_rc wh_consumer_assign(struct wh_consumer *c,
     return c->ops->assign(c, parts, n, err);
 }
 
-/* Readable when messages or events wait; drain with poll(0) until it gives none. */
+/* Readable when messages or events wait; call poll(0) until it returns none. */
 static inline int wh_consumer_fd(struct wh_consumer *c)
 {
     return c->ops->fd(c);
 }
 
 /*
- * Up to max messages in partition order; waits up to timeout_ms for the first one only. *ret_n 0 is
- * no error. Errors of the broker are logged and retried inside; WH_E_FATAL_BUS when it is over.
+ * Returns up to max messages in partition order; waits up to timeout_ms for the first one only, and may
+ * return none. Broker errors are logged and retried inside. WH_E_FATAL_BUS: the consumer is unusable.
  */
 static inline WH_MUST_CHECK enum wh_rc wh_consumer_poll(struct wh_consumer *c, int timeout_ms,
                                                         size_t max, struct wh_bus_msg *out,
@@ -283,7 +282,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_consumer_pause(struct wh_consumer *c,
     return c->ops->pause(c, parts, n, pause, err);
 }
 
-/* offset = the next one to read. */
+/* Commits parts[i].offset, the next offset to read; `wait` until the broker has confirmed. */
 static inline WH_MUST_CHECK enum wh_rc wh_consumer_commit(struct wh_consumer *c,
                                                           const struct wh_bus_partition *parts,
                                                           size_t n, bool wait, struct wh_err *err)
@@ -291,7 +290,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_consumer_commit(struct wh_consumer *c,
     return c->ops->commit(c, parts, n, wait, err);
 }
 
-/* Asks the broker; never on a request path. */
+/* Blocks on a request to the broker for at most timeout_ms. */
 static inline WH_MUST_CHECK enum wh_rc wh_consumer_watermarks(struct wh_consumer *c,
                                                               const char *topic, int32_t partition,
                                                               int timeout_ms, int64_t *ret_low,
@@ -301,16 +300,16 @@ static inline WH_MUST_CHECK enum wh_rc wh_consumer_watermarks(struct wh_consumer
 }
 
 /*
- * The offset at which the latest polls found the end of an assigned partition, -1 when they did not:
- * everything before it has been read. It may be past the newest record, because the last offsets of
- * a compacted topic may hold none. Needs report_ends; always -1 without.
+ * The offset at which recent polls reached the end of an assigned partition, -1 when they did not.
+ * Everything before it has been read. It may be past the newest record, because the last offsets of a
+ * compacted topic may hold no records. Always -1 without report_ends.
  */
 static inline int64_t wh_consumer_end(struct wh_consumer *c, const char *topic, int32_t partition)
 {
     return c->ops->end(c, topic, partition);
 }
 
-/* Leaves the group within a bound. */
+/* Leaves the group, in bounded time. */
 static inline void wh_consumer_free(struct wh_consumer *c)
 {
     if (c) {
@@ -324,12 +323,12 @@ struct wh_bus_topic {
     const char *name;
     int32_t partitions;
     int32_t replication;
-    int64_t retention_ms; /* -1 for ever */
-    bool compact;         /* the newest record of a key; with a retention, no longer than that */
-    int64_t max_message_bytes; /* 0: the broker's */
+    int64_t retention_ms; /* -1: for ever */
+    bool compact; /* keeps the newest record of a key, limited by retention_ms if that is set */
+    int64_t max_message_bytes; /* 0: the broker's default */
 };
 
-/* Gives a NUL-terminated name each; n of them. */
+/* The name is owned; free the array with wh_bus_topic_list_free. */
 struct wh_bus_topic_info {
     char *name;
     int32_t partitions;
@@ -357,8 +356,8 @@ struct wh_admin {
 };
 
 /*
- * What a program's check_pairs is: WH_E_CONFIG names the first pair that librdkafka does not know
- * or whose value it refuses.
+ * A program's check_pairs (conf.h). WH_E_CONFIG names the first pair whose name or value librdkafka
+ * rejects.
  */
 WH_MUST_CHECK enum wh_rc wh_bus_kafka_check(const struct wh_conf_pairs *pairs, struct wh_err *err);
 
@@ -366,7 +365,7 @@ WH_MUST_CHECK enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *c
                                             const struct wh_conf_pairs *extra, struct wh_log *log,
                                             struct wh_admin **ret, struct wh_err *err);
 
-/* A topic that exists is no error. WH_E_UNAVAILABLE while no broker answers. */
+/* Succeeds for topics that exist already. WH_E_UNAVAILABLE while no broker answers. */
 static inline WH_MUST_CHECK enum wh_rc wh_admin_create(struct wh_admin *a,
                                                        const struct wh_bus_topic *topics, size_t n,
                                                        int timeout_ms, struct wh_err *err)
@@ -374,7 +373,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_admin_create(struct wh_admin *a,
     return a->ops->create(a, topics, n, timeout_ms, err);
 }
 
-/* A topic that is not there is no error. */
+/* Succeeds for topics that do not exist. */
 static inline WH_MUST_CHECK enum wh_rc wh_admin_remove(struct wh_admin *a,
                                                        const char *const *topics, size_t n,
                                                        int timeout_ms, struct wh_err *err)
@@ -382,7 +381,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_admin_remove(struct wh_admin *a,
     return a->ops->remove(a, topics, n, timeout_ms, err);
 }
 
-/* Gives an array (wh_bus_topic_list_free). */
+/* Lists all topics. The caller frees the array with wh_bus_topic_list_free. */
 static inline WH_MUST_CHECK enum wh_rc wh_admin_list(struct wh_admin *a, int timeout_ms,
                                                      struct wh_bus_topic_info **ret, size_t *ret_n,
                                                      struct wh_err *err)
@@ -390,8 +389,8 @@ static inline WH_MUST_CHECK enum wh_rc wh_admin_list(struct wh_admin *a, int tim
     return a->ops->list(a, timeout_ms, ret, ret_n, err);
 }
 
-/* The first offset whose time is >= at_ms; at_ms WH_OFFSET_BEGINNING or WH_OFFSET_END for the
- * marks. */
+/* The first offset whose timestamp is >= at_ms; the low or high watermark when at_ms is
+ * WH_OFFSET_BEGINNING or WH_OFFSET_END. */
 static inline WH_MUST_CHECK enum wh_rc wh_admin_offset(struct wh_admin *a, const char *topic,
                                                        int32_t partition, int64_t at_ms,
                                                        int timeout_ms, int64_t *ret_offset,
@@ -400,7 +399,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_admin_offset(struct wh_admin *a, const
     return a->ops->offsets(a, topic, partition, at_ms, timeout_ms, ret_offset, err);
 }
 
-/* Sets the committed offsets of a group that has no members (WH_E_BUSY when it has). */
+/* Sets the committed offsets of a group. WH_E_BUSY when the group has members. */
 static inline WH_MUST_CHECK enum wh_rc wh_admin_group_set(struct wh_admin *a, const char *group,
                                                           const struct wh_bus_partition *parts,
                                                           size_t n, int timeout_ms,
@@ -409,7 +408,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_admin_group_set(struct wh_admin *a, co
     return a->ops->group_set(a, group, parts, n, timeout_ms, err);
 }
 
-/* Fills parts[i].offset; WH_OFFSET_STORED where nothing was committed. */
+/* Fills parts[i].offset, with WH_OFFSET_STORED where the group has no committed offset. */
 static inline WH_MUST_CHECK enum wh_rc wh_admin_group_get(struct wh_admin *a, const char *group,
                                                           struct wh_bus_partition *parts, size_t n,
                                                           int timeout_ms, struct wh_err *err)

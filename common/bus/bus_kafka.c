@@ -87,8 +87,8 @@ enum wh_rc wh_bus_kafka_check(const struct wh_conf_pairs *pairs, struct wh_err *
 }
 
 /*
- * librdkafka's table of properties: a line each, "<name> | <C, P or *> | ...". Nothing else of its
- * API tells the properties of consumers (C) from those of producers (P). NULL when out of memory.
+ * librdkafka's table of properties, one line each: "<name> | <C, P or *> | ...". It is the only part of
+ * the API that distinguishes consumer (C) and producer (P) properties. NULL when out of memory.
  */
 static char *property_table(void)
 {
@@ -107,7 +107,7 @@ static char *property_table(void)
     return text;
 }
 
-/* True also for what the table does not have: setting it says what is wrong. */
+/* True for an unknown property too, so that setting it reports the error. */
 static bool is_for(rd_kafka_type_t type, const char *table, const char *name)
 {
     size_t len = strlen(name);
@@ -126,8 +126,8 @@ static bool is_for(rd_kafka_type_t type, const char *table, const char *name)
 }
 
 /*
- * The user's pairs are for all clients of a stage. Those of the other type are set on a conf that
- * is thrown away: a bad value is refused in every stage.
+ * The pass-through pairs are for all clients of a stage. Pairs of the other client type are set on a
+ * scratch conf, so that a bad value is rejected in every stage.
  */
 static enum wh_rc set_extra(rd_kafka_type_t type, rd_kafka_conf_t *conf,
                             const struct wh_conf_pairs *extra, struct wh_err *err)

@@ -1,9 +1,8 @@
 /*
- * bus_kafka.h - inside bus/ only: what the three Kafka implementations share.
+ * bus_kafka.h - private to bus/: shared by the three librdkafka implementations.
  *
- * Traps of librdkafka 2.0.2 that are minded here and in the files: conf objects belong to the
- * library only after a successful rd_kafka_new; ALL_BROKERS_DOWN may come on an idle disconnect and
- * is only logged; unknown topics are retried.
+ * Traps of librdkafka 2.0.2: it owns a conf object only after a successful rd_kafka_new;
+ * ALL_BROKERS_DOWN can follow an idle disconnect, so it is only logged; unknown topics are retried.
  */
 #ifndef WH_BUS_BUS_KAFKA_H
 #define WH_BUS_BUS_KAFKA_H
@@ -12,7 +11,7 @@
 
 #include "common/bus/bus.h"
 
-/* Broker settings that this needs: message.max.bytes and replica.fetch.max.bytes at least this. */
+/* The broker's message.max.bytes and replica.fetch.max.bytes must be at least this. */
 enum { BUS_KAFKA_MESSAGE_MAX_BYTES = 30 << 20 };
 
 struct bus_kafka_setting {
@@ -21,23 +20,23 @@ struct bus_kafka_setting {
 };
 
 /*
- * Gives a conf with the common settings, the given ones and on top the pass-through pairs that a
- * client of this type has; the others are only checked.
- * WH_E_CONFIG names the property that librdkafka refused. opaque is set when not NULL.
+ * Builds a conf from the common settings, `settings`, and those pass-through pairs that apply to this
+ * client type; the others are only validated. opaque is set when not NULL. WH_E_CONFIG names the
+ * property that librdkafka rejected.
  */
 WH_MUST_CHECK enum wh_rc bus_kafka_conf(rd_kafka_type_t type, const char *bootstrap,
                                         const char *client_id,
                                         const struct bus_kafka_setting *settings, size_t n,
                                         const struct wh_conf_pairs *extra, void *opaque,
                                         rd_kafka_conf_t **ret, struct wh_err *err);
-/* Makes the handle; conf is used up either way. */
+/* Creates the handle; consumes conf, also on failure. */
 WH_MUST_CHECK enum wh_rc bus_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf,
                                        rd_kafka_t **ret, struct wh_err *err);
-/* Our code for an error of the library. */
+/* Maps an error of librdkafka to a wh_rc. */
 enum wh_rc bus_kafka_rc(rd_kafka_resp_err_t code);
-/* An error event of a handle: logged, never acted on. */
+/* Logs an error event of a handle; nothing else reacts to it. */
 void bus_kafka_log_error(struct wh_log *log, rd_kafka_t *rk, int code, const char *reason);
-/* Lines of the library's own log; the opaque is a struct bus_kafka_opaque. */
+/* The opaque of every handle; librdkafka's own log lines go to `log`. */
 struct bus_kafka_opaque {
     struct wh_log *log;
     void *self;

@@ -1,4 +1,4 @@
-/* Topics, offsets and groups, by the admin API; every call waits for its answer. */
+/* Topics, offsets and groups by the admin API; every call blocks until its result arrives. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -10,7 +10,7 @@ struct kafka_admin {
     struct bus_kafka_opaque opaque;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
-    /* For group offsets: a client of that group must ask. */
+    /* For group offsets, which only a client of that group can request. */
     char *bootstrap;
     char *client_id;
     const struct wh_conf_pairs *extra;
@@ -39,7 +39,7 @@ static rd_kafka_AdminOptions_t *options(struct kafka_admin *a, rd_kafka_admin_op
     return o;
 }
 
-/* The event that answers, or NULL after the time is up. */
+/* The result event, or NULL after the timeout. */
 static rd_kafka_event_t *await(struct kafka_admin *a, int timeout_ms, const char *doing,
                                struct wh_err *err)
 {
@@ -130,7 +130,7 @@ static enum wh_rc ka_create(struct wh_admin *base, const struct wh_bus_topic *to
         o = options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms);
         rd_kafka_CreateTopics(a->rk, list, n, o, a->queue);
         rd_kafka_AdminOptions_destroy(o);
-        event = await(a, timeout_ms, "making topics", err);
+        event = await(a, timeout_ms, "creating topics", err);
         rc = event ? check_created(event, err) : err->rc;
         if (event) {
             rd_kafka_event_destroy(event);
@@ -251,7 +251,7 @@ static enum wh_rc ka_offsets(struct wh_admin *base, const char *topic, int32_t p
     return WH_OK;
 }
 
-/* A client of the group, which never joins it: enough to read and set its offsets. */
+/* A client of the group that never joins it, which is enough to read and set its offsets. */
 static enum wh_rc group_client(struct kafka_admin *a, const char *group, rd_kafka_t **ret,
                                struct wh_err *err)
 {

@@ -1,7 +1,7 @@
 /*
- * The consumer. With a group: range assignment, rebalance callbacks in the polling thread. Without:
- * partitions assigned by hand. Messages are fetched one by one from one queue (the batch calls of
- * 2.0.2 lose messages around rebalances).
+ * The consumer. With a group: range assignment, rebalance callbacks in the polling thread. Without a
+ * group: manual assignment. Messages are taken from one queue one by one, because the batch calls of
+ * librdkafka 2.0.2 lose messages around rebalances.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -19,8 +19,8 @@ enum {
     HOLD_MS = 200,
     MEAN_PART = 16,
     RECORD_BYTES = 1000000,
-    /* Held at a half of the bound; an answer fits in the other one if it unpacks to no more than
-     * thirty-two times its size: webhooks of one project have most bytes in common. */
+    /* Fetching is held at half of the bound. A response fits into the other half if it unpacks to at
+     * most 32 times its size, as webhooks of one project do, which have most bytes in common. */
     ANSWER_SHARE = 64,
     ANSWER_MAX_BYTES = 8 << 20,
 };
@@ -33,15 +33,15 @@ struct kafka_consumer {
     int fd;
     bool grouped;
     struct wh_bus_rebalance rebalance;
-    rd_kafka_message_t **held; /* of the last poll */
+    rd_kafka_message_t **held; /* returned by the last poll */
     size_t n_held;
     size_t cap_held;
-    /* Topic names are asked for at each message: the handle of the last one. */
+    /* The topic handle of the last message, so that its name is looked up once. */
     const rd_kafka_topic_t *last_rkt;
     const char *last_name;
-    rd_kafka_topic_partition_list_t *ends; /* as reported; NULL without report_ends */
-    /* Read by the fetching threads. */
-    size_t ahead_max; /* bytes read ahead from which they are held */
+    rd_kafka_topic_partition_list_t *ends; /* reported ends; NULL without report_ends */
+    /* Read by librdkafka's broker threads. */
+    size_t ahead_max; /* prefetched bytes at which fetching is held */
     atomic_size_t mean_bytes;
     atomic_bool closing;
 };
@@ -63,10 +63,10 @@ static void release_held(struct kafka_consumer *c)
 /* ---- reading ahead ---- */
 
 /*
- * librdkafka 2.0.2 asks for no more when its queue is full, and then looks again only when
- * something else wakes the fetching thread, up to a second later: the queue runs dry, unless it
- * holds a second's worth. So that thread is held a little before, at a response not unpacked yet,
- * until the queue has room, but never for long: the library's own bound stands behind.
+ * librdkafka 2.0.2 stops fetching when its queue is full, and notices that there is room only when
+ * something else wakes the broker thread, up to a second later. Unless the queue holds a second's worth
+ * of messages, it runs dry. So this callback holds that thread a little earlier, before it unpacks a
+ * response, until the queue has room. The hold is short; the library's own bound is the backstop.
  */
 static rd_kafka_resp_err_t on_response(rd_kafka_t *rk, int sockfd, const char *brokername,
                                        int32_t brokerid, int16_t api, int16_t version,
@@ -94,7 +94,7 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, v
     return rd_kafka_interceptor_add_on_response_received(rk, "wellhead", on_response, opaque);
 }
 
-/* Of what the application took just now. */
+/* Updates the mean size of the messages that were just polled. */
 static void count_mean(struct kafka_consumer *c, const struct wh_bus_msg *msgs)
 {
     size_t mean = atomic_load_explicit(&c->mean_bytes, memory_order_relaxed);
@@ -181,7 +181,7 @@ static enum wh_rc kc_subscribe(struct wh_consumer *base, const char *const *topi
     return rc;
 }
 
-/* Where a partition that stays in the assignment goes on. */
+/* Keeps the position of partitions that stay assigned. */
 static void keep_positions(struct kafka_consumer *c, rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_topic_partition_list_t *now = NULL;
@@ -272,7 +272,7 @@ static void note_end(struct kafka_consumer *c, const rd_kafka_message_t *m)
     end->offset = m->offset;
 }
 
-/* A message that carries an error: only a fatal one ends the consumer. */
+/* Handles an error event; only a fatal one ends the consumer. */
 static enum wh_rc message_error(struct kafka_consumer *c, rd_kafka_message_t *m, struct wh_err *err)
 {
     rd_kafka_resp_err_t code = m->err;
@@ -321,7 +321,7 @@ static enum wh_rc kc_poll(struct wh_consumer *base, int timeout_ms, size_t max,
         c->held[c->n_held] = m;
         give(c, m, &out[c->n_held++]);
     }
-    /* More may wait: make the descriptor readable again, as it was drained above. */
+    /* More messages may wait, and the descriptor was drained above: make it readable again. */
     if (c->n_held == max) {
         (void)!write(c->fd, &(uint64_t){1}, sizeof(uint64_t));
     }
@@ -438,7 +438,7 @@ static const struct wh_consumer_ops kafka_consumer_ops = {
     .free = kc_free,
 };
 
-/* One answer's bytes, packed: when it does not fit behind what is read ahead, fetching sleeps. */
+/* The maximum size of one compressed response; one that overflows the queue makes fetching sleep. */
 static size_t answer_bytes(size_t ahead_bytes)
 {
     size_t share = ahead_bytes / ANSWER_SHARE;
@@ -458,7 +458,7 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
     char refresh[24];
     char session[24];
     const struct bus_kafka_setting settings[] = {
-        /* librdkafka wants a group even where partitions are assigned by hand. */
+        /* librdkafka requires a group even for manual assignment. */
         {"group.id", c->grouped ? conf->group : "wellhead-unused"},
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
@@ -468,12 +468,11 @@ static enum wh_rc make_conf(const struct wh_consumer_conf *conf, struct kafka_co
         {"fetch.min.bytes", "1"},
         {"fetch.error.backoff.ms", "100"},
         {"fetch.message.max.bytes", "2097152"},
-        /* Larger records still come. */
+        /* Larger records are still fetched. */
         {"message.max.bytes", record},
         {"fetch.max.bytes", answer},
         {"queued.max.messages.kbytes", kbytes},
-        /* With so many in its queue librdkafka stops fetching for a second: the bytes shall count.
-         */
+        /* With this many queued, librdkafka pauses fetching for a second; only bytes shall limit. */
         {"queued.min.messages", "1000000"},
         {"check.crcs", "true"},
         {"topic.metadata.refresh.interval.ms", refresh},

@@ -1,4 +1,4 @@
-/* The producer: idempotent, acks=all, keys by murmur2 so that Java peers agree on partitions. */
+/* The producer: idempotent, acks=all, partitions by murmur2 as Java clients choose them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -14,7 +14,7 @@ struct kafka_producer {
     rd_kafka_queue_t *queue;
     int fd;
     size_t pending;
-    bool closing; /* records that are purged complete without their acks */
+    bool closing; /* purged records complete without running their acks */
     size_t served;
 };
 
@@ -73,7 +73,7 @@ static enum wh_rc kp_produce(struct wh_producer *base, const struct wh_bus_recor
     vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION,
                                .u.i32 = r->partition < 0 ? RD_KAFKA_PARTITION_UA : r->partition};
     vus[n] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE};
-    /* The library takes the bytes without const, but only reads them, or frees what is its own. */
+    /* The API lacks const, but only reads the bytes, or frees those it owns. */
     memcpy(&vus[n].u.mem.ptr, &r->value.ptr, sizeof(void *));
     vus[n++].u.mem.size = r->value.len;
     vus[n] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY};
@@ -95,11 +95,12 @@ static enum wh_rc kp_produce(struct wh_producer *base, const struct wh_bus_recor
         p->pending++;
         return WH_OK;
     }
-    /* The code of a fatal error is that of its cause: what matters is that this handle is lost. */
+    /* A fatal error carries the code of its cause, but all that matters is that this handle is lost. */
     rc = rd_kafka_error_is_fatal(error) ? WH_E_FATAL_BUS : bus_kafka_rc(rd_kafka_error_code(error));
-    (void)wh_fail(err, rc, "producing to %.80s: %.140s", r->topic, rd_kafka_error_string(error));
+    (void)wh_fail(err, rc, "cannot produce to %.80s: %.140s", r->topic,
+                  rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
-    /* On failure headers stay ours. */
+    /* On failure the caller still owns the headers. */
     if (headers) {
         rd_kafka_headers_destroy(headers);
     }
@@ -137,7 +138,7 @@ static enum wh_rc kp_warm(struct wh_producer *base, const char *topic, int timeo
     rd_kafka_resp_err_t code;
 
     if (rkt == NULL) {
-        return wh_fail(err, WH_E_INVALID, "no such topic name: %.80s", topic);
+        return wh_fail(err, WH_E_INVALID, "invalid topic name: %.80s", topic);
     }
     code = rd_kafka_metadata(p->rk, 0, rkt, &metadata, timeout_ms);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
@@ -202,8 +203,8 @@ static const char *linger_ms(enum wh_bus_profile profile)
         return "20";
     case WH_BUS_REPLAY:
         /*
-         * Longer than an acknowledgement takes: librdkafka 2.0.2 has one request of a partition
-         * out, and polls without a pause while the next one's linger is over.
+         * Longer than an acknowledgement takes: librdkafka 2.0.2 keeps one request per partition in
+         * flight, and polls without a pause once the next one's linger has expired.
          */
         return "100";
     case WH_BUS_LIVE:
@@ -226,10 +227,10 @@ static enum wh_rc make_conf(const struct wh_producer_conf *conf, struct kafka_pr
         {"compression.codec", "lz4"},
         {"linger.ms", linger_ms(conf->profile)},
         /*
-         * Live: what comes while a request is out goes into the next one. More in flight would gain
-         * nothing but the network's time (a broker answers one request of a connection before it
-         * looks at the next), and librdkafka 2.0.2 polls without a pause while a linger of a
-         * millisecond runs, which took a third of a core.
+         * Live: records that arrive while a request is in flight share the next one. More requests in
+         * flight would save only network time, since a broker handles one request of a connection
+         * at a time, and librdkafka 2.0.2 polls without a pause during a linger of one millisecond,
+         * which took a third of a core.
          */
         {"max.in.flight.requests.per.connection", bulk ? "5" : "1"},
         {"batch.size", "1000000"},

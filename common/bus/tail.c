@@ -12,14 +12,14 @@ enum {
 
 struct wh_tail {
     struct wh_tail_conf conf;
-    struct wh_timer *next; /* the next question, or the next part of a long read */
+    struct wh_timer *next; /* the next request for metadata, or the next part of a long read */
     struct wh_watch *watch;
     struct wh_tail_span span;
-    int32_t n_behind; /* partitions that are not read to their end */
+    int32_t n_behind; /* partitions that have not been read to their end */
     bool asking;      /* a pool thread uses found and the admin */
     bool assigned;
     bool caught_up;
-    bool warned; /* that Kafka does not answer: once until it does */
+    bool warned; /* Kafka's silence is logged once until it answers */
     atomic_bool stopped;
     struct wh_tail_span found;
     enum wh_rc found_rc;
@@ -64,14 +64,14 @@ static enum wh_rc handle(struct wh_tail *t, const struct wh_bus_msg *msg, struct
         return rc;
     }
     if (rc != WH_OK) {
-        wh_log_error(t->conf.log, "a record is skipped", WH_STR("topic", t->conf.topic),
+        wh_log_error(t->conf.log, "record skipped", WH_STR("topic", t->conf.topic),
                      WH_I("partition", msg->partition), WH_I("offset", msg->offset), WH_RC(err));
     }
     note_reached(t, msg->partition, msg->offset + 1);
     return WH_OK;
 }
 
-/* *ret_more: the turn was used up before the records were. */
+/* *ret_more: the turn's time ended before the records did. */
 static enum wh_rc read_turn(struct wh_tail *t, bool *ret_more, struct wh_err *err)
 {
     struct wh_bus_msg batch[BATCH];
@@ -127,7 +127,7 @@ static void read_records(struct wh_tail *t)
         return;
     }
     if (rc != WH_OK && wh_rc_class(rc) == WH_CLASS_TRANSIENT) {
-        retry(t, "reading the topic failed; trying again", &err);
+        retry(t, "reading the topic failed; will retry", &err);
         return;
     }
     if (rc != WH_OK) {
@@ -159,7 +159,7 @@ static void find(void *ctx)
                                &t->found_err);
     if (t->found_rc == WH_OK && t->found.n == 0) {
         t->found_rc = wh_fail(&t->found_err, WH_E_UNAVAILABLE,
-                              "the topic is not there; run `wellhead topics`");
+                              "the topic does not exist; run `wellhead topics`");
     }
 }
 
@@ -198,7 +198,7 @@ static void found(void *ctx)
     if (rc == WH_OK) {
         rc = assign(t, &err);
     }
-    /* Between two questions the topic may have gone: it is awaited again. */
+    /* The topic may have been deleted between two requests: wait for it again. */
     if (rc == WH_E_NOT_FOUND || (rc != WH_OK && wh_rc_class(rc) == WH_CLASS_TRANSIENT)) {
         retry(t, "waiting for a topic", &err);
     } else if (rc != WH_OK) {

@@ -1,4 +1,4 @@
-/* The partitions of a topic and their ends; reading once from one to the other. */
+/* The partitions of a topic and their ends; reading a topic once. */
 #include <string.h>
 
 #include "common/base/mem.h"
@@ -39,7 +39,7 @@ enum wh_rc wh_tail_find(struct wh_admin *admin, const char *topic, int timeout_m
         if (stop && atomic_load(stop)) {
             return wh_fail(err, WH_E_CANCELED, "stopping");
         }
-        /* The end first: a beginning that moves past it in between leaves nothing to read. */
+        /* The end first: if the beginning then moves past it, there is nothing left to read. */
         if (wh_admin_offset(admin, topic, p, WH_OFFSET_END, timeout_ms, &ret->end[p], err) !=
                 WH_OK ||
             wh_admin_offset(admin, topic, p, WH_OFFSET_BEGINNING, timeout_ms, &ret->next[p], err) !=
@@ -50,7 +50,7 @@ enum wh_rc wh_tail_find(struct wh_admin *admin, const char *topic, int timeout_m
     return WH_OK;
 }
 
-/* What one reading needs: too large for the stack of a pool thread. */
+/* The state of one read; too large for the stack of a pool thread. */
 struct reading {
     struct wh_tail_span span;
     struct wh_bus_partition parts[WH_TAIL_PARTITIONS_MAX];

@@ -56,7 +56,7 @@ bool wh_constant_time_eq(struct wh_slice a, struct wh_slice b)
 enum wh_rc wh_random_bytes(void *to, size_t n, struct wh_err *err)
 {
     if (n > INT_MAX || RAND_bytes(to, (int)n) != 1) {
-        return wh_fail(err, WH_E_INTERNAL, "no random bytes");
+        return wh_fail(err, WH_E_INTERNAL, "the random number generator failed");
     }
     return WH_OK;
 }
@@ -124,7 +124,7 @@ enum wh_rc wh_aead_open(const unsigned char key[WH_AEAD_KEY_BYTES], struct wh_sl
     bool ok;
 
     if (sealed.len < NONCE_BYTES + TAG_BYTES || sealed.len > INT_MAX || aad.len > INT_MAX) {
-        return wh_fail(err, WH_E_AUTH, "a sealed value is cut or damaged");
+        return wh_fail(err, WH_E_AUTH, "the sealed value is truncated or damaged");
     }
     text_len = sealed.len - NONCE_BYTES - TAG_BYTES;
     if (wh_buf_reserve(out, text_len + 1, err) != WH_OK) {
@@ -135,7 +135,7 @@ enum wh_rc wh_aead_open(const unsigned char key[WH_AEAD_KEY_BYTES], struct wh_sl
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         OPENSSL_cleanse(out->ptr + out->len, text_len);
-        return wh_fail(err, WH_E_AUTH, "a sealed value does not open with this key");
+        return wh_fail(err, WH_E_AUTH, "the sealed value cannot be opened with this key");
     }
     out->len += text_len;
     out->ptr[out->len] = '\0';

@@ -1,5 +1,5 @@
 /*
- * crypto.h - the few primitives that are needed, by OpenSSL 3. Thread: any.
+ * crypto.h - hashes, HMAC, random bytes and authenticated encryption, by OpenSSL 3. Thread: any.
  */
 #ifndef WH_CRYPTO_CRYPTO_H
 #define WH_CRYPTO_CRYPTO_H
@@ -14,22 +14,22 @@
 #define WH_SHA256_BYTES 32
 #define WH_AEAD_KEY_BYTES 32
 
-/* Of the parts, one after the other; for names (UUID version 5), never for secrets. Never fails. */
+/* SHA-1 over the concatenated parts, for name-based UUIDs only (RFC 9562, version 5). Never fails. */
 void wh_sha1(const struct wh_slice *parts, size_t n, unsigned char ret[WH_SHA1_BYTES]);
 WH_MUST_CHECK enum wh_rc wh_sha256(struct wh_slice bytes, unsigned char ret[WH_SHA256_BYTES],
                                    struct wh_err *err);
-/* HMAC-SHA256 over the parts, one after the other. */
+/* HMAC-SHA256 over the concatenated parts. */
 WH_MUST_CHECK enum wh_rc wh_hmac_sha256(struct wh_slice key, const struct wh_slice *parts,
                                         size_t n_parts, unsigned char ret[WH_SHA256_BYTES],
                                         struct wh_err *err);
-/* Time depends on the lengths alone. */
+/* Runs in a time that depends on the lengths alone. */
 bool wh_constant_time_eq(struct wh_slice a, struct wh_slice b);
 WH_MUST_CHECK enum wh_rc wh_random_bytes(void *to, size_t n, struct wh_err *err);
-/* AES-256-GCM; out = 12-byte nonce, ciphertext, 16-byte tag. aad is authenticated, not stored. */
+/* AES-256-GCM. Appends a 12-byte nonce, ciphertext and 16-byte tag. aad is authenticated, not stored. */
 WH_MUST_CHECK enum wh_rc wh_aead_seal(const unsigned char key[WH_AEAD_KEY_BYTES],
                                       struct wh_slice plain, struct wh_slice aad,
                                       struct wh_buf *out, struct wh_err *err);
-/* WH_E_AUTH when the bytes, the key or the aad are not those of the seal. */
+/* WH_E_AUTH when the bytes are damaged, or the key or aad differ from those used to seal. */
 WH_MUST_CHECK enum wh_rc wh_aead_open(const unsigned char key[WH_AEAD_KEY_BYTES],
                                       struct wh_slice sealed, struct wh_slice aad,
                                       struct wh_buf *out, struct wh_err *err);

@@ -1,6 +1,6 @@
 /*
- * SHA-1, for ids by name and nothing secret. By OpenSSL's older calls: its EVP interface takes
- * longer to set up than one short name takes to hash, and ids are made for each event.
+ * SHA-1 for name-based ids. Uses OpenSSL's deprecated calls, because setting up its EVP interface
+ * takes longer than hashing a short name, and every event needs ids.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 

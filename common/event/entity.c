@@ -3,11 +3,11 @@
 #include "common/base/be.h"
 #include "common/crypto/crypto.h"
 
-/* The namespace of all entity ids: a random UUID, fixed for ever. */
+/* The namespace of all entity ids: a random UUID that must never change. */
 static const unsigned char workspace_namespace[] = {0x5d, 0x0f, 0x8a, 0x31, 0x9c, 0x42, 0x4e, 0x0b,
                                                     0xa7, 0x6d, 0x1e, 0x55, 0xb2, 0x90, 0xc3, 0x7f};
 
-/* RFC 4122, 4.3: the hash of namespace and name, with version 5 and the variant written over. */
+/* RFC 9562 section 5.5: the hash of namespace and name, overwritten by version and variant. */
 struct wh_entity_id wh_entity_id_make(struct wh_slice instance, struct wh_slice source_kind,
                                       struct wh_slice source_id)
 {
@@ -27,7 +27,7 @@ struct wh_entity_id wh_entity_id_make(struct wh_slice instance, struct wh_slice 
     return id;
 }
 
-/* Four bytes as eight hex digits: a nibble to each byte, then each byte to its character. */
+/* Four bytes as eight hex digits: spreads nibbles into bytes, then maps bytes to characters. */
 static uint64_t hex(uint32_t v)
 {
     uint64_t x = v;

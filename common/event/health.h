@@ -1,12 +1,11 @@
 /*
- * health.h - the documents of the `health` topic (compacted, one partition), by record key:
+ * health.h - the documents of the topic `health` (compacted, one partition), by record key:
  *
- *   <connection>:outcome              the sink: what the reads of one run changed (the newest run
- *                                     that changed last)
- *   <connection>:webhooks:<intake>    an intake: deliveries that came, and those that it refused
- *   <connection>:completeness:<project>  the fetcher: numbers expected, had and missing
+ *   <connection>:outcome                 from the sink: what the newest run changed
+ *   <connection>:webhooks:<intake>       from an intake: deliveries accepted and refused
+ *   <connection>:completeness:<project>  from the fetcher: numbers expected, present and missing
  *
- * The first two are read by other stages, and so have their shape here.
+ * Other stages read the first two, whose format is defined here.
  */
 #ifndef WH_EVENT_HEALTH_H
 #define WH_EVENT_HEALTH_H
@@ -19,23 +18,23 @@ struct wh_json_parser;
 
 /* ---- what a run changed ---- */
 
-/* Source kinds; the last one is all others. */
+/* One for each source kind; the last one is "other". */
 enum { WH_OUTCOME_KINDS = 13 };
 
 struct wh_outcome_counts {
     int64_t read;     /* observations */
-    int64_t added;    /* entities that were not there */
-    int64_t changed;  /* entities that got another head */
-    int64_t repaired; /* of added and changed: a webhook should have said so, and none had */
+    int64_t added;    /* new entities */
+    int64_t changed;  /* entities whose head changed */
+    int64_t repaired; /* added or changed entities for which no expected webhook had arrived */
     int64_t deleted;
 };
 
 struct wh_outcome {
     struct wh_slice connection;
     int64_t run;                /* run_id.h */
-    int64_t at_ms;              /* when it last changed */
-    int64_t last_webhook_ms;    /* newest webhook of the connection that is stored; 0: none */
-    int64_t repaired_oldest_ms; /* GitLab's time of the oldest repaired change; 0: none */
+    int64_t at_ms;              /* when this outcome last changed */
+    int64_t last_webhook_ms;    /* newest stored webhook of the connection; 0: none */
+    int64_t repaired_oldest_ms; /* when GitLab made the oldest repaired change; 0: none */
     struct wh_outcome_counts kinds[WH_OUTCOME_KINDS];
 };
 
@@ -43,16 +42,16 @@ struct wh_outcome {
 const char *wh_outcome_kind(unsigned i);
 unsigned wh_outcome_kind_of(struct wh_slice source_kind);
 struct wh_outcome_counts wh_outcome_sum(const struct wh_outcome *o);
-/* Kinds that counted nothing are left out. */
+/* Omits kinds whose counts are all 0. */
 WH_MUST_CHECK enum wh_rc wh_outcome_write(const struct wh_outcome *o, struct wh_buf *out,
                                           struct wh_err *err);
-/* connection is borrowed from the parser. */
+/* The connection's slice is valid until the parser's next parse. */
 WH_MUST_CHECK enum wh_rc wh_outcome_parse(struct wh_slice json, struct wh_json_parser *parser,
                                           struct wh_outcome *ret, struct wh_err *err);
 
 /* ---- webhooks ---- */
 
-/* Deliveries of one project and event that Kafka has. */
+/* Acknowledged deliveries of one project and event. */
 struct wh_webhook_line {
     struct wh_slice project;
     struct wh_slice event;
@@ -62,20 +61,20 @@ struct wh_webhook_line {
 
 struct wh_webhook_health {
     struct wh_slice connection;
-    struct wh_slice intake; /* which one */
+    struct wh_slice intake; /* the intake's id */
     int64_t at_ms;
-    int64_t last_ok_ms;           /* newest delivery that Kafka has; 0: none since start */
+    int64_t last_ok_ms;           /* newest acknowledged delivery; 0: none since start */
     int64_t last_unauthorized_ms; /* newest delivery with a wrong secret; 0: none since start */
     int64_t accepted;
     int64_t unauthorized;
-    int64_t refused; /* 503: Kafka away, too much waiting, draining */
+    int64_t refused; /* 503: Kafka unavailable, too many deliveries waiting, draining */
     const struct wh_webhook_line *lines;
     size_t n_lines;
 };
 
 WH_MUST_CHECK enum wh_rc wh_webhook_health_write(const struct wh_webhook_health *h,
                                                  struct wh_buf *out, struct wh_err *err);
-/* Texts are borrowed from the parser, lines are in the arena. */
+/* Texts are valid until the parser's next parse; lines are in the arena. */
 WH_MUST_CHECK enum wh_rc wh_webhook_health_parse(struct wh_slice json,
                                                  struct wh_json_parser *parser,
                                                  struct wh_arena *arena,

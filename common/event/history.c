@@ -20,7 +20,7 @@ int64_t wh_head_changed_ms(const struct wh_value *updated_at, struct wh_version 
 
 /* ---- one step of the fold ---- */
 
-/* What an observation says, whether it comes new or is rebuilt from its entry. */
+/* The content of an observation that is new, or rebuilt from its entry. */
 struct step {
     struct wh_version version;
     enum wh_change change;
@@ -45,7 +45,7 @@ static bool deletion_changes(const struct wh_head *state, bool first, const stru
            (deleted && !wh_slice_eq(state->reason, s->reason));
 }
 
-/* Moves the state over one observation; gives the fields that it changed. */
+/* Applies one observation to the state; returns the fields that it changed. */
 static uint64_t fold(struct wh_head *state, bool first, const struct step *s, bool *ret_deletion)
 {
     const struct wh_kind_def *def = state->body.def;
@@ -177,7 +177,7 @@ static enum wh_rc apply_newest(struct wh_head *head, bool is_new, const struct w
     return io->put(io->ctx, &o->id, &entry, err);
 }
 
-/* ---- an observation that comes late ---- */
+/* ---- a late observation ---- */
 
 static void empty_state(struct wh_head *state, const struct wh_head *head)
 {
@@ -196,7 +196,7 @@ static void empty_state(struct wh_head *state, const struct wh_head *head)
     state->body.present = 0;
 }
 
-/* The two folds that run side by side: as the entries were stored, and with the late one. */
+/* Two folds in parallel: over the stored entries, and over these with the late one. */
 struct refold {
     struct wh_head before;
     struct wh_head after;
@@ -204,7 +204,7 @@ struct refold {
     bool first;
 };
 
-/* Rebuilds all that an entry showed: its delta, and the state before it for the rest. */
+/* Rebuilds everything that an entry showed, from its delta and the state before it. */
 static void rebuild(struct refold *f, const struct wh_entry *e)
 {
     for (unsigned i = 0; i < f->before.body.def->n_fields; i++) {

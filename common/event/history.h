@@ -1,24 +1,22 @@
 /*
- * history.h - the canonical history of one entity: a pure function of the SET of its observations.
- * Any order, duplication or replay ends in the same bytes.
+ * history.h - the canonical history of one entity: a pure function of the set of its observations.
+ * Reordering, duplicating or replaying them produces the same bytes.
  *
- *   entry      one distinct observation (distinct by version: order and tie), in version order
- *   state      last-writer-wins map by field of the entries so far; "deleted" is a field like any
- *              other
+ *   entry      one distinct observation, identified by its version (order and tie), in version order
+ *   state      the last-writer-wins map by field of the entries so far, including "deleted"
  *   head       the state after the last entry
- *   revision   an entry that changed the state, or the first one; other entries are sightings: the
- *              same content seen again, which only counts
+ *   revision   an entry that changed the state, or the first one; any other entry is a sighting,
+ *              which saw the same content again
  *
- * An entry is stored as the fields it showed (shown) and the values of those that it changed
- * (delta). That loses nothing: what it showed without changing equals the state before it. An entry
- * that comes late is inserted, and the entries behind it are recomputed.
+ * An entry stores which fields it showed (shown) and the values of those that it changed (delta). That
+ * loses nothing: a field that it showed without changing equals the state before it. A late entry is
+ * inserted, and the later entries are recomputed.
  *
- * A head is written again with each change, so it does not carry long texts (WH_FAR_BYTES and
- * more): it has their hash, and the text is in the delta of the entry whose version is `set` of
- * that field.
+ * A head is rewritten with each change, so it does not contain long texts (WH_FAR_BYTES or more) but
+ * their hash; the text is in the delta of the entry whose version is `set` of that field.
  *
- * The same observation delivered twice keeps the provenance with the smallest (observed_at, topic,
- * partition, offset).
+ * Of an observation delivered twice, the provenance with the smallest (observed_at, topic, partition,
+ * offset) is kept.
  */
 #ifndef WH_EVENT_HISTORY_H
 #define WH_EVENT_HISTORY_H
@@ -27,27 +25,27 @@
 
 enum { WH_FAR_BYTES = 256 };
 
-/* Which fields of a source identity and of the lifecycle a head carries besides the body. */
+/* The current state of one entity. */
 struct wh_head {
     struct wh_entity_id id;
-    struct wh_source_id source; /* of the newest entry that had each part */
-    struct wh_version version;  /* newest entry */
+    struct wh_source_id source; /* each part is from the newest entry that had it */
+    struct wh_version version;  /* of the newest entry */
     bool deleted;
     struct wh_slice reason;            /* when deleted */
     struct wh_version deleted_version; /* the entry that set `deleted` */
-    int64_t first_seen_ms; /* smallest observed_at of all observations but asides; 0: none yet */
-    int64_t last_seen_ms;  /* largest observed_at of all observations but asides; 0: none yet */
-    struct wh_body body; /* present: fields that any entry has shown; decoded: may hold far texts */
-    /* Per present field: the version of the entry that last showed it (LWW), and of the entry that
-     * last changed its value (the revision to blame). */
+    int64_t first_seen_ms;             /* smallest observed_at, without mentions; 0: none yet */
+    int64_t last_seen_ms;              /* largest observed_at, without mentions; 0: none yet */
+    struct wh_body body; /* fields that any entry has shown; after decoding, texts may be far */
+    /* For each present field: the version of the entry that last showed it, and of the entry that last
+     * changed its value. */
     struct wh_version shown[WH_FIELDS_MAX];
     struct wh_version set[WH_FIELDS_MAX];
 };
 
 /*
- * When the entity last changed at the source, ms: its updated_at (NULL: not shown), else the time
- * of its newest version, which reads of other things, as its links, move ahead. Within 0 and what a
- * version can say, so that the order of the texts is the order of the times.
+ * When the entity last changed at the source, in ms: its updated_at, or, if that is NULL (not shown),
+ * the time of its newest version, which can be later than the change because reads of its links also
+ * advance it. Clamped to 0 and the latest version time, so that formatted times sort correctly.
  */
 int64_t wh_head_changed_ms(const struct wh_value *updated_at, struct wh_version version);
 
@@ -57,25 +55,25 @@ struct wh_entry {
     bool revision;
     enum wh_change change;
     struct wh_slice reason;
-    uint64_t shown;       /* fields it showed */
-    struct wh_body delta; /* fields it changed */
+    uint64_t shown;       /* bit i: the entry showed field i */
+    struct wh_body delta; /* the fields that it changed */
     struct wh_provenance provenance;
-    struct wh_source_id source; /* as that observation said it */
+    struct wh_source_id source; /* as the observation had it */
 };
 
-/* The store's value of a head; id and kind are in its key. */
+/* The stored form of a head, without id and kind, which are in its key. */
 WH_MUST_CHECK enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out,
                                         struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh_slice bytes,
                                         struct wh_arena *arena, struct wh_head *ret,
                                         struct wh_err *err);
-/* The encoded body inside an encoded head, for wh_body_decode_field; cheap. */
+/* Finds the encoded body in an encoded head, for wh_body_decode_field. Decodes nothing. */
 WH_MUST_CHECK enum wh_rc wh_head_body(struct wh_slice bytes, struct wh_slice *ret_body,
                                       struct wh_err *err);
 
 /*
- * A stored head without its body decoded: what a reader of a few fields needs. Slices point into
- * the encoded bytes.
+ * A stored head whose body is not decoded, for readers of a few fields. Slices point into the encoded
+ * bytes.
  */
 struct wh_head_view {
     struct wh_slice body; /* for wh_body_decode and wh_body_decode_field */
@@ -89,10 +87,10 @@ struct wh_head_view {
 };
 WH_MUST_CHECK enum wh_rc wh_head_view(struct wh_slice bytes, struct wh_head_view *ret,
                                       struct wh_err *err);
-/* The body and the deleted flag alone; cheap. */
+/* Only the body and the deleted flag. */
 WH_MUST_CHECK enum wh_rc wh_head_flags(struct wh_slice bytes, struct wh_slice *ret_body,
                                        bool *ret_deleted, struct wh_err *err);
-/* The version that set a present field of an encoded head: where a far text is. */
+/* The version that set a present field, which is the entry that has a far text. */
 WH_MUST_CHECK enum wh_rc wh_head_set_version(const struct wh_kind_def *def, struct wh_slice bytes,
                                              unsigned field, struct wh_version *ret,
                                              struct wh_err *err);

@@ -32,7 +32,7 @@ static struct wh_version read_version(struct wh_avro_reader *r)
     return v;
 }
 
-/* Distinct versions of a head in the order they were met; few, and neighbours have the same. */
+/* Distinct versions of a head in order of appearance. They are few, and neighbours often share one. */
 struct versions {
     struct wh_version items[VERSIONS_MAX];
     uint8_t rank[VERSIONS_MAX]; /* place in ascending order */
@@ -50,7 +50,7 @@ static uint8_t version_slot(struct versions *all, struct wh_version v)
     return (uint8_t)all->n++;
 }
 
-/* Writes them ascending. */
+/* Writes the versions in ascending order. */
 static void write_ranked(struct wh_avro_writer *w, struct versions *all)
 {
     uint8_t by_rank[VERSIONS_MAX];
@@ -98,7 +98,7 @@ enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out, struct wh
     char length[4];
     size_t body_len;
 
-    /* Room for the length, which is known afterwards. */
+    /* Reserves room for the length, which is known afterwards. */
     if (wh_buf_append(out, wh_slice("\0\0\0\0", sizeof(length)), err) != WH_OK ||
         wh_body_encode_far(&h->body, WH_FAR_BYTES, out, err) != WH_OK) {
         return err->rc;
@@ -205,13 +205,13 @@ enum wh_rc wh_head_flags(struct wh_slice bytes, struct wh_slice *ret_body, bool 
     if (rest.len == 0) {
         return wh_fail(err, WH_E_CORRUPT, "a stored head is cut");
     }
-    /* A long in Avro's zigzag coding: 1 is the byte 2. */
+    /* In Avro's zigzag coding the long 1 is the byte 2. */
     *ret_deleted = rest.ptr[0] == 2 * FLAG_DELETED;
     *ret_body = body;
     return WH_OK;
 }
 
-/* Everything behind the body; the body says which fields are present. */
+/* Reads everything after the body, which determines the fields that are present. */
 static void read_tail(struct wh_avro_reader *r, struct wh_head *h)
 {
     struct wh_head_view view;

@@ -111,7 +111,7 @@ static enum wh_rc read_lines(struct wh_slice text, struct wh_keyring *ret, struc
     return WH_OK;
 }
 
-/* The stamp is taken before the text: a file that is replaced in between is read once more. */
+/* Takes the file's stamp first, so that a file replaced in between is read again later. */
 static enum wh_rc read_file(struct wh_keyring *ret, struct wh_err *err)
 {
     struct stat st;
@@ -165,7 +165,7 @@ enum wh_rc wh_keyring_load(struct wh_keyring *ring, const char *path, bool creat
     return read_file(ring, err);
 }
 
-/* Keys that the file no longer holds come after those that it holds. */
+/* Appends the keys that are no longer in the file. */
 static void keep_older(struct wh_keyring *fresh, const struct wh_keyring *old)
 {
     for (size_t i = 0; i < old->n && fresh->n < WH_KEYS_MAX; i++) {
@@ -235,7 +235,7 @@ static enum wh_rc lock(const struct wh_keyring *ring, int *ret_fd, struct wh_err
     return WH_OK;
 }
 
-/* Writes first, when there is one, and n keys of the ring; then reads what is there. */
+/* Writes `first` (may be NULL) and n keys of the ring to the file, then reads it back. */
 static enum wh_rc replace(struct wh_keyring *ring, const struct wh_key *first, size_t n,
                           struct wh_err *err)
 {
@@ -267,7 +267,7 @@ enum wh_rc wh_keyring_add(struct wh_keyring *ring, struct wh_err *err)
     }
     rc = wh_keyring_refresh(ring, &changed, err);
     if (rc == WH_OK && ring->n_file > 1) {
-        rc = wh_fail(err, WH_E_BUSY, "a rotation is under way");
+        rc = wh_fail(err, WH_E_BUSY, "an earlier key rotation has not finished");
     }
     if (rc == WH_OK) {
         rc = make_key(&key, err);

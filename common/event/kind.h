@@ -1,9 +1,9 @@
 /*
- * kind.h - the canonical model as data: the kinds of entities and their fields, in wire order.
+ * kind.h - the canonical model as a table: the kinds of entities and their fields, in wire order.
  *
- * This table is the C side of schemas/observation.avsc; a unit test holds them equal. Fields are
- * append-only: a new one goes to the end with the schema version that brought it. Everything that
- * handles bodies (codec, views, merge, SQL, JSON) loops over this table.
+ * The table mirrors schemas/observation.avsc; a unit test compares the two. Fields are append-only: a
+ * new field goes to the end, with the schema version that introduced it. The codec, views, merging, SQL
+ * and JSON all iterate over this table. Thread: any.
  */
 #ifndef WH_EVENT_KIND_H
 #define WH_EVENT_KIND_H
@@ -12,7 +12,7 @@
 
 #include "common/base/slice.h"
 
-/* The numbers are stored in keys: append-only. */
+/* Append-only: stored keys contain the numbers. */
 enum wh_kind {
     WH_KIND_NONE = 0,
     WH_KIND_WORK_ITEM = 1,    /* merge request, issue, incident, task: field "type" */
@@ -36,11 +36,11 @@ enum wh_field_type {
     WH_FIELD_BOOL,
     WH_FIELD_TIME,    /* ms since 1970 UTC; Avro timestamp-millis */
     WH_FIELD_STRINGS, /* Avro array of string, in the order of the source */
-    WH_FIELD_REF,     /* one entity id: a link */
-    WH_FIELD_REFS,    /* entity ids, sorted, without repeats: links */
+    WH_FIELD_REF,     /* an entity id, which is a link */
+    WH_FIELD_REFS,    /* entity ids, sorted, without duplicates; links */
 };
 
-#define WH_FIELDS_MAX 62 /* of a kind: field sets are bits of an Avro long */
+#define WH_FIELDS_MAX 62 /* per kind, because field sets are bits of an Avro long */
 
 struct wh_field_def {
     const char *name; /* snake_case; also the SQL column, the JSON key and the link's relation */
@@ -64,9 +64,9 @@ struct wh_kind_def {
 const struct wh_kind_def *wh_kind_def(enum wh_kind kind);
 /* By name ("work_item") or table ("work_items"); NULL if unknown. */
 const struct wh_kind_def *wh_kind_by_name(struct wh_slice name);
-/* Index of a field, -1 if unknown. */
+/* The index of a field; -1 if unknown. */
 int wh_kind_field(const struct wh_kind_def *def, struct wh_slice name);
-/* Fields that schema version v has. */
+/* The number of fields in that schema version. */
 unsigned wh_kind_fields_at(const struct wh_kind_def *def, int version);
 
 #endif

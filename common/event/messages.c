@@ -128,7 +128,7 @@ enum wh_rc wh_document_decode(struct wh_slice bytes, struct wh_document *ret, st
     int version;
     enum wh_rc rc = WH_E_TYPE;
 
-    /* These schemas have one shape: any of them will do. */
+    /* The document schemas have the same fields, so try each. */
     for (unsigned i = 0; rc == WH_E_TYPE && i < DOCUMENT_SCHEMAS; i++) {
         rc = wh_frame_read(bytes, document_schemas[i], &version, &body, err);
     }

@@ -1,10 +1,9 @@
 /*
- * messages.h - the small records of the other topics (schemas/ has their Avro): dead letters,
- * rereads.
+ * messages.h - dead letters, rereads and documents (schemas/ has their Avro schemas).
  *
- * connections, fetch-state, runs and health are JSON documents inside one Avro string field
- * ("document"), with the keys a router needs beside it: their shape belongs to the fetcher; that of
- * health is in health.h.
+ * Records of connections, fetch-state, runs and health are JSON documents in one Avro string field,
+ * with the fields needed for routing beside it. The fetcher defines their format, except that of health
+ * (health.h). Decoded slices point into the encoded bytes.
  */
 #ifndef WH_EVENT_MESSAGES_H
 #define WH_EVENT_MESSAGES_H
@@ -13,14 +12,14 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 
-/* dead-letter.<connection>: the key is that of the input; bytes exactly as they were. */
+/* Topic dead-letter.<connection>. Key and value are exactly those of the input record. */
 struct wh_dead_letter {
     struct wh_slice connection;
     struct wh_slice stage;  /* "mapper" */
     struct wh_slice class_; /* "poison" */
     struct wh_slice code;   /* wh_rc_name */
     struct wh_slice text;   /* the error message */
-    struct wh_slice topic;  /* origin */
+    struct wh_slice topic;  /* of the input record */
     int32_t partition;
     int64_t offset;
     int32_t attempt;
@@ -29,20 +28,20 @@ struct wh_dead_letter {
     struct wh_slice value;
 };
 
-/* rereads: "read this object again". */
+/* Topic rereads: a request to read one object again. */
 struct wh_reread {
     struct wh_slice connection;
     struct wh_slice kind;    /* resource kind as in wh_raw_event.kind: "pipeline", "user", ... */
-    struct wh_slice project; /* id as text, may be empty for users */
-    struct wh_slice id;      /* what the REST path takes: id, iid or tag */
+    struct wh_slice project; /* project id as text; may be empty for users */
+    struct wh_slice id;      /* the last part of the REST path: id, iid or tag */
     struct wh_slice reason;  /* "no_version", "author_unknown" */
     int64_t asked_at_ms;
 };
 
-/* connections, fetch-state, runs, health. */
+/* Topics connections, fetch-state, runs, health. */
 struct wh_document {
     struct wh_slice connection;
-    struct wh_slice key; /* the record key again, for tools */
+    struct wh_slice key; /* the record key, repeated for tools */
     int64_t at_ms;
     struct wh_slice document; /* JSON */
 };

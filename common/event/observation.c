@@ -45,7 +45,7 @@ bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct
     case WH_FIELD_TIME:
         return a->u.i == b->u.i;
     case WH_FIELD_DOUBLE:
-        /* As bytes: what is stored is equal or not; -0.0 and NaN are values like others. */
+        /* Compares bits, as in the store: -0.0 differs from 0.0, and NaN equals itself. */
         return double_bits(a->u.num) == double_bits(b->u.num);
     case WH_FIELD_BOOL:
         return a->u.b == b->u.b;
@@ -75,7 +75,7 @@ bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct
 
 enum id_form { ID_TEXT, ID_BYTES };
 
-/* Branches of a value's union; BRANCH_FAR in heads alone: hash, 16 bytes. */
+/* Branches of a value's union. BRANCH_FAR, a hash of 16 bytes, occurs in heads only. */
 enum { BRANCH_NULL, BRANCH_VALUE, BRANCH_FAR, HASH_BYTES = 16 };
 
 static void write_id(struct wh_avro_writer *w, const struct wh_entity_id *id, enum id_form form)
@@ -182,7 +182,7 @@ static void write_value(struct wh_avro_writer *w, enum wh_field_type type, const
     }
 }
 
-/* Items of an array of unknown length: grows in the arena by doubling. */
+/* An array of unknown length, which grows in the arena by doubling. */
 struct items {
     struct wh_arena *arena;
     void *ptr;
@@ -259,7 +259,7 @@ static void read_far(struct wh_avro_reader *r, struct wh_value *v)
     r->p += HASH_BYTES;
 }
 
-/* A branch that this form and type may have. */
+/* Reads a branch that this form and type allow. */
 static unsigned read_value_branch(struct wh_avro_reader *r, enum wh_field_type type,
                                   enum id_form form)
 {
@@ -306,7 +306,7 @@ static void read_value(struct wh_avro_reader *r, enum wh_field_type type, struct
     }
 }
 
-/* Steps over a value without looking into it; store form only. */
+/* Skips a value in its stored form. */
 static void skip_value(struct wh_avro_reader *r, enum wh_field_type type)
 {
     size_t block;
@@ -448,7 +448,7 @@ static void write_body(struct wh_avro_writer *w, const struct wh_body *body)
 {
     static const struct wh_value null = {.is_null = true};
 
-    /* Branch 0 is null, then one branch for each kind, in the order of their numbers. */
+    /* Branch 0 is null; each kind's branch is its number. */
     wh_avro_write_long(w, (int64_t)body->def->kind);
     for (unsigned i = 0; i < body->def->n_fields; i++) {
         bool shown = (body->present & bit(i)) != 0;
@@ -542,7 +542,7 @@ static void read_body(struct wh_avro_reader *r, struct wh_arena *arena, int vers
 
     if (branch == 0) {
         if (body->present) {
-            wh_avro_fail(r, WH_E_INVALID, "fields are said to be present in no body");
+            wh_avro_fail(r, WH_E_INVALID, "fields are present, but there is no body");
         }
         return;
     }

@@ -1,10 +1,8 @@
 /*
- * observation.h - what one delivery or one page row showed of one entity
- * (schemas/observation.avsc).
+ * observation.h - what one delivery or one row of a read showed of one entity
+ * (schemas/observation.avsc). A field that is not shown (not `present`) differs from a null field.
  *
- * present says which body fields the observation carries: "not shown" is not "null".
- *
- * Ownership: slices and arrays are borrowed from the message or the arena given to decode.
+ * Ownership: slices and arrays point into the bytes and the arena that were passed to decode.
  */
 #ifndef WH_EVENT_OBSERVATION_H
 #define WH_EVENT_OBSERVATION_H
@@ -21,8 +19,8 @@
 #include "common/event/version.h"
 
 /*
- * One field's value; which member counts is said by the field's type. A STRING of a stored head may
- * be far: a long text that stands in the entry that set it alone, and here by its hash (history.h).
+ * The value of a field, whose type selects the member. A STRING of a stored head may be far: a long text
+ * that only the entry that set it contains, represented by its hash (history.h).
  */
 struct wh_value {
     bool is_null;
@@ -45,7 +43,7 @@ struct wh_value {
     } u;
 };
 
-/* A far text equals one with its hash. */
+/* A far text equals a text with the same hash. */
 bool wh_value_eq(enum wh_field_type type, const struct wh_value *a, const struct wh_value *b);
 
 struct wh_body {
@@ -56,28 +54,27 @@ struct wh_body {
 
 enum wh_change { WH_CHANGE_UPSERT, WH_CHANGE_DELETE };
 
-/* Where an observation came from: enough to find the raw event again. */
+/* The origin of an observation, which identifies its raw event. */
 struct wh_provenance {
     enum wh_origin origin;
-    struct wh_slice delivery_id; /* delivery id, or request id of a read */
-    int64_t observed_at_ms;      /* received or read, at our door */
+    struct wh_slice delivery_id; /* delivery id, or the path of a read (run_id.h) */
+    int64_t observed_at_ms;      /* when Wellhead received or read it */
     struct wh_slice topic;       /* of the raw event */
     int32_t partition;
     int64_t offset;
-    struct wh_slice view; /* name of the data view that mapped it, "gitlab.issue.webhook@1" */
+    struct wh_slice view; /* the data view that mapped it: "gitlab.issue.webhook@1" */
 };
 
 enum { WH_SET_ASIDE_MAX = 32, WH_SET_ASIDE_EXAMPLE_MAX = 80 };
 
 /*
- * Values of the raw event that could not be converted. Each cost its own field; the rest of the
- * event was mapped. They are no part of the content: two observations that differ in them alone
- * have the same tie.
+ * A value of the raw event that could not be converted. Its field is not shown; the rest of the event
+ * was mapped. It is not part of the content: observations that differ only in it have the same tie.
  */
 struct wh_set_aside {
     struct wh_slice pointer; /* where the value is in the payload: "/object_attributes/weight" */
     struct wh_slice reason;  /* why it could not be converted */
-    struct wh_slice example; /* the first such value, or its beginning */
+    struct wh_slice example; /* the first such value, possibly truncated */
     int64_t count;           /* values of this event at that pointer, at least 1 */
 };
 
@@ -93,34 +90,34 @@ struct wh_observation {
     size_t n_set_aside;
 };
 
-/* XXH3-64 over kind, change, source project, iid and url, then reason or the stored form of the
- * body: version.tie. The same version thus means the same content. */
+/* Computes version.tie: XXH3-64 over kind, change, source project, iid and url, then reason or the
+ * stored form of the body. So the same version means the same content. */
 WH_MUST_CHECK enum wh_rc wh_observation_tie(const struct wh_observation *o, struct wh_buf *scratch,
                                             uint64_t *ret, struct wh_err *err);
 
-/* Appends frame (0x00, 4-byte id) and Avro body. */
+/* Appends the frame (schemas.h) and the Avro body. */
 WH_MUST_CHECK enum wh_rc wh_observation_encode(const struct wh_observation *o, struct wh_buf *out,
                                                struct wh_err *err);
 /*
- * Decodes framed bytes; values point into `bytes`, arrays into the arena. WH_E_UNKNOWN_SCHEMA for
- * an id that this build does not know, WH_E_INVALID, WH_E_UTF8, WH_E_RANGE for damaged bytes; every
- * byte must be used. Safe on hostile input.
+ * Decodes framed bytes. Values point into `bytes`, arrays into the arena. WH_E_UNKNOWN_SCHEMA: a newer
+ * process wrote the record. WH_E_INVALID, WH_E_UTF8, WH_E_RANGE: the bytes are damaged, or bytes are
+ * left over. Safe on hostile input.
  */
 WH_MUST_CHECK enum wh_rc wh_observation_decode(struct wh_slice bytes, struct wh_arena *arena,
                                                struct wh_observation *ret, struct wh_err *err);
 
-/* The same body coding alone, for the store: present as long, then the present values in order. */
+/* The stored form of a body: `present` as an Avro long, then the present values in order. */
 WH_MUST_CHECK enum wh_rc wh_body_encode(const struct wh_body *body, struct wh_buf *out,
                                         struct wh_err *err);
-/* The same, with strings of far_from bytes and more as far ones: for heads. */
+/* The form in heads: strings of far_from bytes or more are written as their hash. */
 WH_MUST_CHECK enum wh_rc wh_body_encode_far(const struct wh_body *body, size_t far_from,
                                             struct wh_buf *out, struct wh_err *err);
-/* *ret_used: bytes read. */
+/* *ret_used: the number of bytes read. */
 WH_MUST_CHECK enum wh_rc wh_body_decode(const struct wh_kind_def *def, struct wh_slice bytes,
                                         struct wh_arena *arena, struct wh_body *ret,
                                         size_t *ret_used, struct wh_err *err);
-/* Decodes one field of an encoded body, skipping the others: what SQL columns use. present false
- * when it is not there. */
+/* Decodes one field of an encoded body and skips the others. *ret_present is false when the body does
+ * not have it. */
 WH_MUST_CHECK enum wh_rc wh_body_decode_field(const struct wh_kind_def *def, struct wh_slice bytes,
                                               unsigned field, struct wh_arena *arena,
                                               bool *ret_present, struct wh_value *ret,

@@ -7,13 +7,13 @@ enum { PLACE_MAX_BYTES = 2048, SEALED_MAX_BYTES = 64 << 10 };
 
 static const char form[] = "2.";
 
-/* No part can hold a newline: ids and purposes are plain words, addresses are visible ASCII. */
+/* No part contains a newline: ids and purposes are plain words, addresses are visible ASCII. */
 static enum wh_rc place_text(const struct wh_seal_place *place, struct wh_buf *out,
                              struct wh_err *err)
 {
     wh_buf_init(out, PLACE_MAX_BYTES);
     if (place->address.len == 0 || memchr(place->address.ptr, '\n', place->address.len)) {
-        return wh_fail(err, WH_E_INVALID, "a secret is sealed for an address");
+        return wh_fail(err, WH_E_INVALID, "a secret can be sealed only for an address");
     }
     return wh_buf_printf(out, err, "wellhead seal 2\n%.*s\n%s\n%.*s",
                          WH_SLICE_ARG(place->connection), place->purpose,
@@ -60,7 +60,7 @@ enum wh_rc wh_secret_seal(struct wh_keyring *ring, const struct wh_seal_place *p
     bool changed;
 
     wh_buf_init(&sealed, SEALED_MAX_BYTES);
-    /* A key file that cannot be read now is no reason to lose a secret: the known key seals. */
+    /* If the key file cannot be read now, the known key seals, so that no secret is lost. */
     (void)!wh_keyring_refresh(ring, &changed, err);
     if (place_text(place, &aad, err) != WH_OK ||
         wh_aead_seal(ring->keys[0].bytes, secret, wh_buf_slice(&aad), &sealed, err) != WH_OK ||
@@ -70,7 +70,7 @@ enum wh_rc wh_secret_seal(struct wh_keyring *ring, const struct wh_seal_place *p
     return wh_base64_encode(wh_buf_slice(&sealed), out, err);
 }
 
-/* The key may be newer than the ring. */
+/* The key may have been added to the file after the ring was loaded. */
 static const struct wh_key *find_key(struct wh_keyring *ring, struct wh_slice name)
 {
     const struct wh_key *key = wh_keyring_find(ring, name);

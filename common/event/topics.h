@@ -1,5 +1,5 @@
 /*
- * topics.h - topic names: prefix + role (+ "." + connection). Dots only, as Kafka's metrics want.
+ * topics.h - topic names: prefix + role (+ "." + connection). No '_', which collides with '.' in metrics.
  */
 #ifndef WH_EVENT_TOPICS_H
 #define WH_EVENT_TOPICS_H
@@ -23,18 +23,18 @@ enum wh_topic_role {
     WH_TOPIC_ROLE_COUNT
 };
 
-/* "wellhead.raw.c1". connection is ignored for shared topics. WH_E_INVALID when the name is not
- * legal. */
+/* Formats a name: "wellhead.raw.c1". Ignores connection for shared topics. WH_E_INVALID for a bad prefix
+ * or connection. */
 WH_MUST_CHECK enum wh_rc wh_topic_name(const char *prefix, enum wh_topic_role role,
                                        struct wh_slice connection, char ret[WH_TOPIC_MAX],
                                        struct wh_err *err);
-/* A regex for all topics of a per-connection role: "^wellhead\.raw\..+". */
+/* Formats a regex that matches all topics of a per-connection role: "^wellhead\.raw\..+". */
 WH_MUST_CHECK enum wh_rc wh_topic_pattern(const char *prefix, enum wh_topic_role role,
                                           char ret[WH_TOPIC_MAX * 2], struct wh_err *err);
-/* False when the topic is not of that role. */
+/* Extracts the connection from a topic's name; false when the topic does not have that role. */
 bool wh_topic_connection(const char *prefix, enum wh_topic_role role, const char *topic,
                          struct wh_slice *ret_connection);
-/* 1..64 of [a-z0-9-], as connection ids are. */
+/* True for 1 to 64 characters of [a-z0-9-]. */
 bool wh_connection_id_valid(struct wh_slice id);
 
 #endif

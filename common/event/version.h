@@ -1,27 +1,26 @@
 /*
- * version.h - the total order of observations of one entity. Never by arrival.
+ * version.h - the total order of the observations of one entity, independent of their arrival.
  *
  * order, most significant bits first, so that bigger is newer:
  *   bits 63..28  seconds since 1970 UTC of the version time (36 bits)
- *   bit  27      the time had a fraction (REST) - within one second a read with milliseconds is
- *                newer than a push without, since the push was cut to the second
+ *   bit  27      the time had a fraction (REST): within one second a read with milliseconds is newer
+ *                than a webhook, whose time is truncated to the second
  *   bits 26..17  milliseconds
- *   bits 16..12  state rank (pipelines, jobs, deployments by how final; merged, closed over open)
+ *   bits 16..12  state rank (more final states are newer: merged and closed over open)
  *   bits 11..9   source rank: import 0, webhook 1, mcp 2, rest 3
  *   bits  8..0   zero
- * tie is the XXH3-64 of the observation's content (kind, change, present, body), so that equal
- * versions fall by a fixed rule and the same content at the same version is the same observation.
+ * tie is the XXH3-64 of the observation's content (kind, change, present, body): it orders equal times
+ * deterministically, and equal content with the same order is the same observation.
  *
- * Version time: updated_at where there is one. Without: pipeline, job - the latest of created_at,
- * started_at, finished_at; deployment - status_changed_at, then as job; release - the later of
- * created_at and released_at in webhooks; REST rows of kinds without any (release, member, user,
- * environment without updated_at) - the time of the read. See schemas/README.md.
+ * Version time: updated_at where there is one. Otherwise, for pipelines and jobs the latest of
+ * created_at, started_at and finished_at; for deployments status_changed_at, else as for jobs; for
+ * releases in webhooks the later of created_at and released_at; for REST rows without any time
+ * (release, member, user, environment) the time of the read. See schemas/views/README.md.
  *
- * An object that is only mentioned inside another (the author of a merge request, the project of a
- * webhook) has no time of its own. Its version time is 0: it is "aside". It fills what nothing else
- * has shown and never goes over it; the same mention is the same version, however often it comes,
- * so that a person's history does not grow with everything that person does. Asides do not count as
- * seen.
+ * An object that is only mentioned in another one (the author of a merge request, the project of a
+ * webhook) has no time of its own: its version time is 0 ("aside"). It only fills fields that nothing
+ * else has shown. A repeated mention is the same version, so a person's history does not grow with that
+ * person's activity. Mentions do not affect first and last seen.
  */
 #ifndef WH_EVENT_VERSION_H
 #define WH_EVENT_VERSION_H

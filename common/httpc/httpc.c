@@ -20,7 +20,7 @@ struct range4 {
     unsigned bits;
 };
 
-/* What the registries of special-purpose addresses (RFC 6890 and after) keep off the Internet. */
+/* IANA special-purpose address registries (RFC 6890 and its updates): not globally reachable. */
 static const struct range4 not_public4[] = {
     {0x00000000, 8},  /* this network */
     {0x0a000000, 8},  /* private */
@@ -70,7 +70,7 @@ static bool public6(const uint8_t b[16])
     if (b[0] == 0x20 && b[1] == 0x02) {
         return public4(be32(b + 2)); /* 6to4 */
     }
-    /* Global unicast is 2000::/3 and nothing else; of it not Teredo and documentation. */
+    /* Global unicast is 2000::/3, without Teredo and the documentation prefix. */
     return (b[0] & 0xe0) == 0x20 && !(b[0] == 0x20 && b[1] == 0x01 && (b[2] & 0xfe) == 0x00) &&
            !(b[0] == 0x20 && b[1] == 0x01 && b[2] == 0x0d && b[3] == 0xb8);
 }

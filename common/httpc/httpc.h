@@ -1,9 +1,9 @@
 /*
- * httpc.h - the HTTP client: many transfers in flight on the loop's thread.
+ * httpc.h - the HTTP client: many concurrent transfers on the loop's thread.
  *
- * An interface with two implementations: curl multi (httpc_curl.c) and a scripted twin for tests
- * (tests/lib/httpc_script.c). Redirects are never followed: the caller sees the 3xx. Only http and
- * https. TLS is verified. Answers are bounded. Thread: app.
+ * An interface with two implementations: curl multi (httpc_curl.c) and a scripted one for tests
+ * (tests/lib/httpc_script.c). Only http and https. Redirects are never followed: the caller receives
+ * the 3xx. TLS certificates are verified. Responses are bounded. Thread: app.
  */
 #ifndef WH_HTTPC_HTTPC_H
 #define WH_HTTPC_HTTPC_H
@@ -23,30 +23,30 @@ struct wh_httpc_header {
 
 struct wh_httpc_answer;
 
-/* What becomes of bytes of a body that arrive. */
+/* What wh_httpc_data_fn decides about received bytes. */
 enum wh_httpc_take {
-    WH_HTTPC_KEEP,  /* collected in the answer's body */
-    WH_HTTPC_TAKEN, /* the callback has used them */
-    WH_HTTPC_STOP,  /* enough: the transfer ends now, answered with WH_E_CANCELED */
+    WH_HTTPC_KEEP,  /* append them to the answer's body */
+    WH_HTTPC_TAKEN, /* the callback has consumed them */
+    WH_HTTPC_STOP,  /* end the transfer now, with WH_E_CANCELED */
 };
-/* head: status and headers, valid during the call only. Nothing may be cancelled from here. */
+/* head has status and headers, valid during the call only. It must not cancel any transfer. */
 typedef enum wh_httpc_take (*wh_httpc_data_fn)(void *ctx, const struct wh_httpc_answer *head,
                                                struct wh_slice bytes);
 
 /*
- * Whom a transfer may connect to. Judged by the address that was resolved, at the moment of
- * connecting, so that neither a name nor an odd spelling nor a second answer of the resolver gets
- * past it; such a transfer shares no connection with others.
+ * Which addresses a transfer may connect to. The resolved address is checked when connecting, so that
+ * neither a host name, an unusual notation nor a changed DNS answer bypasses the check. Such a transfer
+ * never reuses a connection.
  */
 enum wh_httpc_peer {
     WH_HTTPC_PEER_ANY,
     /* Not loopback, private, link-local, unique-local, shared, multicast or reserved, also when
      * mapped into IPv6: WH_E_FORBIDDEN. */
     WH_HTTPC_PEER_PUBLIC,
-    WH_HTTPC_PEER_LOOPBACK, /* loopback alone */
+    WH_HTTPC_PEER_LOOPBACK, /* loopback only */
 };
 
-/* Borrowed for the call of wh_httpc_start; copied. Values with CR, LF or NUL are WH_E_INVALID. */
+/* Copied by wh_httpc_start. Header values with CR, LF or NUL are WH_E_INVALID. */
 struct wh_httpc_request {
     struct wh_slice method; /* "GET", "POST" */
     struct wh_slice url;
@@ -56,16 +56,16 @@ struct wh_httpc_request {
     /* "Authorization: Bearer <secret>" or "PRIVATE-TOKEN: <secret>", kept out of every log. */
     const char *secret_header;
     struct wh_slice secret;
-    wh_httpc_data_fn on_data; /* NULL: every byte is kept; called with the ctx of start */
+    wh_httpc_data_fn on_data; /* called with the ctx of start; NULL: every byte is kept */
     enum wh_httpc_peer peer;
-    size_t body_max;          /* of the answer, what on_data took included; WH_E_TOO_LARGE */
-    int64_t timeout_ms;       /* whole transfer */
-    int64_t stall_timeout_ms; /* no byte for so long: WH_E_TIMEOUT */
+    size_t body_max;    /* limit in bytes, including those that on_data consumed; WH_E_TOO_LARGE */
+    int64_t timeout_ms; /* whole transfer */
+    int64_t stall_timeout_ms; /* maximum time without a byte; WH_E_TIMEOUT */
 };
 
-/* Valid during the callback only; take_body moves the body out. */
+/* Valid during the callback only. */
 struct wh_httpc_answer {
-    enum wh_rc rc; /* WH_OK: an HTTP answer arrived whole, whatever its status */
+    enum wh_rc rc; /* WH_OK: a complete HTTP response arrived, whatever its status */
     struct wh_err err;
     unsigned status;
     struct wh_buf *body;
@@ -101,8 +101,7 @@ WH_MUST_CHECK enum wh_rc wh_httpc_curl_new(struct wh_loop *loop, struct wh_log *
                                            const struct wh_httpc_conf *conf, struct wh_httpc **ret,
                                            struct wh_err *err);
 
-/* fn is called exactly once, later, unless the transfer is cancelled. *ret may be NULL-able: pass
- * NULL when it is not needed. */
+/* Calls fn exactly once, after this has returned, unless the transfer is cancelled. ret may be NULL. */
 static inline enum wh_rc wh_httpc_start(struct wh_httpc *c, const struct wh_httpc_request *req,
                                         wh_httpc_fn fn, void *ctx, struct wh_httpc_transfer **ret,
                                         struct wh_err *err)
@@ -127,13 +126,13 @@ static inline void wh_httpc_free(struct wh_httpc *c)
     }
 }
 
-/* Is that an address of the public Internet? addr is a struct sockaddr of IPv4 or IPv6; any other
- * family is not. */
+/* Whether addr is public (not in the IANA special-purpose registries, RFC 6890), or loopback. False for
+ * families other than IPv4 and IPv6. */
 struct sockaddr;
 bool wh_httpc_public(const struct sockaddr *addr);
 bool wh_httpc_loopback(const struct sockaddr *addr);
 
-/* The value of the first header with that (lower case) name; ptr NULL when absent. */
+/* The value of the first header with that lower-case name; ptr NULL when absent. */
 struct wh_slice wh_httpc_answer_header(const struct wh_httpc_answer *answer, const char *name);
 
 #endif

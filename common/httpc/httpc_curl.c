@@ -1,4 +1,4 @@
-/* The HTTP client on curl's multi interface, driven by the loop. */
+/* The HTTP client, on curl's multi interface. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -8,7 +8,7 @@
 
 enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 64 << 10, SECRET_LINE_MAX = 4096, POOL_MAX = 64 };
 
-/* One descriptor of curl's that the loop watches. */
+/* A descriptor of curl's that the loop watches. */
 struct socket_watch {
     struct socket_watch *next;
     struct curl_client *client;
@@ -17,26 +17,26 @@ struct socket_watch {
 };
 
 struct wh_httpc_transfer {
-    struct wh_httpc_transfer *next; /* list of those in flight */
+    struct wh_httpc_transfer *next; /* in the list of transfers in flight */
     struct wh_httpc_transfer *prev;
     struct curl_client *client;
     CURL *easy;
     struct curl_slist *headers;
     struct wh_buf body;
     struct wh_buf request_body;
-    /* Answer headers: text one after the other, and where each begins. */
+    /* Response headers: their concatenated text, and the position of each. */
     struct wh_buf header_text;
     struct wh_httpc_header header_list[HEADERS_MAX];
     size_t header_at[HEADERS_MAX][4]; /* name from, name length, value from, value length */
     size_t n_headers;
-    bool head_whole; /* the empty line behind the headers has come */
+    bool head_whole; /* the empty line after the headers has arrived */
     wh_httpc_fn fn;
     void *ctx;
     wh_httpc_data_fn on_data;
     enum wh_httpc_peer peer;
     size_t received;
     size_t body_max;
-    enum wh_rc limit_rc; /* why we stopped it ourselves */
+    enum wh_rc limit_rc; /* why we aborted the transfer */
     int64_t stall_timeout_ms;
     char error[CURL_ERROR_SIZE];
 };
@@ -167,7 +167,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
     const char *colon = memchr(line.ptr, ':', line.len);
 
     if (wh_slice_starts(line, WH_LIT("HTTP/"))) {
-        /* A new answer begins, after 100 Continue for example. */
+        /* A new response begins, for example after 100 Continue. */
         t->n_headers = 0;
         t->head_whole = false;
         wh_buf_reset(&t->header_text);
@@ -218,8 +218,8 @@ static void fill_head(struct wh_httpc_transfer *t, struct wh_httpc_answer *a)
 
 static const char *limit_text(enum wh_rc rc)
 {
-    return rc == WH_E_FORBIDDEN  ? "the address is not a public one"
-           : rc == WH_E_CANCELED ? "enough of the answer"
+    return rc == WH_E_FORBIDDEN  ? "the address is not allowed"
+           : rc == WH_E_CANCELED ? "the rest of the answer is not needed"
                                  : "the answer is larger than the limit";
 }
 
@@ -232,7 +232,7 @@ static void fill_answer(struct wh_httpc_transfer *t, CURLcode code, struct wh_ht
         a->rc =
             wh_fail(&a->err, rc_of(code), "%s", t->error[0] ? t->error : curl_easy_strerror(code));
     } else if (!t->head_whole) {
-        /* To curl that is an answer without a body. */
+        /* For curl this is a response without a body. */
         a->rc = wh_fail(&a->err, WH_E_NET, "the answer ends within its headers");
     }
 }
@@ -369,7 +369,7 @@ static enum wh_rc add_header_line(struct wh_httpc_transfer *t, const char *prefi
     if (!clean_value(name) || !clean_value(value)) {
         return wh_fail(err, WH_E_INVALID, "a header holds a line break or NUL");
     }
-    /* To curl "Name:" takes a header of its own away, "Name;" sends an empty one. */
+    /* For curl "Name:" removes a header, and "Name;" sends an empty one. */
     n = snprintf(line, sizeof(line), "%s%.*s%s%.*s", prefix ? prefix : "", WH_SLICE_ARG(name),
                  prefix                           ? ""
                  : value.len == 0 && name.len > 0 ? ";"
@@ -399,11 +399,11 @@ static enum wh_rc add_headers(struct wh_httpc_transfer *t, const struct wh_httpc
         add_header_line(t, req->secret_header, wh_slice("", 0), req->secret, err) != WH_OK) {
         return err->rc;
     }
-    /* No 100-continue dance for small bodies. */
+    /* Disables "Expect: 100-continue", which costs a round trip. */
     return add_header_line(t, "Expect:", WH_LIT(""), WH_LIT(""), err);
 }
 
-/* curl asks for a socket with the address that it resolved: the place to say no. */
+/* curl requests a socket for the address that it has resolved: the place to refuse it. */
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct wh_httpc_transfer *t = ctx;
@@ -438,13 +438,13 @@ static enum wh_rc set_options(struct curl_client *c, struct wh_httpc_transfer *t
 
     if (req->url.len >= sizeof(url) || !clean_value(req->url) ||
         req->method.len >= sizeof(method)) {
-        return wh_fail(err, WH_E_INVALID, "the address or the method is not well-formed");
+        return wh_fail(err, WH_E_INVALID, "the URL or the method is malformed");
     }
     (void)snprintf(url, sizeof(url), "%.*s", WH_SLICE_ARG(req->url));
     (void)snprintf(method, sizeof(method), "%.*s", WH_SLICE_ARG(req->method));
     if (curl_easy_setopt(e, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK) {
-        return wh_fail(err, WH_E_INVALID, "the address is not taken");
+        return wh_fail(err, WH_E_INVALID, "curl refused the URL");
     }
     (void)curl_easy_setopt(e, CURLOPT_PRIVATE, t);
     (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
@@ -468,7 +468,7 @@ static enum wh_rc set_options(struct curl_client *c, struct wh_httpc_transfer *t
     if (c->ca_file) {
         (void)curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
     }
-    /* A proxy would resolve names in our stead. */
+    /* A proxy would resolve the name for us and bypass the check. */
     (void)curl_easy_setopt(e, CURLOPT_NOPROXY, t->peer == WH_HTTPC_PEER_ANY ? NULL : "*");
     set_peer(t);
     if (strcmp(method, "GET") != 0) {

@@ -65,7 +65,7 @@ void wh_jw_value(struct wh_json_writer *w, struct wh_json_val v)
             write_scalar(w, item);
         } else if (n == WH_JSON_WRITE_DEPTH) {
             wh_jw_null(w);
-            (void)wh_fail(&w->err, WH_E_TOO_DEEP, "a value is nested too deep");
+            (void)wh_fail(&w->err, WH_E_TOO_DEEP, "a value is nested too deeply");
         } else {
             open_container(w, item);
             stack[n++] = wh_json_iter(item);

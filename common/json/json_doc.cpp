@@ -8,7 +8,7 @@
 #include <new>
 #include <simdjson.h>
 
-/* Our headers are C: one parameter is named like a C++ keyword. */
+/* Our headers are C, and one of their parameters has the name of a C++ keyword. */
 extern "C" {
 #define class class_
 #include "common/base/err.h"
@@ -60,7 +60,7 @@ void wh_json_parser_free(struct wh_json_parser *parser)
     }
 }
 
-/* The text with padding behind it, in a buffer that stays. */
+/* Copies the text into a reused buffer with padding after it. */
 static enum wh_rc pad(struct wh_json_parser *p, struct wh_slice text, struct wh_err *err)
 {
     size_t need = text.len + simdjson::SIMDJSON_PADDING;
@@ -84,8 +84,7 @@ static enum wh_rc pad(struct wh_json_parser *p, struct wh_slice text, struct wh_
     return WH_OK;
 }
 
-/* The first byte that does not continue well-formed UTF-8: the longest good prefix, by bisection.
- */
+/* The position of the first malformed UTF-8 byte, found by bisection. */
 static size_t utf8_error_at(struct wh_slice text)
 {
     size_t good = 0;
@@ -95,7 +94,7 @@ static size_t utf8_error_at(struct wh_slice text)
         size_t mid = good + (bad - good) / 2;
         size_t cut = mid;
 
-        /* A prefix must not end within a character. */
+        /* A prefix must not end inside a character. */
         while (cut > good && (static_cast<unsigned char>(text.ptr[cut]) & 0xC0) == 0x80) {
             cut--;
         }
@@ -139,7 +138,7 @@ static enum wh_rc explain(simdjson::error_code code, struct wh_slice text, struc
     }
 }
 
-/* simdjson 3.0.1 lets a lone low surrogate (\uDC00..\uDFFF) through as bytes that are no UTF-8. */
+/* simdjson 3.0.1 turns a lone low surrogate (\uDC00..\uDFFF) into bytes that are not UTF-8. */
 static bool surrogate_escape(struct wh_slice text)
 {
     const char *p = text.ptr;

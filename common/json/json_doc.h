@@ -1,8 +1,8 @@
 /*
- * json_doc.h - reading JSON on the hot path: simdjson's DOM behind a thin C face (json_doc.cpp).
+ * json_doc.h - reading JSON: a thin C interface to simdjson's DOM (json_doc.cpp).
  *
- * Strict UTF-8, one document, nothing behind it. Limits: bytes and depth given at birth. A value is
- * two words, borrowed from the parser until its next parse. Thread: one parser per thread.
+ * A text is one document in strict UTF-8 without trailing data (RFC 8259). Its size and depth are
+ * limited per parser. Values are valid until the parser's next parse. Thread: one parser per thread.
  */
 #ifndef WH_JSON_JSON_DOC_H
 #define WH_JSON_JSON_DOC_H
@@ -33,11 +33,10 @@ enum wh_json_type {
 };
 
 /*
- * The parser's tape, as simdjson's documentation lays it out (doc/tape.md): a word is a type
- * character in the top byte and 56 bits of payload; numbers take the next word too; '[' and '{'
- * carry the index behind their end in the low 32 bits; a string's payload is its place among the
- * strings: 4 bytes of length, bytes, NUL. For the functions below only: they are inline because a
- * call costs more than what they do.
+ * The parser's tape (simdjson's doc/tape.md): a word is a type character in the top byte and 56 bits
+ * of payload. A number occupies the next word too. '[' and '{' hold the index after their end in the
+ * low 32 bits. A string's payload is its offset in `strings`: 4 bytes of length, bytes, NUL. Only the
+ * functions below use it; they are inline because a call costs more than their work.
  */
 struct wh_json_doc {
     const uint64_t *tape;
@@ -53,8 +52,8 @@ struct wh_json_val {
 struct wh_json_parser *wh_json_parser_new(size_t max_bytes, size_t max_depth);
 void wh_json_parser_free(struct wh_json_parser *parser);
 
-/* WH_E_INVALID, WH_E_UTF8, WH_E_TOO_LARGE, WH_E_TOO_DEEP; the message says where. The text is
- * copied inside (the parser needs padding behind it). */
+/* Parses a copy of the text. WH_E_INVALID, WH_E_UTF8, WH_E_TOO_LARGE, WH_E_TOO_DEEP; the message
+ * names the position. */
 WH_MUST_CHECK enum wh_rc wh_json_parse(struct wh_json_parser *parser, struct wh_slice text,
                                        struct wh_json_val *ret, struct wh_err *err);
 
@@ -82,7 +81,7 @@ static inline struct wh_slice wh_json_string_at(struct wh_json_val v)
     return wh_slice(p + sizeof(n), n);
 }
 
-/* Index of the word behind the value. */
+/* The index of the word after the value. */
 static inline size_t wh_json_after(struct wh_json_val v)
 {
     switch (wh_json_tag(v)) {
@@ -121,21 +120,21 @@ static inline enum wh_json_type wh_json_type(struct wh_json_val v)
     }
 }
 
-/* These expect the right type; a wrong one gives 0, false or an empty slice. */
+/* For a value of another type these return 0, false or an empty slice. */
 static inline int64_t wh_json_int(struct wh_json_val v)
 {
     return wh_json_tag(v) == 'l' ? (int64_t)wh_json_number_word(v) : 0;
 }
 
 uint64_t wh_json_uint(struct wh_json_val v);
-double wh_json_double(struct wh_json_val v); /* of any number */
+double wh_json_double(struct wh_json_val v); /* of any number type */
 
 static inline bool wh_json_bool(struct wh_json_val v)
 {
     return wh_json_tag(v) == 't';
 }
 
-/* Unescaped. */
+/* The unescaped text. */
 static inline struct wh_slice wh_json_string(struct wh_json_val v)
 {
     return wh_json_tag(v) == '"' ? wh_json_string_at(v) : wh_slice(NULL, 0);
@@ -182,14 +181,13 @@ static inline bool wh_json_next(struct wh_json_iter *it, struct wh_slice *ret_ke
 
 /* First field of that name; false when absent or not an object. */
 bool wh_json_get(struct wh_json_val object, struct wh_slice key, struct wh_json_val *ret);
-/* Its value when it is a whole number that fits. */
+/* The field's value if it is a WH_JSON_INT, else `otherwise`. */
 int64_t wh_json_get_int(struct wh_json_val object, const char *key, int64_t otherwise);
 
 /*
- * The elements of a top-level array, each as its value and as its bytes in text, exactly as
- * received; one pass for both. Stops when fn fails. The whole text is checked before the first
- * call. WH_E_TYPE when text is not an array. `text` must have 64 readable bytes behind it, and fn
- * must not parse with this parser.
+ * Calls fn for each element of a top-level array, with its value and its exact bytes in the text. The
+ * whole text is validated before the first call; an error of fn stops the iteration. WH_E_TYPE: the
+ * text is not an array. 64 bytes after the text must be readable, and fn must not use this parser.
  */
 typedef enum wh_rc (*wh_json_row_fn)(void *ctx, struct wh_slice row, struct wh_json_val value,
                                      struct wh_err *err);

@@ -25,7 +25,7 @@ static void misuse(struct wh_json_writer *w, const char *what)
     }
 }
 
-/* What must stand before a value; false when the value must not be written. */
+/* Writes the comma before a value; false when the value must not be written. */
 static bool before_value(struct wh_json_writer *w)
 {
     if (w->err.rc != WH_OK) {
@@ -55,7 +55,7 @@ static void open_container(struct wh_json_writer *w, bool object)
         return;
     }
     if (w->depth == WH_JSON_WRITE_DEPTH) {
-        misuse(w, "nested too deep");
+        misuse(w, "nested too deeply");
         return;
     }
     w->object[w->depth] = object;
@@ -80,14 +80,14 @@ void wh_jw_end(struct wh_json_writer *w)
         return;
     }
     if (w->depth == 0 || w->after_key) {
-        misuse(w, "an end without a beginning");
+        misuse(w, "an end without an open container");
         return;
     }
     w->depth--;
     put(w, w->object[w->depth] ? "}" : "]", 1);
 }
 
-/* Length of the well-formed UTF-8 character at p, 0 when it is not one. */
+/* Length of the well-formed UTF-8 character at p, or 0. */
 static size_t utf8_char(const char *p, size_t left)
 {
     unsigned char c = (unsigned char)*p;
@@ -158,7 +158,7 @@ void wh_jw_key_slice(struct wh_json_writer *w, struct wh_slice key)
         return;
     }
     if (w->depth == 0 || !w->object[w->depth - 1] || w->after_key) {
-        misuse(w, "a key where none may be");
+        misuse(w, "a key outside of an object");
         return;
     }
     if (w->comma[w->depth - 1]) {
@@ -201,7 +201,7 @@ void wh_jw_int(struct wh_json_writer *w, int64_t v)
     put(w, digits + at, sizeof(digits) - at);
 }
 
-/* The shortest text that reads back as the same number; what is no number is null. */
+/* Writes the shortest text that parses back to the same number; NaN and infinities become null. */
 void wh_jw_double(struct wh_json_writer *w, double v)
 {
     char text[40];

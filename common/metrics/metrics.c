@@ -36,7 +36,7 @@ struct metric {
     char *name;
     char *labels; /* NULL for none */
     char *help;
-    void *object; /* one of the three above */
+    void *object; /* a counter, gauge or histogram */
 };
 
 struct wh_metrics {
@@ -124,7 +124,7 @@ static struct metric *metric_new(enum metric_type type, const char *name, const 
     return metric;
 }
 
-/* Keeps metrics of one name together, as the exposition format wants. */
+/* Keeps metrics of one name together, as the exposition format requires. */
 static void insert(struct wh_metrics *m, struct metric *metric)
 {
     struct metric *after = NULL;
@@ -362,12 +362,12 @@ static double open_fds(void)
     if (dir == NULL) {
         return 0;
     }
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): safe on a stream of our own, says glibc */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc: safe on a stream that no other thread uses */
     while (readdir(dir)) {
         n++;
     }
     (void)closedir(dir);
-    return n - 3; /* ".", ".." and the folder's own descriptor */
+    return n - 3; /* ".", ".." and the directory's own descriptor */
 }
 
 static enum wh_rc render_process(const struct wh_metrics *m, struct wh_buf *out, struct wh_err *err)

@@ -1,10 +1,9 @@
 /*
  * metrics.h - counters, gauges and histograms in Prometheus' text exposition format 0.0.4.
  *
- * A metric is made once at start and kept; updating it allocates nothing and is atomic. Names and
- * labels follow the wellhead_* list in the stages' READMEs. No project, user or entity labels.
- *
- * Thread: making and rendering: app; updating: any.
+ * A metric is registered once at start and lives as long as its registry. Updates are atomic and
+ * allocate nothing. The stages' READMEs list all names and labels; labels never name a project, a user
+ * or an entity. Thread: app registers and renders; any thread updates.
  */
 #ifndef WH_METRICS_METRICS_H
 #define WH_METRICS_METRICS_H
@@ -19,19 +18,19 @@ struct wh_counter;
 struct wh_gauge;
 struct wh_histogram;
 
-/* Starts with wellhead_build_info{version,stage} and process_* of this process. NULL: no memory. */
+/* Registers wellhead_build_info{version,stage} and process_* metrics. NULL: no memory. */
 struct wh_metrics *wh_metrics_new(const char *stage);
 void wh_metrics_free(struct wh_metrics *metrics);
 
 /*
- * labels is NULL or `name="value",...` with values already escaped. Asking twice for the same name
- * and labels gives the same object. NULL when out of memory; updating a NULL metric does nothing.
+ * Registers a metric, or returns the existing one with the same name and labels. labels is NULL or
+ * `name="value",...` with escaped values. NULL: no memory; updating a NULL metric does nothing.
  */
 struct wh_counter *wh_metrics_counter(struct wh_metrics *m, const char *name, const char *labels,
                                       const char *help);
 struct wh_gauge *wh_metrics_gauge(struct wh_metrics *m, const char *name, const char *labels,
                                   const char *help);
-/* bounds in ascending order, kept by reference (static). Values are in seconds. */
+/* bounds: ascending, in seconds, kept by reference, so static. */
 struct wh_histogram *wh_metrics_histogram(struct wh_metrics *m, const char *name,
                                           const char *labels, const char *help,
                                           const double *bounds, size_t n_bounds);

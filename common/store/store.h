@@ -1,9 +1,9 @@
 /*
- * store.h - an ordered key-value store with families, atomic batches and snapshots. RocksDB behind
- * it (store_rocks.c, the only file that includes it), an in-memory twin with faults
+ * store.h - an ordered key-value store with families, atomic batches and snapshots. It has two
+ * implementations: RocksDB (store_rocks.c) and, for tests, an in-memory one with injected faults
  * (tests/lib/store_mem.h).
  *
- * Keys compare as bytes. One writer thread; readers from any thread, each over its own snapshot.
+ * Keys compare as bytes. Thread: one writer; any thread reads, each through its own snapshot.
  */
 #ifndef WH_STORE_STORE_H
 #define WH_STORE_STORE_H
@@ -22,9 +22,9 @@ struct wh_iter;
 
 struct wh_store_family {
     const char *name;
-    bool point_reads;    /* bloom filter, whole keys */
-    size_t prefix_bytes; /* fixed prefix for range scans, 0 none */
-    bool sorted;         /* batches come in key order, which is then faster; no remove_range */
+    bool point_reads;    /* a Bloom filter over whole keys */
+    size_t prefix_bytes; /* fixed key prefix of range scans; 0: none */
+    bool sorted;         /* batches are in key order, which makes writes faster; no remove_range */
 };
 
 struct wh_store_conf {
@@ -77,12 +77,11 @@ struct wh_iter {
     const struct wh_store_ops *ops;
 };
 
-/* Opens or makes it. WH_E_CORRUPT, WH_E_NO_SPACE, WH_E_IO; WH_E_BUSY when another process has it.
- */
+/* Opens or creates the store. WH_E_CORRUPT, WH_E_NO_SPACE, WH_E_IO; WH_E_BUSY: in use by a process. */
 WH_MUST_CHECK enum wh_rc wh_store_rocks_open(const struct wh_store_conf *conf,
                                              struct wh_store **ret, struct wh_err *err);
 
-/* Appends the value to out. snap NULL: the newest state. */
+/* Appends the value to out. snap NULL: reads the current state. */
 static inline WH_MUST_CHECK enum wh_rc wh_store_get(struct wh_store *s,
                                                     const struct wh_snapshot *snap, unsigned family,
                                                     struct wh_slice key, struct wh_buf *out,
@@ -110,7 +109,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_batch_remove(struct wh_batch *b, unsig
     return b->ops->remove(b, family, key, err);
 }
 
-/* [from, to). WH_E_INTERNAL for a sorted family. */
+/* Removes the keys in [from, to). WH_E_INTERNAL for a sorted family. */
 static inline WH_MUST_CHECK enum wh_rc wh_batch_remove_range(struct wh_batch *b, unsigned family,
                                                              struct wh_slice from,
                                                              struct wh_slice to, struct wh_err *err)
@@ -135,7 +134,7 @@ static inline void wh_batch_free(struct wh_batch *b)
     }
 }
 
-/* All or nothing; sync: durable on return. The batch keeps its content until reset. */
+/* Applies the batch atomically; with sync it is durable on return. The batch keeps its content. */
 static inline WH_MUST_CHECK enum wh_rc wh_store_write(struct wh_store *s, struct wh_batch *b,
                                                       bool sync, struct wh_err *err)
 {
@@ -155,7 +154,7 @@ static inline void wh_store_snapshot_free(struct wh_store *s, struct wh_snapshot
     }
 }
 
-/* Over [lower, upper); an empty upper means to the end. Not positioned yet. */
+/* Iterates over [lower, upper); an empty upper means to the end. Seek before the first use. */
 static inline WH_MUST_CHECK enum wh_rc wh_iter_new(struct wh_store *s,
                                                    const struct wh_snapshot *snap, unsigned family,
                                                    struct wh_slice lower, struct wh_slice upper,
@@ -164,7 +163,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_iter_new(struct wh_store *s,
     return s->ops->iter_new(s, snap, family, lower, upper, ret, err);
 }
 
-/* The first key >= key, or, backwards, the last key <= key (an empty key: the very last). */
+/* Seeks the first key >= key or, backwards, the last key <= key (for an empty key, the last one). */
 static inline void wh_iter_seek(struct wh_iter *it, struct wh_slice key, bool backwards)
 {
     it->ops->iter_seek(it, key, backwards);
@@ -175,7 +174,7 @@ static inline void wh_iter_step(struct wh_iter *it, bool backwards)
     it->ops->iter_step(it, backwards);
 }
 
-/* False at the end or on an error (ask wh_iter_error). Slices live until the next step or seek. */
+/* False at the end or after an error (wh_iter_error). Slices are valid until the next step or seek. */
 static inline bool wh_iter_valid(const struct wh_iter *it, struct wh_slice *ret_key,
                                  struct wh_slice *ret_value)
 {
@@ -194,14 +193,14 @@ static inline void wh_iter_free(struct wh_iter *it)
     }
 }
 
-/* A consistent copy on the same file system; path must not exist. */
+/* Makes a consistent copy on the same file system; path must not exist. */
 static inline WH_MUST_CHECK enum wh_rc wh_store_checkpoint(struct wh_store *s, const char *path,
                                                            struct wh_err *err)
 {
     return s->ops->checkpoint(s, path, err);
 }
 
-/* Writes the family's files anew, without what was removed; takes as long as it takes. */
+/* Rewrites the family's files without removed data. Blocks, for minutes with a large store. */
 static inline WH_MUST_CHECK enum wh_rc wh_store_compact(struct wh_store *s, unsigned family,
                                                         struct wh_err *err)
 {

@@ -8,19 +8,19 @@
 #include "common/store/store.h"
 
 /*
- * RocksDB behind store.h. What was decided for this version of the library:
- * - recovery mode stays "point in time": after damage, data and offsets rewind together;
- * - all families are named in one open call (creating one later leaks on errors);
- * - one budget for all memtables (db_write_buffer_size), so that nine families cannot take nine
- *   times a memtable; and one for the logs, since a family that is seldom flushed keeps old logs;
- * - iterators always run in total order: no prefix extractor, so no prefix traps.
+ * store.h on RocksDB. Decisions for this version of the library:
+ * - recovery mode is "point in time": after damage, data and offsets rewind together;
+ * - one open call names all families, because creating one later leaks on errors;
+ * - one budget covers all memtables (db_write_buffer_size), so that nine families cannot use nine
+ *   times a memtable; one covers the logs, since a family that is seldom flushed retains old logs;
+ * - iterators use total order and no prefix extractor.
  */
 enum {
     BACKGROUND_JOBS = 2,
     BLOOM_BITS = 10,
     BOTTOMMOST_FORCE = 2, /* BottommostLevelCompaction::kForce */
     BOTTOM_ZSTD_LEVEL = 1,
-    LEVEL0_FILES = 8, /* the library's 4 rewrite a small store twice as often in a catch-up */
+    LEVEL0_FILES = 8, /* the default, 4, rewrites a small store twice as often during a catch-up */
     ZLIB_WINDOW_UNUSED = -14,
     INFO_LOG_BYTES = 4 << 20,
     INFO_LOG_FILES = 4,
@@ -39,7 +39,7 @@ struct rocks_store {
     rocksdb_options_t *db_options;
     rocksdb_options_t **family_options;
     rocksdb_column_family_handle_t **families;
-    uint64_t sorted; /* bit i: family i */
+    uint64_t sorted; /* bit i: family i is sorted */
     size_t n_families;
     rocksdb_cache_t *cache;
     rocksdb_readoptions_t *read;
@@ -55,7 +55,7 @@ struct rocks_batch {
     rocksdb_writebatch_t *batch;
 };
 
-/* Also what struct wh_snapshot pointers are. */
+/* A struct wh_snapshot pointer points to one of these. */
 struct rocks_snapshot {
     const rocksdb_snapshot_t *snapshot;
     rocksdb_readoptions_t *read;
@@ -65,7 +65,7 @@ struct rocks_iter {
     struct wh_iter base;
     rocksdb_iterator_t *it;
     rocksdb_readoptions_t *read;
-    char *bounds; /* RocksDB keeps pointers to them */
+    char *bounds; /* RocksDB borrows the bounds */
     size_t lower_len;
 };
 
@@ -98,7 +98,7 @@ static enum wh_rc rc_of_text(const char *text)
     return WH_E_IO;
 }
 
-/* Takes text. */
+/* Frees text. */
 static enum wh_rc fail_with(struct wh_err *err, char *text)
 {
     enum wh_rc rc = rc_of_text(text);
@@ -117,7 +117,7 @@ static bool family_ok(const struct rocks_store *s, unsigned family, struct wh_er
     return true;
 }
 
-/* An empty slice may have no pointer; RocksDB's slices want one. */
+/* An empty slice may have a NULL pointer, which RocksDB does not accept. */
 static const char *bytes_of(struct wh_slice s)
 {
     return s.ptr ? s.ptr : "";
@@ -388,10 +388,9 @@ static void rocks_batch_free(struct wh_batch *base)
 }
 
 /*
- * A log that once failed on a full disk is not usable for this version of the library (its own
- * check aborts the process, or a reopening is needed). So writing stops earlier, while there is
- * room for what is in memory; when another program takes that too, the library's error is what is
- * left.
+ * In this version of the library a log that failed on a full disk is unusable: an assertion aborts the
+ * process, or the store must be reopened. So writes stop earlier, while there is room to flush what is
+ * in memory. If another program uses that room too, the library's own error remains.
  */
 static enum wh_rc check_space(const struct rocks_store *s, size_t batch_bytes, struct wh_err *err)
 {
@@ -400,13 +399,13 @@ static enum wh_rc check_space(const struct rocks_store *s, size_t batch_bytes, s
     uint64_t free_bytes;
 
     if (statvfs(s->path, &fs) != 0) {
-        return WH_OK; /* the write itself will tell */
+        return WH_OK; /* the write itself reports the error */
     }
     free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (free_bytes >= needed) {
         return WH_OK;
     }
-    return wh_fail(err, WH_E_NO_SPACE, "%llu MiB are free in %.150s, writing needs %llu MiB",
+    return wh_fail(err, WH_E_NO_SPACE, "%llu MiB are free in %.150s; writing needs %llu MiB",
                    (unsigned long long)(free_bytes >> 20), s->path,
                    (unsigned long long)((needed + (1 << 20) - 1) >> 20));
 }
@@ -420,7 +419,7 @@ static enum wh_rc rocks_write(struct wh_store *base, struct wh_batch *batch, boo
     if (check_space(s, rocks_batch_bytes(batch), err) != WH_OK) {
         return err->rc;
     }
-    /* Counters that nobody reads cost a tenth of a large write; the level is the thread's own. */
+    /* Unused performance counters cost a tenth of a large write; the level is per thread. */
     rocksdb_set_perf_level(rocksdb_disable);
     rocksdb_write(s->db, sync ? s->write_sync : s->write_fast, of_batch(batch)->batch, &text);
     return text ? fail_with(err, text) : WH_OK;
@@ -450,7 +449,7 @@ static enum wh_rc rocks_compact(struct wh_store *base, unsigned family, struct w
     if (o == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a compaction");
     }
-    /* The last level too: what was removed must not stay in a file that nothing touches. */
+    /* The last level too: removed data must not remain in a file that is never rewritten. */
     rocksdb_compactoptions_set_bottommost_level_compaction(o, BOTTOMMOST_FORCE);
     rocksdb_compact_range_cf_opt(s->db, s->families[family], o, NULL, 0, NULL, 0);
     rocksdb_compactoptions_destroy(o);
@@ -582,10 +581,10 @@ static rocksdb_options_t *db_options(const struct wh_store_conf *conf)
 }
 
 /*
- * Batches come sorted, so that the place of a key in the memtable is near the one before. The
- * library looks from there, instead of from the top, only where it is told to; and its C interface
- * has no function for that, but takes it in a text. Not for a family with removals of ranges: the
- * library keeps those in a list of their own but shares the places, and damages its memory.
+ * Batches are sorted, so a key's position in the memtable is near the previous one. With a hint the
+ * library searches from there; its C API sets that option only through an options string. Not for a
+ * family with range removals: the library keeps those in a separate list but shares the hints with it,
+ * and corrupts its memory.
  */
 static rocksdb_options_t *sorted_options(struct wh_err *err)
 {
@@ -626,7 +625,7 @@ static rocksdb_options_t *family_options(const struct rocks_store *s,
         rocksdb_block_based_options_set_filter_policy(
             table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
         rocksdb_block_based_options_set_whole_key_filtering(table, 1);
-        /* Most reads of a writer ask for keys that are not there yet. */
+        /* Most reads of the writer look for keys that do not exist yet. */
         rocksdb_options_set_memtable_whole_key_filtering(o, 1);
         rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, memtable_bloom_ratio);
     }
@@ -672,7 +671,7 @@ static enum wh_rc make_options(struct rocks_store *s, const struct wh_store_conf
     return WH_OK;
 }
 
-/* The family "default" must be named too; it stays empty. */
+/* RocksDB requires the family "default", which stays empty. */
 static enum wh_rc open_db(struct rocks_store *s, const struct wh_store_conf *conf,
                           struct wh_err *err)
 {
