@@ -5,7 +5,6 @@
 #include "common/base/backoff.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/access/pairs.h"
-#include "stages/fetcher/access/sources.h"
 
 enum {
     SECRET_MAX_BYTES = 24 << 10,
@@ -351,7 +350,7 @@ static void ended(struct credential *cr, const char *why)
                    cr->conn->instance);
     /* With a read_api token the reads go on. */
     conn_set_state(cr->conn, conn_has_token(cr->conn) ? "degraded" : "need_reconnect", text);
-    sources_outdated(cr->conn->sources);
+    conn_credentials_changed(cr->conn);
     client_release(cr->conn->client);
     mcp_give_up_all(cr->conn->mcp, text);
 }

@@ -350,7 +350,7 @@ static enum wh_rc use_credentials(struct conn *c, struct wh_err *err)
     if (credential_there(c->credential) && make_mcp(c, err) != WH_OK) {
         return err->rc;
     }
-    sources_outdated(c->sources);
+    conn_credentials_changed(c);
     if (c->doc.token_sealed.len && c->token_hash != wh_hash64(c->doc.token_sealed)) {
         c->token_refused = false; /* another one */
         c->token_hash = wh_hash64(c->doc.token_sealed);
@@ -359,6 +359,11 @@ static enum wh_rc use_credentials(struct conn *c, struct wh_err *err)
         return use_token(c, err);
     }
     return credential_there(c->credential) ? use_oauth_in_rest(c, err) : WH_OK;
+}
+
+void conn_credentials_changed(struct conn *c)
+{
+    sources_outdated(c->sources);
 }
 
 bool conn_has_token(const struct conn *c)

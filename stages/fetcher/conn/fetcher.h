@@ -251,6 +251,8 @@ WH_MUST_CHECK enum wh_rc conn_set_document(struct conn *c, const struct wh_conne
 bool conn_forget_unconfigured(struct conn *c);
 /* Where a secret of the connection is sealed. */
 struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose);
+/* A credential was added or lost: what serves each stream is decided again. */
+void conn_credentials_changed(struct conn *c);
 /* Sets state and detail, writes the document. */
 void conn_set_state(struct conn *c, const char *state, const char *detail);
 /* ack may be NULL. */
