@@ -14,7 +14,7 @@ void api_reply(struct wh_http_req *req, unsigned status, const char *type, struc
     };
     size_t n = 2;
 
-    for (size_t i = 0; i < n_more && n < HEADERS_MAX; i++) {
+    for (size_t i = 0; more && i < n_more && n < HEADERS_MAX; i++) {
         headers[n++] = more[i];
     }
     wh_http_reply(req, &(struct wh_http_reply){.status = status,
