@@ -46,13 +46,20 @@ def bound(port):
         return True
 
 
+given_ports = set()  # by this process: a program that was given one may not have bound it yet
+ports_lock = threading.Lock()
+
+
 def free_port(n=1):
     """The first of n free ports in a row. Below 32768: those above are taken at any moment as the local end of
     some connection."""
     while True:
         first = random.randrange(12000, 32700)
-        if all(bound(first + i) for i in range(n)):
-            return first
+        wanted = set(range(first, first + n))
+        with ports_lock:
+            if not wanted & given_ports and all(bound(port) for port in wanted):
+                given_ports.update(wanted)
+                return first
 
 
 def call(method, url, body=None, token=None, timeout=60):
