@@ -580,7 +580,7 @@ static bool may_refresh(struct credential *cr, int64_t *ret_wait_ms)
     const struct fetcher *f = cr->conn->fetcher;
     bool owner = fetcher_owns(f, cr->conn->id, "");
 
-    if (owner && !cr->owner && f->share.partitions > 0) {
+    if (owner && !cr->owner && f->ownership.partitions > 0) {
         cr->owner_ms = now_ms(cr);
     }
     cr->owner = owner;

@@ -91,7 +91,8 @@ enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
                                         .connection = connection,
                                         .json = json};
 
-    return outbox_state(f->outbox, share_partition(connection, project, f->share.partitions), &doc,
+    return outbox_state(f->outbox,
+                        ownership_partition(connection, project, f->ownership.partitions), &doc,
                         ack, err);
 }
 
@@ -168,7 +169,8 @@ void fetcher_drop(struct fetcher *f, struct conn *c)
 
 bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project)
 {
-    return share_owns(&f->share, wh_slice_str(connection), wh_slice_str(project ? project : ""));
+    return ownership_owns(&f->ownership, wh_slice_str(connection),
+                          wh_slice_str(project ? project : ""));
 }
 
 /* ---- connections ---- */
@@ -509,7 +511,7 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
     /* A tombstone is of a connection that was purged: its record's tombstone drops it all. What we
      * work on we wrote ourselves; cursors of it are newer here. */
     if (handover_take(f, msg) || msg->value.ptr == NULL ||
-        (f->caught_up && share_works_on(&f->share, msg->partition))) {
+        (f->caught_up && ownership_works_on(&f->ownership, msg->partition))) {
         return;
     }
     if (wh_document_decode(msg->value, &doc, &err) == WH_OK &&

@@ -43,8 +43,8 @@ static enum wh_rc tell_everywhere(const struct conn *c, const char *key, struct 
                                         .connection = wh_slice_str(c->id),
                                         .json = json};
 
-    for (int32_t p = 0; p < f->share.partitions; p++) {
-        if ((own || !share_works_on(&f->share, p)) &&
+    for (int32_t p = 0; p < f->ownership.partitions; p++) {
+        if ((own || !ownership_works_on(&f->ownership, p)) &&
             outbox_state(f->outbox, p, &doc, NULL, err) != WH_OK) {
             return err->rc;
         }
@@ -67,7 +67,7 @@ void handover_announce(struct conn *c)
     struct wh_err err;
     enum wh_rc rc = WH_OK;
 
-    if (c->fetcher->share.partitions == 0) {
+    if (c->fetcher->ownership.partitions == 0) {
         return;
     }
     c->epoch_ms = c->epoch_ms ? c->epoch_ms : c->run_started_ms;
@@ -157,7 +157,7 @@ static void take_told(struct fetcher *f, const struct wh_bus_msg *msg)
         return;
     }
     if (c && f->caught_up && !fetcher_owns(f, c->id, NULL) &&
-        share_works_on(&f->share, msg->partition)) {
+        ownership_works_on(&f->ownership, msg->partition)) {
         conn_run_stale(c);
     }
 }
@@ -208,7 +208,7 @@ static void take_sync(struct fetcher *f, const struct wh_bus_msg *msg)
     struct wh_err err;
 
     if (c == NULL || msg->value.ptr == NULL || !f->caught_up ||
-        !share_works_on(&f->share, msg->partition) ||
+        !ownership_works_on(&f->ownership, msg->partition) ||
         wh_document_decode(msg->value, &doc, &err) != WH_OK ||
         wh_json_parse(f->rows, doc.document, &root, &err) != WH_OK ||
         !wh_json_get(root, WH_LIT("asked_at_ms"), &v) || wh_json_int(v) <= c->sync_asked_ms) {

@@ -407,7 +407,7 @@ static bool may_run(const struct conn *c)
     const struct fetcher *f = c->fetcher;
 
     return sources_any(c->sources) && !c->stopped && !f->draining && f->caught_up &&
-           share_any(&f->share);
+           ownership_any(&f->ownership);
 }
 
 void conn_run(struct conn *c)

@@ -239,7 +239,7 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_end(w);
 }
 
-static void write_partitions(struct wh_json_writer *w, const char *key, const struct share *s,
+static void write_partitions(struct wh_json_writer *w, const char *key, const struct ownership *s,
                              const bool *which)
 {
     wh_jw_key(w, key);
@@ -253,7 +253,7 @@ static void write_partitions(struct wh_json_writer *w, const char *key, const st
 }
 
 /* Which part of the work is this fetcher's. */
-static void write_share(struct wh_json_writer *w, const struct share *s)
+static void write_ownership(struct wh_json_writer *w, const struct ownership *s)
 {
     wh_jw_key(w, "share");
     wh_jw_object(w);
@@ -271,7 +271,7 @@ void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct
     wh_jw_object(&w);
     wh_jw_put_bool(&w, "ok", true);
     wh_jw_put_bool(&w, "caught_up", f->caught_up);
-    write_share(&w, &f->share);
+    write_ownership(&w, &f->ownership);
     wh_jw_put_int(&w, "rereads_open", (int64_t)rereads_open(f->rereads));
     wh_jw_key(&w, "connections");
     wh_jw_array(&w);

@@ -21,8 +21,8 @@ struct look {
     bool topics; /* the first one: how many partitions there are */
     uint64_t generation;
     int32_t n_state;
-    bool wanted[SHARE_PARTITIONS_MAX];
-    struct mark state[SHARE_PARTITIONS_MAX];
+    bool wanted[OWNERSHIP_PARTITIONS_MAX];
+    struct mark state[OWNERSHIP_PARTITIONS_MAX];
     enum wh_rc rc;
     struct wh_err err;
 };
@@ -42,7 +42,7 @@ struct members {
     bool looking;
     bool stopped;
     uint64_t generation; /* of the assignment */
-    struct mark marks[SHARE_PARTITIONS_MAX];
+    struct mark marks[OWNERSHIP_PARTITIONS_MAX];
     struct look look;
 };
 
@@ -101,30 +101,30 @@ bool members_stop(struct members *m)
 
 static void announce(struct members *m)
 {
-    struct share *share = &m->conf.fetcher->share;
+    struct ownership *ownership = &m->conf.fetcher->ownership;
     size_t n = 0;
 
-    for (int32_t p = 0; p < share->partitions; p++) {
-        if (share->owned[p]) {
-            share_ready(share, p);
+    for (int32_t p = 0; p < ownership->partitions; p++) {
+        if (ownership->owned[p]) {
+            ownership_ready(ownership, p);
             n++;
         }
     }
     m->announced = true;
     wh_log_info(m->conf.log, "assigned partitions ready", WH_I("partitions", n),
-                WH_I("of", share->partitions));
+                WH_I("of", ownership->partitions));
     fetcher_assigned(m->conf.fetcher);
 }
 
 static void check(struct members *m)
 {
-    const struct share *share = &m->conf.fetcher->share;
+    const struct ownership *ownership = &m->conf.fetcher->ownership;
 
     if (!m->connected || !m->assigned || m->announced || m->stopped) {
         return;
     }
-    for (int32_t p = 0; p < share->partitions; p++) {
-        if (share->owned[p] && (m->marks[p].end < 0 || m->marks[p].next < m->marks[p].end)) {
+    for (int32_t p = 0; p < ownership->partitions; p++) {
+        if (ownership->owned[p] && (m->marks[p].end < 0 || m->marks[p].next < m->marks[p].end)) {
             return;
         }
     }
@@ -202,7 +202,7 @@ static void on_state(void *ctx, int fd, unsigned events)
         }
         for (size_t i = 0; i < n; i++) {
             fetcher_take_state(m->conf.fetcher, &msgs[i]);
-            if (msgs[i].partition < SHARE_PARTITIONS_MAX) {
+            if (msgs[i].partition < OWNERSHIP_PARTITIONS_MAX) {
                 m->marks[msgs[i].partition].next = msgs[i].offset + 1;
             }
         }
@@ -225,8 +225,8 @@ static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
     m->announced = false;
     m->generation++;
     for (size_t i = 0; i < n; i++) {
-        if (parts[i].partition < SHARE_PARTITIONS_MAX) {
-            share_assign(&m->conf.fetcher->share, parts[i].partition);
+        if (parts[i].partition < OWNERSHIP_PARTITIONS_MAX) {
+            ownership_assign(&m->conf.fetcher->ownership, parts[i].partition);
             m->marks[parts[i].partition] = (struct mark){0, -1};
         }
     }
@@ -241,7 +241,7 @@ static void on_revoke(void *ctx, const struct wh_bus_partition *parts, size_t n,
     m->announced = false;
     m->generation++;
     for (size_t i = 0; i < n; i++) {
-        share_revoke(&m->conf.fetcher->share, parts[i].partition);
+        ownership_revoke(&m->conf.fetcher->ownership, parts[i].partition);
     }
     if (!m->stopped) {
         fetcher_revoked(m->conf.fetcher);
@@ -277,8 +277,9 @@ static enum wh_rc look_at_topics(struct members *m, struct look *look, struct wh
     }
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].name, topic) == 0) {
-            look->n_state = list[i].partitions < SHARE_PARTITIONS_MAX ? list[i].partitions
-                                                                      : SHARE_PARTITIONS_MAX;
+            look->n_state = list[i].partitions < OWNERSHIP_PARTITIONS_MAX
+                                ? list[i].partitions
+                                : OWNERSHIP_PARTITIONS_MAX;
         }
     }
     wh_bus_topic_list_free(list, n);
@@ -293,7 +294,7 @@ static void do_look(void *ctx)
     struct look *look = &m->look;
 
     look->rc = look->topics ? look_at_topics(m, look, &look->err) : WH_OK;
-    for (int32_t p = 0; p < SHARE_PARTITIONS_MAX && look->rc == WH_OK; p++) {
+    for (int32_t p = 0; p < OWNERSHIP_PARTITIONS_MAX && look->rc == WH_OK; p++) {
         if (look->wanted[p]) {
             look->rc = find_mark(m, m->conf.fetcher->state_topic, p, &look->state[p], &look->err);
         }
@@ -305,7 +306,7 @@ static void topics_found(struct members *m)
     struct wh_err err;
 
     m->found = true;
-    share_init(&m->conf.fetcher->share, m->look.n_state);
+    ownership_init(&m->conf.fetcher->ownership, m->look.n_state);
     if (follow_connections(m, &err) != WH_OK) {
         m->conf.fatal(m->conf.ctx, &err);
     }
@@ -314,7 +315,7 @@ static void topics_found(struct members *m)
 /* Records may have come meanwhile; an empty partition has nothing to come. */
 static void ends_found(struct members *m)
 {
-    for (int32_t p = 0; p < SHARE_PARTITIONS_MAX; p++) {
+    for (int32_t p = 0; p < OWNERSHIP_PARTITIONS_MAX; p++) {
         if (m->look.wanted[p]) {
             m->marks[p].end = m->look.state[p].end;
             if (m->look.state[p].next == m->look.state[p].end) {
@@ -356,8 +357,8 @@ static void begin_look(void *ctx)
     memset(&m->look, 0, sizeof(m->look));
     m->look.topics = !m->found;
     m->look.generation = m->generation;
-    for (int32_t p = 0; m->found && p < m->conf.fetcher->share.partitions; p++) {
-        m->look.wanted[p] = m->conf.fetcher->share.owned[p];
+    for (int32_t p = 0; m->found && p < m->conf.fetcher->ownership.partitions; p++) {
+        m->look.wanted[p] = m->conf.fetcher->ownership.owned[p];
     }
     m->looking = true;
     if (wh_loop_work(m->conf.loop, do_look, looked, m, &err) != WH_OK) {

@@ -6,7 +6,7 @@
 
 enum { KEY_MAX_BYTES = 320 };
 
-int32_t share_partition(struct wh_slice connection, struct wh_slice project, int32_t partitions)
+int32_t ownership_partition(struct wh_slice connection, struct wh_slice project, int32_t partitions)
 {
     char key[KEY_MAX_BYTES];
     int n =
@@ -16,18 +16,19 @@ int32_t share_partition(struct wh_slice connection, struct wh_slice project, int
     return partitions > 0 ? (int32_t)(wh_hash64(wh_slice(key, len)) % (uint64_t)partitions) : -1;
 }
 
-static bool valid(const struct share *s, int32_t partition)
+static bool valid(const struct ownership *s, int32_t partition)
 {
     return partition >= 0 && partition < s->partitions;
 }
 
-void share_init(struct share *s, int32_t partitions)
+void ownership_init(struct ownership *s, int32_t partitions)
 {
-    *s = (struct share){.partitions =
-                            partitions < SHARE_PARTITIONS_MAX ? partitions : SHARE_PARTITIONS_MAX};
+    *s = (struct ownership){.partitions = partitions < OWNERSHIP_PARTITIONS_MAX
+                                              ? partitions
+                                              : OWNERSHIP_PARTITIONS_MAX};
 }
 
-void share_assign(struct share *s, int32_t partition)
+void ownership_assign(struct ownership *s, int32_t partition)
 {
     if (valid(s, partition)) {
         s->owned[partition] = true;
@@ -35,14 +36,14 @@ void share_assign(struct share *s, int32_t partition)
     }
 }
 
-void share_ready(struct share *s, int32_t partition)
+void ownership_ready(struct ownership *s, int32_t partition)
 {
     if (valid(s, partition) && s->owned[partition]) {
         s->ready[partition] = true;
     }
 }
 
-void share_revoke(struct share *s, int32_t partition)
+void ownership_revoke(struct ownership *s, int32_t partition)
 {
     if (valid(s, partition)) {
         s->owned[partition] = false;
@@ -50,23 +51,23 @@ void share_revoke(struct share *s, int32_t partition)
     }
 }
 
-bool share_works_on(const struct share *s, int32_t partition)
+bool ownership_works_on(const struct ownership *s, int32_t partition)
 {
     return s->partitions == 0 ||
            (valid(s, partition) && s->owned[partition] && s->ready[partition]);
 }
 
-bool share_any(const struct share *s)
+bool ownership_any(const struct ownership *s)
 {
     for (int32_t p = 0; p < s->partitions; p++) {
-        if (share_works_on(s, p)) {
+        if (ownership_works_on(s, p)) {
             return true;
         }
     }
     return s->partitions == 0;
 }
 
-bool share_owns(const struct share *s, struct wh_slice connection, struct wh_slice project)
+bool ownership_owns(const struct ownership *s, struct wh_slice connection, struct wh_slice project)
 {
-    return share_works_on(s, share_partition(connection, project, s->partitions));
+    return ownership_works_on(s, ownership_partition(connection, project, s->partitions));
 }

@@ -7,21 +7,21 @@
 
 static void alone_owns_everything(void **state)
 {
-    struct share s;
+    struct ownership s;
 
     (void)state;
-    share_init(&s, 0);
-    assert_true(share_owns(&s, WH_LIT("c"), WH_LIT("101")));
-    assert_true(share_owns(&s, WH_LIT("c"), WH_LIT("")));
-    assert_int_equal(share_partition(WH_LIT("c"), WH_LIT("101"), 0), -1);
+    ownership_init(&s, 0);
+    assert_true(ownership_owns(&s, WH_LIT("c"), WH_LIT("101")));
+    assert_true(ownership_owns(&s, WH_LIT("c"), WH_LIT("")));
+    assert_int_equal(ownership_partition(WH_LIT("c"), WH_LIT("101"), 0), -1);
 }
 
 /* Fixed values: every member, of every version, must agree on them. */
 static void partitions_never_change(void **state)
 {
     (void)state;
-    assert_int_equal(share_partition(WH_LIT("gitlab-example-com"), WH_LIT("101"), 4), 3);
-    assert_int_equal(share_partition(WH_LIT("gitlab-example-com"), WH_LIT(""), 4), 2);
+    assert_int_equal(ownership_partition(WH_LIT("gitlab-example-com"), WH_LIT("101"), 4), 3);
+    assert_int_equal(ownership_partition(WH_LIT("gitlab-example-com"), WH_LIT(""), 4), 2);
 }
 
 static void projects_are_spread(void **state)
@@ -34,7 +34,7 @@ static void projects_are_spread(void **state)
         int32_t p;
 
         (void)snprintf(id, sizeof(id), "%d", i);
-        p = share_partition(WH_LIT("c"), wh_slice_str(id), 4);
+        p = ownership_partition(WH_LIT("c"), wh_slice_str(id), 4);
         assert_in_range(p, 0, 3);
         n[p]++;
     }
@@ -45,26 +45,26 @@ static void projects_are_spread(void **state)
 
 static void owns_when_ready_until_revoked(void **state)
 {
-    struct share s;
-    int32_t p = share_partition(WH_LIT("c"), WH_LIT("7"), 8);
+    struct ownership s;
+    int32_t p = ownership_partition(WH_LIT("c"), WH_LIT("7"), 8);
 
     (void)state;
-    share_init(&s, 8);
-    assert_false(share_owns(&s, WH_LIT("c"), WH_LIT("7")));
-    share_assign(&s, p);
-    assert_false(share_owns(&s, WH_LIT("c"), WH_LIT("7")));
-    share_ready(&s, p);
-    assert_true(share_owns(&s, WH_LIT("c"), WH_LIT("7")));
-    assert_true(share_works_on(&s, p));
-    assert_false(share_works_on(&s, (p + 1) % 8));
-    share_revoke(&s, p);
-    assert_false(share_owns(&s, WH_LIT("c"), WH_LIT("7")));
+    ownership_init(&s, 8);
+    assert_false(ownership_owns(&s, WH_LIT("c"), WH_LIT("7")));
+    ownership_assign(&s, p);
+    assert_false(ownership_owns(&s, WH_LIT("c"), WH_LIT("7")));
+    ownership_ready(&s, p);
+    assert_true(ownership_owns(&s, WH_LIT("c"), WH_LIT("7")));
+    assert_true(ownership_works_on(&s, p));
+    assert_false(ownership_works_on(&s, (p + 1) % 8));
+    ownership_revoke(&s, p);
+    assert_false(ownership_owns(&s, WH_LIT("c"), WH_LIT("7")));
     /* Read to the end too late: it is somebody else's by now. */
-    share_ready(&s, p);
-    assert_false(share_owns(&s, WH_LIT("c"), WH_LIT("7")));
-    share_assign(&s, 8);
-    share_ready(&s, -1);
-    assert_false(share_works_on(&s, 8));
+    ownership_ready(&s, p);
+    assert_false(ownership_owns(&s, WH_LIT("c"), WH_LIT("7")));
+    ownership_assign(&s, 8);
+    ownership_ready(&s, -1);
+    assert_false(ownership_works_on(&s, 8));
 }
 
 int main(void)
