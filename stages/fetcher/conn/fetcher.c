@@ -112,13 +112,13 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
                                                  .on_lost = on_lost,
                                                  .ctx = f});
     f->numbers = numbers_table_new();
-    f->state = state_new();
+    f->cursors = cursors_new();
     f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
     f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
     f->rereads = rereads_new(f);
     f->connects = connects_new(f);
     f->rotation = rotation_new(f);
-    if (!f->outbox || !f->numbers || !f->state || !f->rows || !f->arrays || !f->rereads ||
+    if (!f->outbox || !f->numbers || !f->cursors || !f->rows || !f->arrays || !f->rereads ||
         !f->connects || !f->rotation) {
         fetcher_free(f);
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
@@ -162,7 +162,7 @@ void fetcher_drop(struct fetcher *f, struct conn *c)
     wh_timer_stop(c->timer);
     client_stop(c->client);
     if (c->phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
-        state_forget(f->state, wh_buf_slice(&prefix));
+        cursors_forget(f->cursors, wh_buf_slice(&prefix));
         numbers_forget(f->numbers, c->id);
     }
 }
@@ -518,7 +518,7 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
         take_numbers(f, msg->key, doc.document)) {
         return;
     }
-    cursor = state_cursor(f->state, msg->key);
+    cursor = cursors_get(f->cursors, msg->key);
     if (cursor == NULL || wh_document_decode(msg->value, &doc, &err) != WH_OK ||
         cursor_parse(doc.document, f->rows, cursor, &err) != WH_OK) {
         wh_log_error(f->deps.log, "damaged cursor ignored: its stream is read from the beginning",
@@ -729,7 +729,7 @@ void fetcher_free(struct fetcher *f)
     rereads_free(f->rereads);
     wh_json_parser_free(f->rows);
     wh_json_parser_free(f->arrays);
-    state_free(f->state);
+    cursors_free(f->cursors);
     outbox_free(f->outbox);
     numbers_table_free(f->numbers);
     wh_mem_free(f);

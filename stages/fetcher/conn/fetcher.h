@@ -181,7 +181,7 @@ struct fetcher {
     struct fetcher_deps deps;
     struct wh_producer *producer;
     struct outbox *outbox; /* the only one that produces */
-    struct state *state;
+    struct cursors *cursors;
     struct ownership ownership; /* which projects are this member's */
     struct conn *conns;
     struct wh_json_parser *rows;   /* one row */
@@ -261,8 +261,9 @@ WH_MUST_CHECK enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struc
 /* The connection's part of a row's record: the caller fills in the rest. run 0: outside of runs. */
 struct outbox_row conn_row(const struct conn *c, enum wh_origin origin, int64_t run);
 /*
- * A record of fetch-state, on the partition of its project (ownership.h); project "": the connection's.
- * The key begins with "<connection>:<project>:". Empty json: a tombstone. ack may be NULL.
+ * A record of fetch-state, on the partition of its project (ownership.h); project "": the
+ * connection's. The key begins with "<connection>:<project>:". Empty json: a tombstone. ack may be
+ * NULL.
  */
 WH_MUST_CHECK enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
                                             struct wh_slice project, struct wh_slice key,

@@ -129,13 +129,13 @@ void handover_recall(struct conn *c)
     char key[KEY_MAX_BYTES];
 
     (void)snprintf(key, sizeof(key), "%s" PROJECTS_SUFFIX, c->id);
-    epoch = state_cursor(c->fetcher->state, wh_slice_str(key));
+    epoch = cursors_get(c->fetcher->cursors, wh_slice_str(key));
     if (epoch == NULL || epoch->rows == 0) {
         return;
     }
     r.epoch = epoch->rows;
     (void)snprintf(key, sizeof(key), "%s:", c->id);
-    state_each(c->fetcher->state, wh_slice_str(key), recall_one, &r);
+    cursors_each(c->fetcher->cursors, wh_slice_str(key), recall_one, &r);
 }
 
 /* Own ones come back too. */
@@ -143,7 +143,7 @@ static void take_told(struct fetcher *f, const struct wh_bus_msg *msg)
 {
     const char *colon = memchr(msg->key.ptr, ':', msg->key.len);
     struct conn *c = fetcher_find(f, wh_slice(msg->key.ptr, (size_t)(colon - msg->key.ptr)));
-    struct cursor *known = state_cursor(f->state, msg->key);
+    struct cursor *known = cursors_get(f->cursors, msg->key);
     struct wh_document doc;
     struct wh_err err;
 

@@ -57,7 +57,7 @@ static void skip_unlisted(struct conn *c)
 static struct cursor *sweep_cursor(struct conn *c, char key[96])
 {
     (void)snprintf(key, 96, "%s::sweep", c->id);
-    return state_cursor(c->fetcher->state, wh_slice_str(key));
+    return cursors_get(c->fetcher->cursors, wh_slice_str(key));
 }
 
 /* The first run lists everything anyway: sweeps count from it. */
@@ -219,7 +219,7 @@ static bool just_read(struct conn *c, const struct project *project, unsigned st
         return false;
     }
     (void)snprintf(key, sizeof(key), "%s:%s:%s", c->id, project->id, name);
-    cursor = state_cursor(c->fetcher->state, wh_slice_str(key));
+    cursor = cursors_get(c->fetcher->cursors, wh_slice_str(key));
     if (cursor == NULL || cursor->finished_at_ms + interval <= now_ms(c)) {
         return false;
     }

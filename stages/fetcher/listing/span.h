@@ -41,7 +41,7 @@ struct span_seen {
 };
 
 struct span {
-    char after[STATE_AFTER_MAX]; /* as GitLab wrote it; empty: from the oldest row on */
+    char after[CURSOR_AFTER_MAX]; /* as GitLab wrote it; empty: from the oldest row on */
     int64_t after_ms;
     int64_t before_ms; /* INT64_MAX: open */
     enum span_mode mode;
@@ -49,11 +49,11 @@ struct span {
     bool listed;   /* nothing is left to ask for */
     bool passed;   /* the page under way showed a row at or past `before` */
     struct span_seen seen;
-    char bound[STATE_AFTER_MAX]; /* `after` when the page under way was asked for */
-    uint64_t rows;               /* taken so far */
-    int64_t first_ms;            /* time of the first row taken */
-    uint64_t block_rows;         /* in the pages of BLOCK_UP */
-    int64_t block_total;         /* x-total of its first page; -1 */
+    char bound[CURSOR_AFTER_MAX]; /* `after` when the page under way was asked for */
+    uint64_t rows;                /* taken so far */
+    int64_t first_ms;             /* time of the first row taken */
+    uint64_t block_rows;          /* in the pages of BLOCK_UP */
+    int64_t block_total;          /* x-total of its first page; -1 */
 };
 
 /* What a page's answer said beside its rows. */

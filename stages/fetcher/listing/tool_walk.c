@@ -64,14 +64,14 @@ struct tool_walk {
     struct wh_json_parser *texts; /* for servers that give rows as text alone */
     struct cursor *cursor;
     char key[KEY_MAX];
-    char page_cursor[STATE_MARK_MAX];
+    char page_cursor[CURSOR_MARK_MAX];
     unsigned page;    /* that comes next */
     uint64_t hash;    /* of the page's content; 0 none */
     int64_t begun_ms; /* when the first page was asked for */
     int64_t known_ms; /* of the cursor */
     int64_t since_ms; /* rows older than that are known; 0 none */
     int64_t low_ms;   /* of the last row with a time */
-    char newest[STATE_AFTER_MAX];
+    char newest[CURSOR_AFTER_MAX];
     int64_t newest_ms;
     struct details details; /* of the page's rows */
     size_t waiting;         /* records not acknowledged */
@@ -461,7 +461,7 @@ static bool newest_first(const struct tool_walk *w)
 
 static bool can_resume(const struct tool_walk *w)
 {
-    return by_cursor(w) || newest_first(w) || w->page <= STATE_HASHES_MAX;
+    return by_cursor(w) || newest_first(w) || w->page <= CURSOR_HASHES_MAX;
 }
 
 /* The page at the place follows what was read, or overlaps it: nothing between is left out. */
@@ -661,7 +661,7 @@ enum wh_rc tool_walk_start(struct conn *c, struct tool_walks *walks, struct proj
     /* Rows by tools show less: they have a cursor of their own. */
     (void)snprintf(w->key, sizeof(w->key), "%s:%s:%s@mcp", c->id, project ? project->id : "",
                    streams[stream].name);
-    w->cursor = state_cursor(c->fetcher->state, wh_slice_str(w->key));
+    w->cursor = cursors_get(c->fetcher->cursors, wh_slice_str(w->key));
     if (w->cursor == NULL) {
         wh_mem_free(w);
         return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");

@@ -64,7 +64,7 @@ enum wh_rc walk_restore(struct walk *w, struct wh_err *err)
     struct lane *last = NULL;
 
     w->saved.fn = on_saved;
-    w->cursor = state_cursor(w->conn->fetcher->state, wh_slice_str(w->key));
+    w->cursor = cursors_get(w->conn->fetcher->cursors, wh_slice_str(w->key));
     if (w->cursor == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
     }

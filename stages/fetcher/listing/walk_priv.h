@@ -36,7 +36,7 @@ struct page {
     size_t waiting;         /* for records and follow-ups, and for the parsing itself */
     size_t bytes;
     bool failed;
-    char after[STATE_AFTER_MAX]; /* position of the span after this page */
+    char after[CURSOR_AFTER_MAX]; /* position of the span after this page */
     int64_t after_ms;
     uint64_t rows;
     unsigned index; /* of the listing's pages */
@@ -47,7 +47,7 @@ struct lane {
     struct lane *next;
     struct walk *walk;
     struct span span;
-    char saved[STATE_AFTER_MAX]; /* acknowledged up to this position; never moves back */
+    char saved[CURSOR_AFTER_MAX]; /* acknowledged up to this position; never moves back */
     int64_t saved_ms;
     struct page *first;
     struct page **last;

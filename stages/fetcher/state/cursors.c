@@ -17,16 +17,16 @@ struct slot {
     struct cursor cursor;
 };
 
-struct state {
+struct cursors {
     struct slot *buckets[BUCKETS];
 };
 
-struct state *state_new(void)
+struct cursors *cursors_new(void)
 {
-    return wh_mem_zalloc(1, sizeof(struct state));
+    return wh_mem_zalloc(1, sizeof(struct cursors));
 }
 
-void state_forget(struct state *s, struct wh_slice prefix)
+void cursors_forget(struct cursors *s, struct wh_slice prefix)
 {
     for (size_t i = 0; i < BUCKETS; i++) {
         struct slot **link = &s->buckets[i];
@@ -46,15 +46,15 @@ void state_forget(struct state *s, struct wh_slice prefix)
     }
 }
 
-void state_free(struct state *s)
+void cursors_free(struct cursors *s)
 {
     if (s) {
-        state_forget(s, WH_LIT(""));
+        cursors_forget(s, WH_LIT(""));
         wh_mem_free(s);
     }
 }
 
-struct cursor *state_cursor(struct state *s, struct wh_slice key)
+struct cursor *cursors_get(struct cursors *s, struct wh_slice key)
 {
     struct slot **bucket = &s->buckets[wh_hash64(key) % BUCKETS];
     struct slot *slot;
@@ -78,7 +78,7 @@ struct cursor *state_cursor(struct state *s, struct wh_slice key)
     return &slot->cursor;
 }
 
-void state_each(struct state *s, struct wh_slice prefix, state_fn fn, void *ctx)
+void cursors_each(struct cursors *s, struct wh_slice prefix, cursors_fn fn, void *ctx)
 {
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct slot *slot = s->buckets[i]; slot; slot = slot->next) {
@@ -101,7 +101,7 @@ void cursor_clear(struct cursor *c)
 
 void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash)
 {
-    if (index >= STATE_HASHES_MAX) {
+    if (index >= CURSOR_HASHES_MAX) {
         return;
     }
     if (index >= c->n_hashes) {
@@ -119,7 +119,7 @@ void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash)
 
 enum wh_rc cursor_set_spans(struct cursor *c, unsigned n, struct wh_err *err)
 {
-    if (n > STATE_SPANS_MAX) {
+    if (n > CURSOR_SPANS_MAX) {
         return wh_fail(err, WH_E_TOO_LARGE, "fetch-state: too many spans");
     }
     if (n > c->n_spans) {
@@ -211,7 +211,7 @@ static void parse_hashes(struct wh_json_val list, struct cursor *c)
     struct wh_json_val item;
     struct wh_slice key;
 
-    for (unsigned i = 0; wh_json_next(&it, &key, &item) && i < STATE_HASHES_MAX; i++) {
+    for (unsigned i = 0; wh_json_next(&it, &key, &item) && i < CURSOR_HASHES_MAX; i++) {
         char text[20];
 
         (void)snprintf(text, sizeof(text), "%.*s", WH_SLICE_ARG(wh_json_string(item)));

@@ -2,8 +2,8 @@
  * cursors.h - how far each stream is read: the cursors that the fetch-state topic keeps under the
  * keys "<connection>:<project>:<stream>". Pure data: no clock, no I/O. Thread: app.
  */
-#ifndef WH_FETCHER_STATE_H
-#define WH_FETCHER_STATE_H
+#ifndef WH_FETCHER_CURSORS_H
+#define WH_FETCHER_CURSORS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,32 +14,32 @@
 #include "stages/fetcher/gitlab/row.h"
 
 enum {
-    STATE_AFTER_MAX = ROW_TIME_MAX,
-    STATE_HASHES_MAX = 128,
-    STATE_SPANS_MAX = 16,
-    STATE_MARK_MAX = 1024,
+    CURSOR_AFTER_MAX = ROW_TIME_MAX,
+    CURSOR_HASHES_MAX = 128,
+    CURSOR_SPANS_MAX = 16,
+    CURSOR_MARK_MAX = 1024,
 };
 
 /* A part of a listing that is not read completely. */
 struct cursor_span {
-    char after[STATE_AFTER_MAX];
+    char after[CURSOR_AFTER_MAX];
     int64_t before_ms; /* its end; rows of this time do not belong to it */
 };
 
 /* How far a listing by an MCP tool is read and acknowledged by Kafka. */
 struct cursor_place {
     unsigned pages;
-    char mark[STATE_MARK_MAX]; /* the server's cursor of the next page; empty: pages have numbers */
-    char newest[STATE_AFTER_MAX];
+    char mark[CURSOR_MARK_MAX]; /* the server's cursor of the next page; empty: numbered pages */
+    char newest[CURSOR_AFTER_MAX];
     int64_t begun_ms; /* when its first page was requested */
     int64_t low_ms;   /* time of the last row; 0: no row yet */
 };
 
 /* Not read yet are the rows after `after`, and those of each span. */
 struct cursor {
-    char after[STATE_AFTER_MAX]; /* updated_at of the last row, as GitLab wrote it; or empty */
-    uint64_t rows;               /* number of rows read */
-    uint64_t *hashes;            /* of each page of a listing without updated_at; or NULL */
+    char after[CURSOR_AFTER_MAX]; /* updated_at of the last row, as GitLab wrote it; or empty */
+    uint64_t rows;                /* number of rows read */
+    uint64_t *hashes;             /* of each page of a listing without updated_at; or NULL */
     unsigned n_hashes;
     struct cursor_span *spans; /* or NULL */
     unsigned n_spans;
@@ -47,22 +47,22 @@ struct cursor {
     int64_t finished_at_ms;     /* when the stream was last read completely; 0: never */
 };
 
-struct state;
+struct cursors;
 
-struct state *state_new(void);
-void state_free(struct state *s);
+struct cursors *cursors_new(void);
+void cursors_free(struct cursors *s);
 /* Returns the cursor of that key, and adds an empty one when there is none; NULL without memory.
- * The pointer is valid until state_forget or state_free. */
-struct cursor *state_cursor(struct state *s, struct wh_slice key);
+ * The pointer is valid until cursors_forget or cursors_free. */
+struct cursor *cursors_get(struct cursors *s, struct wh_slice key);
 /* Removes the cursors whose keys begin with prefix, to which no pointer may be left. */
-void state_forget(struct state *s, struct wh_slice prefix);
+void cursors_forget(struct cursors *s, struct wh_slice prefix);
 /* Calls fn for each key that begins with prefix. fn must not add or remove cursors. */
-typedef void (*state_fn)(void *ctx, struct wh_slice key, struct cursor *c);
-void state_each(struct state *s, struct wh_slice prefix, state_fn fn, void *ctx);
-/* Extends the list with zeros as needed. Without memory, or from STATE_HASHES_MAX on, the hash is
+typedef void (*cursors_fn)(void *ctx, struct wh_slice key, struct cursor *c);
+void cursors_each(struct cursors *s, struct wh_slice prefix, cursors_fn fn, void *ctx);
+/* Extends the list with zeros as needed. Without memory, or from CURSOR_HASHES_MAX on, the hash is
  * not kept, and the page counts as changed in the next run. */
 void cursor_set_hash(struct cursor *c, unsigned index, uint64_t hash);
-/* Sets the number of spans; new ones are zeros. Errors: WH_E_TOO_LARGE above STATE_SPANS_MAX, and
+/* Sets the number of spans; new ones are zeros. Errors: WH_E_TOO_LARGE above CURSOR_SPANS_MAX, and
  * WH_E_NOMEM. */
 WH_MUST_CHECK enum wh_rc cursor_set_spans(struct cursor *c, unsigned n, struct wh_err *err);
 /* Copies place; NULL is the beginning. Errors: WH_E_NOMEM. */
