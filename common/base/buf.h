@@ -65,7 +65,7 @@ static inline WH_MUST_CHECK enum wh_rc wh_buf_append(struct wh_buf *buf, struct 
 WH_MUST_CHECK enum wh_rc wh_buf_append_char(struct wh_buf *buf, char c, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_buf_printf(struct wh_buf *buf, struct wh_err *err, const char *fmt, ...)
     WH_PRINTF(3, 4);
-/* Moves the bytes to the caller, who frees them with wh_mem_free or wh_mem_free_secret. NULL if nothing was written. */
+/* Moves the bytes to the caller, who frees them (wh_mem_free, wh_mem_free_secret). NULL if empty. */
 char *wh_buf_take(struct wh_buf *buf, size_t *ret_len);
 
 static inline struct wh_slice wh_buf_slice(const struct wh_buf *buf)

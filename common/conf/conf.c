@@ -69,7 +69,7 @@ static enum wh_rc load_env(struct wh_conf_loader *loader, char *const *env, stru
 
 /* ---- arguments ---- */
 
-/* What the arguments say besides keys. */
+/* The options that are not keys. */
 struct options {
     const char *file;
     bool help;
@@ -79,7 +79,7 @@ struct options {
     bool healthcheck;
 };
 
-/* Splits "--name=value" or "--name value"; *i moves over what was used. */
+/* Splits "--name=value" or "--name value"; advances *i over the arguments it used. */
 static enum wh_rc split_argument(int argc, char *const *argv, int *i, char name[WH_CONF_NAME_MAX],
                                  const char **value, struct wh_err *err)
 {
@@ -121,7 +121,7 @@ static bool plain_option(const char *arg, struct options *options)
     return true;
 }
 
-/* With loader NULL only the options are looked at; with one the keys are assigned. */
+/* Parses the options only when loader is NULL, else assigns the keys. */
 static enum wh_rc load_argv(struct wh_conf_loader *loader, int argc, char *const *argv,
                             struct options *options, struct wh_err *err)
 {

@@ -31,7 +31,7 @@ static enum wh_rc scalar_text(const config_setting_t *setting, char text[64], co
     return WH_OK;
 }
 
-/* The reading of one file. */
+/* The state of reading one file. */
 struct reader {
     const char *path;
     wh_conf_assign_fn assign;

@@ -17,7 +17,7 @@ void *wh_conf_member(const struct wh_conf_loader *loader, const struct wh_conf_k
     return (char *)loader->target + key->offset;
 }
 
-/* Sets a string that was allocated before, or NULL. */
+/* Replaces a string, which is NULL or allocated. */
 static enum wh_rc set_string(char **to, const char *value, struct wh_err *err)
 {
     char *copy;

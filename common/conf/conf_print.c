@@ -11,8 +11,8 @@ void wh_conf_print_help(const struct wh_conf_program *program, FILE *out)
                   "  --version         the version\n"
                   "  --check-config    check the configuration and exit\n"
                   "  --dump-config     print the configuration in force and exit\n"
-                  "  --healthcheck     ask the running process whether it lives; exit 0 or 1\n\n"
-                  "A key may stand in the file, in the environment (WELLHEAD_HTTP_PORT) or here; "
+                  "  --healthcheck     check that the running process is alive; exit 0 or 1\n\n"
+                  "Set a key in the file, in the environment (WELLHEAD_HTTP_PORT) or here; "
                   "later ones win.\n\nKeys:\n",
                   program->name, program->purpose, program->name);
     for (size_t i = 0; i < program->n_keys; i++) {

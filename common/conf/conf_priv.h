@@ -1,6 +1,6 @@
 /*
- * conf_priv.h - inside conf/ only. conf.c reads the sources in their order of precedence and calls
- * all others; conf_file.c parses a file, conf_key.c assigns a value, conf_print.c writes texts.
+ * conf_priv.h - private to conf/. conf.c reads the sources in order of precedence; conf_file.c parses
+ * a file, conf_key.c assigns a value, conf_print.c prints help and values.
  */
 #ifndef WH_CONF_CONF_PRIV_H
 #define WH_CONF_CONF_PRIV_H
@@ -9,7 +9,7 @@
 
 enum { WH_CONF_NAME_MAX = 128 };
 
-/* What is loaded, and where to. */
+/* The program whose keys are loaded, and the target struct. */
 struct wh_conf_loader {
     const struct wh_conf_program *program;
     void *target;

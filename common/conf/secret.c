@@ -11,7 +11,7 @@
 
 enum { PATH_MAX_BYTES = 4096 };
 
-/* Container engines mount secrets there, with modes of their own. */
+/* Container engines mount secrets there with file modes of their own choice. */
 static const char mounted_secrets[] = "/run/secrets/";
 
 static enum wh_rc check_mode(int fd, const char *path, struct wh_err *err)
@@ -23,7 +23,8 @@ static enum wh_rc check_mode(int fd, const char *path, struct wh_err *err)
     }
     if ((st.st_mode & 077) != 0 &&
         strncmp(path, mounted_secrets, sizeof(mounted_secrets) - 1) != 0) {
-        return wh_fail(err, WH_E_CONFIG, "%.160s is open to others (mode %03o): chmod 600 it", path,
+        return wh_fail(err, WH_E_CONFIG,
+                       "%.160s is accessible to other users (mode %03o): chmod 600 it", path,
                        (unsigned)st.st_mode & 0777U);
     }
     return WH_OK;
@@ -38,7 +39,7 @@ static enum wh_rc read_text(int fd, const char *path, size_t max, bool one_line,
     if (text == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a secret");
     }
-    /* Two bytes more than allowed: a line end, and the proof that there is no more. */
+    /* Reads two bytes beyond max: a line end, and one that shows that the file is too long. */
     while (len < max + 3) {
         ssize_t n = read(fd, text + len, max + 3 - len);
 
@@ -72,7 +73,7 @@ static enum wh_rc write_text(int fd, struct wh_slice text, const char *path, str
     return WH_OK;
 }
 
-/* A rename is durable when its folder is. */
+/* A rename is durable only when its folder has been synced. */
 static enum wh_rc sync_folder(const char *path, struct wh_err *err)
 {
     const char *slash = strrchr(path, '/');
@@ -96,7 +97,7 @@ static enum wh_rc sync_folder(const char *path, struct wh_err *err)
     return failed ? wh_fail(err, WH_E_IO, "cannot sync the folder of %.160s", path) : WH_OK;
 }
 
-/* The text goes into a file of another name first, so that no reader finds a part of it. */
+/* Writes the text to a temporary file first, so that no reader sees a part of it. */
 static enum wh_rc write_beside(const char *path, struct wh_slice text, char temp[PATH_MAX_BYTES],
                                struct wh_err *err)
 {
@@ -109,8 +110,8 @@ static enum wh_rc write_beside(const char *path, struct wh_slice text, char temp
     }
     fd = mkostemp(temp, O_CLOEXEC); /* mode 0600 */
     if (fd < 0) {
-        return wh_fail(err, WH_E_CONFIG, "cannot make %.180s: is its folder there, and writable?",
-                       path);
+        return wh_fail(err, WH_E_CONFIG,
+                       "cannot create %.180s: does its folder exist, and is it writable?", path);
     }
     rc = write_text(fd, text, path, err);
     (void)close(fd);
@@ -133,7 +134,7 @@ enum wh_rc wh_conf_secret_create(const char *path, struct wh_slice text, struct 
     }
     rc = link(temp, path) == 0 || errno == EEXIST
              ? WH_OK
-             : wh_fail(err, WH_E_CONFIG, "cannot make %.180s", path);
+             : wh_fail(err, WH_E_CONFIG, "cannot create %.180s", path);
     (void)unlink(temp);
     return rc;
 }

@@ -1,5 +1,5 @@
 /*
- * topics.h - topic names: prefix + role (+ "." + connection). No '_', which collides with '.' in metrics.
+ * topics.h - topic names: prefix + role (+ "." + connection). '_' would collide with '.' in metrics.
  */
 #ifndef WH_EVENT_TOPICS_H
 #define WH_EVENT_TOPICS_H

@@ -1,4 +1,4 @@
-/* The listening socket, and which connections are let in. */
+/* The listening socket and admission of connections. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -117,7 +117,7 @@ static void let_in(struct wh_httpd *httpd, int fd, const struct sockaddr *from, 
         return;
     }
     httpd->adding = conn;
-    /* It closes the socket when it fails. */
+    /* MHD_add_connection closes the socket when it fails. */
     if (MHD_add_connection(httpd->daemon, fd, from, len) != MHD_YES && httpd->adding) {
         httpd_conns_remove(&httpd->conns, httpd->adding);
     }
@@ -144,7 +144,7 @@ static bool out_of_descriptors(int code)
     return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
-/* A socket that waits would wake us without a pause: the longest idle one goes, or we wait. */
+/* A pending socket would wake the loop continuously: evict the longest idle one, or pause. */
 static void make_descriptor(struct wh_httpd *httpd)
 {
     if (!httpd_conns_evict_one(&httpd->conns)) {
@@ -180,7 +180,7 @@ static void on_listen(void *ctx, int listen_fd, unsigned events)
         } else if (errno == EAGAIN) {
             break;
         }
-        /* Else that one client has gone already. */
+        /* Any other error means that the client has gone already. */
     }
     httpd_run(httpd);
 }
@@ -212,9 +212,9 @@ void httpd_listen_stop(struct wh_httpd *httpd)
 /* ---- deadlines ---- */
 
 /*
- * libmicrohttpd cannot answer before a request is complete, so 408 is written to the socket. A
- * client that only keeps a connection for its next request is not told anything: it would take the
- * answer for that of its next request.
+ * libmicrohttpd cannot reply before a request is complete, so 408 is written to the socket directly. An
+ * idle kept-alive connection is closed without a reply, which the client would take as the reply to its
+ * next request.
  */
 static void expire(struct wh_httpd *httpd, struct httpd_conn *conn)
 {

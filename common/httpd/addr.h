@@ -1,5 +1,5 @@
 /*
- * addr.h - inside httpd/ only: client addresses in one form, so that they can be compared, counted
+ * addr.h - private to httpd/: client addresses in one form, so that they can be compared, counted
  * and matched against a list of trusted proxies. An IPv4 address is kept as ::ffff:a.b.c.d.
  */
 #ifndef WH_HTTPD_ADDR_H

@@ -66,7 +66,7 @@ static struct httpd_peer *find_peer(struct httpd_conns *conns, const struct http
     return peer;
 }
 
-/* Counts one more; the peer is made when it is not there. */
+/* Counts one more connection of the peer, which is created if needed. */
 static struct httpd_peer *take(struct httpd_conns *conns, const struct httpd_addr *addr)
 {
     struct httpd_peer *peer = find_peer(conns, addr);
@@ -178,7 +178,7 @@ void httpd_conns_remove(struct httpd_conns *conns, struct httpd_conn *conn)
     wh_mem_free(conn);
 }
 
-/* peer is NULL for an address that has no connection yet, and for a trusted one. */
+/* peer is NULL for an address without connections and for a trusted proxy. */
 static bool make_room(struct httpd_conns *conns, const struct httpd_peer *peer)
 {
     if (peer && peer->n >= conns->per_peer) {

@@ -1,6 +1,6 @@
 /*
- * conns.h - inside httpd/ only: which connections there are, whom they belong to, and which of them
- * has to go when there is no room for a new one.
+ * conns.h - private to httpd/: the open connections, their peers, and which connection is evicted when
+ * there is no room for a new one.
  *
  * A connection is either reading (the server waits for its client: for a request, or for the rest
  * of one) or busy (the client waits for the server). Reading connections are kept in the order of
@@ -44,7 +44,7 @@ struct httpd_conn {
     bool trusted;
     bool reading;
     bool evicted;        /* shut down; the server will notice and close it */
-    bool replied;        /* it has had a reply: what it waits for now is another request */
+    bool replied;        /* a reply was sent, so it now waits for another request */
     int64_t deadline_ns; /* of what it is reading */
     void *body_of;       /* the request whose body is being read; NULL while waiting for a head */
 };
@@ -52,7 +52,7 @@ struct httpd_conn {
 struct httpd_conns {
     unsigned max;
     unsigned per_peer;
-    unsigned n; /* without the evicted ones */
+    unsigned n; /* evicted ones excluded */
     struct httpd_readers readers;
     struct httpd_peer *buckets[HTTPD_PEER_BUCKETS];
 };

@@ -51,11 +51,11 @@ static bool has_controls(struct wh_slice text)
 }
 
 /*
- * libmicrohttpd 0.9.75 cuts the head up where it was received: the colon and both bytes of the line
- * end become NUL. It joins a folded line (RFC 9112 section 5.2) to the *name* before it, in another
- * place, and takes a bare LF for a line end. So the name and the value of a sound header lie on one
- * line, with only white space between them, and two NULs follow; whatever is laid out differently
- * was folded, had a NUL in it, or did not end in CRLF.
+ * libmicrohttpd 0.9.75 splits the head in place: it overwrites the colon and both bytes of the line
+ * end with NUL. It copies a folded line (RFC 9112 section 5.2) together with the *name* before it
+ * elsewhere, and accepts a bare LF as a line end. So the name and the value of a valid header are on one
+ * line in memory, separated by white space only, and followed by two NULs. Any other layout means that
+ * the header was folded, contained a NUL, or did not end in CRLF.
  */
 static bool on_one_line(struct wh_slice name, struct wh_slice value)
 {
@@ -76,7 +76,7 @@ static bool on_one_line(struct wh_slice name, struct wh_slice value)
 static const char *read_length(struct httpd_framing *framing, struct wh_slice value)
 {
     if (framing->has_length) {
-        return "Content-Length is there twice";
+        return "Content-Length occurs twice";
     }
     if (value.len == 0 || value.len > LENGTH_DIGITS_MAX) {
         return "Content-Length is not a length";
@@ -94,10 +94,10 @@ static const char *read_length(struct httpd_framing *framing, struct wh_slice va
 static const char *read_coding(struct httpd_framing *framing, struct wh_slice value)
 {
     if (framing->chunked) {
-        return "Transfer-Encoding is there twice";
+        return "Transfer-Encoding occurs twice";
     }
     if (!eq_nocase(value, "chunked")) {
-        return "chunked is the only transfer coding that this server takes";
+        return "chunked is the only transfer coding that this server accepts";
     }
     framing->chunked = true;
     return NULL;
@@ -107,7 +107,7 @@ static const char *read_coding(struct httpd_framing *framing, struct wh_slice va
 static const char *read_host(struct httpd_framing *framing)
 {
     if (framing->has_host) {
-        return "Host is there twice";
+        return "Host occurs twice";
     }
     framing->has_host = true;
     return NULL;
@@ -144,8 +144,8 @@ static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char 
 }
 
 /*
- * A Content-Length that is no number at all does not get here: libmicrohttpd refuses it with 400
- * itself (and, in 0.9.75, writes the head of that answer twice before it closes the connection).
+ * A Content-Length that is not a number never gets here: libmicrohttpd itself replies 400 (and, in
+ * 0.9.75, writes the head of that reply twice before it closes the connection).
  */
 struct httpd_framing httpd_framing_read(struct MHD_Connection *connection, const char *version)
 {

@@ -1,7 +1,7 @@
 /*
- * framing.h - inside httpd/ only: how long the body of a request is, decided strictly. What two
- * parsers on the way can understand in two ways is refused, because that is how requests are
- * smuggled past a proxy (RFC 9112 sections 2.2, 5.1, 5.2, 6.1 and 6.3).
+ * framing.h - private to httpd/: determines the length of a request's body strictly. A request whose
+ * framing two parsers could interpret differently is refused, because it could be smuggled past a proxy
+ * (RFC 9112 sections 2.2, 5.1, 5.2, 6.1 and 6.3).
  */
 #ifndef WH_HTTPD_FRAMING_H
 #define WH_HTTPD_FRAMING_H
@@ -16,7 +16,7 @@ struct httpd_framing {
     bool has_host;
     bool has_length;
     bool chunked;
-    uint64_t length; /* announced bytes; 0 without Content-Length */
+    uint64_t length; /* Content-Length; 0 without one */
 };
 
 /* The head is complete. version is that of the request line, for example "HTTP/1.1". */

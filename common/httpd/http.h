@@ -1,7 +1,6 @@
 /*
- * http.h - requests as the handlers of a stage see them: what they ask about a request, and how they
- * reply. The server in httpd.h implements struct wh_http_ops on libmicrohttpd; tests implement it
- * in memory (tests/lib/th_http.h).
+ * http.h - requests as the handlers of a stage see them, and replies. The server in httpd.h implements
+ * struct wh_http_ops on libmicrohttpd; tests implement it in memory (tests/lib/th_http.h).
  *
  * A request has two halves. on_head sees its method, path and headers, and says how many bytes of
  * body the request may have. on_request sees the whole request, and replies at once or later.
@@ -33,8 +32,8 @@ struct wh_http_reply {
     bool body_taken;          /* body.ptr came from wh_mem_alloc and is freed by the server */
     const struct wh_http_header *headers; /* extra ones; values without CR, LF or NUL */
     size_t n_headers;
-    /* The struct and all that it points to stay as they are while the server lives: what is sent
-     * is made once. At most 8 such replies of a server; body_taken must be false. */
+    /* The struct and everything it points to never change while the server exists, so its response is
+     * built once. At most 8 such replies for each server; body_taken must be false. */
     bool constant;
 };
 
@@ -52,18 +51,18 @@ struct wh_http_stream {
 
 struct wh_http_handler {
     /*
-     * The head is there, the body is not. Returns how many bytes of body this request may have; or
-     * replies, and then the body is not read. Authentication belongs here: what it does not allow
-     * costs no memory. NULL: no request may have a body.
+     * The head has arrived, the body has not. Returns how many bytes the body may have, or replies, and
+     * then the body is not read. Authenticate here, so that refused requests cost no memory. NULL: no
+     * request may have a body.
      */
     size_t (*on_head)(void *ctx, struct wh_http_req *req);
     /*
-     * Optional. Bytes of the body have arrived, and the server is about to hold `bytes` of memory
-     * for the whole of it, more than it asked for before. False refuses the request: by a reply of
-     * the handler's, or by 503 with Retry-After when it made none.
+     * Optional. The server is about to grow the memory for the body to `bytes`, because more of it has
+     * arrived. Returning false refuses the request with the handler's reply, or with 503 and
+     * Retry-After when it made none.
      */
     bool (*on_hold)(void *ctx, struct wh_http_req *req, size_t bytes);
-    /* Method, path, headers and the whole body are there: reply now or later. */
+    /* The request has arrived completely: reply now or later. */
     void (*on_request)(void *ctx, struct wh_http_req *req);
     /* Optional; the request is over, replied to or not. The last call for req. */
     void (*on_done)(void *ctx, struct wh_http_req *req);
@@ -130,13 +129,13 @@ static inline struct wh_slice wh_http_raw_query(const struct wh_http_req *req)
     return req->ops->raw_query(req);
 }
 
-/* The collected body. From on_request until the reply; the bytes stay where they are. */
+/* The body, valid from on_request until the reply. */
 static inline struct wh_slice wh_http_body(const struct wh_http_req *req)
 {
     return req->ops->body(req);
 }
 
-/* The client's address as text: by a trusted proxy's word where the connection is one's. */
+/* The client's address as text, taken from X-Forwarded-For when a trusted proxy is connected. */
 static inline struct wh_slice wh_http_peer(const struct wh_http_req *req)
 {
     return req->ops->peer(req);
@@ -158,7 +157,7 @@ static inline void wh_http_reply(struct wh_http_req *req, const struct wh_http_r
     req->ops->reply(req, reply);
 }
 
-/* Replies with the bytes of body and takes them: body is empty afterwards. */
+/* Replies with the bytes of body, which is empty afterwards. */
 static inline void wh_http_reply_buf(struct wh_http_req *req, unsigned status,
                                      const char *content_type, struct wh_buf *body)
 {

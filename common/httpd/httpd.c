@@ -63,7 +63,7 @@ void httpd_kick(struct wh_httpd *httpd)
         httpd->again = true;
         return;
     }
-    /* A turn may bring many replies: one run serves them all. */
+    /* One run in the next turn serves all replies of this turn. */
     wh_timer_start(httpd->soon, 0, 0);
 }
 
@@ -76,7 +76,7 @@ static void on_sweep(void *ctx)
     for (struct httpd_req *req = httpd->requests; req; req = next) {
         next = req->next;
         if (req->state == HTTPD_HANDED && req->suspended && now_ns > req->reply_deadline_ns) {
-            wh_http_reply_error(&req->http, 503, "no answer in time; try again", 1);
+            wh_http_reply_error(&req->http, 503, "no reply in time; try again", 1);
         }
     }
     httpd_expire_readers(httpd, now_ns);
@@ -84,7 +84,7 @@ static void on_sweep(void *ctx)
 
 /* ---- life ---- */
 
-/* libmicrohttpd unescapes what it hands out; we want to do that once, ourselves. */
+/* Prevents libmicrohttpd from unescaping, which request.c does. */
 static size_t keep_escaped(void *ctx, struct MHD_Connection *connection, char *text)
 {
     (void)ctx;
@@ -93,14 +93,14 @@ static size_t keep_escaped(void *ctx, struct MHD_Connection *connection, char *t
 }
 
 /*
- * libmicrohttpd's own strictness is off: what it checks then, Host and spaces in the address, is
- * checked in framing.c and serve.c, because 0.9.75 writes the head of its answer twice.
+ * libmicrohttpd's strict mode is off, because 0.9.75 writes the head of its error reply twice. framing.c
+ * and serve.c check the same things, Host and spaces in the address.
  */
 static enum wh_rc start_daemon(struct wh_httpd *httpd, struct wh_err *err)
 {
     const unsigned flags =
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
-    /* Who is let in is decided in conns.c; libmicrohttpd closes evicted ones a little later. */
+    /* conns.c limits connections; libmicrohttpd closes evicted ones a little later. */
     const unsigned limit = httpd->conf.max_connections + 4U * HTTPD_ACCEPT_MAX;
 
     httpd->daemon = MHD_start_daemon(

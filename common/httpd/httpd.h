@@ -1,21 +1,20 @@
 /*
  * httpd.h - the HTTP/1.1 server of a stage: libmicrohttpd (epoll) run inside the loop's thread.
  *
- * A request has two halves. on_head sees its method, path and headers, and says how many bytes of
- * body the request may have; without such a word a request has no body. Only then are bytes of a
- * body read, into memory that grows with what has arrived. on_request sees the whole request and
- * replies, at once or later: the connection waits meanwhile, at most reply_timeout_ms, after which
- * the client gets 503 with Retry-After. A reply whose client has gone is dropped.
+ * A request has two halves (http.h). on_head returns how many bytes of body the request may have; only
+ * then is the body read, into memory that grows with what has arrived. on_request replies at once or
+ * later; after reply_timeout_ms the client gets 503 with Retry-After. A reply whose client has gone is
+ * dropped.
  *
- * The server answers these without asking the handler:
+ * The server itself replies:
  *   400  the request or its framing is malformed: Content-Length together with Transfer-Encoding,
  *        either of them twice, a length that is not a plain number, a transfer coding other than
  *        chunked, folded headers, white space before a colon (RFC 9112 sections 5 and 6)
  *   408  the head did not arrive within head_timeout_ms, or the body within body_timeout_ms
- *   411  a POST, PUT or PATCH that may have a body announces none
+ *   411  a POST, PUT or PATCH that may have a body has neither Content-Length nor chunks
  *   413  the body is larger than on_head allows; 431 and 414: the head is larger than 16 KiB
- *   503  with Retry-After: there is no memory, or the client has its share of requests open
- * A request refused before or amid its body loses its connection.
+ *   503  with Retry-After: out of memory, or the client's share of open requests is used up
+ * The connection is closed when a request is refused before its body is complete.
  *
  * Connections: each client address (for IPv6 its /64 network) has a share of the table. When a
  * client exceeds its share, or the table is full, the connection that has kept the server waiting
@@ -65,9 +64,9 @@ WH_MUST_CHECK enum wh_rc wh_httpd_new(struct wh_loop *loop, struct wh_log *log,
                                       const struct wh_http_handler *handler, struct wh_httpd **ret,
                                       struct wh_err *err);
 uint16_t wh_httpd_port(const struct wh_httpd *httpd);
-/* Stops listening; requests that are there are served to their end. */
+/* Stops listening; open requests are completed. */
 void wh_httpd_quiesce(struct wh_httpd *httpd);
-/* Open requests are answered with 503 first. */
+/* Replies 503 to open requests, then frees the server. */
 void wh_httpd_free(struct wh_httpd *httpd);
 
 #endif

@@ -1,4 +1,4 @@
-/* Answers: whole, streamed, errors. */
+/* Replies: complete, streamed, errors. */
 #include <stdio.h>
 
 #include "common/base/mem.h"
@@ -14,7 +14,7 @@ void httpd_drop_response(struct httpd_req *req)
     req->response = NULL;
 }
 
-/* Hands the answer to libmicrohttpd: at once when it is calling, by waking it when it is not. */
+/* Queues the reply, after waking libmicrohttpd if it is not calling right now. */
 static void answer(struct httpd_req *req, unsigned status, struct MHD_Response *response,
                    bool shared)
 {
@@ -72,7 +72,7 @@ static struct MHD_Response *make_response(const struct wh_http_reply *reply)
     return response;
 }
 
-/* NULL: no memory, or no place for one more. */
+/* NULL: no memory, or no room for another constant reply. */
 static struct MHD_Response *find_constant(struct wh_httpd *httpd, const struct wh_http_reply *reply)
 {
     struct httpd_constant *c = httpd->constants;
@@ -124,7 +124,7 @@ static ssize_t stream_read(void *ctx, uint64_t pos, char *to, size_t max)
         }
         if (s->source.fill(s->source.ctx, &s->ready, STREAM_BLOCK_BYTES, &s->ended, &err) !=
             WH_OK) {
-            /* libmicrohttpd closes the connection in its next turn: which may be long away. */
+            /* libmicrohttpd closes the connection in its next run, which may be far away. */
             httpd_kick(s->httpd);
             return MHD_CONTENT_READER_END_WITH_ERROR;
         }

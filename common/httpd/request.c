@@ -1,4 +1,4 @@
-/* What a handler may ask about a request. */
+/* The accessors of a request. */
 #include <strings.h>
 
 #include "common/base/enc.h"
@@ -10,7 +10,7 @@ static const struct httpd_req *of(const struct wh_http_req *http)
     return (const struct httpd_req *)http;
 }
 
-/* A request that is only read is still ours: what was asked for is kept with it. */
+/* Casts away const, because decoded values are cached in the request. */
 static struct httpd_req *owner_of(const struct wh_http_req *http)
 {
     struct httpd_req *owner;
@@ -44,7 +44,7 @@ static struct wh_slice get_header(const struct wh_http_req *http, const char *na
     return wh_slice(value, len);
 }
 
-/* Arguments come still escaped; those that are asked for are decoded and kept with the request. */
+/* Arguments arrive escaped; requested ones are decoded and cached in the request. */
 struct query_search {
     const char *name;
     struct wh_slice found;
@@ -144,8 +144,8 @@ struct forwarded {
 };
 
 /*
- * Each proxy appends the address that it was called from, so the last one that is not a trusted
- * proxy's is the client; what stands before it was written by the client, who may write anything.
+ * Each proxy appends the address of its client, so the last address that is not a trusted proxy's is
+ * the client. The client can forge everything before it.
  */
 static void read_hops(struct forwarded *f, struct wh_slice text)
 {

@@ -1,4 +1,4 @@
-/* libmicrohttpd's callbacks: the life of a request from its first line to its end. */
+/* libmicrohttpd's callbacks: the life cycle of a request. */
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/httpd/framing.h"
@@ -101,7 +101,7 @@ static void give_back(struct httpd_req *req)
 
 /* ---- the request line ---- */
 
-/* Leaves the path empty when it is not well-formed. */
+/* Leaves the path empty when it is malformed. */
 static void decode_path(struct httpd_req *req, const char *url, size_t len)
 {
     struct wh_err err;
@@ -112,13 +112,13 @@ static void decode_path(struct httpd_req *req, const char *url, size_t len)
     }
 }
 
-/* libmicrohttpd calls this first, when it has the request line but no header yet. */
+/* Called first, when libmicrohttpd has the request line but no header yet. */
 void *httpd_on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
 {
     struct wh_httpd *httpd = ctx;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    /* NULL when the request line has no address. */
+    /* uri is NULL when the request line has none. */
     const char *mark = uri ? strchr(uri, '?') : NULL;
     struct httpd_req *req = info && info->socket_context ? take_request(httpd) : NULL;
 
@@ -132,7 +132,7 @@ void *httpd_on_uri(void *ctx, const char *uri, struct MHD_Connection *connection
     }
     req->raw_query = wh_slice("", 0);
     if (mark) {
-        /* Copied: libmicrohttpd cuts the text up in place. */
+        /* A copy, because libmicrohttpd modifies the text in place. */
         char *copy = wh_mem_dup(mark + 1, strlen(mark + 1));
 
         req->raw_query = httpd_keep(req, wh_slice(copy, copy ? strlen(copy) : 0));
@@ -142,7 +142,7 @@ void *httpd_on_uri(void *ctx, const char *uri, struct MHD_Connection *connection
 
 /* ---- the head ---- */
 
-/* Queues the reply that is there; MHD_NO makes libmicrohttpd close the connection. */
+/* Queues the handler's reply; MHD_NO makes libmicrohttpd close the connection. */
 static enum MHD_Result queue(struct httpd_req *req)
 {
     enum MHD_Result ok = MHD_queue_response(req->connection, req->status, req->response);
@@ -173,11 +173,11 @@ static bool needs_length(struct wh_slice method)
            wh_slice_eq(method, WH_LIT("PATCH"));
 }
 
-/* What on_head allows is compared with what is announced. */
+/* Compares the announced body with the limit of on_head. */
 static void check_body(struct httpd_req *req, const struct httpd_framing *framing)
 {
     if (req->body_max == 0 && (framing->chunked || framing->length > 0)) {
-        wh_http_reply_error(&req->http, 413, "this request takes no body", 0);
+        wh_http_reply_error(&req->http, 413, "this request cannot have a body", 0);
     } else if (framing->length > req->body_max) {
         wh_http_reply_error(&req->http, 413, "the body is larger than the limit", 0);
     } else if (req->body_max > 0 && !framing->has_length && !framing->chunked &&
@@ -188,7 +188,7 @@ static void check_body(struct httpd_req *req, const struct httpd_framing *framin
     }
 }
 
-/* Replies when the request goes no further. */
+/* Validates the head; replies if it is refused. */
 static void check_head(struct httpd_req *req, const char *version)
 {
     const struct wh_http_handler *handler = &req->httpd->handler;
@@ -197,7 +197,7 @@ static void check_head(struct httpd_req *req, const char *version)
     if (framing.wrong) {
         wh_http_reply_error(&req->http, 400, framing.wrong, 0);
     } else if (req->path.len == 0) {
-        wh_http_reply_error(&req->http, 400, "the path is not well-formed", 0);
+        wh_http_reply_error(&req->http, 400, "the path is malformed", 0);
     } else if (!within_share(req)) {
         wh_http_reply_error(&req->http, 503, "this client has too many requests open; try again",
                             1);
@@ -219,7 +219,7 @@ static enum MHD_Result head_complete(struct httpd_req *req, const char *method, 
     check_head(req, version);
     req->in_callback = false;
     if (req->state == HTTPD_ANSWERED) {
-        /* libmicrohttpd reads no body after a reply that came so early: it answers and closes. */
+        /* After such an early reply libmicrohttpd reads no body: it sends the reply and closes. */
         httpd_conns_busy(&httpd->conns, req->conn);
         return queue(req);
     }
@@ -231,7 +231,7 @@ static enum MHD_Result head_complete(struct httpd_req *req, const char *method, 
 
 /* ---- the body ---- */
 
-/* What still arrives is dropped; the reply is sent when the body has ended. */
+/* Drops the rest of the body; the reply is sent when the body has ended. */
 static void refuse_body(struct httpd_req *req, unsigned status, const char *why)
 {
     wh_buf_done(&req->body);
@@ -242,8 +242,8 @@ static void refuse_body(struct httpd_req *req, unsigned status, const char *why)
 }
 
 /*
- * Grows with what has arrived, at least by doubling, and never past what was announced: an
- * announcement alone costs nothing.
+ * Grows with the received bytes, at least by doubling, and never past the announced length, so that
+ * announcing a length alone reserves nothing.
  */
 static size_t next_hold(const struct httpd_req *req, size_t need)
 {
@@ -366,7 +366,7 @@ void httpd_on_completed(void *ctx, struct MHD_Connection *connection, void **con
     if (req->state != HTTPD_HEAD && httpd->handler.on_done) {
         httpd->handler.on_done(httpd->handler.ctx, &req->http);
     }
-    /* When the connection is closed, libmicrohttpd says so later. */
+    /* libmicrohttpd reports later that the connection is closed. */
     req->conn->replied = true;
     httpd_conns_read(
         &httpd->conns, req->conn,

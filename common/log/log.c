@@ -77,7 +77,7 @@ uint64_t wh_log_count(const struct wh_log *log, enum wh_log_level level)
     return atomic_load(&log->counts[level]);
 }
 
-/* A line on the stack. What does not fit is cut; there is always room for the closing brace. */
+/* A line on the stack, truncated at its end; there is always room for the closing brace. */
 struct line {
     char text[LINE_MAX_BYTES];
     size_t len;
@@ -94,8 +94,8 @@ static void put(struct line *line, const char *text, size_t n)
     line->len += n;
 }
 
-/* One character of a JSON string; gives its bytes. People read logs on a terminal, so that what
- * steers one is escaped; a byte that is not UTF-8 becomes the code point of its number. */
+/* Writes one character of a JSON string; returns the bytes it consumed. Logs are read on terminals, so
+ * control characters are escaped; a byte that is not UTF-8 becomes the code point of its value. */
 static size_t put_char(struct line *line, struct wh_slice text)
 {
     char escape[16];
@@ -123,7 +123,7 @@ static void put_string(struct line *line, struct wh_slice text)
     size_t len = text.len < VALUE_MAX_BYTES ? text.len : VALUE_MAX_BYTES;
     struct wh_slice shown = wh_slice(text.ptr, len);
 
-    /* The cut may be inside a UTF-8 sequence: step back to its start. */
+    /* Do not truncate inside a UTF-8 sequence: step back to its start. */
     while (shown.len < text.len && shown.len > 0 &&
            ((unsigned char)shown.ptr[shown.len] & 0xC0) == 0x80) {
         shown.len--;
@@ -152,7 +152,7 @@ static void put_int(struct line *line, int64_t value)
 
 static void put_field(struct line *line, const struct wh_log_field *field)
 {
-    /* A field is written whole or not at all; escaping makes a value up to six times as long. */
+    /* Writes a field completely or not at all; escaping makes a value up to six times as long. */
     size_t value_len = field->type == WH_LOG_STR ? field->str.len : 32;
 
     value_len = value_len < VALUE_MAX_BYTES ? value_len : VALUE_MAX_BYTES;
@@ -174,7 +174,7 @@ static void put_field(struct line *line, const struct wh_log_field *field)
     }
 }
 
-/* Counts a line of this site; false when the site has used up its lines of this second. */
+/* Counts a line of this call site; false when its limit for this second is reached. */
 static bool admit(struct wh_log *log, const char *msg, uint64_t *ret_suppressed)
 {
     int64_t now = wh_clock_mono_ns(&log->clock);

@@ -129,7 +129,7 @@ struct wh_timer *wh_timer_new(struct wh_loop *loop, wh_loop_fn fn, void *ctx)
 
 void wh_timer_start(struct wh_timer *timer, int64_t delay_ms, int64_t repeat_ms)
 {
-    /* The loop caches the time, and long work makes that old: a delay counts from now. */
+    /* The loop caches the time, which is stale after long work: a delay counts from now. */
     uv_update_time(timer->uv.loop);
     (void)uv_timer_start(&timer->uv, on_timer, delay_ms < 0 ? 0 : (uint64_t)delay_ms,
                          repeat_ms < 0 ? 0 : (uint64_t)repeat_ms);

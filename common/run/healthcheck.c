@@ -11,8 +11,7 @@
 
 enum { TIMEOUT_SECONDS = 3 };
 
-/* Of an IPv4 or IPv6 address. A wildcard is what the server listens on; the way in is the loopback.
- */
+/* Builds the address to connect to. A server that listens on a wildcard is reached by loopback. */
 static socklen_t fill_address(const char *address, uint16_t port, struct sockaddr_storage *to)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)to;
@@ -65,7 +64,7 @@ int wh_run_healthcheck(const char *address, uint16_t port)
     int fd = connect_to(address, port);
 
     if (fd < 0) {
-        (void)fprintf(stderr, "no answer on port %u\n", (unsigned)port);
+        (void)fprintf(stderr, "port %u does not answer\n", (unsigned)port);
         return 1;
     }
     if (send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(request) - 1 &&

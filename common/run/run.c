@@ -23,7 +23,7 @@ struct wh_run {
     struct wh_metrics *metrics;
     struct wh_httpd *httpd;
     struct wh_http_handler routes; /* zero when none are bound */
-    bool had_routes;               /* some were bound once */
+    bool had_routes;               /* routes have been bound at some time */
     struct wh_run_stage stage;
     struct wh_timer *deadline;
     int64_t drain_deadline_ms;
@@ -367,8 +367,8 @@ struct wh_httpd *wh_run_httpd(struct wh_run *run)
 }
 
 /*
- * All work is done by now. librdkafka 2.0.2 may wait half a minute in its destructors for a broker
- * connection that is being opened; nothing depends on that connection any more.
+ * The stage has finished its work. librdkafka 2.0.2 may block for half a minute in its destructors for
+ * a broker connection that is being opened, which nothing needs any more.
  */
 static void *leave_anyway(void *exit_code)
 {

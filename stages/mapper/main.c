@@ -35,27 +35,27 @@ static const struct wh_conf_key keys[] = {
     {"group", WH_CONF_STRING, 0, "", 0, 0, AT(group_key),
      "consumer group; mappers of one group share the partitions; empty: <topic.prefix>mapper"},
     {"views.path", WH_CONF_STRING, 0, NULL, 0, 0, AT(views_path),
-     "folder of data views that go over the built-in ones"},
+     "folder of data views that override the built-in ones"},
     {"event.max_bytes", WH_CONF_SIZE, 0, "26MiB", 1024, 1 << 30, AT(conf.max_event_bytes),
-     "largest payload that is mapped"},
+     "largest payload of an event"},
     {"event.max_depth", WH_CONF_INT, 0, "128", 8, 1024, AT(conf.max_event_depth),
-     "deepest nesting of a payload that is mapped"},
+     "deepest nesting of a payload"},
     {"in_flight", WH_CONF_INT, 0, "50000", 1, 10000000, AT(conf.in_flight_max),
-     "most events of a partition that wait for acknowledgement"},
+     "maximum unacknowledged events of a partition"},
     {"queue.bytes", WH_CONF_SIZE, 0, "16MiB", 1 << 20, INT64_C(1) << 32, AT(conf.in_flight_bytes),
-     "most bytes that wait for the broker"},
+     "maximum unacknowledged bytes"},
     {"queue.records", WH_CONF_INT, 0, "200000", 1, 10000000, AT(queue_records),
-     "most records that wait for the broker"},
+     "maximum unacknowledged records"},
     {"fetch.bytes", WH_CONF_SIZE, 0, "48MiB", 8 << 20, INT64_C(1) << 31, AT(fetch_bytes),
-     "most bytes read ahead"},
+     "maximum prefetched bytes"},
     {"produce.bulk", WH_CONF_BOOL, 0, "false", 0, 0, AT(bulk),
      "larger batches, up to 100 ms later: for replays"},
     {"commit.interval", WH_CONF_DURATION, 0, "1s", 10, 600000, AT(conf.commit_interval_ms),
-     "how often positions are committed"},
+     "interval between commits of offsets"},
     {"discover.interval", WH_CONF_DURATION, 0, "3s", 100, 600000, AT(discover_ms),
-     "how soon topics of new connections are found"},
+     "interval between searches for topics of new connections"},
     {"breaker.window", WH_CONF_INT, 0, "1000", 1, 4096, AT(conf.breaker_window),
-     "events that the breaker looks back on"},
+     "number of recent events that the breaker counts"},
     {"breaker.min", WH_CONF_INT, 0, "200", 1, 4096, AT(conf.breaker_min),
      "events before the breaker can open"},
     {"breaker.share", WH_CONF_INT, 0, "50", 0, 100, AT(conf.breaker_share),
@@ -63,9 +63,9 @@ static const struct wh_conf_key keys[] = {
     {"breaker.exit_after", WH_CONF_DURATION, 0, "30s", 0, 86400000, AT(conf.breaker_exit_after_ms),
      "how long the stage stays up with an open breaker before it ends; 0: for ever"},
     {"schema.wait", WH_CONF_DURATION, 0, "60s", 0, 86400000, AT(conf.schema_wait_ms),
-     "how long an unknown schema id is waited for before the stage ends"},
+     "how long the stage waits for an unknown schema id before it ends"},
     {"replay.connection", WH_CONF_STRING, 0, NULL, 0, 0, AT(conf.replay_connection),
-     "map this connection's raw events from the group's positions to their present end, then end"},
+     "map this connection's raw events from the group's offsets to their current end, then exit"},
     {"replay.dead_letters", WH_CONF_BOOL, 0, "false", 0, 0, AT(conf.replay_dead_letters),
      "replay the connection's dead letters instead"},
 };
@@ -85,7 +85,7 @@ static const char *not_ready(void *ctx)
     return mapper_not_ready(((struct app *)ctx)->mapper);
 }
 
-/* A replay maps up to the ends that the topic has now; none are left when it was read before. */
+/* Finds the current ends of the topic; *ret_done when there is nothing left to replay. */
 static enum wh_rc find_ends(struct app *app, bool *ret_done, struct wh_err *err)
 {
     const struct wh_stage_base *base = &app->base;
@@ -153,11 +153,11 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
     consumer.rebalance = mapper_rebalance(app->mapper);
     wh_stage_producer_conf(&app->base, &producer);
     producer.profile = app->bulk ? WH_BUS_REPLAY : WH_BUS_LIVE;
-    /* The mapper holds itself to queue.bytes; its largest record must fit behind that. */
+    /* The mapper itself enforces queue.bytes; its largest record must fit on top. */
     producer.queue_max_bytes = app->conf.in_flight_bytes + QUEUE_SPARE;
     producer.queue_max_records = app->queue_records;
-    /* While the broker is away the queue fills up, and the mapper stops reading: no record is ever
-     * given up. */
+    /* No record ever expires: while the broker is unavailable, the queue fills up and the mapper stops
+     * reading. */
     producer.delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
     if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK) {
         return err->rc;
@@ -182,7 +182,7 @@ static void release(void *ctx)
 {
     struct app *app = ctx;
 
-    /* The consumer first: leaving the group commits what is acknowledged. */
+    /* The consumer first, because leaving the group commits acknowledged offsets. */
     wh_consumer_free(app->consumer);
     wh_producer_free(app->producer);
     mapper_free(app->mapper);

@@ -37,7 +37,7 @@ void mapper_conf_init(struct mapper_conf *conf)
     };
 }
 
-/* ---- the end that is not wanted ---- */
+/* ---- fatal errors ---- */
 
 static void fatal(struct mapper *m, const struct wh_err *err)
 {
@@ -74,7 +74,7 @@ static struct flight *flight_take(struct mapper *m)
     return f;
 }
 
-/* One record of the event is acknowledged, or the loop is done with it. */
+/* One record of the event was acknowledged, or the loop drops its own reference. */
 static void flight_ack(struct mapper *m, struct flight *f)
 {
     struct part *part = f->part;
@@ -96,8 +96,8 @@ static void flight_ack(struct mapper *m, struct flight *f)
 }
 
 /*
- * A topic to write to is gone. A purge deletes all topics of a connection, and then the input goes
- * too, by a rebalance; until then nothing of it is read, and its position stays where it is.
+ * An output topic no longer exists. A purge deletes all topics of a connection, and a rebalance then
+ * revokes the input. Until then the input is not read, and its offset is not committed.
  */
 static void lose_output(struct mapper *m, struct part *part, const char *topic)
 {
@@ -105,7 +105,7 @@ static void lose_output(struct mapper *m, struct part *part, const char *topic)
         part->no_output_since = wh_clock_now_ms(&m->deps.clock);
         wh_log_warn(m->deps.log, "output topic does not exist", WH_STR("topic", topic));
         (void)snprintf(m->not_ready, sizeof(m->not_ready),
-                       "the topic %.200s is gone: connect again, it is made then", topic);
+                       "the topic %.200s does not exist; connecting again creates it", topic);
     }
 }
 
@@ -118,8 +118,8 @@ static void check_outputs(struct mapper *m)
             now - p->no_output_since >= m->conf.schema_wait_ms) {
             struct wh_err err;
 
-            (void)wh_fail(&err, WH_E_FATAL_BUS, "the topic %.120s or its dead letters are gone",
-                          p->entities);
+            (void)wh_fail(&err, WH_E_FATAL_BUS,
+                          "the topic %.120s or its dead-letter topic does not exist", p->entities);
             fatal(m, &err);
             return;
         }
@@ -131,7 +131,7 @@ static void on_hint(struct wh_bus_ack *ack, const struct wh_bus_delivery *delive
     const struct mapper_hints *hints = (const struct mapper_hints *)ack;
 
     if (delivery->rc != WH_OK) {
-        wh_log_warn(hints->log, "a reread request was not delivered",
+        wh_log_warn(hints->log, "reread request not delivered",
                     WH_STR("rc", wh_rc_name(delivery->rc)));
     }
 }
@@ -151,7 +151,7 @@ static void on_flight_record(struct wh_bus_ack *ack, const struct wh_bus_deliver
         flight_ack(m, f);
         return;
     }
-    /* Not acknowledged: the position stays, and a restart reads the event again. */
+    /* The offset is not committed, so a restart reads the event again. */
     (void)wh_fail(&err, WH_E_FATAL_BUS, "a record for %s was not acknowledged: %s",
                   delivery->topic ? delivery->topic : "?",
                   delivery->reason ? delivery->reason : wh_rc_text(delivery->rc));
@@ -166,14 +166,15 @@ static void open_breaker(struct mapper *m)
         return;
     }
     m->opened_at_ms = wh_clock_now_ms(&m->deps.clock);
-    (void)snprintf(m->not_ready, sizeof(m->not_ready),
-                   "stopped: %zu of the last %zu events could not be mapped, the last one: %.120s",
-                   m->breaker.failed, m->breaker.seen, m->why.msg);
+    (void)snprintf(
+        m->not_ready, sizeof(m->not_ready),
+        "stopped: %zu of the last %zu events could not be mapped; the last error: %.120s",
+        m->breaker.failed, m->breaker.seen, m->why.msg);
     wh_log_error(m->deps.log, "breaker open: most events cannot be mapped",
                  WH_I("failed", m->breaker.failed), WH_I("seen", m->breaker.seen), WH_RC(&m->why));
 }
 
-/* A newer writer: this build cannot read it, a later one can. Nothing is skipped. */
+/* A newer writer produced the record. Waits for a newer build instead of skipping it. */
 static enum step wait_for_schema(struct mapper *m, const struct wh_err *err)
 {
     int64_t now = wh_clock_now_ms(&m->deps.clock);
@@ -214,7 +215,7 @@ static enum step begin_event(struct mapper *m, struct part *part, const struct w
         fatal(m, &err);
         return STEP_STOP;
     }
-    /* Room was checked before. */
+    /* The caller has checked that there is room. */
     if (wh_acktrack_begin(part->track, msg->offset, &f->ticket, &err) != WH_OK) {
         f->next_free = m->free_flights;
         m->free_flights = f;
@@ -260,9 +261,9 @@ static enum step send_outs(struct mapper *m, struct part *part)
 }
 
 /*
- * Some for each partition, so that the broker is never waited for, and no more: what waits longer
- * is out of the caches when it is packed, and librdkafka 2.0.2 polls without a pause while a batch
- * is full and the one before it, of the same partition, is not acknowledged.
+ * Limits unacknowledged bytes to enough per partition to keep the broker busy. With more, records leave
+ * the CPU caches before they are compressed, and librdkafka 2.0.2 polls without a pause while a batch
+ * is full and the previous one of its partition is not acknowledged.
  */
 static bool too_much_waits(const struct mapper *m, const struct part *part)
 {
@@ -345,7 +346,7 @@ static void finish_drain(struct mapper *m)
     }
 }
 
-/* While nothing can be taken the readable consumer must not wake the loop again and again. */
+/* While the mapper cannot accept input, the readable consumer must not wake the loop. */
 static void listen(struct mapper *m, bool on)
 {
     if (m->consumer_watch && m->deaf == on) {
@@ -375,7 +376,7 @@ bool mapper_turn(struct mapper *m)
         if (m->blocked_since && wh_clock_now_ms(&m->deps.clock) < m->schema_retry_at) {
             break;
         }
-        /* While draining the event at hand is still finished: half of it may be on its way. */
+        /* A drain finishes the current event, because some of its records may have been produced. */
         if (m->n_batch && (!m->draining || m->prepared)) {
             step = m->draining ? work_message(m, &m->batch[m->at]) : work_batch(m);
             (void)wh_producer_poll(m->producer, 0);
@@ -424,7 +425,7 @@ static void send_due_rereads(struct mapper *m, bool all)
     }
 }
 
-/* A replay is over when every partition was worked to its end and all of it is acknowledged. */
+/* A replay ends when all events up to the ends of all partitions are acknowledged. */
 static bool replayed(const struct mapper *m)
 {
     for (size_t i = 0; i < m->conf.n_ends; i++) {
@@ -470,7 +471,7 @@ static void turn_on_loop(void *ctx)
 {
     struct mapper *m = ctx;
 
-    /* A wake-up and no timer: one that is due at once would keep all else from its turn. */
+    /* A wake-up instead of a timer: a timer that is due at once would starve the loop. */
     if (mapper_turn(m) && !m->drained) {
         wh_wake_send(m->again);
     }
@@ -542,7 +543,7 @@ const char *mapper_not_ready(struct mapper *m)
     return m->not_ready[0] ? m->not_ready : NULL;
 }
 
-/* ---- birth and death ---- */
+/* ---- life ---- */
 
 static void make_metrics(struct mapper *m)
 {
@@ -558,15 +559,16 @@ static void make_metrics(struct mapper *m)
     m->ignored = wh_metrics_counter(x, name, "result=\"ignored\"", help);
     m->poison = wh_metrics_counter(x, name, "result=\"dead_letter\"", help);
     m->observations = wh_metrics_counter(x, "wellhead_mapper_records_total", NULL,
-                                         "observations and rereads made");
+                                         "observations and rereads produced");
     m->rereads_sent = wh_metrics_counter(x, "wellhead_mapper_rereads_total", NULL,
                                          "Requests to read an object again");
     for (unsigned rc = 0; rc < WH_RC_COUNT; rc++) {
         if (wh_rc_class((enum wh_rc)rc) == WH_CLASS_POISON) {
             (void)snprintf(label, sizeof(label), "stage=\"mapper\",code=\"%s\"",
                            wh_rc_name((enum wh_rc)rc));
-            m->dead_lettered[rc] = wh_metrics_counter(x, "wellhead_records_dead_lettered_total",
-                                                      label, "inputs set aside, by reason");
+            m->dead_lettered[rc] =
+                wh_metrics_counter(x, "wellhead_records_dead_lettered_total", label,
+                                   "inputs written as dead letters, by reason");
         }
     }
 }

@@ -22,21 +22,21 @@ struct mapper;
 
 struct mapper_conf {
     const char *topic_prefix;
-    size_t in_flight_max;   /* events per partition that wait for acknowledgement */
-    size_t in_flight_bytes; /* of all records that wait; one event of any size always may */
+    size_t in_flight_max;   /* unacknowledged events per partition */
+    size_t in_flight_bytes; /* unacknowledged bytes; a single event of any size is always allowed */
     size_t max_event_bytes; /* of a payload */
     size_t max_event_depth;
-    size_t max_record_bytes; /* of what is produced */
+    size_t max_record_bytes; /* of a produced record */
     int64_t commit_interval_ms;
-    int64_t flush_ms; /* longest wait for acknowledgements when partitions go or at the end */
+    int64_t flush_ms; /* longest wait for acknowledgements on revocation and at the end */
     size_t breaker_window;
     size_t breaker_min;
     size_t breaker_share;          /* percent */
     int64_t breaker_exit_after_ms; /* 0: stay stopped */
-    int64_t schema_wait_ms;        /* how long an unknown schema id is waited for before the end */
+    int64_t schema_wait_ms;        /* how long to wait for an unknown schema id before ending */
     /*
-     * A replay: one connection's raw events (or its dead letters) once more, up to the given ends
-     * (one past the last offset, kept), then drained by itself. Empty: the live pipeline.
+     * Replays one connection's raw events (or its dead letters) up to the given ends (one past the last
+     * offset; borrowed), then drains. Empty: the live pipeline.
      */
     const char *replay_connection;
     bool replay_dead_letters;
@@ -60,17 +60,17 @@ WH_MUST_CHECK enum wh_rc mapper_new(const struct mapper_deps *deps, const struct
                                     struct mapper **ret, struct wh_err *err);
 /* For the consumer's configuration. */
 struct wh_bus_rebalance mapper_rebalance(struct mapper *m);
-/* Subscribes and, with a loop, starts. Both are borrowed and freed before the mapper: consumer,
- * then producer. */
+/* Subscribes and, with a loop, starts. Consumer and producer are borrowed; the caller frees the
+ * consumer, then the producer, then the mapper. */
 WH_MUST_CHECK enum wh_rc mapper_start(struct mapper *m, struct wh_consumer *consumer,
                                       struct wh_producer *producer, struct wh_err *err);
-/* Works for a few milliseconds; true when there is more to do at once. */
+/* Works for a few milliseconds; returns true when there is more work. */
 bool mapper_turn(struct mapper *m);
-/* What is done every so often: commits, trailing rereads, retries. */
+/* Periodic work: commits, trailing rereads, retries. */
 void mapper_tick(struct mapper *m);
-/* Takes no more input; on_drained is called when all is acknowledged and committed. */
+/* Stops reading; calls on_drained when every record is acknowledged and every offset committed. */
 void mapper_drain(struct mapper *m);
-/* NULL when ready. */
+/* Returns why the stage is not ready; NULL when it is. */
 const char *mapper_not_ready(struct mapper *m);
 void mapper_free(struct mapper *m);
 

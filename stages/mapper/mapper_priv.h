@@ -1,5 +1,5 @@
-/* mapper_priv.h - shared by mapper.c (the loop), partitions.c (the input) and prepare.c (one event
- * to records). */
+/* mapper_priv.h - shared by mapper.c (the loop), partitions.c (the input) and prepare.c (from an event
+ * to its records). */
 #ifndef WH_MAPPER_MAPPER_PRIV_H
 #define WH_MAPPER_MAPPER_PRIV_H
 
@@ -23,13 +23,13 @@ struct part {
     char entities[WH_TOPIC_MAX];
     char dead_letters[WH_TOPIC_MAX];
     struct wh_acktrack *track;
-    int64_t committed;       /* what was handed to commit */
-    bool revoked;            /* freed when nothing of it is in flight */
-    int64_t no_output_since; /* its output topic is gone: nothing is read nor committed; 0 */
+    int64_t committed;       /* the last offset passed to commit */
+    bool revoked;            /* freed when none of its events is in flight */
+    int64_t no_output_since; /* since when its output topic is missing; 0: it exists */
     struct wh_counter *consumed;
 };
 
-/* An event whose records are not all acknowledged. */
+/* An event with unacknowledged records. */
 struct flight {
     struct wh_bus_ack ack; /* first: its records carry it */
     struct mapper *mapper;
@@ -39,10 +39,10 @@ struct flight {
     struct slab *slab; /* of bytes; NULL: no records */
     const char *bytes; /* a copy of mapper.bytes */
     struct flight *next_free;
-    struct flight *next; /* of all that were ever made */
+    struct flight *next; /* list of all flights */
 };
 
-/* Completes the rereads that no event waits for. */
+/* Completes trailing rereads, for which no event waits. */
 struct mapper_hints {
     struct wh_bus_ack ack; /* first: these records carry it */
     struct wh_log *log;
@@ -50,7 +50,7 @@ struct mapper_hints {
 
 enum out_topic { OUT_ENTITIES, OUT_DEAD_LETTER, OUT_REREADS };
 
-/* A record made but not yet handed over: where it is in mapper.bytes, and in its flight's. */
+/* A record that is not produced yet: its place in mapper.bytes and in its flight's bytes. */
 struct out {
     enum out_topic topic;
     enum wh_kind kind;
@@ -61,7 +61,7 @@ struct out {
     size_t value_len;
 };
 
-/* Where the event at hand is from. */
+/* The origin of the current event. */
 struct origin {
     struct wh_slice topic;
     int32_t partition;
@@ -85,18 +85,18 @@ struct mapper {
     struct wh_wake *again;
     struct wh_timer *ticker;
     struct part *parts;
-    struct part *last; /* of the message before */
+    struct part *last; /* of the previous message */
     struct flight *flights;
     struct flight *free_flights;
     size_t in_flight;
     struct slabs slabs;
 
-    /* the batch at hand */
+    /* the current batch */
     struct wh_bus_msg batch[MAPPER_BATCH];
     size_t n_batch;
     size_t at;
 
-    /* the event at hand: records made, and how many are handed over */
+    /* the current event: its records, and how many of them are produced */
     bool prepared;
     struct flight *flight;
     struct wh_buf bytes;
@@ -111,16 +111,16 @@ struct mapper {
     struct wh_buf scratch;
 
     struct mapper_hints hints;
-    uint64_t mentioned[MAPPER_MENTIONED]; /* asides that were sent */
+    uint64_t mentioned[MAPPER_MENTIONED]; /* mentions that were produced */
     struct mapper_rereads *rereads;
     char reread_topic[WH_TOPIC_MAX];
     struct mapper_breaker breaker;
     int64_t opened_at_ms;  /* when the breaker opened */
-    int64_t blocked_since; /* since when a schema id is waited for; 0: not */
+    int64_t blocked_since; /* since when the mapper waits for a schema id; 0: it does not */
     int64_t schema_retry_at;
     int64_t last_commit_ms;
     char not_ready[WH_ERR_MSG_MAX];
-    bool deaf; /* the consumer's descriptor is not watched */
+    bool deaf; /* the consumer's descriptor is not being watched */
     bool draining;
     bool drained;
     bool dead;
@@ -133,25 +133,25 @@ struct mapper {
     struct wh_counter *dead_lettered[WH_RC_COUNT];
 };
 
-/* Raw events, or dead letters in their replay. */
+/* The role of the input topics: raw events, or dead letters in a replay of these. */
 enum wh_topic_role mapper_input(const struct mapper *m);
 
-/* The partition of a message, made when it is its first. */
+/* Finds the partition of a message, or creates it. */
 WH_MUST_CHECK enum wh_rc part_of(struct mapper *m, const struct wh_bus_msg *msg, struct part **ret,
                                  struct wh_err *err);
-/* NULL when nothing was read of it, or it went. */
+/* NULL when no message of it was read, or it was revoked. */
 struct part *part_find(const struct mapper *m, const char *topic, int32_t partition);
 void part_free(struct mapper *m, struct part *part);
-/* Commits all positions below which everything is acknowledged; with wait, until Kafka has them. */
+/* Commits the acknowledged position of every partition; `wait` for the broker's confirmation. */
 void parts_commit(struct mapper *m, bool wait);
 
 /*
- * Makes the records of the message: entities and rereads, or one dead letter. Fails only with
- * TRANSIENT (the schema is not known yet) and FATAL classes.
+ * Builds the records of the message: observations and rereads, or one dead letter. Errors have class
+ * TRANSIENT (the schema is not known yet) or FATAL.
  */
 WH_MUST_CHECK enum wh_rc prepare_event(struct mapper *m, const struct part *part,
                                        const struct wh_bus_msg *msg, struct wh_err *err);
-/* Hands record i over. */
+/* Produces record i. */
 WH_MUST_CHECK enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i,
                                       struct wh_err *err);
 WH_MUST_CHECK enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *request,

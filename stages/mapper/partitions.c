@@ -1,4 +1,4 @@
-/* partitions.c - the input partitions: how they come and go, and what is committed of them. */
+/* The input partitions: assignment, revocation and commits. */
 #include <stdio.h>
 
 #include "common/base/mem.h"
@@ -55,7 +55,7 @@ static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struc
                       part->dead_letters, err) != WH_OK) {
         wh_acktrack_free(part->track);
         wh_mem_free(part);
-        return wh_fail(err, WH_E_INTERNAL, "%s is not a topic to read", msg->topic);
+        return wh_fail(err, WH_E_INTERNAL, "%s is not an input topic", msg->topic);
     }
     (void)snprintf(label, sizeof(label), "topic=\"%s\"", part->topic);
     if (m->deps.metrics) {
@@ -157,7 +157,7 @@ static void on_revoke(void *ctx, const struct wh_bus_partition *parts, size_t n,
     wh_log_info(m->deps.log, "partitions revoked", WH_I("partitions", n), WH_B("lost", lost));
 }
 
-/* A producer that meets a topic for the first time is up to a second late with its record. */
+/* A producer's first record to an unknown topic is delayed by up to a second. */
 static void warm_outputs(struct mapper *m, const struct wh_bus_partition *parts, size_t n)
 {
     struct wh_err err;
@@ -185,7 +185,7 @@ static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
     struct mapper *m = ctx;
 
     warm_outputs(m, parts, n);
-    /* A topic may have been made anew: what was mentioned in the old one is not in it. */
+    /* A topic may have been recreated without the mentions of the old one. */
     memset(m->mentioned, 0, sizeof(m->mentioned));
     wh_log_info(m->deps.log, "partitions assigned", WH_I("partitions", n));
 }

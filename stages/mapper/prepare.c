@@ -1,4 +1,4 @@
-/* One raw record to the records that come of it. */
+/* Builds the records of one input record. */
 #include "stages/mapper/mapper_priv.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 enum { OUTS_FIRST = 64, OUTS_MAX = 200000, HEADERS_MAX = 12 };
 
-/* CloudEvents types, by kind, ready made: no printing for each record. */
+/* CloudEvents types by kind, as constants, because formatting for each record is expensive. */
 #define TYPES(suffix)                                                                              \
     {                                                                                              \
         [WH_KIND_WORK_ITEM] = "wellhead.work_item." suffix,                                        \
@@ -27,7 +27,7 @@ enum { OUTS_FIRST = 64, OUTS_MAX = 200000, HEADERS_MAX = 12 };
 static const char *const observed_types[WH_KIND_COUNT] = TYPES("observed");
 static const char *const deleted_types[WH_KIND_COUNT] = TYPES("deleted");
 
-/* ---- records made ---- */
+/* ---- records ---- */
 
 static enum wh_rc add_out(struct mapper *m, enum out_topic topic, struct out **ret,
                           struct wh_err *err)
@@ -53,7 +53,7 @@ static enum wh_rc finish_out(struct mapper *m, struct out *out, struct wh_err *e
 {
     out->value_len = m->bytes.len - out->value;
     if (out->value_len > m->conf.max_record_bytes) {
-        return wh_fail(err, WH_E_TOO_LARGE, "a record of %zu bytes is over the limit of %zu",
+        return wh_fail(err, WH_E_TOO_LARGE, "a record of %zu bytes exceeds the limit of %zu",
                        out->value_len, m->conf.max_record_bytes);
     }
     m->n_outs++;
@@ -61,8 +61,8 @@ static enum wh_rc finish_out(struct mapper *m, struct out *out, struct wh_err *e
 }
 
 /*
- * The same mention again is the same version: it changes nothing, so that it is made once and then
- * left out, in each connection's topic. The table forgets by itself; what it forgot is made again.
+ * A repeated mention has the same version and changes nothing, so it is produced once per connection's
+ * topic. The table overwrites old entries; a forgotten mention is produced again.
  */
 static bool mentioned_before(struct mapper *m, const struct wh_observation *o)
 {
@@ -173,9 +173,9 @@ enum wh_rc prepare_send_reread(struct mapper *m, const struct wh_reread *request
         err);
 }
 
-/* ---- where an event is from ---- */
+/* ---- the origin of an event ---- */
 
-/* The message itself, or, when dead letters are replayed, what is inside. */
+/* The message itself, or the input inside of a dead letter that is replayed. */
 static enum wh_rc find_origin(struct mapper *m, const struct part *part,
                               const struct wh_bus_msg *msg, struct wh_err *err)
 {
@@ -197,7 +197,7 @@ static enum wh_rc find_origin(struct mapper *m, const struct part *part,
                                 .offset = letter.offset,
                                 .value = letter.value,
                                 .attempt = letter.attempt + 1};
-    /* What the sink set aside is no raw event. */
+    /* A dead letter of the sink contains no raw event. */
     if (!wh_slice_eq(letter.stage, WH_LIT("mapper"))) {
         m->origin.value = wh_slice(NULL, 0);
     }
@@ -225,7 +225,7 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
 
     m->n_outs = 0;
     wh_buf_reset(&m->bytes);
-    /* What this event mentioned is not sent after all. */
+    /* The mentions of this event are not produced after all. */
     memset(m->mentioned, 0, sizeof(m->mentioned));
     if (msg->value.len + msg->key.len > m->conf.max_record_bytes / 10 * 9) {
         d.value = wh_slice("", 0);
@@ -264,10 +264,11 @@ static enum wh_rc map_event(struct mapper *m, const struct part *part, const str
         return err->rc;
     }
     if (!wh_slice_eq(m->event.connection, part->connection)) {
-        return wh_fail(err, WH_E_INVALID, "the event names another connection than its topic");
+        return wh_fail(err, WH_E_INVALID,
+                       "the connection in the event differs from that of its topic");
     }
     if (m->event.instance.len == 0) {
-        return wh_fail(err, WH_E_MISSING, "the event does not say its GitLab instance");
+        return wh_fail(err, WH_E_MISSING, "the event does not name its GitLab instance");
     }
     return mapper_eval_map(m->eval, &m->event, &at, &sinks, ret, err);
 }
@@ -298,7 +299,7 @@ enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct
     return add_dead_letter(m, part, msg, err);
 }
 
-/* ---- handing over ---- */
+/* ---- producing ---- */
 
 static size_t entity_headers(const struct mapper *m, const struct out *out,
                              struct wh_bus_header headers[HEADERS_MAX])

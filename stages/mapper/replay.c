@@ -51,7 +51,7 @@ enum wh_rc replay_ends_find(struct wh_admin *admin, const char *group, struct re
     }
     wh_bus_topic_list_free(list, n);
     if (rc == WH_OK && !found) {
-        return wh_fail(err, WH_E_NOT_FOUND, "there is no topic %.200s", ends->topic);
+        return wh_fail(err, WH_E_NOT_FOUND, "the topic %.200s does not exist", ends->topic);
     }
     return rc;
 }

@@ -63,7 +63,7 @@ static bool append(char *text, size_t *at, struct wh_slice part)
     return true;
 }
 
-/* The place of the request, or the one to reuse: an empty one, else the oldest without a request. */
+/* The request's place, or one to reuse: an empty one, else the oldest without a trailing request. */
 static struct place *find_place(struct mapper_rereads *r, uint64_t hash)
 {
     struct place *oldest = NULL;

@@ -5,7 +5,7 @@
 enum { SLAB_BYTES = 256 << 10, SPARE_MAX = 16 };
 
 struct slab {
-    struct slab *next; /* when spare */
+    struct slab *next; /* in the list of spare slabs */
     size_t size;
     size_t used;
     size_t refs;
@@ -44,7 +44,7 @@ static struct slab *take(struct slabs *s, size_t size)
     return slab;
 }
 
-/* The slab to fill, with room; the one before goes when all of it is acknowledged. */
+/* A slab with room for n bytes; a full slab is released when all of it is acknowledged. */
 static struct slab *with_room(struct slabs *s, size_t n)
 {
     struct slab *slab;

@@ -481,7 +481,7 @@ static void test_output_is_gone(void **state)
     wh_bus_mem_fail(s->bus, WH_BUS_MEM_DELIVERY, 1, 1, WH_E_NOT_FOUND);
     run(s, 3);
     assert_int_equal(s->fatal.rc, WH_OK);
-    assert_non_null(strstr(mapper_not_ready(s->mapper), "is gone"));
+    assert_non_null(strstr(mapper_not_ready(s->mapper), "does not exist"));
     put_issue(s, 8);
     run(s, 30);
     assert_true(committed(s) <= 1);

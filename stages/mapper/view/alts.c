@@ -14,10 +14,10 @@ static bool compile_meta(struct view_loader *l, struct wh_slice name, struct vie
             return true;
         }
     }
-    return view_loader_fail(l, "'@%.*s' is not known", WH_SLICE_ARG(name));
+    return view_loader_fail(l, "'@%.*s' is not a known operand", WH_SLICE_ARG(name));
 }
 
-/* "/builds" followed by a star for its elements: where the pointers of a scope begin. */
+/* "/builds" followed by a star for its elements: the prefix of a scope's pointers. */
 static const char *element_base(struct view_loader *l, const struct view_place *place)
 {
     const struct view *view = place->view;
@@ -64,7 +64,7 @@ static bool operand_init(struct view_loader *l, struct wh_slice text, struct vie
     return true;
 }
 
-/* All but a template. */
+/* Compiles any operand except a template. */
 static bool compile_plain(struct view_loader *l, const struct view_place *place,
                           struct wh_slice text, struct view_operand *ret)
 {
@@ -75,7 +75,7 @@ static bool compile_plain(struct view_loader *l, const struct view_place *place,
         return compile_meta(l, wh_slice_from(text, 1), ret);
     }
     if (text.len && text.ptr[0] == '=') {
-        return view_loader_fail(l, "a template within a template");
+        return view_loader_fail(l, "a template cannot contain a template");
     }
     return compile_pointer(l, place, text, ret);
 }
@@ -166,7 +166,7 @@ static bool fits(enum wh_field_type type, enum view_conv_type conv)
     }
 }
 
-/* The source kind that a reference to a canonical kind means when the view does not say. */
+/* The default source kind of a reference to a canonical kind. */
 static struct wh_slice default_source_kind(enum wh_kind kind)
 {
     switch (kind) {
@@ -225,11 +225,11 @@ static bool parse_conv(struct view_loader *l, struct wh_slice text, struct view_
         }
         if (conv->type == CONV_MAP) {
             conv->map = view_loader_map(l->maps, l->n_maps, arg);
-            return conv->map ? true : view_loader_fail(l, "no map '%.*s'", WH_SLICE_ARG(arg));
+            return conv->map ? true : view_loader_fail(l, "unknown map '%.*s'", WH_SLICE_ARG(arg));
         }
         return arg.len == 0 || view_loader_dup(l, arg, &conv->key);
     }
-    return view_loader_fail(l, "no conversion '%.*s'", WH_SLICE_ARG(name));
+    return view_loader_fail(l, "unknown conversion '%.*s'", WH_SLICE_ARG(name));
 }
 
 static bool check_conv(struct view_loader *l, const struct wh_field_def *field,
@@ -261,7 +261,7 @@ static bool parse_where(struct view_loader *l, struct wh_json_val object, struct
     struct wh_slice key;
 
     if (!wh_json_next(&it, &key, &value) || wh_json_type(value) != WH_JSON_STRING) {
-        return view_loader_fail(l, "'where' takes {\"member\": \"text\"}");
+        return view_loader_fail(l, "'where' must be {\"member\": \"text\"}");
     }
     return view_loader_dup(l, key, &conv->where_key) &&
            view_loader_dup(l, wh_json_string(value), &conv->where_value);
@@ -282,7 +282,7 @@ static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct 
     struct view_alt *alt;
 
     if (wh_json_type(from) != WH_JSON_STRING) {
-        return view_loader_fail(b->l, "an operand is a text like \"/a/b\"");
+        return view_loader_fail(b->l, "an operand must be a text like \"/a/b\"");
     }
     if (b->n == VIEW_ALTS_MAX) {
         return view_loader_fail(b->l, "more than %d alternatives", VIEW_ALTS_MAX);
@@ -371,7 +371,7 @@ bool view_alts_compile(struct view_loader *l, const struct view_place *place,
     if (!add_all(&b, val, &model)) {
         return false;
     }
-    /* No more than there are, so that what a view needs lies together. */
+    /* A copy of exact size, so that a view's data are adjacent in memory. */
     exact = view_loader_alloc(l, b.n ? b.n : 1, sizeof(*exact));
     if (exact == NULL) {
         return false;
@@ -395,7 +395,8 @@ static bool add_values(struct view_loader *l, struct wh_json_val val, struct vie
     }
     while (!array || wh_json_next(&it, NULL, &each)) {
         if (wh_json_type(each) != WH_JSON_STRING || cond->n_values == VIEW_ALTS_MAX) {
-            return view_loader_fail(l, "a condition takes a few texts");
+            return view_loader_fail(l,
+                                    "a condition's value must be a text or a short list of texts");
         }
         if (!view_loader_dup(l, wh_json_string(each), &values[cond->n_values++])) {
             return false;

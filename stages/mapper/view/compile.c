@@ -2,7 +2,7 @@
 
 #include "common/base/num.h"
 
-/* Members of an object by name, with the check that no other name is there. */
+/* An expected member of an object; any other name is an error. */
 struct member {
     const char *name;
     struct wh_json_val *val; /* doc stays NULL when absent */
@@ -32,7 +32,7 @@ static bool members(struct view_loader *l, struct wh_json_val object, const stru
     return true;
 }
 
-/* A key of an object and the variable of the same name that takes it. */
+/* A key of an object, and the variable of the same name that receives its value. */
 /* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define MEMBER(name)                                                                               \
     {                                                                                              \
@@ -73,11 +73,12 @@ static bool compile_rank(struct view_loader *l, const struct view_place *place,
         return false;
     }
     if (from.doc == NULL || table.doc == NULL) {
-        return view_loader_fail(l, "'rank' takes 'from' and 'table'");
+        return view_loader_fail(l, "'rank' needs 'from' and 'table'");
     }
     version->rank = view_loader_map(l->ranks, l->n_ranks, wh_json_string(table));
     if (version->rank == NULL) {
-        return view_loader_fail(l, "no rank table '%.*s'", WH_SLICE_ARG(wh_json_string(table)));
+        return view_loader_fail(l, "unknown rank table '%.*s'",
+                                WH_SLICE_ARG(wh_json_string(table)));
     }
     return view_alts_compile(l, place, from, NULL, CONV_STRING, &version->rank_from);
 }
@@ -106,7 +107,7 @@ static bool compile_version(struct view_loader *l, const struct view_place *plac
                              : wh_slice_eq(name, WH_LIT("parent")) ? ELSE_PARENT
                                                                    : ELSE_FAIL;
         if (version->otherwise == ELSE_FAIL) {
-            return view_loader_fail(l, "'else' is observed, parent or aside");
+            return view_loader_fail(l, "'else' must be observed, parent or aside");
         }
     }
     return optional_alts(l, place, first_of, CONV_TIME, &version->first_of) &&
@@ -132,7 +133,7 @@ static bool takes_foreign(const struct view_field *fields, unsigned n,
     return false;
 }
 
-/* Foreign ids are left out of a list of references without a note where another field has them. */
+/* A list of references drops foreign ids silently when another field contains them. */
 static void mark_foreign(const struct view_field *fields, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -166,7 +167,7 @@ static bool compile_fields(struct view_loader *l, const struct view_place *place
         field = &e->def->fields[index];
         for (unsigned i = 0; i < e->n_fields; i++) {
             if (fields[i].field == (unsigned)index) {
-                return view_loader_fail(l, "field '%s' is there twice", field->name);
+                return view_loader_fail(l, "field '%s' occurs twice", field->name);
             }
         }
         fields[e->n_fields] = (struct view_field){.field = (unsigned)index, .type = field->type};
@@ -271,7 +272,7 @@ struct emission_src {
     struct wh_json_val fields;
 };
 
-/* What the emission itself says goes over what the definition that it uses says. */
+/* The members of the emission override those of the definition that it uses. */
 static bool gather(struct view_loader *l, struct wh_json_val v, struct emission_src *src)
 {
     struct wh_json_val use = {0};
@@ -290,7 +291,8 @@ static bool gather(struct view_loader *l, struct wh_json_val v, struct emission_
         struct wh_json_val unused = {0};
 
         if (!view_loader_define(l, wh_json_string(use), &definition)) {
-            return view_loader_fail(l, "no definition '%.*s'", WH_SLICE_ARG(wh_json_string(use)));
+            return view_loader_fail(l, "unknown definition '%.*s'",
+                                    WH_SLICE_ARG(wh_json_string(use)));
         }
         if (wh_json_get(definition, WH_LIT("use"), &unused)) {
             return view_loader_fail(l, "a definition cannot use another one");
@@ -321,7 +323,7 @@ static bool compile_emission(struct view_loader *l, struct view *view, struct wh
         return view_loader_fail(l, "an emission's 'kind' is not a canonical kind");
     }
     if (src.del.doc == NULL && src.fields.doc == NULL) {
-        return view_loader_fail(l, "an emission has 'fields' or 'delete'");
+        return view_loader_fail(l, "an emission needs 'fields' or 'delete'");
     }
     view->n_emissions++;
     return compile_source(l, &place, src.source, e) &&
@@ -401,7 +403,7 @@ static bool compile_parts(struct view_loader *l, struct view *view, struct wh_js
         return false;
     }
     if (emit.doc == NULL || !each(l, view, emit, compile_emission) || view->n_emissions == 0) {
-        return view_loader_fail(l, "a view emits at least one observation");
+        return view_loader_fail(l, "a view must emit at least one observation");
     }
     if (reread.doc && !each(l, view, reread, compile_reread)) {
         return false;

@@ -1,9 +1,9 @@
 /*
- * compiled_priv.h - compiled views: what compile.c makes of a view file and eval.c reads.
+ * compiled_priv.h - compiled views, which compile.c builds from a view file and eval.c evaluates.
  *
- * All pointers of a view live in tries, one over the document and one for each array whose elements
- * are emitted ("scope"). A node of a trie is also the slot of its value, so one walk over the
- * mapped objects finds everything:
+ * The pointers of a view are stored in tries, one for the document and one for each array whose elements
+ * are emitted ("scope"). The index of a node is also the slot of its value, so one walk over the mapped
+ * objects finds all values:
  *
  *   "/object_attributes/id", "/object_attributes/state"      root -> object_attributes -> id
  *                                                                                      -> state
@@ -35,7 +35,7 @@ struct view_node {
     unsigned first_child;  /* 0: none (0 is the root, never a child) */
     unsigned next_sibling; /* 0: none */
     const char *pointer;   /* from the document's root, for messages */
-    uint16_t *table;       /* children by hash of their key; 0: empty place */
+    uint16_t *table;       /* children by the hash of their key; 0: empty */
     uint32_t mask;
 };
 
@@ -56,7 +56,7 @@ static inline uint32_t view_key_hash(struct wh_slice key)
     return h ^ h >> 15;
 }
 
-/* ---- operands: where a value comes from ---- */
+/* ---- operands ---- */
 
 enum view_op_type {
     OP_ROOT,     /* "/a/b" or "^/a/b": a pointer into the document */
@@ -89,7 +89,7 @@ enum view_conv_type {
     CONV_LOWER,  /* lower case, blanks become '_' */
     CONV_EMAIL,  /* "[REDACTED]" is not shown, "" is null */
     CONV_DATE,   /* the date of a date or a time */
-    CONV_COMMIT, /* the full commit id at the end of an address; not shown where it is short */
+    CONV_COMMIT, /* the full commit id at the end of an address; a short one is not shown */
     CONV_MAP,    /* by a table of the view files */
     CONV_LONG,
     CONV_DOUBLE,
@@ -98,7 +98,7 @@ enum view_conv_type {
     CONV_STRINGS, /* array of strings, or of objects: their member `key` */
     CONV_REF,     /* id of an object of source kind `kind` */
     CONV_REFS,    /* array of ids, or of objects: their member `key` */
-    CONV_FOREIGN, /* of the same arrays: the elements whose id is another tracker's key */
+    CONV_FOREIGN, /* as REFS, but the elements whose id is another tracker's key */
 };
 
 struct view_map_item {
@@ -121,7 +121,7 @@ struct view_conv {
     const struct view_map *map;
     struct wh_slice where_key; /* REFS: only elements whose member where_key is where_value */
     struct wh_slice where_value;
-    bool foreign_kept; /* REFS: another field of the emission takes the foreign ids (FOREIGN) */
+    bool foreign_kept; /* REFS: a FOREIGN field of the emission contains the foreign ids */
 };
 
 /* ---- emissions ---- */
@@ -140,7 +140,7 @@ struct view_alt {
     unsigned n_conds;
 };
 
-/* The first alternative that is shown counts. */
+/* The first alternative that is shown is used. */
 struct view_alts {
     struct view_alt *items;
     unsigned n;
@@ -165,7 +165,7 @@ struct view_version {
 
 struct view_emission {
     const struct wh_kind_def *def;
-    int scope; /* -1: the document; else index of the array that is walked */
+    int scope; /* -1: the document; else the index of the array */
     bool optional;
     const struct view_cond *conds;
     unsigned n_conds;
@@ -182,7 +182,7 @@ struct view_emission {
 };
 
 struct view_scope {
-    unsigned each; /* node of the document's trie that is the array */
+    unsigned each; /* the array's node in the document's trie */
     struct view_trie trie;
 };
 
@@ -195,7 +195,7 @@ struct view_reread {
     unsigned n_conds;
     int64_t within_ms;
     bool trailing;
-    bool unless_emitted; /* not when the event itself emits that object */
+    bool unless_emitted; /* no reread when the event itself emits that object */
 };
 
 struct view {
@@ -224,7 +224,7 @@ struct mapper_views {
     size_t n_views;
 };
 
-/* NULL when nothing is known of that kind. */
+/* NULL when no view matches or ignores that kind. */
 const struct view_match *mapper_views_find(const struct mapper_views *views, struct wh_slice kind);
 
 #endif

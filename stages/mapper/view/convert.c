@@ -98,7 +98,7 @@ enum wh_rc convert_id(const struct convert *c, const struct view_found *found, b
     switch (type) {
     case WH_JSON_INT:
         if (wh_json_int(found->json) < 0) {
-            return wh_fail(err, WH_E_RANGE, "%s: an id is not negative", c->pointer);
+            return wh_fail(err, WH_E_RANGE, "%s: an id cannot be negative", c->pointer);
         }
         if (wh_json_int(found->json) == 0) {
             *ret_shown = VIEW_NULL;
@@ -205,9 +205,9 @@ enum wh_rc convert_time(const struct convert *c, const struct view_found *found,
     if (want_text(c, found, &text, err) != WH_OK) {
         return err->rc;
     }
-    /* The text itself stays out of the message: it is payload. */
+    /* The message does not contain the text, which is payload. */
     if (wh_time_parse(text, ret, err) != WH_OK) {
-        return wh_fail(err, WH_E_INVALID, "%s: not a date or time that is known", c->pointer);
+        return wh_fail(err, WH_E_INVALID, "%s: not a known date or time format", c->pointer);
     }
     return WH_OK;
 }
@@ -244,8 +244,8 @@ static enum wh_rc to_text(const struct convert *c, const struct view_conv *conv,
     return WH_OK;
 }
 
-/* The last part of ".../commit/<id>": a full SHA-1 or SHA-256 alone, so that a short one never goes
- * over it. */
+/* The last part of ".../commit/<id>", if it is a full SHA-1 or SHA-256, so that a short id never
+ * replaces a full one. */
 static enum wh_rc to_commit(const struct convert *c, const struct view_found *found,
                             enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
 {
@@ -307,10 +307,10 @@ static enum wh_rc by_map(const struct convert *c, const struct view_conv *conv,
         return WH_OK;
     }
     if (item == NULL && type == WH_FIELD_LONG) {
-        /* A word that the table does not know has no number: the field becomes null. */
+        /* A word that is not in the table has no number: the field becomes null. */
         struct wh_err why;
 
-        (void)wh_fail(&why, WH_E_INVALID, "%s: a value that table %.*s does not have", c->pointer,
+        (void)wh_fail(&why, WH_E_INVALID, "%s: the value is not in table %.*s", c->pointer,
                       WH_SLICE_ARG(conv->map->name));
         set_aside_add(c->notes, c->arena, c->pointer, &why, found->json);
         *ret_shown = VIEW_NULL;
@@ -399,7 +399,7 @@ static enum wh_rc to_double(const struct convert *c, const struct view_found *fo
     return wh_fail(err, WH_E_INVALID, "%s: a text that is not a number", c->pointer);
 }
 
-/* A boolean, or what stands for one in forms and older versions: "true", "1", 1. */
+/* A boolean, or its form in older versions: "true", "1", 1. */
 static enum wh_rc to_bool(const struct convert *c, const struct view_found *found,
                           struct wh_value *ret, struct wh_err *err)
 {

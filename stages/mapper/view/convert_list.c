@@ -46,7 +46,7 @@ static enum wh_rc want_array(const struct convert *c, const struct view_found *f
     return WH_OK;
 }
 
-/* One element of STRINGS: a text, or an object with a text in the member that is asked for. */
+/* One element of STRINGS: a text, or an object whose member `key` is a text. */
 static enum wh_rc string_element(const struct convert *c, const struct view_conv *conv,
                                  struct wh_json_val v, struct wh_slice *ret, struct wh_err *err)
 {
@@ -181,7 +181,7 @@ static enum wh_rc to_refs(const struct convert *c, const struct view_conv *conv,
             set_aside_add(c->notes, c->arena, c->pointer, err, v);
             continue;
         }
-        /* People without an id: the list as a whole is not known. */
+        /* An object without an id: the list as a whole is unknown. */
         if (!skip && shown != VIEW_SHOWN) {
             *ret_shown = VIEW_ABSENT;
             return WH_OK;
@@ -194,7 +194,7 @@ static enum wh_rc to_refs(const struct convert *c, const struct view_conv *conv,
     return WH_OK;
 }
 
-/* The key of a foreign element and, behind a blank, its address where the element has one. */
+/* The key of a foreign element, followed by a blank and its address if it has one. */
 static enum wh_rc foreign_text(const struct convert *c, struct wh_json_val element,
                                struct wh_slice key, struct wh_slice *ret, struct wh_err *err)
 {
@@ -204,7 +204,8 @@ static enum wh_rc foreign_text(const struct convert *c, struct wh_json_val eleme
     char *p;
 
     if (key.len > VIEW_ID_MAX || memchr(key.ptr, ' ', key.len)) {
-        return wh_fail(err, WH_E_INVALID, "%s: not the key of an object elsewhere", c->pointer);
+        return wh_fail(err, WH_E_INVALID, "%s: not the key of an object of another tracker",
+                       c->pointer);
     }
     if (wh_json_get(element, WH_LIT("web_url"), &v) || wh_json_get(element, WH_LIT("url"), &v)) {
         url = wh_json_string(v);

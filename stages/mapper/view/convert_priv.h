@@ -1,5 +1,5 @@
 /*
- * convert_priv.h - from a value of the payload to a value of a field.
+ * convert_priv.h - converts a value of the payload into a value of a field.
  *
  * A conversion fails with an error of class POISON that names the pointer and what was expected,
  * never the value itself.
@@ -12,7 +12,7 @@
 
 enum view_shown { VIEW_ABSENT, VIEW_NULL, VIEW_SHOWN };
 
-/* A value found: JSON, or text made by a template or taken from the event, or a time. */
+/* A value: JSON, text from a template or the event, or a time. */
 struct view_found {
     enum { FOUND_JSON, FOUND_TEXT, FOUND_TIME } form;
     struct wh_json_val json;
@@ -23,7 +23,7 @@ struct view_found {
 struct view_idcache;
 struct view_idcache *view_idcache_new(void);
 void view_idcache_free(struct view_idcache *cache);
-/* As wh_entity_id_make, remembering. kind is a text that stays as long as the cache. */
+/* A cached wh_entity_id_make. kind must stay valid as long as the cache. */
 struct wh_entity_id view_idcache_make(struct view_idcache *cache, struct wh_slice instance,
                                       struct wh_slice kind, struct wh_slice id);
 
@@ -32,10 +32,10 @@ struct convert {
     struct view_idcache *ids;
     struct wh_slice instance;
     const char *pointer;     /* for messages */
-    struct set_aside *notes; /* single elements of arrays that are left out are noted here */
+    struct set_aside *notes; /* receives a note for each array element that is left out */
 };
 
-/* Both may answer VIEW_ABSENT for a value that counts as not shown. */
+/* Both may set VIEW_ABSENT for a value that counts as not shown. */
 WH_MUST_CHECK enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
                                        enum wh_field_type type, const struct view_found *found,
                                        enum view_shown *ret_shown, struct wh_value *ret,

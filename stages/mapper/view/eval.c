@@ -50,8 +50,8 @@ static bool later(struct wh_instant a, struct wh_instant b)
 }
 
 /*
- * The first, or the latest, of the times that are shown and not null. One that cannot be read is
- * noted and left out; *ret_bad is then the reason.
+ * The first or the latest of the times that are shown and not null. A time that cannot be converted is
+ * noted and skipped; *ret_bad is then the reason.
  */
 static enum wh_rc alts_time(struct mapper_eval *ev, const struct view_alts *alts, bool first,
                             bool *ret_found, struct wh_instant *ret, struct wh_err *ret_bad,
@@ -107,7 +107,7 @@ static enum wh_rc find_rank(struct mapper_eval *ev, const struct view_version *v
     return WH_OK;
 }
 
-/* The object that the event is about, not one that is mentioned in it or an element of an array. */
+/* True for the event's own object, false for mentioned objects and elements of arrays. */
 static bool is_own(const struct view_emission *em)
 {
     return em->scope < 0 && !em->optional;
@@ -128,7 +128,7 @@ static enum wh_rc find_version(struct mapper_eval *ev, const struct view_emissio
     if (!found && alts_time(ev, &v->latest_of, false, &found, &at, &bad, err) != WH_OK) {
         return err->rc;
     }
-    /* The event's own object cannot be put in order by a time that nobody can read. */
+    /* A malformed time cannot order the event's own object. */
     if (!found && bad.rc != WH_OK && is_own(em)) {
         *err = bad;
         return err->rc;
@@ -155,7 +155,7 @@ static enum wh_rc find_version(struct mapper_eval *ev, const struct view_emissio
 
 /* ---- emissions ---- */
 
-/* Only an event whose own object has no id is lost. */
+/* A missing id is an error only for the event's own object. */
 static enum wh_rc no_identity(struct mapper_eval *ev, const struct view_emission *em,
                               struct wh_err *err)
 {
@@ -211,7 +211,7 @@ static enum wh_rc find_fields(struct mapper_eval *ev, const struct view_emission
     return WH_OK;
 }
 
-/* One event shows the same person often; once is enough. */
+/* An event often shows the same person repeatedly; emit that person once. */
 static bool first_time(struct mapper_eval *ev)
 {
     struct eval_seen *seen = &ev->seen[ev->o.id.bytes[0]];
@@ -224,7 +224,7 @@ static bool first_time(struct mapper_eval *ev)
     return true;
 }
 
-/* The notes so far travel with the observation. */
+/* Attaches the notes collected so far to the observation. */
 static enum wh_rc send(struct mapper_eval *ev, struct wh_err *err)
 {
     const struct set_aside *notes = ev->late ? ev->late : &ev->notes;
@@ -252,7 +252,7 @@ static enum wh_rc emit(struct mapper_eval *ev, const struct view_emission *em, s
     if (shown != VIEW_SHOWN) {
         return WH_OK;
     }
-    /* The event's own object: most are not seen again before the cache has forgotten them. */
+    /* The event's own object bypasses the cache, because it rarely occurs again soon. */
     o->id = em->scope < 0 && !em->optional
                 ? wh_entity_id_make(ev->e->instance, em->source_kind, o->source.id)
                 : view_idcache_make(ev->ids, ev->e->instance, em->source_kind, o->source.id);
@@ -315,8 +315,8 @@ static enum wh_rc emit_scope(struct mapper_eval *ev, unsigned scope, struct wh_e
 }
 
 /*
- * Notes that were made after the last observation are sent with the main one once more: the same
- * content and version again changes nothing but brings the notes.
+ * Sends the main observation again with the notes that were made after the last observation. The same
+ * content and version changes nothing else.
  */
 static enum wh_rc emit_late_notes(struct mapper_eval *ev, struct wh_err *err)
 {
@@ -442,7 +442,7 @@ enum wh_rc mapper_eval_map(struct mapper_eval *ev, const struct wh_raw_event *e,
         *ret_outcome = MAPPER_IGNORED;
         return WH_OK;
     }
-    /* Half of all generations away from those in the slots: start over with clean ones. */
+    /* Restart with cleared slots well before the generation counter wraps around. */
     if (ev->gen > UINT32_MAX / 2) {
         memset(ev->root, 0, sizeof(ev->root));
         memset(ev->element, 0, sizeof(ev->element));

@@ -79,7 +79,7 @@ bool eval_walk(struct mapper_eval *ev, const struct view_trie *trie, struct eval
     return twice;
 }
 
-/* The value, or an object around it, is in the document twice. */
+/* True when the value, or an object around it, occurs twice in the document. */
 static bool is_twice(const struct view_trie *trie, const struct eval_slot *slots, uint32_t gen,
                      unsigned node)
 {
@@ -89,7 +89,7 @@ static bool is_twice(const struct view_trie *trie, const struct eval_slot *slots
     return node != 0;
 }
 
-/* A member of a null is null too: {"author": null} shows that there is no /author/id. */
+/* A member of null is null: {"author": null} shows that /author/id is null. */
 static enum view_shown look(const struct view_trie *trie, const struct eval_slot *slots,
                             uint32_t gen, unsigned node, struct wh_json_val *ret)
 {
@@ -160,7 +160,7 @@ static enum view_shown find_simple(const struct mapper_eval *ev, const struct vi
     return ret->text.len ? VIEW_SHOWN : VIEW_ABSENT;
 }
 
-/* Joins the parts; not shown when one of them is not. */
+/* Joins the parts; the result is not shown when a part is not shown. */
 static enum wh_rc find_template(struct mapper_eval *ev, const struct view_operand *op,
                                 enum view_shown *ret_shown, struct view_found *ret,
                                 struct wh_err *err)

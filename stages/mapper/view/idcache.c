@@ -1,6 +1,6 @@
 /*
- * Entity ids, remembered: a SHA-1 each costs more than all the rest of a small event. Small enough
- * for a core's own cache: it is for people and projects, which occur in most events.
+ * A cache of entity ids, because a SHA-1 costs more than the rest of a small event. It fits into a
+ * core's cache; people and projects, which occur in most events, profit from it.
  */
 #include "common/base/hash.h"
 #include "common/base/mem.h"
@@ -8,7 +8,7 @@
 
 enum { PLACES = 4096, TEXT_MAX = 22, INSTANCES = 8, INSTANCE_MAX = 127 };
 
-/* Kinds are texts of the views, so that their address names them; instances are numbered. */
+/* Kinds are texts of the views, so their address identifies them; instances are numbered. */
 struct entry {
     struct wh_entity_id id;
     const char *kind;
@@ -44,7 +44,7 @@ static bool instance_is(const struct instance *x, struct wh_slice instance)
     return wh_slice_eq(wh_slice(x->text, x->len), instance);
 }
 
-/* False for an instance past those that are numbered. */
+/* False when all numbers for instances are used up. */
 static bool find_instance(struct view_idcache *cache, struct wh_slice instance)
 {
     if (cache->n_instances && instance_is(&cache->instances[cache->last], instance)) {

@@ -14,11 +14,11 @@ enum {
     ARENA_MAX = 1 << 28,
     DEFINES_MAX = 128,
     MAPS_MAX = 64,
-    MATCHES_MAX = 512, /* a power of two, twice what is used at most */
+    MATCHES_MAX = 512, /* a power of two, at least twice the number of entries */
     PATH_MAX_BYTES = 4096,
 };
 
-/* ---- what is in the binary: views.S ---- */
+/* ---- the embedded views: views.S ---- */
 
 struct embedded {
     const char *name;
@@ -212,7 +212,7 @@ static bool first_pass(struct view_loader *l, struct wh_json_val root)
     struct wh_slice key;
 
     if (wh_json_type(root) != WH_JSON_OBJECT) {
-        return view_loader_fail(l, "a view file is a JSON object");
+        return view_loader_fail(l, "a view file must be a JSON object");
     }
     while (wh_json_next(&it, &name, &section)) {
         struct wh_json_iter inner = wh_json_iter(section);
@@ -238,7 +238,7 @@ static bool first_pass(struct view_loader *l, struct wh_json_val root)
     return true;
 }
 
-/* ---- views and what is ignored: second pass ---- */
+/* ---- views and ignored kinds: second pass ---- */
 
 static struct view_match *match_place(const struct mapper_views *views, struct wh_slice kind)
 {
@@ -280,7 +280,7 @@ static bool add_kind(struct view_loader *l, struct mapper_views *views, struct w
         enum wh_origin origin = wh_origin_parse(wh_json_string(v));
 
         if (origin == WH_ORIGIN_COUNT) {
-            return view_loader_fail(l, "an origin is webhook, rest, mcp or import");
+            return view_loader_fail(l, "an origin must be webhook, rest, mcp or import");
         }
         match->views[origin] = view;
         match->ignored[origin] = view == NULL;
@@ -299,7 +299,7 @@ static bool add_match(struct view_loader *l, struct mapper_views *views, struct 
 
     if (!wh_json_get(match, WH_LIT("origin"), &origins) ||
         !wh_json_get(match, WH_LIT("kind"), &kinds)) {
-        return view_loader_fail(l, "a match has lists 'origin' and 'kind'");
+        return view_loader_fail(l, "a match needs the lists 'origin' and 'kind'");
     }
     it = wh_json_iter(kinds);
     while (wh_json_next(&it, NULL, &v)) {
@@ -337,7 +337,7 @@ static bool second_pass(struct view_loader *l, struct mapper_views *views, struc
             return false;
         }
         if (!wh_json_get(v, WH_LIT("match"), &match)) {
-            return view_loader_fail(l, "a view has a 'match'");
+            return view_loader_fail(l, "a view needs a 'match'");
         }
         if (!add_match(l, views, match, view)) {
             return false;

@@ -7,7 +7,7 @@ bool view_loader_fail(struct view_loader *l, const char *fmt, ...)
     char what[WH_ERR_MSG_MAX];
     va_list args;
 
-    /* The innermost reason counts; what is around it comes in front. */
+    /* Keeps the innermost reason and prefixes it with the outer one. */
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof(what), fmt, args);
     va_end(args);

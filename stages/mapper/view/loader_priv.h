@@ -2,12 +2,12 @@
  * loader_priv.h - compiling view files, file by file and view by view.
  *
  *   load.c     finds the files and reads them in two passes
- *   compile.c  one view: its emissions and rereads
- *   alts.c     operands, conversions, conditions
- *   trie.c     the pointers of a view
- *   loader.c   what all of them use: memory, errors, names
+ *   compile.c  compiles one view: its emissions and rereads
+ *   alts.c     compiles operands, conversions and conditions
+ *   trie.c     stores the pointers of a view
+ *   loader.c   memory, errors and names
  *
- * A function that returns bool has put the reason into the loader's error when it returns false.
+ * A function that returns false has set the loader's error.
  */
 #ifndef WH_MAPPER_VIEW_LOADER_PRIV_H
 #define WH_MAPPER_VIEW_LOADER_PRIV_H
@@ -32,28 +32,28 @@ struct view_loader {
     unsigned n_ranks;
 };
 
-/* Sets WH_E_CONFIG with file and view in front; returns false. */
+/* Sets WH_E_CONFIG with a message that names file and view; returns false. */
 bool view_loader_fail(struct view_loader *l, const char *fmt, ...) WH_PRINTF(2, 3);
 void *view_loader_alloc(struct view_loader *l, size_t n, size_t size);
 bool view_loader_dup(struct view_loader *l, struct wh_slice text, struct wh_slice *ret);
-/* By name, the last one wins. */
+/* Finds a definition by name; the last one wins. */
 bool view_loader_define(const struct view_loader *l, struct wh_slice name, struct wh_json_val *ret);
 const struct view_map *view_loader_map(const struct view_map *maps, unsigned n,
                                        struct wh_slice name);
-/* Compiles the view object; NULL with an error. */
+/* Compiles a view object; NULL on error. */
 struct view *view_compile(struct view_loader *l, struct wh_json_val val);
 
 struct view_place {
     struct view *view;
     int scope;              /* -1 or index */
-    struct wh_slice prefix; /* pointer in front of relative ones */
+    struct wh_slice prefix; /* prefix of relative pointers */
 };
 bool view_trie_init(struct view_loader *l, struct view_trie *trie);
 bool view_trie_add(struct view_loader *l, struct view_trie *trie, struct wh_slice prefix,
                    struct wh_slice pointer, const char *base, unsigned *ret_node);
-/* Builds the tables; no more adding. */
+/* Builds the hash tables; nothing can be added afterwards. */
 bool view_trie_seal(struct view_loader *l, struct view_trie *trie);
-/* type: of the field, or -1 for a text (ids, urls, reasons) */
+/* type: the field's type, or -1 for a text (ids, urls, reasons) */
 bool view_alts_compile(struct view_loader *l, const struct view_place *place,
                        struct wh_json_val val, const struct wh_field_def *field,
                        enum view_conv_type fallback, struct view_alts *ret);

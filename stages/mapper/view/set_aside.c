@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-/* The reason without the pointer that error messages begin with. */
+/* The message without the pointer at its start. */
 static struct wh_slice reason_of(const struct wh_err *err, const char *pointer)
 {
     struct wh_slice msg = wh_slice_str(err->msg);
@@ -14,7 +14,7 @@ static struct wh_slice reason_of(const struct wh_err *err, const char *pointer)
     return msg;
 }
 
-/* At most WH_SET_ASIDE_EXAMPLE_MAX bytes, cut between two characters. */
+/* Truncates to at most WH_SET_ASIDE_EXAMPLE_MAX bytes of whole characters. */
 static struct wh_slice beginning(struct wh_slice text)
 {
     size_t n = text.len;

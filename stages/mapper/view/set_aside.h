@@ -1,9 +1,8 @@
 /*
  * set_aside.h - the values of one event that could not be converted.
  *
- * A value that does not fit its field costs that field alone. Each such value is noted here and
- * travels with the next observation of the event, so that the sink can count it by view and
- * pointer.
+ * When a value does not fit its field, only that field is not shown. Each such value is noted here and
+ * attached to the next observation of the event, so that the sink can count it by view and pointer.
  *
  * Thread: the evaluator's.
  */
@@ -20,10 +19,10 @@ struct set_aside {
 };
 
 /*
- * Notes one value: pointer stays valid as long as the views, err is why it could not be converted,
- * and value is the value itself (doc NULL where there is none to show). A second value at the same
- * pointer is counted with the first. Beyond WH_SET_ASIDE_MAX pointers the last entry counts for all
- * others. Without memory for the texts the note is kept without them.
+ * Notes one value. pointer must stay valid as long as the views; err is why the value could not be
+ * converted; value.doc is NULL when there is no value to show. Further values at the same pointer only
+ * increase its count. Beyond WH_SET_ASIDE_MAX pointers the last entry counts all others. Without memory
+ * for the texts the note has none.
  */
 void set_aside_add(struct set_aside *notes, struct wh_arena *arena, const char *pointer,
                    const struct wh_err *err, struct wh_json_val value);

@@ -1,5 +1,5 @@
 /*
- * view.h - data views: how a raw event becomes observations, as data (schemas/views/README.md).
+ * view.h - data views, which define how a raw event becomes observations (schemas/views/README.md).
  *
  *   files -> mapper_views_load -> compiled set (read-only, shared)
  *   raw event -> mapper_eval_map -> observations and rereads, handed to a mapper_out
@@ -17,12 +17,12 @@ struct mapper_views;
 struct mapper_eval;
 
 /*
- * Compiles the embedded views and, unless dir is NULL or "", the *.json files of dir on top: what
- * they match, define, rank or ignore wins. WH_E_CONFIG names file, view and reason.
+ * Compiles the embedded views and, unless dir is NULL or "", the *.json files of dir, which override
+ * them. WH_E_CONFIG names file, view and reason.
  */
 WH_MUST_CHECK enum wh_rc mapper_views_load(const char *dir, struct mapper_views **ret,
                                            struct wh_err *err);
-/* One text instead of the embedded ones, for tests. */
+/* Compiles one text instead of the embedded views, for tests. */
 WH_MUST_CHECK enum wh_rc mapper_views_load_text(struct wh_slice text, struct mapper_views **ret,
                                                 struct wh_err *err);
 void mapper_views_free(struct mapper_views *views);
@@ -35,7 +35,7 @@ struct mapper_reread {
     struct wh_slice id;
     struct wh_slice reason;
     int64_t within_ms; /* repeated requests within this time count as one */
-    bool trailing;     /* a repeated request goes out once more when the time is over */
+    bool trailing;     /* a repeated request is published once more when the time is over */
 };
 
 /* Receives the results. An error of a callback ends the mapping and is returned. */
@@ -52,9 +52,9 @@ struct mapper_eval *mapper_eval_new(const struct mapper_views *views, size_t max
                                     size_t max_depth);
 void mapper_eval_free(struct mapper_eval *eval);
 /*
- * Maps one event. at: topic, partition and offset of the raw record are taken from it, the rest is
- * filled here. Errors of class POISON say which pointer has what wrong; WH_E_UNKNOWN_KIND when no
- * view is for this origin and kind.
+ * Maps one event. `at` has topic, partition and offset of the raw record; the other members are filled
+ * here. An error of class POISON names the pointer and the problem; WH_E_UNKNOWN_KIND: no view matches
+ * this origin and kind.
  */
 WH_MUST_CHECK enum wh_rc mapper_eval_map(struct mapper_eval *eval, const struct wh_raw_event *e,
                                          const struct wh_provenance *at,

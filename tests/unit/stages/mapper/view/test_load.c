@@ -28,19 +28,20 @@ static void test_refused(void **state)
          "does not fit"},
         {VIEW("{\"kind\":\"note\"," SOURCE
               ",\"fields\":{\"text\":{\"from\":\"/a\",\"as\":\"x\"}}}"),
-         "no conversion 'x'"},
+         "unknown conversion 'x'"},
         {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":{\"as\":\"string\"}}}"),
          "lacks 'from'"},
         {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"work_item\":\"/a\"}}"),
          "name the source kind"},
         {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"={/a\"}}"), "lacks a '}'"},
-        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"@nothing\"}}"), "not known"},
+        {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"@nothing\"}}"),
+         "not a known operand"},
         {VIEW("{\"kind\":\"note\"," SOURCE ",\"fields\":{\"text\":\"/a/b/c/d/e/f/g/h/i\"}}"),
          "too deep"},
-        {VIEW("{\"use\":\"nobody\"}"), "no definition"},
+        {VIEW("{\"use\":\"nobody\"}"), "unknown definition"},
         {VIEW("{\"kind\":\"note\",\"fields\":{},\"version\":{}}"), "needs 'source'"},
         {VIEW(""), "at least one"},
-        {"{\"ignore\":[{\"origin\":[\"mail\"],\"kind\":[\"x\"]}]}", "origin is"},
+        {"{\"ignore\":[{\"origin\":[\"mail\"],\"kind\":[\"x\"]}]}", "origin must be"},
     };
 
     (void)state;
