@@ -3,7 +3,7 @@
 # Knobs: V=1 (show commands)  SAN=asan|tsan|fuzz|coverage  CC= CXX=  WERROR=0  TEST=<part of a test's path>
 #        BOOTSTRAP=host:port (integration tests against another broker)  FUZZ_SECONDS=30
 #
-# Objects are in build/<variant>/, so that variants live side by side.
+# Objects are in build/<variant>/, so that variants coexist.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
@@ -11,7 +11,7 @@ SHELL := /bin/bash
 
 CC := gcc
 CXX := g++
-# What was compiled before is taken from ccache's folder, also in another clone.
+# ccache reuses objects, also those that another clone has compiled.
 CCACHE := $(if $(CCACHE_DISABLE),,$(shell command -v ccache 2>/dev/null))
 export CCACHE_NOHASHDIR := 1
 WERROR ?= 1
@@ -45,10 +45,10 @@ else ifeq ($(SAN),tsan)
 SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
 WARN_C += -Wno-stack-usage -Wno-null-dereference
 else ifeq ($(SAN),coverage)
-# Counts every line that runs. The tests use threads, so that counting must be atomic.
+# Counts executed lines, atomically, because the tests use threads.
 OPT := -Og -g
 SANFLAGS := --coverage -fprofile-update=atomic
-# Warnings are for the optimised build, which knows more of the code.
+# Only the optimised build enables the warnings that need data flow analysis.
 WARN_C += -w
 else ifeq ($(SAN),fuzz)
 CC := clang
@@ -94,7 +94,7 @@ $(B)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -MMD -MP -c $< -o $@
 
-# The version is compiled into one file, again only when it is another one.
+# One file contains the version, and is recompiled only when the version changes.
 $(B)/version: FORCE
 	@mkdir -p $(@D)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
@@ -102,7 +102,7 @@ $(B)/version: FORCE
 $(B)/common/base/build_version.c.o: DEFINES := -DWH_VERSION='"$(VERSION)"'
 $(B)/common/base/build_version.c.o: $(B)/version
 
-# What the assembler takes in by .incbin.
+# Files that the assembler embeds with .incbin.
 $(B)/stages/mapper/view/views.S.o: $(wildcard schemas/views/*.json)
 $(B)/stages/sink/sql/document_views.S.o: stages/sink/sql/document_views.sql
 $(B)/common/avro/texts.S.o: $(wildcard schemas/*.avsc)
@@ -122,7 +122,7 @@ $$(B)/bin/wellhead-$(1): $$(B)/stages/$(1)/main.c.o $$(TSAN_THREADS) $$(B)/libst
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_rules,$(s))))
 
-# All but main.c is an archive, as with the stages.
+# All but main.c is an archive, as for the stages.
 CLI_SRC := $(filter-out cli/main.c,$(sort $(wildcard cli/*.c cli/*/*.c)))
 CLI_LIB := $(B)/libcli.a
 $(CLI_LIB): $(call obj,$(CLI_SRC))
@@ -165,11 +165,11 @@ PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$
 unit: $(PICKED) ## build and run the unit, stage, fault and broker tests (TEST= picks some)
 	@scripts/run-tests $(B) $(PICKED)
 
-# ---- coverage: what the tests run of the product, by room ----
+# ---- coverage: lines of the product that the tests execute, by room ----
 
 COVERAGE_MIN ?= 85
 .PHONY: coverage
-coverage: ## lines that the programs of `make unit` run, by room; fails under COVERAGE_MIN (85) %
+coverage: ## lines that the programs of `make unit` execute, by room; fails below COVERAGE_MIN (85) %
 	@scripts/install-deps build test coverage
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=coverage coverage-run
 
@@ -207,28 +207,28 @@ fuzz: ## fuzz each parser for FUZZ_SECONDS (30)
 fuzz-run: $(FUZZ_BIN)
 	@scripts/fuzz-run "$(FUZZ_SECONDS)" $(FUZZ_BIN)
 
-# ---- what a user calls ----
+# ---- targets for users ----
 
 FUZZ_SECONDS ?= 30
 JOBS := $(shell nproc)
 
 .PHONY: up
-up: ## bring the whole pipeline up (GITLAB_URL= GITLAB_TOKEN_FILE= for a real GitLab)
+up: ## start the whole pipeline (GITLAB_URL= GITLAB_TOKEN_FILE= for a real GitLab)
 	@scripts/install-deps build kafka
 	@echo "building"
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@scripts/up
 
 .PHONY: down
-down: ## stop what `make up` started; the state stays
+down: ## stop what `make up` started; keeps the state
 	@scripts/down
 
 .PHONY: clean-state
-clean-state: down ## forget all that was read: topics, store, secrets
+clean-state: down ## delete the state: topics, store, secrets
 	rm -rf $${STATE:-run} wellhead
 
 .PHONY: test
-test: ## every suite: unit, stage, fault, fuzz corpus, integration; one closing line
+test: ## every suite: unit, stage, fault, fuzz corpus, integration; ends with one line of totals
 	@scripts/test
 
 .PHONY: test-asan
@@ -237,7 +237,7 @@ test-asan: ## unit, stage and fault tests under ASan and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=asan unit
 
 .PHONY: test-tsan
-test-tsan: ## the threaded parts under TSan, then the stages as they are
+test-tsan: ## the threaded parts under TSan, then the real programs
 	@scripts/install-deps build kafka test
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan tsan-run
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan tsan-stages
@@ -249,7 +249,7 @@ TSAN_SET := suppressions=$(CURDIR)/tests/supp/tsan.supp ignore_noninstrumented_m
 tsan-run: $(foreach t,$(TSAN_TESTS),$(foreach b,$(TEST_BIN),$(if $(findstring /$(t)/,$(b)),$(b))))
 	@TSAN_OPTIONS="$(TSAN_SET)" scripts/run-tests $(B) $^
 
-# The sink's own threads and the fetcher's work on the pool are together in the programs only.
+# Only the real programs run the sink's threads and the fetcher's pool work together.
 TSAN_SCENARIOS := first_sync live two_fetchers disconnect
 TSAN_REPORT := $(CURDIR)/$(B)/report
 .PHONY: tsan-stages
@@ -269,7 +269,7 @@ test-compose: ## the compose files on a container engine: make test-compose COMP
 	@scripts/test-compose "$(or $(COMPOSE),docker compose)"
 
 .PHONY: lint
-lint: ## format, clang-tidy, cppcheck and our own gates
+lint: ## format, clang-tidy, cppcheck and the gates in scripts/lint
 	@scripts/install-deps build test lint
 	@scripts/lint/all
 
@@ -308,7 +308,7 @@ install: all ## copy the programs to $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(filter-out %wellhead-gitlab,$(BINS)) $(DESTDIR)$(PREFIX)/bin
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove build/
 	rm -rf build
 
 .PHONY: help

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 . scripts/process.sh
 
-# State, logs and secrets are for the user who runs this, and for nobody else.
+# Only the user who runs this may read state, logs and secrets.
 umask 077
 
 bin=${BIN:-build/release/bin}
@@ -17,7 +17,7 @@ sink_port=$((port_base + 3))
 gitlab_port=$((port_base + 9))
 gitlab_control_port=$((port_base + 10))
 
-# One line that renews itself on a terminal, plain lines elsewhere.
+# Prints a status line, which replaces the previous one on a terminal.
 progress() {
     if [ -t 1 ]; then
         printf '\r\033[K%s' "$*"
@@ -34,7 +34,7 @@ step() {
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# start NAME PROGRAM ARGS...: in the background, log to $state/log/NAME.log. Harmless when it runs already.
+# start NAME PROGRAM ARGS...: starts it in the background, logging to $state/log/NAME.log, unless it is running.
 start() {
     local name=$1 program=$2
     shift 2
@@ -45,7 +45,7 @@ start() {
     process_start "$state/$name.pid" "$state/log/$name.log" "$bin/$program" "$@"
 }
 
-# http_ok PORT PATH: the answer is 200.
+# http_ok PORT PATH: succeeds when the answer is 200.
 http_ok() {
     local line
     exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
@@ -55,7 +55,7 @@ http_ok() {
     [[ $line == "HTTP/1.1 200"* ]]
 } 2>/dev/null
 
-# await_ready NAME PORT PATH SECONDS
+# await_ready NAME PORT PATH SECONDS: waits until the process answers 200; fails when it has ended.
 await_ready() {
     local name=$1 port=$2 path=$3 limit=$4 tries=0
     while ! http_ok "$port" "$path"; do
@@ -77,13 +77,13 @@ await_ready() {
 # stop NAME: lets the process drain for 30 s, then kills it.
 stop() { process_stop "$state/$1.pid" 30; }
 
-# A new random secret in a file of mode 0600.
+# Writes a new random secret to a file of mode 0600.
 new_secret() {
     [ -s "$1" ] && return 0
     printf 'glpat-%s\n' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$1"
 }
 
-# http_post PORT PATH JSON: fails unless the answer is 2xx.
+# http_post PORT PATH JSON: sends a request; fails unless the answer is 2xx.
 http_post() {
     local line
     exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
