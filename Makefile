@@ -75,7 +75,7 @@ COMMON_LIB := $(B)/libwellhead.a
 TSAN_THREADS := $(if $(filter tsan,$(SAN)),$(call obj,tests/lib/tsan/c11_threads.c))
 BINS := $(foreach s,$(STAGES),$(if $(wildcard stages/$(s)/main.c),$(B)/bin/wellhead-$(s))) \
 	$(if $(wildcard cli/main.c),$(B)/bin/wellhead) \
-	$(if $(wildcard tests/gitlab/main.c),$(B)/bin/wellhead-gitlab)
+	$(if $(wildcard tests/gitlab/main.c),$(B)/bin/wellhead-gitlab) $(B)/bin/wellhead-lag
 
 .PHONY: all
 all: $(BINS) ## build the four stages, the command line and the GitLab stand-in
@@ -134,6 +134,11 @@ $(B)/bin/wellhead: $(B)/cli/main.c.o $(TSAN_THREADS) $(CLI_LIB) $(COMMON_LIB)
 
 GITLAB_SRC := $(sort $(wildcard tests/gitlab/*.c))
 $(B)/bin/wellhead-gitlab: $(call obj,$(GITLAB_SRC)) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/bin/wellhead-lag: $(call obj,tests/lag/main.c) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -305,7 +310,7 @@ bench: ## figures and ratios of each stage, one run
 .PHONY: install
 install: all ## copy the programs to $(DESTDIR)$(PREFIX)/bin
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 0755 $(filter-out %wellhead-gitlab,$(BINS)) $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 $(filter-out %wellhead-gitlab %wellhead-lag,$(BINS)) $(DESTDIR)$(PREFIX)/bin
 
 .PHONY: clean
 clean: ## remove build/

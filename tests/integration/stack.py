@@ -412,8 +412,15 @@ class Stack:
                                                          (self.fetcher_status() or {"connections": []})["connections"]))
         self.settle()
 
+    def unmapped(self):
+        """Raw events that the mappers' group has not committed."""
+        done = subprocess.run([os.path.join(BIN, "wellhead-lag"), self.broker.address, self.prefix], capture_output=True,
+                              text=True, timeout=60)
+        return int(done.stdout) if done.returncode == 0 else None
+
     def settle(self, seconds=60):
-        """Until nothing moves any more: no re-reads open, and four looks at the store agree."""
+        """Until nothing moves any more: no re-reads open, four looks at the store agree, and every raw event is mapped.
+        A mapper that joins its group again maps nothing for seconds: the store alone would look settled."""
         looks = []
 
         def still():
@@ -427,7 +434,7 @@ class Stack:
                 looks.clear()
                 return False
             looks.append(sink["observations"])
-            return len(looks) >= 4 and looks[-4:] == looks[-1:] * 4
+            return len(looks) >= 4 and looks[-4:] == looks[-1:] * 4 and self.unmapped() == 0
         await_true("everything stored", seconds, still, pause=0.4)
 
 
