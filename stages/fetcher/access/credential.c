@@ -10,13 +10,13 @@ enum {
     SECRET_MAX_BYTES = 24 << 10,
     ARENA_BLOCK = 2048,
     ARENA_MAX = 64 << 10,
-    EARLY_MAX_MS = 300000, /* refreshed so long before the end, or a fifth of its life */
+    EARLY_MAX_MS = 300000, /* refreshed this long before its end, or a fifth of its life */
     EARLY_MIN_MS = 200,
     BACKOFF_MS = 1000,
     BACKOFF_MAX_MS = 60000,
     REQUEST_MS = 10000,
-    HANDOVER_MS = REQUEST_MS + 2000, /* what the owner before may still have under way ends */
-    FOLLOW_MS = 1000,                /* how often another's new pair is looked for */
+    HANDOVER_MS = REQUEST_MS + 2000, /* requests of the previous owner have ended by then */
+    FOLLOW_MS = 1000,                /* between checks for another member's new pair */
     FOLLOWS_MAX = 15,
     DEPTH_MAX = 8,
     PARSER_MAX = 128 << 10,
@@ -25,32 +25,32 @@ enum {
 
 enum phase {
     IDLE,
-    NOTING, /* that a pair will be asked for is on its way to Kafka */
+    NOTING, /* the note that a pair will be requested is on its way to Kafka */
     ASKING,
     SAVING,
 };
 
 struct credential {
     struct wh_bus_ack ack; /* first: the record that holds a new pair carries it */
-    struct conn *conn;
+    const struct access_env *env;
     struct oauth_net net;
     struct wh_arena arena; /* of kept */
     struct oauth_kept kept;
     struct oauth_tokens now;
-    struct oauth_tokens next; /* SAVING: not durable yet */
-    struct wh_buf sealed;     /* what the document says of the pair */
+    struct oauth_tokens next; /* while SAVING: not in Kafka yet */
+    struct wh_buf sealed;     /* the pair as the document holds it */
     struct oauth_call *call;
     struct wh_timer *timer;
     enum phase phase;
     bool dead;        /* GitLab ended the approval */
     bool client_gone; /* GitLab does not know the client any more */
-    bool owner;       /* when it was last looked */
-    int64_t owner_ms; /* since when, while others may be there */
-    unsigned follows; /* looks for the owner's new pair */
+    bool owner;       /* at the latest check */
+    int64_t owner_ms; /* when the connection was taken over from another member; or 0 */
+    unsigned follows; /* number of waits for the owner's new pair */
     unsigned failures;
     unsigned refusals;
-    bool noted;        /* this process has written down that a pair is asked for */
-    bool ambiguous;    /* an answer to that may have been lost */
+    bool noted;        /* this process has recorded the request for a pair */
+    bool ambiguous;    /* an answer to that request may have been lost */
     int64_t in_use_ms; /* since when the pair is in use */
     uint64_t refreshes;
 };
@@ -62,14 +62,13 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d);
 
 static int64_t now_ms(const struct credential *cr)
 {
-    return wh_clock_now_ms(&cr->conn->fetcher->deps.clock);
+    return wh_clock_now_ms(&cr->env->clock);
 }
 
 /* ---- life ---- */
 
-struct credential *credential_new(struct conn *c)
+struct credential *credential_new(const struct access_env *env)
 {
-    const struct fetcher_deps *d = &c->fetcher->deps;
     struct credential *cr = wh_mem_zalloc(1, sizeof(*cr));
     struct wh_err err;
 
@@ -77,19 +76,19 @@ struct credential *credential_new(struct conn *c)
         return NULL;
     }
     cr->ack.fn = on_saved;
-    cr->conn = c;
+    cr->env = env;
     wh_arena_init(&cr->arena, ARENA_BLOCK, ARENA_MAX);
     oauth_tokens_init(&cr->now);
     oauth_tokens_init(&cr->next);
     wh_buf_init(&cr->sealed, SECRET_MAX_BYTES);
-    cr->timer = wh_timer_new(d->loop, on_timer, cr);
-    cr->net = (struct oauth_net){.http = d->http,
-                                 .clock = d->clock,
+    cr->timer = wh_timer_new(env->loop, on_timer, cr);
+    cr->net = (struct oauth_net){.http = env->http,
+                                 .clock = env->clock,
                                  .parser = wh_json_parser_new(PARSER_MAX, DEPTH_MAX),
-                                 .allow_http = d->conf.allow_http,
+                                 .allow_http = env->allow_http,
                                  .timeout_ms = REQUEST_MS};
     if (cr->timer == NULL || cr->net.parser == NULL ||
-        oauth_url_parse(wh_slice_str(c->instance), &cr->net.home, &err) != WH_OK) {
+        oauth_url_parse(wh_slice_str(env->instance), &cr->net.home, &err) != WH_OK) {
         credential_free(cr);
         return NULL;
     }
@@ -197,15 +196,9 @@ static void schedule(struct credential *cr)
     wh_timer_start(cr->timer, wait > 0 ? wait : 0, 0);
 }
 
-static void use_in_rest(struct credential *cr)
+static void tell(const struct credential *cr, enum access_event what, const char *why)
 {
-    struct conn *c = cr->conn;
-    struct wh_err err;
-
-    if (c->client && c->rest_by_oauth &&
-        client_set_token(c->client, wh_buf_slice(&cr->now.access), &err) != WH_OK) {
-        wh_log_error(c->fetcher->deps.log, "token not usable for REST", WH_RC(&err));
-    }
+    cr->env->on_changed(cr->env->ctx, what, why);
 }
 
 static void take_into_use(struct credential *cr)
@@ -216,18 +209,17 @@ static void take_into_use(struct credential *cr)
     cr->failures = 0;
     cr->follows = 0;
     cr->in_use_ms = now_ms(cr);
-    use_in_rest(cr);
     schedule(cr);
-    mcp_resume_all(cr->conn->mcp);
+    tell(cr, ACCESS_READY, NULL);
 }
 
 static enum wh_rc open_sealed(struct credential *cr, const char *purpose, struct wh_slice sealed,
                               struct wh_buf *out, struct wh_err *err)
 {
-    const struct wh_seal_place place = conn_seal_place(cr->conn, purpose);
+    const struct wh_seal_place place = access_seal_place(cr->env, purpose);
 
     wh_buf_init_secret(out, SECRET_MAX_BYTES);
-    return wh_secret_open(cr->conn->fetcher->deps.keys, &place, sealed, out, err);
+    return wh_secret_open(cr->env->keys, &place, sealed, out, err);
 }
 
 static enum wh_rc load_client(struct credential *cr, struct wh_err *err)
@@ -237,10 +229,10 @@ static enum wh_rc load_client(struct credential *cr, struct wh_err *err)
 
     wh_arena_reset(&cr->arena);
     cr->kept = (struct oauth_kept){0};
-    if (cr->conn->doc.client_sealed.len == 0) {
+    if (cr->env->doc->client_sealed.len == 0) {
         return WH_OK;
     }
-    rc = open_sealed(cr, "client", cr->conn->doc.client_sealed, &text, err);
+    rc = open_sealed(cr, "client", cr->env->doc->client_sealed, &text, err);
     if (rc == WH_OK) {
         rc = oauth_kept_read(wh_buf_slice(&text), cr->net.parser, &cr->arena, &cr->kept, err);
     }
@@ -248,7 +240,7 @@ static enum wh_rc load_client(struct credential *cr, struct wh_err *err)
     return rc;
 }
 
-/* Records come back late: an older pair than the one we know of is dead at GitLab. */
+/* Our own records arrive late: a pair older than the newest known one is dead at GitLab. */
 static bool outdated(const struct credential *cr, const struct oauth_tokens *t)
 {
     return (cr->now.access.len && t->got_at_ms <= cr->now.got_at_ms) ||
@@ -269,14 +261,11 @@ static enum wh_rc keep_sealed(struct credential *cr, struct wh_slice sealed, str
 
 enum wh_rc credential_sealed_again(struct credential *cr, struct wh_err *err)
 {
-    struct wh_slice sealed = cr->conn->doc.oauth_sealed;
-
-    if (cr->phase == SAVING) {
-        sealed = wh_buf_slice(&cr->sealed); /* newer than the document's */
-    } else if (keep_sealed(cr, sealed, err) != WH_OK) {
+    /* While a new pair is saved, the one here is newer than the document's. */
+    if (cr->phase != SAVING && keep_sealed(cr, cr->env->doc->oauth_sealed, err) != WH_OK) {
         return err->rc;
     }
-    cr->conn->doc.oauth_sealed = wh_buf_slice(&cr->sealed);
+    cr->env->doc->oauth_sealed = wh_buf_slice(&cr->sealed);
     return WH_OK;
 }
 
@@ -292,7 +281,7 @@ static enum wh_rc load_pair(struct credential *cr, struct wh_slice sealed, struc
     }
     wh_buf_done(&text);
     if (rc == WH_OK && cr->phase != SAVING && same_pair(&cr->now, &tokens)) {
-        /* The owner has sealed it again. */
+        /* The owner has sealed the same pair again. */
         rc = keep_sealed(cr, sealed, err);
     } else if (rc == WH_OK && !outdated(cr, &tokens)) {
         oauth_call_cancel(cr->call);
@@ -307,7 +296,7 @@ static enum wh_rc load_pair(struct credential *cr, struct wh_slice sealed, struc
 
 enum wh_rc credential_load(struct credential *cr, struct wh_err *err)
 {
-    struct wh_slice sealed = cr->conn->doc.oauth_sealed;
+    struct wh_slice sealed = cr->env->doc->oauth_sealed;
     enum wh_rc rc;
 
     if (load_client(cr, err) != WH_OK) {
@@ -323,7 +312,7 @@ enum wh_rc credential_load(struct credential *cr, struct wh_err *err)
         return WH_OK;
     }
     rc = wh_slice_eq(sealed, wh_buf_slice(&cr->sealed)) ? WH_OK : load_pair(cr, sealed, err);
-    cr->conn->doc.oauth_sealed = wh_buf_slice(&cr->sealed);
+    cr->env->doc->oauth_sealed = wh_buf_slice(&cr->sealed);
     return rc;
 }
 
@@ -333,8 +322,8 @@ static void later(struct credential *cr, const char *why)
 {
     cr->phase = IDLE;
     cr->failures++;
-    wh_log_warn(cr->conn->fetcher->deps.log, "token refresh failed; retrying",
-                WH_STR("connection", cr->conn->id), WH_STR("why", why),
+    wh_log_warn(cr->env->log, "token refresh failed; retrying",
+                WH_STR("connection", cr->env->connection), WH_STR("why", why),
                 WH_I("failures", cr->failures));
     wh_timer_start(cr->timer, wh_backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, cr->failures + 1), 0);
 }
@@ -347,12 +336,8 @@ static void ended(struct credential *cr, const char *why)
     cr->dead = true;
     wh_timer_stop(cr->timer);
     (void)snprintf(text, sizeof(text), "%s; approve again: wellhead connect %s", why,
-                   cr->conn->instance);
-    /* With a read_api token the reads go on. */
-    conn_set_state(cr->conn, conn_has_token(cr->conn) ? "degraded" : "need_reconnect", text);
-    conn_credentials_changed(cr->conn);
-    client_release(cr->conn->client);
-    mcp_give_up_all(cr->conn->mcp, text);
+                   cr->env->instance);
+    tell(cr, ACCESS_ENDED, text);
 }
 
 /* ---- the connection's list of pairs ---- */
@@ -360,14 +345,13 @@ static void ended(struct credential *cr, const char *why)
 static struct pairs list_of(const struct credential *cr, struct wh_connection *doc,
                             struct wh_arena *arena)
 {
-    return (struct pairs){
-        .doc = doc, .arena = arena, .keys = cr->conn->fetcher->deps.keys, .now_ms = now_ms(cr)};
+    return (struct pairs){.doc = doc, .arena = arena, .keys = cr->env->keys, .now_ms = now_ms(cr)};
 }
 
 /* The refresh has ended without a pair: none was issued, unless an earlier answer was lost. */
 static void unlist(struct credential *cr)
 {
-    struct wh_connection doc = cr->conn->doc;
+    struct wh_connection doc = *cr->env->doc;
     struct wh_err err;
 
     if (cr->ambiguous) {
@@ -376,15 +360,15 @@ static void unlist(struct credential *cr)
     pairs_answered(&doc, PAIR_BY_REFRESH, 0);
     cr->noted = false;
     cr->ambiguous = false;
-    if (conn_set_document(cr->conn, &doc, &err) != WH_OK) {
-        wh_log_error(cr->conn->fetcher->deps.log, "list of token pairs not changed", WH_RC(&err));
+    if (cr->env->set_document(cr->env->ctx, &doc, &err) != WH_OK) {
+        wh_log_error(cr->env->log, "list of token pairs not changed", WH_RC(&err));
     }
 }
 
-/* The old pair was good until now, so no other has come of it: the answer is complete. */
+/* The old pair was still valid, so no other refresh of it succeeded: the answer is complete. */
 static enum wh_rc list_pair(struct credential *cr, struct wh_err *err)
 {
-    struct wh_connection doc = cr->conn->doc;
+    struct wh_connection doc = *cr->env->doc;
     struct wh_arena arena;
     struct pairs p = list_of(cr, &doc, &arena);
     enum wh_rc rc;
@@ -393,7 +377,7 @@ static enum wh_rc list_pair(struct credential *cr, struct wh_err *err)
     pairs_answered(&doc, PAIR_BY_REFRESH, 0);
     rc = pairs_use(&p, &cr->next, err);
     if (rc == WH_OK) {
-        rc = conn_set_document(cr->conn, &doc, err);
+        rc = cr->env->set_document(cr->env->ctx, &doc, err);
     }
     wh_arena_done(&arena);
     if (rc == WH_OK) {
@@ -403,18 +387,18 @@ static enum wh_rc list_pair(struct credential *cr, struct wh_err *err)
     return rc;
 }
 
-/* Written down before GitLab is asked. True when it is on its way to Kafka. */
+/* Records the request before GitLab gets it. Returns true when the record is on its way to Kafka. */
 static bool note(struct credential *cr)
 {
-    struct conn *c = cr->conn;
-    struct wh_connection doc = c->doc;
+    const struct access_env *env = cr->env;
+    struct wh_connection doc = *env->doc;
     struct wh_arena arena;
     struct pairs p = list_of(cr, &doc, &arena);
     struct wh_err err;
     enum wh_rc rc;
 
     if (pairs_asked(&doc, PAIR_BY_REFRESH)) {
-        /* Written down before; when not by this process, what came of it is not known. */
+        /* Recorded earlier; if another process did it, the outcome of its request is unknown. */
         cr->ambiguous = cr->ambiguous || !cr->noted;
         cr->noted = true;
         return false;
@@ -422,27 +406,27 @@ static bool note(struct credential *cr)
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
     rc = pairs_ask(&p, PAIR_BY_REFRESH, doc.instance, &err);
     if (rc == WH_OK) {
-        rc = conn_set_document(c, &doc, &err);
+        rc = env->set_document(env->ctx, &doc, &err);
     }
     wh_arena_done(&arena);
     if (rc != WH_OK) {
-        wh_log_warn(c->fetcher->deps.log, "token refresh not recorded", WH_RC(&err));
+        wh_log_warn(env->log, "token refresh not recorded", WH_RC(&err));
         return false;
     }
     cr->noted = true;
     cr->ambiguous = false;
     cr->phase = NOTING;
-    if (conn_save(c, &cr->ack, &err) != WH_OK) {
+    if (env->save(env->ctx, &cr->ack, &err) != WH_OK) {
         later(cr, err.msg);
     }
     return true;
 }
 
-/* Into the document and the topic; the pair is used when that is acknowledged. */
+/* Writes the pair to the document and the topic; it is used once Kafka has acknowledged it. */
 static enum wh_rc save(struct credential *cr, struct wh_err *err)
 {
-    struct conn *c = cr->conn;
-    const struct wh_seal_place place = conn_seal_place(c, "oauth");
+    const struct access_env *env = cr->env;
+    const struct wh_seal_place place = access_seal_place(env, "oauth");
     struct wh_buf text;
     struct wh_buf sealed;
     enum wh_rc rc;
@@ -451,7 +435,7 @@ static enum wh_rc save(struct credential *cr, struct wh_err *err)
     wh_buf_init(&sealed, SECRET_MAX_BYTES);
     rc = oauth_tokens_write(&cr->next, &text, err);
     if (rc == WH_OK) {
-        rc = wh_secret_seal(c->fetcher->deps.keys, &place, wh_buf_slice(&text), &sealed, err);
+        rc = wh_secret_seal(env->keys, &place, wh_buf_slice(&text), &sealed, err);
     }
     wh_buf_done(&text);
     if (rc != WH_OK) {
@@ -460,11 +444,11 @@ static enum wh_rc save(struct credential *cr, struct wh_err *err)
     }
     wh_buf_done(&cr->sealed);
     cr->sealed = sealed;
-    c->doc.oauth_sealed = wh_buf_slice(&cr->sealed);
+    env->doc->oauth_sealed = wh_buf_slice(&cr->sealed);
     if (list_pair(cr, err) != WH_OK) {
         return err->rc;
     }
-    return conn_save(c, &cr->ack, err);
+    return env->save(env->ctx, &cr->ack, err);
 }
 
 static void try_save(struct credential *cr)
@@ -472,7 +456,7 @@ static void try_save(struct credential *cr)
     struct wh_err err;
 
     if (save(cr, &err) != WH_OK) {
-        wh_log_error(cr->conn->fetcher->deps.log, "new token not saved yet", WH_RC(&err));
+        wh_log_error(cr->env->log, "new token not saved yet", WH_RC(&err));
         wh_timer_start(cr->timer, BACKOFF_MS, 0);
     }
 }
@@ -500,13 +484,13 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
         return;
     }
     if (d->rc != WH_OK) {
-        /* It is all that is left of the approval: tried until Kafka takes it. */
+        /* The only copy of the pair: saving it is repeated until Kafka takes it. */
         wh_timer_start(cr->timer, BACKOFF_MS, 0);
         return;
     }
     oauth_tokens_move(&cr->now, &cr->next);
     cr->refreshes++;
-    wh_log_info(cr->conn->fetcher->deps.log, "token refreshed", WH_STR("connection", cr->conn->id),
+    wh_log_info(cr->env->log, "token refreshed", WH_STR("connection", cr->env->connection),
                 WH_I("refreshes", cr->refreshes));
     take_into_use(cr);
 }
@@ -546,7 +530,7 @@ static void on_refreshed(void *ctx, const struct oauth_token_answer *a)
 
 static void begin(struct credential *cr)
 {
-    if (cr->phase != IDLE || cr->dead || cr->conn->stopped || cr->conn->fetcher->draining) {
+    if (cr->phase != IDLE || cr->dead || cr->env->stopped(cr->env->ctx)) {
         return;
     }
     if (cr->now.refresh.len == 0) {
@@ -563,7 +547,7 @@ static void ask(struct credential *cr)
     struct wh_err err;
 
     cr->phase = IDLE;
-    if (cr->conn->stopped || cr->conn->fetcher->draining) {
+    if (cr->env->stopped(cr->env->ctx)) {
         return;
     }
     if (oauth_refresh(&cr->net, cr->kept.token_endpoint, &cr->kept.client, cr->kept.resource,
@@ -574,13 +558,14 @@ static void ask(struct credential *cr)
     cr->phase = ASKING;
 }
 
-/* Is it this member's to refresh now? Just taken over: not before the one before has ended. */
+/* True when this member may refresh now. A member that has just taken the connection over waits
+ * until requests of the member before it must have ended. */
 static bool may_refresh(struct credential *cr, int64_t *ret_wait_ms)
 {
-    const struct fetcher *f = cr->conn->fetcher;
-    bool owner = fetcher_owns(f, cr->conn->id, "");
+    const struct access_env *env = cr->env;
+    bool owner = env->owns(env->ctx);
 
-    if (owner && !cr->owner && f->ownership.partitions > 0) {
+    if (owner && !cr->owner && env->shared(env->ctx)) {
         cr->owner_ms = now_ms(cr);
     }
     cr->owner = owner;
@@ -596,9 +581,9 @@ static void begin_or_follow(struct credential *cr)
         begin(cr);
         return;
     }
-    /* The owner's new pair comes by the topic. */
+    /* The owner's new pair arrives through the connections topic. */
     if (!cr->owner && ++cr->follows > FOLLOWS_MAX) {
-        mcp_give_up_all(cr->conn->mcp, "the token is over and its owner has not renewed it yet");
+        tell(cr, ACCESS_LATE, "the token is over and its owner has not renewed it yet");
     }
     wh_timer_start(cr->timer, wait_ms, 0);
 }
@@ -625,7 +610,7 @@ static void on_timer(void *ctx)
 
 bool credential_refused(struct credential *cr, int64_t sent_ms)
 {
-    if (!credential_there(cr) || cr->conn->stopped || cr->conn->fetcher->draining) {
+    if (!credential_there(cr) || cr->env->stopped(cr->env->ctx)) {
         return false;
     }
     if (cr->phase != IDLE || sent_ms < cr->in_use_ms) {
@@ -653,5 +638,5 @@ bool credential_challenged(void *ctx, struct mcp_call *call, unsigned status,
     if (newer && cr->phase == IDLE) {
         mcp_resume(call);
     }
-    return true; /* the others wait for take_into_use */
+    return true; /* the other calls wait for ACCESS_READY */
 }

@@ -1,63 +1,69 @@
 /*
- * credential.h - the OAuth credential of one connection: held, refreshed early, never lost.
+ * credential.h - the OAuth credential of one connection. It holds a token pair, refreshes the pair
+ * before it expires (RFC 6749, section 6), and never loses one that GitLab has issued.
  *
- *   in use ── nearly over ── asked ── new pair ── sealed, saved, acknowledged ── in use
+ *   in use ── nearly over ── requested ── new pair ── sealed, saved, acknowledged ── in use
  *
- * A new pair is used after the connections topic has acknowledged it, and one refresh runs at a
- * time: the owner of the connection's own work refreshes, other fetchers take the new pair from the
- * topic. "invalid_grant" makes the connection need_reconnect; network faults and 5xx never do: they
- * are tried again with back-off, and the old pair stays. Thread: app.
+ * A new pair is used only after the connections topic has acknowledged it, and one refresh runs at a
+ * time: the member that owns the connection refreshes; the others take the new pair from the topic.
+ * "invalid_grant" ends the approval (ACCESS_ENDED). Network faults and answers 5xx never do: the
+ * refresh is repeated with back-off, and the old pair stays in use. Thread: app.
  */
 #ifndef WH_FETCHER_CREDENTIAL_H
 #define WH_FETCHER_CREDENTIAL_H
 
-#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/access/access_env.h"
 #include "stages/fetcher/mcp/mcp.h"
 #include "stages/fetcher/oauth/keep.h"
 
 struct credential;
 
-/* NULL: no memory. */
-struct credential *credential_new(struct conn *c);
-/* Drops what is under way; wipes. */
+/* env is borrowed until credential_free. Returns NULL without memory, and when env->instance is not
+ * an address. */
+struct credential *credential_new(const struct access_env *env);
+/* Cancels a request that is under way and wipes the tokens. Accepts NULL. */
 void credential_free(struct credential *cr);
-/* The document has come or changed: takes its pair into use, unless it is the one in use. */
+/* The document is new or has changed: takes its pair into use, unless that pair is in use already.
+ * WH_E_AUTH: a secret does not open with the keys. */
 WH_MUST_CHECK enum wh_rc credential_load(struct credential *cr, struct wh_err *err);
-/* The document holds the same pair in another seal. */
+/* The document now holds the same pair, sealed again. */
 WH_MUST_CHECK enum wh_rc credential_sealed_again(struct credential *cr, struct wh_err *err);
-/* Members have been given their parts: notes since when the connection is this one's. */
+/* The connections have been shared out again: notes whether this member has taken this one over. */
 void credential_assigned(struct credential *cr);
-/* A pair is there and not known to be refused. */
+/* Returns true when there is a pair whose approval GitLab has not ended. */
 bool credential_there(const struct credential *cr);
-/* For mcp_conf.token; ctx is the credential. */
+/* For mcp_conf.token: the access token in use; ctx is the credential. */
 struct wh_slice credential_access(void *ctx);
-/* For mcp_conf.challenged: 401 waits for a refresh. */
+/* For mcp_conf.challenged: returns true when the call waits for a refresh (401). */
 bool credential_challenged(void *ctx, struct mcp_call *call, unsigned status,
                            const struct oauth_challenge *challenge);
-/* GitLab refuses the pair in use (401): true when a new one is on its way. sent_ms: when the
- * refused request went out. */
+/* GitLab has refused the pair in use (401). Returns true when a new one is on its way. sent_ms: when
+ * the refused request was sent. */
 bool credential_refused(struct credential *cr, int64_t sent_ms);
-/* The stage stops. Completions of records are forgotten then (outbox_abandon): a pair that was on
- * its way is saved once more. */
+/* The stage stops, and no record of before is completed any more (outbox_abandon): a pair that was
+ * on its way to Kafka is saved again. */
 void credential_drain(struct credential *cr);
-/* A refresh is under way, or its pair is not in Kafka yet: it may be the only copy. */
+/* A refresh is under way, or its pair is not in Kafka yet: this may be the only copy. */
 bool credential_busy(const struct credential *cr);
-/* "in use", "asking" GitLab for a new pair, or "saving" one into Kafka. */
+/* Returns "in use", "asking" (a new pair is requested) or "saving" (it is written to Kafka). */
 const char *credential_phase(const struct credential *cr);
-/* Refreshes that came to their end, and when the pair in use is over (0: not said). */
+/* Number of refreshes that have succeeded. */
 uint64_t credential_refreshes(const struct credential *cr);
+/* When the pair in use expires (ms since 1970); 0 when GitLab did not say. */
 int64_t credential_expires_ms(const struct credential *cr);
+/* The client registration and endpoints that belong to the pair. */
 const struct oauth_kept *credential_kept(const struct credential *cr);
-/* GitLab said that it does not know the kept client: the next approval registers another. */
+/* GitLab has answered that it does not know the kept client: the next approval registers another. */
 bool credential_client_gone(const struct credential *cr);
-/* No refresh is under way, nor a pair on its way to Kafka. */
+/* No refresh is under way, and no pair is on its way to Kafka. */
 bool credential_settled(const struct credential *cr);
-/* The pair that GitLab issued last, also while it is on its way to Kafka. */
+/* The pair that GitLab issued last, even while it is still on its way to Kafka. */
 const struct oauth_tokens *credential_newest(const struct credential *cr);
 /* GitLab has been asked for a new pair and has not answered. */
 bool credential_asking(const struct credential *cr);
-/* The pair in use, empty when there is none, and how calls about it are made: to revoke it. */
+/* The pair in use; empty when there is none. */
 const struct oauth_tokens *credential_pair(const struct credential *cr);
+/* How requests about the pair are sent, for its revocation. */
 const struct oauth_net *credential_net(const struct credential *cr);
 
 #endif

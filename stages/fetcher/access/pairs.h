@@ -11,8 +11,8 @@
  * issues the new ones. A replaced pair stays sealed in its entry, with the client and the address
  * that it belongs to, until GitLab has taken its revocation.
  *
- * Functions work on a copy of a document and borrow texts from the arena; conn_set_document and
- * conn_save make it the connection's. Thread: app.
+ * The functions change a copy of a document, which then borrows texts from the arena; the caller makes
+ * the copy the connection's document and saves it. Thread: app.
  */
 #ifndef WH_FETCHER_PAIRS_H
 #define WH_FETCHER_PAIRS_H

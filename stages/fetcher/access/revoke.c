@@ -9,7 +9,7 @@
 enum {
     BACKOFF_MS = 2000,
     BACKOFF_MAX_MS = 300000,
-    FOREIGN_MS = 1000, /* how often a member that is not the owner looks whether it has become it */
+    FOREIGN_MS = 1000, /* between checks whether this member may write the document now */
     ARENA_BLOCK = 8192,
     ARENA_MAX = 512 << 10,
     PARSER_MAX = 128 << 10,
@@ -17,8 +17,9 @@ enum {
 };
 
 struct revoke {
-    struct wh_bus_ack ack; /* first: the document that says what became of a pair carries it */
-    struct conn *conn;
+    struct wh_bus_ack ack; /* first member: completed with the record of a revocation */
+    const struct access_env *env;
+    const struct credential *credential;
     struct wh_timer *timer;
     struct wh_arena arena; /* of kept and fingerprint */
     struct oauth_net net;
@@ -26,7 +27,7 @@ struct revoke {
     struct oauth_tokens tokens;
     struct wh_slice fingerprint; /* of the pair that is being revoked */
     struct oauth_call *call;
-    bool access; /* the refresh token is revoked, the access token's turn */
+    bool access; /* the refresh token is revoked; the access token is next */
     bool saving;
     unsigned failures;
     char problem[160];
@@ -41,24 +42,24 @@ static void later(struct revoke *r, const char *why)
 
     r->failures++;
     (void)snprintf(r->problem, sizeof(r->problem), "%.159s", why);
-    wh_log_warn(r->conn->fetcher->deps.log, "a replaced token pair is not revoked yet",
-                WH_STR("connection", r->conn->id), WH_STR("why", why));
+    wh_log_warn(r->env->log, "a replaced token pair is not revoked yet",
+                WH_STR("connection", r->env->connection), WH_STR("why", why));
     wh_timer_start(r->timer, wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS, 0);
 }
 
-/* ---- what became of it ---- */
+/* ---- the outcome ---- */
 
 static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
     struct revoke *r = (struct revoke *)ack;
 
     r->saving = false;
-    if (conn_forget_unconfigured(r->conn)) {
+    if (r->env->revoked(r->env->ctx)) {
         return;
     }
     if (d->rc != WH_OK) {
-        wh_log_warn(r->conn->fetcher->deps.log, "a revocation is not written down yet",
-                    WH_STR("connection", r->conn->id));
+        wh_log_warn(r->env->log, "a revocation is not written down yet",
+                    WH_STR("connection", r->env->connection));
     }
     wh_timer_start(r->timer, 0, 0);
 }
@@ -80,19 +81,20 @@ static void mark(struct wh_connection *doc, struct wh_slice fingerprint, const c
 /* why NULL: GitLab has revoked it. */
 static void settle(struct revoke *r, const char *why)
 {
-    struct conn *c = r->conn;
-    struct wh_connection doc = c->doc;
+    const struct access_env *env = r->env;
+    struct wh_connection doc = *env->doc;
     struct wh_err err;
 
     mark(&doc, r->fingerprint, why);
     r->failures = 0;
     r->problem[0] = '\0';
     oauth_tokens_done(&r->tokens);
-    wh_log_info(c->fetcher->deps.log, "a replaced token pair has been dealt with",
-                WH_STR("connection", c->id), WH_S("pair", r->fingerprint),
+    wh_log_info(env->log, "a replaced token pair has been dealt with",
+                WH_STR("connection", env->connection), WH_S("pair", r->fingerprint),
                 WH_STR("outcome", why ? why : "revoked"));
     r->saving = true;
-    if (conn_set_document(c, &doc, &err) != WH_OK || conn_save(c, &r->ack, &err) != WH_OK) {
+    if (env->set_document(env->ctx, &doc, &err) != WH_OK ||
+        env->save(env->ctx, &r->ack, &err) != WH_OK) {
         r->saving = false;
         later(r, err.msg);
     }
@@ -143,9 +145,8 @@ static void ask(struct revoke *r)
 static enum wh_rc open_pair(struct revoke *r, const struct wh_connection_pair *pair,
                             struct wh_err *err)
 {
-    struct conn *c = r->conn;
     const struct pairs p = {
-        .doc = &c->doc, .arena = &r->arena, .keys = c->fetcher->deps.keys, .now_ms = 0};
+        .doc = r->env->doc, .arena = &r->arena, .keys = r->env->keys, .now_ms = 0};
     struct wh_slice address;
 
     wh_arena_reset(&r->arena);
@@ -178,41 +179,41 @@ static void begin(struct revoke *r, const struct wh_connection_pair *pair)
 static void on_timer(void *ctx)
 {
     struct revoke *r = ctx;
-    struct conn *c = r->conn;
-    int next = pairs_next(&c->doc);
+    const struct access_env *env = r->env;
+    int next = pairs_next(env->doc);
 
-    if (next < 0 || r->call || r->saving || c->dropped || c->fetcher->draining) {
+    if (next < 0 || r->call || r->saving || env->gone(env->ctx)) {
         return;
     }
-    /* Not before Kafka has the pair that replaces it. A refresh that is under way will write the document, too; one after the other. */
-    if (c->unsaved_seals || !c->fetcher->caught_up || !fetcher_owns(c->fetcher, c->id, "") ||
-        !credential_settled(c->credential)) {
+    /* Kafka must have the pair that replaces this one. A refresh that is under way writes the
+     * document as well, so the two take turns. */
+    if (!env->may_write(env->ctx) || !credential_settled(r->credential)) {
         wh_timer_start(r->timer, FOREIGN_MS, 0);
         return;
     }
-    begin(r, &c->doc.pairs[next]);
+    begin(r, &env->doc->pairs[next]);
 }
 
 /* ---- life ---- */
 
-struct revoke *revoke_new(struct conn *c)
+struct revoke *revoke_new(const struct access_env *env, const struct credential *credential)
 {
-    const struct fetcher_deps *d = &c->fetcher->deps;
     struct revoke *r = wh_mem_zalloc(1, sizeof(*r));
 
     if (r == NULL) {
         return NULL;
     }
-    r->conn = c;
+    r->env = env;
+    r->credential = credential;
     r->ack.fn = on_saved;
     wh_arena_init(&r->arena, ARENA_BLOCK, ARENA_MAX);
     oauth_tokens_init(&r->tokens);
-    r->timer = wh_timer_new(d->loop, on_timer, r);
-    r->net = (struct oauth_net){.http = d->http,
-                                .clock = d->clock,
+    r->timer = wh_timer_new(env->loop, on_timer, r);
+    r->net = (struct oauth_net){.http = env->http,
+                                .clock = env->clock,
                                 .parser = wh_json_parser_new(PARSER_MAX, DEPTH_MAX),
-                                .allow_http = d->conf.allow_http,
-                                .timeout_ms = d->conf.request_timeout_ms};
+                                .allow_http = env->allow_http,
+                                .timeout_ms = env->request_timeout_ms};
     if (r->timer == NULL || r->net.parser == NULL) {
         revoke_free(r);
         return NULL;
@@ -233,21 +234,19 @@ void revoke_free(struct revoke *r)
     wh_mem_free(r);
 }
 
-void revoke_look(struct conn *c)
+void revoke_look(struct revoke *r)
 {
-    struct revoke *r = c->revoke;
-
-    if (pairs_next(&c->doc) >= 0 && r->call == NULL && !r->saving && r->failures == 0) {
+    if (pairs_next(r->env->doc) >= 0 && r->call == NULL && !r->saving && r->failures == 0) {
         wh_timer_start(r->timer, 0, 0);
     }
 }
 
-bool revoke_under_way(const struct conn *c)
+bool revoke_under_way(const struct revoke *r)
 {
-    return pairs_next(&c->doc) >= 0 || c->revoke->saving;
+    return pairs_next(r->env->doc) >= 0 || r->saving;
 }
 
-const char *revoke_problem(const struct conn *c)
+const char *revoke_problem(const struct revoke *r)
 {
-    return c->revoke->problem;
+    return r->problem;
 }

@@ -215,10 +215,11 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
     c->health = health_new(c);
     c->heads = mr_heads_new();
-    c->credential = c->instance ? credential_new(c) : NULL;
+    conn_access_init(c);
+    c->credential = c->instance ? credential_new(&c->access_env) : NULL;
     c->sources = sources_new(c);
     c->leave = leave_new(c);
-    c->revoke = revoke_new(c);
+    c->revoke = revoke_new(&c->access_env, c->credential);
     if (!c->instance || !c->timer || !c->health || !c->heads || !c->credential || !c->sources ||
         !c->leave || !c->revoke || conn_check_init(c, err) != WH_OK ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
@@ -487,7 +488,7 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     if (try_credentials(c) && news) {
         conn_run(c);
     }
-    revoke_look(c);
+    revoke_look(c->revoke);
     leave_document(c);
 }
 
@@ -652,7 +653,7 @@ void fetcher_start(struct fetcher *f)
         if (c->unsealable[0] && !c->dropped) {
             log_unusable(c);
         }
-        revoke_look(c);
+        revoke_look(c->revoke);
         conn_run(c);
     }
 }

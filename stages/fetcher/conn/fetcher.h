@@ -22,6 +22,7 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "common/event/health.h"
+#include "stages/fetcher/access/access_env.h"
 #include "stages/fetcher/check/check.h"
 #include "stages/fetcher/gitlab/client.h"
 #include "stages/fetcher/state/numbers.h"
@@ -120,8 +121,9 @@ struct conn {
     char id[65];
     char *instance;
     char raw_topic[WH_TOPIC_MAX];
-    char state[24];                /* doc's, while it is set here */
-    char detail[400];              /* the document's, in the same way */
+    char state[24];   /* doc's, while it is set here */
+    char detail[400]; /* the document's, in the same way */
+    struct access_env access_env;
     struct client *client;         /* REST; NULL while no credential reads it */
     struct credential *credential; /* OAuth; never NULL */
     struct mcp *mcp;               /* NULL without OAuth */
@@ -220,6 +222,8 @@ void fetcher_drain(struct fetcher *f);
 bool fetcher_idle(const struct fetcher *f);
 void fetcher_free(struct fetcher *f);
 
+/* Fills in what the access of a connection needs; after id and instance are set. */
+void conn_access_init(struct conn *c);
 /* Makes what the checks of a connection need. */
 WH_MUST_CHECK enum wh_rc conn_check_init(struct conn *c, struct wh_err *err);
 

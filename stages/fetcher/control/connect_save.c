@@ -49,7 +49,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     }
     k->asked_at_ms = 0;
     c->unsaved_seals = false;
-    revoke_look(c);
+    revoke_look(c->revoke);
     connect_step(k, "saved", "the credentials are sealed and in Kafka");
     sources_outdated(c->sources);
     sources_find(c->sources, on_sources, k);

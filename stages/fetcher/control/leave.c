@@ -293,7 +293,7 @@ static void revoke(struct leave *l, bool access)
 /* Pairs that the present one has replaced come first; they are tried again by themselves. */
 static void await_revocations(struct leave *l)
 {
-    const char *problem = revoke_problem(l->conn);
+    const char *problem = revoke_problem(l->conn->revoke);
     char text[300];
 
     if (problem[0]) {
@@ -303,7 +303,7 @@ static void await_revocations(struct leave *l)
                        problem);
         conn_set_state(l->conn, "disabled", text);
     }
-    revoke_look(l->conn);
+    revoke_look(l->conn->revoke);
     wh_timer_start(l->timer, QUIET_MS, 0);
 }
 
@@ -320,7 +320,7 @@ static void go_on(void *ctx)
         wh_timer_start(l->timer, QUIET_MS, 0);
         return;
     }
-    if (revoke_under_way(c)) {
+    if (revoke_under_way(c->revoke)) {
         await_revocations(l);
         return;
     }

@@ -122,7 +122,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     r->saving[0] = '\0';
     if (d->rc == WH_OK && c) {
         c->unsaved_seals = false;
-        revoke_look(c);
+        revoke_look(c->revoke);
         r->resealed++;
         wh_log_info(r->f->deps.log, "secrets resealed", WH_STR("connection", c->id),
                     WH_STR("key", r->f->deps.keys->keys[0].name));
