@@ -13,6 +13,8 @@
 #include "common/httpc/httpc.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
+#include "common/metrics/metrics.h"
+#include "stages/fetcher/state/projects.h"
 
 enum access_event {
     ACCESS_READY, /* a token pair has come into use: requests that waited for it can go out */
@@ -25,14 +27,20 @@ enum access_event {
 struct access_env {
     struct wh_loop *loop;
     struct wh_log *log;
+    struct wh_metrics *metrics;
     struct wh_clock clock;
     struct wh_httpc *http;
     struct wh_keyring *keys;
     const char *connection; /* its id */
     const char *instance;   /* GitLab's address */
     bool allow_http;
-    int64_t request_timeout_ms; /* for the revocation of a replaced pair */
-    struct wh_connection *doc;  /* the connection's document; set_document replaces its content */
+    size_t max_in_flight; /* REST requests at the same time */
+    int64_t backoff_ms;   /* wait after the first failure of a request; it doubles */
+    int64_t request_timeout_ms;
+    struct projects *projects; /* those that a person named are added when sources are decided */
+    struct wh_connection *doc; /* the connection's document; set_document replaces its content */
+    /* True when the next REST request may go out; call client_wake when it turns true. */
+    bool (*may_send)(void *ctx);
     /* True when this member of the group works for the connection. */
     bool (*owns)(void *ctx);
     /* True when the connections have been shared out among the members. */

@@ -33,6 +33,8 @@ enum phase {
 struct credential {
     struct wh_bus_ack ack; /* first: the record that holds a new pair carries it */
     const struct access_env *env;
+    void (*on_changed)(void *ctx, enum access_event what, const char *why);
+    void *ctx; /* of on_changed */
     struct oauth_net net;
     struct wh_arena arena; /* of kept */
     struct oauth_kept kept;
@@ -67,7 +69,9 @@ static int64_t now_ms(const struct credential *cr)
 
 /* ---- life ---- */
 
-struct credential *credential_new(const struct access_env *env)
+struct credential *
+credential_new(const struct access_env *env,
+               void (*on_changed)(void *ctx, enum access_event what, const char *why), void *ctx)
 {
     struct credential *cr = wh_mem_zalloc(1, sizeof(*cr));
     struct wh_err err;
@@ -77,6 +81,8 @@ struct credential *credential_new(const struct access_env *env)
     }
     cr->ack.fn = on_saved;
     cr->env = env;
+    cr->on_changed = on_changed;
+    cr->ctx = ctx;
     wh_arena_init(&cr->arena, ARENA_BLOCK, ARENA_MAX);
     oauth_tokens_init(&cr->now);
     oauth_tokens_init(&cr->next);
@@ -198,7 +204,7 @@ static void schedule(struct credential *cr)
 
 static void tell(const struct credential *cr, enum access_event what, const char *why)
 {
-    cr->env->on_changed(cr->env->ctx, what, why);
+    cr->on_changed(cr->ctx, what, why);
 }
 
 static void take_into_use(struct credential *cr)

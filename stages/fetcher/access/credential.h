@@ -18,9 +18,11 @@
 
 struct credential;
 
-/* env is borrowed until credential_free. Returns NULL without memory, and when env->instance is not
- * an address. */
-struct credential *credential_new(const struct access_env *env);
+/* env is borrowed until credential_free; its on_changed is not called, on_changed here is. Returns
+ * NULL without memory, and when env->instance is not an address. */
+struct credential *
+credential_new(const struct access_env *env,
+               void (*on_changed)(void *ctx, enum access_event what, const char *why), void *ctx);
 /* Cancels a request that is under way and wipes the tokens. Accepts NULL. */
 void credential_free(struct credential *cr);
 /* The document is new or has changed: takes its pair into use, unless that pair is in use already.

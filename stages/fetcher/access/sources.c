@@ -4,11 +4,13 @@
 
 #include "common/base/mem.h"
 #include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/access/parts_priv.h"
+#include "stages/fetcher/gitlab/client.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 enum { PATH_MAX_BYTES = 512, WAITERS_MAX = 4, MISSING_MAX = 240, FIND_AGAIN_MS = 3600000 };
 
-/* The tool that lists a stream, and what is said where it is not there. */
+/* The tool that lists a stream, and the reason to give when the tool is missing. */
 struct offer {
     const char *stream;
     const char *tool;
@@ -39,18 +41,17 @@ struct probe {
 enum tools { TOOLS_KNOWN, TOOLS_OFF, TOOLS_UNKNOWN };
 
 struct sources {
-    struct conn *conn;
+    const struct access *access;
     enum tools tools;
     struct source list[STREAMS];
     struct probe probes[STREAMS];
     bool rest_ok[STREAMS];
     bool outdated;
     bool looking;
-    bool projects_known; /* when it was looked */
-    size_t n_probes;     /* under way */
+    bool projects_known; /* at the latest decision */
+    size_t n_probes;     /* requests without an answer yet */
     int64_t found_at_ms;
     struct wh_timer *timer;
-    struct tool_walks walks;
     void (*fns[WAITERS_MAX])(void *ctx);
     void *ctxs[WAITERS_MAX];
     size_t n_fns;
@@ -59,17 +60,17 @@ struct sources {
 
 static void on_timer(void *ctx);
 
-struct sources *sources_new(struct conn *c)
+struct sources *sources_new(const struct access *a)
 {
     struct sources *s = wh_mem_zalloc(1, sizeof(*s));
 
     if (s == NULL) {
         return NULL;
     }
-    s->conn = c;
+    s->access = a;
     s->outdated = true;
     wh_buf_init(&s->missing, MISSING_MAX);
-    s->timer = wh_timer_new(c->fetcher->deps.loop, on_timer, s);
+    s->timer = wh_timer_new(a->env.loop, on_timer, s);
     if (s->timer == NULL) {
         wh_mem_free(s);
         return NULL;
@@ -97,12 +98,16 @@ void sources_stop(struct sources *s)
     wh_timer_stop(s->timer);
     s->n_fns = 0;
     s->looking = false;
-    tool_walk_free_all(&s->walks);
 }
 
 bool sources_any(const struct sources *s)
 {
-    return conn_has_token(s->conn) || credential_there(s->conn->credential);
+    return parts_have_token(s->access) || credential_there(s->access->credential);
+}
+
+bool sources_unanswered(const struct sources *s)
+{
+    return s->tools == TOOLS_UNKNOWN && sources_any(s);
 }
 
 const struct source *source_of(const struct sources *s, unsigned stream)
@@ -124,13 +129,13 @@ const char *sources_missing(const struct sources *s)
 
 const char *sources_state(const struct sources *s)
 {
-    bool projects = s->list[0].kind != SOURCE_NONE || s->conn->projects.n > 0;
+    bool projects = s->list[0].kind != SOURCE_NONE || s->access->env.projects->n > 0;
     bool work = false;
 
     for (unsigned i = 1; i < STREAMS; i++) {
         work = work || s->list[i].kind != SOURCE_NONE;
     }
-    return projects && work && !s->conn->token_refused ? "enabled" : "degraded";
+    return projects && work && !s->access->token_refused ? "enabled" : "degraded";
 }
 
 /* ---- deciding ---- */
@@ -147,20 +152,20 @@ static const struct offer *offer_of(unsigned stream)
 
 static struct source choose(const struct sources *s, unsigned stream)
 {
-    const struct conn *c = s->conn;
+    const struct access *a = s->access;
     const struct offer *offer = offer_of(stream);
 
-    if (conn_has_token(c) || s->rest_ok[stream]) {
+    if (parts_have_token(a) || s->rest_ok[stream]) {
         return (struct source){.kind = SOURCE_REST};
     }
     if (!sources_any(s)) {
         return (struct source){.reason = "no credential is left; connect again"};
     }
     if (offer == NULL) {
-        /* Pipelines under way are among all pipelines that the tool lists. */
+        /* The tool lists running pipelines together with all others. */
         return (struct source){.reason = "part of pipelines"};
     }
-    if (offer->tool && c->mcp && mcp_tool_find(c->mcp, wh_slice_str(offer->tool))) {
+    if (offer->tool && a->mcp && mcp_tool_find(a->mcp, wh_slice_str(offer->tool))) {
         return (struct source){.kind = SOURCE_MCP, .tool = offer->tool};
     }
     if (s->tools == TOOLS_KNOWN || offer->tool == NULL) {
@@ -177,7 +182,7 @@ static void note_missing(struct sources *s)
 
     wh_buf_reset(&s->missing);
     for (unsigned i = 0; i < STREAMS; i++) {
-        bool named = i == 0 && s->conn->doc.projects.len > 0;
+        bool named = i == 0 && s->access->env.doc->projects.len > 0;
 
         if (s->list[i].kind == SOURCE_NONE && offer_of(i) && !named) {
             (void)!wh_buf_printf(&s->missing, &err, "%s%s",
@@ -187,11 +192,11 @@ static void note_missing(struct sources *s)
     if (s->missing.len) {
         (void)!wh_buf_printf(&s->missing, &err, " (wants a read_api token)");
     }
-    if (s->conn->token_refused) {
+    if (s->access->token_refused) {
         (void)!wh_buf_printf(&s->missing, &err, "%sGitLab refuses the read_api token",
                              s->missing.len ? "; " : "");
     }
-    if (s->conn->doc.oauth_sealed.len && !credential_there(s->conn->credential)) {
+    if (s->access->env.doc->oauth_sealed.len && !credential_there(s->access->credential)) {
         (void)!wh_buf_printf(&s->missing, &err,
                              "%sthe approval has ended, connect again to renew it",
                              s->missing.len ? "; " : "");
@@ -208,14 +213,14 @@ static void found(struct sources *s)
     note_missing(s);
     s->outdated = s->tools == TOOLS_UNKNOWN;
     s->looking = false;
-    s->found_at_ms = wh_clock_now_ms(&s->conn->fetcher->deps.clock);
+    s->found_at_ms = wh_clock_now_ms(&s->access->env.clock);
     s->n_fns = 0;
     for (size_t i = 0; i < n; i++) {
         s->fns[i](s->ctxs[i]);
     }
 }
 
-/* ---- looking ---- */
+/* ---- asking GitLab ---- */
 
 static void on_probe(void *ctx, const struct client_answer *a)
 {
@@ -243,23 +248,23 @@ static void probe(struct sources *s, unsigned stream, const char *project)
         (void)snprintf(p->path, sizeof(p->path), "/api/v4/projects/%s%s%cper_page=1", project, path,
                        strchr(path, '?') ? '&' : '?');
     }
-    if (client_get(s->conn->client, wh_slice_str(p->path), on_probe, p, &err) == WH_OK) {
+    if (client_get(s->access->client, wh_slice_str(p->path), on_probe, p, &err) == WH_OK) {
         s->n_probes++;
     }
 }
 
-/* Which routes of REST take the OAuth token? One row of each says. */
+/* Requests one row of each REST route to learn which ones take the OAuth token. */
 static void probe_rest(struct sources *s)
 {
-    const struct project *project = s->conn->projects.first;
+    const struct project *project = s->access->env.projects->first;
 
     memset(s->rest_ok, 0, sizeof(s->rest_ok));
     s->projects_known = project != NULL;
-    if (s->conn->client == NULL) {
+    if (s->access->client == NULL) {
         found(s);
         return;
     }
-    s->n_probes = 1; /* not before all are sent */
+    s->n_probes = 1; /* so that no answer ends this before all are sent */
     probe(s, 0, NULL);
     for (unsigned i = 1; i < STREAMS && project; i++) {
         probe(s, i, project->id);
@@ -278,32 +283,34 @@ static void on_tools(void *ctx, const struct mcp_answer *a)
                : a->outcome == MCP_NOT_THERE || a->outcome == MCP_DENIED ? TOOLS_OFF
                                                                          : TOOLS_UNKNOWN;
     if (a->outcome != MCP_OK) {
-        wh_log_warn(s->conn->fetcher->deps.log, "tools of the MCP server not available",
-                    WH_STR("connection", s->conn->id), WH_STR("err", a->error ? a->error : ""));
+        wh_log_warn(s->access->env.log, "tools of the MCP server not available",
+                    WH_STR("connection", s->access->env.connection),
+                    WH_STR("err", a->error ? a->error : ""));
     }
     probe_rest(s);
 }
 
 static bool known(const struct sources *s)
 {
-    int64_t age = wh_clock_now_ms(&s->conn->fetcher->deps.clock) - s->found_at_ms;
-    bool by_token = conn_has_token(s->conn);
+    int64_t age = wh_clock_now_ms(&s->access->env.clock) - s->found_at_ms;
+    bool by_token = parts_have_token(s->access);
 
-    return !s->outdated && (by_token || ((s->projects_known || s->conn->projects.first == NULL) &&
-                                         age < FIND_AGAIN_MS));
+    return !s->outdated &&
+           (by_token ||
+            ((s->projects_known || s->access->env.projects->first == NULL) && age < FIND_AGAIN_MS));
 }
 
-/* Projects that a person named, where nothing lists them. */
-static void take_named(struct conn *c)
+/* Adds the projects that a person named, since a source may not list them. */
+static void take_named(const struct access_env *env)
 {
-    struct wh_slice rest = c->doc.projects;
+    struct wh_slice rest = env->doc->projects;
 
     while (rest.len) {
         const char *space = memchr(rest.ptr, ' ', rest.len);
         size_t n = space ? (size_t)(space - rest.ptr) : rest.len;
 
         if (n) {
-            (void)projects_add(&c->projects, wh_slice(rest.ptr, n));
+            (void)projects_add(env->projects, wh_slice(rest.ptr, n));
         }
         rest = wh_slice_from(rest, n + 1);
     }
@@ -314,13 +321,13 @@ static void on_timer(void *ctx)
     struct sources *s = ctx;
     struct wh_err err;
 
-    take_named(s->conn);
-    if (conn_has_token(s->conn)) {
+    take_named(&s->access->env);
+    if (parts_have_token(s->access)) {
         s->tools = TOOLS_KNOWN; /* not needed */
     }
-    if (known(s) || conn_has_token(s->conn) || !credential_there(s->conn->credential)) {
+    if (known(s) || parts_have_token(s->access) || !credential_there(s->access->credential)) {
         found(s);
-    } else if (mcp_list_tools(s->conn->mcp, on_tools, s, &err) != WH_OK) {
+    } else if (mcp_list_tools(s->access->mcp, on_tools, s, &err) != WH_OK) {
         probe_rest(s);
     }
 }
@@ -335,29 +342,4 @@ void sources_find(struct sources *s, void (*fn)(void *ctx), void *ctx)
         s->looking = true;
         wh_timer_start(s->timer, 0, 0);
     }
-}
-
-/* ---- starting ---- */
-
-enum wh_rc source_start(struct conn *c, struct project *project, unsigned stream,
-                        struct wh_err *err)
-{
-    const struct source *source = source_of(c->sources, stream);
-
-    if (source->kind == SOURCE_REST) {
-        return walk_start(c, project, stream, err);
-    }
-    if (source->kind == SOURCE_MCP) {
-        return tool_walk_start(c, &c->sources->walks, project, stream, source->tool, err);
-    }
-    if (c->sources->tools == TOOLS_UNKNOWN && sources_any(c->sources)) {
-        c->counts[stream].failed++;
-        (void)snprintf(c->error, sizeof(c->error), "%s: %s", streams[stream].name, source->reason);
-        return wh_fail(err, WH_E_UNAVAILABLE, "%s", source->reason);
-    }
-    c->counts[stream].skipped++;
-    if (project == NULL) {
-        conn_walk_ended(c, NULL, stream, true, CLIENT_OK);
-    }
-    return WH_OK;
 }

@@ -1,5 +1,4 @@
 /* What a connection lends to its access. */
-#include "stages/fetcher/access/credential.h"
 #include "stages/fetcher/conn/fetcher.h"
 
 static bool owns(void *ctx)
@@ -52,49 +51,43 @@ static bool revoked(void *ctx)
     return conn_forget_unconfigured(ctx);
 }
 
-static void ready(struct conn *c)
+/* What an answer holds becomes records: no request goes out while there is no room for them. */
+static bool may_send(void *ctx)
 {
-    struct wh_err err;
+    const struct conn *c = ctx;
 
-    if (c->client && c->rest_by_oauth &&
-        client_set_token(c->client, credential_access(c->credential), &err) != WH_OK) {
-        wh_log_error(c->fetcher->deps.log, "token not usable for REST", WH_RC(&err));
-    }
-    mcp_resume_all(c->mcp);
+    return outbox_has_room(c->fetcher->outbox);
 }
 
 static void on_changed(void *ctx, enum access_event what, const char *why)
 {
     struct conn *c = ctx;
 
-    if (what == ACCESS_READY) {
-        ready(c);
-        return;
-    }
     if (what == ACCESS_ENDED) {
-        /* With a read_api token the reads go on. */
-        conn_set_state(c, conn_has_token(c) ? "degraded" : "need_reconnect", why);
-        conn_credentials_changed(c);
-        client_release(c->client);
+        /* A read_api token goes on reading. */
+        conn_set_state(c, access_has_token(c->access) ? "degraded" : "need_reconnect", why);
     }
-    mcp_give_up_all(c->mcp, why);
 }
 
-void conn_access_init(struct conn *c)
+struct access *conn_access_new(struct conn *c)
 {
     const struct fetcher_deps *d = &c->fetcher->deps;
-
-    c->access_env = (struct access_env){
+    const struct access_env env = {
         .loop = d->loop,
         .log = d->log,
+        .metrics = d->metrics,
         .clock = d->clock,
         .http = d->http,
         .keys = d->keys,
         .connection = c->id,
         .instance = c->instance,
         .allow_http = d->conf.allow_http,
+        .max_in_flight = d->conf.max_in_flight,
+        .backoff_ms = d->conf.backoff_ms,
         .request_timeout_ms = d->conf.request_timeout_ms,
         .doc = &c->doc,
+        .projects = &c->projects,
+        .may_send = may_send,
         .owns = owns,
         .shared = shared,
         .stopped = stopped,
@@ -106,4 +99,6 @@ void conn_access_init(struct conn *c)
         .on_changed = on_changed,
         .ctx = c,
     };
+
+    return access_new(&env);
 }

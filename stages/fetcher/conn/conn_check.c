@@ -1,5 +1,5 @@
 /* What a connection lends to its checks. */
-#include "stages/fetcher/access/sources.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/number_ledger.h"
 
 static struct outbox_row run_row(void *ctx)
@@ -29,7 +29,7 @@ static bool by_rest(void *ctx, unsigned stream)
 {
     const struct conn *c = ctx;
 
-    return source_of(c->sources, stream)->kind == SOURCE_REST;
+    return source_of(access_sources(c->access), stream)->kind == SOURCE_REST;
 }
 
 static bool stopping(void *ctx)

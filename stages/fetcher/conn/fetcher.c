@@ -3,21 +3,16 @@
 
 #include <stdio.h>
 
-#include "common/base/build_version.h"
-#include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/event/messages.h"
 #include "stages/fetcher/check/check.h"
 #include "stages/fetcher/control/connect.h"
-#include "stages/fetcher/access/credential.h"
 #include "stages/fetcher/check/gone.h"
 #include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/control/leave.h"
 #include "stages/fetcher/access/pairs.h"
-#include "stages/fetcher/access/revoke.h"
 #include "stages/fetcher/control/rotate.h"
-#include "stages/fetcher/access/sources.h"
 
 enum {
     ARENA_BLOCK = 4096,
@@ -25,11 +20,6 @@ enum {
     ROW_MAX_BYTES = 16 << 20,
     PAGE_MAX_BYTES = 64 << 20,
     DEPTH_MAX = 64,
-    RETRY_MAX = 8,
-    BACKOFF_MAX_MS = 60000,
-    SECRET_MAX_BYTES = 4096,
-    ENDPOINT_MAX = 1024,
-    MCP_BODY_MAX = 16 << 20,
     DOCUMENT_MAX_BYTES = 128 << 10,
 };
 
@@ -56,7 +46,7 @@ static void on_room(void *ctx)
     const struct fetcher *f = ctx;
 
     for (struct conn *c = f->conns; c && !f->draining; c = c->next) {
-        client_wake(c->client);
+        client_wake(access_client(c->access));
         if (c->check) {
             check_wake(c->check);
         }
@@ -160,7 +150,7 @@ void fetcher_drop(struct fetcher *f, struct conn *c)
     c->dropped = true;
     c->stopped = true;
     wh_timer_stop(c->timer);
-    client_stop(c->client);
+    access_stop(c->access);
     if (c->phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
         cursors_forget(f->cursors, wh_buf_slice(&prefix));
         numbers_forget(f->numbers, c->id);
@@ -183,12 +173,9 @@ static void on_run_timer(void *ctx)
 static void conn_free(struct conn *c)
 {
     leave_free(c->leave);
-    revoke_free(c->revoke);
     walk_free_all(c);
-    sources_free(c->sources);
-    client_free(c->client);
-    mcp_free(c->mcp);
-    credential_free(c->credential);
+    tool_walk_free_all(&c->tool_walks);
+    access_free(c->access);
     check_free(c->check);
     gone_free(c->gone);
     health_free(c->health);
@@ -215,13 +202,10 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
     c->health = health_new(c);
     c->heads = mr_heads_new();
-    conn_access_init(c);
-    c->credential = c->instance ? credential_new(&c->access_env) : NULL;
-    c->sources = sources_new(c);
+    c->access = c->instance ? conn_access_new(c) : NULL;
     c->leave = leave_new(c);
-    c->revoke = revoke_new(&c->access_env, c->credential);
-    if (!c->instance || !c->timer || !c->health || !c->heads || !c->credential || !c->sources ||
-        !c->leave || !c->revoke || conn_check_init(c, err) != WH_OK ||
+    if (!c->instance || !c->timer || !c->health || !c->heads || !c->access || !c->leave ||
+        conn_check_init(c, err) != WH_OK ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);
@@ -230,163 +214,6 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->next = f->conns;
     f->conns = c;
     return c;
-}
-
-/* What an answer holds becomes records: none are asked for while there is no room for them. */
-static bool may_send(void *ctx)
-{
-    const struct conn *c = ctx;
-
-    return outbox_has_room(c->fetcher->outbox);
-}
-
-/* Only the OAuth token has a successor. */
-static bool renew(void *ctx, int64_t sent_ms)
-{
-    struct conn *c = ctx;
-
-    return c->rest_by_oauth && credential_refused(c->credential, sent_ms);
-}
-
-static enum wh_rc make_client(struct conn *c, struct wh_err *err)
-{
-    const struct fetcher_deps *d = &c->fetcher->deps;
-    const struct client_conf conf = {
-        .loop = d->loop,
-        .http = d->http,
-        .log = d->log,
-        .metrics = d->metrics,
-        .clock = d->clock,
-        .instance = c->instance,
-        .max_in_flight = (unsigned)d->conf.max_in_flight,
-        .retry_max = RETRY_MAX,
-        .backoff_ms = d->conf.backoff_ms,
-        .backoff_max_ms = BACKOFF_MAX_MS,
-        .timeout_ms = d->conf.request_timeout_ms,
-        .body_max = PAGE_MAX_BYTES,
-        .may_send = may_send,
-        .renew = renew,
-        .ctx = c,
-    };
-
-    if (c->client == NULL) {
-        c->client = client_new(&conf);
-    }
-    return c->client ? WH_OK : wh_fail(err, WH_E_NOMEM, "no memory for a client");
-}
-
-/* The MCP server of the same GitLab, with the OAuth credential. */
-static enum wh_rc make_mcp(struct conn *c, struct wh_err *err)
-{
-    const struct fetcher_deps *d = &c->fetcher->deps;
-    char endpoint[ENDPOINT_MAX];
-    struct mcp_conf conf = {
-        .loop = d->loop,
-        .http = d->http,
-        .log = d->log,
-        .clock = d->clock,
-        .allow_http = d->conf.allow_http,
-        .version = "2025-11-25",
-        .client_name = "wellhead",
-        .client_version = wh_build_version(),
-        .retry_max = RETRY_MAX,
-        .backoff_ms = d->conf.backoff_ms,
-        .timeout_ms = d->conf.request_timeout_ms,
-        .body_max = MCP_BODY_MAX,
-        .allowed = mcp_tool_is_read,
-        .token = credential_access,
-        .challenged = credential_challenged,
-        .ctx = c->credential,
-    };
-
-    if (c->mcp) {
-        return WH_OK;
-    }
-    (void)snprintf(endpoint, sizeof(endpoint), "%s/api/v4/mcp", c->instance);
-    conf.endpoint = wh_slice_str(endpoint);
-    return mcp_new(&conf, &c->mcp, err);
-}
-
-struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose)
-{
-    return (struct wh_seal_place){.connection = wh_slice_str(c->id),
-                                  .purpose = purpose,
-                                  .address = wh_slice_str(c->instance)};
-}
-
-/* Takes the sealed read_api token of the document into use. */
-static enum wh_rc use_token(struct conn *c, struct wh_err *err)
-{
-    const struct wh_seal_place place = conn_seal_place(c, "read_api");
-    WH_AUTO(buf) struct wh_buf token;
-    enum wh_rc rc;
-
-    wh_buf_init_secret(&token, SECRET_MAX_BYTES);
-    if (wh_secret_open(c->fetcher->deps.keys, &place, c->doc.token_sealed, &token, err) != WH_OK ||
-        make_client(c, err) != WH_OK) {
-        return err->rc;
-    }
-    rc = client_set_token(c->client, wh_buf_slice(&token), err);
-    c->rest_by_oauth = false;
-    return rc;
-}
-
-/* Where no read_api token is, GitLab may take the OAuth token on some routes of REST. */
-static enum wh_rc use_oauth_in_rest(struct conn *c, struct wh_err *err)
-{
-    if (make_client(c, err) != WH_OK) {
-        return err->rc;
-    }
-    c->rest_by_oauth = true;
-    return client_set_token(c->client, credential_access(c->credential), err);
-}
-
-/* All credentials of the document. */
-static enum wh_rc use_credentials(struct conn *c, struct wh_err *err)
-{
-    if (credential_load(c->credential, err) != WH_OK) {
-        return err->rc;
-    }
-    if (wh_slice_eq(c->doc.state, WH_LIT("disabled"))) {
-        return WH_OK; /* only to be revoked */
-    }
-    if (credential_there(c->credential) && make_mcp(c, err) != WH_OK) {
-        return err->rc;
-    }
-    conn_credentials_changed(c);
-    if (c->doc.token_sealed.len && c->token_hash != wh_hash64(c->doc.token_sealed)) {
-        c->token_refused = false; /* another one */
-        c->token_hash = wh_hash64(c->doc.token_sealed);
-    }
-    if (conn_has_token(c)) {
-        return use_token(c, err);
-    }
-    return credential_there(c->credential) ? use_oauth_in_rest(c, err) : WH_OK;
-}
-
-void conn_credentials_changed(struct conn *c)
-{
-    sources_outdated(c->sources);
-}
-
-bool conn_has_token(const struct conn *c)
-{
-    return c->doc.token_sealed.len > 0 && !c->token_refused;
-}
-
-bool conn_drop_token(struct conn *c)
-{
-    struct wh_err err;
-
-    if (!conn_has_token(c) || !credential_there(c->credential) ||
-        use_oauth_in_rest(c, &err) != WH_OK) {
-        return false;
-    }
-    c->token_refused = true;
-    sources_outdated(c->sources);
-    wh_log_warn(c->fetcher->deps.log, "GitLab refuses the read_api token; reading on without it",
-                WH_STR("connection", c->id));
-    return true;
 }
 
 /*
@@ -400,7 +227,7 @@ static void leave_address(struct fetcher *f, struct conn *c, const struct wh_con
     c->dropped = true;
     c->stopped = true;
     wh_timer_stop(c->timer);
-    client_stop(c->client);
+    access_stop(c->access);
 }
 
 static void log_unusable(const struct conn *c)
@@ -416,7 +243,7 @@ static bool try_credentials(struct conn *c)
     struct wh_err err;
 
     c->unsealable[0] = '\0';
-    if (use_credentials(c, &err) == WH_OK) {
+    if (access_load(c->access, &err) == WH_OK) {
         return true;
     }
     (void)snprintf(c->unsealable, sizeof(c->unsealable), "%.159s", err.msg);
@@ -488,7 +315,7 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
     if (try_credentials(c) && news) {
         conn_run(c);
     }
-    revoke_look(c->revoke);
+    revoke_look(access_revoke(c->access));
     leave_document(c);
 }
 
@@ -573,7 +400,7 @@ enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc, st
     wh_arena_done(&c->arena);
     c->arena = arena;
     c->doc = copy;
-    return credential_sealed_again(c->credential, err);
+    return credential_sealed_again(access_credential(c->access), err);
 }
 
 bool conn_forget_unconfigured(struct conn *c)
@@ -653,7 +480,7 @@ void fetcher_start(struct fetcher *f)
         if (c->unsealable[0] && !c->dropped) {
             log_unusable(c);
         }
-        revoke_look(c->revoke);
+        revoke_look(access_revoke(c->access));
         conn_run(c);
     }
 }
@@ -661,7 +488,7 @@ void fetcher_start(struct fetcher *f)
 void fetcher_assigned(struct fetcher *f)
 {
     for (struct conn *c = f->conns; c; c = c->next) {
-        credential_assigned(c->credential);
+        credential_assigned(access_credential(c->access));
     }
     if (!f->caught_up) {
         fetcher_start(f);
@@ -675,7 +502,7 @@ void fetcher_assigned(struct fetcher *f)
 void fetcher_revoked(struct fetcher *f)
 {
     for (struct conn *c = f->conns; c; c = c->next) {
-        credential_assigned(c->credential);
+        credential_assigned(access_credential(c->access));
         if (!fetcher_owns(f, c->id, NULL)) {
             handover_forget(c);
         }
@@ -691,14 +518,10 @@ void fetcher_drain(struct fetcher *f)
     for (struct conn *c = f->conns; c; c = c->next) {
         wh_timer_stop(c->timer);
         walk_free_all(c);
-        sources_stop(c->sources);
-        client_free(c->client);
-        c->client = NULL;
-        mcp_free(c->mcp);
-        c->mcp = NULL;
+        tool_walk_free_all(&c->tool_walks);
+        access_drain(c->access);
         check_free(c->check);
         c->check = NULL;
-        credential_drain(c->credential);
     }
     connects_free(f->connects);
     f->connects = NULL;
@@ -707,7 +530,7 @@ void fetcher_drain(struct fetcher *f)
 bool fetcher_idle(const struct fetcher *f)
 {
     for (const struct conn *c = f->conns; c; c = c->next) {
-        if (credential_busy(c->credential)) {
+        if (credential_busy(access_credential(c->access))) {
             return false; /* it may hold the only copy of a token */
         }
     }

@@ -22,9 +22,8 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "common/event/health.h"
-#include "stages/fetcher/access/access_env.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/check/check.h"
-#include "stages/fetcher/gitlab/client.h"
 #include "stages/fetcher/state/numbers.h"
 #include "stages/fetcher/state/projects.h"
 #include "stages/fetcher/state/stream_count.h"
@@ -78,20 +77,7 @@ enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS, RUN_CHECK };
 
 enum { RUNS_KEPT = 12 };
 
-/* What one stream is read by. */
-enum source_kind { SOURCE_NONE, SOURCE_REST, SOURCE_MCP };
-
-struct source {
-    enum source_kind kind;
-    const char *tool;   /* of MCP */
-    const char *reason; /* NONE: why; static text */
-};
-
-struct sources;
-struct credential;
-struct mcp;
 struct leave;
-struct revoke;
 
 /* A run that ended, as the status shows it. */
 struct run_summary {
@@ -110,6 +96,10 @@ struct run_summary {
 
 struct fetcher;
 struct walk;
+struct tool_walk;
+struct tool_walks {
+    struct tool_walk *first;
+};
 struct connects;
 struct rotation;
 
@@ -121,17 +111,9 @@ struct conn {
     char id[65];
     char *instance;
     char raw_topic[WH_TOPIC_MAX];
-    char state[24];   /* doc's, while it is set here */
-    char detail[400]; /* the document's, in the same way */
-    struct access_env access_env;
-    struct client *client;         /* REST; NULL while no credential reads it */
-    struct credential *credential; /* OAuth; never NULL */
-    struct mcp *mcp;               /* NULL without OAuth */
-    struct sources *sources;       /* what each stream is read by; never NULL */
-    bool token_refused;    /* GitLab no longer takes the read_api token; OAuth goes on without it */
-    uint64_t token_hash;   /* of the sealed one in use */
-    bool rest_by_oauth;    /* client sends the OAuth token: there is no read_api credential */
-    struct revoke *revoke; /* of replaced pairs; never NULL */
+    char state[24];        /* doc's, while it is set here */
+    char detail[400];      /* the document's, in the same way */
+    struct access *access; /* credentials, REST client, MCP session, sources; never NULL */
     struct leave *leave;   /* disconnect and purge; never NULL */
     bool stopped;          /* disconnected: nothing is read */
     bool warmed;           /* the producer knows its topics */
@@ -144,6 +126,7 @@ struct conn {
     struct project *next_project; /* the task that comes next */
     unsigned next_stream;
     struct walk *walks;
+    struct tool_walks tool_walks;
     size_t n_walks;
     struct wh_timer *timer;
     struct stream_count counts[STREAMS];
@@ -222,8 +205,9 @@ void fetcher_drain(struct fetcher *f);
 bool fetcher_idle(const struct fetcher *f);
 void fetcher_free(struct fetcher *f);
 
-/* Fills in what the access of a connection needs; after id and instance are set. */
-void conn_access_init(struct conn *c);
+/* Makes the access of a connection; after id and instance are set. Returns NULL without memory, and
+ * when the instance is not an address. */
+struct access *conn_access_new(struct conn *c);
 /* Makes what the checks of a connection need. */
 WH_MUST_CHECK enum wh_rc conn_check_init(struct conn *c, struct wh_err *err);
 
@@ -235,11 +219,7 @@ void fetcher_drop(struct fetcher *f, struct conn *c);
 bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project);
 /* Starts a run now, or right after the one that is under way. */
 void conn_run(struct conn *c);
-/* A read_api token is there, and as far as known good. */
-bool conn_has_token(const struct conn *c);
-/* GitLab refused the read_api token: true when an approval is there to go on with. */
-bool conn_drop_token(struct conn *c);
-/* Likewise, of what was not read to its end within the last sync.interval. */
+/* Starts a run, or plans one, of what was not read to its end within the last sync.interval. */
 void conn_run_stale(struct conn *c);
 /* The one that was asked for meanwhile; without any, conn_run. */
 void conn_run_due(struct conn *c);
@@ -253,10 +233,6 @@ WH_MUST_CHECK enum wh_rc conn_set_document(struct conn *c, const struct wh_conne
 /* A connection that no approval has made (to_configure), and of which GitLab holds nothing: it is
  * taken away, in Kafka too. False: it is another. */
 bool conn_forget_unconfigured(struct conn *c);
-/* Where a secret of the connection is sealed. */
-struct wh_seal_place conn_seal_place(const struct conn *c, const char *purpose);
-/* A credential was added or lost: what serves each stream is decided again. */
-void conn_credentials_changed(struct conn *c);
 /* Sets state and detail, writes the document. */
 void conn_set_state(struct conn *c, const char *state, const char *detail);
 /* ack may be NULL. */
@@ -284,6 +260,14 @@ void walk_free_all(struct conn *c);
 /* Walks of projects that are another member's now: no more requests; they end, not ok, with
  * CLIENT_STOPPED, when what is under way is saved. */
 void walk_stop_foreign(struct conn *c);
+/* ---- tool_walk.c ---- */
+
+/* Reads one stream of a project by an MCP tool; otherwise as walk_start. */
+WH_MUST_CHECK enum wh_rc tool_walk_start(struct conn *c, struct tool_walks *walks,
+                                         struct project *project, unsigned stream, const char *tool,
+                                         struct wh_err *err);
+void tool_walk_free_all(struct tool_walks *walks);
+
 /* ---- run.c ---- */
 
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,

@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/conn/fetcher.h"
-#include "stages/fetcher/access/sources.h"
+#include "stages/fetcher/access/access.h"
 
 enum {
     INTAKES_MAX = 16,
@@ -196,7 +196,8 @@ static void judge(struct health *h)
     sum_up(h);
     if (health_verdict(&h->facts, detail)) {
         h->facts.degraded_ms = 0;
-        conn_set_state(c, sources_state(c->sources), sources_missing(c->sources));
+        conn_set_state(c, sources_state(access_sources(c->access)),
+                       sources_missing(access_sources(c->access)));
         return;
     }
     conn_set_state(c, "degraded", detail);
@@ -208,7 +209,7 @@ static void judge(struct health *h)
 static bool judgeable(const struct health *h)
 {
     return h->conn->succeeded && h->conn->phase == RUN_IDLE && !h->conn->run_failed &&
-           !h->conn->fetcher->draining && sources_any(h->conn->sources);
+           !h->conn->fetcher->draining && sources_any(access_sources(h->conn->access));
 }
 
 static void on_hooks(void *ctx, enum hook_state state, const char *until)

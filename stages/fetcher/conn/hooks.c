@@ -100,7 +100,8 @@ static void ask_next(struct hooks *h)
         }
         h->asked++;
         (void)snprintf(h->path, sizeof(h->path), "/api/v4/projects/%s/hooks?per_page=100", p->id);
-        if (client_get(c->client, wh_slice_str(h->path), on_answer, h, &err) == WH_OK) {
+        if (client_get(access_client(c->access), wh_slice_str(h->path), on_answer, h, &err) ==
+            WH_OK) {
             return;
         }
     }
@@ -118,7 +119,7 @@ struct hooks *hooks_start(struct conn *c,
                           void (*done)(void *ctx, enum hook_state state, const char *until),
                           void *ctx)
 {
-    struct hooks *h = c->client ? wh_mem_zalloc(1, sizeof(*h)) : NULL;
+    struct hooks *h = access_client(c->access) ? wh_mem_zalloc(1, sizeof(*h)) : NULL;
     struct wh_err err;
 
     if (h == NULL) {
@@ -137,7 +138,7 @@ struct hooks *hooks_start(struct conn *c,
     (void)snprintf(h->path, sizeof(h->path), "/api/v4/projects/%s/hooks?per_page=100",
                    h->project->id);
     h->project = h->project->next;
-    if (client_get(c->client, wh_slice_str(h->path), on_answer, h, &err) != WH_OK) {
+    if (client_get(access_client(c->access), wh_slice_str(h->path), on_answer, h, &err) != WH_OK) {
         wh_mem_free(h);
         return NULL;
     }

@@ -33,7 +33,7 @@ static void write_counts(struct wh_json_writer *w, const struct conn *c)
 
 static void write_run(struct wh_json_writer *w, const struct conn *c, bool finished)
 {
-    struct client_stats stats = client_stats(c->client);
+    struct client_stats stats = client_stats(access_client(c->access));
 
     wh_jw_object(w);
     wh_jw_put_str(w, "connection", wh_slice_str(c->id));

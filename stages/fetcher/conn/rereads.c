@@ -169,7 +169,8 @@ static void ask(struct reread *q)
                    res->between ? q->project : "", res->between ? res->between : "",
                    wh_buf_str(&id));
     q->asked = true;
-    if (client_get(q->conn->client, wh_slice_str(q->path), on_answer, q, &err) != WH_OK) {
+    if (client_get(access_client(q->conn->access), wh_slice_str(q->path), on_answer, q, &err) !=
+        WH_OK) {
         done(q, true);
     }
 }
@@ -186,7 +187,7 @@ static void on_tick(void *ctx)
             next = q->next;
             if (!q->asked && q->conn->stopped) {
                 forget(q);
-            } else if (!q->asked && now >= q->due_ms && q->conn->client) {
+            } else if (!q->asked && now >= q->due_ms && access_client(q->conn->access)) {
                 ask(q);
             }
         }

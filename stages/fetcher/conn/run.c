@@ -6,7 +6,6 @@
 #include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/conn/health.h"
-#include "stages/fetcher/access/sources.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 enum { FIRST_PROJECT_STREAM = 1, RETRY_AFTER_MS = 15000, WARM_MS = 500 };
@@ -42,7 +41,7 @@ void conn_project_listed(struct conn *c, struct project *p)
 /* What the list did not show is not read in this run; the check finds out why. */
 static void skip_unlisted(struct conn *c)
 {
-    bool rest = source_of(c->sources, 0)->kind == SOURCE_REST;
+    bool rest = source_of(access_sources(c->access), 0)->kind == SOURCE_REST;
 
     for (struct project *p = c->projects.first; p && rest; p = p->next) {
         if (p->listed_run != c->run_started_ms) {
@@ -97,7 +96,7 @@ static void note_sweep(struct conn *c)
 
 static void summarise(struct conn *c)
 {
-    struct client_stats stats = client_stats(c->client);
+    struct client_stats stats = client_stats(access_client(c->access));
     struct run_summary *s;
 
     if (c->n_summaries == RUNS_KEPT) {
@@ -164,7 +163,7 @@ static void run_end(struct conn *c)
     c->from_ms = 0;
     note_sweep(c);
     /* Without a credential somebody has said why, and knows more. */
-    if (sources_any(c->sources)) {
+    if (sources_any(access_sources(c->access))) {
         health_run_ended(c->health);
     }
 }
@@ -190,7 +189,7 @@ static void run_check(struct conn *c)
     const struct check_run run = {.sweep = c->run_sweeps,
                                   .thorough = c->run_verifies,
                                   .confirm = c->run_confirms,
-                                  .client = c->client,
+                                  .client = access_client(c->access),
                                   .projects = &c->projects,
                                   .started_ms = c->run_started_ms,
                                   .counts = c->counts,
@@ -227,6 +226,28 @@ static bool just_read(struct conn *c, const struct project *project, unsigned st
         c->next_due_ms = cursor->finished_at_ms + interval;
     }
     return true;
+}
+
+/* Starts the listing of a stream by its source. A stream without a source is counted as skipped. */
+static enum wh_rc source_start(struct conn *c, struct project *project, unsigned stream,
+                               struct wh_err *err)
+{
+    const struct sources *sources = access_sources(c->access);
+    const struct source *source = source_of(sources, stream);
+
+    if (source->kind == SOURCE_REST) {
+        return walk_start(c, project, stream, err);
+    }
+    if (source->kind == SOURCE_MCP) {
+        return tool_walk_start(c, &c->tool_walks, project, stream, source->tool, err);
+    }
+    if (sources_unanswered(sources)) {
+        c->counts[stream].failed++;
+        (void)snprintf(c->error, sizeof(c->error), "%s: %s", streams[stream].name, source->reason);
+        return wh_fail(err, WH_E_UNAVAILABLE, "%s", source->reason);
+    }
+    c->counts[stream].skipped++;
+    return WH_OK;
 }
 
 static bool next_task(struct conn *c, struct project **ret_project, unsigned *ret_stream)
@@ -273,8 +294,8 @@ static void run_more(struct conn *c)
         return;
     }
     /* Tools list no numbers: nothing can be said about what they do not show. */
-    if (c->run_failed || c->client == NULL || c->fetcher->draining ||
-        source_of(c->sources, 0)->kind != SOURCE_REST) {
+    if (c->run_failed || access_client(c->access) == NULL || c->fetcher->draining ||
+        source_of(access_sources(c->access), 0)->kind != SOURCE_REST) {
         run_end(c);
     } else {
         run_check(c);
@@ -287,11 +308,11 @@ static void sign_in_needed(struct conn *c)
 
     c->run_failed = true;
     c->next_project = NULL;
-    if (conn_drop_token(c)) {
+    if (access_drop_token(c->access)) {
         c->run_again = true;
         return;
     }
-    if (c->token_refused || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+    if (access_token_refused(c->access) || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
         return; /* the next run has the other credential; or who said so knows more */
     }
     (void)snprintf(text, sizeof(text),
@@ -351,6 +372,9 @@ static void on_sources(void *ctx)
     if (source_start(c, NULL, 0, &err) != WH_OK) {
         c->run_failed = true;
         run_end(c);
+    } else if (source_of(access_sources(c->access), 0)->kind == SOURCE_NONE) {
+        /* Nothing lists the projects: those that a person named are read. */
+        conn_walk_ended(c, NULL, 0, true, CLIENT_OK);
     }
 }
 
@@ -395,18 +419,18 @@ static void begin_run(struct conn *c, bool stale)
     c->run_sweeps = c->want_verify || c->want_confirm || sweep_due(c);
     c->want_verify = c->want_confirm = false;
     c->tombstones = 0;
-    c->stats_before = client_stats(c->client);
+    c->stats_before = client_stats(access_client(c->access));
     c->next_due_ms = c->run_started_ms + c->fetcher->deps.conf.sync_interval_ms;
     c->phase = RUN_PROJECTS;
     report_run(c, false);
-    sources_find(c->sources, on_sources, c);
+    sources_find(access_sources(c->access), on_sources, c);
 }
 
 static bool may_run(const struct conn *c)
 {
     const struct fetcher *f = c->fetcher;
 
-    return sources_any(c->sources) && !c->stopped && !f->draining && f->caught_up &&
+    return sources_any(access_sources(c->access)) && !c->stopped && !f->draining && f->caught_up &&
            ownership_any(&f->ownership);
 }
 

@@ -9,7 +9,7 @@
 
 #include "common/base/build_version.h"
 #include "common/base/mem.h"
-#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/access/access.h"
 
 enum {
     PROBE_BODY_MAX = 1 << 20,
@@ -232,9 +232,9 @@ static void on_open(void *ctx, struct wh_slice url)
 static const struct oauth_client *kept_client(const struct connect *k)
 {
     const struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));
-    const struct oauth_kept *kept = c ? credential_kept(c->credential) : NULL;
+    const struct oauth_kept *kept = c ? credential_kept(access_credential(c->access)) : NULL;
 
-    if (k->new_client || k->moving || (c && credential_client_gone(c->credential))) {
+    if (k->new_client || k->moving || (c && credential_client_gone(access_credential(c->access)))) {
         return NULL;
     }
     return kept && kept->client.client_id.len ? &kept->client : connect_registered(k);

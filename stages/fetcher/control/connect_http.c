@@ -8,7 +8,7 @@
 #include "common/json/json_write.h"
 #include "stages/fetcher/gitlab/address.h"
 #include "stages/fetcher/control/connect.h"
-#include "stages/fetcher/access/sources.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 enum {
@@ -141,7 +141,7 @@ static void write_streams(const struct connect *k, struct wh_json_writer *w)
     wh_jw_key(w, "streams");
     wh_jw_array(w);
     for (unsigned i = 0; i < STREAMS && c; i++) {
-        const struct source *s = source_of(c->sources, i);
+        const struct source *s = source_of(access_sources(c->access), i);
 
         wh_jw_object(w);
         wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));

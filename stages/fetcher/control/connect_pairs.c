@@ -6,10 +6,9 @@
 
 #include "common/base/mem.h"
 #include "stages/fetcher/control/connect.h"
-#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/control/leave.h"
 #include "stages/fetcher/access/pairs.h"
-#include "stages/fetcher/access/revoke.h"
 
 enum {
     ARENA_BLOCK = 4096,
@@ -156,16 +155,16 @@ void connect_hold(void *ctx)
 /* The connection's pair so far, and the refresh of it that may be under way. */
 static enum wh_rc replace_old(const struct pairs *p, const struct conn *old, struct wh_err *err)
 {
-    const struct oauth_tokens *pair = credential_newest(old->credential);
+    const struct oauth_tokens *pair = credential_newest(access_credential(old->access));
 
-    if (credential_asking(old->credential)) {
+    if (credential_asking(access_credential(old->access))) {
         pairs_lost(p->doc, PAIR_BY_REFRESH, 0);
     }
     if (pair->access.len == 0) {
         return WH_OK;
     }
-    return pairs_replace(p, credential_kept(old->credential), pair, wh_slice_str(old->instance),
-                         err);
+    return pairs_replace(p, credential_kept(access_credential(old->access)), pair,
+                         wh_slice_str(old->instance), err);
 }
 
 enum wh_rc connect_list_pairs(struct connect *k, const struct conn *old, struct wh_arena *arena,

@@ -7,7 +7,7 @@
 
 #include "stages/fetcher/gitlab/address.h"
 #include "stages/fetcher/control/connect.h"
-#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/control/leave.h"
 
 static enum wh_rc set_text(struct wh_buf *to, const char *text, struct wh_err *err)
@@ -75,7 +75,8 @@ static enum wh_rc place_moved(struct connect *k, struct wh_err *err)
                        "several connections could be moved to that address; disconnect and purge "
                        "those that are not meant");
     }
-    if (leave_under_way(c) || leave_is_purging(c) || !credential_settled(c->credential)) {
+    if (leave_under_way(c) || leave_is_purging(c) ||
+        !credential_settled(access_credential(c->access))) {
         return wh_fail(err, WH_E_BUSY, "%s is being disconnected or refreshed; try again", c->id);
     }
     k->moving = true;
@@ -155,7 +156,8 @@ enum wh_rc connect_still_fits(const struct connect *k, const struct conn *old, s
         return wh_fail(err, WH_E_EXISTS, "%s was connected at %.120s meanwhile; try again", old->id,
                        old->instance);
     }
-    if (k->moving && (leave_under_way(old) || !credential_settled(old->credential))) {
+    if (k->moving &&
+        (leave_under_way(old) || !credential_settled(access_credential(old->access)))) {
         return wh_fail(err, WH_E_BUSY, "%s is being disconnected or refreshed; try again", old->id);
     }
     return WH_OK;

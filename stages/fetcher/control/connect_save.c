@@ -2,10 +2,8 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/control/connect.h"
-#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/control/leave.h"
-#include "stages/fetcher/access/revoke.h"
-#include "stages/fetcher/access/sources.h"
 
 enum {
     SECRET_BYTES = 32,
@@ -49,10 +47,10 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     }
     k->asked_at_ms = 0;
     c->unsaved_seals = false;
-    revoke_look(c->revoke);
+    revoke_look(access_revoke(c->access));
     connect_step(k, "saved", "the credentials are sealed and in Kafka");
-    sources_outdated(c->sources);
-    sources_find(c->sources, on_sources, k);
+    sources_outdated(access_sources(c->access));
+    sources_find(access_sources(c->access), on_sources, k);
 }
 
 /* ---- secrets ---- */
@@ -133,7 +131,9 @@ static enum wh_rc seal_approval(struct connect *k, struct wh_arena *arena,
 static enum wh_rc move_secret(struct connect *k, const struct conn *old, const char *purpose,
                               struct wh_arena *arena, struct wh_slice *sealed, struct wh_err *err)
 {
-    const struct wh_seal_place from = conn_seal_place(old, purpose);
+    const struct wh_seal_place from = {.connection = wh_slice_str(old->id),
+                                       .purpose = purpose,
+                                       .address = wh_slice_str(old->instance)};
     struct wh_buf text;
     enum wh_rc rc;
 

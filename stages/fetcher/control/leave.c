@@ -4,10 +4,8 @@
 
 #include "common/base/backoff.h"
 #include "common/base/mem.h"
-#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/access/pairs.h"
-#include "stages/fetcher/access/revoke.h"
-#include "stages/fetcher/access/sources.h"
 
 enum {
     QUIET_MS = 100, /* how often it is looked whether reading has ended */
@@ -111,14 +109,13 @@ static void stop_reading(struct leave *l)
     c->stopped = true;
     c->run_again = false;
     wh_timer_stop(c->timer);
-    client_stop(c->client);
+    access_stop(c->access);
 }
 
 /* A refresh that is under way may hold the only pair that can be revoked. */
 static bool is_quiet(const struct conn *c)
 {
-    return c->n_walks == 0 && c->phase == RUN_IDLE && credential_settled(c->credential) &&
-           (c->client == NULL || client_open(c->client) == 0);
+    return c->n_walks == 0 && c->phase == RUN_IDLE && access_idle(c->access);
 }
 
 /* ---- revoke ---- */
@@ -139,7 +136,7 @@ static void later(struct leave *l, const char *why)
 static enum wh_rc list_end(struct leave *l, struct wh_err *err)
 {
     struct conn *c = l->conn;
-    const struct oauth_tokens *pair = credential_pair(c->credential);
+    const struct oauth_tokens *pair = credential_pair(access_credential(c->access));
     struct wh_connection doc = c->doc;
     struct wh_arena arena;
     const struct pairs p = {.doc = &doc,
@@ -175,21 +172,18 @@ static void forget_secrets(struct leave *l)
     c->doc.oauth_sealed = WH_LIT("");
     c->doc.webhook_key_sealed = WH_LIT("");
     c->doc.webhook_token_sealed = WH_LIT("");
-    if (credential_kept(c->credential)->client.client_secret.len > 0) {
+    if (credential_kept(access_credential(c->access))->client.client_secret.len > 0) {
         c->doc.client_sealed = WH_LIT("");
     }
-    client_free(c->client);
-    c->client = NULL;
-    mcp_free(c->mcp);
-    c->mcp = NULL;
-    sources_outdated(c->sources);
+    access_forget(c->access);
     (void)snprintf(c->detail, sizeof(c->detail), "disconnected%s%s%s", l->outcome[0] ? "; " : "",
                    l->outcome,
                    by_hand ? "; the token given by hand is forgotten here, end it in GitLab under "
                              "Access tokens"
                            : "");
     c->doc.detail = wh_slice_str(c->detail);
-    if (credential_load(c->credential, &err) != WH_OK || conn_save(c, &l->ack, &err) != WH_OK) {
+    if (credential_load(access_credential(c->access), &err) != WH_OK ||
+        conn_save(c, &l->ack, &err) != WH_OK) {
         later(l, err.msg);
     }
 }
@@ -228,7 +222,7 @@ static void prove(struct leave *l)
         .method = WH_LIT("GET"),
         .url = wh_slice(url, n > 0 ? (size_t)n : 0),
         .secret_header = "Authorization: Bearer ",
-        .secret = credential_access(c->credential),
+        .secret = credential_access(access_credential(c->access)),
         .body_max = PROOF_BODY_MAX,
         .timeout_ms = PROOF_MS,
         .stall_timeout_ms = PROOF_MS,
@@ -269,7 +263,7 @@ static void on_access_revoked(void *ctx, const struct oauth_token_answer *a)
 
 static void revoke(struct leave *l, bool access)
 {
-    struct credential *cr = l->conn->credential;
+    struct credential *cr = access_credential(l->conn->access);
     const struct oauth_kept *kept = credential_kept(cr);
     const struct oauth_tokens *pair = credential_pair(cr);
     struct wh_slice token = wh_buf_slice(access ? &pair->access : &pair->refresh);
@@ -293,7 +287,7 @@ static void revoke(struct leave *l, bool access)
 /* Pairs that the present one has replaced come first; they are tried again by themselves. */
 static void await_revocations(struct leave *l)
 {
-    const char *problem = revoke_problem(l->conn->revoke);
+    const char *problem = revoke_problem(access_revoke(l->conn->access));
     char text[300];
 
     if (problem[0]) {
@@ -303,7 +297,7 @@ static void await_revocations(struct leave *l)
                        problem);
         conn_set_state(l->conn, "disabled", text);
     }
-    revoke_look(l->conn->revoke);
+    revoke_look(access_revoke(l->conn->access));
     wh_timer_start(l->timer, QUIET_MS, 0);
 }
 
@@ -320,18 +314,18 @@ static void go_on(void *ctx)
         wh_timer_start(l->timer, QUIET_MS, 0);
         return;
     }
-    if (revoke_under_way(c->revoke)) {
+    if (revoke_under_way(access_revoke(c->access))) {
         await_revocations(l);
         return;
     }
     l->outcome[0] = '\0';
     l->unrevoked = false;
     l->revoked = false;
-    if (credential_pair(c->credential)->access.len == 0) {
+    if (credential_pair(access_credential(c->access))->access.len == 0) {
         forget_secrets(l);
         return;
     }
-    revoke(l, credential_pair(c->credential)->refresh.len == 0);
+    revoke(l, credential_pair(access_credential(c->access))->refresh.len == 0);
 }
 
 /* ---- disconnect ---- */

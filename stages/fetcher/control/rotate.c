@@ -3,9 +3,8 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/control/leave.h"
-#include "stages/fetcher/access/revoke.h"
 
 enum {
     LOOK_MS = 1000,        /* when the configuration does not say */
@@ -122,7 +121,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     r->saving[0] = '\0';
     if (d->rc == WH_OK && c) {
         c->unsaved_seals = false;
-        revoke_look(c->revoke);
+        revoke_look(access_revoke(c->access));
         r->resealed++;
         wh_log_info(r->f->deps.log, "secrets resealed", WH_STR("connection", c->id),
                     WH_STR("key", r->f->deps.keys->keys[0].name));
@@ -135,7 +134,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 /* Only the owner writes a document: others may not have its newest pair of tokens. */
 static bool may_seal(const struct rotation *r, const struct conn *c)
 {
-    return fetcher_owns(r->f, c->id, "") && credential_settled(c->credential) &&
+    return fetcher_owns(r->f, c->id, "") && credential_settled(access_credential(c->access)) &&
            !leave_is_purging(c) &&
            (c->unsealable[0] == '\0' || c->unsealable_at_ms != c->doc.updated_at_ms);
 }

@@ -2,10 +2,9 @@
 #include "common/json/json_write.h"
 #include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/control/control.h"
-#include "stages/fetcher/access/credential.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/control/leave.h"
-#include "stages/fetcher/access/sources.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 static void write_streams(struct wh_json_writer *w, const struct conn *c)
@@ -17,12 +16,14 @@ static void write_streams(struct wh_json_writer *w, const struct conn *c)
 
         wh_jw_object(w);
         wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));
-        wh_jw_put_str(w, "read_by", wh_slice_str(source_word(source_of(c->sources, i))));
-        if (source_of(c->sources, i)->tool) {
-            wh_jw_put_str(w, "tool", wh_slice_str(source_of(c->sources, i)->tool));
+        wh_jw_put_str(w, "read_by",
+                      wh_slice_str(source_word(source_of(access_sources(c->access), i))));
+        if (source_of(access_sources(c->access), i)->tool) {
+            wh_jw_put_str(w, "tool", wh_slice_str(source_of(access_sources(c->access), i)->tool));
         }
-        if (source_of(c->sources, i)->reason) {
-            wh_jw_put_str(w, "reason", wh_slice_str(source_of(c->sources, i)->reason));
+        if (source_of(access_sources(c->access), i)->reason) {
+            wh_jw_put_str(w, "reason",
+                          wh_slice_str(source_of(access_sources(c->access), i)->reason));
         }
         wh_jw_put_int(w, "rows", (int64_t)n->rows);
         wh_jw_put_int(w, "rows_total", (int64_t)n->total_rows);
@@ -163,17 +164,17 @@ static void write_requests(struct wh_json_writer *w, const struct conn *c)
 {
     struct client_stats stats;
 
-    if (c->client == NULL) {
+    if (access_client(c->access) == NULL) {
         return;
     }
-    stats = client_stats(c->client);
+    stats = client_stats(access_client(c->access));
     wh_jw_put_int(w, "requests", (int64_t)stats.requests);
     wh_jw_put_int(w, "retries", (int64_t)stats.retries);
     wh_jw_put_int(w, "throttled", (int64_t)stats.throttled);
     wh_jw_put_int(w, "waited_ms", stats.waited_ms);
     wh_jw_put_int(w, "rate_limit", stats.rate_limit);
     wh_jw_put_int(w, "rate_remaining", stats.rate_left);
-    wh_jw_put_int(w, "open_requests", (int64_t)client_open(c->client));
+    wh_jw_put_int(w, "open_requests", (int64_t)client_open(access_client(c->access)));
 }
 
 /* Each pair of tokens that GitLab has issued to the connection, and what has become of it. */
@@ -200,11 +201,11 @@ static void write_credentials(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "credentials");
     wh_jw_object(w);
-    wh_jw_put_bool(w, "read_api", conn_has_token(c));
-    wh_jw_put_bool(w, "oauth", credential_there(c->credential));
-    wh_jw_put_str(w, "phase", wh_slice_str(credential_phase(c->credential)));
-    wh_jw_put_int(w, "refreshes", (int64_t)credential_refreshes(c->credential));
-    wh_jw_put_int(w, "expires_at_ms", credential_expires_ms(c->credential));
+    wh_jw_put_bool(w, "read_api", access_has_token(c->access));
+    wh_jw_put_bool(w, "oauth", credential_there(access_credential(c->access)));
+    wh_jw_put_str(w, "phase", wh_slice_str(credential_phase(access_credential(c->access))));
+    wh_jw_put_int(w, "refreshes", (int64_t)credential_refreshes(access_credential(c->access)));
+    wh_jw_put_int(w, "expires_at_ms", credential_expires_ms(access_credential(c->access)));
     wh_jw_end(w);
 }
 

@@ -24,8 +24,7 @@
 #include "common/base/mem.h"
 #include "common/json/json_copy.h"
 #include "common/json/json_write.h"
-#include "stages/fetcher/access/credential.h"
-#include "stages/fetcher/access/sources.h"
+#include "stages/fetcher/access/access.h"
 #include "stages/fetcher/gitlab/streams.h"
 #include "stages/fetcher/listing/tool_detail.h"
 #include "stages/fetcher/listing/tool_page.h"
@@ -390,7 +389,7 @@ static bool page_is_known(const struct tool_walk *w, uint64_t hash)
 
 static bool by_cursor(const struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tool_find(w->conn->mcp, wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(access_mcp(w->conn->access), wh_slice_str(w->tool));
 
     return tool && mcp_tool_takes(tool, "after");
 }
@@ -435,7 +434,8 @@ static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcom
     case MCP_NOT_THERE:
         return CLIENT_GONE;
     case MCP_SIGN_IN:
-        return credential_there(w->conn->credential) ? CLIENT_FAILED : CLIENT_SIGN_IN;
+        return credential_there(access_credential(w->conn->access)) ? CLIENT_FAILED
+                                                                    : CLIENT_SIGN_IN;
     case MCP_TOOL_BAD:
     case MCP_ERROR:
     case MCP_REFUSED:
@@ -453,7 +453,7 @@ static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcom
 /* A row that is updated goes to the front: those that are not read yet move back, never forward. */
 static bool newest_first(const struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tool_find(w->conn->mcp, wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(access_mcp(w->conn->access), wh_slice_str(w->tool));
 
     return strcmp(w->tool, "list_pipelines") == 0 && tool && mcp_tool_takes(tool, "order_by") &&
            mcp_tool_takes(tool, "sort");
@@ -628,7 +628,7 @@ static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_to
 /* False: it failed. */
 static bool ask(struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tool_find(w->conn->mcp, wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(access_mcp(w->conn->access), wh_slice_str(w->tool));
     WH_AUTO(buf) struct wh_buf arguments;
     struct wh_err err;
 
@@ -636,8 +636,8 @@ static bool ask(struct tool_walk *w)
     if (tool == NULL) {
         fail(w, CLIENT_FAILED, "the tool is not listed any more");
     } else if (build_arguments(w, tool, &arguments, &err) != WH_OK ||
-               mcp_call_tool(w->conn->mcp, wh_slice_str(w->tool), wh_buf_slice(&arguments), on_page,
-                             w, &w->call, &err) != WH_OK) {
+               mcp_call_tool(access_mcp(w->conn->access), wh_slice_str(w->tool),
+                             wh_buf_slice(&arguments), on_page, w, &w->call, &err) != WH_OK) {
         fail(w, CLIENT_FAILED, err.msg);
     }
     return w->call != NULL;

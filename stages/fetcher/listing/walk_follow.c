@@ -121,8 +121,8 @@ static void follow_get(struct follow *follow)
     struct page *p = follow->page;
     struct wh_err err;
 
-    if (client_get(p->lane->walk->conn->client, wh_slice_str(follow->path), on_follow, follow,
-                   &err) != WH_OK) {
+    if (client_get(access_client(p->lane->walk->conn->access), wh_slice_str(follow->path),
+                   on_follow, follow, &err) != WH_OK) {
         p->failed = true;
         follow_end(follow);
     }

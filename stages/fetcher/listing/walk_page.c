@@ -284,7 +284,8 @@ void page_ask(struct lane *lane)
     struct wh_err err;
 
     if (build_path(lane, &err) != WH_OK ||
-        client_get(w->conn->client, wh_slice_str(lane->path), on_page, lane, &err) != WH_OK) {
+        client_get(access_client(w->conn->access), wh_slice_str(lane->path), on_page, lane, &err) !=
+            WH_OK) {
         walk_fail(w, CLIENT_FAILED, err.msg);
         return;
     }
