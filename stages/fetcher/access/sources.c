@@ -8,7 +8,7 @@
 #include "stages/fetcher/gitlab/client.h"
 #include "stages/fetcher/gitlab/streams.h"
 
-enum { PATH_MAX_BYTES = 512, WAITERS_MAX = 4, MISSING_MAX = 240, FIND_AGAIN_MS = 3600000 };
+enum { PATH_MAX_BYTES = 512, MISSING_MAX = 240, FIND_AGAIN_MS = 3600000 };
 
 /* The tool that lists a stream, and the reason to give when the tool is missing. */
 struct offer {
@@ -52,9 +52,8 @@ struct sources {
     size_t n_probes;     /* requests without an answer yet */
     int64_t found_at_ms;
     struct wh_timer *timer;
-    void (*fns[WAITERS_MAX])(void *ctx);
-    void *ctxs[WAITERS_MAX];
-    size_t n_fns;
+    struct sources_wait *waits;   /* for the next decision, in their order */
+    struct sources_wait *decided; /* their decision is made, and they are being called */
     struct wh_buf missing;
 };
 
@@ -96,7 +95,8 @@ void sources_outdated(struct sources *s)
 void sources_stop(struct sources *s)
 {
     wh_timer_stop(s->timer);
-    s->n_fns = 0;
+    s->waits = NULL;
+    s->decided = NULL;
     s->looking = false;
 }
 
@@ -205,7 +205,7 @@ static void note_missing(struct sources *s)
 
 static void found(struct sources *s)
 {
-    size_t n = s->n_fns;
+    struct sources_wait *wait;
 
     for (unsigned i = 0; i < STREAMS; i++) {
         s->list[i] = choose(s, i);
@@ -214,9 +214,11 @@ static void found(struct sources *s)
     s->outdated = s->tools == TOOLS_UNKNOWN;
     s->looking = false;
     s->found_at_ms = wh_clock_now_ms(&s->access->env.clock);
-    s->n_fns = 0;
-    for (size_t i = 0; i < n; i++) {
-        s->fns[i](s->ctxs[i]);
+    s->decided = s->waits;
+    s->waits = NULL;
+    while ((wait = s->decided) != NULL) {
+        s->decided = wait->next;
+        wait->fn(wait->ctx);
     }
 }
 
@@ -332,11 +334,16 @@ static void on_timer(void *ctx)
     }
 }
 
-void sources_find(struct sources *s, void (*fn)(void *ctx), void *ctx)
+void sources_find(struct sources *s, struct sources_wait *wait, void (*fn)(void *ctx), void *ctx)
 {
-    if (s->n_fns < WAITERS_MAX) {
-        s->fns[s->n_fns] = fn;
-        s->ctxs[s->n_fns++] = ctx;
+    struct sources_wait **link = &s->waits;
+
+    while (*link && *link != wait) {
+        link = &(*link)->next;
+    }
+    if (*link == NULL) {
+        *wait = (struct sources_wait){.fn = fn, .ctx = ctx};
+        *link = wait;
     }
     if (!s->looking) {
         s->looking = true;

@@ -23,6 +23,13 @@ struct source {
 struct access;
 struct sources;
 
+/* One wait for a decision: memory that the caller lends to sources_find. */
+struct sources_wait {
+    void (*fn)(void *ctx);
+    void *ctx;
+    struct sources_wait *next;
+};
+
 /* a is borrowed until sources_free. Returns NULL without memory. */
 struct sources *sources_new(const struct access *a);
 /* Accepts NULL. */
@@ -30,8 +37,9 @@ void sources_free(struct sources *s);
 /* The credentials have changed: the next sources_find decides again. */
 void sources_outdated(struct sources *s);
 /* Decides, where that is needed, and then calls fn; never from inside this call, and not after
- * sources_stop. Callers that wait at the same time share one decision. */
-void sources_find(struct sources *s, void (*fn)(void *ctx), void *ctx);
+ * sources_stop. wait is borrowed until then. Any number of callers share one decision and are called
+ * in their order; a wait that has already begun keeps its place. */
+void sources_find(struct sources *s, struct sources_wait *wait, void (*fn)(void *ctx), void *ctx);
 /* Cancels the callbacks that are waited for. */
 void sources_stop(struct sources *s);
 /* Returns true when there is any usable credential. */

@@ -123,7 +123,8 @@ struct conn {
     int64_t unsealable_at_ms; /* the document of which that is true */
     struct projects projects;
     enum run_phase phase;
-    struct project *next_project; /* the task that comes next */
+    struct sources_wait sources_wait; /* of a run that begins */
+    struct project *next_project;     /* the task that comes next */
     unsigned next_stream;
     struct walk *walks;
     struct tool_walks tool_walks;

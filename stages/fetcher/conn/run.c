@@ -423,7 +423,7 @@ static void begin_run(struct conn *c, bool stale)
     c->next_due_ms = c->run_started_ms + c->fetcher->deps.conf.sync_interval_ms;
     c->phase = RUN_PROJECTS;
     report_run(c, false);
-    sources_find(access_sources(c->access), on_sources, c);
+    sources_find(access_sources(c->access), &c->sources_wait, on_sources, c);
 }
 
 static bool may_run(const struct conn *c)

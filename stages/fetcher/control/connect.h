@@ -59,6 +59,7 @@ struct connect {
     struct connect_step steps[CONNECT_STEPS_MAX];
     size_t n_steps;
     struct wh_timer *timer; /* forgets the session */
+    struct sources_wait sources_wait;
     /* Asked for. */
     bool by_oauth;
     bool new_client; /* registered anew, whatever is kept */

@@ -50,7 +50,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     revoke_look(access_revoke(c->access));
     connect_step(k, "saved", "the credentials are sealed and in Kafka");
     sources_outdated(access_sources(c->access));
-    sources_find(access_sources(c->access), on_sources, k);
+    sources_find(access_sources(c->access), &k->sources_wait, on_sources, k);
 }
 
 /* ---- secrets ---- */
