@@ -1,10 +1,15 @@
 /*
- * An access on its environment alone, without a connection: who is told of a decision about sources.
+ * An access on its environment alone, without a connection: who is told of a decision about sources,
+ * and what becomes of a token pair.
  */
 #include "tests/lib/th_cmocka.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "common/base/mem.h"
 #include "stages/fetcher/access/access.h"
+#include "stages/fetcher/access/pairs.h"
 #include "tests/lib/httpc_script.h"
 
 #define INSTANCE "https://gitlab.example.com"
@@ -28,15 +33,26 @@ struct fixture {
     struct projects projects;
     struct access *access;
     struct waiter waiters[WAITERS];
+    struct wh_bus_ack *ack; /* of the latest document */
+    unsigned saves;
+    const char *answer; /* of GitLab, to a refresh */
+    unsigned status;
+    bool owner;
+    unsigned ready;
+    unsigned ended;
+    char why[200];
 };
 
 static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
                    struct th_script_answer *a)
 {
-    (void)ctx;
+    const struct fixture *x = ctx;
+    struct wh_err err;
+
     (void)url;
     (void)secret;
-    a->status = 404;
+    a->status = x->status;
+    th_ok(wh_buf_append(&a->body, wh_slice_str(x->answer), &err), &err);
 }
 
 /* ---- the environment ---- */
@@ -51,6 +67,11 @@ static bool no(void *ctx)
 {
     (void)ctx;
     return false;
+}
+
+static bool owns(void *ctx)
+{
+    return ((const struct fixture *)ctx)->owner;
 }
 
 static enum wh_rc set_document(void *ctx, const struct wh_connection *doc, struct wh_err *err)
@@ -72,16 +93,21 @@ static enum wh_rc set_document(void *ctx, const struct wh_connection *doc, struc
 
 static enum wh_rc save(void *ctx, struct wh_bus_ack *ack, struct wh_err *err)
 {
-    (void)ctx;
-    (void)ack;
-    return wh_fail(err, WH_E_UNAVAILABLE, "nothing is saved here");
+    struct fixture *x = ctx;
+
+    (void)err;
+    x->ack = ack;
+    x->saves++;
+    return WH_OK;
 }
 
 static void on_changed(void *ctx, enum access_event what, const char *why)
 {
-    (void)ctx;
-    (void)what;
-    (void)why;
+    struct fixture *x = ctx;
+
+    x->ready += what == ACCESS_READY;
+    x->ended += what == ACCESS_ENDED;
+    (void)snprintf(x->why, sizeof(x->why), "%s", why ? why : "");
 }
 
 static void make_access(struct fixture *x)
@@ -98,7 +124,7 @@ static void make_access(struct fixture *x)
                                    .doc = &x->doc,
                                    .projects = &x->projects,
                                    .may_send = yes,
-                                   .owns = yes,
+                                   .owns = owns,
                                    .shared = no,
                                    .stopped = no,
                                    .gone = no,
@@ -125,6 +151,9 @@ static int set_up(void **state)
     x->http = th_script_new(gitlab, x);
     x->parser = wh_json_parser_new(1 << 16, 16);
     assert_true(x->loop && x->http && x->parser);
+    x->owner = true;
+    x->status = 200;
+    x->answer = "{}";
     x->doc = (struct wh_connection){
         .id = WH_LIT("c"), .instance = WH_LIT(INSTANCE), .state = WH_LIT("enabled")};
     th_ok(set_document(x, &x->doc, &err), &err);
@@ -257,6 +286,150 @@ static void test_nobody_is_called_after_a_stop(void **state)
     calls_are(x, 1, 0);
 }
 
+/* ---- a token pair ---- */
+
+static const struct oauth_kept client = {
+    .client = {.issuer = {INSTANCE, sizeof(INSTANCE) - 1},
+               .client_id = {"app", 3},
+               .redirect_uri = {"http://127.0.0.1/callback", 25}},
+    .token_endpoint = {INSTANCE "/oauth/token", sizeof(INSTANCE) + 11},
+};
+
+/* The document gets a pair that has expired. */
+static void load_pair(struct fixture *x)
+{
+    WH_AUTO(buf) struct wh_buf text;
+    struct oauth_tokens tokens;
+    struct wh_err err;
+
+    wh_buf_init(&text, 8192);
+    th_ok(oauth_kept_write(&client, &text, &err), &err);
+    put_secret(x, "client", wh_buf_slice(&text), &x->doc.client_sealed);
+    oauth_tokens_init(&tokens);
+    th_ok(wh_buf_append(&tokens.access, WH_LIT("access-1"), &err), &err);
+    th_ok(wh_buf_append(&tokens.refresh, WH_LIT("refresh-1"), &err), &err);
+    tokens.got_at_ms = 1000;
+    tokens.expires_at_ms = 2000;
+    wh_buf_reset(&text);
+    th_ok(oauth_tokens_write(&tokens, &text, &err), &err);
+    oauth_tokens_done(&tokens);
+    put_secret(x, "oauth", wh_buf_slice(&text), &x->doc.oauth_sealed);
+    th_ok(access_load(x->access, &err), &err);
+}
+
+static void kafka(struct fixture *x, enum wh_rc rc)
+{
+    const struct wh_bus_delivery d = {.rc = rc, .reason = "no"};
+    struct wh_bus_ack *ack = x->ack;
+
+    if (ack == NULL) {
+        fail_msg("no record waits for Kafka");
+        return;
+    }
+    x->ack = NULL;
+    ack->fn(ack, &d);
+}
+
+static void token_is(const struct fixture *x, const char *expected)
+{
+    struct wh_slice token = credential_access(access_credential(x->access));
+
+    assert_int_equal(token.len, strlen(expected));
+    assert_memory_equal(token.ptr, expected, token.len);
+}
+
+/* The expired pair is noticed, and GitLab has been asked for a new one. */
+static void ask(struct fixture *x)
+{
+    load_pair(x);
+    assert_int_equal(x->ready, 1);
+    wh_loop_turn(x->loop, true);
+    assert_int_equal(x->saves, 1);
+    assert_true(pairs_asked(&x->doc, PAIR_BY_REFRESH));
+    assert_int_equal(th_script_started(x->http), 0); /* Kafka has the note first */
+    kafka(x, WH_OK);
+    assert_int_equal(th_script_waiting(x->http), 1);
+    assert_true(credential_asking(access_credential(x->access)));
+}
+
+static void test_a_pair_is_renewed(void **state)
+{
+    struct fixture *x = *state;
+
+    x->answer = "{\"access_token\":\"access-2\",\"refresh_token\":\"refresh-2\","
+                "\"token_type\":\"Bearer\",\"expires_in\":7200}";
+    ask(x);
+    th_script_answer_one(x->http, 0);
+    assert_int_equal(x->saves, 2);
+    assert_false(pairs_asked(&x->doc, PAIR_BY_REFRESH));
+    token_is(x, "access-1"); /* not before Kafka has the new pair */
+    assert_true(credential_busy(access_credential(x->access)));
+    kafka(x, WH_OK);
+    token_is(x, "access-2");
+    assert_int_equal(x->ready, 2);
+    assert_int_equal(credential_refreshes(access_credential(x->access)), 1);
+    assert_true(access_idle(x->access));
+}
+
+static void test_a_pair_that_kafka_refuses_is_saved_again(void **state)
+{
+    struct fixture *x = *state;
+
+    x->answer = "{\"access_token\":\"access-2\",\"refresh_token\":\"refresh-2\","
+                "\"token_type\":\"Bearer\",\"expires_in\":7200}";
+    ask(x);
+    th_script_answer_one(x->http, 0);
+    kafka(x, WH_E_UNAVAILABLE);
+    token_is(x, "access-1");
+    assert_true(credential_busy(access_credential(x->access)));
+    access_drain(x->access);
+    assert_int_equal(x->saves, 3);
+    kafka(x, WH_OK);
+    token_is(x, "access-2");
+}
+
+static void test_an_approval_ends(void **state)
+{
+    struct fixture *x = *state;
+
+    x->status = 400;
+    x->answer = "{\"error\":\"invalid_grant\"}";
+    ask(x);
+    th_script_answer_one(x->http, 0);
+    assert_int_equal(x->ended, 1);
+    assert_non_null(strstr(x->why, "invalid_grant"));
+    assert_non_null(strstr(x->why, "wellhead connect " INSTANCE));
+    assert_false(credential_there(access_credential(x->access)));
+    assert_false(sources_any(access_sources(x->access)));
+    assert_false(pairs_asked(&x->doc, PAIR_BY_REFRESH));
+}
+
+static void test_only_the_owner_renews(void **state)
+{
+    struct fixture *x = *state;
+
+    x->owner = false;
+    load_pair(x);
+    wh_loop_turn(x->loop, true);
+    assert_int_equal(x->saves, 0);
+    assert_int_equal(th_script_started(x->http), 0);
+    assert_true(credential_settled(access_credential(x->access)));
+}
+
+static void test_an_approval_replaces_a_refused_token(void **state)
+{
+    struct fixture *x = *state;
+
+    load_token(x);
+    assert_true(access_has_token(x->access));
+    assert_false(access_drop_token(x->access)); /* there is nothing else */
+    load_pair(x);
+    assert_true(access_drop_token(x->access));
+    assert_false(access_has_token(x->access));
+    assert_true(access_token_refused(x->access));
+    assert_true(sources_any(access_sources(x->access)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +437,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_waiting_again_when_called, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_wait_is_listed_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_is_called_after_a_stop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pair_is_renewed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pair_that_kafka_refuses_is_saved_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_an_approval_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_only_the_owner_renews, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_approval_replaces_a_refused_token, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
