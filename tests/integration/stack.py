@@ -419,22 +419,23 @@ class Stack:
         return int(done.stdout) if done.returncode == 0 else None
 
     def settle(self, seconds=60):
-        """Until nothing moves any more: no re-reads open, four looks at the store agree, and every raw event is mapped.
-        A mapper that joins its group again maps nothing for seconds: the store alone would look settled."""
+        """Until nothing moves any more: no re-reads open, every raw event mapped, everything mapped stored, and four
+        looks at the store agree. The stages are asked in the order in which records pass them: what a mapper has
+        committed before the sink is asked is part of the lag that the sink reports."""
         looks = []
 
         def still():
             fetcher = self.fetcher_status()
-            done = self.cli("status", "--json", check=False)
-            if not fetcher or fetcher["rereads_open"] or done.returncode != 0:
+            if not fetcher or fetcher["rereads_open"] or self.unmapped() != 0:
                 looks.clear()
                 return False
-            sink = json.loads(done.stdout)["sink"]
-            if not sink["observations"] or sink["lag_records"] != 0 or not sink["caught_up"]:
+            done = self.cli("status", "--json", check=False)
+            sink = json.loads(done.stdout)["sink"] if done.returncode == 0 else None
+            if not sink or not sink["observations"] or sink["lag_records"] != 0 or not sink["caught_up"]:
                 looks.clear()
                 return False
             looks.append(sink["observations"])
-            return len(looks) >= 4 and looks[-4:] == looks[-1:] * 4 and self.unmapped() == 0
+            return len(looks) >= 4 and looks[-4:] == looks[-1:] * 4
         await_true("everything stored", seconds, still, pause=0.4)
 
 
