@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "common/base/csv.h"
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "stages/sink/api/api_priv.h"
@@ -74,55 +75,9 @@ static bool is_csv(const struct api_rows *rows)
     return rows->format == API_CSV || rows->format == API_CSV_RAW;
 }
 
-/* Would a spreadsheet take the cell for a formula, or cut off what hides one? Some take the
- * full-width forms of the signs for the signs themselves. */
-static bool is_formula(struct wh_slice text)
-{
-    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"};
-    unsigned char first = text.len ? (unsigned char)text.ptr[0] : 'a';
-    unsigned char second = text.len > 1 ? (unsigned char)text.ptr[1] : 0;
-
-    if (first < 0x20 || first == 0x7F || (first == 0xC2 && second >= 0x80 && second <= 0x9F)) {
-        return true;
-    }
-    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
-        if (wh_slice_starts(text, wh_slice_str(wide[i]))) {
-            return true;
-        }
-    }
-    return first == '=' || first == '+' || first == '-' || first == '@';
-}
-
-static enum wh_rc csv_quoted(struct wh_buf *out, const char *mark, struct wh_slice text,
-                             struct wh_err *err)
-{
-    if (wh_buf_printf(out, err, "\"%s", mark) != WH_OK) {
-        return err->rc;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if ((text.ptr[i] == '"' && wh_buf_append_char(out, '"', err) != WH_OK) ||
-            wh_buf_append_char(out, text.ptr[i], err) != WH_OK) {
-            return err->rc;
-        }
-    }
-    return wh_buf_append_char(out, '"', err);
-}
-
 static enum wh_rc csv_text(struct api_rows *rows, struct wh_slice text, struct wh_err *err)
 {
-    const char *mark = rows->format == API_CSV && is_formula(text) ? "'" : "";
-    bool quote = text.len == 0; /* "" is an empty text, nothing is NULL */
-
-    for (size_t i = 0; i < text.len && !quote; i++) {
-        quote =
-            text.ptr[i] == ',' || text.ptr[i] == '"' || text.ptr[i] == '\n' || text.ptr[i] == '\r';
-    }
-    if (quote) {
-        return csv_quoted(&rows->row, mark, text, err);
-    }
-    return wh_buf_append(&rows->row, wh_slice_str(mark), err) == WH_OK
-               ? wh_buf_append(&rows->row, text, err)
-               : err->rc;
+    return wh_csv_text(text, rows->format == API_CSV, &rows->row, err);
 }
 
 static enum wh_rc csv_blob(struct api_rows *rows, struct wh_slice bytes, struct wh_err *err)
