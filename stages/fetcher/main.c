@@ -201,6 +201,7 @@ static void drain(void *ctx)
 
     (void)members_stop(app->members);
     fetcher_drain(app->fetcher);
+    control_drain(app->control);
     drained(app);
 }
 

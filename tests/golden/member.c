@@ -241,6 +241,7 @@ void member_stop(struct member *m)
 {
     (void)members_stop(m->members);
     fetcher_drain(m->fetcher);
+    control_drain(m->control);
     for (int i = 0; !fetcher_idle(m->fetcher); i++) {
         assert_true(i < DRAIN_TURNS_MAX);
         wh_loop_turn(m->conf.loop, true);

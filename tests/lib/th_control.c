@@ -90,6 +90,7 @@ static void start(struct th_control *t)
 static void stop(struct th_control *t)
 {
     fetcher_drain(t->f);
+    control_drain(t->control);
     control_free(t->control);
     wh_producer_free(t->producer);
     fetcher_free(t->f);

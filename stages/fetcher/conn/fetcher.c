@@ -6,13 +6,12 @@
 #include "common/base/mem.h"
 #include "common/event/messages.h"
 #include "stages/fetcher/check/check.h"
-#include "stages/fetcher/control/connect.h"
 #include "stages/fetcher/check/gone.h"
 #include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/conn/health.h"
-#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/access/pairs.h"
-#include "stages/fetcher/control/rotate.h"
+#include "stages/fetcher/conn/rotate.h"
 
 enum {
     ARENA_BLOCK = 4096,
@@ -106,10 +105,9 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
     f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
     f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
     f->rereads = rereads_new(f);
-    f->connects = connects_new(f);
     f->rotation = rotation_new(f);
     if (!f->outbox || !f->numbers || !f->cursors || !f->rows || !f->arrays || !f->rereads ||
-        !f->connects || !f->rotation) {
+        !f->rotation) {
         fetcher_free(f);
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
@@ -523,8 +521,6 @@ void fetcher_drain(struct fetcher *f)
         check_free(c->check);
         c->check = NULL;
     }
-    connects_free(f->connects);
-    f->connects = NULL;
 }
 
 bool fetcher_idle(const struct fetcher *f)
@@ -548,7 +544,6 @@ void fetcher_free(struct fetcher *f)
         conn_free(f->conns);
         f->conns = next;
     }
-    connects_free(f->connects);
     rotation_free(f->rotation);
     rereads_free(f->rereads);
     wh_json_parser_free(f->rows);

@@ -100,7 +100,6 @@ struct tool_walk;
 struct tool_walks {
     struct tool_walk *first;
 };
-struct connects;
 struct rotation;
 
 struct conn {
@@ -181,7 +180,6 @@ struct fetcher {
     char rereads_topic[WH_TOPIC_MAX];
     char health_topic[WH_TOPIC_MAX];
     struct rereads *rereads;
-    struct connects *connects;
     struct rotation *rotation;
 };
 

@@ -26,11 +26,11 @@ struct connects *connects_new(struct fetcher *f);
 /* Drops what is under way. */
 void connects_free(struct connects *all);
 
-void connect_begin(struct fetcher *f, struct wh_http_req *req);
-void connect_show(struct fetcher *f, struct wh_http_req *req, struct wh_slice session);
-void connect_pasted(struct fetcher *f, struct wh_http_req *req, struct wh_slice session);
+void connect_begin(struct connects *all, struct wh_http_req *req);
+void connect_show(struct connects *all, struct wh_http_req *req, struct wh_slice session);
+void connect_pasted(struct connects *all, struct wh_http_req *req, struct wh_slice session);
 /* Needs no token: the state in its query is the proof. */
-void connect_redirected(struct fetcher *f, struct wh_http_req *req);
+void connect_redirected(struct connects *all, struct wh_http_req *req);
 /* The request is over: its connect goes on without it. */
 void connect_forget(struct wh_http_req *req);
 
@@ -48,6 +48,7 @@ struct connect_step {
 struct connect {
     struct wh_bus_ack ack; /* first: the connection's record carries it */
     struct connect *next;
+    struct connects *all; /* NULL once the stage drains */
     struct fetcher *f;
     struct wh_http_req *req; /* who waits for the end; NULL: nobody, or gone */
     char session[CONNECT_SESSION_TEXT + 1];

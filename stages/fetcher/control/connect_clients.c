@@ -33,7 +33,7 @@ static enum wh_rc copy_client(struct registered *r, const struct connect *k, str
 
 void connect_keep_client(const struct connect *k)
 {
-    struct connects *all = k->f->connects;
+    struct connects *all = k->all;
     struct registered *r;
     struct wh_err err;
 
@@ -55,7 +55,7 @@ void connect_keep_client(const struct connect *k)
 
 const struct oauth_client *connect_registered(const struct connect *k)
 {
-    for (const struct registered *r = k->f->connects->registered; r; r = r->next) {
+    for (const struct registered *r = k->all->registered; r; r = r->next) {
         if (wh_slice_eq(r->connection, wh_buf_slice(&k->id))) {
             return &r->client;
         }

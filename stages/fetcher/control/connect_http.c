@@ -33,7 +33,7 @@ struct connects *connects_new(struct fetcher *f)
 
 static void unlink_connect(struct connect *k)
 {
-    struct connects *all = k->f->connects;
+    struct connects *all = k->all;
     struct connect **link = all ? &all->first : NULL;
 
     while (link && *link && *link != k) {
@@ -102,6 +102,7 @@ void connects_free(struct connects *all)
 
         /* What Kafka or a pool thread still has goes with the process. */
         all->first = k->next;
+        k->all = NULL;
         connect_free(k);
     }
     connect_forget_clients(all);
@@ -327,14 +328,15 @@ static enum wh_rc read_request(struct connect *k, struct wh_slice body, struct w
     return WH_OK;
 }
 
-static struct connect *connect_new(struct fetcher *f)
+static struct connect *connect_new(struct connects *all)
 {
     struct connect *k = wh_mem_zalloc(1, sizeof(*k));
 
     if (k == NULL) {
         return NULL;
     }
-    k->f = f;
+    k->all = all;
+    k->f = all->f;
     wh_buf_init(&k->instance, TEXT_MAX_BYTES);
     wh_buf_init(&k->moved_from, TEXT_MAX_BYTES);
     wh_buf_init(&k->id, TEXT_MAX_BYTES);
@@ -347,10 +349,10 @@ static struct connect *connect_new(struct fetcher *f)
     wh_buf_init(&k->scopes, TEXT_MAX_BYTES);
     wh_buf_init_secret(&k->signing_key, TEXT_MAX_BYTES);
     wh_buf_init_secret(&k->webhook_token, TEXT_MAX_BYTES);
-    k->timer = wh_timer_new(f->deps.loop, on_forget, k);
-    k->next = f->connects->first;
-    f->connects->first = k;
-    f->connects->n++;
+    k->timer = wh_timer_new(k->f->deps.loop, on_forget, k);
+    k->next = all->first;
+    all->first = k;
+    all->n++;
     if (k->timer == NULL) {
         connect_free(k);
         return NULL;
@@ -387,9 +389,9 @@ static enum wh_rc answer_session(struct connect *k, struct wh_http_req *req, str
     return WH_OK;
 }
 
-void connect_begin(struct fetcher *f, struct wh_http_req *req)
+void connect_begin(struct connects *all, struct wh_http_req *req)
 {
-    struct connect *k = f->connects->n < SESSIONS_MAX ? connect_new(f) : NULL;
+    struct connect *k = all->n < SESSIONS_MAX ? connect_new(all) : NULL;
     struct wh_err err;
 
     if (k == NULL) {
@@ -420,9 +422,9 @@ void connect_begin(struct fetcher *f, struct wh_http_req *req)
 
 /* ---- a session ---- */
 
-static struct connect *find_session(struct fetcher *f, struct wh_slice name)
+static struct connect *find_session(const struct connects *all, struct wh_slice name)
 {
-    for (struct connect *k = f->connects->first; k; k = k->next) {
+    for (struct connect *k = all->first; k; k = k->next) {
         if (k->session[0] && wh_constant_time_eq(wh_slice_str(k->session), name)) {
             return k;
         }
@@ -461,9 +463,9 @@ static void write_session(const struct connect *k, struct wh_json_writer *w)
     wh_jw_end(w);
 }
 
-void connect_show(struct fetcher *f, struct wh_http_req *req, struct wh_slice session)
+void connect_show(struct connects *all, struct wh_http_req *req, struct wh_slice session)
 {
-    struct connect *k = find_session(f, session);
+    struct connect *k = find_session(all, session);
     struct wh_json_writer w;
     struct wh_buf out;
     struct wh_err err;
@@ -486,9 +488,9 @@ void connect_show(struct fetcher *f, struct wh_http_req *req, struct wh_slice se
     }
 }
 
-void connect_pasted(struct fetcher *f, struct wh_http_req *req, struct wh_slice session)
+void connect_pasted(struct connects *all, struct wh_http_req *req, struct wh_slice session)
 {
-    struct connect *k = find_session(f, session);
+    struct connect *k = find_session(all, session);
     struct wh_json_val root;
     struct wh_json_val v;
     struct wh_err err;
@@ -497,7 +499,7 @@ void connect_pasted(struct fetcher *f, struct wh_http_req *req, struct wh_slice 
         wh_http_reply_error(req, 404, "no such session, or it is over", 0);
         return;
     }
-    if (wh_json_parse(f->rows, wh_http_body(req), &root, &err) != WH_OK ||
+    if (wh_json_parse(k->f->rows, wh_http_body(req), &root, &err) != WH_OK ||
         !wh_json_get(root, WH_LIT("url"), &v) || wh_json_type(v) != WH_JSON_STRING) {
         wh_http_reply_error(req, 400, "the body needs url: the address GitLab sent you to", 0);
         return;
@@ -542,16 +544,16 @@ static bool right_host(const struct fetcher *f, struct wh_slice host)
     return host.len == authority.len && strncasecmp(host.ptr, authority.ptr, host.len) == 0;
 }
 
-void connect_redirected(struct fetcher *f, struct wh_http_req *req)
+void connect_redirected(struct connects *all, struct wh_http_req *req)
 {
     struct wh_slice query = wh_http_raw_query(req);
     struct wh_err err;
 
-    if (!right_host(f, wh_http_header(req, "Host"))) {
+    if (!right_host(all->f, wh_http_header(req, "Host"))) {
         show_page(req, 421, WH_LIT("<!doctype html><title>Wellhead</title><p>Not here.\n"));
         return;
     }
-    for (struct connect *k = f->connects->first; k; k = k->next) {
+    for (struct connect *k = all->first; k; k = k->next) {
         struct oauth *o = k->login ? mcp_login_oauth(k->login) : NULL;
 
         if (o && oauth_knows_state(o, query) && oauth_redirected(o, query, &err) == WH_OK) {

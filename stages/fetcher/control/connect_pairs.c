@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/control/connect.h"
 #include "stages/fetcher/access/access.h"
-#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/access/pairs.h"
 
 enum {

@@ -8,7 +8,7 @@
 #include "stages/fetcher/gitlab/address.h"
 #include "stages/fetcher/control/connect.h"
 #include "stages/fetcher/access/access.h"
-#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/conn/leave.h"
 
 static enum wh_rc set_text(struct wh_buf *to, const char *text, struct wh_err *err)
 {

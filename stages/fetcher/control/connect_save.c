@@ -3,7 +3,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/control/connect.h"
 #include "stages/fetcher/access/access.h"
-#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/conn/leave.h"
 
 enum {
     SECRET_BYTES = 32,

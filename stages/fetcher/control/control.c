@@ -3,8 +3,9 @@
 #include "common/base/mem.h"
 #include "common/run/token_file.h"
 #include "stages/fetcher/control/connect.h"
-#include "stages/fetcher/control/leave.h"
-#include "stages/fetcher/control/rotate.h"
+#include "stages/fetcher/conn/leave.h"
+#include "stages/fetcher/conn/rotate.h"
+#include "stages/fetcher/conn/status.h"
 
 enum {
     ANSWER_MAX_BYTES = 16 << 20,
@@ -14,6 +15,7 @@ enum {
 
 struct control {
     struct fetcher *f;
+    struct connects *connects; /* NULL once the stage drains */
     char token[WH_TOKEN_TEXT + 1];
 };
 
@@ -26,17 +28,29 @@ enum wh_rc control_new(struct fetcher *f, const char *token_file, struct control
         return wh_fail(err, WH_E_NOMEM, "no memory for the control API");
     }
     c->f = f;
+    c->connects = connects_new(f);
+    if (c->connects == NULL) {
+        control_free(c);
+        return wh_fail(err, WH_E_NOMEM, "no memory for the control API");
+    }
     if (wh_token_file_load(token_file, c->token, err) != WH_OK) {
-        wh_mem_free(c);
+        control_free(c);
         return err->rc;
     }
     *ret = c;
     return WH_OK;
 }
 
+void control_drain(struct control *c)
+{
+    connects_free(c->connects);
+    c->connects = NULL;
+}
+
 void control_free(struct control *c)
 {
     if (c) {
+        control_drain(c);
         wh_mem_wipe(c->token, sizeof(c->token));
         wh_mem_free(c);
     }
@@ -45,11 +59,10 @@ void control_free(struct control *c)
 static void reply_status(struct control *c, struct wh_http_req *req, bool full)
 {
     struct wh_buf out;
-    struct wh_err err = {0};
+    struct wh_err err;
 
     wh_buf_init(&out, ANSWER_MAX_BYTES);
-    status_write(c->f, &out, full, &err);
-    if (err.rc != WH_OK) {
+    if (status_write(c->f, &out, full, &err) != WH_OK) {
         wh_buf_done(&out);
         wh_http_reply_error(req, 500, err.msg, 0);
         return;
@@ -167,23 +180,23 @@ static void answer_status(struct control *c, struct wh_http_req *req, struct wh_
 static void answer_callback(struct control *c, struct wh_http_req *req, struct wh_slice id)
 {
     (void)id;
-    connect_redirected(c->f, req);
+    connect_redirected(c->connects, req);
 }
 
 static void answer_connect(struct control *c, struct wh_http_req *req, struct wh_slice id)
 {
     (void)id;
-    connect_begin(c->f, req);
+    connect_begin(c->connects, req);
 }
 
 static void answer_show(struct control *c, struct wh_http_req *req, struct wh_slice id)
 {
-    connect_show(c->f, req, id);
+    connect_show(c->connects, req, id);
 }
 
 static void answer_redirect(struct control *c, struct wh_http_req *req, struct wh_slice id)
 {
-    connect_pasted(c->f, req, id);
+    connect_pasted(c->connects, req, id);
 }
 
 static void answer_sync(struct control *c, struct wh_http_req *req, struct wh_slice id)
@@ -280,7 +293,7 @@ static const struct route *find_route(const struct control *c, const struct wh_h
 {
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (route_fits(&routes[i], req, ret_id)) {
-            return routes[i].kind == ROUTE_OPEN && c->f->connects == NULL ? NULL : &routes[i];
+            return routes[i].kind == ROUTE_OPEN && c->connects == NULL ? NULL : &routes[i];
         }
     }
     return NULL;

@@ -20,9 +20,9 @@ struct control;
 WH_MUST_CHECK enum wh_rc control_new(struct fetcher *f, const char *token_file,
                                      struct control **ret, struct wh_err *err);
 struct wh_http_handler control_handler(struct control *c);
+/* Ends the connects that are under way: the stage stops. Call it after fetcher_drain. */
+void control_drain(struct control *c);
+/* Accepts NULL. Call it before fetcher_free. */
 void control_free(struct control *c);
-
-/* status.c */
-void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "common/base/mem.h"
 #include "common/bus/tail.h"
-#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/conn/leave.h"
 
 enum {
     ADMIN_TIMEOUT_MS = 30000,

@@ -1,10 +1,10 @@
 /* What the fetcher says of itself. */
 #include "common/json/json_write.h"
 #include "stages/fetcher/conn/number_ledger.h"
-#include "stages/fetcher/control/control.h"
+#include "stages/fetcher/conn/status.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/health.h"
-#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 static void write_streams(struct wh_json_writer *w, const struct conn *c)
@@ -264,7 +264,7 @@ static void write_ownership(struct wh_json_writer *w, const struct ownership *s)
     wh_jw_end(w);
 }
 
-void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err)
+enum wh_rc status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err)
 {
     struct wh_json_writer w;
 
@@ -283,5 +283,5 @@ void status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct
     }
     wh_jw_end(&w);
     wh_jw_end(&w);
-    (void)!wh_jw_finish(&w, err);
+    return wh_jw_finish(&w, err);
 }

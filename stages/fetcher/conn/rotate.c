@@ -1,10 +1,10 @@
-#include "stages/fetcher/control/rotate.h"
+#include "stages/fetcher/conn/rotate.h"
 
 #include <stdio.h>
 
 #include "common/base/mem.h"
 #include "stages/fetcher/access/access.h"
-#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/conn/leave.h"
 
 enum {
     LOOK_MS = 1000,        /* when the configuration does not say */

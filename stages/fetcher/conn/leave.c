@@ -1,4 +1,4 @@
-#include "stages/fetcher/control/leave.h"
+#include "stages/fetcher/conn/leave.h"
 
 #include <stdio.h>
 
