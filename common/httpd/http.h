@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
@@ -37,16 +38,26 @@ struct wh_http_reply {
     bool constant;
 };
 
+enum { WH_HTTP_TRAILERS_MAX = 4 };
+
 /*
- * Streams a long answer (chunked): fill appends at most max bytes to out; *ret_end ends it; an
- * error aborts the chunked stream, which clients see. Runs in the app thread. done is called
- * exactly once.
+ * Streams a long answer. fill appends at most max bytes to out and is called again when the client has
+ * taken them; *ret_end ends the answer. When fill appends nothing and does not end the answer, the stream
+ * pauses until wh_http_stream_more. An error closes the connection in the middle of the body, which
+ * clients see. Runs in the app thread. done is called exactly once.
  */
 struct wh_http_stream {
     enum wh_rc (*fill)(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
                        struct wh_err *err);
     void (*done)(void *ctx);
     void *ctx;
+    /* Optional; called after *ret_end, returns how many fields out has. Chunked bodies only. */
+    size_t (*trailers)(void *ctx, struct wh_http_header out[WH_HTTP_TRAILERS_MAX]);
+    /* Bytes of the body when they are known; 0: the body is chunked, which needs HTTP/1.1: a client of
+     * HTTP/1.0 could not tell an aborted body from a complete one, and gets 505. */
+    uint64_t length;
+    const struct wh_http_header *headers;
+    size_t n_headers;
 };
 
 struct wh_http_handler {
@@ -84,6 +95,7 @@ struct wh_http_ops {
     void (*reply)(struct wh_http_req *req, const struct wh_http_reply *reply);
     void (*reply_stream)(struct wh_http_req *req, unsigned status, const char *content_type,
                          const struct wh_http_stream *stream);
+    void (*stream_more)(struct wh_http_req *req);
 };
 
 /* First member of every implementation's request. */
@@ -180,6 +192,15 @@ static inline void wh_http_reply_stream(struct wh_http_req *req, unsigned status
                                         const struct wh_http_stream *stream)
 {
     req->ops->reply_stream(req, status, content_type, stream);
+}
+
+/*
+ * A paused stream has more to send, or has ended; no effect when it is not paused. Valid from
+ * wh_http_reply_stream until on_done.
+ */
+static inline void wh_http_stream_more(struct wh_http_req *req)
+{
+    req->ops->stream_more(req);
 }
 
 /* {"ok":false,"error":<message>,"status":N}; retry_after_s 0: without a Retry-After header. */

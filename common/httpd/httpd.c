@@ -188,6 +188,7 @@ static void answer_open_requests(struct wh_httpd *httpd)
         if (req->state == HTTPD_HANDED && req->suspended) {
             wh_http_reply_error(&req->http, 503, "stopping; try again", 1);
         }
+        httpd_stream_more(&req->http);
     }
     /* A suspended connection would make MHD_stop_daemon panic; one turn resumes them all. */
     (void)MHD_run(httpd->daemon);
@@ -204,6 +205,7 @@ void wh_httpd_free(struct wh_httpd *httpd)
     wh_timer_free(httpd->timer);
     wh_timer_free(httpd->sweep);
     httpd->running = true;
+    httpd->closing = true;
     if (httpd->daemon) {
         answer_open_requests(httpd);
         MHD_stop_daemon(httpd->daemon);

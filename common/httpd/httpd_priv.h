@@ -42,6 +42,7 @@ struct httpd_req {
     struct MHD_Connection *connection;
     enum httpd_state state;
     bool suspended;
+    bool http_1_0;
     bool in_callback;   /* libmicrohttpd is calling: replies are queued when the callback returns */
     struct wh_buf path; /* decoded; empty: malformed */
     struct wh_slice raw_query;
@@ -91,6 +92,7 @@ struct wh_httpd {
     uint16_t port;
     bool running; /* inside MHD_run */
     bool again;   /* a connection was resumed during MHD_run */
+    bool closing; /* streams end now */
 };
 
 /* ---- httpd.c ---- */
@@ -133,6 +135,7 @@ static inline struct httpd_req *httpd_req_of(struct wh_http_req *http)
 void httpd_reply(struct wh_http_req *http, const struct wh_http_reply *reply);
 void httpd_reply_stream(struct wh_http_req *http, unsigned status, const char *content_type,
                         const struct wh_http_stream *stream);
+void httpd_stream_more(struct wh_http_req *http);
 
 /* Releases the queued response, if there is one. */
 void httpd_drop_response(struct httpd_req *req);

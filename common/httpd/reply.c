@@ -14,6 +14,13 @@ void httpd_drop_response(struct httpd_req *req)
     req->response = NULL;
 }
 
+static void resume(struct httpd_req *req)
+{
+    req->suspended = false;
+    MHD_resume_connection(req->connection);
+    httpd_kick(req->httpd);
+}
+
 /* Queues the reply, after waking libmicrohttpd if it is not calling right now. */
 static void answer(struct httpd_req *req, unsigned status, struct MHD_Response *response,
                    bool shared)
@@ -29,20 +36,20 @@ static void answer(struct httpd_req *req, unsigned status, struct MHD_Response *
     req->status = status;
     req->state = HTTPD_ANSWERED;
     if (!req->in_callback && req->suspended) {
-        req->suspended = false;
-        MHD_resume_connection(req->connection);
-        httpd_kick(req->httpd);
+        resume(req);
     }
 }
 
-static void add_header(struct MHD_Response *response, struct wh_slice name, struct wh_slice value)
+static void add_field(struct MHD_Response *response, enum MHD_ValueKind kind, struct wh_slice name,
+                      struct wh_slice value)
 {
     char n[128];
     char v[2048];
 
     (void)snprintf(n, sizeof(n), "%.*s", WH_SLICE_ARG(name));
     (void)snprintf(v, sizeof(v), "%.*s", WH_SLICE_ARG(value));
-    (void)MHD_add_response_header(response, n, v);
+    (void)(kind == MHD_FOOTER_KIND ? MHD_add_response_footer(response, n, v)
+                                   : MHD_add_response_header(response, n, v));
 }
 
 static struct MHD_Response *make_response(const struct wh_http_reply *reply)
@@ -67,7 +74,7 @@ static struct MHD_Response *make_response(const struct wh_http_reply *reply)
         (void)MHD_add_response_header(response, "Content-Type", reply->content_type);
     }
     for (size_t i = 0; i < reply->n_headers; i++) {
-        add_header(response, reply->headers[i].name, reply->headers[i].value);
+        add_field(response, MHD_HEADER_KIND, reply->headers[i].name, reply->headers[i].value);
     }
     return response;
 }
@@ -102,12 +109,40 @@ void httpd_reply(struct wh_http_req *http, const struct wh_http_reply *reply)
 /* ---- streams ---- */
 
 struct stream {
-    struct wh_httpd *httpd;
+    struct httpd_req *req;
+    struct MHD_Response *response;
     struct wh_http_stream source;
     struct wh_buf ready; /* filled, not sent yet */
     size_t sent;
     bool ended;
 };
+
+static ssize_t stream_end(struct stream *s)
+{
+    struct wh_http_header fields[WH_HTTP_TRAILERS_MAX];
+    size_t n =
+        s->source.trailers && s->source.length == 0 ? s->source.trailers(s->source.ctx, fields) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        add_field(s->response, MHD_FOOTER_KIND, fields[i].name, fields[i].value);
+    }
+    return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static ssize_t stream_abort(struct stream *s)
+{
+    /* libmicrohttpd closes the connection in its next run, which may be far away. */
+    httpd_kick(s->req->httpd);
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* libmicrohttpd would ask again at once. */
+static ssize_t stream_pause(struct stream *s)
+{
+    s->req->suspended = true;
+    MHD_suspend_connection(s->req->connection);
+    return 0;
+}
 
 static ssize_t stream_read(void *ctx, uint64_t pos, char *to, size_t max)
 {
@@ -116,17 +151,18 @@ static ssize_t stream_read(void *ctx, uint64_t pos, char *to, size_t max)
     size_t n;
 
     (void)pos;
-    while (s->sent == s->ready.len) {
+    if (s->sent == s->ready.len) {
         wh_buf_reset(&s->ready);
         s->sent = 0;
         if (s->ended) {
-            return MHD_CONTENT_READER_END_OF_STREAM;
+            return stream_end(s);
         }
-        if (s->source.fill(s->source.ctx, &s->ready, STREAM_BLOCK_BYTES, &s->ended, &err) !=
-            WH_OK) {
-            /* libmicrohttpd closes the connection in its next run, which may be far away. */
-            httpd_kick(s->httpd);
-            return MHD_CONTENT_READER_END_WITH_ERROR;
+        if (s->req->httpd->closing || s->source.fill(s->source.ctx, &s->ready, STREAM_BLOCK_BYTES,
+                                                     &s->ended, &err) != WH_OK) {
+            return stream_abort(s);
+        }
+        if (s->ready.len == 0) {
+            return s->ended ? stream_end(s) : stream_pause(s);
         }
     }
     n = s->ready.len - s->sent < max ? s->ready.len - s->sent : max;
@@ -146,28 +182,57 @@ static void stream_free(void *ctx)
     wh_mem_free(s);
 }
 
+static struct stream *make_stream(struct httpd_req *req, const struct wh_http_stream *source,
+                                  const char *content_type)
+{
+    struct stream *s = wh_mem_zalloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return NULL;
+    }
+    s->req = req;
+    s->source = *source;
+    wh_buf_init(&s->ready, 2 * STREAM_BLOCK_BYTES + (16 << 20));
+    s->response =
+        MHD_create_response_from_callback(source->length ? source->length : MHD_SIZE_UNKNOWN,
+                                          STREAM_BLOCK_BYTES, stream_read, s, stream_free);
+    if (s->response == NULL) {
+        wh_buf_done(&s->ready);
+        wh_mem_free(s);
+        return NULL;
+    }
+    (void)MHD_add_response_header(s->response, "Content-Type", content_type);
+    for (size_t i = 0; i < source->n_headers; i++) {
+        add_field(s->response, MHD_HEADER_KIND, source->headers[i].name, source->headers[i].value);
+    }
+    return s;
+}
+
 void httpd_reply_stream(struct wh_http_req *http, unsigned status, const char *content_type,
                         const struct wh_http_stream *stream)
 {
     struct httpd_req *req = httpd_req_of(http);
-    struct stream *s = wh_mem_zalloc(1, sizeof(*s));
-    struct MHD_Response *response;
+    struct stream *s;
 
+    if (req->http_1_0 && stream->length == 0) {
+        stream->done(stream->ctx);
+        wh_http_reply_error(http, 505, "an answer of unknown length needs HTTP/1.1", 0);
+        return;
+    }
+    s = make_stream(req, stream, content_type);
     if (s == NULL) {
         stream->done(stream->ctx);
         wh_http_reply_error(http, 503, "out of memory", 1);
         return;
     }
-    s->httpd = req->httpd;
-    s->source = *stream;
-    wh_buf_init(&s->ready, 2 * STREAM_BLOCK_BYTES + (16 << 20));
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read,
-                                                 s, stream_free);
-    if (response == NULL) {
-        stream_free(s);
-        wh_http_reply_error(http, 503, "out of memory", 1);
-        return;
+    answer(req, status, s->response, false);
+}
+
+void httpd_stream_more(struct wh_http_req *http)
+{
+    struct httpd_req *req = httpd_req_of(http);
+
+    if (req->state == HTTPD_ANSWERED && req->suspended) {
+        resume(req);
     }
-    (void)MHD_add_response_header(response, "Content-Type", content_type);
-    answer(req, status, response, false);
 }

@@ -214,4 +214,5 @@ const struct wh_http_ops httpd_ops = {
     .peer = get_peer,
     .reply = httpd_reply,
     .reply_stream = httpd_reply_stream,
+    .stream_more = httpd_stream_more,
 };

@@ -214,6 +214,7 @@ static enum MHD_Result head_complete(struct httpd_req *req, const char *method, 
     struct wh_httpd *httpd = req->httpd;
 
     req->method = wh_slice_str(method);
+    req->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
     req->state = HTTPD_BODY;
     req->in_callback = true;
     check_head(req, version);

@@ -120,7 +120,7 @@ static void reply_endless(struct gl_call *call)
     gl_rest_log(call, 200);
     gl_out_done(&call->out);
     wh_http_reply_stream(call->req, 200, "application/json",
-                         &(struct wh_http_stream){endless_fill, endless_done, NULL});
+                         &(struct wh_http_stream){.fill = endless_fill, .done = endless_done});
 }
 
 static void oversize(struct gl_call *call)

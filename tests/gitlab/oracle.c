@@ -317,5 +317,6 @@ void gl_oracle_reply(struct gl_server *server, struct wh_http_req *req)
     for (size_t i = 0; i < project.len && project.ptr[i] >= '0' && project.ptr[i] <= '9'; i++) {
         o->only_project = o->only_project * 10 + (project.ptr[i] - '0');
     }
-    wh_http_reply_stream(req, 200, "application/x-ndjson", &(struct wh_http_stream){fill, done, o});
+    wh_http_reply_stream(req, 200, "application/x-ndjson",
+                         &(struct wh_http_stream){.fill = fill, .done = done, .ctx = o});
 }

@@ -74,7 +74,7 @@ void gl_rest_cut(struct wh_http_req *req, struct gl_out *out, bool at_once)
     cut->keep = at_once ? 0 : out->len / 2;
     *out = (struct gl_out){0};
     wh_http_reply_stream(req, 200, "application/json",
-                         &(struct wh_http_stream){cut_fill, cut_done, cut});
+                         &(struct wh_http_stream){.fill = cut_fill, .done = cut_done, .ctx = cut});
 }
 
 /* ---- the way out ---- */

@@ -47,7 +47,7 @@ void th_http_send(struct th_http_req *req, const struct wh_http_handler *handler
                   struct wh_loop *loop)
 {
     th_http_begin(req, handler);
-    for (int i = 0; !req->replied; i++) {
+    for (int i = 0; !req->replied || req->streaming; i++) {
         assert_true(i < TURNS_MAX);
         wh_loop_turn(loop, true);
     }
@@ -59,12 +59,18 @@ void th_http_over(struct th_http_req *req, const struct wh_http_handler *handler
     if (handler->on_done) {
         handler->on_done(handler->ctx, &req->http);
     }
+    if (req->streaming) {
+        req->streaming = false;
+        req->aborted = true;
+        req->stream.done(req->stream.ctx);
+    }
 }
 
 void th_http_done(struct th_http_req *req)
 {
     wh_buf_done(&req->answer);
     wh_buf_done(&req->answer_headers);
+    wh_buf_done(&req->answer_trailers);
 }
 
 static struct wh_slice get_method(const struct wh_http_req *http)
@@ -164,6 +170,18 @@ static void note_retry(struct th_http_req *req, const struct wh_http_header *hea
     }
 }
 
+static void note_fields(struct wh_buf *out, const struct wh_http_header *fields, size_t n)
+{
+    struct wh_err err;
+
+    for (size_t i = 0; i < n; i++) {
+        assert_null(memchr(fields[i].value.ptr, '\n', fields[i].value.len));
+        th_ok(wh_buf_printf(out, &err, "%.*s: %.*s\n", WH_SLICE_ARG(fields[i].name),
+                            WH_SLICE_ARG(fields[i].value)),
+              &err);
+    }
+}
+
 static void reply(struct wh_http_req *http, const struct wh_http_reply *reply)
 {
     struct th_http_req *req = (struct th_http_req *)http;
@@ -171,12 +189,8 @@ static void reply(struct wh_http_req *http, const struct wh_http_reply *reply)
 
     begin_reply(req, reply->status, reply->content_type);
     th_ok(wh_buf_append(&req->answer, reply->body, &err), &err);
+    note_fields(&req->answer_headers, reply->headers, reply->n_headers);
     for (size_t i = 0; i < reply->n_headers; i++) {
-        assert_null(memchr(reply->headers[i].value.ptr, '\n', reply->headers[i].value.len));
-        th_ok(wh_buf_printf(&req->answer_headers, &err, "%.*s: %.*s\n",
-                            WH_SLICE_ARG(reply->headers[i].name),
-                            WH_SLICE_ARG(reply->headers[i].value)),
-              &err);
         note_retry(req, &reply->headers[i]);
     }
     if (reply->body_taken) {
@@ -187,25 +201,55 @@ static void reply(struct wh_http_req *http, const struct wh_http_reply *reply)
     }
 }
 
-static void reply_stream(struct wh_http_req *http, unsigned status, const char *content_type,
-                         const struct wh_http_stream *stream)
+static void end_stream(struct th_http_req *req)
 {
-    struct th_http_req *req = (struct th_http_req *)http;
+    struct wh_http_header trailers[WH_HTTP_TRAILERS_MAX];
+
+    if (!req->aborted && req->stream.trailers && req->stream.length == 0) {
+        note_fields(&req->answer_trailers, trailers,
+                    req->stream.trailers(req->stream.ctx, trailers));
+    }
+    req->streaming = false;
+    req->stream.done(req->stream.ctx);
+}
+
+void th_http_read(struct th_http_req *req)
+{
     struct wh_buf block;
     struct wh_err err;
     bool end = false;
 
-    begin_reply(req, status, content_type);
-    req->streamed = true;
     wh_buf_init(&block, 2 * BLOCK_BYTES);
-    while (!end && !req->aborted) {
+    while (req->streaming && (req->read_max == 0 || req->answer.len < req->read_max)) {
         wh_buf_reset(&block);
-        req->aborted = stream->fill(stream->ctx, &block, BLOCK_BYTES, &end, &err) != WH_OK;
+        req->aborted = req->stream.fill(req->stream.ctx, &block, BLOCK_BYTES, &end, &err) != WH_OK;
         assert_true(block.len <= BLOCK_BYTES);
         th_ok(wh_buf_append(&req->answer, wh_buf_slice(&block), &err), &err);
+        if (end || req->aborted) {
+            end_stream(req);
+        } else if (block.len == 0) {
+            break;
+        }
     }
     wh_buf_done(&block);
-    stream->done(stream->ctx);
+}
+
+static void reply_stream(struct wh_http_req *http, unsigned status, const char *content_type,
+                         const struct wh_http_stream *stream)
+{
+    struct th_http_req *req = (struct th_http_req *)http;
+
+    begin_reply(req, status, content_type);
+    note_fields(&req->answer_headers, stream->headers, stream->n_headers);
+    req->streamed = true;
+    req->streaming = true;
+    req->stream = *stream;
+    th_http_read(req);
+}
+
+static void stream_more(struct wh_http_req *http)
+{
+    th_http_read((struct th_http_req *)http);
 }
 
 static const struct wh_http_ops ops = {
@@ -219,6 +263,7 @@ static const struct wh_http_ops ops = {
     .peer = get_peer,
     .reply = reply,
     .reply_stream = reply_stream,
+    .stream_more = stream_more,
 };
 
 void th_http_init(struct th_http_req *req, const char *method, const char *url)
@@ -227,4 +272,5 @@ void th_http_init(struct th_http_req *req, const char *method, const char *url)
         .http = {.ops = &ops}, .method = wh_slice_str(method), .path = wh_slice_str(url)};
     wh_buf_init(&req->answer, ANSWER_MAX_BYTES);
     wh_buf_init(&req->answer_headers, 4096);
+    wh_buf_init(&req->answer_trailers, 4096);
 }

@@ -32,12 +32,16 @@ struct th_http_req {
     bool body_read; /* the handler did not reply before the body */
     unsigned replies;
     bool streamed;
+    bool streaming; /* the stream has not ended: it pauses, or the test stopped reading */
     bool aborted;
+    size_t read_max; /* the test reads only so many bytes of a stream; 0: all of it */
+    struct wh_http_stream stream;
     unsigned status;
     unsigned retry_after_s; /* 0: none */
     char content_type[128];
     struct wh_buf answer;
     struct wh_buf answer_headers; /* "Name: value\n" */
+    struct wh_buf answer_trailers;
 };
 
 /* url: path and query, percent-encoded as on the wire; all slices are kept by reference. */
@@ -46,10 +50,12 @@ void th_http_arg(struct th_http_req *req, const char *name, const char *value);
 void th_http_header(struct th_http_req *req, const char *name, const char *value);
 /* What the server does with a request: on_head, on_hold, on_request, until one of them replies. */
 void th_http_begin(struct th_http_req *req, const struct wh_http_handler *handler);
-/* th_http_begin, then turns of the loop until the reply is there, then th_http_over. */
+/* th_http_begin, then turns of the loop until the reply has ended, then th_http_over. */
 void th_http_send(struct th_http_req *req, const struct wh_http_handler *handler,
                   struct wh_loop *loop);
-/* Tells the handler that the request is over. */
+/* Goes on reading a stream after read_max was raised; returns when it pauses or has ended. */
+void th_http_read(struct th_http_req *req);
+/* Tells the handler that the request is over, and a stream that nobody reads it any more. */
 void th_http_over(struct th_http_req *req, const struct wh_http_handler *handler);
 void th_http_done(struct th_http_req *req);
 

@@ -50,7 +50,7 @@ static void send_answer(struct api_job *job)
 
     wh_http_set_user(req, NULL);
     if (job->out.fd >= 0) {
-        const struct wh_http_stream stream = {stream_fill, stream_done, job};
+        const struct wh_http_stream stream = {.fill = stream_fill, .done = stream_done, .ctx = job};
 
         wh_http_reply_stream(req, 200, job->content_type, &stream);
         return;

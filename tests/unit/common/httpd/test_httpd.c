@@ -22,6 +22,9 @@ struct server {
     struct wh_http_req *held;
     pthread_t thread;
     size_t streamed;
+    size_t steps;
+    struct wh_http_req *paused;
+    bool endless_pause;
     int done_calls;
     _Atomic bool left_in_buffer;
 };
@@ -30,7 +33,10 @@ static void reply_later(void *ctx)
 {
     struct server *s = ctx;
 
-    if (s->held) {
+    if (s->paused) {
+        wh_http_stream_more(s->paused);
+        s->paused = NULL;
+    } else if (s->held) {
         wh_http_reply(s->held, &(struct wh_http_reply){.status = 200, .body = WH_LIT("late")});
         s->held = NULL;
     }
@@ -70,6 +76,46 @@ static void filled(void *ctx)
     (void)ctx;
 }
 
+/* "one", a pause, "two", the end. The timer says when there is more. */
+static enum wh_rc fill_with_pauses(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
+                                   struct wh_err *err)
+{
+    static const char *const steps[] = {"one", "", "two", ""};
+    struct server *s = ctx;
+    size_t step = s->steps++;
+
+    (void)max;
+    *ret_end = step == 3;
+    if (step == 1) {
+        s->paused = s->held;
+        wh_timer_start(s->later, s->endless_pause ? 1000000 : 1, 0);
+    }
+    return wh_buf_append(out, wh_slice_str(steps[step]), err);
+}
+
+static size_t trailers(void *ctx, struct wh_http_header out[WH_HTTP_TRAILERS_MAX])
+{
+    (void)ctx;
+    out[0] = (struct wh_http_header){WH_LIT("X-Result"), WH_LIT("complete")};
+    return 1;
+}
+
+static void stream_with_pauses(struct server *s, struct wh_http_req *req, uint64_t length)
+{
+    static const struct wh_http_header header = {{"X-Extra", 7}, {"yes", 3}};
+
+    s->steps = 0;
+    s->held = req;
+    wh_http_reply_stream(req, 200, "text/plain",
+                         &(struct wh_http_stream){.fill = fill_with_pauses,
+                                                  .done = filled,
+                                                  .ctx = s,
+                                                  .trailers = trailers,
+                                                  .length = length,
+                                                  .headers = &header,
+                                                  .n_headers = 1});
+}
+
 static const struct wh_http_header constant_header = {{"X-Same", 6}, {"yes", 3}};
 static const struct wh_http_reply constant = {.status = 200,
                                               .body = {"always", 6},
@@ -102,11 +148,17 @@ static void on_request(void *ctx, struct wh_http_req *req)
         s->held = NULL;
     } else if (wh_slice_eq(path, WH_LIT("/stream"))) {
         s->streamed = 0;
-        wh_http_reply_stream(req, 200, "text/plain", &(struct wh_http_stream){fill, filled, s});
+        wh_http_reply_stream(req, 200, "text/plain",
+                             &(struct wh_http_stream){.fill = fill, .done = filled, .ctx = s});
     } else if (wh_slice_eq(path, WH_LIT("/broken"))) {
         s->streamed = 0;
-        wh_http_reply_stream(req, 200, "text/plain",
-                             &(struct wh_http_stream){fill_and_break, filled, s});
+        wh_http_reply_stream(
+            req, 200, "text/plain",
+            &(struct wh_http_stream){.fill = fill_and_break, .done = filled, .ctx = s});
+    } else if (wh_slice_eq(path, WH_LIT("/pauses"))) {
+        stream_with_pauses(s, req, 0);
+    } else if (wh_slice_eq(path, WH_LIT("/six"))) {
+        stream_with_pauses(s, req, 6);
     } else if (wh_slice_eq(path, WH_LIT("/constant"))) {
         wh_http_reply(req, &constant);
     } else if (wh_slice_eq(path, WH_LIT("/json"))) {
@@ -132,6 +184,7 @@ static void on_done(void *ctx, struct wh_http_req *req)
     s->done_calls++;
     if (s->held == req) {
         s->held = NULL;
+        s->paused = NULL;
     }
 }
 
@@ -386,6 +439,55 @@ static void test_broken_stream_is_closed(void **state)
     (void)close(fd);
 }
 
+/* Another connection is served while the stream pauses, and the connection is kept alive. */
+static void test_a_stream_pauses(void **state)
+{
+    int fd = dial(*state);
+    const char *text;
+
+    say(fd, "GET /pauses HTTP/1.1\r\nHost: x\r\n\r\n");
+    text = hear(fd, "\r\n0\r\nX-Result: complete\r\n\r\n");
+    contains(text, "X-Extra: yes\r\n");
+    contains(text, "3\r\none\r\n3\r\ntwo\r\n0\r\n");
+    say(fd, "GET /six HTTP/1.1\r\nHost: x\r\n\r\n");
+    text = hear(fd, "onetwo");
+    contains(text, "Content-Length: 6\r\n");
+    assert_null(strstr(text, "X-Result"));
+    say(fd, "GET /constant HTTP/1.1\r\nHost: x\r\n\r\n");
+    contains(hear(fd, "always"), "200 OK");
+    (void)close(fd);
+}
+
+static void test_others_are_served_while_a_stream_pauses(void **state)
+{
+    struct server *s = *state;
+    int fd = dial(s);
+    int other = dial(s);
+
+    s->endless_pause = true;
+    say(fd, "GET /pauses HTTP/1.1\r\nHost: x\r\n\r\n");
+    contains(hear(fd, "one"), "200 OK");
+    say(other, "GET /constant HTTP/1.1\r\nHost: x\r\n\r\n");
+    contains(hear(other, "always"), "200 OK");
+    (void)close(other);
+    /* tear_down frees the server while the stream pauses. */
+    (void)shutdown(fd, SHUT_WR);
+}
+
+/* HTTP/1.0 has no chunks: a body of unknown length could end early unnoticed. */
+static void test_no_stream_of_unknown_length_by_http_1_0(void **state)
+{
+    int fd = dial(*state);
+
+    say(fd, "GET /pauses HTTP/1.0\r\n\r\n");
+    contains(hear(fd, NULL), "505 ");
+    (void)close(fd);
+    fd = dial(*state);
+    say(fd, "GET /six HTTP/1.0\r\n\r\n");
+    contains(hear(fd, NULL), "onetwo");
+    (void)close(fd);
+}
+
 static void test_constant_reply_again_and_again(void **state)
 {
     int fds[3];
@@ -473,6 +575,9 @@ int main(void)
         T(test_malformed),
         T(test_stream),
         T(test_broken_stream_is_closed),
+        T(test_a_stream_pauses),
+        T(test_others_are_served_while_a_stream_pauses),
+        T(test_no_stream_of_unknown_length_by_http_1_0),
         T(test_constant_reply_again_and_again),
         T(test_shorter_body_after_longer),
         T(test_peer),
