@@ -198,7 +198,7 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
     c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
     c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
-    c->health = health_new(c);
+    c->health = conn_health_new(c);
     c->heads = mr_heads_new();
     c->access = c->instance ? conn_access_new(c) : NULL;
     c->leave = leave_new(c);
@@ -374,6 +374,7 @@ void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
     if (wh_slice_eq(rest, WH_LIT("outcome"))) {
         if (wh_outcome_parse(doc.document, f->rows, &outcome, &err) == WH_OK) {
             health_take_outcome(c->health, &outcome);
+            conn_take_outcome(c, &outcome);
         }
     } else if (wh_slice_starts(rest, WH_LIT("webhooks:")) &&
                wh_webhook_health_parse(doc.document, f->rows, &arena, &webhooks, &err) == WH_OK) {

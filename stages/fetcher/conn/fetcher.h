@@ -207,6 +207,8 @@ void fetcher_free(struct fetcher *f);
 /* Makes the access of a connection; after id and instance are set. Returns NULL without memory, and
  * when the instance is not an address. */
 struct access *conn_access_new(struct conn *c);
+/* Makes the health of a connection. Returns NULL without memory. */
+struct health *conn_health_new(struct conn *c);
 /* Makes what the checks of a connection need. */
 WH_MUST_CHECK enum wh_rc conn_check_init(struct conn *c, struct wh_err *err);
 
@@ -269,6 +271,8 @@ void tool_walk_free_all(struct tool_walks *walks);
 
 /* ---- run.c ---- */
 
+/* The sink's report about a run: the summary of that run shows it. */
+void conn_take_outcome(struct conn *c, const struct wh_outcome *o);
 void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
                      enum client_outcome why);
 /* Adds the project of a row of the list of projects that the present run reads. */

@@ -6,8 +6,6 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
-#include "stages/fetcher/conn/fetcher.h"
-#include "stages/fetcher/access/access.h"
 
 enum {
     INTAKES_MAX = 16,
@@ -125,21 +123,21 @@ struct intake {
 };
 
 struct health {
-    struct conn *conn;
+    struct health_env env;
     struct health_facts facts;
     struct intake intakes[INTAKES_MAX];
     unsigned n_intakes;
     int64_t sink_last_ms;   /* newest webhook in the store */
-    int64_t run;            /* the newest that ended */
-    struct wh_outcome last; /* its outcome, or an older one's */
+    int64_t run;            /* id of the newest run that has ended */
+    struct wh_outcome last; /* the newest that the sink has reported */
     struct wh_timer *later;
     struct hooks *hooks;
-    bool hooks_seen; /* asked for, since the start */
+    bool hooks_seen; /* GitLab was asked for them since the start */
 };
 
 static int64_t now_ms(const struct health *h)
 {
-    return wh_clock_now_ms(&h->conn->fetcher->deps.clock);
+    return wh_clock_now_ms(&h->env.clock);
 }
 
 static void sum_up(struct health *h)
@@ -157,8 +155,7 @@ static void sum_up(struct health *h)
                                       ? n->last_unauthorized_ms
                                       : f->last_unauthorized_ms;
     }
-    f->silence_ms = h->conn->fetcher->deps.conf.webhook_silence_ms;
-    f->held = h->conn->held;
+    f->silence_ms = h->env.silence_ms;
     f->repaired = h->last.run == h->run ? wh_outcome_sum(&h->last).repaired : 0;
 }
 
@@ -166,10 +163,21 @@ static void sum_up(struct health *h)
 
 static void on_hooks(void *ctx, enum hook_state state, const char *until);
 
-/* What GitLab sent and nobody got is read again, once. */
+static void ask_for_hooks(struct health *h)
+{
+    const struct hooks_conf conf = {.client = h->env.client(h->env.ctx),
+                                    .parser = h->env.parser,
+                                    .connection = h->env.connection,
+                                    .projects = h->env.projects,
+                                    .done = on_hooks,
+                                    .ctx = h};
+
+    h->hooks = hooks_start(&conf);
+}
+
+/* What GitLab sent and nobody received is read again, once. */
 static void begin_degraded(struct health *h)
 {
-    struct conn *c = h->conn;
     int64_t since = h->facts.last_ok_ms;
 
     h->facts.degraded_ms = h->facts.now_ms;
@@ -177,39 +185,27 @@ static void begin_degraded(struct health *h)
         since = h->last.repaired_oldest_ms;
     }
     if (h->hooks == NULL && h->facts.hook != HOOK_DISABLED) {
-        h->hooks = hooks_start(c, on_hooks, h);
+        ask_for_hooks(h);
     }
     if (h->facts.repaired > 0 && since > 0) {
-        c->from_ms = since - c->fetcher->deps.conf.sync_overlap_ms;
-        wh_log_warn(c->fetcher->deps.log, "webhooks lost; reading the gap again",
-                    WH_STR("connection", c->id), WH_I("repaired", h->facts.repaired),
-                    WH_I("since_ms", since));
-        conn_run(c);
+        h->env.lost(h->env.ctx, h->facts.repaired, since);
     }
 }
 
 static void judge(struct health *h)
 {
-    struct conn *c = h->conn;
     char detail[HEALTH_DETAIL_MAX];
+    bool healthy;
 
     sum_up(h);
-    if (health_verdict(&h->facts, detail)) {
+    healthy = health_verdict(&h->facts, detail);
+    if (healthy) {
         h->facts.degraded_ms = 0;
-        conn_set_state(c, sources_state(access_sources(c->access)),
-                       sources_missing(access_sources(c->access)));
-        return;
     }
-    conn_set_state(c, "degraded", detail);
-    if (h->facts.degraded_ms == 0 && h->facts.held == 0) {
+    h->env.judged(h->env.ctx, healthy, detail);
+    if (!healthy && h->facts.degraded_ms == 0 && h->facts.held == 0) {
         begin_degraded(h);
     }
-}
-
-static bool judgeable(const struct health *h)
-{
-    return h->conn->succeeded && h->conn->phase == RUN_IDLE && !h->conn->run_failed &&
-           !h->conn->fetcher->draining && sources_any(access_sources(h->conn->access));
 }
 
 static void on_hooks(void *ctx, enum hook_state state, const char *until)
@@ -219,49 +215,50 @@ static void on_hooks(void *ctx, enum hook_state state, const char *until)
     h->hooks = NULL;
     h->facts.hook = state;
     (void)snprintf(h->facts.hook_until, sizeof(h->facts.hook_until), "%s", until);
-    if ((h->facts.degraded_ms || state == HOOK_DISABLED) && judgeable(h)) {
+    if ((h->facts.degraded_ms || state == HOOK_DISABLED) && h->env.judgeable(h->env.ctx)) {
         judge(h);
     }
 }
 
-/* After the first run and each sweep; after every run while something is wrong. */
-static bool hooks_due(struct health *h)
+static bool hooks_due(const struct health *h, bool sweep)
 {
-    struct conn *c = h->conn;
-
-    if (h->hooks || !fetcher_owns(c->fetcher, c->id, NULL)) {
-        return false;
-    }
-    return h->facts.degraded_ms || c->run_sweeps || !h->hooks_seen;
+    return !h->hooks && h->env.owns(h->env.ctx) &&
+           (h->facts.degraded_ms || sweep || !h->hooks_seen);
 }
 
 static void on_later(void *ctx)
 {
     struct health *h = ctx;
 
-    if (judgeable(h)) {
+    if (h->env.judgeable(h->env.ctx)) {
         judge(h);
     }
 }
 
-void health_run_ended(struct health *h)
+static void judge_later(struct health *h)
 {
-    struct conn *c = h->conn;
+    wh_timer_start(h->later, h->env.repair_delay_ms, 0);
+}
 
-    h->run = c->run_started_ms;
-    if (h->last.run == h->run && c->n_summaries > 0) {
-        c->summaries[c->n_summaries - 1].outcome = h->last;
-    }
+void health_run_ended(struct health *h, const struct health_run *run)
+{
+    h->run = run->run;
+    h->facts.held = run->held;
     sum_up(h);
-    /* Repairs are judged when late webhooks have had their time; all else now. */
+    /* Repairs are judged when late webhooks have had their time, everything else at once. */
     if (h->facts.repaired == 0 || h->facts.degraded_ms) {
         judge(h);
     }
-    if (hooks_due(h)) {
-        h->hooks = hooks_start(c, on_hooks, h);
+    if (hooks_due(h, run->sweep)) {
+        ask_for_hooks(h);
         h->hooks_seen = true;
     }
-    wh_timer_start(h->later, c->fetcher->deps.conf.repair_delay_ms, 0);
+    judge_later(h);
+}
+
+struct wh_outcome health_outcome(const struct health *h, int64_t run)
+{
+    return h->last.run == run ? h->last : (struct wh_outcome){.connection = WH_LIT("")};
 }
 
 /* ---- documents ---- */
@@ -274,7 +271,7 @@ static int by_silence(const void *left, const void *right)
     return (a->last_ms > b->last_ms) - (a->last_ms < b->last_ms);
 }
 
-/* The one that is silent longest comes first. Without memory for the new ones the old ones stay. */
+/* Sorts by the time of the last delivery, oldest first. Without memory the old lines stay. */
 static void take_lines(struct intake *n, const struct wh_webhook_health *doc)
 {
     size_t count = doc->n_lines < LINES_MAX ? doc->n_lines : LINES_MAX;
@@ -308,7 +305,7 @@ void health_take_webhooks(struct health *h, const struct wh_webhook_health *doc)
         n = strcmp(h->intakes[i].name, name) == 0 ? &h->intakes[i] : NULL;
     }
     if (n == NULL) {
-        /* More intakes than that: the last place is shared. */
+        /* With more intakes than there are places, the last place is shared. */
         n = &h->intakes[h->n_intakes < INTAKES_MAX ? h->n_intakes++ : INTAKES_MAX - 1];
     }
     memcpy(n->name, name, sizeof(name));
@@ -318,32 +315,24 @@ void health_take_webhooks(struct health *h, const struct wh_webhook_health *doc)
     n->unauthorized = doc->unauthorized;
     n->refused = doc->refused;
     take_lines(n, doc);
-    if (judgeable(h)) {
-        wh_timer_start(h->later, h->conn->fetcher->deps.conf.repair_delay_ms, 0);
+    if (h->env.judgeable(h->env.ctx)) {
+        judge_later(h);
     }
 }
 
 void health_take_outcome(struct health *h, const struct wh_outcome *o)
 {
-    struct conn *c = h->conn;
-    struct wh_outcome kept = *o;
-
-    kept.connection = wh_slice("", 0); /* borrowed */
     h->sink_last_ms = o->last_webhook_ms > h->sink_last_ms ? o->last_webhook_ms : h->sink_last_ms;
     if (o->run >= h->last.run) {
-        h->last = kept;
+        h->last = *o;
+        h->last.connection = WH_LIT(""); /* o's text is borrowed */
     }
-    for (unsigned i = 0; i < c->n_summaries; i++) {
-        if (c->summaries[i].run == o->run) {
-            c->summaries[i].outcome = kept;
-        }
-    }
-    if (judgeable(h) && o->run == h->run) {
-        wh_timer_start(h->later, c->fetcher->deps.conf.repair_delay_ms, 0);
+    if (h->env.judgeable(h->env.ctx) && o->run == h->run) {
+        judge_later(h);
     }
 }
 
-/* ---- telling ---- */
+/* ---- the status ---- */
 
 static void write_lines(const struct health *h, struct wh_json_writer *w)
 {
@@ -395,17 +384,17 @@ void health_write(const struct health *h, struct wh_json_writer *w)
     wh_jw_end(w);
 }
 
-/* ---- birth and end ---- */
+/* ---- life ---- */
 
-struct health *health_new(struct conn *c)
+struct health *health_new(const struct health_env *env)
 {
     struct health *h = wh_mem_zalloc(1, sizeof(*h));
 
     if (h == NULL) {
         return NULL;
     }
-    h->conn = c;
-    h->later = wh_timer_new(c->fetcher->deps.loop, on_later, h);
+    h->env = *env;
+    h->later = wh_timer_new(env->loop, on_later, h);
     if (h->later == NULL) {
         wh_mem_free(h);
         return NULL;

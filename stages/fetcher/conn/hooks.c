@@ -1,32 +1,27 @@
-/* What GitLab says of the webhooks that lead to us. Only maintainers see them: no answer is no
- * fault. */
+#include "stages/fetcher/conn/hooks.h"
+
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "stages/fetcher/conn/fetcher.h"
-#include "stages/fetcher/conn/health.h"
 
 enum { PROJECTS_MAX = 20, PATH_MAX_BYTES = 96, UNTIL_MAX = 40 };
 
 struct hooks {
-    struct conn *conn;
-    void (*done)(void *ctx, enum hook_state state, const char *until);
-    void *ctx;
-    struct project *project; /* asked for next */
+    struct hooks_conf conf;
+    const struct project *project; /* the next one to ask for */
     unsigned asked;
-    unsigned answered; /* by lists that we may see */
+    unsigned answered; /* lists of hooks that we were allowed to see */
     enum hook_state worst;
     char until[UNTIL_MAX];
     char path[PATH_MAX_BYTES];
 };
 
-static void ask_next(struct hooks *h);
+/* ---- answers ---- */
 
-/* Ends with "/hooks/<connection>". */
 static bool leads_to_us(const struct hooks *h, struct wh_slice url)
 {
     char tail[80];
-    int n = snprintf(tail, sizeof(tail), "/hooks/%s", h->conn->id);
+    int n = snprintf(tail, sizeof(tail), "/hooks/%s", h->conf.connection);
 
     return n > 0 && url.len >= (size_t)n &&
            memcmp(url.ptr + url.len - (size_t)n, tail, (size_t)n) == 0;
@@ -63,7 +58,7 @@ static void take_list(struct hooks *h, struct wh_slice body)
     struct wh_err err;
     bool ours = false;
 
-    if (wh_json_parse(h->conn->fetcher->rows, body, &list, &err) != WH_OK ||
+    if (wh_json_parse(h->conf.parser, body, &list, &err) != WH_OK ||
         wh_json_type(list) != WH_JSON_ARRAY) {
         return;
     }
@@ -76,19 +71,13 @@ static void take_list(struct hooks *h, struct wh_slice body)
     }
 }
 
-static void on_answer(void *ctx, const struct client_answer *a)
-{
-    struct hooks *h = ctx;
+/* ---- requests ---- */
 
-    if (a->outcome == CLIENT_OK) {
-        take_list(h, wh_buf_slice(a->body));
-    }
-    ask_next(h);
-}
+static void on_answer(void *ctx, const struct client_answer *a);
 
-static void ask_next(struct hooks *h)
+/* Returns false when no further project can be asked for. */
+static bool ask_next(struct hooks *h)
 {
-    struct conn *c = h->conn;
     struct wh_err err;
 
     while (h->project && h->asked < PROJECTS_MAX) {
@@ -100,45 +89,42 @@ static void ask_next(struct hooks *h)
         }
         h->asked++;
         (void)snprintf(h->path, sizeof(h->path), "/api/v4/projects/%s/hooks?per_page=100", p->id);
-        if (client_get(access_client(c->access), wh_slice_str(h->path), on_answer, h, &err) ==
-            WH_OK) {
-            return;
+        if (client_get(h->conf.client, wh_slice_str(h->path), on_answer, h, &err) == WH_OK) {
+            return true;
         }
     }
-    /* Lists without one of ours may have it in a group or in the system: only a project's own list
-     * was seen. */
-    h->done(h->ctx,
-            h->worst != HOOK_UNKNOWN ? h->worst
-            : h->answered            ? HOOK_MISSING
-                                     : HOOK_UNKNOWN,
-            h->until);
-    wh_mem_free(h);
+    return false;
 }
 
-struct hooks *hooks_start(struct conn *c,
-                          void (*done)(void *ctx, enum hook_state state, const char *until),
-                          void *ctx)
+/* A project's list shows the hooks of the project alone: one that a group or the whole server has is
+ * missing there, although it may work. */
+static enum hook_state verdict(const struct hooks *h)
 {
-    struct hooks *h = access_client(c->access) ? wh_mem_zalloc(1, sizeof(*h)) : NULL;
-    struct wh_err err;
+    return h->worst != HOOK_UNKNOWN ? h->worst : h->answered ? HOOK_MISSING : HOOK_UNKNOWN;
+}
+
+static void on_answer(void *ctx, const struct client_answer *a)
+{
+    struct hooks *h = ctx;
+
+    if (a->outcome == CLIENT_OK) {
+        take_list(h, wh_buf_slice(a->body));
+    }
+    if (!ask_next(h)) {
+        h->conf.done(h->conf.ctx, verdict(h), h->until);
+        wh_mem_free(h);
+    }
+}
+
+struct hooks *hooks_start(const struct hooks_conf *conf)
+{
+    struct hooks *h = conf->client ? wh_mem_zalloc(1, sizeof(*h)) : NULL;
 
     if (h == NULL) {
         return NULL;
     }
-    *h = (struct hooks){.conn = c, .done = done, .ctx = ctx, .project = c->projects.first};
-    /* The first call is made at once, so that done never comes from within. */
-    while (h->project && (h->project->listed_run == 0 || h->project->skipped[0])) {
-        h->project = h->project->next;
-    }
-    if (h->project == NULL) {
-        wh_mem_free(h);
-        return NULL;
-    }
-    h->asked = 1;
-    (void)snprintf(h->path, sizeof(h->path), "/api/v4/projects/%s/hooks?per_page=100",
-                   h->project->id);
-    h->project = h->project->next;
-    if (client_get(access_client(c->access), wh_slice_str(h->path), on_answer, h, &err) != WH_OK) {
+    *h = (struct hooks){.conf = *conf, .project = conf->projects->first};
+    if (!ask_next(h)) {
         wh_mem_free(h);
         return NULL;
     }

@@ -111,11 +111,22 @@ static void summarise(struct conn *c)
                               .requests = stats.requests - c->stats_before.requests,
                               .waited_ms = stats.waited_ms - c->stats_before.waited_ms,
                               .tombstones = c->tombstones};
+    s->outcome = health_outcome(c->health, s->run);
     for (unsigned i = 0; i < STREAMS; i++) {
         s->rows += c->counts[i].rows + c->counts[i].found;
         s->skipped += c->counts[i].skipped;
     }
     memcpy(s->counts, c->counts, sizeof(s->counts));
+}
+
+void conn_take_outcome(struct conn *c, const struct wh_outcome *o)
+{
+    for (unsigned i = 0; i < c->n_summaries; i++) {
+        if (c->summaries[i].run == o->run) {
+            c->summaries[i].outcome = *o;
+            c->summaries[i].outcome.connection = WH_LIT(""); /* o's text is borrowed */
+        }
+    }
 }
 
 /* Why a connection that never had a good run is not there yet. */
@@ -164,7 +175,9 @@ static void run_end(struct conn *c)
     note_sweep(c);
     /* Without a credential somebody has said why, and knows more. */
     if (sources_any(access_sources(c->access))) {
-        health_run_ended(c->health);
+        health_run_ended(c->health, &(struct health_run){.run = c->run_started_ms,
+                                                         .sweep = c->run_sweeps,
+                                                         .held = c->held});
     }
 }
 
