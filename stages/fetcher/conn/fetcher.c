@@ -171,8 +171,7 @@ static void on_run_timer(void *ctx)
 static void conn_free(struct conn *c)
 {
     leave_free(c->leave);
-    walk_free_all(c);
-    tool_walk_free_all(&c->tool_walks);
+    listings_free(&c->listings);
     access_free(c->access);
     check_free(c->check);
     gone_free(c->gone);
@@ -203,7 +202,7 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->access = c->instance ? conn_access_new(c) : NULL;
     c->leave = leave_new(c);
     if (!c->instance || !c->timer || !c->health || !c->heads || !c->access || !c->leave ||
-        conn_check_init(c, err) != WH_OK ||
+        conn_reads_init(c, err) != WH_OK ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);
@@ -505,7 +504,7 @@ void fetcher_revoked(struct fetcher *f)
         if (!fetcher_owns(f, c->id, NULL)) {
             handover_forget(c);
         }
-        walk_stop_foreign(c);
+        listings_stop_foreign(&c->listings);
     }
 }
 
@@ -516,8 +515,7 @@ void fetcher_drain(struct fetcher *f)
     outbox_abandon(f->outbox);
     for (struct conn *c = f->conns; c; c = c->next) {
         wh_timer_stop(c->timer);
-        walk_free_all(c);
-        tool_walk_free_all(&c->tool_walks);
+        listings_free(&c->listings);
         access_drain(c->access);
         check_free(c->check);
         c->check = NULL;

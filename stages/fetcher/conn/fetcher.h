@@ -1,12 +1,10 @@
 /*
- * fetcher.h - the fetcher's core: connections, their projects, the walks that read them.
+ * fetcher.h - the fetcher's core: connections, their projects, the listings that read them.
  *
- *   connection ── run (every sync.interval) ── projects ── walk per project and stream
- *   walk ── pages in flight ── rows and follow-ups ── records ── acknowledged ── cursor saved
+ *   connection ── run (every sync.interval) ── projects ── listing per project and stream
  *
- * A page counts as read when every record that came out of it, follow-up reads included, is
- * acknowledged by Kafka; cursors move over read pages in order only, and are records of the
- * compacted fetch-state topic themselves. All of it runs in the loop's thread.
+ * The cursors of the listings are records of the compacted fetch-state topic. All of it runs in the
+ * loop's thread.
  */
 #ifndef WH_FETCHER_FETCHER_H
 #define WH_FETCHER_FETCHER_H
@@ -24,6 +22,7 @@
 #include "common/event/health.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/check/check.h"
+#include "stages/fetcher/listing/listing.h"
 #include "stages/fetcher/state/numbers.h"
 #include "stages/fetcher/state/projects.h"
 #include "stages/fetcher/state/stream_count.h"
@@ -95,11 +94,6 @@ struct run_summary {
 };
 
 struct fetcher;
-struct walk;
-struct tool_walk;
-struct tool_walks {
-    struct tool_walk *first;
-};
 struct rotation;
 
 struct conn {
@@ -125,9 +119,8 @@ struct conn {
     struct sources_wait sources_wait; /* of a run that begins */
     struct project *next_project;     /* the task that comes next */
     unsigned next_stream;
-    struct walk *walks;
-    struct tool_walks tool_walks;
-    size_t n_walks;
+    struct listing_env listing_env;
+    struct listings listings;
     struct wh_timer *timer;
     struct stream_count counts[STREAMS];
     int64_t run_id; /* of the reads now; 0 outside of runs */
@@ -209,8 +202,8 @@ void fetcher_free(struct fetcher *f);
 struct access *conn_access_new(struct conn *c);
 /* Makes the health of a connection. Returns NULL without memory. */
 struct health *conn_health_new(struct conn *c);
-/* Makes what the checks of a connection need. */
-WH_MUST_CHECK enum wh_rc conn_check_init(struct conn *c, struct wh_err *err);
+/* Makes what the listings and checks of a connection need. */
+WH_MUST_CHECK enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err);
 
 struct conn *fetcher_find(struct fetcher *f, struct wh_slice id);
 /* The connection is gone: nobody finds it any more; what it still waits for is let go. */
@@ -251,30 +244,13 @@ WH_MUST_CHECK enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice c
                                             struct wh_slice json, struct wh_bus_ack *ack,
                                             struct wh_err *err);
 
-/* ---- walk.c ---- */
-
-/* Reads one stream of a project (project NULL: the list of projects); frees itself at its end and
- * then calls conn_walk_ended: ok says that every page came and all of its records are in Kafka. */
-WH_MUST_CHECK enum wh_rc walk_start(struct conn *c, struct project *project, unsigned stream,
-                                    struct wh_err *err);
-void walk_free_all(struct conn *c);
-/* Walks of projects that are another member's now: no more requests; they end, not ok, with
- * CLIENT_STOPPED, when what is under way is saved. */
-void walk_stop_foreign(struct conn *c);
-/* ---- tool_walk.c ---- */
-
-/* Reads one stream of a project by an MCP tool; otherwise as walk_start. */
-WH_MUST_CHECK enum wh_rc tool_walk_start(struct conn *c, struct tool_walks *walks,
-                                         struct project *project, unsigned stream, const char *tool,
-                                         struct wh_err *err);
-void tool_walk_free_all(struct tool_walks *walks);
-
 /* ---- run.c ---- */
 
 /* The sink's report about a run: the summary of that run shows it. */
 void conn_take_outcome(struct conn *c, const struct wh_outcome *o);
-void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
-                     enum client_outcome why);
+/* For listing_env.on_end. */
+void conn_listing_ended(void *ctx, const struct listing_task *task,
+                        const struct listing_result *result);
 /* Adds the project of a row of the list of projects that the present run reads. */
 void conn_add_project(struct conn *c, struct wh_json_val row);
 /* The list of projects of the present run contains the project. */

@@ -115,7 +115,7 @@ static void stop_reading(struct leave *l)
 /* A refresh that is under way may hold the only pair that can be revoked. */
 static bool is_quiet(const struct conn *c)
 {
-    return c->n_walks == 0 && c->phase == RUN_IDLE && access_idle(c->access);
+    return c->listings.n == 0 && c->phase == RUN_IDLE && access_idle(c->access);
 }
 
 /* ---- revoke ---- */

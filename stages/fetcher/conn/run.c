@@ -248,19 +248,29 @@ static enum wh_rc source_start(struct conn *c, struct project *project, unsigned
     const struct sources *sources = access_sources(c->access);
     const struct source *source = source_of(sources, stream);
 
-    if (source->kind == SOURCE_REST) {
-        return walk_start(c, project, stream, err);
-    }
-    if (source->kind == SOURCE_MCP) {
-        return tool_walk_start(c, &c->tool_walks, project, stream, source->tool, err);
+    if (source->kind != SOURCE_NONE) {
+        const struct listing_task task = {.project = project,
+                                          .stream = stream,
+                                          .client = access_client(c->access),
+                                          .tool = source->tool,
+                                          .mcp = access_mcp(c->access),
+                                          .from_ms = c->from_ms,
+                                          .count = &c->counts[stream]};
+
+        return listing_start(&c->listings, &c->listing_env, &task, err);
     }
     if (sources_unanswered(sources)) {
         c->counts[stream].failed++;
-        (void)snprintf(c->error, sizeof(c->error), "%s: %s", streams[stream].name, source->reason);
-        return wh_fail(err, WH_E_UNAVAILABLE, "%s", source->reason);
+        return wh_fail(err, WH_E_UNAVAILABLE, "%s: %s", streams[stream].name, source->reason);
     }
     c->counts[stream].skipped++;
     return WH_OK;
+}
+
+static void not_started(struct conn *c, const struct wh_err *err)
+{
+    c->run_failed = true;
+    (void)snprintf(c->error, sizeof(c->error), "%.159s", err->msg);
 }
 
 static bool next_task(struct conn *c, struct project **ret_project, unsigned *ret_stream)
@@ -297,13 +307,13 @@ static void run_more(struct conn *c)
     if (c->phase != RUN_STREAMS) {
         return;
     }
-    while (!c->fetcher->draining && !c->stopped && c->n_walks < c->fetcher->deps.conf.max_walks &&
-           next_task(c, &project, &stream)) {
+    while (!c->fetcher->draining && !c->stopped &&
+           c->listings.n < c->fetcher->deps.conf.max_walks && next_task(c, &project, &stream)) {
         if (source_start(c, project, stream, &err) != WH_OK) {
-            c->run_failed = true;
+            not_started(c, &err);
         }
     }
-    if (c->n_walks > 0 || c->phase != RUN_STREAMS) {
+    if (c->listings.n > 0 || c->phase != RUN_STREAMS) {
         return;
     }
     /* Tools list no numbers: nothing can be said about what they do not show. */
@@ -335,36 +345,66 @@ static void sign_in_needed(struct conn *c)
     conn_set_state(c, "need_reconnect", text);
 }
 
-void conn_walk_ended(struct conn *c, struct project *project, unsigned stream, bool ok,
-                     enum client_outcome why)
+/* One stream that is switched off, not allowed or not known to an older GitLab stops nothing. */
+static bool skippable(enum client_outcome why)
 {
-    if (!ok && why == CLIENT_SIGN_IN) {
-        sign_in_needed(c);
-    } else if (!ok && project &&
-               (why == CLIENT_GONE || why == CLIENT_DENIED || why == CLIENT_REFUSED)) {
-        /* One stream that is switched off, not allowed or not known to an older GitLab stops
-         * nothing. */
-        c->counts[stream].skipped++;
-        project->skips[stream] = (unsigned char)why;
-        (void)snprintf(c->error, sizeof(c->error), "project %s: %s is %s", project->id,
-                       streams[stream].name,
-                       why == CLIENT_GONE     ? "not there"
-                       : why == CLIENT_DENIED ? "not allowed"
-                                              : "refused");
-    } else if (!ok && why != CLIENT_STOPPED) {
-        c->run_failed = true;
-        c->counts[stream].failed++;
+    return why == CLIENT_GONE || why == CLIENT_DENIED || why == CLIENT_REFUSED;
+}
+
+static void skip_stream(struct conn *c, struct project *project, unsigned stream,
+                        enum client_outcome why)
+{
+    c->counts[stream].skipped++;
+    project->skips[stream] = (unsigned char)why;
+    (void)snprintf(c->error, sizeof(c->error), "project %s: %s is %s", project->id,
+                   streams[stream].name,
+                   why == CLIENT_GONE     ? "not there"
+                   : why == CLIENT_DENIED ? "not allowed"
+                                          : "refused");
+}
+
+static void take_failure(struct conn *c, const struct listing_task *task,
+                         const struct listing_result *result)
+{
+    /* A tool is refused, too, while a new token pair is on its way. */
+    bool renews = task->tool && credential_there(access_credential(c->access));
+
+    if (result->error[0]) {
+        (void)snprintf(c->error, sizeof(c->error), "%s", result->error);
     }
-    if (c->phase == RUN_PROJECTS && project == NULL) {
-        if (ok) {
-            skip_unlisted(c);
-        }
-        begin_streams(c);
-        if (!ok) {
-            c->next_project = NULL;
-        } else {
-            handover_announce(c);
-        }
+    if (result->why == CLIENT_SIGN_IN && !renews) {
+        sign_in_needed(c);
+    } else if (task->project && skippable(result->why)) {
+        skip_stream(c, task->project, task->stream, result->why);
+    } else {
+        c->run_failed = true;
+        c->counts[task->stream].failed++;
+    }
+}
+
+static void projects_listed(struct conn *c, bool ok)
+{
+    if (ok) {
+        skip_unlisted(c);
+    }
+    begin_streams(c);
+    if (!ok) {
+        c->next_project = NULL;
+    } else {
+        handover_announce(c);
+    }
+}
+
+void conn_listing_ended(void *ctx, const struct listing_task *task,
+                        const struct listing_result *result)
+{
+    struct conn *c = ctx;
+
+    if (result->outcome == LISTING_CANNOT_GO_ON) {
+        take_failure(c, task, result);
+    }
+    if (c->phase == RUN_PROJECTS && task->project == NULL) {
+        projects_listed(c, result->outcome == LISTING_ENDED);
     }
     run_more(c);
 }
@@ -383,11 +423,12 @@ static void on_sources(void *ctx)
         return;
     }
     if (source_start(c, NULL, 0, &err) != WH_OK) {
-        c->run_failed = true;
+        not_started(c, &err);
         run_end(c);
     } else if (source_of(access_sources(c->access), 0)->kind == SOURCE_NONE) {
         /* Nothing lists the projects: those that a person named are read. */
-        conn_walk_ended(c, NULL, 0, true, CLIENT_OK);
+        projects_listed(c, true);
+        run_more(c);
     }
 }
 

@@ -27,7 +27,7 @@ void details_init(struct details *d, const char *list_tool)
     d->tool = NULL;
     for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
         if (strcmp(shows[i].list, list_tool) == 0) {
-            tool = mcp_tool_find(access_mcp(d->conn->access), wh_slice_str(shows[i].tool));
+            tool = mcp_tool_find(d->mcp, wh_slice_str(shows[i].tool));
             d->argument = shows[i].argument;
         }
     }
@@ -96,7 +96,7 @@ static void on_answer(void *ctx, const struct mcp_answer *a)
 static enum wh_rc ask(struct details *d, struct detail_slot *slot, const char *iid,
                       struct wh_err *err)
 {
-    const struct mcp_tool *tool = mcp_tool_find(access_mcp(d->conn->access), wh_slice_str(d->tool));
+    const struct mcp_tool *tool = mcp_tool_find(d->mcp, wh_slice_str(d->tool));
     WH_AUTO(buf) struct wh_buf text;
     struct wh_json_writer w;
     int64_t number;
@@ -119,8 +119,8 @@ static enum wh_rc ask(struct details *d, struct detail_slot *slot, const char *i
         return err->rc;
     }
     slot->details = d;
-    return mcp_call_tool(access_mcp(d->conn->access), wh_slice_str(d->tool), wh_buf_slice(&text),
-                         on_answer, slot, &slot->call, err);
+    return mcp_call_tool(d->mcp, wh_slice_str(d->tool), wh_buf_slice(&text), on_answer, slot,
+                         &slot->call, err);
 }
 
 /* As many as may be under way; true when any is. */

@@ -6,7 +6,6 @@
 #ifndef WH_FETCHER_TOOL_DETAIL_H
 #define WH_FETCHER_TOOL_DETAIL_H
 
-#include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/mcp/mcp.h"
 
 enum { DETAILS_AT_ONCE = 4, DETAILS_MAX = 128 };
@@ -18,7 +17,7 @@ struct detail_slot {
 };
 
 struct details {
-    struct conn *conn;
+    struct mcp *mcp;
     const char *tool;     /* NULL: there is none for this listing */
     const char *argument; /* that names the object */
     const char *project;
@@ -33,7 +32,7 @@ struct details {
     char failure[128]; /* empty: none */
 };
 
-/* Which tool shows one object of what list_tool lists; conn, project, row, done and ctx are set. */
+/* Which tool shows one object of what list_tool lists; mcp, project, row, done and ctx are set. */
 void details_init(struct details *d, const char *list_tool);
 /* An object to be shown, by its number in the project. */
 void details_add(struct details *d, const char *iid);

@@ -20,7 +20,7 @@
 
 enum { ROWS_MAX = 1200, PAGE = 100, STEPS_MAX = 400000, START_MS = 1700000000 };
 
-enum listing {
+enum listed {
     MERGE_REQUESTS, /* by cursor, without times */
     WORK_ITEMS,     /* by cursor, those updated after a time */
     PIPELINES,      /* by number, newest first */
@@ -36,7 +36,7 @@ struct object {
 };
 
 struct world {
-    enum listing listing;
+    enum listed listing;
     uint64_t random;
     struct object rows[ROWS_MAX]; /* by number */
     unsigned n;
@@ -372,7 +372,7 @@ static void die(struct world *w)
     }
 }
 
-static void world_new(struct world *w, enum listing listing, unsigned rows, uint64_t seed)
+static void world_new(struct world *w, enum listed listing, unsigned rows, uint64_t seed)
 {
     static const char *const topics[] = {"fetch-state", "connections", "runs", "rereads", "raw.c"};
     struct wh_err err;
@@ -723,7 +723,7 @@ static void anything_at_any_time(void **state)
         static struct world w;
         bool whole = false;
 
-        world_new(&w, (enum listing)(seed % LISTINGS), 450, seed);
+        world_new(&w, (enum listed)(seed % LISTINGS), 450, seed);
         w.refusal = (enum refusal)(seed / LISTINGS % SERVER_ERROR);
         for (unsigned i = 0, killed = 0; !whole; i++) {
             assert_true(i < STEPS_MAX);

@@ -1,29 +1,26 @@
 /*
- * walk_priv.h - reading one listing of a project by REST; for the walk_*.c files.
+ * rest_priv.h - reading one listing by REST; for the rest*.c files.
  *
- *   walk ── lanes: one, or one for each span of a long listing, which are read in parallel
- *   lane ── one request in flight; pages whose records wait for Kafka, oldest first
- *   page ── its records and follow-ups
+ *   listing ── lanes: one, or one for each span of a long listing, which are read in parallel
+ *   lane    ── one request in flight; pages whose records wait for Kafka, oldest first
+ *   page    ── its records and follow-ups
  *
  * Lanes are ordered like their spans. The last lane is open-ended and exists until the end. A page
  * counts as read when all of its records are acknowledged, and a lane's cursor moves over its pages
  * in order.
  */
-#ifndef WH_FETCHER_WALK_H
-#define WH_FETCHER_WALK_H
+#ifndef WH_FETCHER_LISTING_REST_PRIV_H
+#define WH_FETCHER_LISTING_REST_PRIV_H
 
-#include "stages/fetcher/conn/fetcher.h"
-#include "stages/fetcher/gitlab/row.h"
+#include "stages/fetcher/listing/listing_priv.h"
 #include "stages/fetcher/listing/span.h"
-#include "stages/fetcher/gitlab/streams.h"
 
 enum {
     WALK_LANES_MAX = 8,
-    WALK_AHEAD_MAX = 16, /* pages of one walk that would be read again after a kill */
+    WALK_AHEAD_MAX = 16, /* pages of one listing that would be read again after a kill */
     WALK_FOLLOWED_AHEAD_MAX = 6,
     WALK_BYTES_MAX = 24 << 20,
     WALK_PATH_MAX = 2048,
-    WALK_KEY_MAX = 160,
 };
 
 struct lane;
@@ -59,16 +56,8 @@ struct lane {
 };
 
 struct walk {
-    struct wh_bus_ack saved; /* first: the cursor's record carries it */
-    struct walk *next;
-    struct walk *prev;
-    struct conn *conn;
-    struct project *project;
-    const struct stream *stream;
-    unsigned stream_index;
+    struct listing base;
     unsigned follow; /* enum stream_follow: the follow-ups of each row */
-    struct cursor *cursor;
-    char key[WALK_KEY_MAX];
     struct lane *lanes;
     unsigned n_lanes;
     unsigned splits;
@@ -78,27 +67,13 @@ struct walk {
     size_t n_saving;      /* of them, those that the cursor record in flight covers */
     size_t n_bytes;       /* in pages that are not acknowledged */
     unsigned page_index;  /* pages received so far */
-    bool failed;
-    bool stopped; /* no further requests */
-    enum client_outcome why;
-    bool saving; /* a cursor record is not acknowledged */
-    bool dirty;  /* the cursor has moved since the last cursor record */
+    bool saving;          /* a cursor record is not acknowledged */
+    bool dirty;           /* the cursor has moved since the last cursor record */
 };
 
-static inline struct stream_count *walk_count(struct walk *w)
-{
-    return &w->conn->counts[w->stream_index];
-}
+/* ---- rest.c ---- */
 
-static inline struct wh_slice walk_project(const struct walk *w)
-{
-    return wh_slice_str(w->project ? w->project->id : "");
-}
-
-/* ---- walk.c ---- */
-
-void walk_fail(struct walk *w, enum client_outcome why, const char *text);
-/* Sends the requests that may go out, and ends the walk when nothing is left. The walk may be freed
+/* Sends the requests that may go out, and ends the listing when nothing is left. The listing may be freed
  * when this returns. */
 void walk_pump(struct walk *w);
 /* A new lane after `before` (NULL: as the first). NULL: no memory. */
@@ -107,15 +82,15 @@ struct lane *walk_add_lane(struct walk *w, struct lane *before, struct wh_slice 
 /* Takes a full page into account. total: rows of the open span by x-total, -1 when it is not known. */
 void walk_know_total(struct walk *w, int64_t total);
 
-/* ---- walk_page.c ---- */
+/* ---- rest_page.c ---- */
 
 void page_ask(struct lane *lane);
-/* One of the page's records or follow-ups is done. The walk may be freed when this returns. */
+/* One of the page's records or follow-ups is done. The listing may be freed when this returns. */
 void page_done_one(struct page *p);
 WH_MUST_CHECK enum wh_rc page_emit(struct page *p, const char *kind, struct wh_slice id,
                                    struct wh_slice path, struct wh_slice row, struct wh_err *err);
 
-/* ---- walk_cursor.c ---- */
+/* ---- rest_cursor.c ---- */
 
 /* Restores the spans that an earlier run has left unread. */
 WH_MUST_CHECK enum wh_rc walk_restore(struct walk *w, struct wh_err *err);
@@ -124,10 +99,10 @@ void walk_settle(struct lane *lane);
 /* Writes the cursor when it has moved and no record of it is in flight. True while one is in flight. */
 bool walk_save(struct walk *w);
 
-/* ---- walk_follow.c ---- */
+/* ---- rest_follow.c ---- */
 
 /* The follow-ups of the stream that the configuration asks for. */
-unsigned follow_wanted(const struct conn *c, const struct stream *stream);
+unsigned follow_wanted(const struct listing *l);
 void follow_all(struct page *p, const struct row *row);
 void follow_free_all(struct page *p);
 

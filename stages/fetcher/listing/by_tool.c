@@ -24,8 +24,7 @@
 #include "common/base/mem.h"
 #include "common/json/json_copy.h"
 #include "common/json/json_write.h"
-#include "stages/fetcher/access/access.h"
-#include "stages/fetcher/gitlab/streams.h"
+#include "stages/fetcher/listing/listing_priv.h"
 #include "stages/fetcher/listing/tool_detail.h"
 #include "stages/fetcher/listing/tool_page.h"
 
@@ -34,7 +33,6 @@ enum {
     PAGES_MAX = 100000,
     ARGUMENTS_MAX = 4096,
     ROW_MAX = 4 << 20,
-    KEY_MAX = 160,
 };
 
 /* What a tool's rows are, by the shapes that data views know. */
@@ -51,18 +49,10 @@ static const struct {
 };
 
 struct tool_walk {
-    struct wh_bus_ack rows;  /* first: records of rows carry it */
-    struct wh_bus_ack saved; /* the cursor's record */
-    struct tool_walk *next;
-    struct tool_walks *list;
-    struct conn *conn;
-    struct project *project;
-    unsigned stream;
-    const char *tool;
+    struct listing base;
+    struct wh_bus_ack rows; /* records of rows carry it */
     struct mcp_call *call;
     struct wh_json_parser *texts; /* for servers that give rows as text alone */
-    struct cursor *cursor;
-    char key[KEY_MAX];
     char page_cursor[CURSOR_MARK_MAX];
     unsigned page;    /* that comes next */
     uint64_t hash;    /* of the page's content; 0 none */
@@ -78,8 +68,6 @@ struct tool_walk {
     bool taken;             /* a page is there whose place is not noted */
     bool news;              /* it brought rows */
     bool listed;
-    bool failed;
-    enum client_outcome why;
 };
 
 static bool ask(struct tool_walk *w);
@@ -87,66 +75,41 @@ static bool can_resume(const struct tool_walk *w);
 
 /* ---- the end ---- */
 
-static void walk_free(struct tool_walk *w)
+static void done(struct listing *l)
 {
-    struct tool_walk **link = &w->list->first;
+    struct tool_walk *w = (struct tool_walk *)l;
 
-    while (*link && *link != w) {
-        link = &(*link)->next;
-    }
-    if (*link) {
-        *link = w->next;
-    }
     if (w->call) {
         mcp_cancel(w->call);
     }
     details_cancel(&w->details);
-    w->conn->n_walks--;
     wh_json_parser_free(w->texts);
-    wh_mem_free(w);
-}
-
-void tool_walk_free_all(struct tool_walks *walks)
-{
-    while (walks->first) {
-        walk_free(walks->first);
-    }
-}
-
-static void finish(struct tool_walk *w)
-{
-    struct conn *c = w->conn;
-    struct project *project = w->project;
-    unsigned stream = w->stream;
-    bool ok = !w->failed;
-    enum client_outcome why = w->why;
-
-    walk_free(w);
-    conn_walk_ended(c, project, stream, ok, why);
 }
 
 static void fail(struct tool_walk *w, enum client_outcome why, const char *text)
 {
-    w->failed = true;
-    w->why = why;
-    (void)snprintf(w->conn->error, sizeof(w->conn->error), "%s: %.120s", w->tool, text);
+    listing_fail(&w->base, why, text);
+}
+
+static bool stopped(const struct tool_walk *w)
+{
+    return w->base.env->stopped(w->base.env->ctx);
 }
 
 /* On to the next page, or to the end. */
 static void go_on(struct tool_walk *w)
 {
-    if (w->conn->stopped) {
-        w->failed = true;
+    if (stopped(w)) {
+        fail(w, CLIENT_FAILED, NULL);
     }
-    if (w->failed || w->listed || !ask(w)) {
-        finish(w);
+    if (w->base.result.outcome != LISTING_ENDED || w->listed || !ask(w)) {
+        listing_end(&w->base);
     }
 }
 
 static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    struct tool_walk *w =
-        (struct tool_walk *)(void *)((char *)ack - offsetof(struct tool_walk, saved));
+    struct tool_walk *w = (struct tool_walk *)ack;
 
     if (d->rc != WH_OK) {
         fail(w, CLIENT_FAILED, "Kafka did not take the cursor");
@@ -161,11 +124,11 @@ static void note_end(struct tool_walk *w)
     int64_t until_ms = w->begun_ms > w->known_ms ? w->begun_ms : w->known_ms;
 
     if (w->newest[0] && w->newest_ms > until_ms) {
-        (void)wh_time_format(until_ms, w->cursor->after);
+        (void)wh_time_format(until_ms, w->base.cursor->after);
     } else if (w->newest[0]) {
-        memcpy(w->cursor->after, w->newest, sizeof(w->cursor->after));
+        memcpy(w->base.cursor->after, w->newest, sizeof(w->base.cursor->after));
     }
-    w->cursor->finished_at_ms = wh_clock_now_ms(&w->conn->fetcher->deps.clock);
+    w->base.cursor->finished_at_ms = wh_clock_now_ms(&w->base.env->clock);
 }
 
 static enum wh_rc note_place(struct tool_walk *w, struct wh_err *err)
@@ -174,36 +137,30 @@ static enum wh_rc note_place(struct tool_walk *w, struct wh_err *err)
 
     memcpy(place.mark, w->page_cursor, sizeof(place.mark));
     memcpy(place.newest, w->newest, sizeof(place.newest));
-    return cursor_set_place(w->cursor, w->listed ? NULL : &place, err);
+    return cursor_set_place(w->base.cursor, w->listed ? NULL : &place, err);
 }
 
 static void save(struct tool_walk *w)
 {
-    struct conn *c = w->conn;
-    WH_AUTO(buf) struct wh_buf json;
     struct wh_err err;
 
-    wh_buf_init(&json, 64 << 10);
     if (w->listed) {
         note_end(w);
     }
-    if (note_place(w, &err) != WH_OK || cursor_write(w->cursor, &json, &err) != WH_OK ||
-        fetcher_save_state(c->fetcher, wh_slice_str(c->id),
-                           wh_slice_str(w->project ? w->project->id : ""), wh_slice_str(w->key),
-                           wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
+    if (note_place(w, &err) != WH_OK || listing_save(&w->base, &err) != WH_OK) {
         fail(w, CLIENT_FAILED, err.msg);
-        finish(w);
+        listing_end(&w->base);
     }
 }
 
 /* All that came of the page is in Kafka. */
 static void settle(struct tool_walk *w)
 {
-    bool place = w->news && w->project && can_resume(w);
+    bool place = w->news && w->base.task.project && can_resume(w);
 
     w->taken = false;
     /* Only now: a page that is not in Kafka must not look known later. */
-    cursor_set_hash(w->cursor, w->page - 1, w->hash);
+    cursor_set_hash(w->base.cursor, w->page - 1, w->hash);
     if (w->listed || place) {
         save(w);
     } else {
@@ -217,7 +174,7 @@ static void move_on(struct tool_walk *w)
     if (w->waiting || w->call || details_busy(&w->details)) {
         return;
     }
-    if (!w->failed && !w->conn->stopped) {
+    if (!listing_failed(&w->base) && !stopped(w)) {
         if (details_start(&w->details)) {
             return;
         }
@@ -225,7 +182,7 @@ static void move_on(struct tool_walk *w)
             fail(w, CLIENT_FAILED, w->details.failure);
         }
     }
-    if (w->taken && !w->failed && !w->conn->stopped) {
+    if (w->taken && !listing_failed(&w->base) && !stopped(w)) {
         settle(w);
     } else {
         go_on(w);
@@ -234,7 +191,8 @@ static void move_on(struct tool_walk *w)
 
 static void on_row_acked(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    struct tool_walk *w = (struct tool_walk *)ack;
+    struct tool_walk *w =
+        (struct tool_walk *)(void *)((char *)ack - offsetof(struct tool_walk, rows));
 
     w->waiting--;
     if (d->rc != WH_OK) {
@@ -257,38 +215,18 @@ static void note_newest(struct tool_walk *w, struct wh_slice text, int64_t ms)
 static const char *kind_of(const struct tool_walk *w)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(kinds[i].tool, w->tool) == 0) {
+        if (strcmp(kinds[i].tool, w->base.task.tool) == 0) {
             return kinds[i].kind;
         }
     }
-    return w->tool;
-}
-
-static void take_project(struct tool_walk *w, struct wh_json_val row, const char *id)
-{
-    if (w->project == NULL) {
-        (void)projects_add(&w->conn->projects, wh_slice_str(id));
-        conn_add_project(w->conn, row);
-    }
-}
-
-static enum wh_rc post_row(struct tool_walk *w, const char *kind, const char *id, const char *call,
-                           struct wh_slice payload, struct wh_err *err)
-{
-    struct outbox_row row = conn_row(w->conn, WH_ORIGIN_MCP, w->conn->run_id);
-
-    row.kind = wh_slice_str(kind);
-    row.project = wh_slice_str(w->project ? w->project->id : "");
-    row.object_id = wh_slice_str(id);
-    row.path = wh_slice_str(call);
-    row.payload = payload;
-    return outbox_row(w->conn->fetcher->outbox, &row, &w->rows, err);
+    return w->base.task.tool;
 }
 
 static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, const char *id)
 {
-    struct stream_count *count = &w->conn->counts[w->stream];
+    struct listing *l = &w->base;
     WH_AUTO(buf) struct wh_buf text;
+    struct outbox_row part = {.kind = wh_slice_str(kind), .object_id = wh_slice_str(id)};
     struct wh_json_writer writer;
     char call[128];
     struct wh_err err;
@@ -296,30 +234,34 @@ static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, 
     wh_buf_init(&text, ROW_MAX);
     wh_json_writer_init(&writer, &text);
     wh_jw_value(&writer, row);
-    (void)snprintf(call, sizeof(call), "%s:%s:%u", w->tool, w->project ? w->project->id : "",
-                   w->page);
+    (void)snprintf(call, sizeof(call), "%s:%s:%u", l->task.tool,
+                   l->task.project ? l->task.project->id : "", w->page);
     w->news = true;
-    if (wh_jw_finish(&writer, &err) != WH_OK ||
-        post_row(w, kind, id, call, wh_buf_slice(&text), &err) != WH_OK) {
+    if (wh_jw_finish(&writer, &err) != WH_OK) {
+        fail(w, CLIENT_FAILED, err.msg);
+        return;
+    }
+    part.path = wh_slice_str(call);
+    part.payload = wh_buf_slice(&text);
+    if (listing_publish(l, &part, &w->rows, &err) != WH_OK) {
         fail(w, CLIENT_FAILED, err.msg);
         return;
     }
     w->waiting++;
-    count->rows++;
-    count->total_rows++;
-    count->produced++;
+    l->task.count->rows++;
+    l->task.count->total_rows++;
 }
 
 /* True while rows are new enough to go on. */
 static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
 {
-    char id[24] = "";
-    char iid[24] = "";
+    const struct listing_env *env = w->base.env;
+    struct row known = {0};
     struct wh_slice text;
     int64_t ms;
 
-    (void)(tool_row_id(row, "id", id) || tool_row_id(row, "user_id", id));
-    take_project(w, row, id);
+    (void)(tool_row_id(row, "id", known.id) || tool_row_id(row, "user_id", known.id));
+    env->on_row(env->ctx, &w->base.task, &known, row);
     if (tool_row_time(row, &text, &ms)) {
         note_newest(w, text, ms);
         w->low_ms = ms;
@@ -329,9 +271,9 @@ static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
     } else if (!changed) {
         return true;
     }
-    emit(w, kind_of(w), row, id);
-    if (w->conn->fetcher->deps.conf.read_links && tool_row_id(row, "iid", iid)) {
-        details_add(&w->details, iid);
+    emit(w, kind_of(w), row, known.id);
+    if (env->read_links && tool_row_id(row, "iid", known.iid)) {
+        details_add(&w->details, known.iid);
     }
     return true;
 }
@@ -344,7 +286,7 @@ static void on_detail(void *ctx, struct wh_json_val row)
     char id[24] = "";
 
     if (tool_row_id(row, "id", id)) {
-        emit(w, rest ? streams[w->stream].kind : kind_of(w), row, id);
+        emit(w, rest ? w->base.stream->kind : kind_of(w), row, id);
     }
 }
 
@@ -384,12 +326,13 @@ static void next_page(struct tool_walk *w, struct wh_json_val around, size_t n, 
 /* Its content is what it was when it was acknowledged last. */
 static bool page_is_known(const struct tool_walk *w, uint64_t hash)
 {
-    return hash != 0 && w->page < w->cursor->n_hashes && w->cursor->hashes[w->page] == hash;
+    return hash != 0 && w->page < w->base.cursor->n_hashes &&
+           w->base.cursor->hashes[w->page] == hash;
 }
 
 static bool by_cursor(const struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tool_find(access_mcp(w->conn->access), wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(w->base.task.mcp, wh_slice_str(w->base.task.tool));
 
     return tool && mcp_tool_takes(tool, "after");
 }
@@ -409,14 +352,14 @@ static void take_page(struct tool_walk *w, struct wh_json_val result)
         fail(w, CLIENT_FAILED, "the tool's answer holds no rows");
         return;
     }
-    w->conn->counts[w->stream].pages++;
+    w->base.task.count->pages++;
     w->resumed = false;
     w->taken = true;
     w->news = false;
     w->hash = tool_page_hash(rows);
     /* Pages without times are told apart by their content. */
-    changed = w->cursor->finished_at_ms == 0 || !page_is_known(w, w->hash);
-    for (it = wh_json_iter(rows); !w->failed && wh_json_next(&it, &key, &row); n++) {
+    changed = w->base.cursor->finished_at_ms == 0 || !page_is_known(w, w->hash);
+    for (it = wh_json_iter(rows); !listing_failed(&w->base) && wh_json_next(&it, &key, &row); n++) {
         fresh = take_row(w, row, changed) && fresh;
     }
     next_page(w, around, n, by_cursor(w));
@@ -426,7 +369,7 @@ static void take_page(struct tool_walk *w, struct wh_json_val result)
     }
 }
 
-static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcome outcome)
+static enum client_outcome outcome_of(enum mcp_outcome outcome)
 {
     switch (outcome) {
     case MCP_DENIED:
@@ -434,8 +377,7 @@ static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcom
     case MCP_NOT_THERE:
         return CLIENT_GONE;
     case MCP_SIGN_IN:
-        return credential_there(access_credential(w->conn->access)) ? CLIENT_FAILED
-                                                                    : CLIENT_SIGN_IN;
+        return CLIENT_SIGN_IN;
     case MCP_TOOL_BAD:
     case MCP_ERROR:
     case MCP_REFUSED:
@@ -453,10 +395,10 @@ static enum client_outcome outcome_of(const struct tool_walk *w, enum mcp_outcom
 /* A row that is updated goes to the front: those that are not read yet move back, never forward. */
 static bool newest_first(const struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tool_find(access_mcp(w->conn->access), wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(w->base.task.mcp, wh_slice_str(w->base.task.tool));
 
-    return strcmp(w->tool, "list_pipelines") == 0 && tool && mcp_tool_takes(tool, "order_by") &&
-           mcp_tool_takes(tool, "sort");
+    return strcmp(w->base.task.tool, "list_pipelines") == 0 && tool &&
+           mcp_tool_takes(tool, "order_by") && mcp_tool_takes(tool, "sort");
 }
 
 static bool can_resume(const struct tool_walk *w)
@@ -519,19 +461,20 @@ static void begin(struct tool_walk *w)
     w->low_ms = 0;
     w->newest[0] = '\0';
     w->newest_ms = 0;
-    w->begun_ms = wh_clock_now_ms(&w->conn->fetcher->deps.clock);
+    w->begun_ms = wh_clock_now_ms(&w->base.env->clock);
     /* A little before the newest row of the last time: clocks differ, transactions commit late. */
-    if (w->cursor->after[0] && wh_time_parse(wh_slice_str(w->cursor->after), &at, &err) == WH_OK) {
+    if (w->base.cursor->after[0] &&
+        wh_time_parse(wh_slice_str(w->base.cursor->after), &at, &err) == WH_OK) {
         w->known_ms = at.ms;
-        w->since_ms = at.ms - w->conn->fetcher->deps.conf.sync_overlap_ms;
-        memcpy(w->newest, w->cursor->after, sizeof(w->newest));
+        w->since_ms = at.ms - w->base.env->overlap_ms;
+        memcpy(w->newest, w->base.cursor->after, sizeof(w->newest));
         w->newest_ms = at.ms;
     }
 }
 
 static void resume(struct tool_walk *w)
 {
-    const struct cursor_place *place = w->cursor->place;
+    const struct cursor_place *place = w->base.cursor->place;
     struct wh_instant at;
     struct wh_err err;
 
@@ -555,15 +498,16 @@ static void on_page(void *ctx, const struct mcp_answer *a)
 
     w->call = NULL;
     if (w->resumed && place_is_lost(w, a)) {
-        wh_log_info(w->conn->fetcher->deps.log, "a listing is read from its first page again",
-                    WH_STR("connection", w->conn->id), WH_STR("tool", w->tool));
+        wh_log_info(w->base.env->log, "a listing is read from its first page again",
+                    WH_STR("connection", w->base.env->connection),
+                    WH_STR("tool", w->base.task.tool));
         begin(w);
     } else if (a->outcome == MCP_OK) {
         take_page(w, a->result);
     } else if (a->outcome == MCP_TOOL_BAD && tool_throttled(a->result)) {
         fail(w, CLIENT_FAILED, "GitLab's rate limit");
     } else {
-        fail(w, outcome_of(w, a->outcome), a->error ? a->error : "it failed");
+        fail(w, outcome_of(a->outcome), a->error ? a->error : "it failed");
     }
     move_on(w);
 }
@@ -597,7 +541,7 @@ static void page_arguments(const struct tool_walk *w, struct wh_json_writer *out
 static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_tool *tool,
                                   struct wh_buf *text, struct wh_err *err)
 {
-    const char *project = w->project ? w->project->id : "";
+    const char *project = w->base.task.project ? w->base.task.project->id : "";
     char since[WH_TIME_TEXT_MAX] = "";
     struct wh_json_writer out;
 
@@ -612,7 +556,7 @@ static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_to
         text_argument(&out, tool, "id", project);
     }
     text_argument(&out, tool, "updated_after", since);
-    if (strcmp(w->tool, "list_pipelines") == 0) {
+    if (strcmp(w->base.task.tool, "list_pipelines") == 0) {
         text_argument(&out, tool, "order_by", "updated_at");
         text_argument(&out, tool, "sort", "desc");
     }
@@ -628,7 +572,7 @@ static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_to
 /* False: it failed. */
 static bool ask(struct tool_walk *w)
 {
-    const struct mcp_tool *tool = mcp_tool_find(access_mcp(w->conn->access), wh_slice_str(w->tool));
+    const struct mcp_tool *tool = mcp_tool_find(w->base.task.mcp, wh_slice_str(w->base.task.tool));
     WH_AUTO(buf) struct wh_buf arguments;
     struct wh_err err;
 
@@ -636,50 +580,35 @@ static bool ask(struct tool_walk *w)
     if (tool == NULL) {
         fail(w, CLIENT_FAILED, "the tool is not listed any more");
     } else if (build_arguments(w, tool, &arguments, &err) != WH_OK ||
-               mcp_call_tool(access_mcp(w->conn->access), wh_slice_str(w->tool),
+               mcp_call_tool(w->base.task.mcp, wh_slice_str(w->base.task.tool),
                              wh_buf_slice(&arguments), on_page, w, &w->call, &err) != WH_OK) {
         fail(w, CLIENT_FAILED, err.msg);
     }
     return w->call != NULL;
 }
 
-enum wh_rc tool_walk_start(struct conn *c, struct tool_walks *walks, struct project *project,
-                           unsigned stream, const char *tool, struct wh_err *err)
+static enum wh_rc start(struct listing *l, struct wh_err *err)
 {
-    struct tool_walk *w = wh_mem_zalloc(1, sizeof(*w));
+    struct tool_walk *w = (struct tool_walk *)l;
 
-    if (w == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for a walk");
-    }
     w->rows.fn = on_row_acked;
-    w->saved.fn = on_saved;
-    w->list = walks;
-    w->conn = c;
-    w->project = project;
-    w->stream = stream;
-    w->tool = tool;
-    /* Rows by tools show less: they have a cursor of their own. */
-    (void)snprintf(w->key, sizeof(w->key), "%s:%s:%s@mcp", c->id, project ? project->id : "",
-                   streams[stream].name);
-    w->cursor = cursors_get(c->fetcher->cursors, wh_slice_str(w->key));
-    if (w->cursor == NULL) {
-        wh_mem_free(w);
-        return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
-    }
+    l->saved.fn = on_saved;
     begin(w);
     resume(w);
-    w->details = (struct details){.conn = c,
-                                  .project = project ? project->id : "",
+    w->details = (struct details){.mcp = l->task.mcp,
+                                  .project = l->task.project ? l->task.project->id : "",
                                   .row = on_detail,
                                   .done = on_details,
                                   .ctx = w};
-    details_init(&w->details, tool);
-    w->next = walks->first;
-    walks->first = w;
-    c->n_walks++;
-    if (!ask(w)) {
-        walk_free(w);
-        return wh_fail(err, WH_E_UNAVAILABLE, "%s", c->error);
-    }
-    return WH_OK;
+    details_init(&w->details, l->task.tool);
+    return ask(w) ? WH_OK : wh_fail(err, WH_E_UNAVAILABLE, "%s", l->result.error);
 }
+
+/* Something is always under way: the listing ends when that is done. */
+static void pump(struct listing *l)
+{
+    (void)l;
+}
+
+const struct listing_kind listing_by_tool = {
+    .size = sizeof(struct tool_walk), .begin = start, .pump = pump, .done = done};

@@ -4,7 +4,7 @@
 
 #include "common/base/mem.h"
 #include "stages/fetcher/gitlab/link.h"
-#include "stages/fetcher/listing/walk_priv.h"
+#include "stages/fetcher/listing/rest_priv.h"
 
 struct follow {
     struct page *page;
@@ -53,12 +53,13 @@ static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val
 
 static bool follow_next(struct follow *follow, const struct client_answer *a)
 {
-    const struct conn *c = follow->page->lane->walk->conn;
+    const struct listing_env *env = follow->page->lane->walk->base.env;
     struct wh_slice url;
     struct wh_slice path;
 
     if (!follow->array || !link_next(a->link, &url) ||
-        !link_path_of(url, wh_slice_str(c->instance), &path) || path.len >= sizeof(follow->path)) {
+        !link_path_of(url, wh_slice_str(env->instance), &path) ||
+        path.len >= sizeof(follow->path)) {
         return false;
     }
     memcpy(follow->path, path.ptr, path.len);
@@ -69,11 +70,11 @@ static bool follow_next(struct follow *follow, const struct client_answer *a)
 static enum wh_rc take_answer(struct follow *follow, const struct client_answer *a,
                               struct wh_err *err)
 {
-    struct fetcher *f = follow->page->lane->walk->conn->fetcher;
+    const struct listing_env *env = follow->page->lane->walk->base.env;
     struct wh_slice body = wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len);
 
     if (follow->array) {
-        return wh_json_split_array(f->arrays, body, follow_row, follow, err);
+        return wh_json_split_array(env->arrays, body, follow_row, follow, err);
     }
     return page_emit(follow->page, follow->kind, wh_slice_str(follow->object_id),
                      wh_slice_str(follow->path), body, err);
@@ -83,11 +84,11 @@ static void on_follow(void *ctx, const struct client_answer *a)
 {
     struct follow *follow = ctx;
     struct page *p = follow->page;
-    struct walk *w = p->lane->walk;
+    struct listing *l = &p->lane->walk->base;
     struct wh_err err;
     enum wh_rc rc = WH_OK;
 
-    walk_count(w)->follow_ups++;
+    l->task.count->follow_ups++;
     switch (a->outcome) {
     case CLIENT_OK:
         rc = take_answer(follow, a, &err);
@@ -95,7 +96,7 @@ static void on_follow(void *ctx, const struct client_answer *a)
     case CLIENT_FAILED:
     case CLIENT_SIGN_IN:
         p->failed = true;
-        walk_fail(w, a->outcome, a->error);
+        listing_fail(l, a->outcome, a->error);
         break;
     case CLIENT_GONE:
     case CLIENT_DENIED:
@@ -103,11 +104,11 @@ static void on_follow(void *ctx, const struct client_answer *a)
     case CLIENT_STOPPED:
     default:
         /* The row itself was read; this part of it is not to be had. */
-        walk_count(w)->skipped++;
+        l->task.count->skipped++;
         break;
     }
     if (rc != WH_OK) {
-        walk_count(w)->failed++;
+        l->task.count->failed++;
         p->failed = p->failed || wh_rc_class(rc) != WH_CLASS_POISON;
     } else if (a->outcome == CLIENT_OK && follow_next(follow, a)) {
         follow_get(follow);
@@ -121,8 +122,8 @@ static void follow_get(struct follow *follow)
     struct page *p = follow->page;
     struct wh_err err;
 
-    if (client_get(access_client(p->lane->walk->conn->access), wh_slice_str(follow->path),
-                   on_follow, follow, &err) != WH_OK) {
+    if (client_get(p->lane->walk->base.task.client, wh_slice_str(follow->path), on_follow, follow,
+                   &err) != WH_OK) {
         p->failed = true;
         follow_end(follow);
     }
@@ -144,16 +145,16 @@ static void follow_start(struct page *p, const char *kind, bool array, const str
     follow->array = array;
     memcpy(follow->object_id, row->id, sizeof(follow->object_id));
     (void)snprintf(follow->path, sizeof(follow->path), "/api/v4/projects/%s/%s/%s%s",
-                   p->lane->walk->project->id, resource, id, rest);
+                   p->lane->walk->base.task.project->id, resource, id, rest);
     p->waiting++;
     follow_get(follow);
 }
 
-unsigned follow_wanted(const struct conn *c, const struct stream *stream)
+unsigned follow_wanted(const struct listing *l)
 {
     unsigned links = FOLLOW_ISSUE_LINKS | FOLLOW_MR_CLOSES;
 
-    return c->fetcher->deps.conf.read_links ? stream->follow : stream->follow & ~links;
+    return l->env->read_links ? l->stream->follow : l->stream->follow & ~links;
 }
 
 void follow_all(struct page *p, const struct row *row)

@@ -1,4 +1,4 @@
-/* What a connection lends to its checks. */
+/* What a connection lends to its listings and checks. */
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/number_ledger.h"
 
@@ -51,7 +51,48 @@ static void publish(void *ctx, const char *project, const char *path)
     number_ledger_publish(ctx, project, path);
 }
 
-enum wh_rc conn_check_init(struct conn *c, struct wh_err *err)
+/* ---- listings ---- */
+
+static bool stopped(void *ctx)
+{
+    const struct conn *c = ctx;
+
+    return c->stopped || c->fetcher->draining;
+}
+
+static void on_row(void *ctx, const struct listing_task *task, const struct row *row,
+                   struct wh_json_val value)
+{
+    struct conn *c = ctx;
+
+    if (task->project == NULL) {
+        /* A tool may show an id that only the listing can read. */
+        if (task->tool) {
+            (void)projects_add(&c->projects, wh_slice_str(row->id));
+        }
+        conn_add_project(c, value);
+    }
+    if (task->tool == NULL) {
+        number_ledger_row(c, task->project, task->stream, row, value);
+    }
+}
+
+/* First the numbers, then the cursor that moves over their rows. */
+static enum wh_rc save_cursor(void *ctx, const struct listing_task *task, struct wh_slice key,
+                              struct wh_slice json, struct wh_bus_ack *ack, struct wh_err *err)
+{
+    struct conn *c = ctx;
+
+    if (task->tool == NULL &&
+        number_ledger_save_stream(c, task->project, task->stream, err) != WH_OK) {
+        return err->rc;
+    }
+    return fetcher_save_state(c->fetcher, wh_slice_str(c->id),
+                              wh_slice_str(task->project ? task->project->id : ""), key, json, ack,
+                              err);
+}
+
+enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err)
 {
     const struct fetcher *f = c->fetcher;
     const struct gone_env gone = {
@@ -78,6 +119,25 @@ enum wh_rc conn_check_init(struct conn *c, struct wh_err *err)
         .stopping = stopping,
         .save = save,
         .publish = publish,
+        .ctx = c,
+    };
+    c->listing_env = (struct listing_env){
+        .outbox = f->outbox,
+        .cursors = f->cursors,
+        .heads = c->heads,
+        .arrays = f->arrays,
+        .clock = f->deps.clock,
+        .log = f->deps.log,
+        .connection = c->id,
+        .instance = c->instance,
+        .overlap_ms = f->deps.conf.sync_overlap_ms,
+        .read_links = f->deps.conf.read_links,
+        .owns = owns,
+        .stopped = stopped,
+        .row = run_row,
+        .on_row = on_row,
+        .save = save_cursor,
+        .on_end = conn_listing_ended,
         .ctx = c,
     };
     return WH_OK;

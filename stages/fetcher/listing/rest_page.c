@@ -4,10 +4,9 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
-#include "stages/fetcher/conn/number_ledger.h"
-#include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/gitlab/link.h"
-#include "stages/fetcher/listing/walk_priv.h"
+#include "stages/fetcher/listing/rest_priv.h"
+#include "stages/fetcher/state/numbers.h"
 
 enum { QUERY_MAX_BYTES = 512 };
 
@@ -27,7 +26,7 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 
     if (d->rc != WH_OK) {
         p->failed = true;
-        walk_fail(p->lane->walk, CLIENT_FAILED, d->reason);
+        listing_fail(&p->lane->walk->base, CLIENT_FAILED, d->reason);
     }
     page_done_one(p);
 }
@@ -35,21 +34,14 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 enum wh_rc page_emit(struct page *p, const char *kind, struct wh_slice id, struct wh_slice path,
                      struct wh_slice row, struct wh_err *err)
 {
-    struct walk *w = p->lane->walk;
+    const struct outbox_row part = {
+        .kind = wh_slice_str(kind), .object_id = id, .path = path, .payload = row};
 
-    struct outbox_row out = conn_row(w->conn, WH_ORIGIN_REST, w->conn->run_id);
-
-    out.kind = wh_slice_str(kind);
-    out.project = walk_project(w);
-    out.object_id = id;
-    out.path = path;
-    out.payload = row;
-    if (outbox_row(w->conn->fetcher->outbox, &out, &p->ack, err) != WH_OK) {
+    if (listing_publish(&p->lane->walk->base, &part, &p->ack, err) != WH_OK) {
         p->failed = true;
         return err->rc;
     }
     p->waiting++;
-    walk_count(w)->produced++;
     return WH_OK;
 }
 
@@ -65,7 +57,7 @@ struct taking {
 /* Rows that are not objects go on as they are: the mapper sets them aside with its reason. */
 static bool is_new(struct lane *lane, const struct row *row)
 {
-    return lane->walk->stream->mode != STREAM_BY_UPDATE ||
+    return lane->walk->base.stream->mode != STREAM_BY_UPDATE ||
            span_take(&lane->span, (uint64_t)row->number, row->updated_at,
                      row->has_update ? &row->at : NULL);
 }
@@ -75,7 +67,7 @@ static bool head_moved(const struct walk *w, const struct row *row, struct wh_js
     struct wh_json_val sha;
 
     return wh_json_get(value, WH_LIT("sha"), &sha) && wh_json_type(sha) == WH_JSON_STRING &&
-           mr_heads_moved(w->conn->heads, row->number, wh_json_string(sha));
+           mr_heads_moved(w->base.env->heads, row->number, wh_json_string(sha));
 }
 
 static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val value,
@@ -83,7 +75,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
 {
     struct taking *t = ctx;
     struct lane *lane = t->page->lane;
-    struct walk *w = lane->walk;
+    struct listing *l = &lane->walk->base;
     struct row row;
 
     t->n++;
@@ -91,17 +83,14 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     if (!is_new(lane, &row)) {
         return WH_OK;
     }
-    if (w->stream->mode == STREAM_PROJECTS) {
-        conn_add_project(w->conn, value);
-    }
-    number_ledger_row(w->conn, w->project, w->stream_index, &row, value);
-    if (!t->produce || (w->stream->mode == STREAM_HEADS && !head_moved(w, &row, value))) {
+    l->env->on_row(l->env->ctx, &l->task, &row, value);
+    if (!t->produce || (l->stream->mode == STREAM_HEADS && !head_moved(lane->walk, &row, value))) {
         return WH_OK;
     }
     t->page->rows++;
-    walk_count(w)->rows++;
-    walk_count(w)->total_rows++;
-    if (page_emit(t->page, w->stream->kind, wh_slice_str(row.id), wh_slice_str(lane->path), text,
+    l->task.count->rows++;
+    l->task.count->total_rows++;
+    if (page_emit(t->page, l->stream->kind, wh_slice_str(row.id), wh_slice_str(lane->path), text,
                   err) != WH_OK) {
         return err->rc;
     }
@@ -116,13 +105,13 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
 
 static bool hashed(const struct walk *w)
 {
-    return w->stream->mode == STREAM_LIST || w->stream->mode == STREAM_PROJECTS;
+    return w->base.stream->mode == STREAM_LIST || w->base.stream->mode == STREAM_PROJECTS;
 }
 
 static bool unchanged(const struct walk *w, const struct page *p)
 {
-    return hashed(w) && w->cursor->finished_at_ms > 0 && p->index < w->cursor->n_hashes &&
-           w->cursor->hashes[p->index] == p->hash;
+    return hashed(w) && w->base.cursor->finished_at_ms > 0 && p->index < w->base.cursor->n_hashes &&
+           w->base.cursor->hashes[p->index] == p->hash;
 }
 
 /* ---- where it goes on ---- */
@@ -136,9 +125,10 @@ static bool follow_link(struct lane *lane, const struct client_answer *a)
     if (!link_next(a->link, &url)) {
         return false;
     }
-    if (!link_path_of(url, wh_slice_str(lane->walk->conn->instance), &path) ||
+    if (!link_path_of(url, wh_slice_str(lane->walk->base.env->instance), &path) ||
         path.len >= sizeof(lane->next_path)) {
-        walk_fail(lane->walk, CLIENT_REFUSED, "GitLab names a next page at another address");
+        listing_fail(&lane->walk->base, CLIENT_REFUSED,
+                     "GitLab names a next page at another address");
         return false;
     }
     memcpy(lane->next_path, path.ptr, path.len);
@@ -169,7 +159,7 @@ static void go_on(struct lane *lane, const struct client_answer *a, size_t rows)
 {
     struct span *s = &lane->span;
 
-    if (lane->walk->stream->mode == STREAM_BY_UPDATE) {
+    if (lane->walk->base.stream->mode == STREAM_BY_UPDATE) {
         go_on_by_update(lane, a, rows);
     } else if (!follow_link(lane, a)) {
         s->listed = a->next_page.len == 0 || rows < SPAN_PAGE_ROWS;
@@ -195,7 +185,7 @@ static struct page *add_page(struct lane *lane, struct wh_slice body)
         lane->last = &p->next;
         lane->n_pages++;
         w->n_bytes += body.len;
-        walk_count(w)->pages++;
+        w->base.task.count->pages++;
     }
     return p;
 }
@@ -209,13 +199,13 @@ static void take_page(struct lane *lane, const struct client_answer *a)
     struct wh_err err;
 
     if (p == NULL) {
-        walk_fail(w, CLIENT_FAILED, "out of memory");
+        listing_fail(&w->base, CLIENT_FAILED, "out of memory");
         return;
     }
     t.produce = !unchanged(w, p);
-    if (wh_json_split_array(w->conn->fetcher->arrays, body, on_row, &t, &err) != WH_OK) {
+    if (wh_json_split_array(w->base.env->arrays, body, on_row, &t, &err) != WH_OK) {
         p->failed = true;
-        walk_fail(w, CLIENT_FAILED, err.msg);
+        listing_fail(&w->base, CLIENT_FAILED, err.msg);
     } else {
         go_on(lane, a, t.n);
     }
@@ -236,9 +226,9 @@ static void on_page(void *ctx, const struct client_answer *a)
     }
     if (a->outcome == CLIENT_OK) {
         take_page(lane, a);
-    } else if (a->outcome != CLIENT_REFUSED || w->stream->mode != STREAM_BY_UPDATE ||
+    } else if (a->outcome != CLIENT_REFUSED || w->base.stream->mode != STREAM_BY_UPDATE ||
                !span_refused(&lane->span)) {
-        walk_fail(w, a->outcome, a->error);
+        listing_fail(&w->base, a->outcome, a->error);
     }
     lane->asking = false;
     walk_pump(w);
@@ -249,7 +239,7 @@ static void on_page(void *ctx, const struct client_answer *a)
 static enum wh_rc build_path(struct lane *lane, struct wh_err *err)
 {
     const struct walk *w = lane->walk;
-    const struct stream *stream = w->stream;
+    const struct stream *stream = w->base.stream;
     WH_AUTO(buf) struct wh_buf query;
 
     wh_buf_init(&query, QUERY_MAX_BYTES);
@@ -273,8 +263,9 @@ static enum wh_rc build_path(struct lane *lane, struct wh_err *err)
                WH_OK) {
         return err->rc;
     }
-    (void)snprintf(lane->path, sizeof(lane->path), "/api/v4/projects/%s%s%s%s", w->project->id,
-                   stream->path, strchr(stream->path, '?') ? "&" : "?", wh_buf_str(&query));
+    (void)snprintf(lane->path, sizeof(lane->path), "/api/v4/projects/%s%s%s%s",
+                   w->base.task.project->id, stream->path, strchr(stream->path, '?') ? "&" : "?",
+                   wh_buf_str(&query));
     return WH_OK;
 }
 
@@ -284,9 +275,8 @@ void page_ask(struct lane *lane)
     struct wh_err err;
 
     if (build_path(lane, &err) != WH_OK ||
-        client_get(access_client(w->conn->access), wh_slice_str(lane->path), on_page, lane, &err) !=
-            WH_OK) {
-        walk_fail(w, CLIENT_FAILED, err.msg);
+        client_get(w->base.task.client, wh_slice_str(lane->path), on_page, lane, &err) != WH_OK) {
+        listing_fail(&w->base, CLIENT_FAILED, err.msg);
         return;
     }
     lane->asking = true;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "stages/fetcher/listing/walk_priv.h"
+#include "stages/fetcher/listing/rest_priv.h"
 
 enum {
     /* One more span costs at most one more request: the page at its end that is not full. */
@@ -68,10 +68,10 @@ static void drop_read_lanes(struct walk *w)
 
 static int64_t open_end_ms(const struct walk *w)
 {
-    const struct fetcher_deps *d = &w->conn->fetcher->deps;
+    const struct listing_env *env = w->base.env;
 
     /* What is newer than the overlap may still get rows: it stays with the open span. */
-    return wh_clock_now_ms(&d->clock) - d->conf.sync_overlap_ms;
+    return wh_clock_now_ms(&env->clock) - env->overlap_ms;
 }
 
 /* Rows that are left, by how many there were in the time that is read; -1 when it cannot be split.
@@ -138,7 +138,7 @@ static bool split_one(struct walk *w)
 
 static void walk_split(struct walk *w)
 {
-    while (w->stream->mode == STREAM_BY_UPDATE && w->n_lanes < WALK_LANES_MAX &&
+    while (w->base.stream->mode == STREAM_BY_UPDATE && w->n_lanes < WALK_LANES_MAX &&
            (uint64_t)(w->splits + 1) * PAGES_PER_SPLIT <= w->known_pages && split_one(w)) {
     }
 }
@@ -156,67 +156,28 @@ void walk_know_total(struct walk *w, int64_t total)
 
 /* ---- the end ---- */
 
-static void walk_free(struct walk *w)
+static void done(struct listing *l)
 {
-    struct conn *c = w->conn;
+    struct walk *w = (struct walk *)l;
 
-    if (w->prev) {
-        w->prev->next = w->next;
-    } else {
-        c->walks = w->next;
-    }
-    if (w->next) {
-        w->next->prev = w->prev;
-    }
-    c->n_walks--;
     while (w->lanes) {
         struct lane *next = w->lanes->next;
 
         lane_free(w->lanes);
         w->lanes = next;
     }
-    wh_mem_free(w);
-}
-
-void walk_free_all(struct conn *c)
-{
-    while (c->walks) {
-        walk_free(c->walks);
-    }
 }
 
 static bool under_way(const struct walk *w)
 {
+    bool reads_on = w->base.result.outcome == LISTING_ENDED;
+
     for (const struct lane *l = w->lanes; l; l = l->next) {
-        if (l->asking || l->first || (!w->failed && !w->stopped && !l->span.listed)) {
+        if (l->asking || l->first || (reads_on && !l->span.listed)) {
             return true;
         }
     }
     return w->saving;
-}
-
-static void walk_end(struct walk *w)
-{
-    struct conn *c = w->conn;
-    struct project *project = w->project;
-    unsigned stream = w->stream_index;
-    bool ok = !w->failed && !w->stopped;
-    enum client_outcome why = w->failed ? w->why : w->stopped ? CLIENT_STOPPED : CLIENT_OK;
-
-    walk_free(w);
-    conn_walk_ended(c, project, stream, ok, why);
-}
-
-void walk_fail(struct walk *w, enum client_outcome why, const char *text)
-{
-    if (!w->failed) {
-        w->failed = true;
-        w->why = why;
-        if (text) {
-            (void)snprintf(w->conn->error, sizeof(w->conn->error), "%s: %.120s", w->stream->name,
-                           text);
-        }
-    }
 }
 
 /* ---- asking ---- */
@@ -225,7 +186,7 @@ static bool may_ask(const struct walk *w)
 {
     size_t most = w->follow ? WALK_FOLLOWED_AHEAD_MAX : WALK_AHEAD_MAX;
 
-    return !w->failed && !w->stopped && w->n_ahead < most &&
+    return w->base.result.outcome == LISTING_ENDED && w->n_ahead < most &&
            (w->n_bytes < WALK_BYTES_MAX || w->n_bytes == 0);
 }
 
@@ -258,8 +219,8 @@ void walk_pump(struct walk *w)
 {
     struct lane *lane;
 
-    if (w->conn->fetcher->draining || w->conn->stopped) {
-        walk_fail(w, CLIENT_FAILED, "stopping");
+    if (w->base.env->stopped(w->base.env->ctx)) {
+        listing_fail(&w->base, CLIENT_FAILED, "stopping");
     }
     drop_read_lanes(w);
     wake_open_lane(w);
@@ -268,57 +229,28 @@ void walk_pump(struct walk *w)
         page_ask(lane);
     }
     if (!under_way(w) && !walk_save(w)) {
-        walk_end(w);
+        listing_end(&w->base);
     }
 }
 
-static struct walk *next_to_stop(struct conn *c)
+static void pump(struct listing *l)
 {
-    for (struct walk *w = c->walks; w; w = w->next) {
-        if (!w->stopped && !fetcher_owns(c->fetcher, c->id, w->project ? w->project->id : NULL)) {
-            return w;
-        }
-    }
-    return NULL;
-}
-
-void walk_stop_foreign(struct conn *c)
-{
-    struct walk *w;
-
-    /* From the start each time: a walk that ends may start others. */
-    while ((w = next_to_stop(c)) != NULL) {
-        w->stopped = true;
-        walk_pump(w);
-    }
+    walk_pump((struct walk *)l);
 }
 
 /* ---- the start ---- */
 
-enum wh_rc walk_start(struct conn *c, struct project *project, unsigned stream, struct wh_err *err)
+static enum wh_rc begin(struct listing *l, struct wh_err *err)
 {
-    struct walk *w = wh_mem_zalloc(1, sizeof(*w));
+    struct walk *w = (struct walk *)l;
 
-    if (w == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for a walk");
-    }
-    w->conn = c;
-    w->project = project;
-    w->stream = &streams[stream];
-    w->stream_index = stream;
-    w->follow = follow_wanted(c, w->stream);
-    (void)snprintf(w->key, sizeof(w->key), "%s:%s:%s", c->id, project ? project->id : "",
-                   w->stream->name);
-    w->next = c->walks;
-    if (w->next) {
-        w->next->prev = w;
-    }
-    c->walks = w;
-    c->n_walks++;
+    w->follow = follow_wanted(l);
     if (walk_restore(w, err) != WH_OK) {
-        walk_free(w);
         return err->rc;
     }
     walk_pump(w);
     return WH_OK;
 }
+
+const struct listing_kind listing_by_rest = {
+    .size = sizeof(struct walk), .begin = begin, .pump = pump, .done = done};

@@ -1,10 +1,7 @@
-/* What fetch-state says of a walk: the part of each lane that is not acknowledged yet. */
-#include "stages/fetcher/conn/number_ledger.h"
-#include "stages/fetcher/listing/walk_priv.h"
+/* What fetch-state says of a listing by REST: the part of each lane that is not acknowledged yet. */
+#include "stages/fetcher/listing/rest_priv.h"
 
 #include "common/base/mem.h"
-
-enum { CURSOR_MAX_BYTES = 16384 };
 
 /* ---- taking it up ---- */
 
@@ -21,20 +18,20 @@ static enum wh_rc restore_open(struct walk *w, const struct cursor *c, struct la
                                struct wh_err *err)
 {
     char text[WH_TIME_TEXT_MAX] = "";
-    int64_t ms = w->stream->mode == STREAM_BY_UPDATE ? ms_of(c->after) : 0;
-    int64_t from_ms = ms ? ms - w->conn->fetcher->deps.conf.sync_overlap_ms : 0;
+    int64_t ms = w->base.stream->mode == STREAM_BY_UPDATE ? ms_of(c->after) : 0;
+    int64_t from_ms = ms ? ms - w->base.env->overlap_ms : 0;
     struct lane *lane;
 
     /* Webhooks were lost: what they would have told is read again. */
-    if (ms && w->conn->from_ms && w->conn->from_ms < from_ms) {
-        from_ms = w->conn->from_ms;
+    if (ms && w->base.task.from_ms && w->base.task.from_ms < from_ms) {
+        from_ms = w->base.task.from_ms;
     }
     if (ms) {
         (void)wh_time_format(from_ms, text);
     }
     lane = walk_add_lane(w, before, wh_slice_str(text), from_ms, INT64_MAX);
     if (lane == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for a walk");
+        return wh_fail(err, WH_E_NOMEM, "no memory for a listing");
     }
     if (ms) {
         memcpy(lane->saved, c->after, sizeof(lane->saved));
@@ -51,7 +48,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     w->n_ahead -= w->n_saving;
     w->n_saving = 0;
     if (d->rc != WH_OK) {
-        walk_fail(w, CLIENT_FAILED, d->reason);
+        listing_fail(&w->base, CLIENT_FAILED, d->reason);
     }
     /* What came to be acknowledged meanwhile. */
     (void)walk_save(w);
@@ -60,20 +57,15 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 
 enum wh_rc walk_restore(struct walk *w, struct wh_err *err)
 {
-    const struct cursor *c;
+    const struct cursor *c = w->base.cursor;
     struct lane *last = NULL;
 
-    w->saved.fn = on_saved;
-    w->cursor = cursors_get(w->conn->fetcher->cursors, wh_slice_str(w->key));
-    if (w->cursor == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
-    }
-    c = w->cursor;
-    for (unsigned i = 0; w->stream->mode == STREAM_BY_UPDATE && i < c->n_spans; i++) {
+    w->base.saved.fn = on_saved;
+    for (unsigned i = 0; w->base.stream->mode == STREAM_BY_UPDATE && i < c->n_spans; i++) {
         last = walk_add_lane(w, last, wh_slice_str(c->spans[i].after), ms_of(c->spans[i].after),
                              c->spans[i].before_ms);
         if (last == NULL) {
-            return wh_fail(err, WH_E_NOMEM, "no memory for a walk");
+            return wh_fail(err, WH_E_NOMEM, "no memory for a listing");
         }
     }
     return restore_open(w, c, last, err);
@@ -83,7 +75,7 @@ enum wh_rc walk_restore(struct walk *w, struct wh_err *err)
 
 static enum wh_rc fill_cursor(struct walk *w, struct wh_err *err)
 {
-    struct cursor *c = w->cursor;
+    struct cursor *c = w->base.cursor;
     unsigned n = 0;
 
     if (cursor_set_spans(c, w->n_lanes - 1, err) != WH_OK) {
@@ -104,42 +96,35 @@ static bool wholly_read(const struct walk *w)
 {
     const struct lane *l = w->lanes;
 
-    return !w->failed && !w->stopped && l->next == NULL && l->span.listed && !l->waits &&
-           !l->first && !l->asking;
+    return w->base.result.outcome == LISTING_ENDED && l->next == NULL && l->span.listed &&
+           !l->waits && !l->first && !l->asking;
 }
 
 static bool has_cursor(const struct walk *w)
 {
-    return w->stream->mode != STREAM_OPEN && w->stream->mode != STREAM_HEADS;
+    return w->base.stream->mode != STREAM_OPEN && w->base.stream->mode != STREAM_HEADS;
 }
 
 bool walk_save(struct walk *w)
 {
-    struct fetcher *f = w->conn->fetcher;
-    WH_AUTO(buf) struct wh_buf json;
     struct wh_err err;
 
-    wh_buf_init(&json, CURSOR_MAX_BYTES);
     if (!has_cursor(w)) {
         w->n_ahead -= w->n_settled;
         w->n_settled = 0;
         return false;
     }
-    if (w->saving || !w->dirty || f->draining) {
+    if (w->saving || !w->dirty) {
         return w->saving;
     }
     w->dirty = false;
     w->n_saving = w->n_settled;
     w->n_settled = 0;
     if (wholly_read(w)) {
-        w->cursor->finished_at_ms = wh_clock_now_ms(&f->deps.clock);
+        w->base.cursor->finished_at_ms = wh_clock_now_ms(&w->base.env->clock);
     }
-    if (fill_cursor(w, &err) != WH_OK ||
-        number_ledger_save_stream(w->conn, w->project, w->stream_index, &err) != WH_OK ||
-        cursor_write(w->cursor, &json, &err) != WH_OK ||
-        fetcher_save_state(f, wh_slice_str(w->conn->id), walk_project(w), wh_slice_str(w->key),
-                           wh_buf_slice(&json), &w->saved, &err) != WH_OK) {
-        walk_fail(w, CLIENT_FAILED, err.msg);
+    if (fill_cursor(w, &err) != WH_OK || listing_save(&w->base, &err) != WH_OK) {
+        listing_fail(&w->base, CLIENT_FAILED, err.msg);
         return false;
     }
     w->saving = true;
@@ -161,16 +146,16 @@ void walk_settle(struct lane *lane)
         lane->n_pages--;
         w->n_bytes -= p->bytes;
         if (p->failed) {
-            walk_fail(w, CLIENT_FAILED, NULL);
-        } else if (!w->failed) {
+            listing_fail(&w->base, CLIENT_FAILED, NULL);
+        } else if (!listing_failed(&w->base)) {
             if (p->after_ms > lane->saved_ms) {
                 memcpy(lane->saved, p->after, sizeof(p->after));
                 lane->saved_ms = p->after_ms;
             }
-            w->cursor->rows += p->rows;
+            w->base.cursor->rows += p->rows;
             /* Only now: a page that is not in Kafka must not look known later. */
             if (p->hash) {
-                cursor_set_hash(w->cursor, p->index, p->hash);
+                cursor_set_hash(w->base.cursor, p->index, p->hash);
             }
             w->dirty = true;
         }
