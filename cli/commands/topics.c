@@ -13,6 +13,7 @@ enum {
     ADMIN_TIMEOUT_MS = 30000,
     SHARED = 5,
     DAY_MS = 86400000,
+    SEGMENT_MS = 3600000,
     ANSWER_MAX_BYTES = 64 << 10,
     SHOW_LOOKS = 100,
     SHOW_PAUSE_MS = 100
@@ -50,6 +51,8 @@ static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],
             .replication = (int32_t)cli->conf.replication,
             .retention_ms = shared_topics[i].retention_ms,
             .compact = shared_topics[i].compact,
+            /* Heartbeats never cease, and every fetcher reads this topic from its start. */
+            .segment_ms = shared_topics[i].role == WH_TOPIC_HEALTH ? SEGMENT_MS : 0,
         };
     }
     return WH_OK;

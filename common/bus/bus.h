@@ -326,6 +326,8 @@ struct wh_bus_topic {
     int64_t retention_ms; /* -1: for ever */
     bool compact; /* keeps the newest record of a key, limited by retention_ms if that is set */
     int64_t max_message_bytes; /* 0: the broker's default */
+    int64_t
+        segment_ms; /* how long a file of the log grows before it can be compacted; 0: default */
 };
 
 /* The name is owned; free the array with wh_bus_topic_list_free. */

@@ -89,6 +89,9 @@ static rd_kafka_NewTopic_t *new_topic(const struct wh_bus_topic *t, struct wh_er
     if (t->max_message_bytes) {
         set_config(topic, "max.message.bytes", t->max_message_bytes);
     }
+    if (t->segment_ms) {
+        set_config(topic, "segment.ms", t->segment_ms);
+    }
     return topic;
 }
 

@@ -7,8 +7,15 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/run/heart.h"
 
-enum { NAME_MAX_BYTES = 64, N_TOPIC_KEYS = 2, HTTP_PORT_KEY = 3 };
+enum {
+    NAME_MAX_BYTES = 64,
+    N_TOPIC_KEYS = 2,
+    HTTP_PORT_KEY = 3,
+    HEART_QUEUE_BYTES = 1 << 20,
+    HEART_QUEUE_RECORDS = 16,
+};
 
 #define AT(member) offsetof(struct wh_stage_base, member)
 static const struct wh_conf_key keys[] = {
@@ -80,6 +87,11 @@ static void name_client(const struct wh_stage *stage, struct wh_stage_base *base
 
     (void)gethostname(host, sizeof(host) - 1);
     (void)snprintf(base->client_id, sizeof(base->client_id), "wellhead-%s-%s", stage->name, host);
+    if (base->http_port > 0) {
+        (void)snprintf(base->process, sizeof(base->process), "%s-%d", host, (int)base->http_port);
+    } else {
+        (void)snprintf(base->process, sizeof(base->process), "%s-pid-%d", host, (int)getpid());
+    }
 }
 
 static enum wh_rc make_run(const struct wh_stage *stage, struct wh_stage_base *base,
@@ -96,6 +108,78 @@ static enum wh_rc make_run(const struct wh_stage *stage, struct wh_stage_base *b
     conf.httpd.trusted_proxies = base->http_trusted_proxies;
     conf.httpd.port = (uint16_t)base->http_port;
     return wh_run_new(&conf, &base->run, err);
+}
+
+/* ---- heartbeats ---- */
+
+/* What the callbacks of the heart receive. */
+struct pulse {
+    const struct wh_stage *stage;
+    struct wh_stage_base *base;
+};
+
+static enum wh_rc make_heart_producer(void *ctx, struct wh_producer **ret, struct wh_err *err)
+{
+    struct wh_producer_conf conf;
+
+    wh_stage_producer_conf(((struct pulse *)ctx)->base, &conf);
+    conf.profile = WH_BUS_LIVE;
+    conf.queue_max_bytes = HEART_QUEUE_BYTES;
+    conf.queue_max_records = HEART_QUEUE_RECORDS;
+    conf.delivery_timeout_ms = WH_HEARTBEAT_MS; /* an old one is of no use */
+    return wh_producer_kafka_new(&conf, ret, err);
+}
+
+static void describe_beat(void *ctx, struct wh_heartbeat *h)
+{
+    const struct pulse *pulse = ctx;
+    const char *why = pulse->stage->not_ready ? pulse->stage->not_ready(pulse->base) : NULL;
+
+    h->ready = why == NULL;
+    h->reason = wh_slice_str(why ? why : "");
+    if (pulse->stage->beat) {
+        pulse->stage->beat(pulse->base, h);
+    }
+}
+
+/* NULL when there shall be none, or when there cannot be one: the stage works without it. */
+static struct wh_heart *start_heart(struct pulse *pulse)
+{
+    struct wh_run *run = pulse->base->run;
+    const struct wh_heart_conf conf = {
+        .loop = wh_run_loop(run),
+        .log = wh_run_log(run),
+        .clock = wh_clock_real(),
+        .topic_prefix = pulse->base->topic_prefix,
+        .stage = pulse->stage->name,
+        .process = pulse->base->process,
+        .make_producer = make_heart_producer,
+        .describe = describe_beat,
+        .ctx = pulse,
+    };
+    struct wh_heart *heart = NULL;
+    struct wh_err err;
+
+    if (!pulse->base->no_heartbeat && wh_heart_new(&conf, &heart, &err) != WH_OK) {
+        wh_log_warn(wh_run_log(run), "no heartbeats will be sent", WH_RC(&err));
+        return NULL;
+    }
+    return heart;
+}
+
+/* Everything between start and release. Returns the exit code. */
+static int run_with_heart(const struct wh_stage *stage, struct wh_stage_base *base,
+                          const struct wh_run_stage *run)
+{
+    struct pulse pulse = {.stage = stage, .base = base};
+    struct wh_heart *heart = start_heart(&pulse);
+    int code = wh_run_main(base->run, run);
+
+    if (heart) {
+        wh_heart_stop(heart);
+        wh_heart_free(heart);
+    }
+    return code;
 }
 
 /* Everything from prepare to release. Returns the exit code. */
@@ -120,7 +204,7 @@ static int run_stage(const struct wh_stage *stage, struct wh_stage_base *base)
             rc = stage->start(base, &err);
         }
         if (rc == WH_OK) {
-            code = wh_run_main(base->run, &run);
+            code = run_with_heart(stage, base, &run);
         }
     }
     if (rc != WH_OK) {

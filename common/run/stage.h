@@ -13,7 +13,7 @@
  *   prepare  what must be done before the HTTP server listens
  *   (run)    log, loop, metrics and HTTP server (run.h)
  *   start    the stage connects its core and binds its routes
- *   (loop)   until the stage has drained
+ *   (loop)   until the stage has drained; heartbeats tell the topic `health` that the process works
  *   release  the stage frees what it holds; its routes are unbound by then
  *
  * release is called exactly once after prepare was called, also when prepare or start failed
@@ -30,6 +30,7 @@
 #include "common/base/err.h"
 #include "common/bus/bus.h"
 #include "common/conf/conf.h"
+#include "common/event/heartbeat.h"
 #include "common/run/run.h"
 
 enum { WH_STAGE_CLIENT_ID_MAX = 128 };
@@ -48,8 +49,10 @@ struct wh_stage_base {
     struct wh_conf_pairs kafka; /* kafka.* keys for librdkafka */
 
     char client_id[WH_STAGE_CLIENT_ID_MAX]; /* for Kafka: "wellhead-<stage>-<host>" */
+    char process[WH_STAGE_CLIENT_ID_MAX];   /* "<host>-<port>", its name among those of the stage */
     struct wh_httpd_conf httpd;             /* limits, which init and prepare may change */
     struct wh_run *run;                     /* NULL before start */
+    bool no_heartbeat; /* the process is no part of the pipeline; init or prepare may set it */
 };
 
 struct wh_stage {
@@ -75,6 +78,8 @@ struct wh_stage {
     void (*drain)(void *app);
     const char *(*not_ready)(void *app);
     void (*collect)(void *app);
+    /* Adds to the heartbeat what is held; ready and reason are those of not_ready. May be NULL. */
+    void (*beat)(void *app, struct wh_heartbeat *h);
     void (*release)(void *app);
 };
 

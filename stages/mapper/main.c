@@ -85,6 +85,11 @@ static const char *not_ready(void *ctx)
     return mapper_not_ready(((struct app *)ctx)->mapper);
 }
 
+static void beat(void *ctx, struct wh_heartbeat *h)
+{
+    mapper_held(((struct app *)ctx)->mapper, h);
+}
+
 /* Finds the current ends of the topic; *ret_done when there is nothing left to replay. */
 static enum wh_rc find_ends(struct app *app, bool *ret_done, struct wh_err *err)
 {
@@ -114,7 +119,8 @@ static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
     if (n < 0 || (size_t)n >= sizeof(app->group)) {
         return wh_fail(err, WH_E_CONFIG, "group: the name is too long");
     }
-    if (app->conf.replay_connection[0] && find_ends(app, ret_done, err) != WH_OK) {
+    app->base.no_heartbeat = app->conf.replay_connection[0] != '\0';
+    if (app->base.no_heartbeat && find_ends(app, ret_done, err) != WH_OK) {
         return err->rc;
     }
     return *ret_done ? WH_OK : mapper_views_load(app->views_path, &app->views, err);
@@ -204,6 +210,7 @@ int main(int argc, char **argv)
         .start = start,
         .drain = drain,
         .not_ready = not_ready,
+        .beat = beat,
         .release = release,
     };
 

@@ -543,6 +543,18 @@ const char *mapper_not_ready(struct mapper *m)
     return m->not_ready[0] ? m->not_ready : NULL;
 }
 
+void mapper_held(struct mapper *m, struct wh_heartbeat *h)
+{
+    if (m->opened_at_ms) {
+        m->held = (struct wh_heartbeat_held){.connection = WH_LIT(""),
+                                             .what = WH_LIT(""),
+                                             .reason = wh_slice_str(m->not_ready),
+                                             .since_ms = m->opened_at_ms};
+        h->held = &m->held;
+        h->n_held = 1;
+    }
+}
+
 /* ---- life ---- */
 
 static void make_metrics(struct mapper *m)

@@ -13,6 +13,7 @@
 
 #include "common/base/time.h"
 #include "common/bus/bus.h"
+#include "common/event/heartbeat.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
@@ -72,6 +73,8 @@ void mapper_tick(struct mapper *m);
 void mapper_drain(struct mapper *m);
 /* Returns why the stage is not ready; NULL when it is. */
 const char *mapper_not_ready(struct mapper *m);
+/* Adds the inputs that an open breaker holds; what h points to is the mapper's, until the next turn. */
+void mapper_held(struct mapper *m, struct wh_heartbeat *h);
 void mapper_free(struct mapper *m);
 
 #endif

@@ -115,8 +115,9 @@ struct mapper {
     struct mapper_rereads *rereads;
     char reread_topic[WH_TOPIC_MAX];
     struct mapper_breaker breaker;
-    int64_t opened_at_ms;  /* when the breaker opened */
-    int64_t blocked_since; /* since when the mapper waits for a schema id; 0: it does not */
+    int64_t opened_at_ms;          /* when the breaker opened */
+    struct wh_heartbeat_held held; /* what a heartbeat says of it */
+    int64_t blocked_since;         /* since when the mapper waits for a schema id; 0: it does not */
     int64_t schema_retry_at;
     int64_t last_commit_ms;
     char not_ready[WH_ERR_MSG_MAX];

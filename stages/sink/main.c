@@ -135,6 +135,7 @@ static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
     struct app *app = ctx;
 
     *ret_done = app->dump_heads;
+    app->base.no_heartbeat = app->conf.rebuild;
     if (open_store(app, app->dump_heads, err) != WH_OK) {
         return err->rc;
     }

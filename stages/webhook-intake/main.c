@@ -12,7 +12,6 @@
 
 enum {
     FETCH_MAX_BYTES = 8 << 20,
-    NAME_MAX_BYTES = 128,
     REPLY_MARGIN_MS = 2000,
     KEY_TRIES = 10,
     KEY_PAUSE_NS = 100000000,
@@ -27,7 +26,6 @@ struct app {
     int64_t delivery_ms;
     size_t queue_records;
     size_t queue_bytes;
-    char name[NAME_MAX_BYTES]; /* of this intake, among others */
     struct wh_keyring keys;
     struct wh_consumer *consumer;
     struct wh_admin *admin;
@@ -124,18 +122,6 @@ static enum wh_rc make_producer(void *ctx, struct wh_producer **ret, struct wh_e
     return wh_producer_kafka_new(&conf, ret, err);
 }
 
-static void name_intake(struct app *app)
-{
-    char host[NAME_MAX_BYTES / 2] = "";
-
-    (void)gethostname(host, sizeof(host) - 1);
-    if (app->base.http_port > 0) {
-        (void)snprintf(app->name, sizeof(app->name), "%s-%d", host, (int)app->base.http_port);
-    } else {
-        (void)snprintf(app->name, sizeof(app->name), "%s-pid-%d", host, (int)getpid());
-    }
-}
-
 static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
 {
     struct wh_consumer_conf consumer;
@@ -168,11 +154,10 @@ static enum wh_rc start(void *ctx, struct wh_err *err)
     if (open_kafka(app, err) != WH_OK) {
         return err->rc;
     }
-    name_intake(app);
     deps.consumer = app->consumer;
     deps.admin = app->admin;
     app->conf.topic_prefix = app->base.topic_prefix;
-    app->conf.name = app->name;
+    app->conf.name = app->base.process;
     if (intake_new(&deps, &app->conf, &app->intake, err) != WH_OK) {
         return err->rc;
     }
