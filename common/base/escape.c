@@ -1,5 +1,7 @@
 #include "common/base/escape.h"
 
+#include <wchar.h>
+
 struct range {
     uint32_t first;
     uint32_t last;
@@ -124,29 +126,44 @@ enum wh_rc wh_escape(struct wh_slice text, enum wh_escape_mode mode, struct wh_b
     return WH_OK;
 }
 
-static bool is_start(char byte)
+/* wcwidth knows no character in a process that has set no locale. */
+static size_t columns_of(uint32_t code)
 {
-    return ((unsigned char)byte & 0xC0) != 0x80;
+    int columns = wcwidth((wchar_t)code);
+
+    return columns < 0 ? 1 : (size_t)columns;
+}
+
+struct wh_slice wh_escape_cut(struct wh_slice text, size_t columns)
+{
+    struct wh_slice rest = text;
+
+    while (rest.len) {
+        uint32_t code = 0;
+        bool steers;
+        size_t len = wh_escape_next(rest, &code, &steers);
+        size_t width = columns_of(code);
+
+        if (width > columns) {
+            return wh_slice(text.ptr, (size_t)(rest.ptr - text.ptr));
+        }
+        columns -= width;
+        rest = wh_slice_from(rest, len);
+    }
+    return text;
 }
 
 size_t wh_escape_width(struct wh_slice text)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        n += is_start(text.ptr[i]);
+    while (text.len) {
+        uint32_t code = 0;
+        bool steers;
+        size_t len = wh_escape_next(text, &code, &steers);
+
+        n += columns_of(code);
+        text = wh_slice_from(text, len);
     }
     return n;
-}
-
-struct wh_slice wh_escape_cut(struct wh_slice text, size_t columns)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        if (is_start(text.ptr[i]) && n++ == columns) {
-            return wh_slice(text.ptr, i);
-        }
-    }
-    return text;
 }

@@ -38,9 +38,10 @@ WH_MUST_CHECK enum wh_rc wh_escape(struct wh_slice text, enum wh_escape_mode mod
  */
 size_t wh_escape_next(struct wh_slice text, uint32_t *ret_code, bool *ret_steers);
 
-/* Columns of escaped text, counting one for each code point. */
+/* Columns of escaped text on a terminal, as wcwidth counts them: two for most characters of East Asia, none
+ * for a combining accent. Where the process has set no LC_CTYPE, every code point counts as one. */
 size_t wh_escape_width(struct wh_slice text);
-/* The longest prefix of escaped text that fits in `columns`. */
+/* The longest prefix of escaped text that fits in `columns`, with the accents of its last character. */
 struct wh_slice wh_escape_cut(struct wh_slice text, size_t columns);
 
 #endif

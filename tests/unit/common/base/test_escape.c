@@ -1,6 +1,8 @@
 /* Text of other systems, made safe for a terminal. */
 #include "tests/lib/th_cmocka.h"
 
+#include <locale.h>
+
 #include "common/base/escape.h"
 
 enum { MAX_BYTES = 1 << 16 };
@@ -119,6 +121,23 @@ static void columns_are_counted_and_cut(void **state)
     th_slice_is(wh_escape_cut(WH_LIT("Grüße"), 9), "Grüße");
 }
 
+/* In a locale a character takes as many columns as a terminal gives it. */
+static void wide_characters_and_accents_are_counted(void **state)
+{
+    static const char accent[] = "e\xCC\x81t"; /* U+0301 combines with the e */
+
+    (void)state;
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
+        skip();
+    }
+    assert_int_equal(wh_escape_width(WH_LIT("合并請求")), 8);
+    th_slice_is(wh_escape_cut(WH_LIT("合并請求"), 5), "合并");
+    assert_int_equal(wh_escape_width(wh_slice_str(accent)), 2);
+    th_slice_is(wh_escape_cut(wh_slice_str(accent), 1), "e\xCC\x81");
+    assert_int_equal(wh_escape_width(WH_LIT("Grüße")), 5);
+    (void)setlocale(LC_CTYPE, "C");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +147,7 @@ int main(void)
         cmocka_unit_test(a_line_stays_one_line),
         cmocka_unit_test(a_full_buffer_is_an_error),
         cmocka_unit_test(columns_are_counted_and_cut),
+        cmocka_unit_test(wide_characters_and_accents_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
