@@ -15,10 +15,13 @@ struct cli_http_client {
 
 /* One call in flight. */
 struct call {
+    const struct cli_request *request;
+    struct wh_httpc_transfer *transfer;
     struct cli_answer *answer;
     struct wh_err *err;
     enum wh_rc rc;
     bool done;
+    bool interrupted;
 };
 
 static void on_answer(void *ctx, const struct wh_httpc_answer *answer)
@@ -35,19 +38,56 @@ static void on_answer(void *ctx, const struct wh_httpc_answer *answer)
     call->done = true;
 }
 
-static enum wh_rc perform(struct wh_loop *loop, struct wh_httpc *http,
-                          const struct wh_httpc_request *request, struct cli_answer *answer,
+static enum wh_httpc_take on_data(void *ctx, const struct wh_httpc_answer *head,
+                                  struct wh_slice bytes)
+{
+    const struct cli_request *request = ((struct call *)ctx)->request;
+
+    if (head->status != 200) {
+        return WH_HTTPC_KEEP;
+    }
+    return request->on_data(request->ctx, bytes) ? WH_HTTPC_TAKEN : WH_HTTPC_STOP;
+}
+
+static void on_interrupt(void *ctx, int fd, unsigned events)
+{
+    struct call *call = ctx;
+
+    (void)fd;
+    (void)events;
+    call->interrupted = true;
+}
+
+/* Until the answer is complete, or the user has had enough. */
+static enum wh_rc await(struct cli_http_client *client, struct call *call, struct wh_err *err)
+{
+    int fd = call->request->interrupt;
+    struct wh_watch *watch = NULL;
+
+    if (fd) {
+        watch = wh_watch_new(client->loop, fd, WH_READABLE, on_interrupt, call);
+    }
+    while (!call->done && !call->interrupted) {
+        wh_loop_turn(client->loop, true);
+    }
+    wh_watch_free(watch);
+    if (!call->done) {
+        wh_httpc_cancel(client->http, call->transfer);
+        return wh_fail(err, WH_E_CANCELED, "interrupted");
+    }
+    return call->rc;
+}
+
+static enum wh_rc perform(struct cli_http_client *client, const struct cli_request *request,
+                          const struct wh_httpc_request *http, struct cli_answer *answer,
                           struct wh_err *err)
 {
-    struct call call = {.answer = answer, .err = err};
+    struct call call = {.request = request, .answer = answer, .err = err};
 
-    if (wh_httpc_start(http, request, on_answer, &call, NULL, err) != WH_OK) {
+    if (wh_httpc_start(client->http, http, on_answer, &call, &call.transfer, err) != WH_OK) {
         return err->rc;
     }
-    while (!call.done) {
-        wh_loop_turn(loop, true);
-    }
-    return call.rc;
+    return await(client, &call, err);
 }
 
 static enum wh_rc client_new(struct cli_http_client **ret, struct wh_err *err)
@@ -105,12 +145,13 @@ static enum wh_rc call_with_token(struct cli_http_client *client, const struct c
         .body = request->body,
         .secret_header = token ? "Authorization: Bearer " : NULL,
         .secret = wh_slice_str(token),
-        .body_max = CLI_ANSWER_MAX_BYTES,
-        .timeout_ms = request->timeout_ms,
+        .on_data = request->on_data ? on_data : NULL,
+        .body_max = request->on_data ? SIZE_MAX : CLI_ANSWER_MAX_BYTES,
+        .timeout_ms = request->on_data ? 0 : request->timeout_ms,
         .stall_timeout_ms = request->timeout_ms,
     };
-    if (perform(client->loop, client->http, &http, ret, err) != WH_OK) {
-        return wh_err_prefix(err, "%s %s", request->method, request->base);
+    if (perform(client, request, &http, ret, err) != WH_OK) {
+        return wh_err_prefix(err, "%s", request->base);
     }
     return WH_OK;
 }

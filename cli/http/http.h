@@ -19,7 +19,13 @@ struct cli_request {
     struct wh_slice path;
     const char *token_file; /* of a bearer token; NULL or "": none */
     struct wh_slice body;   /* JSON; empty: none */
-    int64_t timeout_ms;
+    int64_t timeout_ms;     /* of the whole call; with on_data, of a silence */
+    /* NULL: the body is kept. Otherwise called with each piece of the body of an answer 200, which is then not
+     * kept; false ends the call with WH_E_CANCELED. */
+    bool (*on_data)(void *ctx, struct wh_slice bytes);
+    void *ctx;
+    /* Ends the call with WH_E_CANCELED when it is readable; 0: none. */
+    int interrupt;
 };
 
 struct cli_answer {
@@ -33,7 +39,7 @@ struct cli_http {
     struct cli_http_client *client; /* of cli_http_curl; made by its first call */
     /*
      * Any HTTP status is a success. WH_E_NET when nobody answers, WH_E_TIMEOUT, and the errors of
-     * wh_conf_secret_read for the token file; the message names the method and the base.
+     * wh_conf_secret_read for the token file; the message names the base.
      * ret->body is initialised in any case; free it with wh_buf_done.
      */
     enum wh_rc (*call)(struct cli_http *http, const struct cli_request *request,

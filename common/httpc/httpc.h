@@ -59,7 +59,7 @@ struct wh_httpc_request {
     wh_httpc_data_fn on_data; /* called with the ctx of start; NULL: every byte is kept */
     enum wh_httpc_peer peer;
     size_t body_max;    /* limit in bytes, including those that on_data consumed; WH_E_TOO_LARGE */
-    int64_t timeout_ms; /* whole transfer */
+    int64_t timeout_ms; /* whole transfer; 0: none */
     int64_t stall_timeout_ms; /* maximum time without a byte; WH_E_TIMEOUT */
 };
 

@@ -78,7 +78,7 @@ static enum wh_rc on_call(struct cli_http *http, const struct cli_request *reque
     wh_buf_init(&ret->body, CLI_ANSWER_MAX_BYTES);
     a = find_answer(t, text);
     if (a == NULL) {
-        return wh_fail(err, WH_E_NET, "%s %s: nobody listens", request->method, request->base);
+        return wh_fail(err, WH_E_NET, "%s: nobody listens", request->base);
     }
     /* The last of several is kept. */
     a->used = true;

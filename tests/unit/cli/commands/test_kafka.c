@@ -232,7 +232,7 @@ static void each_fault_has_its_advice(void **state)
     says(th_cli_stdout(t), "FAIL kafka ");
     says(th_cli_stdout(t), "start the broker, or set kafka.bootstrap.servers");
     says(th_cli_stdout(t), "FAIL fetcher         http://fetcher: draining \\u001b[2J\n");
-    says(th_cli_stdout(t), "FAIL sink            GET http://sink: nobody listens\n");
+    says(th_cli_stdout(t), "FAIL sink            http://sink: nobody listens\n");
     says(th_cli_stdout(t), "FAIL fetcher token   refused");
     assert_int_equal(th_cli_run(t, "doctor --json"), CLI_NOT_HEALTHY);
     says(th_cli_stdout(t), "{\"ok\":false,");

@@ -144,7 +144,7 @@ static void nobody_answers(void **state)
 
     assert_int_equal(th_cli_run(t, "status"), CLI_FAILED);
     says(th_cli_stdout(t),
-         "fetcher: GET http://fetcher: nobody listens\nsink: GET http://sink: nobody");
+         "fetcher: http://fetcher: nobody listens\nsink: http://sink: nobody");
     assert_int_equal(th_cli_run(t, "status --check"), CLI_NOT_HEALTHY);
 }
 

@@ -156,8 +156,112 @@ static void nobody_listens(void **state)
 
     (void)state;
     assert_int_equal(call(&request, &answer, &err), WH_E_NET);
-    assert_memory_equal(err.msg, "GET http://127.0.0.1:1: ", 24);
+    assert_memory_equal(err.msg, "http://127.0.0.1:1: ", 20);
     wh_buf_done(&answer.body);
+}
+
+/* What a consumer was given. */
+struct taken {
+    char bytes[64];
+    size_t len;
+    size_t most; /* then it wants no more */
+};
+
+static bool take(void *ctx, struct wh_slice bytes)
+{
+    struct taken *t = ctx;
+
+    assert_true(t->len + bytes.len < sizeof(t->bytes));
+    memcpy(t->bytes + t->len, bytes.ptr, bytes.len);
+    t->len += bytes.len;
+    return t->len < t->most;
+}
+
+static enum wh_rc take_answer(const char *text, struct taken *taken, struct cli_answer *answer,
+                              struct wh_err *err)
+{
+    struct cli_request request = {.method = "GET",
+                                  .path = WH_LIT("/"),
+                                  .timeout_ms = TIMEOUT_MS,
+                                  .on_data = take,
+                                  .ctx = taken};
+    struct server s;
+    enum wh_rc rc;
+
+    start(&s, text, "\r\n\r\n");
+    request.base = s.base;
+    rc = call(&request, answer, err);
+    stop(&s);
+    return rc;
+}
+
+static void a_consumer_gets_the_body_of_a_good_answer(void **state)
+{
+    struct taken taken = {.most = 64};
+    struct cli_answer answer;
+    struct wh_err err;
+
+    (void)state;
+    th_ok(take_answer("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nrows", &taken, &answer, &err),
+          &err);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer.body.len, 0);
+    assert_int_equal(taken.len, 4);
+    assert_memory_equal(taken.bytes, "rows", 4);
+    wh_buf_done(&answer.body);
+    th_ok(take_answer("HTTP/1.1 400 No\r\nContent-Length: 3\r\n\r\nwhy", &taken, &answer, &err),
+          &err);
+    assert_int_equal(answer.status, 400);
+    assert_string_equal(wh_buf_str(&answer.body), "why");
+    assert_int_equal(taken.len, 4);
+    wh_buf_done(&answer.body);
+}
+
+static void a_consumer_may_end_the_call(void **state)
+{
+    struct taken taken = {.most = 1};
+    struct cli_answer answer;
+    struct wh_err err;
+
+    (void)state;
+    assert_int_equal(
+        take_answer("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nro", &taken, &answer, &err),
+        WH_E_CANCELED);
+    wh_buf_done(&answer.body);
+}
+
+static void an_answer_that_ends_early_is_no_answer(void **state)
+{
+    struct taken taken = {.most = 64};
+    struct cli_answer answer;
+    struct wh_err err;
+
+    (void)state;
+    assert_int_equal(
+        take_answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nrow", &taken, &answer, &err),
+        WH_E_NET);
+    wh_buf_done(&answer.body);
+}
+
+static void an_interrupt_ends_the_call(void **state)
+{
+    struct cli_request request = {.method = "GET", .path = WH_LIT("/"), .timeout_ms = TIMEOUT_MS};
+    struct cli_answer answer;
+    struct wh_err err;
+    struct server s;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    request.interrupt = ends[0];
+    start(&s, NULL, "\r\n\r\n");
+    request.base = s.base;
+    assert_int_equal(call(&request, &answer, &err), WH_E_CANCELED);
+    wh_buf_done(&answer.body);
+    stop(&s);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }
 
 static void a_silent_server_times_out(void **state)
@@ -213,6 +317,10 @@ int main(void)
         cmocka_unit_test(a_call_brings_token_and_body),
         cmocka_unit_test(calls_share_a_connection),
         cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(a_consumer_gets_the_body_of_a_good_answer),
+        cmocka_unit_test(a_consumer_may_end_the_call),
+        cmocka_unit_test(an_answer_that_ends_early_is_no_answer),
+        cmocka_unit_test(an_interrupt_ends_the_call),
         cmocka_unit_test(a_silent_server_times_out),
         cmocka_unit_test(a_missing_token_is_no_call),
         cmocka_unit_test(an_endless_address_is_refused),
