@@ -7,12 +7,14 @@
 #include "cli/options/help.h"
 #include "common/base/build_version.h"
 #include "common/base/nearest.h"
+#include "common/base/num.h"
 
 enum { HELP_MAX_BYTES = 1 << 16 };
 
 static const char exit_codes[] =
     "0 done; 1 failed; 2 wrong use; 3 nothing matches; 4 sign-in needed;\n"
-    "10 not healthy; 75 try again later; 124 timed out; 130 interrupted\n";
+    "6 the output was cut at a limit; 10 not healthy; 75 try again later;\n"
+    "124 timed out; 130 interrupted\n";
 
 static const struct cli_command *find_command(const char *name)
 {
@@ -166,6 +168,24 @@ static int dispatch(struct cli *cli, char *const *env)
     return run_command(cli, command, env);
 }
 
+/* What the environment says about the terminal. */
+static void look_at_terminal(struct cli *cli, char *const *env)
+{
+    const char *term = variable(env, "TERM");
+    const char *columns = variable(env, "COLUMNS");
+    bool dumb = term && strcmp(term, "dumb") == 0;
+    struct wh_err err;
+    int64_t n;
+
+    if (cli->out.data_terminal && columns && wh_num_i64(wh_slice_str(columns), &n, &err) == WH_OK &&
+        n > 0 && n <= UINT16_MAX) {
+        cli->out.columns = (unsigned)n;
+    }
+    cli->pager = dumb ? "" : variable(env, "PAGER");
+    cli->out.colour =
+        cli->out.data_terminal && !dumb && !cli->opt.no_color && variable(env, "NO_COLOR") == NULL;
+}
+
 int cli_run(struct cli *cli, int argc, char *const *argv, char *const *env)
 {
     int code;
@@ -174,9 +194,9 @@ int cli_run(struct cli *cli, int argc, char *const *argv, char *const *env)
         cli_note(&cli->out, "See `wellhead help`.\n");
         return CLI_USAGE;
     }
-    cli->out.colour =
-        cli->out.data_terminal && !cli->opt.no_color && variable(env, "NO_COLOR") == NULL;
+    look_at_terminal(cli, env);
     code = dispatch(cli, env);
+    cli_page_end(&cli->out);
     cli_settings_release(&cli->conf);
     if (!cli_out_flush(&cli->out) && code == CLI_OK) {
         code = CLI_FAILED;

@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include "cli/commands/commands.h"
-#include "cli/out/table.h"
-#include "cli/out/value.h"
+#include "cli/commands/sql_print.h"
 #include "common/json/json_write.h"
 
-enum { QUERY_MAX_BYTES = 1 << 20, CELL_MAX_BYTES = 1 << 20, ANSWER_MAX_BYTES = 256 << 20 };
+enum { QUERY_MAX_BYTES = 1 << 20 };
 
 static enum wh_rc read_input(int fd, struct wh_buf *out, struct wh_err *err)
 {
@@ -24,21 +23,6 @@ static enum wh_rc read_input(int fd, struct wh_buf *out, struct wh_err *err)
     return n < 0 ? wh_fail(err, WH_E_IO, "cannot read standard input") : WH_OK;
 }
 
-/* The sink's "csv" is safe for spreadsheets. */
-static const char *format_name(const struct cli_options *opt)
-{
-    switch (opt->format) {
-    case CLI_CSV:
-        return opt->csv_safe ? "csv" : "csv-raw";
-    case CLI_NDJSON:
-        return "ndjson";
-    case CLI_JSON:
-    case CLI_TEXT:
-    default:
-        return "json";
-    }
-}
-
 static enum wh_rc request_body(struct cli *cli, struct wh_slice query, struct wh_buf *out,
                                struct wh_err *err)
 {
@@ -48,8 +32,11 @@ static enum wh_rc request_body(struct cli *cli, struct wh_slice query, struct wh
     wh_jw_object(&w);
     wh_jw_key(&w, "query");
     wh_jw_str(&w, query);
+    /* A document in every format: its end says whether rows are missing. */
     wh_jw_key(&w, "format");
-    wh_jw_str(&w, wh_slice_str(format_name(&cli->opt)));
+    wh_jw_str(&w, WH_LIT("json"));
+    wh_jw_key(&w, "shape");
+    wh_jw_str(&w, sql_print_wants_objects(cli) ? WH_LIT("objects") : WH_LIT("arrays"));
     if (cli->opt.limit >= 0) {
         wh_jw_key(&w, "limit");
         wh_jw_int(&w, cli->opt.limit);
@@ -69,79 +56,53 @@ static enum wh_rc request_body(struct cli *cli, struct wh_slice query, struct wh
     return wh_jw_finish(&w, err);
 }
 
-static size_t add_heading(struct cli_table *table, struct wh_json_val columns)
+/* A user who leaves the pager has seen enough. */
+static int fail_call(struct sql_print *p, const struct wh_err *err)
 {
-    struct wh_json_iter it = wh_json_iter(columns);
-    struct wh_json_val name;
-    struct wh_slice key;
-    size_t n = 0;
+    bool left = p->failed && p->cli->out.pager;
 
-    while (wh_json_next(&it, &key, &name)) {
-        n++;
+    cli_page_end(&p->cli->out);
+    if (p->failed) {
+        return left ? CLI_OK : CLI_FAILED;
     }
-    cli_table_init(table, n);
-    for (it = wh_json_iter(columns); wh_json_next(&it, &key, &name);) {
-        cli_table_cell(table, wh_json_string(name));
-    }
-    return n;
-}
-
-static void add_row(struct cli_table *table, struct wh_json_val row)
-{
-    struct wh_json_iter it = wh_json_iter(row);
-    struct wh_json_val value;
-    struct wh_slice key;
-    WH_AUTO(buf) struct wh_buf cell;
-
-    wh_buf_init(&cell, CELL_MAX_BYTES);
-    while (wh_json_next(&it, &key, &value)) {
-        wh_buf_reset(&cell);
-        cli_value_text(value, &cell);
-        cli_table_cell(table, wh_buf_slice(&cell));
-    }
-}
-
-/* Rows are objects or arrays in column order; both iterate the same way. */
-static int print_table(struct cli *cli, const struct cli_answer *answer)
-{
-    struct wh_json_parser *parser = wh_json_parser_new(ANSWER_MAX_BYTES, 64);
-    struct wh_json_val root;
-    struct wh_json_val columns;
-    struct wh_json_val rows;
-    struct wh_json_val row;
-    struct wh_json_val truncated;
-    struct wh_json_iter it;
-    struct cli_table table;
-    struct wh_slice key;
-    struct wh_err err;
-    size_t n = 0;
-
-    if (parser == NULL ||
-        wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) != WH_OK ||
-        !wh_json_get(root, WH_LIT("columns"), &columns) ||
-        !wh_json_get(root, WH_LIT("rows"), &rows)) {
-        wh_json_parser_free(parser);
-        cli_note(&cli->out, "wellhead: the sink's answer cannot be read\n");
+    if (err->rc == WH_E_CANCELED && !cli_interrupted(p->cli)) {
+        cli_note(&p->cli->out, "wellhead: sql: the sink's answer cannot be read\n");
         return CLI_FAILED;
     }
-    (void)add_heading(&table, columns);
-    for (it = wh_json_iter(rows); wh_json_next(&it, &key, &row); n++) {
-        add_row(&table, row);
+    return cli_fail(p->cli, "sql", err);
+}
+
+static int ask(struct cli *cli, struct sql_print *p, struct wh_slice body)
+{
+    struct cli_request request = {
+        .method = "POST",
+        .base = cli->conf.sink_url,
+        .path = WH_LIT("/api/v1/sql"),
+        .token_file = cli->conf.sink_token_file,
+        .body = body,
+        .on_data = sql_print_take,
+        .ctx = p,
+    };
+    struct cli_answer answer;
+    struct wh_err err;
+    int code;
+
+    if (cli_call_with(cli, &request, &answer, &err) != WH_OK) {
+        code = fail_call(p, &err);
+    } else if (answer.status != 200) {
+        code = cli_fail_answer(cli, "sql", &answer);
+    } else {
+        code = sql_print_end(p);
     }
-    cli_table_print(&table, &cli->out);
-    cli_table_done(&table);
-    if (wh_json_get(root, WH_LIT("truncated"), &truncated) && wh_json_bool(truncated)) {
-        cli_note(&cli->out, "(only the first %zu rows are shown; --limit N asks for more)\n", n);
-    }
-    wh_json_parser_free(parser);
-    return CLI_OK;
+    wh_buf_done(&answer.body);
+    return code;
 }
 
 int cli_sql(struct cli *cli)
 {
     WH_AUTO(buf) struct wh_buf query = {0};
     WH_AUTO(buf) struct wh_buf body = {0};
-    struct cli_answer answer;
+    struct sql_print print;
     struct wh_err err;
     int code;
 
@@ -157,16 +118,12 @@ int cli_sql(struct cli *cli)
         request_body(cli, wh_buf_slice(&query), &body, &err) != WH_OK) {
         return cli_fail(cli, "sql", &err);
     }
-    if (cli_call(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
-                 wh_buf_slice(&body), &answer, &err) != WH_OK) {
-        code = cli_fail(cli, "sql", &err);
-    } else if (answer.status != 200) {
-        code = cli_fail_answer(cli, "sql", &answer);
-    } else if (cli->opt.format == CLI_TEXT) {
-        code = print_table(cli, &answer);
+    if (sql_print_init(&print, cli)) {
+        code = ask(cli, &print, wh_buf_slice(&body));
     } else {
-        code = cli_data(&cli->out, wh_buf_slice(&answer.body)) ? CLI_OK : CLI_FAILED;
+        cli_note(&cli->out, "wellhead: sql: out of memory\n");
+        code = CLI_FAILED;
     }
-    wh_buf_done(&answer.body);
+    sql_print_done(&print);
     return code;
 }

@@ -27,6 +27,7 @@ static const struct cli_command table[] = {
      "  wellhead sql --csv \"select * from incidents where severity = :s\" -p s=critical\n"
      "  wellhead sql --csv=safe \"select title, url from issues\" > issues.csv  # for a "
      "spreadsheet\n"
+     "  wellhead sql -x \"select * from merge_requests limit 1\"  # one column per line\n"
      "  echo \"select count(*) from jobs\" | wellhead sql -\n",
      cli_sql},
     {"show", CLI_SHOW,

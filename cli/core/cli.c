@@ -1,20 +1,14 @@
 #include "cli/core/cli.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
-#include <time.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "cli/out/value.h"
 
 enum { ERROR_DEPTH_MAX = 64, GRACE_MS = 5000 };
-
-static void sleep_ms(void *ctx, int64_t ms)
-{
-    const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
-
-    (void)ctx;
-    (void)nanosleep(&ts, NULL);
-}
 
 struct cli_world cli_world_real(struct cli_http *http)
 {
@@ -22,7 +16,6 @@ struct cli_world cli_world_real(struct cli_http *http)
         .http = http,
         .admin = wh_admin_kafka_new,
         .clock = wh_clock_real(),
-        .pause_ms = sleep_ms,
         .input = STDIN_FILENO,
     };
 }
@@ -32,9 +25,57 @@ int64_t cli_now_ms(const struct cli *cli)
     return wh_clock_now_ms(&cli->world.clock);
 }
 
+void cli_catch_interrupt(struct cli *cli)
+{
+    sigset_t set;
+    int fd;
+
+    if (cli->world.interrupt) {
+        return;
+    }
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    fd = signalfd(-1, &set, SFD_CLOEXEC);
+    if (fd > 0 && sigprocmask(SIG_BLOCK, &set, NULL) == 0) {
+        cli->world.interrupt = fd;
+    }
+}
+
+/* Waits for Ctrl-C, as far as it is caught. */
+static bool await_interrupt(const struct cli *cli, int64_t ms)
+{
+    struct pollfd fd = {.fd = cli->world.interrupt, .events = POLLIN};
+
+    return poll(&fd, cli->world.interrupt ? 1 : 0, (int)ms) > 0;
+}
+
+bool cli_interrupted(const struct cli *cli)
+{
+    return await_interrupt(cli, 0);
+}
+
 void cli_pause_ms(const struct cli *cli, int64_t ms)
 {
-    cli->world.pause_ms(cli->world.ctx, ms);
+    if (cli->world.pause_ms) {
+        cli->world.pause_ms(cli->world.ctx, ms);
+    } else {
+        (void)await_interrupt(cli, ms);
+    }
+}
+
+void cli_use_pager(struct cli *cli)
+{
+    if (cli->out.data_terminal && !cli->opt.no_pager) {
+        cli_page(&cli->out, cli->pager);
+    }
+    if (cli->out.pager) {
+        cli_catch_interrupt(cli);
+    }
+}
+
+bool cli_may_ask(const struct cli *cli)
+{
+    return !cli->opt.no_input && isatty(cli->world.input);
 }
 
 bool cli_read_line(const struct cli *cli, char *line, size_t size)
@@ -66,21 +107,45 @@ bool cli_is_connection_id(const char *text)
 
 /* ---- calls ---- */
 
+/* Only for people who asked for it. */
+static void say_call(const struct cli *cli, const struct cli_request *request,
+                     const struct cli_answer *answer, int64_t began_ms, const struct wh_err *failed)
+{
+    if (cli->opt.verbose) {
+        cli_note(&cli->out, "%s %s%.*s: %u, %d ms%s%s\n", request->method, request->base,
+                 WH_SLICE_ARG(request->path), answer->status, (int)(cli_now_ms(cli) - began_ms),
+                 failed ? ": " : "", failed ? failed->msg : "");
+    }
+}
+
+enum wh_rc cli_call_with(struct cli *cli, struct cli_request *request, struct cli_answer *ret,
+                         struct wh_err *err)
+{
+    int64_t began_ms = cli_now_ms(cli);
+    enum wh_rc rc;
+
+    /* A stage that knows the limit answers at its end. */
+    request->timeout_ms =
+        cli->opt.timeout_ms ? cli->opt.timeout_ms + GRACE_MS : cli->conf.timeout_ms;
+    request->interrupt = cli->world.interrupt;
+    rc = cli->world.http->call(cli->world.http, request, ret, err);
+    say_call(cli, request, ret, began_ms, rc == WH_OK ? NULL : err);
+    return rc;
+}
+
 enum wh_rc cli_call(struct cli *cli, const char *method, const char *base, struct wh_slice path,
                     const char *token_file, struct wh_slice body, struct cli_answer *ret,
                     struct wh_err *err)
 {
-    const struct cli_request request = {
+    struct cli_request request = {
         .method = method,
         .base = base,
         .path = path,
         .token_file = token_file,
         .body = body,
-        /* A stage that knows the limit answers at its end. */
-        .timeout_ms = cli->opt.timeout_ms ? cli->opt.timeout_ms + GRACE_MS : cli->conf.timeout_ms,
     };
 
-    return cli->world.http->call(cli->world.http, &request, ret, err);
+    return cli_call_with(cli, &request, ret, err);
 }
 
 int cli_fail(const struct cli *cli, const char *doing, const struct wh_err *err)
@@ -91,6 +156,9 @@ int cli_fail(const struct cli *cli, const char *doing, const struct wh_err *err)
     }
     if (err->rc == WH_E_TIMEOUT) {
         return CLI_TIMED_OUT;
+    }
+    if (err->rc == WH_E_CANCELED && cli_interrupted(cli)) {
+        return CLI_INTERRUPTED;
     }
     return err->rc == WH_E_UNAVAILABLE || err->rc == WH_E_BUSY ? CLI_TRY_LATER : CLI_FAILED;
 }
@@ -124,8 +192,13 @@ int cli_fail_answer(const struct cli *cli, const char *doing, const struct cli_a
     if (parser && wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) == WH_OK) {
         text = cli_get_str(root, "error");
     }
-    cli_note(&cli->out, "wellhead: %s: %.*s (HTTP %u)\n", doing, WH_SLICE_ARG(text),
-             answer->status);
+    if (text.len && !cli->opt.verbose) {
+        cli_note(&cli->out, "wellhead: %s: %.*s\n", doing, WH_SLICE_ARG(text));
+    } else {
+        cli_note(&cli->out, "wellhead: %s: %.*s (HTTP %u)\n", doing,
+                 WH_SLICE_ARG(text.len ? text : WH_LIT("the answer gives no reason")),
+                 answer->status);
+    }
     if (code == CLI_SIGN_IN) {
         cli_note(&cli->out, "  the token was refused: `wellhead doctor` says which token file is "
                             "wrong or missing\n");

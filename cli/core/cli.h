@@ -27,9 +27,11 @@ enum cli_exit {
     CLI_USAGE = 2,
     CLI_NOTHING = 3,
     CLI_SIGN_IN = 4,
+    CLI_CUT = 6,
     CLI_NOT_HEALTHY = 10,
     CLI_TRY_LATER = 75,
     CLI_TIMED_OUT = 124,
+    CLI_INTERRUPTED = 130,
 };
 
 enum { CLI_CONNECTION_ID_MAX = 64 };
@@ -59,9 +61,10 @@ struct cli_world {
                         const struct wh_conf_pairs *extra, struct wh_log *log,
                         struct wh_admin **ret, struct wh_err *err);
     struct wh_clock clock;
-    void (*pause_ms)(void *ctx, int64_t ms);
-    void *ctx; /* of pause_ms */
-    int input; /* descriptor of standard input */
+    void (*pause_ms)(void *ctx, int64_t ms); /* NULL: waits for real */
+    void *ctx;                               /* of pause_ms */
+    int input;                               /* descriptor of standard input */
+    int interrupt; /* readable once the user pressed Ctrl-C; 0: that ends the process */
 };
 
 struct cli {
@@ -69,6 +72,7 @@ struct cli {
     struct cli_options opt;
     struct cli_out out;
     struct cli_world world;
+    const char *pager; /* $PAGER; NULL: not set */
 };
 
 /* The real world: curl, Kafka, the system's clock, standard input. http is kept. */
@@ -77,6 +81,15 @@ struct cli_world cli_world_real(struct cli_http *http);
 int64_t cli_now_ms(const struct cli *cli);
 void cli_pause_ms(const struct cli *cli, int64_t ms);
 
+/* From here on Ctrl-C ends no more than a call or a pause, and cli_interrupted says that it was pressed. */
+void cli_catch_interrupt(struct cli *cli);
+bool cli_interrupted(const struct cli *cli);
+
+/* Sends data through the user's pager from here on, on a terminal and without --no-pager. Ctrl-C is caught. */
+void cli_use_pager(struct cli *cli);
+
+/* May the user be asked? Not with --no-input, and not where standard input is no terminal. */
+bool cli_may_ask(const struct cli *cli);
 /* A line of standard input without its newline; false at its end. What is longer than size - 1
  * bytes is cut. */
 bool cli_read_line(const struct cli *cli, char *line, size_t size);
@@ -95,9 +108,13 @@ bool cli_is_connection_id(const char *text);
 WH_MUST_CHECK enum wh_rc cli_call(struct cli *cli, const char *method, const char *base,
                                   struct wh_slice path, const char *token_file,
                                   struct wh_slice body, struct cli_answer *ret, struct wh_err *err);
+/* As cli_call, for a request that says more: how long, who takes the body. base to token_file are set
+ * in *request. */
+WH_MUST_CHECK enum wh_rc cli_call_with(struct cli *cli, struct cli_request *request,
+                                       struct cli_answer *ret, struct wh_err *err);
 /* Says on stderr what went wrong while doing that, and what to try next; gives the exit code. */
 int cli_fail(const struct cli *cli, const char *doing, const struct wh_err *err);
-/* Says the "error" of a JSON answer and its status; gives the exit code. */
+/* Says the "error" of a JSON answer, and with -v its status; gives the exit code. */
 int cli_fail_answer(const struct cli *cli, const char *doing, const struct cli_answer *answer);
 
 /* ---- Kafka ---- */

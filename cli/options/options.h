@@ -61,6 +61,10 @@ struct cli_options {
     bool help;
     bool version;
     bool no_color;
+    bool no_input;
+    bool no_pager;
+    bool verbose;
+    bool expanded;
     const char *config; /* NULL: not given, as for the texts below */
     const char *token_file;
     const char *client_id;

@@ -1,19 +1,33 @@
 #include "cli/out/out.h"
 
 #include <assert.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/escape.h"
 #include "cli/out/format.h"
 #include "common/base/mem.h"
 
-enum { LINE_MAX_BYTES = 1 << 20, DATA_MAX_BYTES = 1 << 30, CHUNK_BYTES = 1 << 16 };
+enum {
+    LINE_MAX_BYTES = 1 << 20,
+    DATA_MAX_BYTES = 1 << 30,
+    CHUNK_BYTES = 1 << 16,
+    OTHERWISE_COLUMNS = 80
+};
 
 static bool is_terminal(FILE *stream)
 {
     int fd = fileno(stream); /* -1: a stream in memory */
 
     return fd >= 0 && isatty(fd);
+}
+
+static unsigned terminal_columns(FILE *stream)
+{
+    struct winsize size;
+
+    return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col
+                                                                        : OTHERWISE_COLUMNS;
 }
 
 void cli_out_init(struct cli_out *out, FILE *data, FILE *messages)
@@ -24,6 +38,7 @@ void cli_out_init(struct cli_out *out, FILE *data, FILE *messages)
         .data_terminal = is_terminal(data),
         .messages_terminal = is_terminal(messages),
     };
+    out->columns = out->data_terminal ? terminal_columns(data) : 0;
 }
 
 static void print(FILE *to, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
@@ -91,14 +106,18 @@ static bool write_escaped(FILE *to, struct wh_slice bytes)
     return true;
 }
 
+bool cli_data_part(const struct cli_out *out, struct wh_slice bytes)
+{
+    return out->data_terminal
+               ? write_escaped(out->data, bytes)
+               : fwrite(bytes.len ? bytes.ptr : "", 1, bytes.len, out->data) == bytes.len;
+}
+
 bool cli_data(const struct cli_out *out, struct wh_slice bytes)
 {
     bool newline = bytes.len == 0 || bytes.ptr[bytes.len - 1] != '\n';
-    bool written = out->data_terminal
-                       ? write_escaped(out->data, bytes)
-                       : fwrite(bytes.len ? bytes.ptr : "", 1, bytes.len, out->data) == bytes.len;
 
-    return written && (!newline || fputc('\n', out->data) != EOF);
+    return cli_data_part(out, bytes) && (!newline || fputc('\n', out->data) != EOF);
 }
 
 void cli_progress(const struct cli_out *out, const char *format, ...)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "common/base/buf.h"
 
@@ -24,9 +25,13 @@ struct cli_out {
     bool data_terminal;
     bool messages_terminal;
     bool colour; /* headings are bold */
+    /* Columns of the terminal that data go to; 0: no terminal, and nothing is cut. */
+    unsigned columns;
+    pid_t pager;   /* data go through it; 0: none */
+    FILE *unpaged; /* data without it */
 };
 
-/* Keeps both streams; finds out which of them are terminals. */
+/* Keeps both streams; finds out which of them are terminals, and how wide. */
 void cli_out_init(struct cli_out *out, FILE *data, FILE *messages);
 
 /*
@@ -40,6 +45,8 @@ void cli_note(const struct cli_out *out, const char *format, ...) WH_PRINTF(2, 3
 /* Prints a whole answer and a newline unless it ends in one. False when stdout cannot be written.
  */
 WH_MUST_CHECK bool cli_data(const struct cli_out *out, struct wh_slice bytes);
+/* Prints a part of an answer: whole characters, no newline of its own. */
+WH_MUST_CHECK bool cli_data_part(const struct cli_out *out, struct wh_slice bytes);
 /* Prints text of our own, such as help, to stderr. */
 void cli_note_text(const struct cli_out *out, const char *text);
 
@@ -47,6 +54,15 @@ void cli_note_text(const struct cli_out *out, const char *text);
 void cli_progress(const struct cli_out *out, const char *format, ...) WH_PRINTF(2, 3);
 /* Takes that line away. */
 void cli_progress_end(const struct cli_out *out);
+
+/*
+ * Sends data through a pager from here on when they go to a terminal. command: for the shell, as in
+ * $PAGER; NULL: less, where it is installed; "" and "cat": none. A pager that cannot be started is a
+ * message, and data are printed without one.
+ */
+void cli_page(struct cli_out *out, const char *command);
+/* Waits until the user has left the pager; data go to stdout again. Before any message. */
+void cli_page_end(struct cli_out *out);
 
 /* False when something that was printed did not reach stdout. */
 WH_MUST_CHECK bool cli_out_flush(const struct cli_out *out);

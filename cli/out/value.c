@@ -3,11 +3,24 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/json/json_write.h"
+
 static void append_int(struct wh_buf *out, int64_t value)
 {
     struct wh_err err;
 
     (void)!wh_buf_printf(out, &err, "%" PRId64, value);
+}
+
+/* As JSON writes it: with as many digits as tell it from its neighbours. */
+static void append_double(struct wh_buf *out, double value)
+{
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_double(&w, value);
+    (void)!wh_jw_finish(&w, &err);
 }
 
 void cli_value_text(struct wh_json_val v, struct wh_buf *out)
@@ -29,7 +42,7 @@ void cli_value_text(struct wh_json_val v, struct wh_buf *out)
         break;
     case WH_JSON_UINT:
     case WH_JSON_DOUBLE:
-        (void)!wh_buf_printf(out, &err, "%.15g", wh_json_double(v));
+        append_double(out, wh_json_double(v));
         break;
     case WH_JSON_STRING:
         (void)!wh_buf_append(out, wh_json_string(v), &err);

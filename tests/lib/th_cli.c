@@ -12,6 +12,8 @@ enum {
     REQUESTS_MAX = 512,
     ENV_MAX = 32,
     WORDS_MAX = 64,
+    PIECE_BYTES = 7,
+    TERMINAL_COLUMNS = 100,
 };
 
 static const int64_t epoch_ms = INT64_C(1795996800000); /* 2026-11-30T00:00:00Z */
@@ -62,6 +64,21 @@ static struct answer *find_answer(struct th_cli *t, const char *request)
     return best;
 }
 
+/* In small pieces, so that each place of an answer is the end of one now and then. */
+static enum wh_rc hand_on(const struct cli_request *request, struct wh_slice bytes,
+                          struct wh_err *err)
+{
+    while (bytes.len) {
+        size_t n = bytes.len < PIECE_BYTES ? bytes.len : PIECE_BYTES;
+
+        if (!request->on_data(request->ctx, wh_slice(bytes.ptr, n))) {
+            return wh_fail(err, WH_E_CANCELED, "stopped");
+        }
+        bytes = wh_slice_from(bytes, n);
+    }
+    return WH_OK;
+}
+
 static enum wh_rc on_call(struct cli_http *http, const struct cli_request *request,
                           struct cli_answer *ret, struct wh_err *err)
 {
@@ -86,6 +103,9 @@ static enum wh_rc on_call(struct cli_http *http, const struct cli_request *reque
         return wh_fail(err, a->rc, "%s", a->body);
     }
     ret->status = a->status;
+    if (request->on_data && a->status == 200) {
+        return hand_on(request, wh_slice_str(a->body), err);
+    }
     return wh_buf_append(&ret->body, wh_slice_str(a->body), err);
 }
 
@@ -136,6 +156,7 @@ struct th_cli *th_cli_new(void)
     t->now_ms = epoch_ms;
     t->input = -1;
     th_cli_env(t, "WELLHEAD_CONFIG=/dev/null");
+    th_cli_env(t, "PAGER=cat");
     th_cli_env(t, "WELLHEAD_FETCHER_URL=http://fetcher");
     th_cli_env(t, "WELLHEAD_INTAKE_URL=http://intake");
     th_cli_env(t, "WELLHEAD_MAPPER_URL=http://mapper");
@@ -224,6 +245,7 @@ static struct cli make_cli(struct th_cli *t, FILE *data, FILE *messages)
     cli_out_init(&cli.out, data, messages);
     cli.out.data_terminal = t->terminal;
     cli.out.messages_terminal = t->terminal;
+    cli.out.columns = t->terminal ? TERMINAL_COLUMNS : 0;
     return cli;
 }
 

@@ -50,7 +50,7 @@ int64_t th_cli_paused_ms(const struct th_cli *t);
 /* Begins at 2026-11-30T00:00:00Z. */
 int64_t th_cli_now_ms(const struct th_cli *t);
 
-/* Both streams say that they are terminals. */
+/* Both streams say that they are terminals of 100 columns; there is no pager. */
 void th_cli_on_terminal(struct th_cli *t);
 
 #endif

@@ -118,7 +118,11 @@ static void answers_decide_the_exit_code(void **state)
         th_cli_answer(t, "POST http://sink/api/v1/sql", cases[i].status,
                       "{\"ok\":false,\"error\":\"why \\u001b[2J\"}");
         assert_int_equal(th_cli_run(t, "sql X --json"), cases[i].code);
-        says(th_cli_stderr(t), "wellhead: sql: why \\u001b[2J (HTTP ");
+        says(th_cli_stderr(t), "wellhead: sql: why \\u001b[2J\n");
+        assert_null(strstr(th_cli_stderr(t), "HTTP"));
+        assert_int_equal(th_cli_run(t, "sql X --json -v"), cases[i].code);
+        says(th_cli_stderr(t), "POST http://sink/api/v1/sql: ");
+        says(th_cli_stderr(t), "why \\u001b[2J (HTTP ");
         assert_string_equal(th_cli_stdout(t), "");
     }
 }

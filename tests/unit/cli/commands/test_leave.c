@@ -121,7 +121,7 @@ static void refusals_are_told(void **state)
     th_cli_answer(t, LIST, 200, enabled);
     th_cli_answer(t, DISCONNECT, 503, "{\"error\":\"another fetcher has it\"}");
     assert_int_equal(th_cli_run(t, "disconnect h"), CLI_TRY_LATER);
-    says(th_cli_stderr(t), "wellhead: disconnect: another fetcher has it (HTTP 503)");
+    says(th_cli_stderr(t), "wellhead: disconnect: another fetcher has it");
     th_cli_refuse(t, DISCONNECT, WH_E_NET, "nobody");
     assert_int_equal(th_cli_run(t, "disconnect h"), CLI_FAILED);
 }

@@ -32,10 +32,10 @@ static void a_query_is_sent_as_it_is_typed(void **state)
 
     th_cli_answer(t, "POST http://sink/api/v1/sql", 200, "{\"columns\":[],\"rows\":[]}");
     assert_int_equal(th_cli_run_words(t, words), CLI_OK);
-    assert_string_equal(
-        th_cli_request(t, 0),
-        "POST http://sink/api/v1/sql {\"query\":\"select :a\",\"format\":\"json\","
-        "\"limit\":5,\"timeout_ms\":2000,\"params\":{\"a\":\"x=\\\"y\\\"\",\"b\":\"\"}}");
+    assert_string_equal(th_cli_request(t, 0),
+                        "POST http://sink/api/v1/sql {\"query\":\"select :a\",\"format\":\"json\","
+                        "\"shape\":\"arrays\",\"limit\":5,\"timeout_ms\":2000,\"params\":{\"a\":"
+                        "\"x=\\\"y\\\"\",\"b\":\"\"}}");
 }
 
 static void a_query_may_come_from_standard_input(void **state)
@@ -56,52 +56,146 @@ static void an_unreadable_input_is_an_error(void **state)
     says(th_cli_stderr(t), "cannot read standard input");
 }
 
-static void formats_are_the_sinks(void **state)
+static const char rows[] =
+    "{\"ok\":true,\"columns\":[\"id\",\"t\\u001b\"],\"rows\":[[1,\"a\\u001b[1A\\nb\"],[-2.5,null],"
+    "[0.1,\"say \\\"[{,\\\\\"],[7,\"\"],[8,{\"$base64\":true,\"encoded\":\"+w==\"}]],"
+    "\"truncated\":false,\"truncated_by\":null}";
+
+static void rows_become_a_table(void **state)
 {
-    static const char *const cases[][2] = {{"sql X --json", "\"format\":\"json\""},
-                                           {"sql X --ndjson", "\"format\":\"ndjson\""},
-                                           {"sql X --csv", "\"format\":\"csv-raw\""},
-                                           {"sql X --csv=safe", "\"format\":\"csv\""}};
     struct th_cli *t = *state;
 
-    th_cli_answer(t, "POST http://sink/api/v1/sql", 200, "the sink's\n");
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(th_cli_run(t, cases[i][0]), CLI_OK);
-        says(th_cli_request(t, 0), cases[i][1]);
-        assert_string_equal(th_cli_stdout(t), "the sink's\n");
-    }
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200, rows);
+    assert_int_equal(th_cli_run(t, "sql X"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "id    t\\u001b\n"
+                                          "1     a\\u001b[1A b\n"
+                                          "-2.5  \n"
+                                          "0.1   say \"[{,\\\n"
+                                          "7     \n"
+                                          "8     +w==\n");
+    assert_string_equal(th_cli_stderr(t), "");
+    assert_int_equal(th_cli_run(t, "sql X -x"), CLI_OK);
+    says(th_cli_stdout(t),
+         "-- row 1\nid       1\nt\\u001b  a\\u001b[1A b\n-- row 2\nid       -2.5\n");
+}
+
+/* Lines end in LF, which every tool of a Unix reads. */
+static void rows_become_csv(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200, rows);
+    assert_int_equal(th_cli_run(t, "sql X --csv"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "id,t\033\n"
+                                          "1,\"a\033[1A\nb\"\n"
+                                          "-2.5,\n"
+                                          "0.1,\"say \"\"[{,\\\"\n"
+                                          "7,\"\"\n"
+                                          "8,+w==\n");
+    assert_int_equal(th_cli_run(t, "sql X --csv=safe"), CLI_OK);
+    says(th_cli_stdout(t), "\n8,'+w==\n");
+    says(th_cli_stdout(t), "\n-2.5,\n");
 }
 
 static void csv_on_a_terminal_is_escaped(void **state)
 {
     struct th_cli *t = *state;
 
-    th_cli_answer(t, "POST http://sink/api/v1/sql", 200, "title\r\n\033]0;x\a\u202Eb\r\n");
-    assert_int_equal(th_cli_run(t, "sql X --csv"), CLI_OK);
-    assert_string_equal(th_cli_stdout(t), "title\r\n\033]0;x\a\u202Eb\r\n");
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200,
+                  "{\"columns\":[\"t\"],\"rows\":[[\"\\u001b]0;x\\u0007\\u202eb\"]]}");
     th_cli_on_terminal(t);
     assert_int_equal(th_cli_run(t, "sql X --csv"), CLI_OK);
-    assert_string_equal(th_cli_stdout(t), "title\n\\u001b]0;x\\u0007\\u202eb\n");
+    assert_string_equal(th_cli_stdout(t), "t\n\\u001b]0;x\\u0007\\u202eb\n");
 }
 
-static void rows_become_a_table(void **state)
+static const char objects[] = "{\"ok\":true,\"columns\":[\"id\"],\"rows\":[{\"id\":1},{\"id\":"
+                              "\"]}\"}],\"truncated\":false}";
+
+static void documents_and_lines_are_the_sinks(void **state)
 {
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200, objects);
+    assert_int_equal(th_cli_run(t, "sql X --ndjson"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "{\"id\":1}\n{\"id\":\"]}\"}\n");
+    says(th_cli_request(t, 0), "\"shape\":\"objects\"");
+    assert_int_equal(th_cli_run(t, "sql X --json"), CLI_OK);
+    assert_memory_equal(th_cli_stdout(t), objects, strlen(objects));
+    assert_string_equal(th_cli_stdout(t) + strlen(objects), "\n");
+}
+
+static void an_empty_answer_has_a_heading(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200,
+                  "{\"columns\":[\"id\",\"title\"],\"rows\":[],\"truncated\":false}");
+    assert_int_equal(th_cli_run(t, "sql X"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "id  title\n");
+    assert_int_equal(th_cli_run(t, "sql X --csv"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "id,title\n");
+    assert_int_equal(th_cli_run(t, "sql X --ndjson"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "");
+}
+
+/* In no format does a missing row look like an answer that has all, nor its reason like a row. */
+static void missing_rows_are_told_on_stderr(void **state)
+{
+    static const char *const formats[][2] = {
+        {"sql X", "id\n1\n"}, {"sql X --csv", "id\n1\n"}, {"sql X --limit 1 --csv", "id\n1\n"}};
     struct th_cli *t = *state;
 
     th_cli_answer(
         t, "POST http://sink/api/v1/sql", 200,
-        "{\"columns\":[\"id\",\"t\\u001b\"],\"rows\":[{\"id\":1,\"t\":\"a\\u001b[1A\\nb\"},"
-        "[-2.5,null]],\"truncated\":true}");
-    assert_int_equal(th_cli_run(t, "sql X"), CLI_OK);
-    assert_string_equal(th_cli_stdout(t), "id    t\\u001b\n"
-                                          "1     a\\u001b[1A b\n"
-                                          "-2.5  \n");
-    says(th_cli_stderr(t), "only the first 2 rows");
+        "{\"columns\":[\"id\"],\"rows\":[[1]],\"truncated\":true,\"truncated_by\":\"rows\"}");
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        assert_int_equal(th_cli_run(t, formats[i][0]), CLI_CUT);
+        assert_string_equal(th_cli_stdout(t), formats[i][1]);
+        says(th_cli_stderr(t), "there are more rows than the 1 shown: that is the limit; --limit");
+    }
+    th_cli_answer(t, "POST http://sink/api/v1/sql {\"query\":\"Y\"", 200,
+                  "{\"columns\":[\"id\"],\"rows\":[{\"id\":1}],\"truncated\":true,"
+                  "\"truncated_by\":\"bytes\"}");
+    assert_int_equal(th_cli_run(t, "sql Y --ndjson"), CLI_CUT);
+    assert_string_equal(th_cli_stdout(t), "{\"id\":1}\n");
+    says(th_cli_stderr(t), "the answer has reached its longest size");
+    assert_int_equal(th_cli_run(t, "sql Y --json"), CLI_CUT);
+    says(th_cli_stdout(t), "\"truncated\":true");
+}
+
+static void a_failure_amid_rows_is_an_error(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200,
+                  "{\"columns\":[\"id\"],\"rows\":[[1]],\"error\":\"the disk is full\"}");
+    assert_int_equal(th_cli_run(t, "sql X --csv"), CLI_FAILED);
+    assert_string_equal(th_cli_stdout(t), "id\n1\n");
+    says(th_cli_stderr(t), "sql: the disk is full; the 1 rows before are not all");
+}
+
+static void no_limit_is_asked_for(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200, objects);
+    assert_int_equal(th_cli_run(t, "sql X --ndjson"), CLI_OK);
+    assert_null(strstr(th_cli_request(t, 0), "limit"));
+    assert_int_equal(th_cli_run(t, "sql X --ndjson --limit 0"), CLI_OK);
+    says(th_cli_request(t, 0), "\"limit\":0");
 }
 
 static void an_answer_that_is_no_table_is_an_error(void **state)
 {
-    static const char *const bodies[] = {"<html>", "{}", "{\"columns\":[]}"};
+    static const char *const bodies[] = {"<html>",
+                                         "{}",
+                                         "{\"columns\":[]}",
+                                         "{\"columns\":[],\"rows\":[",
+                                         "{\"columns\":[],\"rows\":[]",
+                                         "{\"columns\":[],\"rows\":[]}{",
+                                         "{\"columns\":[],\"rows\":[1]}",
+                                         "{\"columns\":[\"a\"],\"rows\":[[\"\\u00zz\"]]}",
+                                         "{\"rows\":[]}"};
     struct th_cli *t = *state;
 
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
@@ -152,7 +246,7 @@ static void an_address_is_asked_for_by_url(void **state)
     assert_string_equal(
         th_cli_request(t, 0),
         "GET http://sink/api/v1/entities?url=https%3A%2F%2Fh%2Fa%2Fb%2F-%2Fissues%2F7 ");
-    says(th_cli_stderr(t), "nothing is known of that (HTTP 404)");
+    says(th_cli_stderr(t), "nothing is known of that\n");
 }
 
 static void a_part_that_fails_is_an_error(void **state)
@@ -176,9 +270,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_query_is_sent_as_it_is_typed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_query_may_come_from_standard_input, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unreadable_input_is_an_error, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(formats_are_the_sinks, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(csv_on_a_terminal_is_escaped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_become_a_table, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_become_csv, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(csv_on_a_terminal_is_escaped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(documents_and_lines_are_the_sinks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_empty_answer_has_a_heading, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(missing_rows_are_told_on_stderr, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failure_amid_rows_is_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_limit_is_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_answer_that_is_no_table_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_entity_is_shown_with_its_past, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_address_is_asked_for_by_url, set_up, tear_down),

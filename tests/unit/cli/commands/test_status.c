@@ -143,8 +143,7 @@ static void nobody_answers(void **state)
     struct th_cli *t = *state;
 
     assert_int_equal(th_cli_run(t, "status"), CLI_FAILED);
-    says(th_cli_stdout(t),
-         "fetcher: http://fetcher: nobody listens\nsink: http://sink: nobody");
+    says(th_cli_stdout(t), "fetcher: http://fetcher: nobody listens\nsink: http://sink: nobody");
     assert_int_equal(th_cli_run(t, "status --check"), CLI_NOT_HEALTHY);
 }
 

@@ -282,7 +282,7 @@ static void help_comes_from_the_table(void **state)
     assert_string_equal(wh_buf_str(&text),
                         "Usage: wellhead sql QUERY|- [-p NAME=VALUE]... [--json] [--ndjson] "
                         "[--csv[=safe]]\n"
-                        "       [--limit N] [--timeout TIME]\n");
+                        "       [--expanded] [--limit N] [--timeout TIME]\n");
     wh_buf_reset(&text);
     th_ok(cli_help_command(&status, &text, &err), &err);
     assert_non_null(strstr(wh_buf_str(&text), "wellhead status - what runs\n\nExamples:\n"

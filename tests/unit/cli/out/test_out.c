@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "cli/out/out.h"
 #include "cli/out/table.h"
 #include "cli/out/value.h"
+#include "tests/lib/th_tmp.h"
 
 /* Both streams in memory. */
 struct fixture {
@@ -60,6 +62,13 @@ static const char *messages_of(struct fixture *f)
     return f->messages;
 }
 
+static void says(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("'%s' is not in: %s", part, text);
+    }
+}
+
 static void formats_are_printf_s(void **state)
 {
     struct fixture *f = *state;
@@ -104,24 +113,116 @@ static void tables_are_aligned_and_escaped(void **state)
                                     "\\u001b[2J\\u0000x  -1\n");
 }
 
-static void cells_are_cut_and_headings_bold(void **state)
+static void headings_are_bold(void **state)
 {
     struct fixture *f = *state;
     struct cli_table t;
-    char text[100];
 
-    memset(text, 'a', sizeof(text) - 1);
-    text[sizeof(text) - 1] = '\0';
     f->out.colour = true;
     cli_table_init(&t, 1);
     cli_table_str(&t, "head");
-    cli_table_str(&t, text);
+    cli_table_str(&t, "cell");
     cli_table_print(&t, &f->out);
     cli_table_done(&t);
-    text[60] = '\0';
-    assert_true(strncmp(data_of(f), "\033[1mhead\033[0m\n", 13) == 0);
-    assert_true(strncmp(f->data + 13, text, 60) == 0);
-    assert_string_equal(f->data + 73, "\n");
+    assert_string_equal(data_of(f), "\033[1mhead\033[0m\ncell\n");
+}
+
+/* Two columns of text and a number. */
+static void print_three(struct fixture *f, unsigned columns)
+{
+    static const char *const cells[] = {"id",
+                                        "title",
+                                        "n",
+                                        "6f1ed002-ab12-5a7b-9c3d-0123456789ab",
+                                        "a title that is longer than anybody wants",
+                                        "7"};
+    struct cli_table t;
+
+    f->out.columns = columns;
+    cli_table_init(&t, 3);
+    cli_table_head(&t, cells, 6);
+    cli_table_print(&t, &f->out);
+    cli_table_done(&t);
+}
+
+static void a_table_fits_the_terminal(void **state)
+{
+    struct fixture *f = *state;
+
+    print_three(f, 45);
+    assert_string_equal(data_of(f), "id                    title                 n\n"
+                                    "6f1ed002-ab12-5a7b-…  a title that is lon…  7\n");
+}
+
+static void a_table_that_fits_is_not_cut(void **state)
+{
+    struct fixture *f = *state;
+
+    print_three(f, 82);
+    says(data_of(f),
+         "6f1ed002-ab12-5a7b-9c3d-0123456789ab  a title that is longer than anybody wants  7\n");
+}
+
+/* To a file or a pipe. */
+static void nothing_is_cut_without_a_terminal(void **state)
+{
+    struct fixture *f = *state;
+
+    print_three(f, 0);
+    says(data_of(f),
+         "6f1ed002-ab12-5a7b-9c3d-0123456789ab  a title that is longer than anybody wants  7\n");
+}
+
+static void columns_take_lines_where_they_do_not_fit(void **state)
+{
+    struct fixture *f = *state;
+
+    print_three(f, 16);
+    assert_string_equal(data_of(f), "-- row 1\n"
+                                    "id     6f1ed002-ab12-5a7b-9c3d-0123456789ab\n"
+                                    "title  a title that is longer than anybody wants\n"
+                                    "n      7\n");
+}
+
+static void a_long_table_is_printed_in_parts(void **state)
+{
+    enum { ROWS = 40000 };
+    struct fixture *f = *state;
+    struct cli_table t;
+    char last[64];
+
+    cli_table_init(&t, 2);
+    cli_table_str(&t, "n");
+    cli_table_str(&t, "text");
+    for (int64_t i = 0; i < ROWS; i++) {
+        cli_table_int(&t, i);
+        cli_table_str(&t, "thirty bytes of text in a row.");
+        cli_table_stream(&t, &f->out);
+        assert_true(t.cells.len < 2 << 20);
+    }
+    cli_table_print(&t, &f->out);
+    cli_table_done(&t);
+    assert_true(strncmp(data_of(f), "n      text\n0      thirty", 25) == 0);
+    (void)snprintf(last, sizeof(last), "\n%d  thirty bytes of text in a row.\n", ROWS - 1);
+    assert_string_equal(f->data + f->data_len - strlen(last), last);
+    for (size_t i = 0, lines = 0; i < f->data_len; i++) {
+        lines += f->data[i] == '\n';
+        assert_true(i + 1 < f->data_len || lines == ROWS + 1);
+    }
+}
+
+static void a_table_may_have_as_many_columns_as_a_query(void **state)
+{
+    struct fixture *f = *state;
+    struct cli_table t;
+
+    cli_table_init(&t, 300);
+    for (int64_t i = 0; i < 600; i++) {
+        cli_table_int(&t, i % 300);
+    }
+    cli_table_print(&t, &f->out);
+    cli_table_done(&t);
+    says(data_of(f), "  298  299\n0  1  2");
 }
 
 /* Rows must reach a program as they are; a newline is added where there is none. */
@@ -194,12 +295,50 @@ static void a_terminal_is_recognised(void **state)
     assert_non_null(slave);
     cli_out_init(&out, slave, slave);
     assert_true(out.data_terminal && out.messages_terminal);
+    assert_int_equal(out.columns, 80); /* a terminal that does not say */
     assert_true(cli_data(&out, WH_LIT("a\033[31m")));
     assert_true(cli_out_flush(&out));
     assert_true(read(master, shown, sizeof(shown) - 1) > 0);
     assert_string_equal(shown, "a\\u001b[31m\r\n");
     (void)fclose(slave);
     (void)close(master);
+}
+
+/* The pager is a program that writes into a file, as data would go to the terminal. */
+static void data_go_through_the_pager(void **state)
+{
+    struct fixture *f = *state;
+    char *folder = th_tmp_new();
+    char command[256];
+    char path[128];
+    char got[64] = "";
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/paged", folder);
+    (void)snprintf(command, sizeof(command), "{ echo $LESS; cat; } >%s", path);
+    cli_page(&f->out, command);
+    assert_int_equal(f->out.pager, 0); /* no terminal */
+    f->out.data_terminal = true;
+    cli_page(&f->out, "cat");
+    cli_page(&f->out, "");
+    assert_int_equal(f->out.pager, 0);
+    assert_int_equal(unsetenv("LESS"), 0);
+    cli_page(&f->out, command);
+    cli_say(&f->out, "a row\n");
+    cli_page_end(&f->out);
+    cli_say(&f->out, "behind\n");
+    file = fopen(path, "r");
+    assert_non_null(file);
+    assert_true(fread(got, 1, sizeof(got) - 1, file) > 0);
+    (void)fclose(file);
+    assert_string_equal(got, "FRX\na row\n");
+    assert_string_equal(data_of(f), "behind\n");
+    (void)signal(SIGPIPE, SIG_IGN);
+    cli_page(&f->out, "/nonexistent/pager");
+    cli_say(&f->out, "lost\n");
+    cli_page_end(&f->out);
+    says(messages_of(f), "the pager was not found; --no-pager");
+    th_tmp_remove(folder);
 }
 
 static void a_full_disk_is_told(void **state)
@@ -222,7 +361,7 @@ static void values_become_text(void **state)
         "\"n\":null,\"a\":[\"x\",2,null],\"o\":{\"k\":\"v\"}}";
     static const char *const shown[][2] = {
         {"s", "a"}, {"i", "-3"},     {"d", "1.5"}, {"b", "true"},
-        {"n", ""},  {"a", "x, 2, "}, {"o", "v"},   {"u", "1.84467440737096e+19"}};
+        {"n", ""},  {"a", "x, 2, "}, {"o", "v"},   {"u", "1.8446744073709552e+19"}};
     struct wh_json_parser *parser = wh_json_parser_new(4096, 8);
     struct wh_json_val root;
     struct wh_json_val v;
@@ -271,7 +410,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(formats_are_printf_s, set_up, tear_down),
         cmocka_unit_test_setup_teardown(arguments_cannot_leave_their_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_are_aligned_and_escaped, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(cells_are_cut_and_headings_bold, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(headings_are_bold, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_table_fits_the_terminal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_table_that_fits_is_not_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_cut_without_a_terminal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(columns_take_lines_where_they_do_not_fit, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_long_table_is_printed_in_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_table_may_have_as_many_columns_as_a_query, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(data_go_through_the_pager, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_to_a_pipe_are_untouched, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_to_a_terminal_are_escaped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_answers_are_escaped_whole, set_up, tear_down),
