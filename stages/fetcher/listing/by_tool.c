@@ -1,23 +1,24 @@
 /*
- * Reading one listing through an MCP tool: page after page, each acknowledged before the next.
+ * Reads one listing through an MCP tool, page after page: each page is acknowledged by Kafka before
+ * the next one is requested.
  *
- * Tools page in two ways, which their schemas tell: first/after with a cursor in the answer, or
- * page/per_page until a page is short (what GitLab says of more pages is not so, it is always
- * "no").
+ * The schema of a tool shows in which of two ways it pages. With the arguments first and after, the
+ * answer holds the server's cursor of the next page. With page and per_page, the listing ends with
+ * the first page that is not full. (GitLab's answers name a next page, too, but always say "no".)
  *
- * Where a page brought rows, its place is saved once all of them and their details are
- * acknowledged; a walk that was cut short goes on there. What changed behind it meanwhile is for
- * the next walk, which asks for what is newer than the first page's request, or knows pages by
- * their content.
+ * Once the rows of a page and their details are acknowledged, the place after the page is saved. A
+ * listing that was cut short goes on at that place. Rows that changed on earlier pages meanwhile
+ * are left to the next run, which requests rows newer than this run's first request, or recognises
+ * pages by their content.
  *
- *   by cursor    goes on with the server's cursor. One that the server refuses, or answers with
- *                nothing, leads back to the first page, once
- *   by number    reads the last page again. Rows that came or went before it have moved it: it
- *                must be the same page, or, where the order is newest first, begin with a row newer
- *                than the last one read. Else back to the first page
+ *   by cursor    goes on with the server's cursor. When the server refuses it or answers with
+ *                nothing, the listing starts again at the first page, once.
+ *   by number    reads the last page again, because rows may have come or gone on the pages before
+ *                it. The page must be the same; or, when the newest rows come first, begin with a
+ *                row newer than the last one read. Otherwise the listing starts again.
  *
- * The list of projects is always read from its first page: a run takes what it does not show for
- * gone.
+ * The list of projects is always read from its first page: a run concludes that a project which is
+ * not in the list is gone.
  */
 #include <stdio.h>
 
@@ -35,7 +36,7 @@ enum {
     ROW_MAX = 4 << 20,
 };
 
-/* What a tool's rows are, by the shapes that data views know. */
+/* The kind of raw event that each tool's rows are; the mapper's views are named after it. */
 static const struct {
     const char *tool;
     const char *kind;
@@ -48,183 +49,184 @@ static const struct {
     {"list_releases", "release"},
 };
 
-struct tool_walk {
+struct listing_tool {
     struct listing base;
     struct wh_bus_ack rows; /* records of rows carry it */
     struct mcp_call *call;
-    struct wh_json_parser *texts; /* for servers that give rows as text alone */
+    struct wh_json_parser *texts; /* for servers that return rows only as text */
     char page_cursor[CURSOR_MARK_MAX];
-    unsigned page;    /* that comes next */
-    uint64_t hash;    /* of the page's content; 0 none */
-    int64_t begun_ms; /* when the first page was asked for */
-    int64_t known_ms; /* of the cursor */
-    int64_t since_ms; /* rows older than that are known; 0 none */
-    int64_t low_ms;   /* of the last row with a time */
+    unsigned page;    /* number of the next page, from 0 */
+    uint64_t hash;    /* of the page's content; 0: none */
+    int64_t begun_ms; /* when the first page was requested */
+    int64_t known_ms; /* the cursor's position */
+    int64_t since_ms; /* rows older than that are known; 0: none */
+    int64_t low_ms;   /* time of the last row that has one */
     char newest[CURSOR_AFTER_MAX];
     int64_t newest_ms;
-    struct details details; /* of the page's rows */
-    size_t waiting;         /* records not acknowledged */
-    bool resumed;           /* nothing of the saved place has come yet */
-    bool taken;             /* a page is there whose place is not noted */
-    bool news;              /* it brought rows */
+    struct listing_details details; /* of the rows of the page */
+    size_t waiting;                 /* number of records that are not acknowledged */
+    bool resumed;                   /* the page at the saved place has not been received yet */
+    bool taken;                     /* a page was received, and its place is not saved */
+    bool news;                      /* records were made of that page */
     bool listed;
 };
 
-static bool ask(struct tool_walk *w);
-static bool can_resume(const struct tool_walk *w);
+static bool ask(struct listing_tool *t);
+static bool can_resume(const struct listing_tool *t);
 
 /* ---- the end ---- */
 
 static void done(struct listing *l)
 {
-    struct tool_walk *w = (struct tool_walk *)l;
+    struct listing_tool *t = (struct listing_tool *)l;
 
-    if (w->call) {
-        mcp_cancel(w->call);
+    if (t->call) {
+        mcp_cancel(t->call);
     }
-    details_cancel(&w->details);
-    wh_json_parser_free(w->texts);
+    listing_details_cancel(&t->details);
+    wh_json_parser_free(t->texts);
 }
 
-static void fail(struct tool_walk *w, enum client_outcome why, const char *text)
+static void fail(struct listing_tool *t, enum client_outcome why, const char *text)
 {
-    listing_fail(&w->base, why, text);
+    listing_fail(&t->base, why, text);
 }
 
-static bool stopped(const struct tool_walk *w)
+static bool stopped(const struct listing_tool *t)
 {
-    return w->base.env->stopped(w->base.env->ctx);
+    return t->base.env->stopped(t->base.env->ctx);
 }
 
-/* On to the next page, or to the end. */
-static void go_on(struct tool_walk *w)
+/* Requests the next page, or ends the listing. */
+static void go_on(struct listing_tool *t)
 {
-    if (stopped(w)) {
-        fail(w, CLIENT_FAILED, NULL);
+    if (stopped(t)) {
+        fail(t, CLIENT_FAILED, NULL);
     }
-    if (w->base.result.outcome != LISTING_ENDED || w->listed || !ask(w)) {
-        listing_end(&w->base);
+    if (t->base.result.outcome != LISTING_ENDED || t->listed || !ask(t)) {
+        listing_end(&t->base);
     }
 }
 
 static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    struct tool_walk *w = (struct tool_walk *)ack;
+    struct listing_tool *t = (struct listing_tool *)ack;
 
     if (d->rc != WH_OK) {
-        fail(w, CLIENT_FAILED, "Kafka did not take the cursor");
+        fail(t, CLIENT_FAILED, "Kafka did not take the cursor");
     }
-    go_on(w);
+    go_on(t);
 }
 
-/* Rows that changed behind us while we read have times past the first page's request: the next walk
- * begins before them, whatever newer ones we met. */
-static void note_end(struct tool_walk *w)
+/* Rows that changed on earlier pages while we were reading are newer than the first page's request.
+ * The next listing starts before them, even when we have seen rows that are newer still. */
+static void note_end(struct listing_tool *t)
 {
-    int64_t until_ms = w->begun_ms > w->known_ms ? w->begun_ms : w->known_ms;
+    int64_t until_ms = t->begun_ms > t->known_ms ? t->begun_ms : t->known_ms;
 
-    if (w->newest[0] && w->newest_ms > until_ms) {
-        (void)wh_time_format(until_ms, w->base.cursor->after);
-    } else if (w->newest[0]) {
-        memcpy(w->base.cursor->after, w->newest, sizeof(w->base.cursor->after));
+    if (t->newest[0] && t->newest_ms > until_ms) {
+        (void)wh_time_format(until_ms, t->base.cursor->after);
+    } else if (t->newest[0]) {
+        memcpy(t->base.cursor->after, t->newest, sizeof(t->base.cursor->after));
     }
-    w->base.cursor->finished_at_ms = wh_clock_now_ms(&w->base.env->clock);
+    t->base.cursor->finished_at_ms = wh_clock_now_ms(&t->base.env->clock);
 }
 
-static enum wh_rc note_place(struct tool_walk *w, struct wh_err *err)
+static enum wh_rc note_place(struct listing_tool *t, struct wh_err *err)
 {
-    struct cursor_place place = {.pages = w->page, .begun_ms = w->begun_ms, .low_ms = w->low_ms};
+    struct cursor_place place = {.pages = t->page, .begun_ms = t->begun_ms, .low_ms = t->low_ms};
 
-    memcpy(place.mark, w->page_cursor, sizeof(place.mark));
-    memcpy(place.newest, w->newest, sizeof(place.newest));
-    return cursor_set_place(w->base.cursor, w->listed ? NULL : &place, err);
+    memcpy(place.mark, t->page_cursor, sizeof(place.mark));
+    memcpy(place.newest, t->newest, sizeof(place.newest));
+    return cursor_set_place(t->base.cursor, t->listed ? NULL : &place, err);
 }
 
-static void save(struct tool_walk *w)
+static void save(struct listing_tool *t)
 {
     struct wh_err err;
 
-    if (w->listed) {
-        note_end(w);
+    if (t->listed) {
+        note_end(t);
     }
-    if (note_place(w, &err) != WH_OK || listing_save(&w->base, &err) != WH_OK) {
-        fail(w, CLIENT_FAILED, err.msg);
-        listing_end(&w->base);
+    if (note_place(t, &err) != WH_OK || listing_save(&t->base, &err) != WH_OK) {
+        fail(t, CLIENT_FAILED, err.msg);
+        listing_end(&t->base);
     }
 }
 
-/* All that came of the page is in Kafka. */
-static void settle(struct tool_walk *w)
+/* All records of the page are acknowledged. */
+static void settle(struct listing_tool *t)
 {
-    bool place = w->news && w->base.task.project && can_resume(w);
+    bool place = t->news && t->base.task.project && can_resume(t);
 
-    w->taken = false;
-    /* Only now: a page that is not in Kafka must not look known later. */
-    cursor_set_hash(w->base.cursor, w->page - 1, w->hash);
-    if (w->listed || place) {
-        save(w);
+    t->taken = false;
+    /* Not earlier: a page that is not in Kafka must not look known to the next run. */
+    cursor_set_hash(t->base.cursor, t->page - 1, t->hash);
+    if (t->listed || place) {
+        save(t);
     } else {
-        go_on(w);
+        go_on(t);
     }
 }
 
-/* A page is done, with what its rows are followed by: on, or to the end. */
-static void move_on(struct tool_walk *w)
+/* Called when something that belongs to the page is done: reads its details, saves its place, or
+ * goes on. */
+static void move_on(struct listing_tool *t)
 {
-    if (w->waiting || w->call || details_busy(&w->details)) {
+    if (t->waiting || t->call || listing_details_busy(&t->details)) {
         return;
     }
-    if (!listing_failed(&w->base) && !stopped(w)) {
-        if (details_start(&w->details)) {
+    if (!listing_failed(&t->base) && !stopped(t)) {
+        if (listing_details_start(&t->details)) {
             return;
         }
-        if (w->details.failure[0]) {
-            fail(w, CLIENT_FAILED, w->details.failure);
+        if (t->details.failure[0]) {
+            fail(t, CLIENT_FAILED, t->details.failure);
         }
     }
-    if (w->taken && !listing_failed(&w->base) && !stopped(w)) {
-        settle(w);
+    if (t->taken && !listing_failed(&t->base) && !stopped(t)) {
+        settle(t);
     } else {
-        go_on(w);
+        go_on(t);
     }
 }
 
 static void on_row_acked(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    struct tool_walk *w =
-        (struct tool_walk *)(void *)((char *)ack - offsetof(struct tool_walk, rows));
+    struct listing_tool *t =
+        (struct listing_tool *)(void *)((char *)ack - offsetof(struct listing_tool, rows));
 
-    w->waiting--;
+    t->waiting--;
     if (d->rc != WH_OK) {
-        fail(w, CLIENT_FAILED, "Kafka did not take a row");
+        fail(t, CLIENT_FAILED, "Kafka did not take a row");
     }
-    move_on(w);
+    move_on(t);
 }
 
 /* ---- rows ---- */
 
-static void note_newest(struct tool_walk *w, struct wh_slice text, int64_t ms)
+static void note_newest(struct listing_tool *t, struct wh_slice text, int64_t ms)
 {
-    if (ms > w->newest_ms && text.ptr && text.len < sizeof(w->newest)) {
-        w->newest_ms = ms;
-        memcpy(w->newest, text.ptr, text.len);
-        w->newest[text.len] = '\0';
+    if (ms > t->newest_ms && text.ptr && text.len < sizeof(t->newest)) {
+        t->newest_ms = ms;
+        memcpy(t->newest, text.ptr, text.len);
+        t->newest[text.len] = '\0';
     }
 }
 
-static const char *kind_of(const struct tool_walk *w)
+static const char *kind_of(const struct listing_tool *t)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(kinds[i].tool, w->base.task.tool) == 0) {
+        if (strcmp(kinds[i].tool, t->base.task.tool) == 0) {
             return kinds[i].kind;
         }
     }
-    return w->base.task.tool;
+    return t->base.task.tool;
 }
 
-static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, const char *id)
+static void emit(struct listing_tool *t, const char *kind, struct wh_json_val row, const char *id)
 {
-    struct listing *l = &w->base;
+    struct listing *l = &t->base;
     WH_AUTO(buf) struct wh_buf text;
     struct outbox_row part = {.kind = wh_slice_str(kind), .object_id = wh_slice_str(id)};
     struct wh_json_writer writer;
@@ -235,109 +237,110 @@ static void emit(struct tool_walk *w, const char *kind, struct wh_json_val row, 
     wh_json_writer_init(&writer, &text);
     wh_jw_value(&writer, row);
     (void)snprintf(call, sizeof(call), "%s:%s:%u", l->task.tool,
-                   l->task.project ? l->task.project->id : "", w->page);
-    w->news = true;
+                   l->task.project ? l->task.project->id : "", t->page);
+    t->news = true;
     if (wh_jw_finish(&writer, &err) != WH_OK) {
-        fail(w, CLIENT_FAILED, err.msg);
+        fail(t, CLIENT_FAILED, err.msg);
         return;
     }
     part.path = wh_slice_str(call);
     part.payload = wh_buf_slice(&text);
-    if (listing_publish(l, &part, &w->rows, &err) != WH_OK) {
-        fail(w, CLIENT_FAILED, err.msg);
+    if (listing_publish(l, &part, &t->rows, &err) != WH_OK) {
+        fail(t, CLIENT_FAILED, err.msg);
         return;
     }
-    w->waiting++;
+    t->waiting++;
     l->task.count->rows++;
     l->task.count->total_rows++;
 }
 
-/* True while rows are new enough to go on. */
-static bool take_row(struct tool_walk *w, struct wh_json_val row, bool changed)
+/* Returns false when the row is older than what is known. */
+static bool take_row(struct listing_tool *t, struct wh_json_val row, bool changed)
 {
-    const struct listing_env *env = w->base.env;
+    const struct listing_env *env = t->base.env;
     struct row known = {0};
     struct wh_slice text;
     int64_t ms;
 
-    (void)(tool_row_id(row, "id", known.id) || tool_row_id(row, "user_id", known.id));
-    env->on_row(env->ctx, &w->base.task, &known, row);
-    if (tool_row_time(row, &text, &ms)) {
-        note_newest(w, text, ms);
-        w->low_ms = ms;
-        if (w->since_ms && ms < w->since_ms) {
+    (void)(listing_tool_row_id(row, "id", known.id) ||
+           listing_tool_row_id(row, "user_id", known.id));
+    env->on_row(env->ctx, &t->base.task, &known, row);
+    if (listing_tool_row_time(row, &text, &ms)) {
+        note_newest(t, text, ms);
+        t->low_ms = ms;
+        if (t->since_ms && ms < t->since_ms) {
             return false;
         }
     } else if (!changed) {
         return true;
     }
-    emit(w, kind_of(w), row, known.id);
-    if (env->read_links && tool_row_id(row, "iid", known.iid)) {
-        details_add(&w->details, known.iid);
+    emit(t, kind_of(t), row, known.id);
+    if (env->read_links && listing_tool_row_id(row, "iid", known.iid)) {
+        listing_details_add(&t->details, known.iid);
     }
     return true;
 }
 
-/* A detail is of the listing's shape, or of REST's. */
+/* A detail has the shape of the tool's rows, or that of REST. */
 static void on_detail(void *ctx, struct wh_json_val row)
 {
-    struct tool_walk *w = ctx;
+    struct listing_tool *t = ctx;
     bool rest = wh_json_get(row, WH_LIT("web_url"), &(struct wh_json_val){0});
     char id[24] = "";
 
-    if (tool_row_id(row, "id", id)) {
-        emit(w, rest ? w->base.stream->kind : kind_of(w), row, id);
+    if (listing_tool_row_id(row, "id", id)) {
+        emit(t, rest ? t->base.stream->kind : kind_of(t), row, id);
     }
 }
 
 static void on_details(void *ctx, const char *failure)
 {
-    struct tool_walk *w = ctx;
+    struct listing_tool *t = ctx;
 
     if (failure) {
-        fail(w, CLIENT_FAILED, failure);
+        fail(t, CLIENT_FAILED, failure);
     }
-    move_on(w);
+    move_on(t);
 }
 
 /* ---- pages ---- */
 
-static void next_page(struct tool_walk *w, struct wh_json_val around, size_t n, bool by_cursor)
+static void next_page(struct listing_tool *t, struct wh_json_val around, size_t n, bool by_cursor)
 {
     struct wh_slice cursor;
 
-    w->page++;
+    t->page++;
     if (!by_cursor) {
-        w->listed = n < PER_PAGE;
-    } else if (n == 0 || !tool_page_cursor(around, &cursor)) {
-        w->listed = true;
-    } else if (cursor.len >= sizeof(w->page_cursor) ||
-               wh_slice_eq(cursor, wh_slice_str(w->page_cursor))) {
-        fail(w, CLIENT_FAILED, "the listing does not come to an end");
+        t->listed = n < PER_PAGE;
+    } else if (n == 0 || !listing_tool_cursor(around, &cursor)) {
+        t->listed = true;
+    } else if (cursor.len >= sizeof(t->page_cursor) ||
+               wh_slice_eq(cursor, wh_slice_str(t->page_cursor))) {
+        fail(t, CLIENT_FAILED, "the listing does not come to an end");
     } else {
-        memcpy(w->page_cursor, cursor.ptr, cursor.len);
-        w->page_cursor[cursor.len] = '\0';
+        memcpy(t->page_cursor, cursor.ptr, cursor.len);
+        t->page_cursor[cursor.len] = '\0';
     }
-    if (w->page > PAGES_MAX) {
-        fail(w, CLIENT_FAILED, "the listing does not come to an end");
+    if (t->page > PAGES_MAX) {
+        fail(t, CLIENT_FAILED, "the listing does not come to an end");
     }
 }
 
-/* Its content is what it was when it was acknowledged last. */
-static bool page_is_known(const struct tool_walk *w, uint64_t hash)
+/* The page has the content that was acknowledged last. */
+static bool page_is_known(const struct listing_tool *t, uint64_t hash)
 {
-    return hash != 0 && w->page < w->base.cursor->n_hashes &&
-           w->base.cursor->hashes[w->page] == hash;
+    return hash != 0 && t->page < t->base.cursor->n_hashes &&
+           t->base.cursor->hashes[t->page] == hash;
 }
 
-static bool by_cursor(const struct tool_walk *w)
+static bool by_cursor(const struct listing_tool *t)
 {
-    const struct mcp_tool *tool = mcp_tool_find(w->base.task.mcp, wh_slice_str(w->base.task.tool));
+    const struct mcp_tool *tool = mcp_tool_find(t->base.task.mcp, wh_slice_str(t->base.task.tool));
 
     return tool && mcp_tool_takes(tool, "after");
 }
 
-static void take_page(struct tool_walk *w, struct wh_json_val result)
+static void take_page(struct listing_tool *t, struct wh_json_val result)
 {
     struct wh_json_val rows;
     struct wh_json_val around;
@@ -348,24 +351,24 @@ static void take_page(struct tool_walk *w, struct wh_json_val result)
     bool fresh = true;
     size_t n = 0;
 
-    if (!tool_page_rows(result, &w->texts, &rows, &around)) {
-        fail(w, CLIENT_FAILED, "the tool's answer holds no rows");
+    if (!listing_tool_rows(result, &t->texts, &rows, &around)) {
+        fail(t, CLIENT_FAILED, "the tool's answer holds no rows");
         return;
     }
-    w->base.task.count->pages++;
-    w->resumed = false;
-    w->taken = true;
-    w->news = false;
-    w->hash = tool_page_hash(rows);
-    /* Pages without times are told apart by their content. */
-    changed = w->base.cursor->finished_at_ms == 0 || !page_is_known(w, w->hash);
-    for (it = wh_json_iter(rows); !listing_failed(&w->base) && wh_json_next(&it, &key, &row); n++) {
-        fresh = take_row(w, row, changed) && fresh;
+    t->base.task.count->pages++;
+    t->resumed = false;
+    t->taken = true;
+    t->news = false;
+    t->hash = listing_tool_hash(rows);
+    /* A page whose rows have no times is recognised by its content. */
+    changed = t->base.cursor->finished_at_ms == 0 || !page_is_known(t, t->hash);
+    for (it = wh_json_iter(rows); !listing_failed(&t->base) && wh_json_next(&it, &key, &row); n++) {
+        fresh = take_row(t, row, changed) && fresh;
     }
-    next_page(w, around, n, by_cursor(w));
-    /* Newest first by pages alone: what follows is older still. */
-    if (!fresh && !by_cursor(w)) {
-        w->listed = true;
+    next_page(t, around, n, by_cursor(t));
+    /* Tools that page by number list the newest rows first: the following ones are older still. */
+    if (!fresh && !by_cursor(t)) {
+        t->listed = true;
     }
 }
 
@@ -392,22 +395,22 @@ static enum client_outcome outcome_of(enum mcp_outcome outcome)
 
 /* ---- going on at a saved place ---- */
 
-/* A row that is updated goes to the front: those that are not read yet move back, never forward. */
-static bool newest_first(const struct tool_walk *w)
+/* An updated row moves to the front, so that rows which are not read yet only ever move back. */
+static bool newest_first(const struct listing_tool *t)
 {
-    const struct mcp_tool *tool = mcp_tool_find(w->base.task.mcp, wh_slice_str(w->base.task.tool));
+    const struct mcp_tool *tool = mcp_tool_find(t->base.task.mcp, wh_slice_str(t->base.task.tool));
 
-    return strcmp(w->base.task.tool, "list_pipelines") == 0 && tool &&
+    return strcmp(t->base.task.tool, "list_pipelines") == 0 && tool &&
            mcp_tool_takes(tool, "order_by") && mcp_tool_takes(tool, "sort");
 }
 
-static bool can_resume(const struct tool_walk *w)
+static bool can_resume(const struct listing_tool *t)
 {
-    return by_cursor(w) || newest_first(w) || w->page <= CURSOR_HASHES_MAX;
+    return by_cursor(t) || newest_first(t) || t->page <= CURSOR_HASHES_MAX;
 }
 
-/* The page at the place follows what was read, or overlaps it: nothing between is left out. */
-static bool page_fits(struct tool_walk *w, struct wh_json_val result)
+/* The page at the saved place follows what was read or overlaps it, so that no row is left out. */
+static bool page_fits(struct listing_tool *t, struct wh_json_val result)
 {
     struct wh_json_val rows;
     struct wh_json_val around;
@@ -416,25 +419,26 @@ static bool page_fits(struct tool_walk *w, struct wh_json_val result)
     struct wh_slice text;
     int64_t ms;
 
-    if (!tool_page_rows(result, &w->texts, &rows, &around)) {
+    if (!listing_tool_rows(result, &t->texts, &rows, &around)) {
         return false;
     }
     it = wh_json_iter(rows);
     if (!wh_json_next(&it, &text, &row)) {
         return false;
     }
-    return by_cursor(w) || page_is_known(w, tool_page_hash(rows)) ||
-           (newest_first(w) && w->low_ms && tool_row_time(row, &text, &ms) && ms > w->low_ms);
+    return by_cursor(t) || page_is_known(t, listing_tool_hash(rows)) ||
+           (newest_first(t) && t->low_ms && listing_tool_row_time(row, &text, &ms) &&
+            ms > t->low_ms);
 }
 
-/* Not so when the server cannot answer anything now: then the place is tried again later. */
-static bool place_is_lost(struct tool_walk *w, const struct mcp_answer *a)
+/* Returns false when the server cannot answer at all now: the place is then tried again later. */
+static bool place_is_lost(struct listing_tool *t, const struct mcp_answer *a)
 {
     switch (a->outcome) {
     case MCP_OK:
-        return !page_fits(w, a->result);
+        return !page_fits(t, a->result);
     case MCP_TOOL_BAD:
-        return !tool_throttled(a->result);
+        return !listing_tool_throttled(a->result);
     case MCP_ERROR:
     case MCP_REFUSED:
         return true;
@@ -449,70 +453,71 @@ static bool place_is_lost(struct tool_walk *w, const struct mcp_answer *a)
     }
 }
 
-/* The first page. A place that is saved stays so until a page is acknowledged. */
-static void begin(struct tool_walk *w)
+/* Starts at the first page. A saved place stays saved until a page is acknowledged. */
+static void begin(struct listing_tool *t)
 {
     struct wh_instant at;
     struct wh_err err;
 
-    w->resumed = false;
-    w->page = 0;
-    w->page_cursor[0] = '\0';
-    w->low_ms = 0;
-    w->newest[0] = '\0';
-    w->newest_ms = 0;
-    w->begun_ms = wh_clock_now_ms(&w->base.env->clock);
-    /* A little before the newest row of the last time: clocks differ, transactions commit late. */
-    if (w->base.cursor->after[0] &&
-        wh_time_parse(wh_slice_str(w->base.cursor->after), &at, &err) == WH_OK) {
-        w->known_ms = at.ms;
-        w->since_ms = at.ms - w->base.env->overlap_ms;
-        memcpy(w->newest, w->base.cursor->after, sizeof(w->newest));
-        w->newest_ms = at.ms;
+    t->resumed = false;
+    t->page = 0;
+    t->page_cursor[0] = '\0';
+    t->low_ms = 0;
+    t->newest[0] = '\0';
+    t->newest_ms = 0;
+    t->begun_ms = wh_clock_now_ms(&t->base.env->clock);
+    /* Begins a little before the newest row that is known, because clocks differ and transactions
+     * commit late. */
+    if (t->base.cursor->after[0] &&
+        wh_time_parse(wh_slice_str(t->base.cursor->after), &at, &err) == WH_OK) {
+        t->known_ms = at.ms;
+        t->since_ms = at.ms - t->base.env->overlap_ms;
+        memcpy(t->newest, t->base.cursor->after, sizeof(t->newest));
+        t->newest_ms = at.ms;
     }
 }
 
-static void resume(struct tool_walk *w)
+static void resume(struct listing_tool *t)
 {
-    const struct cursor_place *place = w->base.cursor->place;
+    const struct cursor_place *place = t->base.cursor->place;
     struct wh_instant at;
     struct wh_err err;
 
-    /* The tool may page otherwise by now. */
-    if (place == NULL || by_cursor(w) != (place->mark[0] != '\0')) {
+    /* The tool may page in the other way by now. */
+    if (place == NULL || by_cursor(t) != (place->mark[0] != '\0')) {
         return;
     }
-    w->resumed = true;
-    w->page = by_cursor(w) ? place->pages : place->pages - 1;
-    memcpy(w->page_cursor, place->mark, sizeof(w->page_cursor));
-    w->low_ms = place->low_ms;
-    w->begun_ms = place->begun_ms;
+    t->resumed = true;
+    t->page = by_cursor(t) ? place->pages : place->pages - 1;
+    memcpy(t->page_cursor, place->mark, sizeof(t->page_cursor));
+    t->low_ms = place->low_ms;
+    t->begun_ms = place->begun_ms;
     if (wh_time_parse(wh_slice_str(place->newest), &at, &err) == WH_OK) {
-        note_newest(w, wh_slice_str(place->newest), at.ms);
+        note_newest(t, wh_slice_str(place->newest), at.ms);
     }
 }
 
 static void on_page(void *ctx, const struct mcp_answer *a)
 {
-    struct tool_walk *w = ctx;
+    struct listing_tool *t = ctx;
 
-    w->call = NULL;
-    if (w->resumed && place_is_lost(w, a)) {
-        wh_log_info(w->base.env->log, "a listing is read from its first page again",
-                    WH_STR("connection", w->base.env->connection),
-                    WH_STR("tool", w->base.task.tool));
-        begin(w);
+    t->call = NULL;
+    if (t->resumed && place_is_lost(t, a)) {
+        wh_log_info(t->base.env->log, "a listing is read from its first page again",
+                    WH_STR("connection", t->base.env->connection),
+                    WH_STR("tool", t->base.task.tool));
+        begin(t);
     } else if (a->outcome == MCP_OK) {
-        take_page(w, a->result);
-    } else if (a->outcome == MCP_TOOL_BAD && tool_throttled(a->result)) {
-        fail(w, CLIENT_FAILED, "GitLab's rate limit");
+        take_page(t, a->result);
+    } else if (a->outcome == MCP_TOOL_BAD && listing_tool_throttled(a->result)) {
+        fail(t, CLIENT_FAILED, "GitLab's rate limit");
     } else {
-        fail(w, outcome_of(a->outcome), a->error ? a->error : "it failed");
+        fail(t, outcome_of(a->outcome), a->error ? a->error : "it failed");
     }
-    move_on(w);
+    move_on(t);
 }
 
-/* ---- asking ---- */
+/* ---- the request ---- */
 
 static void text_argument(struct wh_json_writer *w, const struct mcp_tool *tool, const char *name,
                           const char *value)
@@ -523,30 +528,30 @@ static void text_argument(struct wh_json_writer *w, const struct mcp_tool *tool,
     }
 }
 
-static void page_arguments(const struct tool_walk *w, struct wh_json_writer *out,
+static void page_arguments(const struct listing_tool *t, struct wh_json_writer *out,
                            const struct mcp_tool *tool)
 {
     if (mcp_tool_takes(tool, "after")) {
         wh_jw_key(out, "first");
         wh_jw_int(out, PER_PAGE);
-        text_argument(out, tool, "after", w->page_cursor);
+        text_argument(out, tool, "after", t->page_cursor);
     } else if (mcp_tool_takes(tool, "page")) {
         wh_jw_key(out, "page");
-        wh_jw_int(out, (int64_t)w->page + 1);
+        wh_jw_int(out, (int64_t)t->page + 1);
         wh_jw_key(out, "per_page");
         wh_jw_int(out, PER_PAGE);
     }
 }
 
-static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_tool *tool,
+static enum wh_rc build_arguments(const struct listing_tool *t, const struct mcp_tool *tool,
                                   struct wh_buf *text, struct wh_err *err)
 {
-    const char *project = w->base.task.project ? w->base.task.project->id : "";
+    const char *project = t->base.task.project ? t->base.task.project->id : "";
     char since[WH_TIME_TEXT_MAX] = "";
     struct wh_json_writer out;
 
-    if (w->since_ms) {
-        (void)wh_time_format(w->since_ms, since);
+    if (t->since_ms) {
+        (void)wh_time_format(t->since_ms, since);
     }
     wh_json_writer_init(&out, text);
     wh_jw_object(&out);
@@ -556,7 +561,7 @@ static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_to
         text_argument(&out, tool, "id", project);
     }
     text_argument(&out, tool, "updated_after", since);
-    if (strcmp(w->base.task.tool, "list_pipelines") == 0) {
+    if (strcmp(t->base.task.tool, "list_pipelines") == 0) {
         text_argument(&out, tool, "order_by", "updated_at");
         text_argument(&out, tool, "sort", "desc");
     }
@@ -564,51 +569,51 @@ static enum wh_rc build_arguments(const struct tool_walk *w, const struct mcp_to
         wh_jw_key(&out, "include_inherited");
         wh_jw_bool(&out, true);
     }
-    page_arguments(w, &out, tool);
+    page_arguments(t, &out, tool);
     wh_jw_end(&out);
     return wh_jw_finish(&out, err);
 }
 
-/* False: it failed. */
-static bool ask(struct tool_walk *w)
+/* Returns false when the listing has failed. */
+static bool ask(struct listing_tool *t)
 {
-    const struct mcp_tool *tool = mcp_tool_find(w->base.task.mcp, wh_slice_str(w->base.task.tool));
+    const struct mcp_tool *tool = mcp_tool_find(t->base.task.mcp, wh_slice_str(t->base.task.tool));
     WH_AUTO(buf) struct wh_buf arguments;
     struct wh_err err;
 
     wh_buf_init(&arguments, ARGUMENTS_MAX);
     if (tool == NULL) {
-        fail(w, CLIENT_FAILED, "the tool is not listed any more");
-    } else if (build_arguments(w, tool, &arguments, &err) != WH_OK ||
-               mcp_call_tool(w->base.task.mcp, wh_slice_str(w->base.task.tool),
-                             wh_buf_slice(&arguments), on_page, w, &w->call, &err) != WH_OK) {
-        fail(w, CLIENT_FAILED, err.msg);
+        fail(t, CLIENT_FAILED, "the tool is not listed any more");
+    } else if (build_arguments(t, tool, &arguments, &err) != WH_OK ||
+               mcp_call_tool(t->base.task.mcp, wh_slice_str(t->base.task.tool),
+                             wh_buf_slice(&arguments), on_page, t, &t->call, &err) != WH_OK) {
+        fail(t, CLIENT_FAILED, err.msg);
     }
-    return w->call != NULL;
+    return t->call != NULL;
 }
 
 static enum wh_rc start(struct listing *l, struct wh_err *err)
 {
-    struct tool_walk *w = (struct tool_walk *)l;
+    struct listing_tool *t = (struct listing_tool *)l;
 
-    w->rows.fn = on_row_acked;
+    t->rows.fn = on_row_acked;
     l->saved.fn = on_saved;
-    begin(w);
-    resume(w);
-    w->details = (struct details){.mcp = l->task.mcp,
-                                  .project = l->task.project ? l->task.project->id : "",
-                                  .row = on_detail,
-                                  .done = on_details,
-                                  .ctx = w};
-    details_init(&w->details, l->task.tool);
-    return ask(w) ? WH_OK : wh_fail(err, WH_E_UNAVAILABLE, "%s", l->result.error);
+    begin(t);
+    resume(t);
+    t->details = (struct listing_details){.mcp = l->task.mcp,
+                                          .project = l->task.project ? l->task.project->id : "",
+                                          .row = on_detail,
+                                          .done = on_details,
+                                          .ctx = t};
+    listing_details_init(&t->details, l->task.tool);
+    return ask(t) ? WH_OK : wh_fail(err, WH_E_UNAVAILABLE, "%s", l->result.error);
 }
 
-/* Something is always under way: the listing ends when that is done. */
+/* Something is always under way. The listing ends when that is done. */
 static void pump(struct listing *l)
 {
     (void)l;
 }
 
 const struct listing_kind listing_by_tool = {
-    .size = sizeof(struct tool_walk), .begin = start, .pump = pump, .done = done};
+    .size = sizeof(struct listing_tool), .begin = start, .pump = pump, .done = done};

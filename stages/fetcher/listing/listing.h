@@ -95,8 +95,8 @@ WH_MUST_CHECK enum wh_rc listing_start(struct listings *all, const struct listin
 /* Stops the listings of projects that another member works for now: they send no more requests, and
  * end as LISTING_MORE when what is under way is saved. */
 void listings_stop_foreign(struct listings *all);
-/* Frees all of them at once. Records on their way must have been abandoned (outbox_abandon). Requests
- * of the clients that are open still refer to the listings: free the clients next. */
+/* Frees all of them at once. Records on their way must have been abandoned (outbox_abandon). Open
+ * requests of the clients still refer to the listings: free the clients next. */
 void listings_free(struct listings *all);
 
 #endif

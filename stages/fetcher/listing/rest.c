@@ -1,62 +1,63 @@
-/* One listing from its start to its end: lanes, their requests, and when it is over. */
+/* A listing by REST from its start to its end: its lanes, which of them sends the next request, and
+ * when it is over. */
 #include <stdio.h>
 
 #include "common/base/mem.h"
 #include "stages/fetcher/listing/rest_priv.h"
 
 enum {
-    /* One more span costs at most one more request: the page at its end that is not full. */
+    /* Each further span costs at most one further request: the page at its end that is not full. */
     PAGES_PER_SPLIT = 40,
     /* GitLab gives no total past 10,000 rows. */
-    PAGES_WITHOUT_TOTAL = 10000 / SPAN_PAGE_ROWS,
+    PAGES_WITHOUT_TOTAL = 10000 / LISTING_SPAN_PAGE_ROWS,
 };
 
 /* ---- lanes ---- */
 
-struct lane *walk_add_lane(struct walk *w, struct lane *before, struct wh_slice after,
-                           int64_t after_ms, int64_t before_ms)
+struct listing_lane *listing_lane_add(struct listing_rest *r, struct listing_lane *before,
+                                      struct wh_slice after, int64_t after_ms, int64_t before_ms)
 {
-    struct lane *lane = wh_mem_zalloc(1, sizeof(*lane));
+    struct listing_lane *lane = wh_mem_zalloc(1, sizeof(*lane));
 
     if (lane == NULL) {
         return NULL;
     }
-    lane->walk = w;
+    lane->rest = r;
     lane->last = &lane->first;
-    span_init(&lane->span, after, after_ms, before_ms);
+    listing_span_init(&lane->span, after, after_ms, before_ms);
     memcpy(lane->saved, lane->span.after, sizeof(lane->saved));
     lane->saved_ms = after_ms;
-    lane->next = before ? before->next : w->lanes;
-    *(before ? &before->next : &w->lanes) = lane;
-    w->n_lanes++;
+    lane->next = before ? before->next : r->lanes;
+    *(before ? &before->next : &r->lanes) = lane;
+    r->n_lanes++;
     return lane;
 }
 
-static void lane_free(struct lane *lane)
+static void lane_free(struct listing_lane *lane)
 {
     while (lane->first) {
-        struct page *next = lane->first->next;
+        struct listing_page *next = lane->first->next;
 
-        follow_free_all(lane->first);
+        listing_follow_free_all(lane->first);
         wh_mem_free(lane->first);
         lane->first = next;
     }
-    span_done(&lane->span);
+    listing_span_done(&lane->span);
     wh_mem_free(lane);
 }
 
-/* Lanes that are read and acknowledged; the open one stays. */
-static void drop_read_lanes(struct walk *w)
+/* Removes lanes that are read and acknowledged. The open one stays. */
+static void drop_read_lanes(struct listing_rest *r)
 {
-    struct lane **link = &w->lanes;
+    struct listing_lane **link = &r->lanes;
 
     while ((*link)->next) {
-        struct lane *lane = *link;
+        struct listing_lane *lane = *link;
 
         if (lane->span.listed && !lane->asking && !lane->first) {
             *link = lane->next;
-            w->n_lanes--;
-            w->dirty = true;
+            r->n_lanes--;
+            r->dirty = true;
             lane_free(lane);
         } else {
             link = &lane->next;
@@ -66,37 +67,37 @@ static void drop_read_lanes(struct walk *w)
 
 /* ---- splitting ---- */
 
-static int64_t open_end_ms(const struct walk *w)
+static int64_t open_end_ms(const struct listing_rest *r)
 {
-    const struct listing_env *env = w->base.env;
+    const struct listing_env *env = r->base.env;
 
-    /* What is newer than the overlap may still get rows: it stays with the open span. */
+    /* Within the overlap, rows may still be added: that time stays with the open span. */
     return wh_clock_now_ms(&env->clock) - env->overlap_ms;
 }
 
-/* Rows that are left, by how many there were in the time that is read; -1 when it cannot be split.
- */
-static double rows_left(const struct lane *lane, int64_t end_ms, double rows_per_ms)
+/* Estimates how many rows are left in a lane, from the rows in the time that it has read. Returns
+ * -1 when the lane cannot be split. */
+static double rows_left(const struct listing_lane *lane, int64_t end_ms, double rows_per_ms)
 {
-    const struct span *s = &lane->span;
+    const struct listing_span *s = &lane->span;
     int64_t end = s->before_ms != INT64_MAX ? s->before_ms : end_ms;
     int64_t took = s->after_ms - s->first_ms;
 
-    if (s->listed || span_middle(s, end_ms) == 0) {
+    if (s->listed || listing_span_middle(s, end_ms) == 0) {
         return -1;
     }
-    if (s->rows >= SPAN_PAGE_ROWS && took > 0) {
+    if (s->rows >= LISTING_SPAN_PAGE_ROWS && took > 0) {
         rows_per_ms = (double)s->rows / (double)took;
     }
     return rows_per_ms * (double)(end - s->after_ms);
 }
 
-static double mean_rows_per_ms(const struct walk *w)
+static double mean_rows_per_ms(const struct listing_rest *r)
 {
     double rows = 0;
     double took = 0;
 
-    for (const struct lane *l = w->lanes; l; l = l->next) {
+    for (const struct listing_lane *l = r->lanes; l; l = l->next) {
         if (l->span.rows && l->span.after_ms > l->span.first_ms) {
             rows += (double)l->span.rows;
             took += (double)(l->span.after_ms - l->span.first_ms);
@@ -105,16 +106,16 @@ static double mean_rows_per_ms(const struct walk *w)
     return took > 0 ? rows / took : 0;
 }
 
-static bool split_one(struct walk *w)
+static bool split_one(struct listing_rest *r)
 {
-    int64_t end_ms = open_end_ms(w);
-    double mean = mean_rows_per_ms(w);
+    int64_t end_ms = open_end_ms(r);
+    double mean = mean_rows_per_ms(r);
     char text[WH_TIME_TEXT_MAX];
-    struct lane *best = NULL;
-    double most = 2 * SPAN_PAGE_ROWS;
+    struct listing_lane *best = NULL;
+    double most = 2 * LISTING_SPAN_PAGE_ROWS;
     int64_t middle;
 
-    for (struct lane *l = w->lanes; l; l = l->next) {
+    for (struct listing_lane *l = r->lanes; l; l = l->next) {
         double left = rows_left(l, end_ms, mean);
 
         if (left > most) {
@@ -125,32 +126,33 @@ static bool split_one(struct walk *w)
     if (best == NULL) {
         return false;
     }
-    middle = span_middle(&best->span, end_ms);
-    if (walk_add_lane(w, best, wh_slice_str(wh_time_format(middle, text)), middle,
-                      best->span.before_ms) == NULL) {
+    middle = listing_span_middle(&best->span, end_ms);
+    if (listing_lane_add(r, best, wh_slice_str(wh_time_format(middle, text)), middle,
+                         best->span.before_ms) == NULL) {
         return false;
     }
-    /* What the request under way shows of the other half is left to the new lane. */
+    /* Rows of the second half that the request under way returns are left to the new lane. */
     best->span.before_ms = middle;
-    w->splits++;
+    r->splits++;
     return true;
 }
 
-static void walk_split(struct walk *w)
+static void split(struct listing_rest *r)
 {
-    while (w->base.stream->mode == STREAM_BY_UPDATE && w->n_lanes < WALK_LANES_MAX &&
-           (uint64_t)(w->splits + 1) * PAGES_PER_SPLIT <= w->known_pages && split_one(w)) {
+    while (r->base.stream->mode == STREAM_BY_UPDATE && r->n_lanes < LISTING_LANES_MAX &&
+           (uint64_t)(r->splits + 1) * PAGES_PER_SPLIT <= r->known_pages && split_one(r)) {
     }
 }
 
-void walk_know_total(struct walk *w, int64_t total)
+void listing_rest_total(struct listing_rest *r, int64_t total)
 {
-    uint64_t pages =
-        total >= 0 ? ((uint64_t)total + SPAN_PAGE_ROWS - 1) / SPAN_PAGE_ROWS : PAGES_WITHOUT_TOTAL;
+    uint64_t pages = total >= 0
+                         ? ((uint64_t)total + LISTING_SPAN_PAGE_ROWS - 1) / LISTING_SPAN_PAGE_ROWS
+                         : PAGES_WITHOUT_TOTAL;
 
-    w->known_pages = pages > w->known_pages ? pages : w->known_pages;
-    if (w->page_index > w->known_pages) {
-        w->known_pages = w->page_index;
+    r->known_pages = pages > r->known_pages ? pages : r->known_pages;
+    if (r->page_index > r->known_pages) {
+        r->known_pages = r->page_index;
     }
 }
 
@@ -158,43 +160,43 @@ void walk_know_total(struct walk *w, int64_t total)
 
 static void done(struct listing *l)
 {
-    struct walk *w = (struct walk *)l;
+    struct listing_rest *r = (struct listing_rest *)l;
 
-    while (w->lanes) {
-        struct lane *next = w->lanes->next;
+    while (r->lanes) {
+        struct listing_lane *next = r->lanes->next;
 
-        lane_free(w->lanes);
-        w->lanes = next;
+        lane_free(r->lanes);
+        r->lanes = next;
     }
 }
 
-static bool under_way(const struct walk *w)
+static bool under_way(const struct listing_rest *r)
 {
-    bool reads_on = w->base.result.outcome == LISTING_ENDED;
+    bool reads_on = r->base.result.outcome == LISTING_ENDED;
 
-    for (const struct lane *l = w->lanes; l; l = l->next) {
+    for (const struct listing_lane *l = r->lanes; l; l = l->next) {
         if (l->asking || l->first || (reads_on && !l->span.listed)) {
             return true;
         }
     }
-    return w->saving;
+    return r->saving;
 }
 
 /* ---- asking ---- */
 
-static bool may_ask(const struct walk *w)
+static bool may_ask(const struct listing_rest *r)
 {
-    size_t most = w->follow ? WALK_FOLLOWED_AHEAD_MAX : WALK_AHEAD_MAX;
+    size_t most = r->follow ? LISTING_FOLLOWED_AHEAD_MAX : LISTING_AHEAD_MAX;
 
-    return w->base.result.outcome == LISTING_ENDED && w->n_ahead < most &&
-           (w->n_bytes < WALK_BYTES_MAX || w->n_bytes == 0);
+    return r->base.result.outcome == LISTING_ENDED && r->n_ahead < most &&
+           (r->n_bytes < LISTING_BYTES_MAX || r->n_bytes == 0);
 }
 
-/* Rows that were changed while others still read are behind the newest row by now: the open lane
- * looks once more when it is alone. */
-static void wake_open_lane(struct walk *w)
+/* Rows that changed while the other lanes were reading now lie after the newest row that the open
+ * lane has read. When it is the last lane, it reads on. */
+static void wake_open_lane(struct listing_rest *r)
 {
-    struct lane *lane = w->lanes;
+    struct listing_lane *lane = r->lanes;
 
     if (lane->next == NULL && lane->waits) {
         lane->waits = false;
@@ -202,12 +204,13 @@ static void wake_open_lane(struct walk *w)
     }
 }
 
-/* The one with the fewest pages under way, so that all spans come to their ends together. */
-static struct lane *next_to_ask(struct walk *w)
+/* Returns the lane with the fewest pages under way, so that all lanes end at about the same
+ * time. */
+static struct listing_lane *next_to_ask(struct listing_rest *r)
 {
-    struct lane *best = NULL;
+    struct listing_lane *best = NULL;
 
-    for (struct lane *l = w->lanes; l; l = l->next) {
+    for (struct listing_lane *l = r->lanes; l; l = l->next) {
         if (!l->asking && !l->span.listed && (best == NULL || l->n_pages < best->n_pages)) {
             best = l;
         }
@@ -215,42 +218,42 @@ static struct lane *next_to_ask(struct walk *w)
     return best;
 }
 
-void walk_pump(struct walk *w)
+void listing_rest_pump(struct listing_rest *r)
 {
-    struct lane *lane;
+    struct listing_lane *lane;
 
-    if (w->base.env->stopped(w->base.env->ctx)) {
-        listing_fail(&w->base, CLIENT_FAILED, "stopping");
+    if (r->base.env->stopped(r->base.env->ctx)) {
+        listing_fail(&r->base, CLIENT_FAILED, "stopping");
     }
-    drop_read_lanes(w);
-    wake_open_lane(w);
-    walk_split(w);
-    while (may_ask(w) && (lane = next_to_ask(w)) != NULL) {
-        page_ask(lane);
+    drop_read_lanes(r);
+    wake_open_lane(r);
+    split(r);
+    while (may_ask(r) && (lane = next_to_ask(r)) != NULL) {
+        listing_page_ask(lane);
     }
-    if (!under_way(w) && !walk_save(w)) {
-        listing_end(&w->base);
+    if (!under_way(r) && !listing_rest_save(r)) {
+        listing_end(&r->base);
     }
 }
 
 static void pump(struct listing *l)
 {
-    walk_pump((struct walk *)l);
+    listing_rest_pump((struct listing_rest *)l);
 }
 
 /* ---- the start ---- */
 
 static enum wh_rc begin(struct listing *l, struct wh_err *err)
 {
-    struct walk *w = (struct walk *)l;
+    struct listing_rest *r = (struct listing_rest *)l;
 
-    w->follow = follow_wanted(l);
-    if (walk_restore(w, err) != WH_OK) {
+    r->follow = listing_follow_wanted(l);
+    if (listing_rest_restore(r, err) != WH_OK) {
         return err->rc;
     }
-    walk_pump(w);
+    listing_rest_pump(r);
     return WH_OK;
 }
 
 const struct listing_kind listing_by_rest = {
-    .size = sizeof(struct walk), .begin = begin, .pump = pump, .done = done};
+    .size = sizeof(struct listing_rest), .begin = begin, .pump = pump, .done = done};

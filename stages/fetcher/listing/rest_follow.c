@@ -1,59 +1,59 @@
-/* Reads that a row asks for: a pipeline's detail and jobs, an issue's links, what a merge request
- * closes. */
+/* Follow-ups: the further reads of a row, such as a pipeline's details and jobs, an issue's links,
+ * and the issues that a merge request closes. */
 #include <stdio.h>
 
 #include "common/base/mem.h"
 #include "stages/fetcher/gitlab/link.h"
 #include "stages/fetcher/listing/rest_priv.h"
 
-struct follow {
-    struct page *page;
-    struct follow *next;
+struct listing_follow {
+    struct listing_page *page;
+    struct listing_follow *next;
     const char *kind;
     char object_id[24];
-    bool array; /* each element is a row of its own; else the whole answer is */
+    bool array; /* each element of the answer is a row; otherwise the whole answer is one */
     char path[256];
 };
 
-static void follow_get(struct follow *follow);
+static void follow_get(struct listing_follow *follow);
 
-void follow_free_all(struct page *p)
+void listing_follow_free_all(struct listing_page *p)
 {
     while (p->follows) {
-        struct follow *next = p->follows->next;
+        struct listing_follow *next = p->follows->next;
 
         wh_mem_free(p->follows);
         p->follows = next;
     }
 }
 
-static void follow_end(struct follow *follow)
+static void follow_end(struct listing_follow *follow)
 {
-    struct page *p = follow->page;
-    struct follow **link = &p->follows;
+    struct listing_page *p = follow->page;
+    struct listing_follow **link = &p->follows;
 
     while (*link != follow) {
         link = &(*link)->next;
     }
     *link = follow->next;
     wh_mem_free(follow);
-    page_done_one(p);
+    listing_page_done_one(p);
 }
 
 static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val value,
                              struct wh_err *err)
 {
-    struct follow *follow = ctx;
+    struct listing_follow *follow = ctx;
     struct row row;
 
     row_read(value, &row);
-    return page_emit(follow->page, follow->kind, wh_slice_str(row.id), wh_slice_str(follow->path),
-                     text, err);
+    return listing_page_publish(follow->page, follow->kind, wh_slice_str(row.id),
+                                wh_slice_str(follow->path), text, err);
 }
 
-static bool follow_next(struct follow *follow, const struct client_answer *a)
+static bool follow_next(struct listing_follow *follow, const struct client_answer *a)
 {
-    const struct listing_env *env = follow->page->lane->walk->base.env;
+    const struct listing_env *env = follow->page->lane->rest->base.env;
     struct wh_slice url;
     struct wh_slice path;
 
@@ -67,24 +67,24 @@ static bool follow_next(struct follow *follow, const struct client_answer *a)
     return true;
 }
 
-static enum wh_rc take_answer(struct follow *follow, const struct client_answer *a,
+static enum wh_rc take_answer(struct listing_follow *follow, const struct client_answer *a,
                               struct wh_err *err)
 {
-    const struct listing_env *env = follow->page->lane->walk->base.env;
+    const struct listing_env *env = follow->page->lane->rest->base.env;
     struct wh_slice body = wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len);
 
     if (follow->array) {
         return wh_json_split_array(env->arrays, body, follow_row, follow, err);
     }
-    return page_emit(follow->page, follow->kind, wh_slice_str(follow->object_id),
-                     wh_slice_str(follow->path), body, err);
+    return listing_page_publish(follow->page, follow->kind, wh_slice_str(follow->object_id),
+                                wh_slice_str(follow->path), body, err);
 }
 
 static void on_follow(void *ctx, const struct client_answer *a)
 {
-    struct follow *follow = ctx;
-    struct page *p = follow->page;
-    struct listing *l = &p->lane->walk->base;
+    struct listing_follow *follow = ctx;
+    struct listing_page *p = follow->page;
+    struct listing *l = &p->lane->rest->base;
     struct wh_err err;
     enum wh_rc rc = WH_OK;
 
@@ -103,7 +103,7 @@ static void on_follow(void *ctx, const struct client_answer *a)
     case CLIENT_REFUSED:
     case CLIENT_STOPPED:
     default:
-        /* The row itself was read; this part of it is not to be had. */
+        /* The row itself was read. GitLab does not give us this part of it. */
         l->task.count->skipped++;
         break;
     }
@@ -117,22 +117,23 @@ static void on_follow(void *ctx, const struct client_answer *a)
     follow_end(follow);
 }
 
-static void follow_get(struct follow *follow)
+static void follow_get(struct listing_follow *follow)
 {
-    struct page *p = follow->page;
+    struct listing_page *p = follow->page;
     struct wh_err err;
 
-    if (client_get(p->lane->walk->base.task.client, wh_slice_str(follow->path), on_follow, follow,
+    if (client_get(p->lane->rest->base.task.client, wh_slice_str(follow->path), on_follow, follow,
                    &err) != WH_OK) {
         p->failed = true;
         follow_end(follow);
     }
 }
 
-static void follow_start(struct page *p, const char *kind, bool array, const struct row *row,
-                         const char *resource, const char *id, const char *rest)
+static void follow_start(struct listing_page *p, const char *kind, bool array,
+                         const struct row *row, const char *resource, const char *id,
+                         const char *rest)
 {
-    struct follow *follow = wh_mem_zalloc(1, sizeof(*follow));
+    struct listing_follow *follow = wh_mem_zalloc(1, sizeof(*follow));
 
     if (follow == NULL) {
         p->failed = true;
@@ -145,21 +146,21 @@ static void follow_start(struct page *p, const char *kind, bool array, const str
     follow->array = array;
     memcpy(follow->object_id, row->id, sizeof(follow->object_id));
     (void)snprintf(follow->path, sizeof(follow->path), "/api/v4/projects/%s/%s/%s%s",
-                   p->lane->walk->base.task.project->id, resource, id, rest);
+                   p->lane->rest->base.task.project->id, resource, id, rest);
     p->waiting++;
     follow_get(follow);
 }
 
-unsigned follow_wanted(const struct listing *l)
+unsigned listing_follow_wanted(const struct listing *l)
 {
     unsigned links = FOLLOW_ISSUE_LINKS | FOLLOW_MR_CLOSES;
 
     return l->env->read_links ? l->stream->follow : l->stream->follow & ~links;
 }
 
-void follow_all(struct page *p, const struct row *row)
+void listing_follow_all(struct listing_page *p, const struct row *row)
 {
-    unsigned what = p->lane->walk->follow;
+    unsigned what = p->lane->rest->follow;
 
     if (what & FOLLOW_PIPELINE) {
         follow_start(p, "pipeline_detail", false, row, "pipelines", row->id, "");

@@ -16,49 +16,50 @@
 #include "stages/fetcher/listing/span.h"
 
 enum {
-    WALK_LANES_MAX = 8,
-    WALK_AHEAD_MAX = 16, /* pages of one listing that would be read again after a kill */
-    WALK_FOLLOWED_AHEAD_MAX = 6,
-    WALK_BYTES_MAX = 24 << 20,
-    WALK_PATH_MAX = 2048,
+    LISTING_LANES_MAX = 8,
+    LISTING_AHEAD_MAX = 16, /* pages of one listing that would be read again after a kill */
+    LISTING_FOLLOWED_AHEAD_MAX = 6,
+    LISTING_BYTES_MAX = 24 << 20,
+    LISTING_PATH_MAX = 2048,
 };
 
-struct lane;
+struct listing_lane;
 
-struct page {
+struct listing_page {
     struct wh_bus_ack ack; /* first: records carry it */
-    struct lane *lane;
-    struct page *next;
-    struct follow *follows; /* in flight */
-    size_t waiting;         /* for records and follow-ups, and for the parsing itself */
+    struct listing_lane *lane;
+    struct listing_page *next;
+    struct listing_follow *follows; /* in flight */
+    /* number of records and follow-ups that are not done, plus one during parsing */
+    size_t waiting;
     size_t bytes;
     bool failed;
-    char after[CURSOR_AFTER_MAX]; /* position of the span after this page */
+    char after[CURSOR_AFTER_MAX]; /* position of the lane's span after this page */
     int64_t after_ms;
     uint64_t rows;
-    unsigned index; /* of the listing's pages */
+    unsigned index; /* number of the page within the listing, from 0 */
     uint64_t hash;  /* of its content */
 };
 
-struct lane {
-    struct lane *next;
-    struct walk *walk;
-    struct span span;
+struct listing_lane {
+    struct listing_lane *next;
+    struct listing_rest *rest;
+    struct listing_span span;
     char saved[CURSOR_AFTER_MAX]; /* acknowledged up to this position; never moves back */
     int64_t saved_ms;
-    struct page *first;
-    struct page **last;
+    struct listing_page *first;
+    struct listing_page **last;
     size_t n_pages; /* not acknowledged */
     bool asking;    /* a page request is in flight */
     bool waits;     /* the open lane has reached the newest row while others still read */
-    char next_path[WALK_PATH_MAX]; /* GitLab's own address of the next page; or empty */
-    char path[WALK_PATH_MAX];      /* of the request under way */
+    char next_path[LISTING_PATH_MAX]; /* GitLab's own address of the next page; or empty */
+    char path[LISTING_PATH_MAX];      /* of the request under way */
 };
 
-struct walk {
+struct listing_rest {
     struct listing base;
     unsigned follow; /* enum stream_follow: the follow-ups of each row */
-    struct lane *lanes;
+    struct listing_lane *lanes;
     unsigned n_lanes;
     unsigned splits;
     uint64_t known_pages; /* a lower bound of the listing's pages */
@@ -73,37 +74,42 @@ struct walk {
 
 /* ---- rest.c ---- */
 
-/* Sends the requests that may go out, and ends the listing when nothing is left. The listing may be freed
- * when this returns. */
-void walk_pump(struct walk *w);
-/* A new lane after `before` (NULL: as the first). NULL: no memory. */
-struct lane *walk_add_lane(struct walk *w, struct lane *before, struct wh_slice after,
-                           int64_t after_ms, int64_t before_ms);
-/* Takes a full page into account. total: rows of the open span by x-total, -1 when it is not known. */
-void walk_know_total(struct walk *w, int64_t total);
+/* Sends the requests that may go out, and ends the listing when nothing is left. The listing may be
+ * freed when this returns. */
+void listing_rest_pump(struct listing_rest *r);
+/* Adds a lane after `before`, or as the first one when that is NULL. Returns NULL without
+ * memory. */
+struct listing_lane *listing_lane_add(struct listing_rest *r, struct listing_lane *before,
+                                      struct wh_slice after, int64_t after_ms, int64_t before_ms);
+/* Updates the number of pages after a full one. total: rows of the open span by x-total; -1 when it
+ * is not known. */
+void listing_rest_total(struct listing_rest *r, int64_t total);
 
 /* ---- rest_page.c ---- */
 
-void page_ask(struct lane *lane);
+void listing_page_ask(struct listing_lane *lane);
 /* One of the page's records or follow-ups is done. The listing may be freed when this returns. */
-void page_done_one(struct page *p);
-WH_MUST_CHECK enum wh_rc page_emit(struct page *p, const char *kind, struct wh_slice id,
-                                   struct wh_slice path, struct wh_slice row, struct wh_err *err);
+void listing_page_done_one(struct listing_page *p);
+WH_MUST_CHECK enum wh_rc listing_page_publish(struct listing_page *p, const char *kind,
+                                              struct wh_slice id, struct wh_slice path,
+                                              struct wh_slice row, struct wh_err *err);
 
 /* ---- rest_cursor.c ---- */
 
 /* Restores the spans that an earlier run has left unread. */
-WH_MUST_CHECK enum wh_rc walk_restore(struct walk *w, struct wh_err *err);
-/* Moves the lane's cursor over its acknowledged pages. */
-void walk_settle(struct lane *lane);
-/* Writes the cursor when it has moved and no record of it is in flight. True while one is in flight. */
-bool walk_save(struct walk *w);
+WH_MUST_CHECK enum wh_rc listing_rest_restore(struct listing_rest *r, struct wh_err *err);
+/* Moves the lane's cursor over its acknowledged pages. The listing may be freed when this
+ * returns. */
+void listing_lane_settle(struct listing_lane *lane);
+/* Writes the cursor when it has moved and no record of it is in flight. Returns true while one is
+ * in flight. */
+bool listing_rest_save(struct listing_rest *r);
 
 /* ---- rest_follow.c ---- */
 
-/* The follow-ups of the stream that the configuration asks for. */
-unsigned follow_wanted(const struct listing *l);
-void follow_all(struct page *p, const struct row *row);
-void follow_free_all(struct page *p);
+/* Returns the stream's follow-ups (enum stream_follow), without those that are switched off. */
+unsigned listing_follow_wanted(const struct listing *l);
+void listing_follow_all(struct listing_page *p, const struct row *row);
+void listing_follow_free_all(struct listing_page *p);
 
 #endif

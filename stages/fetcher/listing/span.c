@@ -11,7 +11,7 @@ enum { SEEN_FIRST = 64, SPLIT_MIN_MS = 2000, HASH_SHIFT = 29 };
 
 /* ---- ids ---- */
 
-static size_t slot_of(const struct span_seen *seen, uint64_t id)
+static size_t slot_of(const struct listing_seen *seen, uint64_t id)
 {
     uint64_t h = id * 0x9e3779b97f4a7c15ull;
     size_t i = (size_t)(h ^ h >> HASH_SHIFT) & (seen->cap - 1);
@@ -22,7 +22,7 @@ static size_t slot_of(const struct span_seen *seen, uint64_t id)
     return i;
 }
 
-static bool seen_has(const struct span_seen *seen, uint64_t id)
+static bool seen_has(const struct listing_seen *seen, uint64_t id)
 {
     if (id == 0) {
         return seen->zero;
@@ -30,9 +30,10 @@ static bool seen_has(const struct span_seen *seen, uint64_t id)
     return seen->n > 0 && seen->slots[slot_of(seen, id)] == id;
 }
 
-static bool seen_grow(struct span_seen *seen)
+static bool seen_grow(struct listing_seen *seen)
 {
-    struct span_seen bigger = {.cap = seen->cap ? seen->cap * 2 : SEEN_FIRST, .zero = seen->zero};
+    struct listing_seen bigger = {.cap = seen->cap ? seen->cap * 2 : SEEN_FIRST,
+                                  .zero = seen->zero};
 
     bigger.slots = wh_mem_zalloc(bigger.cap, sizeof(*bigger.slots));
     if (bigger.slots == NULL) {
@@ -49,20 +50,20 @@ static bool seen_grow(struct span_seen *seen)
     return true;
 }
 
-static void seen_add(struct span_seen *seen, uint64_t id)
+static void seen_add(struct listing_seen *seen, uint64_t id)
 {
     if (id == 0) {
         seen->zero = true;
         return;
     }
-    if (seen->n >= SPAN_SEEN_MAX || (2 * (seen->n + 1) > seen->cap && !seen_grow(seen))) {
+    if (seen->n >= LISTING_SPAN_SEEN_MAX || (2 * (seen->n + 1) > seen->cap && !seen_grow(seen))) {
         return;
     }
     seen->slots[slot_of(seen, id)] = id;
     seen->n++;
 }
 
-static void seen_clear(struct span_seen *seen)
+static void seen_clear(struct listing_seen *seen)
 {
     if (seen->n) {
         memset(seen->slots, 0, seen->cap * sizeof(*seen->slots));
@@ -73,7 +74,7 @@ static void seen_clear(struct span_seen *seen)
 
 /* ---- life ---- */
 
-static void move_bound(struct span *s, struct wh_slice after, int64_t ms)
+static void move_bound(struct listing_span *s, struct wh_slice after, int64_t ms)
 {
     size_t n = after.len < sizeof(s->after) ? after.len : 0;
 
@@ -85,19 +86,20 @@ static void move_bound(struct span *s, struct wh_slice after, int64_t ms)
     seen_clear(&s->seen);
 }
 
-void span_init(struct span *s, struct wh_slice after, int64_t after_ms, int64_t before_ms)
+void listing_span_init(struct listing_span *s, struct wh_slice after, int64_t after_ms,
+                       int64_t before_ms)
 {
-    *s = (struct span){.before_ms = before_ms, .page = 1, .block_total = -1};
+    *s = (struct listing_span){.before_ms = before_ms, .page = 1, .block_total = -1};
     move_bound(s, after, after_ms);
 }
 
-void span_done(struct span *s)
+void listing_span_done(struct listing_span *s)
 {
     wh_mem_free(s->seen.slots);
-    s->seen = (struct span_seen){0};
+    s->seen = (struct listing_seen){0};
 }
 
-/* ---- asking ---- */
+/* ---- the request ---- */
 
 static enum wh_rc put_time(struct wh_buf *out, const char *name, const char *text,
                            struct wh_err *err)
@@ -108,8 +110,8 @@ static enum wh_rc put_time(struct wh_buf *out, const char *name, const char *tex
     return wh_percent_encode(wh_slice_str(text), out, err);
 }
 
-/* A time is shown without its microseconds: one more millisecond takes them all in. */
-static enum wh_rc block_query(const struct span *s, struct wh_buf *out, struct wh_err *err)
+/* GitLab shows times without microseconds: one more millisecond includes all of them. */
+static enum wh_rc block_query(const struct listing_span *s, struct wh_buf *out, struct wh_err *err)
 {
     char from[WH_TIME_TEXT_MAX];
     char to[WH_TIME_TEXT_MAX];
@@ -120,7 +122,7 @@ static enum wh_rc block_query(const struct span *s, struct wh_buf *out, struct w
     return put_time(out, "&updated_before=", wh_time_format(s->after_ms + 1, to), err);
 }
 
-static enum wh_rc bound_query(const struct span *s, struct wh_buf *out, struct wh_err *err)
+static enum wh_rc bound_query(const struct listing_span *s, struct wh_buf *out, struct wh_err *err)
 {
     char to[WH_TIME_TEXT_MAX];
 
@@ -133,23 +135,25 @@ static enum wh_rc bound_query(const struct span *s, struct wh_buf *out, struct w
     return WH_OK;
 }
 
-enum wh_rc span_query(struct span *s, struct wh_buf *out, struct wh_err *err)
+enum wh_rc listing_span_query(struct listing_span *s, struct wh_buf *out, struct wh_err *err)
 {
     memcpy(s->bound, s->after, sizeof(s->bound));
     s->passed = false;
     if (wh_buf_append(out, WH_LIT("order_by=updated_at&sort=asc"), err) != WH_OK ||
-        (s->mode == SPAN_BOUND ? bound_query(s, out, err) : block_query(s, out, err)) != WH_OK) {
+        (s->mode == LISTING_SPAN_BOUND ? bound_query(s, out, err) : block_query(s, out, err)) !=
+            WH_OK) {
         return err->rc;
     }
-    if (s->mode == SPAN_BLOCK_KEYSET) {
-        return wh_buf_printf(out, err, "&pagination=keyset&per_page=%d", SPAN_PAGE_ROWS);
+    if (s->mode == LISTING_SPAN_BLOCK_KEYSET) {
+        return wh_buf_printf(out, err, "&pagination=keyset&per_page=%d", LISTING_SPAN_PAGE_ROWS);
     }
-    return wh_buf_printf(out, err, "&per_page=%d&page=%u", SPAN_PAGE_ROWS, s->page);
+    return wh_buf_printf(out, err, "&per_page=%d&page=%u", LISTING_SPAN_PAGE_ROWS, s->page);
 }
 
 /* ---- rows ---- */
 
-bool span_take(struct span *s, uint64_t id, struct wh_slice updated_at, const struct wh_instant *at)
+bool listing_span_take(struct listing_span *s, uint64_t id, struct wh_slice updated_at,
+                       const struct wh_instant *at)
 {
     if (at == NULL) {
         s->rows++;
@@ -159,7 +163,7 @@ bool span_take(struct span *s, uint64_t id, struct wh_slice updated_at, const st
         s->passed = true;
         return false;
     }
-    if (s->mode != SPAN_BOUND && at->ms != s->after_ms) {
+    if (s->mode != LISTING_SPAN_BOUND && at->ms != s->after_ms) {
         return false;
     }
     if (s->after[0] == '\0' || at->ms != s->after_ms) {
@@ -172,14 +176,14 @@ bool span_take(struct span *s, uint64_t id, struct wh_slice updated_at, const st
     return true;
 }
 
-/* ---- where it goes on ---- */
+/* ---- the next page ---- */
 
-static bool more_after(const struct span_page *page)
+static bool more_after(const struct listing_span_page *page)
 {
-    return page->more_known ? page->more : page->rows >= SPAN_PAGE_ROWS;
+    return page->more_known ? page->more : page->rows >= LISTING_SPAN_PAGE_ROWS;
 }
 
-static void block_begin(struct span *s, enum span_mode mode)
+static void block_begin(struct listing_span *s, enum listing_span_mode mode)
 {
     s->mode = mode;
     s->page = 1;
@@ -187,18 +191,18 @@ static void block_begin(struct span *s, enum span_mode mode)
     s->block_total = -1;
 }
 
-static void block_end(struct span *s)
+static void block_end(struct listing_span *s)
 {
     char next[WH_TIME_TEXT_MAX];
     int64_t ms = s->after_ms + 1;
 
     move_bound(s, wh_slice_str(wh_time_format(ms, next)), ms);
-    s->mode = SPAN_BOUND;
+    s->mode = LISTING_SPAN_BOUND;
     s->page = 1;
     s->listed = ms >= s->before_ms;
 }
 
-static void bound_page_end(struct span *s, const struct span_page *page)
+static void bound_page_end(struct listing_span *s, const struct listing_span_page *page)
 {
     if (s->passed || !more_after(page)) {
         s->listed = true;
@@ -207,11 +211,11 @@ static void bound_page_end(struct span *s, const struct span_page *page)
     } else if (s->after[0] == '\0') {
         s->page++; /* rows without a time */
     } else {
-        block_begin(s, SPAN_BLOCK_UP);
+        block_begin(s, LISTING_SPAN_BLOCK_UP);
     }
 }
 
-static void block_up_page_end(struct span *s, const struct span_page *page)
+static void block_up_page_end(struct listing_span *s, const struct listing_span_page *page)
 {
     s->block_rows += page->rows;
     if (s->page == 1) {
@@ -222,30 +226,30 @@ static void block_up_page_end(struct span *s, const struct span_page *page)
     } else if (s->page == 1 || (s->block_total >= 0 && s->block_rows == (uint64_t)s->block_total)) {
         block_end(s);
     } else {
-        s->mode = SPAN_BLOCK_DOWN;
+        s->mode = LISTING_SPAN_BLOCK_DOWN;
         s->page--;
     }
 }
 
-void span_page_end(struct span *s, const struct span_page *page)
+void listing_span_page_end(struct listing_span *s, const struct listing_span_page *page)
 {
     switch (s->mode) {
-    case SPAN_BOUND:
+    case LISTING_SPAN_BOUND:
         bound_page_end(s, page);
         break;
-    case SPAN_BLOCK_UP:
+    case LISTING_SPAN_BLOCK_UP:
         block_up_page_end(s, page);
         break;
-    case SPAN_BLOCK_DOWN:
+    case LISTING_SPAN_BLOCK_DOWN:
         if (s->page > 1) {
             s->page--;
         } else {
             block_end(s);
         }
         break;
-    case SPAN_BLOCK_KEYSET:
+    case LISTING_SPAN_BLOCK_KEYSET:
     default:
-        /* As long as there is a link the caller follows it. */
+        /* The caller follows the links as long as there are any. */
         if (!page->more) {
             block_end(s);
         }
@@ -253,20 +257,20 @@ void span_page_end(struct span *s, const struct span_page *page)
     }
 }
 
-bool span_refused(struct span *s)
+bool listing_span_refused(struct listing_span *s)
 {
-    if (s->mode != SPAN_BLOCK_UP || s->page == 1) {
+    if (s->mode != LISTING_SPAN_BLOCK_UP || s->page == 1) {
         return false;
     }
-    block_begin(s, SPAN_BLOCK_KEYSET);
+    block_begin(s, LISTING_SPAN_BLOCK_KEYSET);
     return true;
 }
 
-int64_t span_middle(const struct span *s, int64_t end_ms)
+int64_t listing_span_middle(const struct listing_span *s, int64_t end_ms)
 {
     int64_t end = s->before_ms != INT64_MAX ? s->before_ms : end_ms;
 
-    if (s->after[0] == '\0' || s->mode != SPAN_BOUND || end - s->after_ms < SPLIT_MIN_MS) {
+    if (s->after[0] == '\0' || s->mode != LISTING_SPAN_BOUND || end - s->after_ms < SPLIT_MIN_MS) {
         return 0;
     }
     return s->after_ms + (end - s->after_ms) / 2;

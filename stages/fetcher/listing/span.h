@@ -1,6 +1,6 @@
 /*
- * span.h - one part of a listing that is read by updated_at, ascending: what to ask for next, which
- * rows are new, and when it is over. Pure: no I/O.
+ * span.h - one part of a listing that is read by updated_at, ascending: what to request next, which
+ * rows are new, and when the part is read. Pure: no I/O.
  *
  * A span covers [after, before); the last one of a listing is open and reads to the newest row.
  * Both bounds are inclusive at GitLab, which also keeps microseconds and shows milliseconds; so a
@@ -18,8 +18,8 @@
  *   BLOCK_KEYSET GitLab refused the offset (past 50,000 rows, where keyset paging exists): read it
  *                by keyset.
  */
-#ifndef WH_FETCHER_SPAN_H
-#define WH_FETCHER_SPAN_H
+#ifndef WH_FETCHER_LISTING_SPAN_H
+#define WH_FETCHER_LISTING_SPAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,54 +28,63 @@
 #include "common/base/time.h"
 #include "stages/fetcher/state/cursors.h"
 
-enum { SPAN_PAGE_ROWS = 100, SPAN_SEEN_MAX = 1 << 20 };
+enum { LISTING_SPAN_PAGE_ROWS = 100, LISTING_SPAN_SEEN_MAX = 1 << 20 };
 
-enum span_mode { SPAN_BOUND, SPAN_BLOCK_UP, SPAN_BLOCK_DOWN, SPAN_BLOCK_KEYSET };
+enum listing_span_mode {
+    LISTING_SPAN_BOUND,
+    LISTING_SPAN_BLOCK_UP,
+    LISTING_SPAN_BLOCK_DOWN,
+    LISTING_SPAN_BLOCK_KEYSET
+};
 
-/* Ids met at one time; past SPAN_SEEN_MAX ids are not kept, and their rows may come twice. */
-struct span_seen {
+/* The ids of the rows with one updated_at. Beyond LISTING_SPAN_SEEN_MAX ids are not kept, and their
+ * rows may be published twice. */
+struct listing_seen {
     uint64_t *slots;
     size_t cap; /* a power of two, or 0 */
     size_t n;
     bool zero; /* the id 0 */
 };
 
-struct span {
+struct listing_span {
     char after[CURSOR_AFTER_MAX]; /* as GitLab wrote it; empty: from the oldest row on */
     int64_t after_ms;
     int64_t before_ms; /* INT64_MAX: open */
-    enum span_mode mode;
-    unsigned page; /* to ask for next */
-    bool listed;   /* nothing is left to ask for */
+    enum listing_span_mode mode;
+    unsigned page; /* the next page to request */
+    bool listed;   /* nothing is left to request */
     bool passed;   /* the page under way showed a row at or past `before` */
-    struct span_seen seen;
-    char bound[CURSOR_AFTER_MAX]; /* `after` when the page under way was asked for */
+    struct listing_seen seen;
+    char bound[CURSOR_AFTER_MAX]; /* `after` when the page under way was requested */
     uint64_t rows;                /* taken so far */
     int64_t first_ms;             /* time of the first row taken */
     uint64_t block_rows;          /* in the pages of BLOCK_UP */
     int64_t block_total;          /* x-total of its first page; -1 */
 };
 
-/* What a page's answer said beside its rows. */
-struct span_page {
+/* What the answer of a page says besides its rows. */
+struct listing_span_page {
     size_t rows;
-    int64_t total;   /* x-total, -1 */
+    int64_t total;   /* x-total; -1: not known */
     bool more_known; /* GitLab says whether there is a next page */
     bool more;
 };
 
-void span_init(struct span *s, struct wh_slice after, int64_t after_ms, int64_t before_ms);
-void span_done(struct span *s);
-/* Appends "order_by=...&page=N" for the next page and notes that it is under way. */
-WH_MUST_CHECK enum wh_rc span_query(struct span *s, struct wh_buf *out, struct wh_err *err);
-/* One row of the page, in order: true when it is new. at NULL: it has no updated_at. */
-bool span_take(struct span *s, uint64_t id, struct wh_slice updated_at,
-               const struct wh_instant *at);
-void span_page_end(struct span *s, const struct span_page *page);
-/* GitLab refused the page: true when there is another way to ask. */
-bool span_refused(struct span *s);
-/* Where the span's second half could begin; 0 when it is too short to be split. end_ms: of an open
- * span. */
-int64_t span_middle(const struct span *s, int64_t end_ms);
+void listing_span_init(struct listing_span *s, struct wh_slice after, int64_t after_ms,
+                       int64_t before_ms);
+void listing_span_done(struct listing_span *s);
+/* Appends the query of the next page ("order_by=...&page=N"), which is then under way. */
+WH_MUST_CHECK enum wh_rc listing_span_query(struct listing_span *s, struct wh_buf *out,
+                                            struct wh_err *err);
+/* Takes one row of the page, in order. Returns true when the row is new. at NULL: it has no
+ * updated_at. */
+bool listing_span_take(struct listing_span *s, uint64_t id, struct wh_slice updated_at,
+                       const struct wh_instant *at);
+void listing_span_page_end(struct listing_span *s, const struct listing_span_page *page);
+/* GitLab refused the page. Returns true when there is another way to request it. */
+bool listing_span_refused(struct listing_span *s);
+/* Returns where the second half of the span could begin (ms); 0 when the span is too short to be
+ * split. end_ms: the end of an open span. */
+int64_t listing_span_middle(const struct listing_span *s, int64_t end_ms);
 
 #endif

@@ -18,9 +18,9 @@ static const struct {
     {"list_work_items", "get_work_item", "work_item_iid"},
 };
 
-static bool fill(struct details *d);
+static bool fill(struct listing_details *d);
 
-void details_init(struct details *d, const char *list_tool)
+void listing_details_init(struct listing_details *d, const char *list_tool)
 {
     const struct mcp_tool *tool = NULL;
 
@@ -37,21 +37,21 @@ void details_init(struct details *d, const char *list_tool)
     }
 }
 
-void details_add(struct details *d, const char *iid)
+void listing_details_add(struct listing_details *d, const char *iid)
 {
-    if (d->tool && d->n < DETAILS_MAX && iid[0]) {
+    if (d->tool && d->n < LISTING_DETAILS_MAX && iid[0]) {
         (void)snprintf(d->iids[d->n++], sizeof(d->iids[0]), "%s", iid);
     }
 }
 
-bool details_busy(const struct details *d)
+bool listing_details_busy(const struct listing_details *d)
 {
     return d->n_open > 0;
 }
 
-void details_cancel(struct details *d)
+void listing_details_cancel(struct listing_details *d)
 {
-    for (size_t i = 0; i < DETAILS_AT_ONCE; i++) {
+    for (size_t i = 0; i < LISTING_DETAILS_AT_ONCE; i++) {
         if (d->slots[i].call) {
             mcp_cancel(d->slots[i].call);
             d->slots[i].call = NULL;
@@ -60,7 +60,7 @@ void details_cancel(struct details *d)
     d->n_open = 0;
 }
 
-static void end_if_done(struct details *d)
+static void end_if_done(struct listing_details *d)
 {
     if (d->n_open == 0) {
         d->n = 0;
@@ -71,8 +71,8 @@ static void end_if_done(struct details *d)
 
 static void on_answer(void *ctx, const struct mcp_answer *a)
 {
-    struct detail_slot *slot = ctx;
-    struct details *d = slot->details;
+    struct listing_detail_slot *slot = ctx;
+    struct listing_details *d = slot->details;
     struct wh_json_val content;
 
     slot->call = NULL;
@@ -83,17 +83,17 @@ static void on_answer(void *ctx, const struct mcp_answer *a)
         (void)snprintf(d->failure, sizeof(d->failure), "%s: %.90s", d->tool,
                        a->error ? a->error : "");
         d->next = d->n;
-    } else if (a->outcome == MCP_TOOL_BAD && tool_throttled(a->result)) {
+    } else if (a->outcome == MCP_TOOL_BAD && listing_tool_throttled(a->result)) {
         (void)snprintf(d->failure, sizeof(d->failure), "%s: GitLab's rate limit", d->tool);
         d->next = d->n;
     }
     d->n_open--;
-    /* An object that is gone or not to be shown has its row of the listing. */
+    /* Of an object that is gone or not shown to us, the row of the listing must do. */
     (void)fill(d);
     end_if_done(d);
 }
 
-static enum wh_rc ask(struct details *d, struct detail_slot *slot, const char *iid,
+static enum wh_rc ask(struct listing_details *d, struct listing_detail_slot *slot, const char *iid,
                       struct wh_err *err)
 {
     const struct mcp_tool *tool = mcp_tool_find(d->mcp, wh_slice_str(d->tool));
@@ -123,12 +123,12 @@ static enum wh_rc ask(struct details *d, struct detail_slot *slot, const char *i
                          &slot->call, err);
 }
 
-/* As many as may be under way; true when any is. */
-static bool fill(struct details *d)
+/* Starts as many calls as may be under way. Returns true when any is. */
+static bool fill(struct listing_details *d)
 {
     struct wh_err err;
 
-    for (size_t i = 0; i < DETAILS_AT_ONCE && d->next < d->n; i++) {
+    for (size_t i = 0; i < LISTING_DETAILS_AT_ONCE && d->next < d->n; i++) {
         if (d->slots[i].call) {
             continue;
         }
@@ -142,7 +142,7 @@ static bool fill(struct details *d)
     return d->n_open > 0;
 }
 
-bool details_start(struct details *d)
+bool listing_details_start(struct listing_details *d)
 {
     d->failure[0] = '\0';
     if (fill(d)) {

@@ -1,44 +1,45 @@
 /*
- * tool_detail.h - one more call for each row of a listing by an MCP tool: the tool that shows one
- * object, where there is one. Listings of merge requests and work items show a title and a state;
- * the rest (times, labels, people) is here. A few calls at a time. Thread: app.
+ * tool_detail.h - calls, for each row of a listing by an MCP tool, the tool that shows one object,
+ * if there is one. The rows of merge requests and work items have a title and a state; times,
+ * labels and people are only in the details. A few calls are under way at a time. Thread: app.
  */
-#ifndef WH_FETCHER_TOOL_DETAIL_H
-#define WH_FETCHER_TOOL_DETAIL_H
+#ifndef WH_FETCHER_LISTING_TOOL_DETAIL_H
+#define WH_FETCHER_LISTING_TOOL_DETAIL_H
 
 #include "stages/fetcher/mcp/mcp.h"
 
-enum { DETAILS_AT_ONCE = 4, DETAILS_MAX = 128 };
+enum { LISTING_DETAILS_AT_ONCE = 4, LISTING_DETAILS_MAX = 128 };
 
-struct details;
-struct detail_slot {
-    struct details *details;
+struct listing_details;
+struct listing_detail_slot {
+    struct listing_details *details;
     struct mcp_call *call;
 };
 
-struct details {
+struct listing_details {
     struct mcp *mcp;
-    const char *tool;     /* NULL: there is none for this listing */
-    const char *argument; /* that names the object */
+    const char *tool;     /* NULL: the listing has no details */
+    const char *argument; /* the argument that names the object */
     const char *project;
-    void (*row)(void *ctx, struct wh_json_val row); /* one object, whole */
-    void (*done)(void *ctx, const char *failure);   /* all have come; NULL: and well */
+    void (*row)(void *ctx, struct wh_json_val row); /* called for each object */
+    void (*done)(void *ctx, const char *failure);   /* called at the end; NULL: nothing failed */
     void *ctx;
-    char iids[DETAILS_MAX][24];
+    char iids[LISTING_DETAILS_MAX][24];
     size_t n;
     size_t next;
-    struct detail_slot slots[DETAILS_AT_ONCE];
+    struct listing_detail_slot slots[LISTING_DETAILS_AT_ONCE];
     size_t n_open;
-    char failure[128]; /* empty: none */
+    char failure[128]; /* empty: nothing failed */
 };
 
-/* Which tool shows one object of what list_tool lists; mcp, project, row, done and ctx are set. */
-void details_init(struct details *d, const char *list_tool);
-/* An object to be shown, by its number in the project. */
-void details_add(struct details *d, const char *iid);
-/* True when calls are under way; done comes then. */
-bool details_start(struct details *d);
-bool details_busy(const struct details *d);
-void details_cancel(struct details *d);
+/* Finds the tool that shows one object of those that list_tool lists. mcp, project, row, done and
+ * ctx must be set. */
+void listing_details_init(struct listing_details *d, const char *list_tool);
+/* Adds an object by its number in the project. */
+void listing_details_add(struct listing_details *d, const char *iid);
+/* Returns true when calls are under way; done is then called. */
+bool listing_details_start(struct listing_details *d);
+bool listing_details_busy(const struct listing_details *d);
+void listing_details_cancel(struct listing_details *d);
 
 #endif

@@ -15,7 +15,7 @@ enum { PARSER_MAX = 16 << 20, DEPTH_MAX = 32 };
 
 /* ---- a page ---- */
 
-/* The first array of an object: tools call it nodes, items, members, ... */
+/* Finds the first array of an object. Tools call it nodes, items, members, ... */
 static bool rows_in(struct wh_json_val v, struct wh_json_val *ret)
 {
     struct wh_json_iter it;
@@ -32,7 +32,7 @@ static bool rows_in(struct wh_json_val v, struct wh_json_val *ret)
     return false;
 }
 
-/* The rows and what stands around them: at the top, or one level down. */
+/* Finds the rows and the object that contains them, at the top or one level below. */
 static bool find_rows(struct wh_json_val v, struct wh_json_val *ret_rows,
                       struct wh_json_val *ret_around)
 {
@@ -56,8 +56,8 @@ static bool find_rows(struct wh_json_val v, struct wh_json_val *ret_rows,
     return false;
 }
 
-bool tool_page_rows(struct wh_json_val result, struct wh_json_parser **texts,
-                    struct wh_json_val *rows, struct wh_json_val *around)
+bool listing_tool_rows(struct wh_json_val result, struct wh_json_parser **texts,
+                       struct wh_json_val *rows, struct wh_json_val *around)
 {
     struct wh_json_val v;
     struct wh_json_val block;
@@ -113,7 +113,7 @@ static bool is_false(struct wh_json_val v, const char *object, const char *key)
            !wh_json_bool(flag);
 }
 
-bool tool_page_cursor(struct wh_json_val around, struct wh_slice *ret)
+bool listing_tool_cursor(struct wh_json_val around, struct wh_slice *ret)
 {
     return !is_false(around, "pageInfo", "hasNextPage") &&
            !is_false(around, "metadata", "has_more") &&
@@ -121,7 +121,7 @@ bool tool_page_cursor(struct wh_json_val around, struct wh_slice *ret)
             text_at(around, "metadata", "end_cursor", ret));
 }
 
-uint64_t tool_page_hash(struct wh_json_val rows)
+uint64_t listing_tool_hash(struct wh_json_val rows)
 {
     WH_AUTO(buf) struct wh_buf text;
     struct wh_json_writer writer;
@@ -133,7 +133,7 @@ uint64_t tool_page_hash(struct wh_json_val rows)
     return wh_jw_finish(&writer, &err) == WH_OK ? wh_hash64(wh_buf_slice(&text)) : 0;
 }
 
-bool tool_throttled(struct wh_json_val result)
+bool listing_tool_throttled(struct wh_json_val result)
 {
     struct wh_json_val content;
     struct wh_json_val error;
@@ -147,7 +147,7 @@ bool tool_throttled(struct wh_json_val result)
 
 /* ---- a row ---- */
 
-bool tool_row_id(struct wh_json_val row, const char *key, char ret[24])
+bool listing_tool_row_id(struct wh_json_val row, const char *key, char ret[24])
 {
     struct wh_json_val v;
     struct wh_slice text;
@@ -181,7 +181,7 @@ bool tool_row_id(struct wh_json_val row, const char *key, char ret[24])
     return true;
 }
 
-bool tool_row_time(struct wh_json_val row, struct wh_slice *ret_text, int64_t *ret_ms)
+bool listing_tool_row_time(struct wh_json_val row, struct wh_slice *ret_text, int64_t *ret_ms)
 {
     struct wh_json_val v;
     struct wh_instant at;
