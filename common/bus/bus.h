@@ -344,8 +344,8 @@ struct wh_admin_ops {
                          struct wh_err *err);
     enum wh_rc (*list)(struct wh_admin *a, int timeout_ms, struct wh_bus_topic_info **ret,
                        size_t *ret_n, struct wh_err *err);
-    enum wh_rc (*offsets)(struct wh_admin *a, const char *topic, int32_t partition, int64_t at_ms,
-                          int timeout_ms, int64_t *ret_offset, struct wh_err *err);
+    enum wh_rc (*offsets)(struct wh_admin *a, struct wh_bus_partition *parts, size_t n,
+                          int64_t at_ms, int timeout_ms, struct wh_err *err);
     enum wh_rc (*group_set)(struct wh_admin *a, const char *group,
                             const struct wh_bus_partition *parts, size_t n, int timeout_ms,
                             struct wh_err *err);
@@ -391,14 +391,32 @@ static inline WH_MUST_CHECK enum wh_rc wh_admin_list(struct wh_admin *a, int tim
     return a->ops->list(a, timeout_ms, ret, ret_n, err);
 }
 
-/* The first offset whose timestamp is >= at_ms; the low or high watermark when at_ms is
- * WH_OFFSET_BEGINNING or WH_OFFSET_END. */
+/*
+ * Fills parts[i].offset with the first offset whose timestamp is >= at_ms, or with the low or high
+ * watermark when at_ms is WH_OFFSET_BEGINNING or WH_OFFSET_END; one request to each broker. Partitions
+ * that cannot be asked get WH_OFFSET_STORED; the call fails when that are all of them.
+ */
+static inline WH_MUST_CHECK enum wh_rc wh_admin_offsets(struct wh_admin *a,
+                                                        struct wh_bus_partition *parts, size_t n,
+                                                        int64_t at_ms, int timeout_ms,
+                                                        struct wh_err *err)
+{
+    return a->ops->offsets(a, parts, n, at_ms, timeout_ms, err);
+}
+
+/* The same for one partition. */
 static inline WH_MUST_CHECK enum wh_rc wh_admin_offset(struct wh_admin *a, const char *topic,
                                                        int32_t partition, int64_t at_ms,
                                                        int timeout_ms, int64_t *ret_offset,
                                                        struct wh_err *err)
 {
-    return a->ops->offsets(a, topic, partition, at_ms, timeout_ms, ret_offset, err);
+    struct wh_bus_partition part = {.topic = topic, .partition = partition};
+
+    if (a->ops->offsets(a, &part, 1, at_ms, timeout_ms, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret_offset = part.offset;
+    return WH_OK;
 }
 
 /* Sets the committed offsets of a group. WH_E_BUSY when the group has members. */

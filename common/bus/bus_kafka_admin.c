@@ -10,10 +10,7 @@ struct kafka_admin {
     struct bus_kafka_opaque opaque;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
-    /* For group offsets, which only a client of that group can request. */
-    char *bootstrap;
-    char *client_id;
-    const struct wh_conf_pairs *extra;
+    char *bootstrap; /* for messages */
 };
 
 static struct kafka_admin *self(struct wh_admin *a)
@@ -226,106 +223,192 @@ static enum wh_rc ka_list(struct wh_admin *base, int timeout_ms, struct wh_bus_t
     return WH_OK;
 }
 
-static enum wh_rc ka_offsets(struct wh_admin *base, const char *topic, int32_t partition,
-                             int64_t at_ms, int timeout_ms, int64_t *ret_offset, struct wh_err *err)
+/* The broker takes WH_OFFSET_BEGINNING and WH_OFFSET_END in place of a time. */
+static rd_kafka_resp_err_t ask_offsets(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
+                                       int64_t at_ms, int timeout_ms)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        list->elems[i].offset = at_ms;
+    }
+    return rd_kafka_offsets_for_times(rk, list, timeout_ms);
+}
+
+/* Gives partitions without a record at or after that time, and those alone, their end. */
+static void fill_ends(rd_kafka_t *rk, struct wh_bus_partition *parts, size_t n, int timeout_ms)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].offset == WH_OFFSET_END) {
+            rd_kafka_topic_partition_list_add(list, parts[i].topic, parts[i].partition);
+        }
+    }
+    if (list->cnt > 0) {
+        (void)ask_offsets(rk, list, WH_OFFSET_END, timeout_ms);
+    }
+    for (size_t i = 0, k = 0; i < n; i++) {
+        if (parts[i].offset == WH_OFFSET_END) {
+            const rd_kafka_topic_partition_t *e = &list->elems[k++];
+
+            parts[i].offset = e->err == 0 && e->offset >= 0 ? e->offset : WH_OFFSET_STORED;
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static enum wh_rc ka_offsets(struct wh_admin *base, struct wh_bus_partition *parts, size_t n,
+                             int64_t at_ms, int timeout_ms, struct wh_err *err)
 {
     rd_kafka_t *rk = self(base)->rk;
-    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    rd_kafka_resp_err_t first = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t code;
-    int64_t low = 0;
-    int64_t high = 0;
+    size_t answered = 0;
 
-    code = rd_kafka_query_watermark_offsets(rk, topic, partition, &low, &high, timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return topic_error(code, NULL, topic, "asking for offsets of", err);
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_topic_partition_list_add(list, parts[i].topic, parts[i].partition);
     }
-    if (at_ms < 0) {
-        *ret_offset = at_ms == WH_OFFSET_BEGINNING ? low : high;
-        return WH_OK;
+    code = n > 0 ? ask_offsets(rk, list, at_ms, timeout_ms) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (size_t i = 0; i < n; i++) {
+        const rd_kafka_topic_partition_t *e = &list->elems[i];
+        rd_kafka_resp_err_t why = code ? code : e->err;
+
+        parts[i].offset = why ? WH_OFFSET_STORED : e->offset;
+        answered += why == RD_KAFKA_RESP_ERR_NO_ERROR;
+        first = first ? first : why;
     }
-    list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = at_ms;
-    code = rd_kafka_offsets_for_times(rk, list, timeout_ms);
-    *ret_offset = list->elems[0].offset >= 0 ? list->elems[0].offset : high;
     rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return topic_error(code, NULL, topic, "asking for offsets of", err);
+    if (n > 0 && answered == 0) {
+        return topic_error(first, NULL, parts[0].topic, "asking for offsets of", err);
     }
+    fill_ends(rk, parts, n, timeout_ms);
     return WH_OK;
 }
 
-/* A client of the group that never joins it, which is enough to read and set its offsets. */
-static enum wh_rc group_client(struct kafka_admin *a, const char *group, rd_kafka_t **ret,
-                               struct wh_err *err)
+/* The only group of a result, or NULL with *err set. */
+static const rd_kafka_topic_partition_list_t *
+group_partitions(const rd_kafka_group_result_t **groups, size_t n_groups, const char *group,
+                 struct wh_err *err)
 {
-    const struct bus_kafka_setting settings[] = {{"group.id", group}};
-    rd_kafka_conf_t *conf;
+    const rd_kafka_error_t *error = n_groups == 1 ? rd_kafka_group_result_error(groups[0]) : NULL;
 
-    if (bus_kafka_conf(RD_KAFKA_CONSUMER, a->bootstrap, a->client_id, settings, 1, a->extra,
-                       &a->opaque, &conf, err) != WH_OK) {
-        return err->rc;
+    if (n_groups == 1 && error == NULL) {
+        return rd_kafka_group_result_partitions(groups[0]);
     }
-    return bus_kafka_new(RD_KAFKA_CONSUMER, conf, ret, err);
+    (void)wh_fail(err, error ? bus_kafka_rc(rd_kafka_error_code(error)) : WH_E_UNAVAILABLE,
+                  "offsets of group %.80s: %s", group,
+                  error ? rd_kafka_error_string(error) : "no answer");
+    return NULL;
+}
+
+static enum wh_rc check_set(rd_kafka_event_t *event, const char *group, struct wh_err *err)
+{
+    size_t n = 0;
+    const rd_kafka_group_result_t **groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+        rd_kafka_event_AlterConsumerGroupOffsets_result(event), &n);
+    const rd_kafka_topic_partition_list_t *list = group_partitions(groups, n, group, err);
+
+    for (int i = 0; list && i < list->cnt; i++) {
+        rd_kafka_resp_err_t code = list->elems[i].err;
+
+        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+            code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+            code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS) {
+            return wh_fail(err, WH_E_BUSY, "group %.80s has members; stop them first", group);
+        }
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return wh_fail(err, bus_kafka_rc(code), "setting offsets of group %.80s: %s", group,
+                           rd_kafka_err2str(code));
+        }
+    }
+    return list ? WH_OK : err->rc;
 }
 
 static enum wh_rc ka_group_set(struct wh_admin *base, const char *group,
                                const struct wh_bus_partition *parts, size_t n, int timeout_ms,
                                struct wh_err *err)
 {
+    struct kafka_admin *a = self(base);
+    rd_kafka_AlterConsumerGroupOffsets_t *request;
     rd_kafka_topic_partition_list_t *list;
-    rd_kafka_resp_err_t code;
-    rd_kafka_t *rk = NULL;
+    rd_kafka_AdminOptions_t *o;
+    rd_kafka_event_t *event;
+    enum wh_rc rc;
 
-    (void)timeout_ms;
-    if (group_client(self(base), group, &rk, err) != WH_OK) {
-        return err->rc;
+    if (n == 0) {
+        return WH_OK;
     }
     list = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++) {
         rd_kafka_topic_partition_list_add(list, parts[i].topic, parts[i].partition)->offset =
             parts[i].offset;
     }
-    code = rd_kafka_commit(rk, list, 0);
+    request = rd_kafka_AlterConsumerGroupOffsets_new(group, list);
+    o = options(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, timeout_ms);
+    rd_kafka_AlterConsumerGroupOffsets(a->rk, &request, 1, o, a->queue);
+    rd_kafka_AdminOptions_destroy(o);
+    event = await(a, timeout_ms, "setting offsets of a group", err);
+    rc = event ? check_set(event, group, err) : err->rc;
+    if (event) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_AlterConsumerGroupOffsets_destroy(request);
     rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
-        code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
-        code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS) {
-        return wh_fail(err, WH_E_BUSY, "group %.80s has members; stop them first", group);
+    return rc;
+}
+
+static enum wh_rc take_committed(rd_kafka_event_t *event, const char *group,
+                                 struct wh_bus_partition *parts, size_t n, struct wh_err *err)
+{
+    size_t n_groups = 0;
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event), &n_groups);
+    const rd_kafka_topic_partition_list_t *list = group_partitions(groups, n_groups, group, err);
+
+    for (size_t i = 0; list && i < n; i++) {
+        parts[i].offset = WH_OFFSET_STORED;
+        for (int k = 0; k < list->cnt; k++) {
+            const rd_kafka_topic_partition_t *e = &list->elems[k];
+
+            if (e->partition == parts[i].partition && strcmp(e->topic, parts[i].topic) == 0 &&
+                e->err == RD_KAFKA_RESP_ERR_NO_ERROR && e->offset >= 0) {
+                parts[i].offset = e->offset;
+            }
+        }
     }
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return wh_fail(err, bus_kafka_rc(code), "setting offsets of group %.80s: %s", group,
-                       rd_kafka_err2str(code));
-    }
-    return WH_OK;
+    return list ? WH_OK : err->rc;
 }
 
 static enum wh_rc ka_group_get(struct wh_admin *base, const char *group,
                                struct wh_bus_partition *parts, size_t n, int timeout_ms,
                                struct wh_err *err)
 {
+    struct kafka_admin *a = self(base);
     rd_kafka_topic_partition_list_t *list;
-    rd_kafka_resp_err_t code;
-    rd_kafka_t *rk = NULL;
+    rd_kafka_ListConsumerGroupOffsets_t *request;
+    rd_kafka_AdminOptions_t *o;
+    rd_kafka_event_t *event;
+    enum wh_rc rc;
 
-    if (group_client(self(base), group, &rk, err) != WH_OK) {
-        return err->rc;
+    if (n == 0) {
+        return WH_OK;
     }
     list = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++) {
         (void)rd_kafka_topic_partition_list_add(list, parts[i].topic, parts[i].partition);
     }
-    code = rd_kafka_committed(rk, list, timeout_ms);
-    for (size_t i = 0; i < n && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
-        parts[i].offset = list->elems[i].offset >= 0 ? list->elems[i].offset : WH_OFFSET_STORED;
+    request = rd_kafka_ListConsumerGroupOffsets_new(group, list);
+    o = options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms);
+    rd_kafka_ListConsumerGroupOffsets(a->rk, &request, 1, o, a->queue);
+    rd_kafka_AdminOptions_destroy(o);
+    event = await(a, timeout_ms, "offsets of a group", err);
+    rc = event ? take_committed(event, group, parts, n, err) : err->rc;
+    if (event) {
+        rd_kafka_event_destroy(event);
     }
+    rd_kafka_ListConsumerGroupOffsets_destroy(request);
     rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return wh_fail(err, bus_kafka_rc(code), "offsets of group %.80s: %s", group,
-                       rd_kafka_err2str(code));
-    }
-    return WH_OK;
+    return rc;
 }
 
 static void ka_free(struct wh_admin *base)
@@ -339,7 +422,6 @@ static void ka_free(struct wh_admin *base)
         rd_kafka_destroy(a->rk);
     }
     wh_mem_free(a->bootstrap);
-    wh_mem_free(a->client_id);
     wh_mem_free(a);
 }
 
@@ -366,9 +448,7 @@ enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *client_id,
     a->base.ops = &kafka_admin_ops;
     a->opaque = (struct bus_kafka_opaque){.log = log, .self = a};
     a->bootstrap = wh_mem_dup(bootstrap, strlen(bootstrap));
-    a->client_id = wh_mem_dup(client_id, strlen(client_id));
-    a->extra = extra;
-    if (!a->bootstrap || !a->client_id) {
+    if (a->bootstrap == NULL) {
         ka_free(&a->base);
         return wh_fail(err, WH_E_NOMEM, "no memory for an admin client");
     }

@@ -516,7 +516,6 @@ static enum wh_rc admin_with(struct fixture *f, char *name, char *value, struct 
     if (wh_admin_kafka_new(f->bootstrap, "test", &extra, log, &admin, &err) != WH_OK) {
         return err.rc;
     }
-    /* Makes a consumer. */
     th_ok(wh_admin_group_get(admin, "g", &part, 1, WAIT_MS, &err), &err);
     wh_admin_free(admin);
     return WH_OK;

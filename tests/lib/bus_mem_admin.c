@@ -80,26 +80,32 @@ static enum wh_rc ma_list(struct wh_admin *a, int timeout_ms, struct wh_bus_topi
     return WH_OK;
 }
 
-static enum wh_rc ma_offsets(struct wh_admin *a, const char *topic, int32_t partition,
-                             int64_t at_ms, int timeout_ms, int64_t *ret_offset, struct wh_err *err)
+static int64_t offset_at(const struct mem_partition *part, int64_t at_ms)
 {
-    struct mem_topic *t = bus_mem_find(bus_of(a), topic);
-    struct mem_partition *part;
-    size_t i = 0;
+    size_t i = at_ms == WH_OFFSET_END ? part->n : 0;
 
-    (void)timeout_ms;
-    if (t == NULL || partition >= t->n_partitions) {
-        return wh_fail(err, WH_E_NOT_FOUND, "no topic %.80s", topic);
-    }
-    part = &t->partitions[partition];
-    if (at_ms == WH_OFFSET_END) {
-        i = part->n;
-    }
     while (at_ms >= 0 && i < part->n && part->records[i]->timestamp_ms < at_ms) {
         i++;
     }
-    *ret_offset = (int64_t)i;
-    return WH_OK;
+    return (int64_t)i;
+}
+
+static enum wh_rc ma_offsets(struct wh_admin *a, struct wh_bus_partition *parts, size_t n,
+                             int64_t at_ms, int timeout_ms, struct wh_err *err)
+{
+    size_t answered = 0;
+
+    (void)timeout_ms;
+    for (size_t i = 0; i < n; i++) {
+        const struct mem_topic *t = bus_mem_find(bus_of(a), parts[i].topic);
+        bool known = t && parts[i].partition < t->n_partitions;
+
+        parts[i].offset =
+            known ? offset_at(&t->partitions[parts[i].partition], at_ms) : WH_OFFSET_STORED;
+        answered += known;
+    }
+    return n == 0 || answered ? WH_OK
+                              : wh_fail(err, WH_E_NOT_FOUND, "no topic %.80s", parts[0].topic);
 }
 
 static enum wh_rc ma_group_set(struct wh_admin *a, const char *group,

@@ -80,24 +80,43 @@ static enum wh_rc list_ours(struct sink_found *f, struct wh_admin *admin, const 
     return rc;
 }
 
+/* Low or high of all partitions, in one question. */
+static enum wh_rc ask_bound(struct sink_found *f, struct wh_admin *admin, int64_t which,
+                            struct wh_bus_partition *parts, struct wh_err *err)
+{
+    for (size_t i = 0; i < f->n_partitions; i++) {
+        parts[i] = (struct wh_bus_partition){.topic = f->topics[f->partitions[i].topic].name,
+                                             .partition = f->partitions[i].partition};
+    }
+    if (wh_admin_offsets(admin, parts, f->n_partitions, which, ADMIN_TIMEOUT_MS, err) != WH_OK) {
+        return err->rc;
+    }
+    for (size_t i = 0; i < f->n_partitions; i++) {
+        if (parts[i].offset < 0) {
+            return wh_fail(err, WH_E_UNAVAILABLE, "%s: no offsets", parts[i].topic);
+        }
+        *(which == WH_OFFSET_END ? &f->partitions[i].high : &f->partitions[i].low) =
+            parts[i].offset;
+    }
+    return WH_OK;
+}
+
 static enum wh_rc ask_ends(struct sink_found *f, struct wh_admin *admin, const atomic_bool *stop,
                            struct wh_err *err)
 {
-    for (size_t i = 0; i < f->n_partitions; i++) {
-        struct sink_found_partition *p = &f->partitions[i];
-        const char *topic = f->topics[p->topic].name;
+    WH_AUTO_FREE struct wh_bus_partition *parts =
+        wh_mem_zalloc(f->n_partitions + 1, sizeof(*parts));
 
-        if (stop && atomic_load(stop)) {
-            return wh_fail(err, WH_E_CANCELED, "stopping");
-        }
-        if (wh_admin_offset(admin, topic, p->partition, WH_OFFSET_BEGINNING, ADMIN_TIMEOUT_MS,
-                            &p->low, err) != WH_OK ||
-            wh_admin_offset(admin, topic, p->partition, WH_OFFSET_END, ADMIN_TIMEOUT_MS, &p->high,
-                            err) != WH_OK) {
-            return wh_err_prefix(err, "%s", topic);
-        }
+    if (parts == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for the ends of topics");
     }
-    return WH_OK;
+    if (stop && atomic_load(stop)) {
+        return wh_fail(err, WH_E_CANCELED, "stopping");
+    }
+    if (ask_bound(f, admin, WH_OFFSET_BEGINNING, parts, err) != WH_OK) {
+        return err->rc;
+    }
+    return ask_bound(f, admin, WH_OFFSET_END, parts, err);
 }
 
 enum wh_rc sink_scout(struct wh_admin *admin, const char *prefix, const atomic_bool *stop,

@@ -268,6 +268,34 @@ static void test_other_topics_do_not_disturb_a_group(void **state)
     wh_consumer_free(c);
 }
 
+static void test_offsets_of_several_partitions(void **state)
+{
+    struct fixture *f = *state;
+    struct wh_bus_partition parts[] = {
+        {.topic = "t", .partition = 0}, {.topic = "t", .partition = 9}, /* no such partition */
+        {.topic = "t", .partition = 1}, {.topic = "t", .partition = 2},
+        {.topic = "t", .partition = 3},
+    };
+    int64_t end = 0;
+    struct wh_admin *admin;
+    struct wh_err err;
+
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 30);
+    th_deliver_all(f->producer);
+    th_ok(wh_bus_mem_admin(f->bus, &admin, &err), &err);
+    th_ok(wh_admin_offsets(admin, parts, 5, WH_OFFSET_END, 1000, &err), &err);
+    assert_int_equal(parts[0].offset + parts[2].offset + parts[3].offset + parts[4].offset, 30);
+    assert_int_equal(parts[1].offset, WH_OFFSET_STORED);
+    th_ok(wh_admin_offset(admin, "t", 3, WH_OFFSET_END, 1000, &end, &err), &err);
+    assert_int_equal(end, parts[4].offset);
+    th_ok(wh_admin_offsets(admin, parts, 5, WH_OFFSET_BEGINNING, 1000, &err), &err);
+    assert_int_equal(parts[0].offset, 0);
+    assert_int_equal(wh_admin_offsets(admin, parts + 1, 1, WH_OFFSET_END, 1000, &err),
+                     WH_E_NOT_FOUND);
+    th_ok(wh_admin_offsets(admin, parts, 0, WH_OFFSET_END, 1000, &err), &err);
+    wh_admin_free(admin);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -279,6 +307,7 @@ int main(void)
         TEST(test_faults),
         TEST(test_unknown_topic),
         TEST(test_by_hand),
+        TEST(test_offsets_of_several_partitions),
         TEST(test_a_group_shares_partitions),
         TEST(test_other_topics_do_not_disturb_a_group),
     };

@@ -310,13 +310,15 @@ static enum wh_rc gap_list(struct wh_admin *a, int timeout_ms, struct wh_bus_top
     return wh_admin_list(admin->real, timeout_ms, ret, ret_n, err);
 }
 
-static enum wh_rc gap_offsets(struct wh_admin *a, const char *topic, int32_t partition,
-                              int64_t at_ms, int timeout_ms, int64_t *ret, struct wh_err *err)
+static enum wh_rc gap_offsets(struct wh_admin *a, struct wh_bus_partition *parts, size_t n,
+                              int64_t at_ms, int timeout_ms, struct wh_err *err)
 {
-    enum wh_rc rc = wh_admin_offset(((struct gap_admin *)a)->real, topic, partition, at_ms,
-                                    timeout_ms, ret, err);
+    enum wh_rc rc =
+        wh_admin_offsets(((struct gap_admin *)a)->real, parts, n, at_ms, timeout_ms, err);
 
-    *ret += at_ms == WH_OFFSET_END ? GAP : 0;
+    for (size_t i = 0; i < n; i++) {
+        parts[i].offset += at_ms == WH_OFFSET_END ? GAP : 0;
+    }
     return rc;
 }
 
