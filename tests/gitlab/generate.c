@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "tests/gitlab/model.h"
+#include "tests/gitlab/extras.h"
 
 /* 2023-01-01 to 2025-06-01. */
 static const int64_t span_start_ms = 1672531200000;
@@ -473,6 +473,9 @@ enum wh_rc gl_generate(struct gl_model *model, const struct gl_sizes *sizes, str
         }
     }
     model->n_generated = model->n_projects;
+    if (sizes->extras && !gl_extras_add(model)) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for the data set");
+    }
     model->last_ms = span_end_ms;
     return WH_OK;
 }

@@ -71,6 +71,9 @@ static const struct wh_conf_key keys[] = {
      "of the first project"},
     {"releases", WH_CONF_INT, 0, "12", 0, 10000, AT(sizes.releases),
      "of the first project (not scaled)"},
+    {"extras", WH_CONF_BOOL, 0, "false", 0, 0, AT(sizes.extras),
+     "adds what plain listings leave out: child pipelines, trigger jobs, retried jobs, notes, "
+     "milestones of the group"},
     {"fixtures", WH_CONF_STRING, 0, "tests/fixtures/gitlab-standin", 0, 0, AT(fixtures),
      "folder of the recorded project; left out when it is not there"},
     {"webhook-url", WH_CONF_STRING, 0, NULL, 0, 0, AT(webhook_url),

@@ -34,8 +34,8 @@ static const char *const severity_names[GL_SEVERITIES] = {"unknown", "low", "med
 static const char *const type_names[GL_T_COUNT] = {"issue", "incident", "task"};
 static const char *const env_names[GL_ENVS] = {"production", "staging", "review/main"};
 static const char *const env_tiers[GL_ENVS] = {"production", "staging", "development"};
-static const char *const source_names[GL_SOURCES] = {
-    "push", "merge_request_event", "schedule", "web", "api", "external"};
+static const char *const source_names[GL_SOURCE_CHILD + 1] = {
+    "push", "merge_request_event", "schedule", "web", "api", "external", "parent_pipeline"};
 static const struct gl_job_def job_defs[GL_JOBS] = {
     {"compile", "build"},      {"unit tests", "test"}, {"lint", "test"},
     {"e2e: [chrome]", "test"}, {"package", "package"}, {"deploy", "deploy"},
@@ -73,7 +73,7 @@ const char *gl_env_tier(unsigned env)
 
 const char *gl_source_name(unsigned source)
 {
-    return source_names[source % GL_SOURCES];
+    return source_names[source % (GL_SOURCE_CHILD + 1)];
 }
 
 const struct gl_job_def *gl_job_def(unsigned type)
@@ -360,6 +360,7 @@ void gl_model_free(struct gl_model *model)
     }
     gl_set_free(&model->user_set);
     gl_set_free(&model->project_set);
+    gl_set_free(&model->group_milestones);
     wh_mem_free(model->users);
     wh_mem_free(model->projects);
     wh_mem_free(model->base_url);

@@ -60,8 +60,10 @@ enum gl_flags {
     GL_F_CONFIDENTIAL = 2,
     GL_F_DRAFT = 4,
     GL_F_LINKED = 8,
-    GL_F_MOVED = 16,  /* closed here, went on in another project */
-    GL_F_HIDDEN = 32, /* confidential, and the tokens may not see that */
+    GL_F_MOVED = 16,   /* closed here, went on in another project */
+    GL_F_HIDDEN = 32,  /* confidential, and the tokens may not see that */
+    GL_F_RETRIED = 64, /* a job that another one of the same name replaced */
+    GL_F_SYSTEM = 128, /* a note that GitLab wrote */
     GL_F_GONE = GL_F_DELETED | GL_F_HIDDEN
 };
 
@@ -75,6 +77,10 @@ enum gl_presence {
 
 #define GL_NOBODY UINT32_MAX
 
+/* The group of all generated projects. An object that has a milestone of the group contains its index
+ * and GL_GROUP_MILESTONE. */
+enum { GL_GROUP_ID = 7, GL_GROUP_MILESTONE = 128 };
+
 /*
  *             finished_ms        actor      parent             type
  * MR          merged/closed at   who did    issue it closes+1  -
@@ -85,6 +91,9 @@ enum gl_presence {
  * RELEASE     released at        -          -                  -
  * MEMBER      -                  -          user               access level
  * NOTE        -                  -          MR or issue        gl_kind of it
+ *
+ * A child pipeline has `upstream`, the position of its parent + 1, and `bridge`, the id of the trigger
+ * job that started it.
  */
 struct gl_obj {
     int64_t id;
@@ -110,6 +119,8 @@ struct gl_obj {
     uint8_t flags;
     uint32_t raw;      /* recorded row + 1 */
     uint32_t moved_to; /* id of the issue that a moved one became */
+    uint32_t upstream;
+    uint32_t bridge;
 };
 
 /* Positions in items never change; the indexes leave out what was deleted. */
@@ -202,6 +213,7 @@ struct gl_sizes {
     int64_t pipelines;
     int64_t deployments;
     int64_t releases;
+    bool extras; /* what plain listings leave out; see extras.h */
 };
 
 struct gl_model {
@@ -216,6 +228,8 @@ struct gl_model {
     uint32_t n_generated;   /* projects that may be changed come first */
     struct gl_set user_set; /* ids and times alone, for lists */
     struct gl_set project_set;
+    struct gl_set group_milestones; /* of GL_GROUP_ID */
+    bool extras;
     int64_t next_id[GL_KIND_COUNT];
     int64_t next_link_id;
     struct wh_clock clock;
@@ -264,7 +278,8 @@ struct gl_job_def {
     const char *name;
     const char *stage;
 };
-enum { GL_JOBS = 6, GL_ENVS = 3, GL_SOURCES = 6, GL_SEVERITIES = 5 };
+/* The source of child pipelines is not among those that are generated at random. */
+enum { GL_JOBS = 6, GL_ENVS = 3, GL_SOURCES = 6, GL_SOURCE_CHILD = 6, GL_SEVERITIES = 5 };
 const struct gl_job_def *gl_job_def(unsigned type);
 bool gl_state_final(unsigned state);
 

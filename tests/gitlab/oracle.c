@@ -43,16 +43,19 @@ static void put_refs(const struct gl_ctx *c, enum gl_kind kind, const struct gl_
     if (kind == GL_MR && obj->parent) {
         gl_out_tpl(out, ",'closes':[%d]", sets[GL_ISSUE].items[obj->parent - 1].id);
     } else if (kind == GL_PIPELINE && obj->parent) {
-        gl_out_tpl(out, ",'merge_request_id':%d", sets[GL_MR].items[obj->parent - 1].id);
+        gl_out_tpl(out, ",'merge_request_id':%d,'merge_request_iid':%d",
+                   sets[GL_MR].items[obj->parent - 1].id, sets[GL_MR].items[obj->parent - 1].iid);
     } else if (kind == GL_JOB) {
-        gl_out_tpl(out, ",'pipeline_id':%d", sets[GL_PIPELINE].items[obj->parent].id);
+        gl_out_tpl(out, ",'pipeline_id':%d,'retried':%b", sets[GL_PIPELINE].items[obj->parent].id,
+                   (obj->flags & GL_F_RETRIED) != 0);
     } else if (kind == GL_DEPLOYMENT) {
         gl_out_tpl(out, ",'job_id':%d,'environment':'%s'", sets[GL_JOB].items[obj->parent].id,
                    wh_slice_str(gl_env_name(obj->type)));
     } else if (kind == GL_NOTE) {
-        gl_out_tpl(out, ",'noteable_type':'%s','noteable_id':%d",
+        gl_out_tpl(out, ",'noteable_type':'%s','noteable_id':%d,'system':%b",
                    obj->type == GL_MR ? WH_LIT("MergeRequest") : WH_LIT("Issue"),
-                   sets[obj->type == GL_MR ? GL_MR : GL_ISSUE].items[obj->parent].id);
+                   sets[obj->type == GL_MR ? GL_MR : GL_ISSUE].items[obj->parent].id,
+                   (obj->flags & GL_F_SYSTEM) != 0);
     } else if (kind == GL_MEMBER) {
         gl_out_tpl(out, ",'access_level':%d", (int64_t)obj->type);
     }
@@ -116,6 +119,10 @@ static void put_object(const struct gl_ctx *c, enum gl_kind kind, const struct g
                authorless ? (int64_t)-1 : author);
     put_name(c, kind, obj, out);
     put_refs(c, kind, obj, out);
+    if (kind == GL_PIPELINE && obj->upstream) {
+        gl_out_tpl(out, ",'parent_id':%d,'bridge_id':%d",
+                   c->project->sets[GL_PIPELINE].items[obj->upstream - 1].id, (int64_t)obj->bridge);
+    }
     gl_out_str(out, ",\"url\":\"");
     gl_render_url(c, kind, obj, out);
     gl_out_str(out, "\"");

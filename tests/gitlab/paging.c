@@ -35,6 +35,11 @@ static bool matches(const struct gl_model *model, const struct gl_project *proje
     if (q->pipeline_id && obj->raw && project->rows[obj->raw - 1].pipeline_id != q->pipeline_id) {
         return false;
     }
+    if ((q->no_retried && obj->flags & GL_F_RETRIED) ||
+        (q->no_children && q->type < 0 && obj->upstream) ||
+        (q->note_kind >= 0 && (q->note_kind != obj->type || q->note_of != obj->parent))) {
+        return false;
+    }
     if (q->author_id) {
         int64_t author = obj->raw                       ? project->rows[obj->raw - 1].author_id
                          : obj->author < model->n_users ? model->users[obj->author].id

@@ -43,6 +43,10 @@ struct gl_query {
     int64_t pipeline_id; /* of jobs */
     uint32_t from_pos;   /* a part of by_id alone, when to_pos > 0 */
     uint32_t to_pos;
+    bool no_retried;  /* of jobs */
+    bool no_children; /* of pipelines, unless a source was named */
+    int note_kind;    /* notes of this kind of object alone; -1: of any */
+    uint32_t note_of; /* and of the one at this position */
 };
 
 /* What is special about the list of a kind. */

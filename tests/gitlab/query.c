@@ -20,7 +20,7 @@ static const struct gl_list_def defs[GL_KIND_COUNT] = {
     [GL_RELEASE] = {"Release", false, true, true},
     [GL_MILESTONE] = {"Milestone", false, true, true},
     [GL_MEMBER] = {"Member", false, false, false},
-    [GL_NOTE] = {"Note", false, true, false},
+    [GL_NOTE] = {"Note", false, true, true},
 };
 
 const struct gl_list_def *gl_list_def(enum gl_kind kind)
@@ -120,7 +120,7 @@ static void take_state(const struct parse *p, struct wh_slice name, struct wh_sl
 
 static void take_type(const struct parse *p, struct wh_slice name, struct wh_slice value)
 {
-    unsigned n = p->kind == GL_ISSUE ? GL_T_COUNT : GL_SOURCES;
+    unsigned n = p->kind == GL_ISSUE ? GL_T_COUNT : GL_SOURCE_CHILD + 1;
 
     for (unsigned t = 0; t < n; t++) {
         const char *text = p->kind == GL_ISSUE ? gl_issue_type_name(t) : gl_source_name(t);
@@ -302,7 +302,8 @@ void gl_query_init(struct gl_query *q, const struct gl_list_def *def)
                            .created = all,
                            .finished = all,
                            .type = -1,
-                           .env = -1};
+                           .env = -1,
+                           .note_kind = -1};
 }
 
 void gl_query_parse(const struct wh_http_req *req, const struct gl_list_def *def, enum gl_kind kind,

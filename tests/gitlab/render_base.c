@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "tests/gitlab/extras.h"
 #include "tests/gitlab/render.h"
 
 struct wh_slice gl_base(const struct gl_model *model)
@@ -160,8 +161,8 @@ void gl_render_project(const struct gl_model *model, uint32_t index, struct gl_o
                "true,'creator_id':%d,'import_status':'none','open_issues_count':%d,"
                "'updated_at':%t,'ci_config_path':'','public_jobs':true,'merge_method':'merge',"
                "'squash_option':'default_off','permissions':{'project_access':",
-               (int64_t)7, space, space, space, base, space, base, p->id, base, p->id, base, p->id,
-               base, p->id, (int)p->archived, model->users[p->creator].id,
+               (int64_t)GL_GROUP_ID, space, space, space, base, space, base, p->id, base, p->id,
+               base, p->id, base, p->id, (int)p->archived, model->users[p->creator].id,
                (int64_t)p->sets[GL_ISSUE].n_live / 3, p->created_ms);
     /* Who is no member has no role. */
     gl_out_str(out, p->presence == GL_UNLISTED ? "null"
@@ -209,6 +210,8 @@ void gl_render(const struct gl_ctx *c, enum gl_kind kind, const struct gl_obj *o
         put_member(c, obj, out);
         break;
     case GL_NOTE:
+        gl_render_note(c, obj, out);
+        break;
     case GL_KIND_COUNT:
         break;
     }

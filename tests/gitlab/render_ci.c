@@ -1,4 +1,6 @@
 /* Rows of pipelines, jobs, deployments, environments and releases. */
+#include <stdio.h>
+
 #include "tests/gitlab/render.h"
 
 uint64_t gl_sha_seed(const struct gl_ctx *c, const struct gl_obj *pipeline)
@@ -9,10 +11,18 @@ uint64_t gl_sha_seed(const struct gl_ctx *c, const struct gl_obj *pipeline)
 struct wh_slice gl_pipeline_ref(const struct gl_ctx *c, const struct gl_obj *pipeline,
                                 char to[GL_BRANCH_MAX])
 {
+    const struct gl_obj *mr;
+    int n;
+
     if (pipeline->parent == 0) {
         return WH_LIT("main");
     }
-    return gl_mr_branch(c, &c->project->sets[GL_MR].items[pipeline->parent - 1], to);
+    mr = &c->project->sets[GL_MR].items[pipeline->parent - 1];
+    if (!c->model->extras) {
+        return gl_mr_branch(c, mr, to);
+    }
+    n = snprintf(to, GL_BRANCH_MAX, "refs/merge-requests/%lld/head", (long long)mr->iid);
+    return wh_slice(to, n < 0 ? 0 : (size_t)n);
 }
 
 const char *gl_status_label(unsigned state)

@@ -1,4 +1,5 @@
 /* Rows of merge requests, issues, links and milestones. */
+#include "tests/gitlab/extras.h"
 #include "tests/gitlab/render.h"
 
 static void put_labels(const struct gl_obj *obj, struct gl_out *out)
@@ -29,7 +30,14 @@ static void put_people(const struct gl_ctx *c, uint32_t user, struct gl_out *out
 static void put_milestone_of(const struct gl_ctx *c, const struct gl_obj *obj, struct gl_out *out)
 {
     const struct gl_set *set = &c->project->sets[GL_MILESTONE];
+    const struct gl_set *group = &c->model->group_milestones;
 
+    if (obj->milestone >= GL_GROUP_MILESTONE &&
+        obj->milestone - GL_GROUP_MILESTONE < (int)group->n) {
+        gl_render_group_milestone(c->model, &group->items[obj->milestone - GL_GROUP_MILESTONE],
+                                  out);
+        return;
+    }
     if (obj->milestone == 0 || obj->milestone > set->n) {
         gl_out_str(out, "null");
         return;

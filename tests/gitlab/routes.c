@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/base/num.h"
+#include "tests/gitlab/extras.h"
 #include "tests/gitlab/rest.h"
 
 enum { PARTS_MAX = 6, PATH_BYTES = 512 };
@@ -133,6 +134,14 @@ static void list(struct gl_call *call, const struct gl_ctx *c, enum gl_kind kind
     (void)snprintf(path, sizeof(path), "/api/v4/projects/%lld/%s", (long long)c->project->id,
                    collection);
     insert_mid_listing(call, c, kind, &q);
+    if (kind == GL_PIPELINE && c->model->extras) {
+        q.no_children = true;
+        q.filtered = true;
+    }
+    if (kind == GL_MILESTONE && gl_asks(call->req, "include_ancestors")) {
+        gl_extras_milestones(call, c, &q, path);
+        return;
+    }
     send_page(call, c, kind, &c->project->sets[kind], &q, render_object, path);
 }
 
@@ -145,6 +154,10 @@ static void list_pipeline_jobs(struct gl_call *call, const struct gl_ctx *c,
     if (!parse(call, gl_list_def(GL_JOB), GL_JOB, &q)) {
         return;
     }
+    if (c->model->extras && !gl_asks(call->req, "include_retried")) {
+        q.no_retried = true;
+        q.filtered = true;
+    }
     if (pipeline->raw) {
         q.pipeline_id = pipeline->id;
         q.filtered = true;
@@ -155,6 +168,25 @@ static void list_pipeline_jobs(struct gl_call *call, const struct gl_ctx *c,
     (void)snprintf(path, sizeof(path), "/api/v4/projects/%lld/pipelines/%lld/jobs",
                    (long long)c->project->id, (long long)pipeline->id);
     send_page(call, c, GL_JOB, &c->project->sets[GL_JOB], &q, render_object, path);
+}
+
+/* Notes of a merge request or issue. */
+static void list_notes(struct gl_call *call, const struct gl_ctx *c, enum gl_kind kind,
+                       const struct gl_obj *of)
+{
+    char path[PATH_BYTES];
+    struct gl_query q;
+
+    if (!parse(call, gl_list_def(GL_NOTE), GL_NOTE, &q)) {
+        return;
+    }
+    q.note_kind = (int)kind;
+    q.note_of = gl_set_pos(&c->project->sets[kind], of);
+    q.filtered = true;
+    (void)snprintf(path, sizeof(path), "/api/v4/projects/%lld/%s/%lld/notes",
+                   (long long)c->project->id, kind == GL_MR ? "merge_requests" : "issues",
+                   (long long)of->iid);
+    send_page(call, c, GL_NOTE, &c->project->sets[GL_NOTE], &q, render_object, path);
 }
 
 /* ---- single objects ---- */
@@ -245,6 +277,10 @@ static void object(struct gl_call *call, const struct gl_ctx *c, enum gl_kind ki
         links(call, c, obj);
     } else if (p->n == 3 && kind == GL_PIPELINE && part_is(p, 2, "jobs")) {
         list_pipeline_jobs(call, c, obj);
+    } else if (p->n == 3 && kind == GL_PIPELINE && part_is(p, 2, "bridges")) {
+        gl_extras_bridges(call, c, obj);
+    } else if (p->n == 3 && (kind == GL_MR || kind == GL_ISSUE) && part_is(p, 2, "notes")) {
+        list_notes(call, c, kind, obj);
     } else {
         gl_rest_fail(call, 404, "error", "404 Not Found");
     }
