@@ -227,7 +227,8 @@ void wh_consumer_conf_init(struct wh_consumer_conf *conf);
 WH_MUST_CHECK enum wh_rc wh_consumer_kafka_new(const struct wh_consumer_conf *conf,
                                                struct wh_consumer **ret, struct wh_err *err);
 
-/* Subscribes to topics or patterns ("^regex"). Group consumers only. */
+/* Subscribes to topics or patterns ("^regex"). Group consumers only. Subscribing again joins the group
+ * again: all partitions are revoked, and reading goes on at the committed offsets. */
 static inline WH_MUST_CHECK enum wh_rc wh_consumer_subscribe(struct wh_consumer *c,
                                                              const char *const *topics, size_t n,
                                                              struct wh_err *err)

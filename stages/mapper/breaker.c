@@ -16,12 +16,15 @@ void mapper_breaker_init(struct mapper_breaker *b, size_t window, size_t at_leas
 
 bool mapper_breaker_count(struct mapper_breaker *b, bool failed)
 {
+    uint64_t *word = &b->ring[b->next / 64];
+    uint64_t bit = UINT64_C(1) << b->next % 64;
+
     if (b->seen == b->window) {
-        b->failed -= b->ring[b->next];
+        b->failed -= (*word & bit) != 0;
     } else {
         b->seen++;
     }
-    b->ring[b->next] = failed;
+    *word = failed ? *word | bit : *word & ~bit;
     b->failed += failed;
     b->next = b->next + 1 == b->window ? 0 : b->next + 1;
     if (b->share && b->seen >= b->at_least && b->failed * 100 > b->seen * b->share) {

@@ -13,7 +13,7 @@ enum {
     SLICE_NS = 20 * 1000000,
     TICK_MS = 200,
     BUSY_RETRY_MS = 5,
-    SCHEMA_RETRY_MS = 2000,
+    REJOIN_MS = 60000,
     REREADS_A_TICK = 500,
 };
 
@@ -31,8 +31,7 @@ void mapper_conf_init(struct mapper_conf *conf)
         .breaker_window = 1000,
         .breaker_min = 200,
         .breaker_share = 50,
-        .breaker_exit_after_ms = 30000,
-        .schema_wait_ms = 60000,
+        .breaker_retry_ms = 300000,
         .replay_connection = "",
     };
 }
@@ -96,34 +95,20 @@ static void flight_ack(struct mapper *m, struct flight *f)
 }
 
 /*
- * An output topic no longer exists. A purge deletes all topics of a connection, and a rebalance then
- * revokes the input. Until then the input is not read, and its offset is not committed.
+ * The records of a connection cannot be written. The offset stays where it was committed, so that the
+ * events in flight are mapped again with the next retry. After a purge there is none, because a
+ * rebalance takes the input away.
  */
-static void lose_output(struct mapper *m, struct part *part, const char *topic)
+static void hold_connection(struct mapper *m, struct part *part, enum wh_rc rc, const char *topic)
 {
-    if (part->no_output_since == 0) {
-        part->no_output_since = wh_clock_now_ms(&m->deps.clock);
-        wh_log_warn(m->deps.log, "output topic does not exist", WH_STR("topic", topic));
-        (void)snprintf(m->not_ready, sizeof(m->not_ready),
-                       "the topic %.200s does not exist; connecting again creates it", topic);
-    }
-}
+    char reason[WH_ERR_MSG_MAX];
 
-static void check_outputs(struct mapper *m)
-{
-    int64_t now = wh_clock_now_ms(&m->deps.clock);
-
-    for (const struct part *p = m->parts; p; p = p->next) {
-        if (!p->revoked && p->no_output_since &&
-            now - p->no_output_since >= m->conf.schema_wait_ms) {
-            struct wh_err err;
-
-            (void)wh_fail(&err, WH_E_FATAL_BUS,
-                          "the topic %.120s or its dead-letter topic does not exist", p->entities);
-            fatal(m, &err);
-            return;
-        }
-    }
+    part->held_from = part->committed;
+    (void)snprintf(reason, sizeof(reason),
+                   rc == WH_E_NOT_FOUND ? "the topic %s does not exist; connecting again creates it"
+                                        : "the topic %s rejects a record",
+                   topic);
+    streams_hold_all(&m->streams, part->streams, reason);
 }
 
 static void on_hint(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery)
@@ -146,8 +131,8 @@ static void on_flight_record(struct wh_bus_ack *ack, const struct wh_bus_deliver
         flight_ack(m, f);
         return;
     }
-    if (delivery->rc == WH_E_NOT_FOUND) {
-        lose_output(m, f->part, delivery->topic ? delivery->topic : "?");
+    if (wh_rc_class(delivery->rc) == WH_CLASS_POISON) {
+        hold_connection(m, f->part, delivery->rc, delivery->topic ? delivery->topic : "?");
         flight_ack(m, f);
         return;
     }
@@ -160,54 +145,27 @@ static void on_flight_record(struct wh_bus_ack *ack, const struct wh_bus_deliver
 
 /* ---- one message ---- */
 
-static void open_breaker(struct mapper *m)
+/* Passes over an event whose stream is held. */
+static void pass_over(struct part *part, const struct wh_bus_msg *msg)
 {
-    if (m->opened_at_ms) {
-        return;
+    if (part->held_from < 0) {
+        part->held_from = msg->offset;
     }
-    m->opened_at_ms = wh_clock_now_ms(&m->deps.clock);
-    (void)snprintf(
-        m->not_ready, sizeof(m->not_ready),
-        "stopped: %zu of the last %zu events could not be mapped; the last error: %.120s",
-        m->breaker.failed, m->breaker.seen, m->why.msg);
-    wh_log_error(m->deps.log, "breaker open: most events cannot be mapped",
-                 WH_I("failed", m->breaker.failed), WH_I("seen", m->breaker.seen), WH_RC(&m->why));
-}
-
-/* A newer writer produced the record. Waits for a newer build instead of skipping it. */
-static enum step wait_for_schema(struct mapper *m, const struct wh_err *err)
-{
-    int64_t now = wh_clock_now_ms(&m->deps.clock);
-
-    if (m->blocked_since == 0) {
-        m->blocked_since = now;
-        (void)snprintf(m->not_ready, sizeof(m->not_ready), "waiting: %.200s", err->msg);
-        wh_log_error(m->deps.log, "waiting for an unknown schema id", WH_RC(err));
-    }
-    m->schema_retry_at = now + SCHEMA_RETRY_MS;
-    if (now - m->blocked_since >= m->conf.schema_wait_ms) {
-        fatal(m, err);
-        return STEP_STOP;
-    }
-    return STEP_WAIT;
 }
 
 static enum step begin_event(struct mapper *m, struct part *part, const struct wh_bus_msg *msg)
 {
     struct wh_err err;
     struct flight *f;
-    enum wh_rc rc = prepare_event(m, part, msg, &err);
+    bool held;
 
-    if (rc != WH_OK && wh_rc_class(rc) == WH_CLASS_TRANSIENT) {
-        return wait_for_schema(m, &err);
-    }
-    if (rc != WH_OK) {
+    if (prepare_event(m, part, msg, &held, &err) != WH_OK) {
         fatal(m, &err);
         return STEP_STOP;
     }
-    if (m->blocked_since) {
-        m->blocked_since = 0;
-        m->not_ready[0] = '\0';
+    if (held) {
+        pass_over(part, msg);
+        return STEP_NEXT;
     }
     f = flight_take(m);
     if (f == NULL) {
@@ -246,8 +204,8 @@ static enum step send_outs(struct mapper *m, struct part *part)
         if (rc == WH_E_BUSY) {
             return STEP_WAIT;
         }
-        if (rc == WH_E_NOT_FOUND) {
-            lose_output(m, part, part->entities);
+        if (rc != WH_OK && wh_rc_class(rc) == WH_CLASS_POISON) {
+            hold_connection(m, part, rc, prepare_topic(m, part, m->next_out));
             return STEP_NEXT;
         }
         if (rc != WH_OK) {
@@ -271,9 +229,19 @@ static bool too_much_waits(const struct mapper *m, const struct part *part)
            (m->in_flight && m->slabs.in_use >= m->conf.in_flight_bytes);
 }
 
+static void finish_event(struct mapper *m, struct part *part)
+{
+    wh_counter_add(m->observations, m->why.rc == WH_OK ? m->n_outs : 0);
+    m->prepared = false;
+    if (!stream_is_held(part->streams, m->stream)) {
+        (void)stream_count(&m->streams, part->streams, m->stream, &m->why);
+    }
+    flight_ack(m, m->flight);
+    m->flight = NULL;
+}
+
 static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
 {
-    bool failed;
     struct part *part = NULL;
     struct wh_err err;
     enum step step;
@@ -281,10 +249,6 @@ static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
     if (part_of(m, msg, &part, &err) != WH_OK) {
         fatal(m, &err);
         return STEP_STOP;
-    }
-    if (!m->prepared && part->no_output_since) {
-        m->at++;
-        return STEP_NEXT;
     }
     if (!m->prepared) {
         if (too_much_waits(m, part)) {
@@ -295,21 +259,15 @@ static enum step work_message(struct mapper *m, const struct wh_bus_msg *msg)
             return step;
         }
     }
-    step = send_outs(m, part);
+    step = m->prepared ? send_outs(m, part) : STEP_NEXT;
     if (step != STEP_NEXT) {
         return step;
     }
-    failed = m->why.rc != WH_OK;
-    wh_counter_add(part->consumed, 1);
-    wh_counter_add(m->observations, failed ? 0 : m->n_outs);
-    m->prepared = false;
-    flight_ack(m, m->flight);
-    m->flight = NULL;
-    m->at++;
-    if (mapper_breaker_count(&m->breaker, failed)) {
-        open_breaker(m);
-        return STEP_STOP;
+    if (m->prepared) {
+        finish_event(m, part);
     }
+    wh_counter_add(part->consumed, 1);
+    m->at++;
     return STEP_NEXT;
 }
 
@@ -327,11 +285,6 @@ static enum step work_batch(struct mapper *m)
     m->n_batch = 0;
     m->at = 0;
     return STEP_NEXT;
-}
-
-static bool stopped(const struct mapper *m)
-{
-    return m->dead || m->opened_at_ms != 0;
 }
 
 static void finish_drain(struct mapper *m)
@@ -359,7 +312,7 @@ static void retry_later(struct mapper *m)
 {
     listen(m, false);
     if (m->soon) {
-        wh_timer_start(m->soon, m->blocked_since ? SCHEMA_RETRY_MS : BUSY_RETRY_MS, 0);
+        wh_timer_start(m->soon, BUSY_RETRY_MS, 0);
     }
 }
 
@@ -368,14 +321,11 @@ bool mapper_turn(struct mapper *m)
     int64_t until = wh_clock_mono_ns(&m->deps.clock) + SLICE_NS;
     struct wh_err err;
 
-    listen(m, !stopped(m));
+    listen(m, !m->dead);
     (void)wh_producer_poll(m->producer, 0);
-    while (!stopped(m)) {
+    while (!m->dead) {
         enum step step = STEP_NEXT;
 
-        if (m->blocked_since && wh_clock_now_ms(&m->deps.clock) < m->schema_retry_at) {
-            break;
-        }
         /* A drain finishes the current event, because some of its records may have been produced. */
         if (m->n_batch && (!m->draining || m->prepared)) {
             step = m->draining ? work_message(m, &m->batch[m->at]) : work_batch(m);
@@ -431,17 +381,59 @@ static bool replayed(const struct mapper *m)
     for (size_t i = 0; i < m->conf.n_ends; i++) {
         const struct part *p = part_find(m, m->conf.ends[i].topic, m->conf.ends[i].partition);
 
-        if (p == NULL || wh_acktrack_position(p->track) < m->conf.ends[i].offset) {
+        if (p == NULL || part_position(p) < m->conf.ends[i].offset) {
             return false;
         }
     }
     return m->conf.n_ends > 0;
 }
 
+static enum wh_rc subscribe(struct mapper *m, struct wh_err *err)
+{
+    char pattern[WH_TOPIC_MAX * 2];
+    const char *topics[] = {pattern};
+
+    if ((m->conf.replay_connection[0]
+             ? wh_topic_name(m->conf.topic_prefix, mapper_input(m),
+                             wh_slice_str(m->conf.replay_connection), pattern, err)
+             : wh_topic_pattern(m->conf.topic_prefix, WH_TOPIC_RAW, pattern, err)) != WH_OK) {
+        return err->rc;
+    }
+    return wh_consumer_subscribe(m->consumer, topics, 1, err);
+}
+
+/* Without other connections to protect, a replay ends with what it could map. */
+static void end_held_replay(struct mapper *m)
+{
+    struct wh_heartbeat_held held;
+    struct wh_err err;
+
+    if (!m->conf.replay_connection[0] || m->in_flight || m->dead ||
+        streams_held(&m->streams, &held, 1) == 0) {
+        return;
+    }
+    parts_commit(m, true);
+    (void)wh_fail(&err, WH_E_CONFIG, "the replay is not complete: %.*s", WH_SLICE_ARG(held.reason));
+    fatal(m, &err);
+}
+
+/* Joins the group again, so that reading starts at the committed offsets. */
+static void retry_held(struct mapper *m, int64_t now)
+{
+    struct wh_err err;
+
+    if (m->dead || m->draining || now < m->rejoin_until_ms || !streams_due(&m->streams)) {
+        return;
+    }
+    m->rejoin_until_ms = now + REJOIN_MS;
+    if (subscribe(m, &err) != WH_OK) {
+        wh_log_warn(m->deps.log, "held streams cannot be tried again", WH_RC(&err));
+    }
+}
+
 void mapper_tick(struct mapper *m)
 {
     int64_t now = wh_clock_now_ms(&m->deps.clock);
-    struct wh_err err;
 
     (void)wh_producer_poll(m->producer, 0);
     if (!m->dead) {
@@ -449,19 +441,15 @@ void mapper_tick(struct mapper *m)
     }
     if (now - m->last_commit_ms >= m->conf.commit_interval_ms || now < m->last_commit_ms) {
         parts_commit(m, false);
-        check_outputs(m);
+        streams_tick(&m->streams);
         m->last_commit_ms = now;
     }
     if (!m->draining && replayed(m)) {
         mapper_drain(m);
         return;
     }
-    if (m->opened_at_ms && !m->dead && m->conf.breaker_exit_after_ms &&
-        now - m->opened_at_ms >= m->conf.breaker_exit_after_ms && m->in_flight == 0) {
-        parts_commit(m, true);
-        (void)wh_fail(&err, WH_E_CONFIG, "%.240s", m->not_ready);
-        fatal(m, &err);
-    }
+    end_held_replay(m);
+    retry_held(m, now);
     finish_drain(m);
 }
 
@@ -510,16 +498,9 @@ static enum wh_rc start_loop(struct mapper *m, struct wh_err *err)
 enum wh_rc mapper_start(struct mapper *m, struct wh_consumer *consumer,
                         struct wh_producer *producer, struct wh_err *err)
 {
-    char pattern[WH_TOPIC_MAX * 2];
-    const char *topics[] = {pattern};
-
     m->consumer = consumer;
     m->producer = producer;
-    if ((m->conf.replay_connection[0]
-             ? wh_topic_name(m->conf.topic_prefix, mapper_input(m),
-                             wh_slice_str(m->conf.replay_connection), pattern, err)
-             : wh_topic_pattern(m->conf.topic_prefix, WH_TOPIC_RAW, pattern, err)) != WH_OK ||
-        wh_consumer_subscribe(consumer, topics, 1, err) != WH_OK) {
+    if (subscribe(m, err) != WH_OK) {
         return err->rc;
     }
     return m->deps.loop ? start_loop(m, err) : WH_OK;
@@ -545,14 +526,8 @@ const char *mapper_not_ready(struct mapper *m)
 
 void mapper_held(struct mapper *m, struct wh_heartbeat *h)
 {
-    if (m->opened_at_ms) {
-        m->held = (struct wh_heartbeat_held){.connection = WH_LIT(""),
-                                             .what = WH_LIT(""),
-                                             .reason = wh_slice_str(m->not_ready),
-                                             .since_ms = m->opened_at_ms};
-        h->held = &m->held;
-        h->n_held = 1;
-    }
+    h->held = m->held;
+    h->n_held = streams_held(&m->streams, m->held, WH_HEARTBEAT_HELD_MAX);
 }
 
 /* ---- life ---- */
@@ -599,8 +574,15 @@ enum wh_rc mapper_new(const struct mapper_deps *deps, const struct mapper_conf *
     wh_arena_init(&m->arena, ARENA_BLOCK, ARENA_MAX);
     wh_buf_init(&m->bytes, BYTES_MAX);
     wh_buf_init(&m->scratch, SCRATCH_MAX);
-    mapper_breaker_init(&m->breaker, conf->breaker_window, conf->breaker_min,
-                        (unsigned)conf->breaker_share);
+    m->streams = (struct stream_table){
+        .breaker_window = conf->breaker_window,
+        .breaker_min = conf->breaker_min,
+        .breaker_share = (unsigned)conf->breaker_share,
+        .retry_ms = conf->replay_connection[0] ? 0 : conf->breaker_retry_ms,
+        .clock = deps->clock,
+        .log = deps->log,
+        .metrics = deps->metrics,
+    };
     m->eval = mapper_eval_new(deps->views, conf->max_event_bytes, conf->max_event_depth);
     m->rereads = mapper_rereads_new(REREAD_PLACES);
     if (m->eval == NULL || m->rereads == NULL) {
@@ -630,6 +612,7 @@ void mapper_free(struct mapper *m)
     while (m->parts) {
         part_free(m, m->parts);
     }
+    stream_table_done(&m->streams);
     while (m->flights) {
         struct flight *f = m->flights;
 

@@ -4,7 +4,9 @@
  *   poll -> decode -> map -> produce -> (acknowledged) -> commit
  *
  * The committed offset of a partition moves past an event only when the broker has acknowledged every
- * record of the event; for a failed event that is its dead letter. The caller passes all interfaces in.
+ * record of the event; for a failed event that is its dead letter. A connection whose events cannot be
+ * mapped is held, stream by stream, while all others go on (streams.h). The caller passes all
+ * interfaces in.
  *
  * Thread: app.
  */
@@ -17,6 +19,7 @@
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
+#include "stages/mapper/streams.h"
 #include "stages/mapper/view/view.h"
 
 struct mapper;
@@ -32,9 +35,8 @@ struct mapper_conf {
     int64_t flush_ms; /* longest wait for acknowledgements on revocation and at the end */
     size_t breaker_window;
     size_t breaker_min;
-    size_t breaker_share;          /* percent */
-    int64_t breaker_exit_after_ms; /* 0: stay stopped */
-    int64_t schema_wait_ms;        /* how long to wait for an unknown schema id before ending */
+    size_t breaker_share;     /* percent */
+    int64_t breaker_retry_ms; /* until a held stream is tried again (streams.h); 0: never */
     /*
      * Replays one connection's raw events (or its dead letters) up to the given ends (one past the last
      * offset; borrowed), then drains. Empty: the live pipeline.
@@ -73,7 +75,7 @@ void mapper_tick(struct mapper *m);
 void mapper_drain(struct mapper *m);
 /* Returns why the stage is not ready; NULL when it is. */
 const char *mapper_not_ready(struct mapper *m);
-/* Adds the inputs that an open breaker holds; what h points to is the mapper's, until the next turn. */
+/* Adds the streams that are held; what h points to is the mapper's, until the next turn. */
 void mapper_held(struct mapper *m, struct wh_heartbeat *h);
 void mapper_free(struct mapper *m);
 

@@ -7,10 +7,10 @@
 #include "common/bus/acktrack.h"
 #include "common/event/messages.h"
 #include "common/event/topics.h"
-#include "stages/mapper/breaker.h"
 #include "stages/mapper/mapper.h"
 #include "stages/mapper/rereads.h"
 #include "stages/mapper/slabs.h"
+#include "stages/mapper/streams.h"
 
 enum { MAPPER_BATCH = 256, MAPPER_TEXT_MAX = 96, MAPPER_MENTIONED = 1 << 16 };
 
@@ -23,9 +23,10 @@ struct part {
     char entities[WH_TOPIC_MAX];
     char dead_letters[WH_TOPIC_MAX];
     struct wh_acktrack *track;
+    struct streams *streams; /* of its connection */
     int64_t committed;       /* the last offset passed to commit */
+    int64_t held_from;       /* nothing from here on is committed; -1: no event is held */
     bool revoked;            /* freed when none of its events is in flight */
-    int64_t no_output_since; /* since when its output topic is missing; 0: it exists */
     struct wh_counter *consumed;
 };
 
@@ -105,6 +106,7 @@ struct mapper {
     size_t cap_outs;
     size_t next_out;
     struct wh_raw_event event;
+    unsigned stream; /* of the event, streams.h */
     struct origin origin;
     struct wh_slice trace;
     struct wh_err why; /* of its dead letter */
@@ -114,11 +116,9 @@ struct mapper {
     uint64_t mentioned[MAPPER_MENTIONED]; /* mentions that were produced */
     struct mapper_rereads *rereads;
     char reread_topic[WH_TOPIC_MAX];
-    struct mapper_breaker breaker;
-    int64_t opened_at_ms;          /* when the breaker opened */
-    struct wh_heartbeat_held held; /* what a heartbeat says of it */
-    int64_t blocked_since;         /* since when the mapper waits for a schema id; 0: it does not */
-    int64_t schema_retry_at;
+    struct stream_table streams;
+    struct wh_heartbeat_held held[WH_HEARTBEAT_HELD_MAX]; /* of the last heartbeat */
+    int64_t rejoin_until_ms; /* while it joins its group again; 0: it does not */
     int64_t last_commit_ms;
     char not_ready[WH_ERR_MSG_MAX];
     bool deaf; /* the consumer's descriptor is not being watched */
@@ -143,15 +143,20 @@ WH_MUST_CHECK enum wh_rc part_of(struct mapper *m, const struct wh_bus_msg *msg,
 /* NULL when no message of it was read, or it was revoked. */
 struct part *part_find(const struct mapper *m, const char *topic, int32_t partition);
 void part_free(struct mapper *m, struct part *part);
-/* Commits the acknowledged position of every partition; `wait` for the broker's confirmation. */
+/* The next offset to commit: everything before it is acknowledged, and nothing before it is held. */
+int64_t part_position(const struct part *part);
+/* Commits the position of every partition; `wait` for the broker's confirmation. */
 void parts_commit(struct mapper *m, bool wait);
 
 /*
- * Builds the records of the message: observations and rereads, or one dead letter. Errors have class
- * TRANSIENT (the schema is not known yet) or FATAL.
+ * Builds the records of the message: observations and rereads, or one dead letter. *ret_held: it has
+ * none, because its stream is held. Errors have class FATAL.
  */
 WH_MUST_CHECK enum wh_rc prepare_event(struct mapper *m, const struct part *part,
-                                       const struct wh_bus_msg *msg, struct wh_err *err);
+                                       const struct wh_bus_msg *msg, bool *ret_held,
+                                       struct wh_err *err);
+/* The topic of record i. */
+const char *prepare_topic(const struct mapper *m, const struct part *part, size_t i);
 /* Produces record i. */
 WH_MUST_CHECK enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i,
                                       struct wh_err *err);

@@ -21,9 +21,7 @@ void part_free(struct mapper *m, struct part *part)
     if (m->last == part) {
         m->last = NULL;
     }
-    if (part->no_output_since) {
-        m->not_ready[0] = '\0';
-    }
+    streams_leave(&m->streams, part->streams);
     wh_acktrack_free(part->track);
     wh_mem_free(part);
 }
@@ -44,6 +42,7 @@ static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struc
     }
     part->partition = msg->partition;
     part->committed = msg->offset;
+    part->held_from = -1;
     part->track = wh_acktrack_new(m->conf.in_flight_max, msg->offset);
     (void)snprintf(part->topic, sizeof(part->topic), "%s", msg->topic);
     if (part->track == NULL ||
@@ -56,6 +55,12 @@ static enum wh_rc part_new(struct mapper *m, const struct wh_bus_msg *msg, struc
         wh_acktrack_free(part->track);
         wh_mem_free(part);
         return wh_fail(err, WH_E_INTERNAL, "%s is not an input topic", msg->topic);
+    }
+    part->streams = streams_use(&m->streams, part->connection);
+    if (part->streams == NULL) {
+        wh_acktrack_free(part->track);
+        wh_mem_free(part);
+        return wh_fail(err, WH_E_NOMEM, "no memory for the streams of a connection");
     }
     (void)snprintf(label, sizeof(label), "topic=\"%s\"", part->topic);
     if (m->deps.metrics) {
@@ -102,13 +107,20 @@ enum wh_rc part_of(struct mapper *m, const struct wh_bus_msg *msg, struct part *
 
 /* ---- commits ---- */
 
+int64_t part_position(const struct part *p)
+{
+    int64_t position = wh_acktrack_position(p->track);
+
+    return p->held_from >= 0 && position > p->held_from ? p->held_from : position;
+}
+
 static void commit_one(struct mapper *m, struct part *p, bool wait)
 {
     struct wh_bus_partition at = {.topic = p->topic, .partition = p->partition};
     struct wh_err err;
 
-    at.offset = wh_acktrack_position(p->track);
-    if (at.offset <= p->committed || p->no_output_since) {
+    at.offset = part_position(p);
+    if (at.offset <= p->committed) {
         return;
     }
     if (wh_consumer_commit(m->consumer, &at, 1, wait, &err) != WH_OK) {
@@ -185,6 +197,8 @@ static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
     struct mapper *m = ctx;
 
     warm_outputs(m, parts, n);
+    streams_retry(&m->streams);
+    m->rejoin_until_ms = 0;
     /* A topic may have been recreated without the mentions of the old one. */
     memset(m->mentioned, 0, sizeof(m->mentioned));
     wh_log_info(m->deps.log, "partitions assigned", WH_I("partitions", n));

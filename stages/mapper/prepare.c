@@ -244,24 +244,35 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
 
 /* ---- one event ---- */
 
-static enum wh_rc map_event(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg,
-                            enum mapper_outcome *ret, struct wh_err *err)
+/* Decodes the event, unless it has no value. Sets m->stream. */
+static enum wh_rc find_event(struct mapper *m, const struct part *part,
+                             const struct wh_bus_msg *msg, struct wh_err *err)
 {
-    const struct mapper_out sinks = {.observation = on_observation, .reread = on_reread, .ctx = m};
-    struct wh_provenance at;
-
     wh_arena_reset(&m->arena);
+    m->stream = STREAM_UNREADABLE;
     if (find_origin(m, part, msg, err) != WH_OK) {
         return err->rc;
     }
-    at = (struct wh_provenance){
-        .topic = m->origin.topic, .partition = m->origin.partition, .offset = m->origin.offset};
     if (m->origin.value.ptr == NULL) {
-        *ret = MAPPER_IGNORED;
         return WH_OK;
     }
     if (wh_raw_event_decode(m->origin.value, &m->arena, &m->event, err) != WH_OK) {
         return err->rc;
+    }
+    m->stream = m->event.origin;
+    return WH_OK;
+}
+
+static enum wh_rc map_event(struct mapper *m, const struct part *part, enum mapper_outcome *ret,
+                            struct wh_err *err)
+{
+    const struct mapper_out sinks = {.observation = on_observation, .reread = on_reread, .ctx = m};
+    const struct wh_provenance at = {
+        .topic = m->origin.topic, .partition = m->origin.partition, .offset = m->origin.offset};
+
+    if (m->origin.value.ptr == NULL) {
+        *ret = MAPPER_IGNORED;
+        return WH_OK;
     }
     if (!wh_slice_eq(m->event.connection, part->connection)) {
         return wh_fail(err, WH_E_INVALID,
@@ -273,30 +284,50 @@ static enum wh_rc map_event(struct mapper *m, const struct part *part, const str
     return mapper_eval_map(m->eval, &m->event, &at, &sinks, ret, err);
 }
 
+/* The event cannot be mapped. */
+static enum wh_rc set_event_aside(struct mapper *m, const struct part *part,
+                                  const struct wh_bus_msg *msg, struct wh_err *err)
+{
+    wh_counter_add(m->poison, 1);
+    wh_counter_add(m->dead_lettered[m->why.rc], 1);
+    m->trace = wh_consumer_header(m->consumer, msg, "traceparent");
+    return add_dead_letter(m, part, msg, err);
+}
+
 enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct wh_bus_msg *msg,
-                         struct wh_err *err)
+                         bool *ret_held, struct wh_err *err)
 {
     enum mapper_outcome outcome = MAPPER_IGNORED;
-    enum wh_rc rc;
+    enum wh_rc rc = find_event(m, part, msg, &m->why);
 
     m->n_outs = 0;
     wh_buf_reset(&m->bytes);
-    rc = map_event(m, part, msg, &outcome, &m->why);
+    *ret_held = stream_is_held(part->streams, m->stream) && wh_rc_class(rc) != WH_CLASS_FATAL;
+    if (*ret_held) {
+        return WH_OK;
+    }
     if (rc == WH_OK) {
+        rc = map_event(m, part, &outcome, &m->why);
+    }
+    switch (wh_rc_class(rc)) {
+    case WH_CLASS_NONE:
         wh_counter_add(outcome == MAPPER_IGNORED ? m->ignored : m->mapped, 1);
         m->why.rc = WH_OK;
         m->trace =
             m->n_outs ? wh_consumer_header(m->consumer, msg, "traceparent") : wh_slice(NULL, 0);
         return WH_OK;
-    }
-    if (wh_rc_class(rc) != WH_CLASS_POISON) {
+    case WH_CLASS_POISON:
+        return set_event_aside(m, part, msg, err);
+    case WH_CLASS_TRANSIENT:
+        stream_hold(&m->streams, part->streams, m->stream, m->why.msg);
+        *ret_held = true;
+        return WH_OK;
+    case WH_CLASS_FATAL:
+    case WH_CLASS_CANCELED:
+    default:
         *err = m->why;
         return rc;
     }
-    wh_counter_add(m->poison, 1);
-    wh_counter_add(m->dead_lettered[rc], 1);
-    m->trace = wh_consumer_header(m->consumer, msg, "traceparent");
-    return add_dead_letter(m, part, msg, err);
 }
 
 /* ---- producing ---- */
@@ -335,12 +366,26 @@ static size_t dead_headers(const struct mapper *m, char numbers[2][24],
     return n;
 }
 
+const char *prepare_topic(const struct mapper *m, const struct part *part, size_t i)
+{
+    switch (m->outs[i].topic) {
+    case OUT_ENTITIES:
+        return part->entities;
+    case OUT_DEAD_LETTER:
+        return part->dead_letters;
+    case OUT_REREADS:
+    default:
+        return m->reread_topic;
+    }
+}
+
 enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i, struct wh_err *err)
 {
     const struct out *out = &m->outs[i];
     struct wh_bus_header headers[HEADERS_MAX];
     char numbers[2][24];
     struct wh_bus_record record = {
+        .topic = prepare_topic(m, part, i),
         .partition = -1,
         .key = wh_slice(m->bytes.ptr + out->key, out->key_len),
         .value = wh_slice(m->flight->bytes + out->value, out->value_len),
@@ -349,19 +394,10 @@ enum wh_rc prepare_send(struct mapper *m, const struct part *part, size_t i, str
         .ack = &m->flight->ack,
     };
 
-    switch (out->topic) {
-    case OUT_ENTITIES:
-        record.topic = part->entities;
+    if (out->topic == OUT_ENTITIES) {
         record.n_headers = entity_headers(m, out, headers);
-        break;
-    case OUT_DEAD_LETTER:
-        record.topic = part->dead_letters;
+    } else if (out->topic == OUT_DEAD_LETTER) {
         record.n_headers = dead_headers(m, numbers, headers);
-        break;
-    case OUT_REREADS:
-    default:
-        record.topic = m->reread_topic;
-        break;
     }
     if (m->trace.len) {
         headers[record.n_headers++] = (struct wh_bus_header){WH_LIT("traceparent"), m->trace};

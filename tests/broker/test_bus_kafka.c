@@ -435,6 +435,32 @@ static void test_group(void **state)
     wh_consumer_free(b.c);
 }
 
+/* Subscribing again gives the partitions back and reads once more what is not committed. */
+static void test_subscribe_again(void **state)
+{
+    static const char *const topics[] = {"^t.*"};
+    struct fixture *f = *state;
+    struct member a;
+    struct wh_err err;
+
+    join(f, &a);
+    settle(&a, NULL, PARTITIONS);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 60);
+    th_deliver_all(f->producer);
+    th_consume_numbers(a.c, 0, 60);
+    th_commit_all(a.c, "t", PARTITIONS);
+    th_produce_numbers(f->producer, &f->seen, "t", 60, 40);
+    th_deliver_all(f->producer);
+    for (int again = 1; again <= 2; again++) {
+        th_consume_numbers(a.c, 60, 40);
+        th_ok(wh_consumer_subscribe(a.c, topics, 1, &err), &err);
+    }
+    th_consume_numbers(a.c, 60, 40);
+    assert_int_equal(a.revoked, 2);
+    assert_int_equal(a.assigned, 3);
+    wh_consumer_free(a.c);
+}
+
 /* ---- admin ---- */
 
 static void test_list(void **state)
@@ -596,6 +622,7 @@ int main(void)
         TEST(test_reading_on_after_errors),
         TEST(test_gone_offset),
         TEST(test_group),
+        TEST(test_subscribe_again),
         TEST(test_list),
         TEST(test_bad_setting),
         TEST(test_setting_has_its_client),

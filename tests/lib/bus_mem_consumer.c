@@ -30,6 +30,10 @@ static enum wh_rc mc_subscribe(struct wh_consumer *base, const char *const *topi
     if (n > sizeof(c->patterns) / sizeof(c->patterns[0])) {
         return wh_fail(err, WH_E_TOO_LARGE, "too many patterns");
     }
+    for (size_t i = 0; i < c->n_patterns; i++) {
+        wh_mem_free(c->patterns[i]);
+    }
+    c->n_patterns = 0;
     for (size_t i = 0; i < n; i++) {
         c->patterns[i] = wh_mem_dup(topics[i], strlen(topics[i]));
         if (c->patterns[i] == NULL) {
