@@ -1,5 +1,5 @@
 /*
- * Listings by MCP tools against a model of GitLab's server: the fetcher dies anywhere, rows come,
+ * Listings by MCP tools against a model of GitLab's server: the reader dies anywhere, rows come,
  * go and change, cursors are refused. What is there at the end is in Kafka, details included, and a
  * page that was acknowledged is not read again.
  */
@@ -9,18 +9,13 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "tests/lib/bus_mem.h"
 #include "common/event/raw_event.h"
-#include "stages/fetcher/access/credential.h"
-#include "stages/fetcher/conn/fetcher.h"
 #include "tests/lib/httpc_script.h"
-#include "tests/lib/th_fetcher.h"
-
-#define INSTANCE "https://gitlab.example.com"
+#include "tests/lib/th_reader.h"
 
 enum { ROWS_MAX = 1200, PAGE = 100, STEPS_MAX = 400000, START_MS = 1700000000 };
 
-enum listed {
+enum listing_of {
     MERGE_REQUESTS, /* by cursor, without times */
     WORK_ITEMS,     /* by cursor, those updated after a time */
     PIPELINES,      /* by number, newest first */
@@ -36,24 +31,23 @@ struct object {
 };
 
 struct world {
-    enum listed listing;
+    enum listing_of listing;
     uint64_t random;
     struct object rows[ROWS_MAX]; /* by number */
     unsigned n;
     int64_t now_ms;
     unsigned epoch; /* of cursors: those of another one are refused */
     enum refusal refusal;
-    bool limited; /* details are refused by a rate limit */
+    unsigned denied; /* every answer has this status; 0: none */
+    bool limited;    /* details are refused by a rate limit */
     unsigned lists;
     unsigned first_pages;
     unsigned refused;
     unsigned details[ROWS_MAX];
     struct wh_json_parser *parser;
-    struct wh_bus_mem *bus;
-    struct wh_loop *loop;
+    struct th_reader reader;
     struct th_script *http;
-    struct wh_producer *producer;
-    struct fetcher *f;
+    bool started; /* the listing that start asked for */
 };
 
 static uint64_t dice(struct world *w, uint64_t sides)
@@ -259,8 +253,9 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
     struct wh_err err;
 
     (void)secret;
-    if (!memmem(url.ptr, url.len, "/api/v4/mcp", 11)) {
-        a->status = 403; /* REST takes no token of OAuth's */
+    assert_non_null(memmem(url.ptr, url.len, "/api/v4/mcp", 11));
+    if (w->denied) {
+        a->status = w->denied;
         return;
     }
     if (wh_json_parse(w->parser, a->request, &root, &err) != WH_OK ||
@@ -329,52 +324,49 @@ static void change(struct world *w)
     }
 }
 
-/* ---- a fetcher ---- */
+/* ---- a reader ---- */
 
-static void give_connection(struct world *w)
+static void on_tools(void *ctx, const struct mcp_answer *a)
 {
-    WH_AUTO(buf) struct wh_buf text;
-    struct oauth_tokens tokens;
+    static const struct {
+        const char *stream;
+        const char *tool;
+    } lists[LISTINGS] = {
+        [MERGE_REQUESTS] = {"merge_requests", "list_merge_requests"},
+        [WORK_ITEMS] = {"issues", "list_work_items"},
+        [PIPELINES] = {"pipelines", "list_pipelines"},
+    };
+    struct world *w = ctx;
+
+    assert_int_equal(a->outcome, MCP_OK);
+    w->started = true;
+    th_reader_start(&w->reader, lists[w->listing].stream, lists[w->listing].tool);
+}
+
+static void start(struct world *w)
+{
     struct wh_err err;
 
-    wh_buf_init(&text, 4096);
-    oauth_tokens_init(&tokens);
-    tokens.got_at_ms = 1;
-    th_ok(wh_buf_append(&tokens.access, WH_LIT("at-1"), &err), &err);
-    th_ok(oauth_tokens_write(&tokens, &text, &err), &err);
-    oauth_tokens_done(&tokens);
-    th_fetcher_connect(w->f, INSTANCE, "7", "oauth", wh_buf_slice(&text));
+    w->started = false;
+    th_ok(mcp_list_tools(w->reader.mcp, on_tools, w, &err), &err);
 }
 
 static void be_born(struct world *w)
 {
-    struct fetcher_deps deps = {
-        .loop = w->loop,
-        .clock = {.now_ms = clock_now, .mono_ns = clock_mono, .ctx = w},
-        .http = th_script_http(w->http),
-        .conf = th_fetcher_conf(),
-    };
-
-    deps.conf.read_links = true;
-    th_fetcher_new(&deps, w->bus, &w->producer, &w->f);
-    give_connection(w);
-    th_fetcher_take_state(w->f, w->bus);
-    fetcher_start(w->f);
+    th_reader_born(&w->reader);
+    start(w);
 }
 
 static void die(struct world *w)
 {
-    fetcher_drain(w->f);
-    wh_producer_free(w->producer);
-    fetcher_free(w->f);
+    th_reader_die(&w->reader);
     while (th_script_waiting(w->http)) {
         th_script_answer_one(w->http, 0); /* the end of a session; nobody waits */
     }
 }
 
-static void world_new(struct world *w, enum listed listing, unsigned rows, uint64_t seed)
+static void world_new(struct world *w, enum listing_of listing, unsigned rows, uint64_t seed)
 {
-    static const char *const topics[] = {"fetch-state", "connections", "runs", "rereads", "raw.c"};
     struct wh_err err;
 
     memset(w, 0, sizeof(*w));
@@ -384,13 +376,16 @@ static void world_new(struct world *w, enum listed listing, unsigned rows, uint6
     add(w, rows);
     w->now_ms += 3600000;
     w->parser = wh_json_parser_new(1 << 20, 16);
-    w->bus = wh_bus_mem_new();
-    w->loop = wh_loop_new();
     w->http = th_script_new(gitlab, w);
-    assert_true(w->parser && w->bus && w->loop && w->http);
-    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
-        th_ok(wh_bus_mem_topic(w->bus, topics[i], i == 0 ? 1 : 2, &err), &err);
-    }
+    assert_true(w->parser && w->http);
+    w->reader = (struct th_reader){.bus = wh_bus_mem_new(),
+                                   .loop = wh_loop_new(),
+                                   .clock = {clock_now, clock_mono, w},
+                                   .http = th_script_http(w->http),
+                                   .read_links = true};
+    assert_true(w->reader.bus && w->reader.loop);
+    th_ok(wh_bus_mem_topic(w->reader.bus, "fetch-state", 1, &err), &err);
+    th_ok(wh_bus_mem_topic(w->reader.bus, "raw.c", 2, &err), &err);
     be_born(w);
 }
 
@@ -398,8 +393,8 @@ static void world_free(struct world *w)
 {
     die(w);
     th_script_free(w->http);
-    wh_loop_free(w->loop);
-    wh_bus_mem_free(w->bus);
+    wh_loop_free(w->reader.loop);
+    wh_bus_mem_free(w->reader.bus);
     wh_json_parser_free(w->parser);
 }
 
@@ -409,10 +404,10 @@ static void world_free(struct world *w)
 static void answer_all(struct world *w)
 {
     for (unsigned i = 0; i < 8; i++) {
-        wh_loop_turn(w->loop, false);
+        wh_loop_turn(w->reader.loop, false);
         while (th_script_waiting(w->http)) {
             th_script_answer_one(w->http, 0);
-            wh_loop_turn(w->loop, false);
+            wh_loop_turn(w->reader.loop, false);
             i = 0;
         }
     }
@@ -421,31 +416,34 @@ static void answer_all(struct world *w)
 /* Also what waits for room in the queue. */
 static void deliver(struct world *w)
 {
-    while (!outbox_has_room(w->f->outbox)) {
-        (void)wh_producer_poll(w->producer, 0);
-        wh_loop_turn(w->loop, false);
+    while (!outbox_has_room(w->reader.outbox)) {
+        (void)wh_producer_poll(w->reader.producer, 0);
+        wh_loop_turn(w->reader.loop, false);
     }
-    (void)wh_producer_poll(w->producer, 0);
-    wh_loop_turn(w->loop, false);
+    (void)wh_producer_poll(w->reader.producer, 0);
+    wh_loop_turn(w->reader.loop, false);
 }
 
 static void one_step(struct world *w)
 {
-    wh_loop_turn(w->loop, false);
+    wh_loop_turn(w->reader.loop, false);
     if (th_script_waiting(w->http) && dice(w, 4)) {
         th_script_answer_one(w->http, dice(w, th_script_waiting(w->http)));
-    } else if (wh_producer_pending(w->producer)) {
+    } else if (wh_producer_pending(w->reader.producer)) {
         deliver(w);
     } else if (!th_script_waiting(w->http)) {
-        wh_loop_turn(w->loop, true);
+        wh_loop_turn(w->reader.loop, true);
     }
 }
 
 static bool at_rest(struct world *w)
 {
-    struct conn *c = w->f->conns;
+    return w->started && th_reader_rests(&w->reader);
+}
 
-    return c->phase == RUN_IDLE && c->runs > 0 && !outbox_pending(w->f->outbox);
+static bool run_failed(const struct world *w)
+{
+    return w->reader.result.outcome == LISTING_CANNOT_GO_ON;
 }
 
 static void run_once(struct world *w)
@@ -459,8 +457,7 @@ static void run_once(struct world *w)
 static void run_again(struct world *w)
 {
     w->now_ms += 60000;
-    w->f->conns->runs = 0;
-    conn_run(w->f->conns);
+    start(w);
     run_once(w);
 }
 
@@ -472,7 +469,7 @@ static unsigned places(struct world *w)
     unsigned found = 0;
     size_t n;
 
-    for (size_t i = 0; wh_bus_mem_get(w->bus, "fetch-state", i, &msg, &headers, &n); i++) {
+    for (size_t i = 0; wh_bus_mem_get(w->reader.bus, "fetch-state", i, &msg, &headers, &n); i++) {
         found += msg.value.len && memmem(msg.value.ptr, msg.value.len, "\"place\"", 7) != NULL;
     }
     return found;
@@ -507,7 +504,7 @@ static void all_is_there(struct world *w)
     memset(listed, 0, sizeof(listed));
     memset(shown, 0, sizeof(shown));
     wh_arena_init(&arena, 4096, 1 << 20);
-    for (size_t i = 0; wh_bus_mem_get(w->bus, "raw.c", i, &msg, &headers, &n); i++) {
+    for (size_t i = 0; wh_bus_mem_get(w->reader.bus, "raw.c", i, &msg, &headers, &n); i++) {
         struct wh_raw_event e;
         struct wh_json_val root;
         struct wh_json_val v;
@@ -582,7 +579,7 @@ static void goes_on_after_a_saved_page(void **state)
     w.rows[240].there = false;
     be_born(&w);
     run_once(&w);
-    assert_false(w.f->conns->run_failed);
+    assert_false(run_failed(&w));
     assert_int_equal(w.first_pages, 1);
     assert_int_equal(w.details[450], 1);
     assert_int_equal(w.details[251], 1);
@@ -606,7 +603,7 @@ static void a_refused_cursor_starts_over(void **state)
         w.epoch++;
         be_born(&w);
         run_once(&w);
-        assert_false(w.f->conns->run_failed);
+        assert_false(run_failed(&w));
         assert_int_equal(w.first_pages, 2);
         assert_in_range(w.refused, 1, i == SERVER_ERROR ? 10 : 1);
         all_is_there(&w);
@@ -625,8 +622,7 @@ static void refused_for_ever_is_no_loop(void **state)
         run_to_place(&w, i);
         w.epoch++;
         run_once(&w);
-        w.f->conns->runs = 0;
-        conn_run(w.f->conns);
+        start(&w);
     }
     run_once(&w);
     assert_in_range(w.lists, 1, 20);
@@ -635,7 +631,7 @@ static void refused_for_ever_is_no_loop(void **state)
     world_free(&w);
 }
 
-/* A page whose details did not come is no known page, in the same life of the fetcher too. */
+/* A page whose details did not come is no known page, in the same life of the reader too. */
 static void details_that_failed_come_later(void **state)
 {
     static struct world w;
@@ -646,10 +642,10 @@ static void details_that_failed_come_later(void **state)
     touch(&w, 7);
     w.limited = true;
     run_again(&w);
-    assert_true(w.f->conns->run_failed);
+    assert_true(run_failed(&w));
     w.limited = false;
     run_again(&w);
-    assert_false(w.f->conns->run_failed);
+    assert_false(run_failed(&w));
     all_is_there(&w);
     world_free(&w);
 }
@@ -716,6 +712,54 @@ static void goes_back_when_rows_are_gone(void **state)
     world_free(&w);
 }
 
+/* Another member takes the project over: the page under way is saved, and no other is requested. */
+static void another_member_goes_on(void **state)
+{
+    static struct world w;
+    unsigned lists;
+
+    (void)state;
+    world_new(&w, MERGE_REQUESTS, 450, 9);
+    run_to_place(&w, 1);
+    lists = w.lists;
+    w.reader.foreign = true;
+    listings_stop_foreign(&w.reader.listings);
+    run_once(&w);
+    assert_int_equal(w.reader.result.outcome, LISTING_MORE);
+    assert_in_range(w.lists, lists, lists + 1);
+    w.reader.foreign = false;
+    die_and_be_born(&w);
+    run_once(&w);
+    assert_int_equal(w.reader.result.outcome, LISTING_ENDED);
+    assert_int_equal(w.first_pages, 1);
+    all_is_there(&w);
+    world_free(&w);
+}
+
+/* The reason says what was refused; what that means for the connection is not the listing's. */
+static void refusals_are_reported(void **state)
+{
+    static const struct {
+        unsigned status;
+        enum client_outcome why;
+    } cases[] = {
+        {401, CLIENT_SIGN_IN}, {403, CLIENT_DENIED}, {404, CLIENT_GONE}, {400, CLIENT_REFUSED}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        static struct world w;
+
+        world_new(&w, MERGE_REQUESTS, 250, 10);
+        run_to_place(&w, 1);
+        w.denied = cases[i].status;
+        run_once(&w);
+        assert_int_equal(w.reader.result.outcome, LISTING_CANNOT_GO_ON);
+        assert_int_equal(w.reader.result.why, cases[i].why);
+        assert_memory_equal(w.reader.result.error, "list_merge_requests: ", 21);
+        world_free(&w);
+    }
+}
+
 static void anything_at_any_time(void **state)
 {
     (void)state;
@@ -723,7 +767,7 @@ static void anything_at_any_time(void **state)
         static struct world w;
         bool whole = false;
 
-        world_new(&w, (enum listed)(seed % LISTINGS), 450, seed);
+        world_new(&w, (enum listing_of)(seed % LISTINGS), 450, seed);
         w.refusal = (enum refusal)(seed / LISTINGS % SERVER_ERROR);
         for (unsigned i = 0, killed = 0; !whole; i++) {
             assert_true(i < STEPS_MAX);
@@ -742,16 +786,15 @@ static void anything_at_any_time(void **state)
                 w.epoch += dice(&w, 3) == 0;
                 be_born(&w);
             }
-            if (at_rest(&w) && !(whole = !w.f->conns->run_failed)) {
-                w.f->conns->runs = 0;
-                conn_run(w.f->conns);
+            if (at_rest(&w) && !(whole = !run_failed(&w))) {
+                start(&w);
             }
         }
         run_again(&w);
-        if (w.f->conns->run_failed) {
+        if (run_failed(&w)) {
             run_again(&w);
         }
-        assert_false(w.f->conns->run_failed);
+        assert_false(run_failed(&w));
         all_is_there(&w);
         world_free(&w);
     }
@@ -768,10 +811,12 @@ int main(void)
         cmocka_unit_test(goes_on_by_number),
         cmocka_unit_test(changes_behind_are_for_the_next_run),
         cmocka_unit_test(goes_back_when_rows_are_gone),
+        cmocka_unit_test(another_member_goes_on),
+        cmocka_unit_test(refusals_are_reported),
         cmocka_unit_test(anything_at_any_time),
     };
 
-    return cmocka_run_group_tests_name("with a large queue", tests, th_fetcher_large_queue, NULL) +
-           cmocka_run_group_tests_name("with a queue of 4 records", tests, th_fetcher_tiny_queue,
+    return cmocka_run_group_tests_name("with a large queue", tests, th_reader_large_queue, NULL) +
+           cmocka_run_group_tests_name("with a queue of 4 records", tests, th_reader_tiny_queue,
                                        NULL);
 }

@@ -1,7 +1,7 @@
 /*
- * Listings against a model of GitLab: rows change, come and go between any two requests, requests
- * fail, answers come in any order, the fetcher is killed anywhere. Whatever happens, every row that
- * is there at the end is in Kafka in its newest version, and few requests were made for it.
+ * Listings by REST against a model of GitLab: rows change, come and go between any two requests,
+ * requests fail, answers come in any order, the reader is killed anywhere. Whatever happens, every
+ * row that is there at the end is in Kafka in its newest version, and few requests were made for it.
  */
 #include "tests/lib/th_cmocka.h"
 
@@ -9,19 +9,16 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "tests/lib/bus_mem.h"
 #include "common/event/raw_event.h"
-#include "stages/fetcher/conn/fetcher.h"
 #include "tests/lib/httpc_script.h"
 #include "tests/lib/th_fault.h"
-#include "tests/lib/th_fetcher.h"
 #include "tests/lib/th_listing.h"
+#include "tests/lib/th_reader.h"
 
-#define INSTANCE "https://gitlab.example.com"
 #define SECOND_US INT64_C(1000000)
 #define START_US INT64_C(1700000000000000)
 
-enum { OVERLAP_MS = 30000, STEPS_MAX = 400000 };
+enum { STEPS_MAX = 400000 };
 
 /* One try: what there is, and what goes wrong. */
 struct plan {
@@ -30,8 +27,8 @@ struct plan {
     unsigned same;       /* of them with one and the same time */
     unsigned changes;    /* while it is read */
     unsigned faults;     /* per thousand answers */
-    unsigned kills;      /* fetchers that die */
-    bool no_memory;      /* of the fetcher while it takes an answer, once: see world.fault */
+    unsigned kills;      /* readers that die */
+    bool no_memory;      /* of the reader while it takes an answer, once: see world.fault */
     size_t total_max;    /* GitLab gives totals up to here */
     size_t offset_max;   /* and refuses offsets past here; 0: never */
     const char *listing; /* "issues" or "merge_requests" */
@@ -41,11 +38,8 @@ struct world {
     struct plan plan;
     uint64_t random;
     struct th_listing listing;
-    struct wh_bus_mem *bus;
-    struct wh_loop *loop;
+    struct th_reader reader;
     struct th_script *http;
-    struct wh_producer *producer;
-    struct fetcher *f;
     size_t answered;
     unsigned killed;
     unsigned changed;
@@ -97,23 +91,17 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
 {
     struct world *w = ctx;
     char part[64];
-    struct wh_err err;
 
     th_slice_is(secret, "glpat-1");
     (void)snprintf(part, sizeof(part), "/api/v4/projects/7/%s?", w->plan.listing);
     w->answered++;
     if (dice(w, 1000) < w->plan.faults) {
         fail_on_purpose(w, a);
-    } else if (memmem(url.ptr, url.len, part, strlen(part)) &&
-               !memmem(url.ptr, url.len, "state=opened", 12)) {
-        th_listing_answer(&w->listing, url, a);
-    } else if (memmem(url.ptr, url.len, "/api/v4/projects?", 17)) {
-        th_ok(wh_buf_append(&a->body, WH_LIT("[{\"id\":7,\"path_with_namespace\":\"a/b\"}]"), &err),
-              &err);
     } else {
-        th_ok(wh_buf_append(&a->body, WH_LIT("[]"), &err), &err);
+        assert_non_null(memmem(url.ptr, url.len, part, strlen(part)));
+        th_listing_answer(&w->listing, url, a);
     }
-    /* From here on it is the fetcher that allocates. */
+    /* From here on it is the reader that allocates. */
     if (w->plan.no_memory && !w->fault_reached) {
         th_fault_arm(&w->fault, w->fault.left);
     }
@@ -144,34 +132,22 @@ static void change(struct world *w)
     }
 }
 
-/* ---- a fetcher, its birth and death ---- */
+/* ---- a reader, its birth and death ---- */
 
-static void be_born(struct world *w)
+static void start(struct world *w)
 {
-    struct fetcher_deps deps = {
-        .loop = w->loop,
-        .clock = {.now_ms = clock_now, .mono_ns = clock_mono, .ctx = w},
-        .http = th_script_http(w->http),
-        .conf = th_fetcher_conf(),
-    };
-
-    deps.conf.sync_overlap_ms = OVERLAP_MS;
-    th_fetcher_new(&deps, w->bus, &w->producer, &w->f);
-    th_fetcher_connect(w->f, INSTANCE, "", "read_api", WH_LIT("glpat-1"));
-    th_fetcher_take_state(w->f, w->bus);
-    fetcher_start(w->f);
+    th_reader_start(&w->reader, w->plan.listing, NULL);
 }
 
-static void die(struct world *w)
+static void die_and_be_born(struct world *w)
 {
-    fetcher_drain(w->f);
-    wh_producer_free(w->producer);
-    fetcher_free(w->f);
+    th_reader_die(&w->reader);
+    th_reader_born(&w->reader);
+    start(w);
 }
 
 static void world_new(struct world *w, const struct plan *plan)
 {
-    static const char *const topics[] = {"fetch-state", "connections", "runs", "rereads", "raw.c"};
     int64_t us = START_US;
     struct wh_err err;
 
@@ -186,21 +162,25 @@ static void world_new(struct world *w, const struct plan *plan)
         th_listing_add(&w->listing, us);
     }
     w->listing.now_us += 3600 * SECOND_US;
-    w->bus = wh_bus_mem_new();
-    w->loop = wh_loop_new();
     w->http = th_script_new(gitlab, w);
-    assert_true(w->bus && w->loop && w->http);
-    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
-        th_ok(wh_bus_mem_topic(w->bus, topics[i], i == 0 ? 1 : 2, &err), &err);
-    }
+    assert_non_null(w->http);
+    w->reader = (struct th_reader){.bus = wh_bus_mem_new(),
+                                   .loop = wh_loop_new(),
+                                   .clock = {clock_now, clock_mono, w},
+                                   .http = th_script_http(w->http)};
+    assert_true(w->reader.bus && w->reader.loop);
+    th_ok(wh_bus_mem_topic(w->reader.bus, "fetch-state", 1, &err), &err);
+    th_ok(wh_bus_mem_topic(w->reader.bus, "raw.c", 2, &err), &err);
+    th_reader_born(&w->reader);
+    start(w);
 }
 
 static void world_free(struct world *w)
 {
-    die(w);
+    th_reader_die(&w->reader);
     th_script_free(w->http);
-    wh_loop_free(w->loop);
-    wh_bus_mem_free(w->bus);
+    wh_loop_free(w->reader.loop);
+    wh_bus_mem_free(w->reader.bus);
     th_listing_done(&w->listing);
 }
 
@@ -210,46 +190,43 @@ static void one_step(struct world *w)
 {
     uint64_t what = dice(w, 100);
 
-    wh_loop_turn(w->loop, false);
+    wh_loop_turn(w->reader.loop, false);
     if (w->killed < w->plan.kills && dice(w, 40) == 0) {
         w->killed++;
-        die(w);
-        be_born(w);
+        die_and_be_born(w);
     } else if (what < 65 && th_script_waiting(w->http)) {
         th_script_answer_one(w->http, dice(w, th_script_waiting(w->http)));
         w->fault_reached = th_fault_disarm(&w->fault) || w->fault_reached;
     } else if (what < 85) {
-        (void)wh_producer_poll(w->producer, 0);
+        (void)wh_producer_poll(w->reader.producer, 0);
     } else if (w->changed < w->plan.changes) {
         change(w);
-    } else if (!th_script_waiting(w->http) && !wh_producer_pending(w->producer)) {
+    } else if (!th_script_waiting(w->http) && !wh_producer_pending(w->reader.producer)) {
         /* A request waits to be tried again: GitLab may have named a time. */
         w->listing.now_us += SECOND_US / 5;
-        wh_loop_turn(w->loop, true);
+        wh_loop_turn(w->reader.loop, true);
     }
 }
 
+/* A listing that cannot go on is started again, as by the next run. */
 static void run_to_its_end(struct world *w)
 {
     for (unsigned i = 0; i < STEPS_MAX; i++) {
-        struct conn *c = w->f->conns;
-
-        if (c->phase == RUN_IDLE && c->runs > 0 && !outbox_pending(w->f->outbox)) {
-            if (!c->run_failed) {
+        if (th_reader_rests(&w->reader)) {
+            if (w->reader.result.outcome == LISTING_ENDED) {
                 return;
             }
-            conn_run(c);
+            start(w);
         }
         one_step(w);
     }
-    fail_msg("seed %" PRIu64 ": the run does not end", w->plan.seed);
+    fail_msg("seed %" PRIu64 ": the listing does not end", w->plan.seed);
 }
 
 static void run_again(struct world *w)
 {
     w->listing.now_us += 60 * SECOND_US;
-    w->f->conns->runs = 0;
-    conn_run(w->f->conns);
+    start(w);
     run_to_its_end(w);
 }
 
@@ -273,7 +250,7 @@ static size_t read_raw(struct world *w, struct newest *by_id, size_t n_ids)
 
     assert_non_null(parser);
     wh_arena_init(&arena, 4096, 1 << 20);
-    for (size_t i = 0; wh_bus_mem_get(w->bus, "raw.c", i, &msg, &headers, &n); i++) {
+    for (size_t i = 0; wh_bus_mem_get(w->reader.bus, "raw.c", i, &msg, &headers, &n); i++) {
         struct wh_raw_event e;
         struct wh_json_val root;
         struct wh_json_val v;
@@ -282,9 +259,6 @@ static size_t read_raw(struct world *w, struct newest *by_id, size_t n_ids)
 
         wh_arena_reset(&arena);
         th_ok(wh_raw_event_decode(msg.value, &arena, &e, &err), &err);
-        if (wh_slice_eq(e.kind, WH_LIT("project"))) {
-            continue;
-        }
         rows++;
         th_ok(wh_json_parse(parser, e.payload, &root, &err), &err);
         assert_true(wh_json_get(root, WH_LIT("id"), &v));
@@ -329,7 +303,6 @@ static void try_plan(const struct plan *plan)
     struct world w;
 
     world_new(&w, plan);
-    be_born(&w);
     run_to_its_end(&w);
     /* What changed behind the newest row that was read is for the next run. */
     w.plan.changes = 0;
@@ -348,12 +321,12 @@ static void undisturbed(void **state)
 
     (void)state;
     world_new(&w, &plan);
-    be_born(&w);
     run_to_its_end(&w);
     /* Each row once, and no more requests than five in a hundred past the least. */
     assert_int_equal(all_is_there(&w), plan.rows);
     assert_in_range(w.listing.requests, 60, 63);
-    assert_true(w.f->conns->counts[6].rows == plan.rows);
+    assert_true(w.reader.count.rows == plan.rows);
+    assert_int_equal(w.reader.rows, plan.rows);
     /* Nothing changed: one request, and only what lies within the overlap comes again. */
     w.listing.requests = 0;
     run_again(&w);
@@ -371,14 +344,13 @@ static void many_pages_at_once(void **state)
 
     (void)state;
     world_new(&w, &plan);
-    be_born(&w);
-    for (unsigned i = 0; i < STEPS_MAX && w.f->conns->phase != RUN_IDLE; i++) {
-        wh_loop_turn(w.loop, false);
+    for (unsigned i = 0; i < STEPS_MAX && !th_reader_rests(&w.reader); i++) {
+        wh_loop_turn(w.reader.loop, false);
         most = th_script_waiting(w.http) > most ? th_script_waiting(w.http) : most;
         if (th_script_waiting(w.http)) {
             th_script_answer_one(w.http, 0);
         }
-        (void)wh_producer_poll(w.producer, 0);
+        (void)wh_producer_poll(w.reader.producer, 0);
     }
     assert_true(most >= 4);
     assert_int_equal(all_is_there(&w), plan.rows);
@@ -427,7 +399,6 @@ static void a_refused_offset_is_read_by_keyset(void **state)
 
     (void)state;
     world_new(&w, &plan);
-    be_born(&w);
     run_to_its_end(&w);
     assert_int_equal(all_is_there(&w), plan.rows);
     assert_int_equal(w.listing.refusals, 1);
@@ -473,11 +444,63 @@ static void a_kill_costs_little(void **state)
 
     (void)state;
     world_new(&w, &plan);
-    be_born(&w);
     run_to_its_end(&w);
     (void)all_is_there(&w);
     assert_int_equal(w.killed, 4);
     assert_true(w.listing.requests < 210 + 4 * 34);
+    world_free(&w);
+}
+
+/* Another member takes the project over: this one saves what it has read and stops, and the other
+ * goes on there. */
+static void another_member_goes_on(void **state)
+{
+    const struct plan plan = {
+        .seed = 6, .rows = 20000, .total_max = 10000, .listing = "merge_requests"};
+    struct world w;
+
+    (void)state;
+    world_new(&w, &plan);
+    while (w.listing.requests < 50) {
+        one_step(&w);
+    }
+    w.reader.foreign = true;
+    listings_stop_foreign(&w.reader.listings);
+    while (!th_reader_rests(&w.reader)) {
+        one_step(&w);
+    }
+    assert_int_equal(w.reader.result.outcome, LISTING_MORE);
+    assert_int_equal(w.reader.result.error[0], '\0');
+    assert_in_range(w.listing.requests, 50, 58); /* those that were under way */
+    w.reader.foreign = false;
+    die_and_be_born(&w);
+    run_to_its_end(&w);
+    (void)all_is_there(&w);
+    assert_in_range(w.listing.requests, 200, 220);
+    world_free(&w);
+}
+
+/* The connection is disconnected: what is under way comes to nothing, and no further request. */
+static void stopped_in_the_middle(void **state)
+{
+    const struct plan plan = {
+        .seed = 7, .rows = 20000, .total_max = 10000, .listing = "merge_requests"};
+    struct world w;
+
+    (void)state;
+    world_new(&w, &plan);
+    while (w.listing.requests < 50) {
+        one_step(&w);
+    }
+    w.reader.stopped = true;
+    client_stop(w.reader.client);
+    while (!th_reader_rests(&w.reader)) {
+        one_step(&w);
+    }
+    assert_int_equal(w.reader.ended, 1);
+    assert_int_equal(w.reader.result.outcome, LISTING_CANNOT_GO_ON);
+    assert_int_equal(w.reader.result.why, CLIENT_FAILED);
+    assert_in_range(w.listing.requests, 50, 58);
     world_free(&w);
 }
 
@@ -497,7 +520,6 @@ static void without_memory(void **state)
         assert_true(n < 20000);
         world_new(&w, &plan);
         w.fault.left = n;
-        be_born(&w);
         run_to_its_end(&w);
         more = w.fault_reached;
         w.plan.no_memory = false;
@@ -519,10 +541,12 @@ int main(void)
         cmocka_unit_test(with_faults),
         cmocka_unit_test(with_kills),
         cmocka_unit_test(a_kill_costs_little),
+        cmocka_unit_test(another_member_goes_on),
+        cmocka_unit_test(stopped_in_the_middle),
         cmocka_unit_test(without_memory),
     };
 
-    return cmocka_run_group_tests_name("with a large queue", tests, th_fetcher_large_queue, NULL) +
-           cmocka_run_group_tests_name("with a queue of 4 records", tests, th_fetcher_tiny_queue,
+    return cmocka_run_group_tests_name("with a large queue", tests, th_reader_large_queue, NULL) +
+           cmocka_run_group_tests_name("with a queue of 4 records", tests, th_reader_tiny_queue,
                                        NULL);
 }
