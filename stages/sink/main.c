@@ -16,6 +16,7 @@
 #include "stages/sink/ingest/sink.h"
 
 enum {
+    REPLY_SLACK_MS = 5000,
     FETCH_MAX_BYTES = 32 << 20,
     DEAD_LETTER_QUEUE_BYTES = 16 << 20,
     DEAD_LETTER_QUEUE_RECORDS = 10000,
@@ -65,11 +66,13 @@ static const struct wh_conf_key keys[] = {
     {"api.token_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.token_file),
      "file of the API's bearer token; default <data.path>/api.token, created when missing"},
     {"sql.timeout", WH_CONF_DURATION, 0, "10s", 10, 600000, AT(api_conf.sql_timeout_ms),
-     "time limit of one SQL statement, its wait for a thread included"},
+     "time limit of an SQL statement whose request names none, its wait for a thread included"},
+    {"sql.timeout_max", WH_CONF_DURATION, 0, "60s", 10, 600000, AT(api_conf.sql_timeout_max_ms),
+     "longest time limit that a request may ask for"},
     {"sql.rows", WH_CONF_INT, 0, "10000", 1, 10000000, AT(api_conf.sql_rows),
-     "upper bound of rows in an answer"},
+     "rows of an answer whose request names no limit"},
     {"sql.bytes", WH_CONF_SIZE, 0, "32MiB", 4096, 1 << 30, AT(api_conf.sql_bytes),
-     "upper bound of bytes in an answer"},
+     "upper bound of bytes in an answer of at most sql.rows rows"},
     {"dump.heads", WH_CONF_BOOL, 0, "false", 0, 0, AT(dump_heads),
      "print kind, id, size and hash of every entity's head and exit"},
 };
@@ -134,6 +137,11 @@ static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
 {
     struct app *app = ctx;
 
+    if (app->api_conf.sql_timeout_ms > app->api_conf.sql_timeout_max_ms) {
+        return wh_fail(err, WH_E_CONFIG, "sql.timeout is longer than sql.timeout_max");
+    }
+    /* A statement ends within its own limit; the server's limit is for what never ends. */
+    app->base.httpd.reply_timeout_ms = app->api_conf.sql_timeout_max_ms + REPLY_SLACK_MS;
     *ret_done = app->dump_heads;
     app->base.no_heartbeat = app->conf.rebuild;
     if (open_store(app, app->dump_heads, err) != WH_OK) {

@@ -9,6 +9,12 @@
  *   GET /api/v1/entities/ID/links            both directions; _size, _next
  *   GET /api/v1/sql?sql=TEXT&NAME=VALUE      _size, _timelimit (ms), _shape=objects or arrays
  *   POST /api/v1/sql                         {query, params, limit, timeout_ms, format, shape}
+ *
+ * _size=0 or limit 0 asks for all rows, as a stream. Every answer with rows says in Wellhead-Result
+ * whether they are complete, and in Wellhead-Reason why not: in the head of an answer, behind the last
+ * row of a stream (a trailer). A stream that fails breaks off in the middle of a chunk, unless
+ * the client sent TE: trailers.
+ *
  *   GET /api/v1/kinds, /api/v1/status
  *   GET /api/v1/purges/CONNECTION            the report of a purge
  *   GET /registry/...                        schema registry, read-only
@@ -27,6 +33,7 @@
 enum {
     QUERY_THREADS = 3,
     READ_THREADS = 2,
+    STREAM_THREADS = 4,
     WAITING_MAX = 64, /* of each lane */
     QUERY_BODY_MAX = 2 << 20,
 };
@@ -184,6 +191,9 @@ static void on_done(void *ctx, struct wh_http_req *req)
         /* The reader is gone: a query that runs for it sees this and ends. */
         job->http = NULL;
         atomic_store(&job->canceled, true);
+        if (job->out.flow) {
+            api_flow_close(job->out.flow);
+        }
         wh_http_set_user(req, NULL);
     }
 }
@@ -214,13 +224,30 @@ static enum wh_rc make_counters(struct sink_api *api, struct wh_err *err)
     return WH_OK;
 }
 
+static enum wh_rc make_lanes(struct sink_api *api, struct wh_err *err)
+{
+    static const size_t threads[API_LANES] = {
+        [API_QUERIES] = QUERY_THREADS, [API_READS] = READ_THREADS, [API_STREAMS] = STREAM_THREADS};
+
+    api->flow_wake = wh_wake_new(api->deps.loop, api_streams_serve, api);
+    if (api->flow_wake == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for the API");
+    }
+    for (size_t i = 0; i < API_LANES; i++) {
+        if (api_lane_new(api->deps.loop, threads[i], WAITING_MAX, &api->lanes[i], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
 enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret, struct wh_err *err)
 {
     struct sink_api *api = wh_mem_zalloc(1, sizeof(*api));
     const struct sql_engine_conf sql = {
         .store = deps->store,
         .clock = deps->clock,
-        .connections = QUERY_THREADS,
+        .connections = QUERY_THREADS + STREAM_THREADS,
     };
 
     if (api == NULL) {
@@ -229,9 +256,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
     api->deps = *deps;
     if (wh_token_file_load(deps->conf.token_file, api->token, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
-        api_lane_new(deps->loop, QUERY_THREADS, WAITING_MAX, &api->lanes[API_QUERIES], err) !=
-            WH_OK ||
-        api_lane_new(deps->loop, READ_THREADS, WAITING_MAX, &api->lanes[API_READS], err) != WH_OK) {
+        make_lanes(api, err) != WH_OK) {
         sink_api_free(api);
         return err->rc;
     }
@@ -247,6 +272,7 @@ void sink_api_drain(struct sink_api *api)
     if (api->engine) {
         sql_engine_stop(api->engine);
     }
+    api_streams_close(api);
     for (size_t i = 0; i < API_LANES; i++) {
         while (api->lanes[i] && (task = api_lane_take_back(api->lanes[i])) != NULL) {
             struct api_job *job = task->ctx;
@@ -266,6 +292,8 @@ void sink_api_free(struct sink_api *api)
     for (size_t i = 0; i < API_LANES; i++) {
         api_lane_free(api->lanes[i]);
     }
+    api_streams_forget(api);
+    wh_wake_free(api->flow_wake);
     sql_engine_free(api->engine);
     wh_mem_wipe(api->token, sizeof(api->token));
     wh_mem_free(api);

@@ -18,12 +18,12 @@
 struct sink_api;
 
 struct sink_api_conf {
-    int64_t sql_timeout_ms; /* of one statement */
-    int64_t sql_rows;       /* most rows of one answer */
-    int64_t sql_bytes;      /* most bytes of one answer */
-    const char
-        *data_path; /* folder for the unnamed files of answers that are too long for memory */
-    const char *token_file; /* the bearer token; made with mode 0600 when it is not there */
+    int64_t sql_timeout_ms;     /* of a statement whose request names no time */
+    int64_t sql_timeout_max_ms; /* longest time that a request may ask for */
+    int64_t sql_rows;           /* of an answer whose request names no limit */
+    int64_t sql_bytes;          /* most bytes of an answer of at most sql_rows rows */
+    const char *data_path;      /* folder for the unnamed files of long answers */
+    const char *token_file;     /* the bearer token; made with mode 0600 when it is not there */
 };
 
 /* All are kept and must outlive the API. */

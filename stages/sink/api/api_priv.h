@@ -8,6 +8,9 @@
  *
  *   loop:  copy the request -> queue ... -> send, or stream from the file
  *   lane:                      answer
+ *
+ * An answer without a bound (more rows than sql_rows) has a lane of its own and is sent while it is
+ * made (flow.h). The queries' lane only finds out that it has none, and submits the job again.
  */
 #ifndef WH_SINK_API_PRIV_H
 #define WH_SINK_API_PRIV_H
@@ -20,6 +23,7 @@
 #include "common/base/buf.h"
 #include "common/json/json_write.h"
 #include "stages/sink/api/api.h"
+#include "stages/sink/api/flow.h"
 #include "stages/sink/api/lane.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/sql/sql.h"
@@ -31,6 +35,7 @@ struct api_spool {
     int fd; /* -1 as long as memory is enough */
     int64_t in_file;
     const char *folder;
+    struct api_flow *flow; /* takes all bytes when it is set */
 };
 
 void api_spool_init(struct api_spool *out, const char *folder);
@@ -55,6 +60,7 @@ struct api_request {
     struct wh_slice path;
     struct wh_slice accept;
     struct wh_slice body;
+    bool trailers; /* the client reads trailers (TE: trailers) */
     const struct api_arg *args;
     size_t n_args;
 };
@@ -68,8 +74,11 @@ WH_MUST_CHECK enum wh_rc api_arg_int(const struct api_request *request, const ch
 
 struct api_job;
 
-/* Queries may take as long as their limit; reads are a few keys of the store. */
-enum api_lane_of { API_QUERIES, API_READS, API_LANES };
+/*
+ * Queries may take as long as their limit; reads are a few keys of the store; streams also last as long
+ * as their readers take.
+ */
+enum api_lane_of { API_QUERIES, API_READS, API_STREAMS, API_LANES };
 
 struct sink_api {
     struct sink_api_deps deps;
@@ -77,10 +86,12 @@ struct sink_api {
     char token[65];
     bool draining;
     struct api_lane *lanes[API_LANES];
+    struct wh_wake *flow_wake;
+    struct api_job *streams; /* jobs with a flow */
     struct wh_counter *sql_results[WH_RC_COUNT];
 };
 
-enum { API_HEADER_MAX_BYTES = 2048 };
+enum { API_HEADER_MAX_BYTES = 2048, API_REASON_BYTES = 200 };
 
 struct api_job {
     struct sink_api *api;
@@ -88,6 +99,7 @@ struct api_job {
     struct api_task task;
     int64_t submitted_ns;
     enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
+    bool wants_flow; /* set by answer, which then has written nothing: the answer has no bound */
     struct wh_arena arena;
     struct api_request request;
     struct wh_slice id; /* of the path, when the route has one */
@@ -97,7 +109,15 @@ struct api_job {
     const char *content_type;
     char link[API_HEADER_MAX_BYTES]; /* value of a Link header, or empty */
     struct wh_err err;               /* rc WH_OK when it was answered */
+    bool has_rows;                   /* the answer is rows, and says whether they are complete */
+    const char *cut;                 /* why rows are missing; NULL: none are */
+    char reason[API_REASON_BYTES];   /* value of a Wellhead-Reason field */
     int64_t sent;
+    /* A job with a flow; the loop's thread alone. */
+    struct api_job *prev;
+    struct api_job *next;
+    bool task_over; /* the lane has ended */
+    bool replying;  /* the server reads the flow */
 };
 
 /* ---- jobs.c ---- */
@@ -110,8 +130,27 @@ void api_job_submit(struct api_job *job, enum api_lane_of lane);
 /* Replies with the job's answer, or with job->err, and frees the job. ctx is the job. */
 void api_job_settle(void *ctx);
 
+/* ---- stream.c: jobs whose answers have no bound ---- */
+
+/* Gives the job a flow and hands it to the lane for streams. */
+void api_stream_submit(struct api_job *job);
+/* The lane has ended: what is left is sent. */
+void api_stream_settle(struct api_job *job);
+/* For the wake-up of all flows. ctx is the API. */
+void api_streams_serve(void *ctx);
+/* Ends all streams before their time. */
+void api_streams_close(struct sink_api *api);
+/* The jobs that are left no longer know the API, which is freed. */
+void api_streams_forget(struct sink_api *api);
+void api_stream_leave(struct api_job *job);
+
 /* ---- reply.c ---- */
 
+enum { API_HEADERS_MAX = 8 };
+/* The headers of every answer and those of this job; returns how many. */
+size_t api_job_headers(struct api_job *job, struct wh_http_header out[API_HEADERS_MAX]);
+/* Wellhead-Result and Wellhead-Reason: whether the rows are complete, and why they are not. */
+size_t api_result_fields(struct api_job *job, struct wh_http_header out[2]);
 void api_reply(struct wh_http_req *req, unsigned status, const char *type, struct wh_slice body,
                const struct wh_http_header *more, size_t n_more);
 /* {"ok":false, "error": message, "code": code, "status": status}; more: one header, or NULL. */
@@ -166,14 +205,21 @@ WH_MUST_CHECK enum wh_rc api_format_of(const struct api_request *request, struct
                                        enum api_format *ret, struct wh_err *err);
 const char *api_format_type(enum api_format format);
 /* Begins the answer: {"ok":true, ... "rows":[ when it is JSON. */
-void api_rows_init(struct api_rows *rows, struct api_spool *out, struct wh_arena *arena,
-                   enum api_format format, int64_t max_bytes);
+void api_rows_init(struct api_rows *rows, struct api_job *job, enum api_format format);
 void api_rows_done(struct api_rows *rows);
-/* For sql_run. */
-struct sql_rows api_rows_sink(struct api_rows *rows);
-/* Ends it: cut says why rows are missing (NULL: none are); more is JSON members for the end. */
-WH_MUST_CHECK enum wh_rc api_rows_end(struct api_rows *rows, const char *cut,
-                                      struct wh_slice members, struct wh_err *err);
+/*
+ * Runs the query of the job within timeout_ms, its wait for a thread included, and writes its rows. The
+ * caller sets text, params and max_rows.
+ */
+WH_MUST_CHECK enum wh_rc api_rows_run(struct api_rows *rows, struct api_job *job,
+                                      struct sql_query *query, int64_t timeout_ms,
+                                      struct sql_outcome *ret, struct wh_err *err);
+/* Ends it; members are JSON members for the end. */
+WH_MUST_CHECK enum wh_rc api_rows_end(struct api_rows *rows, struct wh_slice members,
+                                      struct wh_err *err);
+
+/* Of a page that is not the last one. */
+#define API_CUT_PAGE "there are more rows; ask for the next page"
 
 /* ---- the routes ---- */
 

@@ -6,6 +6,7 @@ enum { ARENA_BLOCK_BYTES = 8 << 10, ARENA_MAX_BYTES = 64 << 20 };
 
 void api_job_free(struct api_job *job)
 {
+    api_stream_leave(job);
     api_spool_done(&job->out);
     wh_arena_done(&job->arena);
     wh_mem_free(job);
@@ -45,18 +46,29 @@ static void stream_done(void *ctx)
 
 static void send_answer(struct api_job *job)
 {
-    const struct wh_http_header link = {WH_LIT("Link"), wh_slice_str(job->link)};
+    struct wh_http_header headers[API_HEADERS_MAX];
     struct wh_http_req *req = job->http;
+    struct wh_slice body =
+        job->out.flow ? api_flow_whole(job->out.flow) : wh_buf_slice(&job->out.memory);
+    size_t n = api_job_headers(job, headers);
 
     wh_http_set_user(req, NULL);
     if (job->out.fd >= 0) {
-        const struct wh_http_stream stream = {.fill = stream_fill, .done = stream_done, .ctx = job};
+        const struct wh_http_stream stream = {.fill = stream_fill,
+                                              .done = stream_done,
+                                              .ctx = job,
+                                              .length = (uint64_t)api_spool_bytes(&job->out),
+                                              .headers = headers,
+                                              .n_headers = n};
 
         wh_http_reply_stream(req, 200, job->content_type, &stream);
         return;
     }
-    api_reply(req, 200, job->content_type, wh_buf_slice(&job->out.memory), &link,
-              job->link[0] ? 1 : 0);
+    wh_http_reply(req, &(struct wh_http_reply){.status = 200,
+                                               .content_type = job->content_type,
+                                               .body = body,
+                                               .headers = headers,
+                                               .n_headers = n});
     api_job_free(job);
 }
 
@@ -64,12 +76,16 @@ void api_job_settle(void *ctx)
 {
     struct api_job *job = ctx;
 
-    if (job->http == NULL) {
+    if (job->replying) {
+        api_stream_settle(job);
+    } else if (job->http == NULL) {
         api_job_free(job);
     } else if (job->err.rc != WH_OK) {
         wh_http_set_user(job->http, NULL);
         api_reply_failure(job->api, job->http, &job->err);
         api_job_free(job);
+    } else if (job->wants_flow && job->out.flow == NULL) {
+        api_stream_submit(job);
     } else {
         send_answer(job);
     }
@@ -80,7 +96,9 @@ void api_job_submit(struct api_job *job, enum api_lane_of lane)
     struct wh_err err;
 
     job->task = (struct api_task){.work = work, .done = api_job_settle, .ctx = job};
-    job->submitted_ns = wh_clock_mono_ns(&job->api->deps.clock);
+    if (job->submitted_ns == 0) {
+        job->submitted_ns = wh_clock_mono_ns(&job->api->deps.clock);
+    }
     if (api_lane_submit(job->api->lanes[lane], &job->task, &err) != WH_OK) {
         job->err = err;
         api_job_settle(job);

@@ -4,7 +4,7 @@
  *
  * A list is a query over the kind's table: names come from the catalogue, values are parameters.
  * Pages go on behind the last row's (sort column, id), so that rows that come or go meanwhile move
- * no other row from one page to the next.
+ * no other row from one page to the next. _size=0 streams all rows.
  */
 #include <stdio.h>
 
@@ -116,19 +116,24 @@ static enum wh_rc write_order(struct api_list *l, struct wh_err *err)
 {
     const char *direction = l->desc ? "DESC" : "ASC";
 
-    if (api_list_by_id(l)) {
-        return wh_buf_printf(&l->sql, err, " ORDER BY id %s LIMIT %lld", direction,
-                             (long long)l->size + 1);
+    if ((api_list_by_id(l) ? wh_buf_printf(&l->sql, err, " ORDER BY id %s", direction)
+                           : wh_buf_printf(&l->sql, err, " ORDER BY \"%s\" %s, id %s",
+                                           l->sort->name, direction, direction)) != WH_OK) {
+        return err->rc;
     }
-    return wh_buf_printf(&l->sql, err, " ORDER BY \"%s\" %s, id %s LIMIT %lld", l->sort->name,
-                         direction, direction, (long long)l->size + 1);
+    return l->size == 0 ? WH_OK
+                        : wh_buf_printf(&l->sql, err, " LIMIT %lld", (long long)l->size + 1);
 }
 
 static enum wh_rc build(struct api_list *l, struct wh_err *err)
 {
+    const struct sink_api_conf *conf = &l->job->api->deps.conf;
+
     if (read_kind(l, err) != WH_OK || read_columns(l, err) != WH_OK || read_sort(l, err) != WH_OK ||
-        api_arg_int(&l->job->request, "_size", 1, SIZE_MAX_ROWS, SIZE_DEFAULT, &l->size, err) !=
+        api_arg_int(&l->job->request, "_size", 0, SIZE_MAX_ROWS, SIZE_DEFAULT, &l->size, err) !=
             WH_OK ||
+        api_arg_int(&l->job->request, "_timelimit", 1, conf->sql_timeout_max_ms,
+                    conf->sql_timeout_ms, &l->timeout_ms, err) != WH_OK ||
         write_select(l, err) != WH_OK || api_list_filters(l, err) != WH_OK ||
         api_list_place(l, err) != WH_OK) {
         return err->rc;
@@ -138,36 +143,31 @@ static enum wh_rc build(struct api_list *l, struct wh_err *err)
 
 static enum wh_rc run(struct api_list *l, enum api_format format, struct wh_err *err)
 {
-    const struct sink_api_conf *conf = &l->job->api->deps.conf;
     struct sql_query query = {
         .text = wh_buf_slice(&l->sql),
         .params = l->params,
         .n_params = l->n_params,
-        .timeout_ms = conf->sql_timeout_ms,
-        .waited_ms = api_waited_ms(l->job),
-        .max_rows = l->size,
-        .canceled = &l->job->canceled,
+        .max_rows = l->size ? l->size : INT64_MAX,
     };
     struct sql_outcome outcome;
     struct api_rows rows;
-    struct sql_rows sink;
     struct wh_buf members;
     enum wh_rc rc;
 
     wh_buf_init(&members, MEMBERS_MAX_BYTES);
-    api_rows_init(&rows, &l->job->out, &l->job->arena, format, conf->sql_bytes);
+    api_rows_init(&rows, l->job, format);
     rows.arrays = wh_slice_eq(api_arg(&l->job->request, "_shape"), WH_LIT("arrays"));
     rows.shapes = l->shapes;
     rows.hidden = 2;
     rows.on_hidden = api_list_keep;
     rows.ctx = l;
-    sink = api_rows_sink(&rows);
-    rc = sql_run(l->job->api->engine, &query, &sink, &outcome, err);
+    rc = api_rows_run(&rows, l->job, &query, l->timeout_ms, &outcome, err);
     if (rc == WH_OK) {
+        l->job->cut = outcome.cut == SQL_WHOLE ? NULL : API_CUT_PAGE;
         rc = api_list_next(l, outcome.cut != SQL_WHOLE, &members, err);
     }
     if (rc == WH_OK) {
-        rc = api_rows_end(&rows, NULL, wh_buf_slice(&members), err);
+        rc = api_rows_end(&rows, wh_buf_slice(&members), err);
     }
     wh_buf_done(&members);
     api_rows_done(&rows);
@@ -181,6 +181,10 @@ static enum wh_rc answer_list(struct api_list *l, struct wh_err *err)
     if (build(l, err) != WH_OK ||
         api_format_of(&l->job->request, (struct wh_slice){NULL, 0}, &format, err) != WH_OK) {
         return err->rc;
+    }
+    if (l->size == 0 && l->job->out.flow == NULL) {
+        l->job->wants_flow = true;
+        return WH_OK;
     }
     l->job->content_type = api_format_type(format);
     return run(l, format, err);

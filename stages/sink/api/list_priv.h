@@ -19,7 +19,8 @@ struct api_list {
     enum sql_shape shapes[SQL_COLUMNS_MAX + 2];
     const struct sql_column *sort;
     bool desc;
-    int64_t size;
+    int64_t size; /* 0: all rows */
+    int64_t timeout_ms;
     struct wh_buf sql;
     struct sql_param params[API_LIST_PARAMS_MAX];
     char names[API_LIST_PARAMS_MAX][API_LIST_NAME_BYTES];

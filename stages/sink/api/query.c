@@ -6,8 +6,6 @@
 #include "stages/sink/api/api_priv.h"
 
 enum {
-    ROWS_DEFAULT = 1000,
-    TIME_LIMIT_DEFAULT_MS = 5000,
     PARAMS_MAX = 64,
     REQUEST_MAX_BYTES = 2 << 20,
     REQUEST_MAX_DEPTH = 8,
@@ -97,9 +95,9 @@ static enum wh_rc json_member(const struct api_job *job, struct wh_slice key, st
             return wh_fail(err, WH_E_TYPE, "%.*s must be a whole number", WH_SLICE_ARG(key));
         }
         *(limit ? &ret->limit : &ret->timeout_ms) = wh_json_int(v);
-        return limit ? check_int("limit", ret->limit, 0, job->api->deps.conf.sql_rows, err)
+        return limit ? check_int("limit", ret->limit, 0, INT64_MAX, err)
                      : check_int("timeout_ms", ret->timeout_ms, 1,
-                                 job->api->deps.conf.sql_timeout_ms, err);
+                                 job->api->deps.conf.sql_timeout_max_ms, err);
     }
     if (wh_json_type(v) != WH_JSON_STRING) {
         return wh_fail(err, WH_E_TYPE, "%.40s must be a text", key.len < 40 ? key.ptr : "a member");
@@ -164,10 +162,9 @@ static enum wh_rc read_args(const struct api_job *job, struct sql_request *ret, 
     if (api_arg(request, "_shape").ptr) {
         ret->shape = api_arg(request, "_shape");
     }
-    if (api_arg_int(request, limit, 0, job->api->deps.conf.sql_rows, ret->limit, &ret->limit,
-                    err) != WH_OK ||
-        api_arg_int(request, "_timelimit", 1, job->api->deps.conf.sql_timeout_ms, ret->timeout_ms,
-                    &ret->timeout_ms, err) != WH_OK) {
+    if (api_arg_int(request, limit, 0, INT64_MAX, ret->limit, &ret->limit, err) != WH_OK ||
+        api_arg_int(request, "_timelimit", 1, job->api->deps.conf.sql_timeout_max_ms,
+                    ret->timeout_ms, &ret->timeout_ms, err) != WH_OK) {
         return err->rc;
     }
     return WH_OK;
@@ -212,44 +209,49 @@ static enum wh_rc end_members(struct wh_buf *out, const struct api_job *job,
                : err->rc;
 }
 
+/* Why rows are missing that the request has asked for. */
+static const char *cut_of(const struct sql_request *r, enum sql_cut cut)
+{
+    if (cut == SQL_CUT_FULL) {
+        return "the answer is longer than its limit; ask for fewer rows or columns, or with limit "
+               "0 for "
+               "all of it";
+    }
+    if (cut == SQL_CUT_ROWS) {
+        return r->limit < 0 ? "there are more rows than the limit that applies when none is given; "
+                              "limit 0 asks for all rows"
+                            : "there are more rows than the limit";
+    }
+    return NULL;
+}
+
 static enum wh_rc run(struct api_job *job, const struct sql_request *r, enum api_format format,
                       struct wh_err *err)
 {
-    const struct sink_api_conf *conf = &job->api->deps.conf;
-    int64_t otherwise =
-        format == API_JSON && ROWS_DEFAULT < conf->sql_rows ? ROWS_DEFAULT : conf->sql_rows;
     struct sql_query query = {
         .text = r->text,
         .params = r->params,
         .n_params = r->n_params,
-        .timeout_ms = r->timeout_ms,
-        .waited_ms = api_waited_ms(job),
-        .max_rows = r->limit < 0 ? otherwise : r->limit,
-        .canceled = &job->canceled,
+        .max_rows = r->limit < 0    ? job->api->deps.conf.sql_rows
+                    : r->limit == 0 ? INT64_MAX
+                                    : r->limit,
     };
-    const char *cut = NULL;
     struct api_rows rows;
-    struct sql_rows sink;
     struct sql_outcome outcome;
     struct wh_buf members;
     enum wh_rc rc;
 
-    api_rows_init(&rows, &job->out, &job->arena, format, conf->sql_bytes);
+    api_rows_init(&rows, job, format);
     rows.arrays = wh_slice_eq(r->shape, WH_LIT("arrays"));
-    sink = api_rows_sink(&rows);
     wh_buf_init(&members, MEMBERS_MAX_BYTES);
-    rc = sql_run(job->api->engine, &query, &sink, &outcome, err);
+    rc = api_rows_run(&rows, job, &query, r->timeout_ms, &outcome, err);
     count_result(job, rc);
-    if (outcome.cut == SQL_CUT_FULL) {
-        cut = "the answer is longer than its limit; ask for fewer rows or columns";
-    } else if (outcome.cut == SQL_CUT_ROWS && r->limit < 0) {
-        cut = "more rows than the limit; ask for them with a limit or in parts";
-    }
+    job->cut = cut_of(r, outcome.cut);
     if (rc == WH_OK) {
         rc = end_members(&members, job, &outcome, err);
     }
     if (rc == WH_OK) {
-        rc = api_rows_end(&rows, cut, wh_buf_slice(&members), err);
+        rc = api_rows_end(&rows, wh_buf_slice(&members), err);
     }
     wh_buf_done(&members);
     api_rows_done(&rows);
@@ -266,17 +268,17 @@ static enum wh_rc answer_with(struct api_job *job, struct wh_json_parser *parser
         api_format_of(&job->request, r->format, &format, err) != WH_OK) {
         return err->rc;
     }
+    if (job->out.flow == NULL && (r->limit == 0 || r->limit > job->api->deps.conf.sql_rows)) {
+        job->wants_flow = true;
+        return WH_OK;
+    }
     job->content_type = api_format_type(format);
     return run(job, r, format, err);
 }
 
 enum wh_rc api_answer_sql(struct api_job *job, struct wh_err *err)
 {
-    int64_t longest = job->api->deps.conf.sql_timeout_ms;
-    struct sql_request r = {
-        .limit = -1,
-        .timeout_ms = longest < TIME_LIMIT_DEFAULT_MS ? longest : TIME_LIMIT_DEFAULT_MS,
-    };
+    struct sql_request r = {.limit = -1, .timeout_ms = job->api->deps.conf.sql_timeout_ms};
     struct wh_json_parser *parser = NULL;
     enum wh_rc rc;
 
@@ -312,18 +314,11 @@ static enum wh_rc run_own(struct api_job *job, const char *text, const struct sq
                           size_t n_params, const enum sql_shape *shapes, int64_t size,
                           struct wh_err *err)
 {
-    const struct sink_api_conf *conf = &job->api->deps.conf;
-    struct sql_query query = {.text = wh_slice_str(text),
-                              .params = params,
-                              .n_params = n_params,
-                              .timeout_ms = conf->sql_timeout_ms,
-                              .waited_ms = api_waited_ms(job),
-                              .max_rows = size,
-                              .canceled = &job->canceled};
+    struct sql_query query = {
+        .text = wh_slice_str(text), .params = params, .n_params = n_params, .max_rows = size};
     struct last_value last = {{0}};
     struct sql_outcome outcome;
     struct api_rows rows;
-    struct sql_rows sink;
     enum api_format format;
     struct wh_buf members;
     enum wh_rc rc;
@@ -333,22 +328,22 @@ static enum wh_rc run_own(struct api_job *job, const char *text, const struct sq
     }
     job->content_type = api_format_type(format);
     wh_buf_init(&members, MEMBERS_MAX_BYTES);
-    api_rows_init(&rows, &job->out, &job->arena, format, conf->sql_bytes);
+    api_rows_init(&rows, job, format);
     rows.shapes = shapes;
     rows.hidden = 1;
     rows.on_hidden = keep_last;
     rows.ctx = &last;
-    sink = api_rows_sink(&rows);
-    rc = sql_run(job->api->engine, &query, &sink, &outcome, err);
+    rc = api_rows_run(&rows, job, &query, job->api->deps.conf.sql_timeout_ms, &outcome, err);
     if (rc == WH_OK && outcome.cut != SQL_WHOLE) {
         (void)snprintf(job->link, sizeof(job->link), "<%.*s?_size=%lld&_next=%s>; rel=\"next\"",
                        WH_SLICE_ARG(job->request.path), (long long)size, last.text);
+        job->cut = API_CUT_PAGE;
         rc = wh_buf_printf(&members, err, "\"truncated\":true,\"next\":\"%s\"", last.text);
     } else if (rc == WH_OK) {
         rc = wh_buf_printf(&members, err, "\"truncated\":false,\"next\":null");
     }
     if (rc == WH_OK) {
-        rc = api_rows_end(&rows, NULL, wh_buf_slice(&members), err);
+        rc = api_rows_end(&rows, wh_buf_slice(&members), err);
     }
     wh_buf_done(&members);
     api_rows_done(&rows);

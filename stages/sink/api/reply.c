@@ -3,18 +3,61 @@
 
 #include "stages/sink/api/api_priv.h"
 
-enum { HEADERS_MAX = 4, BODY_MAX_BYTES = 4096 };
+enum { BODY_MAX_BYTES = 4096 };
+
+static size_t common_headers(struct wh_http_header out[API_HEADERS_MAX])
+{
+    out[0] = (struct wh_http_header){WH_LIT("Cache-Control"), WH_LIT("no-store")};
+    out[1] = (struct wh_http_header){WH_LIT("X-Content-Type-Options"), WH_LIT("nosniff")};
+    return 2;
+}
+
+/* A field's value is one line of printable ASCII. */
+static struct wh_slice one_line(const char *text, char out[API_REASON_BYTES])
+{
+    size_t n = 0;
+
+    for (; text[n] && n + 1 < API_REASON_BYTES; n++) {
+        out[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
+    }
+    return wh_slice(out, n);
+}
+
+size_t api_result_fields(struct api_job *job, struct wh_http_header out[2])
+{
+    const char *why = job->err.rc != WH_OK ? job->err.msg : job->cut;
+    const char *result = job->err.rc != WH_OK ? "failed" : job->cut ? "truncated" : "complete";
+
+    out[0] = (struct wh_http_header){WH_LIT("Wellhead-Result"), wh_slice_str(result)};
+    if (why) {
+        out[1] = (struct wh_http_header){WH_LIT("Wellhead-Reason"), one_line(why, job->reason)};
+    }
+    return why ? 2 : 1;
+}
+
+size_t api_job_headers(struct api_job *job, struct wh_http_header out[API_HEADERS_MAX])
+{
+    size_t n = common_headers(out);
+
+    if (job->link[0]) {
+        out[n++] = (struct wh_http_header){WH_LIT("Link"), wh_slice_str(job->link)};
+    }
+    if (job->replying) {
+        out[n++] =
+            (struct wh_http_header){WH_LIT("Trailer"), WH_LIT("Wellhead-Result, Wellhead-Reason")};
+    } else if (job->has_rows) {
+        n += api_result_fields(job, out + n);
+    }
+    return n;
+}
 
 void api_reply(struct wh_http_req *req, unsigned status, const char *type, struct wh_slice body,
                const struct wh_http_header *more, size_t n_more)
 {
-    struct wh_http_header headers[HEADERS_MAX] = {
-        {WH_LIT("Cache-Control"), WH_LIT("no-store")},
-        {WH_LIT("X-Content-Type-Options"), WH_LIT("nosniff")},
-    };
-    size_t n = 2;
+    struct wh_http_header headers[API_HEADERS_MAX];
+    size_t n = common_headers(headers);
 
-    for (size_t i = 0; more && i < n_more && n < HEADERS_MAX; i++) {
+    for (size_t i = 0; more && i < n_more && n < API_HEADERS_MAX; i++) {
         headers[n++] = more[i];
     }
     wh_http_reply(req, &(struct wh_http_reply){.status = status,

@@ -1,4 +1,6 @@
 /* A request as the lanes see it: a copy, and how its arguments are read. */
+#include <strings.h>
+
 #include "common/base/num.h"
 #include "stages/sink/api/api_priv.h"
 
@@ -108,11 +110,25 @@ static enum wh_rc copy_args(struct api_job *job, struct wh_err *err)
     return c.err.rc;
 }
 
+/* RFC 9110 section 10.1.4; "trailers" stands alone or beside codings. */
+static bool reads_trailers(struct wh_slice te)
+{
+    static const char word[] = "trailers";
+
+    for (size_t at = 0; te.ptr && at + strlen(word) <= te.len; at++) {
+        if (strncasecmp(te.ptr + at, word, strlen(word)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err)
 {
     struct wh_http_req *req = job->http;
     struct api_request *r = &job->request;
 
+    r->trailers = reads_trailers(wh_http_header(req, "TE"));
     if (wh_arena_dup(&job->arena, wh_http_method(req), &r->method, err) != WH_OK ||
         wh_arena_dup(&job->arena, wh_http_path(req), &r->path, err) != WH_OK ||
         wh_arena_dup(&job->arena, wh_http_header(req, "Accept"), &r->accept, err) != WH_OK ||

@@ -56,10 +56,14 @@ const char *api_format_type(enum api_format format)
     }
 }
 
-void api_rows_init(struct api_rows *rows, struct api_spool *out, struct wh_arena *arena,
-                   enum api_format format, int64_t max_bytes)
+void api_rows_init(struct api_rows *rows, struct api_job *job, enum api_format format)
 {
-    *rows = (struct api_rows){.out = out, .arena = arena, .format = format, .max_bytes = max_bytes};
+    *rows =
+        (struct api_rows){.out = &job->out,
+                          .arena = &job->arena,
+                          .format = format,
+                          .max_bytes = job->out.flow ? INT64_MAX : job->api->deps.conf.sql_bytes};
+    job->has_rows = true;
     wh_buf_init(&rows->row, ROW_MAX_BYTES);
 }
 
@@ -213,23 +217,49 @@ static enum wh_rc json_row(struct api_rows *rows, const struct sql_value *values
     return rows->format == API_NDJSON ? wh_buf_append_char(&rows->row, '\n', err) : WH_OK;
 }
 
-static enum wh_rc json_head(struct api_rows *rows, struct wh_err *err)
+static enum wh_rc json_names(struct api_rows *rows, struct wh_err *err)
 {
     struct wh_json_writer w;
 
-    if (wh_buf_append(&rows->row, WH_LIT("{\"ok\":true,\"columns\":"), err) != WH_OK) {
-        return err->rc;
-    }
     wh_json_writer_init(&w, &rows->row);
     wh_jw_array(&w);
     for (size_t i = 0; i < rows->n - rows->hidden; i++) {
         wh_jw_str(&w, rows->names[i]);
     }
     wh_jw_end(&w);
-    if (wh_jw_finish(&w, err) != WH_OK) {
+    return wh_jw_finish(&w, err);
+}
+
+static enum wh_rc json_head(struct api_rows *rows, struct wh_err *err)
+{
+    if (wh_buf_append(&rows->row, WH_LIT("{\"ok\":true,\"columns\":"), err) != WH_OK ||
+        json_names(rows, err) != WH_OK) {
         return err->rc;
     }
     return wh_buf_append(&rows->row, WH_LIT(",\"rows\":["), err);
+}
+
+/* Rows that are arrays need the names once; rows that are objects have them. */
+static enum wh_rc ndjson_head(struct api_rows *rows, struct wh_err *err)
+{
+    if (!rows->arrays) {
+        return WH_OK;
+    }
+    return json_names(rows, err) == WH_OK ? wh_buf_append_char(&rows->row, '\n', err) : err->rc;
+}
+
+static enum wh_rc write_head(struct api_rows *rows, struct wh_err *err)
+{
+    switch (rows->format) {
+    case API_NDJSON:
+        return ndjson_head(rows, err);
+    case API_CSV:
+    case API_CSV_RAW:
+        return csv_head(rows, err);
+    case API_JSON:
+    default:
+        return json_head(rows, err);
+    }
 }
 
 /* ---- for sql_run ---- */
@@ -250,8 +280,7 @@ static enum wh_rc on_columns(void *ctx, const struct wh_slice *names, size_t n, 
         }
     }
     wh_buf_reset(&rows->row);
-    if ((is_csv(rows) && csv_head(rows, err) != WH_OK) ||
-        (rows->format == API_JSON && json_head(rows, err) != WH_OK)) {
+    if (write_head(rows, err) != WH_OK) {
         return err->rc;
     }
     return api_spool_write(rows->out, wh_buf_slice(&rows->row), err);
@@ -280,35 +309,25 @@ static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bo
     return api_spool_write(rows->out, wh_buf_slice(&rows->row), err);
 }
 
-struct sql_rows api_rows_sink(struct api_rows *rows)
+enum wh_rc api_rows_run(struct api_rows *rows, struct api_job *job, struct sql_query *query,
+                        int64_t timeout_ms, struct sql_outcome *ret, struct wh_err *err)
 {
-    return (struct sql_rows){.columns = on_columns, .row = on_row, .ctx = rows};
+    const struct sql_rows sink = {.columns = on_columns, .row = on_row, .ctx = rows};
+
+    query->timeout_ms = timeout_ms;
+    query->waited_ms = api_waited_ms(job);
+    query->paused_ns = job->out.flow ? api_flow_waited_ns(job->out.flow) : NULL;
+    query->canceled = &job->canceled;
+    return sql_run(job->api->engine, query, &sink, ret, err);
 }
 
-enum wh_rc api_rows_end(struct api_rows *rows, const char *cut, struct wh_slice members,
-                        struct wh_err *err)
+enum wh_rc api_rows_end(struct api_rows *rows, struct wh_slice members, struct wh_err *err)
 {
-    enum wh_rc rc = WH_OK;
-
     wh_buf_reset(&rows->row);
-    switch (rows->format) {
-    case API_NDJSON:
-        if (cut) {
-            rc = wh_buf_printf(&rows->row, err,
-                               "{\"ok\":false,\"truncated\":true,\"error\":\"%s\"}\n", cut);
-        }
-        break;
-    case API_CSV:
-    case API_CSV_RAW:
-        if (cut) {
-            rc = wh_buf_printf(&rows->row, err, "error: %s\r\n", cut);
-        }
-        break;
-    case API_JSON:
-    default:
-        rc = wh_buf_printf(&rows->row, err, "]%s%.*s}", members.len ? "," : "",
-                           WH_SLICE_ARG(members));
-        break;
+    if (rows->format == API_JSON &&
+        wh_buf_printf(&rows->row, err, "]%s%.*s}", members.len ? "," : "", WH_SLICE_ARG(members)) !=
+            WH_OK) {
+        return err->rc;
     }
-    return rc == WH_OK ? api_spool_write(rows->out, wh_buf_slice(&rows->row), err) : rc;
+    return api_spool_write(rows->out, wh_buf_slice(&rows->row), err);
 }

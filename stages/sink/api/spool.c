@@ -83,6 +83,9 @@ static enum wh_rc spill(struct api_spool *out, struct wh_err *err)
 
 enum wh_rc api_spool_write(struct api_spool *out, struct wh_slice bytes, struct wh_err *err)
 {
+    if (out->flow) {
+        return api_flow_write(out->flow, bytes, err);
+    }
     if (out->memory.len + bytes.len > MEMORY_MAX_BYTES && spill(out, err) != WH_OK) {
         return err->rc;
     }

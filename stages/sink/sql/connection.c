@@ -15,7 +15,9 @@ enum {
 
 bool sql_conn_over(struct sql_conn *conn)
 {
-    if (wh_clock_mono_ns(&conn->clock) >= conn->deadline_ns) {
+    int64_t paused_ns = conn->paused_ns ? *conn->paused_ns : 0;
+
+    if (wh_clock_mono_ns(&conn->clock) - paused_ns >= conn->deadline_ns) {
         conn->timed_out = true;
         return true;
     }

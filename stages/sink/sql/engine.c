@@ -105,6 +105,7 @@ enum wh_rc sql_run(struct sql_engine *engine, const struct sql_query *query,
     conn = borrow(engine);
     conn->deadline_ns =
         wh_clock_mono_ns(&conn->clock) + (query->timeout_ms - query->waited_ms) * 1000000;
+    conn->paused_ns = query->paused_ns;
     conn->canceled = query->canceled;
     conn->timed_out = false;
     conn->rows_read = 0;

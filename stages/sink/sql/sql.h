@@ -70,6 +70,11 @@ struct sql_query {
     size_t n_params;
     int64_t timeout_ms;
     int64_t waited_ms; /* the part of timeout_ms that is over before sql_run */
+    /*
+     * Time that the callbacks for rows have spent waiting for their reader, which is not part of
+     * timeout_ms. Only the callbacks write it. NULL: they never wait.
+     */
+    const int64_t *paused_ns;
     int64_t max_rows;
     const atomic_bool *canceled; /* may be NULL; true ends the running statement */
 };

@@ -128,6 +128,7 @@ struct sql_conn {
     const struct wh_snapshot *snap;
     struct wh_clock clock;
     int64_t deadline_ns;
+    const int64_t *paused_ns; /* of the query; moves the deadline */
     const atomic_bool *canceled;
     atomic_bool *stopped;
     int64_t memory_bytes;        /* of one statement */

@@ -52,6 +52,7 @@ static void open_api(struct fixture *f)
         .loop = f->loop,
         .clock = wh_clock_real(),
         .conf = {.sql_timeout_ms = 5000,
+                 .sql_timeout_max_ms = 5000,
                  .sql_rows = 200000,
                  .sql_bytes = 20 << 20,
                  .data_path = f->folder,
@@ -584,7 +585,7 @@ static void bad_questions(void **state)
         {"_col", "secret", "no column", NULL},
         {"_next", "AAAA", "token", NULL},
         {"_next", "!", "token", NULL},
-        {"_size", "0", "_size", NULL},
+        {"_size", "-1", "_size", NULL},
         {"_size", "100000", "_size", NULL},
         {"_size", "x", "_size", NULL},
         {"_where", "1=1", "unknown argument", NULL},
@@ -822,7 +823,7 @@ static void long_answers(void **state)
 
     th_http_init(&req, "GET", "/api/v1/sql");
     th_http_arg(&req, "sql", big);
-    th_http_arg(&req, "_size", "100000");
+    th_http_arg(&req, "_size", "100001");
     send(f, &req);
     assert_int_equal(count(member(parsed(f, &req), "rows")), 100000);
     th_http_done(&req);
@@ -833,7 +834,11 @@ static void long_answers(void **state)
     send(f, &req);
     assert_int_equal(req.status, 200);
     assert_true(req.answer.len <= (20 << 20) + 200);
-    assert_non_null(strstr(req.answer.ptr + req.answer.len - 100, "error: the answer is longer"));
+    assert_true(req.answer.len > (20 << 20) - 2000);
+    assert_non_null(strstr(wh_buf_str(&req.answer_headers), "Wellhead-Result: truncated\n"));
+    assert_non_null(
+        strstr(wh_buf_str(&req.answer_headers), "Wellhead-Reason: the answer is longer"));
+    assert_string_equal(req.answer.ptr + req.answer.len - 4, "00\r\n");
     th_http_done(&req);
 }
 

@@ -463,6 +463,71 @@ static void rows_count_as_memory(void **state)
     assert_int_equal(run(f, WH_LIT("SELECT 1"), 10, &err), WH_OK);
 }
 
+/* ---- time ---- */
+
+/* A clock that moves by 3 s with each row, which is the reader's time or the statement's own. */
+struct slow_rows {
+    int64_t now_ns;
+    int64_t paused_ns;
+    bool reader_is_slow;
+    size_t n;
+};
+
+static int64_t slow_now_ms(void *ctx)
+{
+    return ((struct slow_rows *)ctx)->now_ns / 1000000;
+}
+
+static int64_t slow_mono_ns(void *ctx)
+{
+    return ((struct slow_rows *)ctx)->now_ns;
+}
+
+static enum wh_rc slow_row(void *ctx, const struct sql_value *values, size_t n, bool *ret_full,
+                           struct wh_err *err)
+{
+    struct slow_rows *s = ctx;
+
+    (void)values;
+    (void)n;
+    (void)ret_full;
+    (void)err;
+    s->now_ns += INT64_C(3000000000);
+    s->paused_ns += s->reader_is_slow ? INT64_C(3000000000) : 0;
+    s->n++;
+    return WH_OK;
+}
+
+static void waits_for_the_reader_do_not_count(void **state)
+{
+    struct fixture *f = *state;
+    struct slow_rows s = {.reader_is_slow = true};
+    const struct sql_engine_conf conf = {.store = f->store,
+                                         .clock = {slow_now_ms, slow_mono_ns, &s},
+                                         .connections = 1,
+                                         .memory_bytes = MEMORY_BYTES};
+    const struct sql_query query = {
+        .text = WH_LIT("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 100)"
+                       " SELECT x FROM c"),
+        .timeout_ms = 5000,
+        .paused_ns = &s.paused_ns,
+        .max_rows = 1000};
+    const struct sql_rows rows = {no_columns, slow_row, &s};
+    struct sql_engine *engine = NULL;
+    struct sql_outcome outcome;
+    struct wh_err err;
+
+    th_ok(sql_engine_new(&conf, &engine, &err), &err);
+    th_ok(sql_run(engine, &query, &rows, &outcome, &err), &err);
+    assert_int_equal(s.n, 100);
+    s.n = 0;
+    s.paused_ns = 0;
+    s.reader_is_slow = false;
+    assert_int_equal(sql_run(engine, &query, &rows, &outcome, &err), WH_E_TIMEOUT);
+    assert_true(s.n < 100);
+    sql_engine_free(engine);
+}
+
 /* ---- the functions of ours give what SQLite's give ---- */
 
 static void same_results(void **state)
@@ -622,6 +687,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_instructions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_statement_has_memory_of_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_count_as_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(waits_for_the_reader_do_not_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_function_outlives_its_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_row_of_functions_outlives_its_deadline, set_up,
                                         tear_down),
