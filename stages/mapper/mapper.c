@@ -537,7 +537,6 @@ static void make_metrics(struct mapper *m)
     struct wh_metrics *x = m->deps.metrics;
     static const char name[] = "wellhead_mapper_events_total";
     static const char help[] = "Raw events by result";
-    char label[MAPPER_TEXT_MAX];
 
     if (x == NULL) {
         return;
@@ -545,19 +544,11 @@ static void make_metrics(struct mapper *m)
     m->mapped = wh_metrics_counter(x, name, "result=\"mapped\"", help);
     m->ignored = wh_metrics_counter(x, name, "result=\"ignored\"", help);
     m->poison = wh_metrics_counter(x, name, "result=\"dead_letter\"", help);
+    m->passed_over = wh_metrics_counter(x, name, "result=\"held\"", help);
     m->observations = wh_metrics_counter(x, "wellhead_mapper_records_total", NULL,
                                          "observations and rereads produced");
     m->rereads_sent = wh_metrics_counter(x, "wellhead_mapper_rereads_total", NULL,
                                          "Requests to read an object again");
-    for (unsigned rc = 0; rc < WH_RC_COUNT; rc++) {
-        if (wh_rc_class((enum wh_rc)rc) == WH_CLASS_POISON) {
-            (void)snprintf(label, sizeof(label), "stage=\"mapper\",code=\"%s\"",
-                           wh_rc_name((enum wh_rc)rc));
-            m->dead_lettered[rc] =
-                wh_metrics_counter(x, "wellhead_records_dead_lettered_total", label,
-                                   "inputs written as dead letters, by reason");
-        }
-    }
 }
 
 enum wh_rc mapper_new(const struct mapper_deps *deps, const struct mapper_conf *conf,

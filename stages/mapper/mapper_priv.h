@@ -12,7 +12,7 @@
 #include "stages/mapper/slabs.h"
 #include "stages/mapper/streams.h"
 
-enum { MAPPER_BATCH = 256, MAPPER_TEXT_MAX = 96, MAPPER_MENTIONED = 1 << 16 };
+enum { MAPPER_BATCH = 256, MAPPER_MENTIONED = 1 << 16 };
 
 /* One input partition. */
 struct part {
@@ -129,9 +129,9 @@ struct mapper {
     struct wh_counter *mapped;
     struct wh_counter *ignored;
     struct wh_counter *poison;
+    struct wh_counter *passed_over;
     struct wh_counter *observations;
     struct wh_counter *rereads_sent;
-    struct wh_counter *dead_lettered[WH_RC_COUNT];
 };
 
 /* The role of the input topics: raw events, or dead letters in a replay of these. */

@@ -206,6 +206,15 @@ static enum wh_rc find_origin(struct mapper *m, const struct part *part,
 
 /* ---- dead letters ---- */
 
+/* Says that the dead letter does not contain the bytes. */
+static struct wh_slice too_large_text(const struct mapper *m, char text[WH_ERR_MSG_MAX + 64])
+{
+    (void)snprintf(text, WH_ERR_MSG_MAX + 64,
+                   "%s; the bytes are too large for a dead letter, read them at their origin",
+                   m->why.msg);
+    return wh_slice_str(text);
+}
+
 static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
                                   const struct wh_bus_msg *msg, struct wh_err *err)
 {
@@ -221,6 +230,7 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
                                .at_ms = wh_clock_now_ms(&m->deps.clock),
                                .key = msg->key,
                                .value = m->origin.value};
+    char text[WH_ERR_MSG_MAX + 64];
     struct out *out;
 
     m->n_outs = 0;
@@ -229,6 +239,7 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
     memset(m->mentioned, 0, sizeof(m->mentioned));
     if (msg->value.len + msg->key.len > m->conf.max_record_bytes / 10 * 9) {
         d.value = wh_slice("", 0);
+        d.text = too_large_text(m, text);
     }
     if (add_out(m, OUT_DEAD_LETTER, &out, err) != WH_OK ||
         wh_buf_append(&m->bytes, msg->key, err) != WH_OK) {
@@ -289,7 +300,7 @@ static enum wh_rc set_event_aside(struct mapper *m, const struct part *part,
                                   const struct wh_bus_msg *msg, struct wh_err *err)
 {
     wh_counter_add(m->poison, 1);
-    wh_counter_add(m->dead_lettered[m->why.rc], 1);
+    streams_dead_letter(&m->streams, part->streams, m->why.rc);
     m->trace = wh_consumer_header(m->consumer, msg, "traceparent");
     return add_dead_letter(m, part, msg, err);
 }
@@ -304,6 +315,7 @@ enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct
     wh_buf_reset(&m->bytes);
     *ret_held = stream_is_held(part->streams, m->stream) && wh_rc_class(rc) != WH_CLASS_FATAL;
     if (*ret_held) {
+        wh_counter_add(m->passed_over, 1);
         return WH_OK;
     }
     if (rc == WH_OK) {
@@ -320,6 +332,7 @@ enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct
         return set_event_aside(m, part, msg, err);
     case WH_CLASS_TRANSIENT:
         stream_hold(&m->streams, part->streams, m->stream, m->why.msg);
+        wh_counter_add(m->passed_over, 1);
         *ret_held = true;
         return WH_OK;
     case WH_CLASS_FATAL:

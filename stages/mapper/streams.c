@@ -23,6 +23,7 @@ struct streams {
     int64_t unread_since_ms;
     char connection[NAME_MAX_BYTES];
     struct stream items[STREAM_COUNT];
+    struct wh_counter *dead_letters[WH_RC_COUNT]; /* NULL until there is one */
 };
 
 static const char *name_of(unsigned stream)
@@ -175,6 +176,22 @@ bool stream_count(struct stream_table *t, struct streams *of, unsigned stream,
                    b->failed, b->seen, why->msg);
     stream_hold(t, of, stream, reason);
     return true;
+}
+
+/* ---- dead letters ---- */
+
+void streams_dead_letter(struct stream_table *t, struct streams *s, enum wh_rc code)
+{
+    char label[LABEL_MAX];
+
+    if (s->dead_letters[code] == NULL && t->metrics) {
+        (void)snprintf(label, sizeof(label), "stage=\"mapper\",code=\"%s\",connection=\"%s\"",
+                       wh_rc_name(code), s->connection);
+        s->dead_letters[code] =
+            wh_metrics_counter(t->metrics, "wellhead_records_dead_lettered_total", label,
+                               "inputs written as dead letters, by reason and connection");
+    }
+    wh_counter_add(s->dead_letters[code], 1);
 }
 
 /* ---- retries ---- */

@@ -68,6 +68,9 @@ bool stream_count(struct stream_table *t, struct streams *s, unsigned stream,
 void stream_hold(struct stream_table *t, struct streams *s, unsigned stream, const char *reason);
 void streams_hold_all(struct stream_table *t, struct streams *s, const char *reason);
 
+/* Counts a dead letter of the connection by its reason. */
+void streams_dead_letter(struct stream_table *t, struct streams *s, enum wh_rc code);
+
 /* True when a held stream should be tried again: the caller makes its consumer read from the committed
  * offsets, and then calls streams_retry. */
 bool streams_due(const struct stream_table *t);

@@ -197,3 +197,17 @@ bool th_mapper_has_issue(const struct th_mapper *s, const char *connection, unsi
     wh_mem_free(o);
     return found;
 }
+
+bool th_mapper_metric_is(struct th_mapper *s, const char *line)
+{
+    struct wh_buf text;
+    struct wh_err err;
+    bool found;
+
+    wh_buf_init(&text, 1 << 20);
+    th_ok(wh_metrics_render(s->metrics, &text, &err), &err);
+    th_ok(wh_buf_append_char(&text, '\0', &err), &err);
+    found = strstr(text.ptr, line) != NULL;
+    wh_buf_done(&text);
+    return found;
+}

@@ -47,6 +47,8 @@ void th_mapper_put(struct th_mapper *s, const char *connection, enum wh_origin o
 /* A row of issue `id` that can be mapped. */
 void th_mapper_put_issue(struct th_mapper *s, const char *connection, enum wh_origin origin,
                          unsigned id);
+/* True when the metrics contain this line, without its end. */
+bool th_mapper_metric_is(struct th_mapper *s, const char *line);
 /* Of partition 0 of the connection's raw topic. */
 int64_t th_mapper_committed(const struct th_mapper *s, const char *connection);
 /* True when one of the entities of the connection is issue `id`. */

@@ -151,6 +151,34 @@ static void test_dead_letter(void **state)
     th_mapper_stop(s);
 }
 
+/* A dead letter that has no room for the bytes says so. */
+static void test_large_dead_letter(void **state)
+{
+    struct th_mapper *s = *state;
+    const struct wh_bus_header *headers;
+    struct mapper_conf conf;
+    struct wh_dead_letter d;
+    struct wh_bus_msg msg;
+    struct wh_err err;
+    size_t n;
+
+    mapper_conf_init(&conf);
+    conf.max_record_bytes = 1000;
+    th_mapper_start(s, &conf, 1000);
+    wh_buf_reset(&s->value);
+    for (unsigned i = 0; i < 2000; i++) {
+        th_ok(wh_buf_append_char(&s->value, 'x', &err), &err);
+    }
+    th_mapper_put_bytes(s, "c1", wh_buf_slice(&s->value));
+    th_mapper_run(s, 30);
+    assert_int_equal(committed(s), 1);
+    assert_true(wh_bus_mem_get(s->bus, DEAD, 0, &msg, &headers, &n));
+    th_ok(wh_dead_letter_decode(msg.value, &d, &err), &err);
+    assert_int_equal(d.value.len, 0);
+    assert_true(memmem(d.text.ptr, d.text.len, "read them at their origin", 25) != NULL);
+    th_mapper_stop(s);
+}
+
 /* One person in many events is mentioned once; a dead letter takes back what its event mentioned.
  */
 static void test_mentions(void **state)
@@ -327,6 +355,7 @@ int main(void)
         T(test_warms_outputs),
         T(test_commits_only_acknowledged),
         T(test_dead_letter),
+        T(test_large_dead_letter),
         T(test_mentions),
         T(test_back_pressure),
         T(test_back_pressure_of_bytes),

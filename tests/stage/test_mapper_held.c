@@ -53,20 +53,6 @@ static bool reason_has(const struct th_mapper *s, const char *words)
     return strstr(text, words) != NULL;
 }
 
-static bool metric_is(struct th_mapper *s, const char *line)
-{
-    struct wh_buf text;
-    struct wh_err err;
-    bool found;
-
-    wh_buf_init(&text, 1 << 20);
-    th_ok(wh_metrics_render(s->metrics, &text, &err), &err);
-    th_ok(wh_buf_append_char(&text, '\0', &err), &err);
-    found = strstr(text.ptr, line) != NULL;
-    wh_buf_done(&text);
-    return found;
-}
-
 static void start(struct th_mapper *s)
 {
     struct mapper_conf conf;
@@ -95,8 +81,11 @@ static void test_two_tenants(void **state)
     assert_null(mapper_not_ready(s->mapper));
     assert_string_equal(held(s, text), "c1/webhook");
     assert_true(reason_has(s, "200 of the last 200 events could not be mapped"));
-    assert_true(
-        metric_is(s, "wellhead_mapper_stream_held{connection=\"c1\",stream=\"webhook\"} 1"));
+    assert_true(th_mapper_metric_is(
+        s, "wellhead_mapper_stream_held{connection=\"c1\",stream=\"webhook\"} 1"));
+    assert_true(th_mapper_metric_is(s, "wellhead_mapper_events_total{result=\"held\"} 800"));
+    assert_true(th_mapper_metric_is(s, "wellhead_records_dead_lettered_total{stage=\"mapper\","
+                                       "code=\"missing\",connection=\"c1\"} 200"));
     /* For as long as it takes: the stage does not end. */
     s->now_ms += 60000;
     th_mapper_put_issue(s, "c2", WH_ORIGIN_REST, 5000);
@@ -172,8 +161,8 @@ static void test_recovers(void **state)
     for (unsigned i = 1; i <= 600; i += 100) {
         assert_true(th_mapper_has_issue(s, "c1", i));
     }
-    assert_true(
-        metric_is(s, "wellhead_mapper_stream_held{connection=\"c1\",stream=\"webhook\"} 0"));
+    assert_true(th_mapper_metric_is(
+        s, "wellhead_mapper_stream_held{connection=\"c1\",stream=\"webhook\"} 0"));
     th_mapper_stop(s);
 }
 
