@@ -1,0 +1,210 @@
+/* wellhead purge: ends a connection, removes its rows, and shows each step. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/leave_parts.h"
+#include "cli/out/value.h"
+
+enum { PURGE_MS = 600000, ID_MAX = CLI_CONNECTION_ID_MAX + 1 };
+
+static bool confirmed(const struct cli *cli, const char *id)
+{
+    char line[ID_MAX + 8];
+
+    if (cli->opt.yes) {
+        return true;
+    }
+    if (!isatty(cli->world.input)) {
+        cli_note(&cli->out, "wellhead: purge removes every row of that connection for good; add "
+                            "--yes to confirm\n");
+        return false;
+    }
+    cli_note(&cli->out,
+             "This disconnects %s and removes its topics, rows, revisions and links for good.\n"
+             "Type its id to continue: ",
+             id);
+    if (!cli_read_line(cli, line, sizeof(line))) {
+        return false;
+    }
+    if (strcmp(line, id) == 0) {
+        return true;
+    }
+    cli_note(&cli->out, "wellhead: that is not %s; nothing was removed\n", id);
+    return false;
+}
+
+static void progress(const struct cli *cli, const char *text)
+{
+    if (!cli->opt.quiet && cli->opt.format == CLI_TEXT) {
+        cli_note(&cli->out, "%s\n", text);
+    }
+}
+
+static int await_dropped(struct cli *cli, const char *id, struct wh_json_parser *parser,
+                         int64_t until_ms)
+{
+    __attribute__((cleanup(leave_view_done))) struct leave_view v;
+    int code;
+
+    leave_view_init(&v);
+    for (;;) {
+        code = leave_look(cli, "purge", id, parser, &v);
+        if (code != CLI_OK || !v.known) {
+            return code;
+        }
+        if (!v.purging && strstr(v.detail, "purge failed")) {
+            cli_note(&cli->out, "wellhead: purge: %s\n", v.detail);
+            return CLI_FAILED;
+        }
+        if (cli_now_ms(cli) >= until_ms) {
+            cli_note(
+                &cli->out,
+                "wellhead: purge: still in progress; run the same command again to follow it\n");
+            return CLI_TIMED_OUT;
+        }
+        cli_pause_ms(cli, LEAVE_LOOK_MS);
+    }
+}
+
+/* Waits for a report of the sink's that was finished after asked_ms. */
+static int await_report(struct cli *cli, const char *id, struct wh_json_parser *parser,
+                        int64_t asked_ms, int64_t until_ms, struct wh_json_val *ret)
+{
+    char path[LEAVE_PATH_MAX_BYTES];
+    int code;
+
+    (void)snprintf(path, sizeof(path), "/api/v1/purges/%s", id);
+    for (;;) {
+        struct wh_json_val root = {0};
+        unsigned status = 0;
+
+        code = leave_get(cli, "purge", cli->conf.sink_url, cli->conf.sink_token_file, path, parser,
+                         &root, &status);
+        if (code != CLI_OK) {
+            return code;
+        }
+        if (status == 200 && wh_json_get(root, WH_LIT("purge"), ret) &&
+            wh_json_get_int(*ret, "finished_at_ms", 0) >= asked_ms) {
+            return CLI_OK;
+        }
+        if (cli_now_ms(cli) >= until_ms) {
+            cli_note(
+                &cli->out,
+                "wellhead: purge: the sink has not finished yet; GET %s%s shows its progress\n",
+                cli->conf.sink_url, path);
+            return CLI_TIMED_OUT;
+        }
+        cli_pause_ms(cli, LEAVE_LOOK_MS);
+    }
+}
+
+/* Counts the topics in Kafka that still belong to the connection; -1 when Kafka does not answer. */
+static int topics_left(struct cli *cli, const char *id)
+{
+    struct wh_admin *admin = NULL;
+    struct wh_bus_topic_info *list = NULL;
+    char end[ID_MAX + 2];
+    struct wh_err err;
+    size_t n = 0;
+    int left = -1;
+
+    (void)snprintf(end, sizeof(end), ".%s", id);
+    if (cli_admin(cli, &admin, &err) == WH_OK &&
+        wh_admin_list(admin, (int)cli->conf.timeout_ms, &list, &n, &err) == WH_OK) {
+        left = 0;
+        for (size_t i = 0; i < n; i++) {
+            size_t len = strlen(list[i].name);
+
+            left += strncmp(list[i].name, cli->conf.topic_prefix, strlen(cli->conf.topic_prefix)) ==
+                        0 &&
+                    len > strlen(end) && strcmp(list[i].name + len - strlen(end), end) == 0;
+        }
+    }
+    wh_bus_topic_list_free(list, n);
+    wh_admin_free(admin);
+    return left;
+}
+
+static int print_report(struct cli *cli, const char *id, struct wh_json_val report)
+{
+    long long entities = (long long)wh_json_get_int(report, "entities", 0);
+    long long revisions = (long long)wh_json_get_int(report, "revisions", 0);
+    long long changes = (long long)wh_json_get_int(report, "changes", 0);
+    long long leftovers = (long long)wh_json_get_int(report, "leftovers", -1);
+    int topics = topics_left(cli, id);
+    bool clean = leftovers == 0 && topics == 0;
+
+    if (cli->opt.format != CLI_TEXT) {
+        cli_say(&cli->out,
+                "{\"ok\":%s,\"connection\":\"%s\",\"entities\":%lld,\"revisions\":%lld,"
+                "\"changes\":%lld,\"leftovers\":%lld,\"topics_left\":%d}\n",
+                clean ? "true" : "false", id, entities, revisions, changes, leftovers, topics);
+    } else {
+        cli_say(&cli->out, "Purged: %s\n", id);
+        cli_say(&cli->out,
+                "  %-10s %lld rows, %lld revisions, %lld entries of the log of changes, with "
+                "their links and indexes; compacted\n",
+                "store", entities, revisions, changes);
+        cli_say(&cli->out, "  %-10s its topics are deleted; %d remain\n", "Kafka", topics);
+        cli_say(&cli->out, "  %-10s the whole store was searched afterwards: %lld keys remain\n",
+                "search", leftovers);
+        cli_say(&cli->out,
+                "A new connection to that GitLab gives every object the same id again.\n");
+    }
+    return clean ? CLI_OK : CLI_FAILED;
+}
+
+static int purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
+{
+    int64_t asked_ms = cli_now_ms(cli);
+    int64_t until_ms = asked_ms + (cli->opt.timeout_ms ? cli->opt.timeout_ms : PURGE_MS);
+    struct wh_json_val report;
+    __attribute__((cleanup(leave_view_done))) struct leave_view v;
+    int code;
+
+    leave_view_init(&v);
+    progress(cli, "disconnecting");
+    code = leave_now(cli, id, parser, &v);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (v.leaving) {
+        cli_note(&cli->out, "wellhead: purge: %s\n", v.detail);
+        return CLI_TRY_LATER;
+    }
+    if (v.n_unrevoked) {
+        cli_note(&cli->out, "%s", wh_buf_str(&v.text)); /* the list goes with the connection */
+    }
+    progress(cli, "removing topics and keys from Kafka");
+    code = leave_ask(cli, "purge", id, "purge");
+    if (code == CLI_OK) {
+        code = await_dropped(cli, id, parser, until_ms);
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    progress(cli, "removing rows from the store, and searching for what is left");
+    code = await_report(cli, id, parser, asked_ms, until_ms, &report);
+    return code == CLI_OK ? print_report(cli, id, report) : code;
+}
+
+int cli_purge(struct cli *cli)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(LEAVE_ANSWER_MAX_BYTES, LEAVE_DEPTH_MAX);
+    const char *id = cli->opt.args[1];
+    int code;
+
+    if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
+        cli_note(&cli->out, "wellhead: purge needs a connection's id, as `wellhead status` shows "
+                            "it\n");
+        code = CLI_USAGE;
+    } else if (!confirmed(cli, id)) {
+        code = CLI_FAILED;
+    } else {
+        code = purge(cli, id, parser);
+    }
+    wh_json_parser_free(parser);
+    return code;
+}
