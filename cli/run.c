@@ -32,6 +32,7 @@ static const struct cli_command *find_command(const char *name)
 /* The word is not repeated: it may be a secret that slipped to the front. */
 static int refuse_command(const struct cli *cli, const char *name)
 {
+    const struct cli_command *meant;
     struct wh_nearest near;
     size_t n;
     const struct cli_command *commands = cli_command_table(&n);
@@ -40,9 +41,10 @@ static int refuse_command(const struct cli *cli, const char *name)
     for (size_t i = 0; i < n; i++) {
         wh_nearest_offer(&near, commands[i].name);
     }
-    if (wh_nearest_name(&near)) {
+    meant = wh_nearest_name(&near) ? find_command(wh_nearest_name(&near)) : NULL;
+    if (meant && !(meant->bit & CLI_RISKY_COMMANDS)) {
         cli_note(&cli->out, "wellhead: there is no such command; did you mean `wellhead %s`?\n",
-                 wh_nearest_name(&near));
+                 meant->name);
     } else {
         cli_note(&cli->out, "wellhead: there is no such command; see `wellhead help`\n");
     }

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/commands/commands.h"
-#include "cli/commands/leave_parts.h"
+#include "cli/commands/leave_plan.h"
 #include "common/json/json_write.h"
 
 /* "revoked" is true when every pair of tokens that GitLab issued is revoked. An access token that
@@ -47,25 +47,47 @@ static void print_left(const struct cli *cli, const char *id, const struct leave
     cli_say(&cli->out, "  %-10s are kept; `wellhead purge %s` removes them\n", "rows", id);
 }
 
-int cli_disconnect(struct cli *cli)
+static int disconnect(struct cli *cli, const char *id, struct wh_json_parser *parser)
 {
-    struct wh_json_parser *parser = wh_json_parser_new(LEAVE_ANSWER_MAX_BYTES, LEAVE_DEPTH_MAX);
-    const char *id = cli->opt.args[1];
     __attribute__((cleanup(leave_view_done))) struct leave_view v;
+    __attribute__((cleanup(leave_plan_done))) struct leave_plan plan = {0};
     int code;
 
     leave_view_init(&v);
-    if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
-        cli_note(&cli->out, "wellhead: disconnect needs a connection's id, as `wellhead status` "
-                            "shows it\n");
-        wh_json_parser_free(parser);
-        return CLI_USAGE;
+    code = leave_look(cli, "disconnect", id, parser, &v);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (!v.known) {
+        return leave_unknown(cli, "disconnect");
+    }
+    leave_plan_make(cli, LEAVE_DISCONNECT, id, &v, &plan);
+    if (cli->opt.dry_run) {
+        return leave_plan_print(cli, &plan);
+    }
+    if (!leave_plan_confirmed(cli, &plan)) {
+        return CLI_FAILED;
     }
     code = leave_now(cli, id, parser, &v);
-    wh_json_parser_free(parser);
     if (code != CLI_OK) {
         return code;
     }
     print_left(cli, id, &v);
     return v.leaving ? CLI_TRY_LATER : CLI_OK;
+}
+
+int cli_disconnect(struct cli *cli)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(LEAVE_ANSWER_MAX_BYTES, LEAVE_DEPTH_MAX);
+    const char *id = cli->opt.args[1];
+    int code = CLI_USAGE;
+
+    if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
+        cli_note(&cli->out, "wellhead: disconnect needs a connection's id, as `wellhead status` "
+                            "shows it\n");
+    } else {
+        code = disconnect(cli, id, parser);
+    }
+    wh_json_parser_free(parser);
+    return code;
 }

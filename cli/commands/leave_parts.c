@@ -1,6 +1,7 @@
 #include "cli/commands/leave_parts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/out/value.h"
 #include "common/json/json_write.h"
@@ -72,6 +73,7 @@ static void read_pairs(struct wh_json_val connection, struct leave_view *v)
 
 static void read_view(struct wh_json_val root, const char *id, struct leave_view *ret)
 {
+    struct wh_json_val credentials;
     struct wh_json_val list;
     struct wh_json_val item;
     struct wh_json_iter it;
@@ -89,6 +91,10 @@ static void read_view(struct wh_json_val root, const char *id, struct leave_view
         ret->leaving = cli_get_flag(item, "leaving");
         ret->purging = cli_get_flag(item, "purging");
         read_pairs(item, ret);
+        ret->has_token = wh_json_get(item, WH_LIT("credentials"), &credentials) &&
+                         cli_get_flag(credentials, "read_api");
+        (void)snprintf(ret->instance, sizeof(ret->instance), "%.*s",
+                       WH_SLICE_ARG(cli_get_str(item, "instance")));
         (void)snprintf(ret->state, sizeof(ret->state), "%.*s",
                        WH_SLICE_ARG(cli_get_str(item, "state")));
         (void)snprintf(ret->detail, sizeof(ret->detail), "%.*s",
@@ -177,14 +183,17 @@ static int await_left(struct cli *cli, const char *id, struct wh_json_parser *pa
 
 int leave_now(struct cli *cli, const char *id, struct wh_json_parser *parser, struct leave_view *v)
 {
-    int code = leave_look(cli, "disconnect", id, parser, v);
+    int code = leave_ask(cli, "disconnect", id, "disconnect");
 
-    if (code != CLI_OK) {
-        return code;
-    }
-    if (!v->known) {
-        return leave_unknown(cli, "disconnect");
-    }
-    code = leave_ask(cli, "disconnect", id, "disconnect");
     return code == CLI_OK ? await_left(cli, id, parser, v) : code;
+}
+
+bool leave_owns_topic(const struct cli *cli, const char *id, const char *topic)
+{
+    size_t prefix = strlen(cli->conf.topic_prefix);
+    size_t len = strlen(topic);
+    size_t end = strlen(id);
+
+    return strncmp(topic, cli->conf.topic_prefix, prefix) == 0 && len > prefix + end + 1 &&
+           topic[len - end - 1] == '.' && strcmp(topic + len - end, id) == 0;
 }

@@ -18,9 +18,11 @@ enum {
 /* One connection as the fetcher reports it. */
 struct leave_view {
     bool known;
+    bool has_token; /* an access token that was given by hand is in use */
     bool leaving;
     bool purging;
     char state[32];
+    char instance[LEAVE_DETAIL_MAX]; /* the address of its GitLab */
     char detail[LEAVE_DETAIL_MAX];
     size_t n_pairs;      /* that GitLab issued, or may have issued */
     size_t n_unrevoked;  /* of them, those that are not revoked */
@@ -44,6 +46,8 @@ int leave_look(struct cli *cli, const char *doing, const char *id, struct wh_jso
 int leave_ask(struct cli *cli, const char *doing, const char *id, const char *what);
 /* Says that nothing has that id. */
 int leave_unknown(const struct cli *cli, const char *doing);
+/* Is that the name of a topic of the connection's own? */
+bool leave_owns_topic(const struct cli *cli, const char *id, const char *topic);
 /* Disconnects and waits for the end, as long as --timeout says; v->leaving: it has not come. */
 int leave_now(struct cli *cli, const char *id, struct wh_json_parser *parser, struct leave_view *v);
 

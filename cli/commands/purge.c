@@ -1,39 +1,12 @@
 /* wellhead purge: ends a connection, removes its rows, and shows each step. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands/commands.h"
-#include "cli/commands/leave_parts.h"
+#include "cli/commands/leave_plan.h"
 #include "cli/out/value.h"
 
-enum { PURGE_MS = 600000, ID_MAX = CLI_CONNECTION_ID_MAX + 1 };
-
-static bool confirmed(const struct cli *cli, const char *id)
-{
-    char line[ID_MAX + 8];
-
-    if (cli->opt.yes) {
-        return true;
-    }
-    if (!isatty(cli->world.input)) {
-        cli_note(&cli->out, "wellhead: purge removes every row of that connection for good; add "
-                            "--yes to confirm\n");
-        return false;
-    }
-    cli_note(&cli->out,
-             "This disconnects %s and removes its topics, rows, revisions and links for good.\n"
-             "Type its id to continue: ",
-             id);
-    if (!cli_read_line(cli, line, sizeof(line))) {
-        return false;
-    }
-    if (strcmp(line, id) == 0) {
-        return true;
-    }
-    cli_note(&cli->out, "wellhead: that is not %s; nothing was removed\n", id);
-    return false;
-}
+enum { PURGE_MS = 600000 };
 
 static void progress(const struct cli *cli, const char *text)
 {
@@ -59,10 +32,10 @@ static int await_dropped(struct cli *cli, const char *id, struct wh_json_parser 
             return CLI_FAILED;
         }
         if (cli_now_ms(cli) >= until_ms) {
-            cli_note(
-                &cli->out,
-                "wellhead: purge: still in progress; run the same command again to follow it\n");
             return CLI_TIMED_OUT;
+        }
+        if (cli_interrupted(cli)) {
+            return CLI_INTERRUPTED;
         }
         cli_pause_ms(cli, LEAVE_LOOK_MS);
     }
@@ -90,11 +63,10 @@ static int await_report(struct cli *cli, const char *id, struct wh_json_parser *
             return CLI_OK;
         }
         if (cli_now_ms(cli) >= until_ms) {
-            cli_note(
-                &cli->out,
-                "wellhead: purge: the sink has not finished yet; GET %s%s shows its progress\n",
-                cli->conf.sink_url, path);
             return CLI_TIMED_OUT;
+        }
+        if (cli_interrupted(cli)) {
+            return CLI_INTERRUPTED;
         }
         cli_pause_ms(cli, LEAVE_LOOK_MS);
     }
@@ -105,21 +77,15 @@ static int topics_left(struct cli *cli, const char *id)
 {
     struct wh_admin *admin = NULL;
     struct wh_bus_topic_info *list = NULL;
-    char end[ID_MAX + 2];
     struct wh_err err;
     size_t n = 0;
     int left = -1;
 
-    (void)snprintf(end, sizeof(end), ".%s", id);
     if (cli_admin(cli, &admin, &err) == WH_OK &&
         wh_admin_list(admin, (int)cli->conf.timeout_ms, &list, &n, &err) == WH_OK) {
         left = 0;
         for (size_t i = 0; i < n; i++) {
-            size_t len = strlen(list[i].name);
-
-            left += strncmp(list[i].name, cli->conf.topic_prefix, strlen(cli->conf.topic_prefix)) ==
-                        0 &&
-                    len > strlen(end) && strcmp(list[i].name + len - strlen(end), end) == 0;
+            left += leave_owns_topic(cli, id, list[i].name);
         }
     }
     wh_bus_topic_list_free(list, n);
@@ -156,54 +122,105 @@ static int print_report(struct cli *cli, const char *id, struct wh_json_val repo
     return clean ? CLI_OK : CLI_FAILED;
 }
 
-static int purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
+/* Follows the sink to its report. */
+static int finish(struct cli *cli, const char *id, struct wh_json_parser *parser, int64_t asked_ms,
+                  int64_t until_ms)
+{
+    struct wh_json_val report;
+    int code;
+
+    progress(cli, "removing rows from the store, and searching for what is left");
+    code = await_report(cli, id, parser, asked_ms, until_ms, &report);
+    return code == CLI_OK ? print_report(cli, id, report) : code;
+}
+
+static int purge(struct cli *cli, const char *id, struct wh_json_parser *parser,
+                 struct leave_view *v)
 {
     int64_t asked_ms = cli_now_ms(cli);
     int64_t until_ms = asked_ms + (cli->opt.timeout_ms ? cli->opt.timeout_ms : PURGE_MS);
-    struct wh_json_val report;
-    __attribute__((cleanup(leave_view_done))) struct leave_view v;
     int code;
 
-    leave_view_init(&v);
     progress(cli, "disconnecting");
-    code = leave_now(cli, id, parser, &v);
+    code = leave_now(cli, id, parser, v);
     if (code != CLI_OK) {
         return code;
     }
-    if (v.leaving) {
-        cli_note(&cli->out, "wellhead: purge: %s\n", v.detail);
+    if (v->leaving) {
+        cli_note(&cli->out, "wellhead: purge: %s\n", v->detail);
         return CLI_TRY_LATER;
     }
-    if (v.n_unrevoked) {
-        cli_note(&cli->out, "%s", wh_buf_str(&v.text)); /* the list goes with the connection */
+    if (v->n_unrevoked) {
+        cli_note(&cli->out, "%s", wh_buf_str(&v->text)); /* the list goes with the connection */
     }
     progress(cli, "removing topics and keys from Kafka");
     code = leave_ask(cli, "purge", id, "purge");
     if (code == CLI_OK) {
         code = await_dropped(cli, id, parser, until_ms);
     }
+    return code == CLI_OK ? finish(cli, id, parser, asked_ms, until_ms) : code;
+}
+
+/* The fetcher knows the connection no more: the sink may still be removing its rows, or have done so. */
+static int follow(struct cli *cli, const char *id, struct wh_json_parser *parser)
+{
+    struct wh_json_val root;
+    char path[LEAVE_PATH_MAX_BYTES];
+    unsigned status = 0;
+    int code;
+
+    (void)snprintf(path, sizeof(path), "/api/v1/purges/%s", id);
+    code = leave_get(cli, "purge", cli->conf.sink_url, cli->conf.sink_token_file, path, parser,
+                     &root, &status);
     if (code != CLI_OK) {
         return code;
     }
-    progress(cli, "removing rows from the store, and searching for what is left");
-    code = await_report(cli, id, parser, asked_ms, until_ms, &report);
-    return code == CLI_OK ? print_report(cli, id, report) : code;
+    return status == 200
+               ? finish(cli, id, parser, 1,
+                        cli_now_ms(cli) + (cli->opt.timeout_ms ? cli->opt.timeout_ms : PURGE_MS))
+               : leave_unknown(cli, "purge");
+}
+
+static int plan_and_purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
+{
+    __attribute__((cleanup(leave_view_done))) struct leave_view v;
+    __attribute__((cleanup(leave_plan_done))) struct leave_plan plan = {0};
+    int code;
+
+    leave_view_init(&v);
+    code = leave_look(cli, "purge", id, parser, &v);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (!v.known) {
+        return follow(cli, id, parser);
+    }
+    leave_plan_make(cli, LEAVE_PURGE, id, &v, &plan);
+    if (cli->opt.dry_run) {
+        return leave_plan_print(cli, &plan);
+    }
+    if (!leave_plan_confirmed(cli, &plan)) {
+        return CLI_FAILED;
+    }
+    cli_catch_interrupt(cli);
+    code = purge(cli, id, parser, &v);
+    if (code == CLI_TIMED_OUT || code == CLI_INTERRUPTED) {
+        cli_note(&cli->out, "wellhead: purge: it goes on by itself; the same command follows it\n");
+    }
+    return code;
 }
 
 int cli_purge(struct cli *cli)
 {
     struct wh_json_parser *parser = wh_json_parser_new(LEAVE_ANSWER_MAX_BYTES, LEAVE_DEPTH_MAX);
     const char *id = cli->opt.args[1];
-    int code;
+    int code = CLI_USAGE;
 
     if (cli->opt.n_args != 2 || !cli_is_connection_id(id) || parser == NULL) {
         cli_note(&cli->out, "wellhead: purge needs a connection's id, as `wellhead status` shows "
                             "it\n");
-        code = CLI_USAGE;
-    } else if (!confirmed(cli, id)) {
-        code = CLI_FAILED;
     } else {
-        code = purge(cli, id, parser);
+        code = plan_and_purge(cli, id, parser);
     }
     wh_json_parser_free(parser);
     return code;

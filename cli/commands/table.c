@@ -45,12 +45,18 @@ static const struct cli_command table[] = {
      cli_replay},
     {"disconnect", CLI_DISCONNECT,
      "stop reading, revoke the approval at GitLab and prove it; keep the rows", "CONNECTION", 1,
-     "  wellhead disconnect gitlab-example-com\n", cli_disconnect},
+     "  wellhead disconnect gitlab-example-com             # shows what it does, and asks for the "
+     "name\n"
+     "  wellhead disconnect gitlab-example-com --dry-run   # only shows it\n"
+     "  wellhead disconnect gitlab-example-com --confirm gitlab-example-com   # for scripts\n",
+     cli_disconnect},
     {"purge", CLI_PURGE,
      "disconnect, remove every row of the connection, and check that nothing is left", "CONNECTION",
      1,
-     "  wellhead purge gitlab-example-com\n"
-     "  wellhead purge gitlab-example-com --yes --json\n",
+     "  wellhead purge gitlab-example-com             # shows what it removes, and asks for the "
+     "name\n"
+     "  wellhead purge gitlab-example-com --dry-run   # only shows it\n"
+     "  wellhead purge gitlab-example-com --confirm gitlab-example-com --json   # for scripts\n",
      cli_purge},
     {"rotate-key", CLI_ROTATE_KEY,
      "seal the secrets on Kafka by a new key while everything runs, then remove the old key", NULL,

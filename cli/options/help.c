@@ -58,7 +58,7 @@ enum wh_rc cli_help_usage(const struct cli_command *command, struct wh_buf *out,
     for (size_t i = 0; i < n && rc == WH_OK; i++) {
         char word[WORD_MAX_BYTES];
 
-        if (table[i].common || !(table[i].commands & command->bit)) {
+        if (table[i].rank == CLI_COMMON || !(table[i].commands & command->bit)) {
             continue;
         }
         usage_word(&table[i], word);

@@ -171,6 +171,7 @@ static bool take_with_value(struct parser *p, const struct cli_option *o, const 
 /* What was typed is not repeated: "--token=..." and "--glpat-..." hold secrets. */
 static bool refuse(const struct parser *p, struct wh_slice name)
 {
+    const struct cli_option *meant;
     struct wh_nearest near;
     size_t n;
     const struct cli_option *table = cli_option_table(&n);
@@ -179,9 +180,10 @@ static bool refuse(const struct parser *p, struct wh_slice name)
     for (size_t i = 0; i < n; i++) {
         wh_nearest_offer(&near, table[i].name);
     }
-    if (wh_nearest_name(&near)) {
+    meant = wh_nearest_name(&near) ? by_name(wh_slice_str(wh_nearest_name(&near))) : NULL;
+    if (meant && meant->rank != CLI_RISKY) {
         cli_note(p->out, "wellhead: argument %d is not an option; did you mean --%s?\n",
-                 p->next - 1, wh_nearest_name(&near));
+                 p->next - 1, meant->name);
     } else {
         cli_note(p->out, "wellhead: argument %d is not an option\n", p->next - 1);
     }

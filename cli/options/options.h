@@ -31,6 +31,8 @@ enum cli_command_bit {
     CLI_DOCTOR = 1 << 8,
     CLI_ROTATE_KEY = 1 << 9,
     CLI_ALL = (1 << 10) - 1,
+    /* Never suggested for a word that was mistyped. */
+    CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
 };
 
 enum cli_format { CLI_TEXT, CLI_JSON, CLI_NDJSON, CLI_CSV };
@@ -48,7 +50,7 @@ struct cli_options {
     bool csv_safe;
     bool quiet;
     bool execute;
-    bool yes;
+    bool dry_run;
     bool check;
     bool dead_letters;
     bool verify;
@@ -70,6 +72,7 @@ struct cli_options {
     const char *client_id;
     const char *client_secret_file;
     const char *from;
+    const char *confirm;
     int64_t wait_ms;    /* CLI_NOT_GIVEN */
     int64_t limit;      /* CLI_NOT_GIVEN */
     int64_t timeout_ms; /* 0: not given */
@@ -96,6 +99,12 @@ enum cli_option_kind {
     CLI_OPTION_PARAM,   /* adds to param_names and param_values */
 };
 
+enum cli_option_rank {
+    CLI_OWN,    /* of a command */
+    CLI_COMMON, /* of the program: left out of usage lines */
+    CLI_RISKY,  /* of a command, and never suggested for a word that was mistyped */
+};
+
 struct cli_option {
     const char *name;
     char letter;       /* 0: none */
@@ -105,7 +114,7 @@ struct cli_option {
     enum cli_format format; /* CLI_OPTION_FORMAT and CLI_OPTION_CSV */
     size_t offset;          /* of the member of struct cli_options */
     unsigned commands;      /* bits of those that accept it */
-    bool common;            /* of the program, not of one command: left out of usage lines */
+    enum cli_option_rank rank;
     const char *help;
 };
 

@@ -44,7 +44,7 @@ def disconnect(broker, stacks):
     s = hybrid(broker, stacks, "leave")
     n = truth.compare(s)
     before = ids(s)
-    said = s.cli("disconnect", s.connection).stdout
+    said = s.cli("disconnect", s.connection, "--confirm", s.connection).stdout
     for word in ("revoked", "refuses the old token (HTTP 401)", "Access tokens", "are refused from now on"):
         if word not in said:
             raise Failure(f"disconnect does not say {word!r}: {said}")
@@ -55,7 +55,7 @@ def disconnect(broker, stacks):
                      token=None)
     if status != 401:  # its secrets are gone: nothing tells it from a connection that never was
         raise Failure(f"a webhook of a disconnected GitLab is answered with {status}")
-    again = json.loads(s.cli("disconnect", s.connection, "--json").stdout)
+    again = json.loads(s.cli("disconnect", s.connection, "--confirm", s.connection, "--json").stdout)
     if not again["ok"] or not again["revoked"] or "HTTP 401" not in again["detail"]:
         raise Failure(f"a second disconnect says {again}")
     s.kill("fetcher")
@@ -69,7 +69,7 @@ def disconnect(broker, stacks):
     s.cli("status", "--wait", "20s", "--quiet")
     if not json.loads(s.cli("status", "--verify", "--json", "--wait", "20s").stdout)["complete"]:
         raise Failure("a disconnected GitLab is called incomplete")
-    report = json.loads(s.cli("purge", s.connection, "--yes", "--json").stdout)
+    report = json.loads(s.cli("purge", s.connection, "--confirm", s.connection, "--json").stdout)
     if not report["ok"] or report["leftovers"] or report["topics_left"] or report["entities"] < n:
         raise Failure(f"purge: {report}")
     left = {t: len(v) for t, v in ids(s).items() if v}
@@ -93,7 +93,7 @@ def disconnect(broker, stacks):
         if gone and table != "notes":
             raise Failure(f"{len(gone)} ids of {table} did not come back")
     # A token alone: forgotten here, and nobody says that it was revoked.
-    by_hand = json.loads(s.cli("disconnect", s.connection, "--json").stdout)
+    by_hand = json.loads(s.cli("disconnect", s.connection, "--confirm", s.connection, "--json").stdout)
     if not by_hand["ok"] or by_hand["revoked"] or "Access tokens" not in by_hand["detail"]:
         raise Failure(f"a token that was given by hand: {by_hand}")
     return f"{n} objects; {report['entities']} rows and {report['revisions']} revisions purged, 0 left"
@@ -105,10 +105,10 @@ def disconnect_unreachable(broker, stacks):
     gitlab = s.processes["gitlab"]
     gitlab.send_signal(signal.SIGSTOP)
     try:
-        done = s.cli("disconnect", s.connection, "--timeout", "3s", check=False)
+        done = s.cli("disconnect", s.connection, "--confirm", s.connection, "--timeout", "3s", check=False)
         if done.returncode != 75 or "Not disconnected yet" not in done.stdout:
             raise Failure(f"disconnect without GitLab: exit {done.returncode}: {done.stdout}{done.stderr}")
-        refused = s.cli("purge", s.connection, "--yes", "--timeout", "3s", check=False)
+        refused = s.cli("purge", s.connection, "--confirm", s.connection, "--timeout", "3s", check=False)
         if refused.returncode != 75:
             raise Failure(f"purge before the revocation: exit {refused.returncode}: {refused.stderr}")
         s.kill("fetcher")
@@ -130,7 +130,7 @@ def disconnect_unrevoked(broker, stacks):
     s.first_sync()
     s.approve()
     s.control("oauth", {"forget": True})
-    said = json.loads(s.cli("disconnect", s.connection, "--json").stdout)
+    said = json.loads(s.cli("disconnect", s.connection, "--confirm", s.connection, "--json").stdout)
     if not said["ok"] or said["revoked"] or "did not take the revocation" not in said["detail"]:
         raise Failure(f"disconnect says {said}")
     return said["detail"]
@@ -158,13 +158,13 @@ def approve_again(broker, stacks):
     s.kill("fetcher")
     s.start("fetcher")
     s.await_ready("fetcher")
-    done = s.cli("disconnect", s.connection, "--timeout", "3s", check=False)
+    done = s.cli("disconnect", s.connection, "--confirm", s.connection, "--timeout", "3s", check=False)
     if done.returncode != 75:
         raise Failure(f"disconnect while GitLab cannot revoke: exit {done.returncode}: {done.stdout}")
     s.control("answers", {"clear": True})
     await_true("all pairs are revoked", 90, lambda: s.oauth()["live"] == 0)
     said = await_true("the end", 60, lambda: (lambda d: d if d["ok"] else None)(
-        json.loads(s.cli("disconnect", s.connection, "--json", check=False).stdout)))
+        json.loads(s.cli("disconnect", s.connection, "--confirm", s.connection, "--json", check=False).stdout)))
     if not said["revoked"] or said["not_revoked"] or {p["state"] for p in said["pairs"]} != {"revoked"}:
         raise Failure(f"disconnect says {said}")
     return f"{len(said['pairs'])} pairs, all revoked"
@@ -186,11 +186,11 @@ def disconnect_lost(broker, stacks):
     s.control("quirks", {"token_life_s": 7200})
     s.start("fetcher")
     s.await_ready("fetcher")
-    said = json.loads(s.cli("disconnect", s.connection, "--json", "--timeout", "60s").stdout)
+    said = json.loads(s.cli("disconnect", s.connection, "--confirm", s.connection, "--json", "--timeout", "60s").stdout)
     lost = [p for p in said["pairs"] if p["state"] == "lost"]
     if said["revoked"] or len(lost) != 1 or "Applications" not in lost[0]["reason"] or not said["not_revoked"]:
         raise Failure(f"disconnect says {said}")
-    text = s.cli("disconnect", s.connection).stdout
+    text = s.cli("disconnect", s.connection, "--confirm", s.connection).stdout
     if "not revoked" not in text or "may have been issued" not in text:
         raise Failure(f"disconnect says {text}")
     return lost[0]["reason"]

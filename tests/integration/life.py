@@ -352,7 +352,7 @@ def oauth_forgotten(broker, stacks):
         raise Failure(f"the detail does not say what to do: {c['detail']!r}")
     connect(s, *numbers)
     ended(s, "enabled", c["runs"])
-    s.cli("disconnect", s.connection)
+    s.cli("disconnect", s.connection, "--confirm", s.connection)
     s.control("oauth", {"forget": True})
     refused(s, "an application that GitLab has lost")
     runs = conn(s)["runs"]

@@ -1,5 +1,6 @@
 #include "tests/lib/th_cli.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ struct th_cli {
     int64_t now_ms;
     int64_t started_ms;
     int input;
+    int keyboard; /* the other end of a terminal */
     bool terminal;
 };
 
@@ -155,6 +157,7 @@ struct th_cli *th_cli_new(void)
     assert_non_null(t->bus);
     t->now_ms = epoch_ms;
     t->input = -1;
+    t->keyboard = -1;
     th_cli_env(t, "WELLHEAD_CONFIG=/dev/null");
     th_cli_env(t, "PAGER=cat");
     th_cli_env(t, "WELLHEAD_FETCHER_URL=http://fetcher");
@@ -176,6 +179,18 @@ static void forget_run(struct th_cli *t)
     t->messages = NULL;
 }
 
+static void close_input(struct th_cli *t)
+{
+    if (t->input >= 0) {
+        (void)close(t->input);
+    }
+    if (t->keyboard >= 0) {
+        (void)close(t->keyboard);
+    }
+    t->input = -1;
+    t->keyboard = -1;
+}
+
 void th_cli_free(struct th_cli *t)
 {
     forget_run(t);
@@ -183,9 +198,7 @@ void th_cli_free(struct th_cli *t)
         free(t->answers[i].request);
         free(t->answers[i].body);
     }
-    if (t->input >= 0) {
-        (void)close(t->input);
-    }
+    close_input(t);
     wh_bus_mem_free(t->bus);
     free(t);
 }
@@ -222,6 +235,19 @@ void th_cli_input(struct th_cli *t, const char *text)
     assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
     (void)close(ends[1]);
     t->input = ends[0];
+}
+
+void th_cli_type(struct th_cli *t, const char *text)
+{
+    char name[64];
+
+    close_input(t);
+    t->keyboard = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(t->keyboard >= 0 && grantpt(t->keyboard) == 0 && unlockpt(t->keyboard) == 0);
+    assert_int_equal(ptsname_r(t->keyboard, name, sizeof(name)), 0);
+    t->input = open(name, O_RDWR | O_NOCTTY);
+    assert_true(t->input >= 0);
+    assert_int_equal(write(t->keyboard, text, strlen(text)), strlen(text));
 }
 
 void th_cli_on_terminal(struct th_cli *t)

@@ -26,8 +26,10 @@ void th_cli_answer(struct th_cli *t, const char *request, unsigned status, const
 void th_cli_refuse(struct th_cli *t, const char *request, enum wh_rc rc, const char *message);
 /* "NAME=value" for the environment; borrowed. */
 void th_cli_env(struct th_cli *t, const char *variable);
-/* What stands in standard input. */
+/* What stands in standard input, a pipe. */
 void th_cli_input(struct th_cli *t, const char *text);
+/* What is typed at a terminal, which standard input then is. */
+void th_cli_type(struct th_cli *t, const char *text);
 
 /* Runs `wellhead words...`, words separated by single spaces; gives the exit code. Output and requests of
  * an earlier run are forgotten. */

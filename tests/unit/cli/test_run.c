@@ -67,6 +67,8 @@ static void mistakes_are_messages(void **state)
     static const char *const cases[][2] = {
         {"", "Commands:"},
         {"stauts", "did you mean `wellhead status`?"},
+        {"pruge", "there is no such command; see"},
+        {"disconect", "there is no such command; see"},
         {"help S3CRET", "there is no help on that"},
         {"S3CRET", "there is no such command"},
         {"status --execute", "status has no option --execute"},

@@ -81,18 +81,20 @@ static void every_option_fills_its_member(void **state)
     assert_int_equal(o->timeout_ms, 0);
 
     assert_true(PARSE(f, "--limit", "9", "--timeout=2s", "--wait", "10m", "--from", "-2h",
-                      "--execute", "--yes", "--check", "--verify", "--confirm-deletes",
+                      "--execute", "--confirm", "h", "--check", "--verify", "--confirm-deletes",
                       "--dead-letters"));
     assert_int_equal(o->limit, 9);
     assert_int_equal(o->timeout_ms, 2000);
     assert_int_equal(o->wait_ms, 600000);
     assert_string_equal(o->from, "-2h");
-    assert_true(o->execute && o->yes && o->check && o->verify && o->confirm_deletes &&
-                o->dead_letters);
+    assert_string_equal(o->confirm, "h");
+    assert_true(o->execute && o->check && o->verify && o->confirm_deletes && o->dead_letters);
 
-    assert_true(PARSE(f, "--config", "C", "--help", "--version", "--quiet", "--no-color"));
+    assert_true(PARSE(f, "--config", "C", "--help", "--version", "--quiet", "--no-color", "-vx",
+                      "--no-input", "--no-pager", "-n"));
     assert_string_equal(o->config, "C");
     assert_true(o->help && o->version && o->quiet && o->no_color);
+    assert_true(o->verbose && o->expanded && o->no_input && o->no_pager && o->dry_run);
     assert_null(o->token_file);
     assert_string_equal(said(f), "");
 }
@@ -160,6 +162,8 @@ static void mistakes_are_refused_without_echo(void **state)
          "wellhead: argument 2 is not an option; did you mean --token-file?\n"},
         {{"--client-secret", "S3CRET"},
          "wellhead: argument 1 is not an option; did you mean --client-secret-file?\n"},
+        {{"purge", "h", "--confrim=h"}, "wellhead: argument 3 is not an option\n"},
+        {{"replay", "h", "--excute"}, "wellhead: argument 3 is not an option\n"},
         {{"status", "--cehck"}, "wellhead: argument 2 is not an option; did you mean --check?\n"},
         {{"--json=S3CRET"}, "wellhead: --json takes no value\n"},
         {{"connect", "--token-file"}, "wellhead: --token-file needs a value: FILE\n"},
