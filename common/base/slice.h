@@ -87,6 +87,12 @@ static inline bool wh_slice_starts(struct wh_slice s, struct wh_slice prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+static inline bool wh_slice_ends(struct wh_slice s, struct wh_slice suffix)
+{
+    return s.len >= suffix.len &&
+           (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
+}
+
 /* The bytes starting at `from`; empty when `from` is past the end. */
 static inline struct wh_slice wh_slice_from(struct wh_slice s, size_t from)
 {

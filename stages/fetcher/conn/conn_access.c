@@ -1,5 +1,5 @@
 /* What a connection lends to its access. */
-#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/conn_parts.h"
 
 static bool owns(void *ctx)
 {

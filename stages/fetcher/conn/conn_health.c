@@ -1,6 +1,7 @@
 /* What a connection lends to its health. */
-#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/conn_parts.h"
 #include "stages/fetcher/conn/health.h"
+#include "stages/fetcher/conn/run.h"
 
 static struct client *client(void *ctx)
 {

@@ -1,6 +1,7 @@
 /* What a connection lends to its listings and checks. */
-#include "stages/fetcher/access/access.h"
+#include "stages/fetcher/conn/conn_parts.h"
 #include "stages/fetcher/conn/number_ledger.h"
+#include "stages/fetcher/conn/run.h"
 
 static struct outbox_row run_row(void *ctx)
 {

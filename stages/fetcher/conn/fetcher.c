@@ -1,4 +1,3 @@
-/* The core's life: connections as they come, catching up, start, drain. */
 #include "stages/fetcher/conn/fetcher.h"
 
 #include <stdio.h>
@@ -8,7 +7,10 @@
 #include "stages/fetcher/check/check.h"
 #include "stages/fetcher/check/gone.h"
 #include "stages/fetcher/state/mr_heads.h"
+#include "stages/fetcher/conn/conn_parts.h"
 #include "stages/fetcher/conn/health.h"
+#include "stages/fetcher/conn/project_handover.h"
+#include "stages/fetcher/conn/run_request.h"
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/access/pairs.h"
 #include "stages/fetcher/conn/rotate.h"
@@ -61,30 +63,6 @@ static void on_lost(void *ctx, const struct wh_err *err)
     }
 }
 
-struct outbox_row conn_row(const struct conn *c, enum wh_origin origin, int64_t run)
-{
-    return (struct outbox_row){.topic = c->raw_topic,
-                               .connection = wh_slice_str(c->id),
-                               .instance = wh_connection_identity(&c->doc),
-                               .origin = origin,
-                               .run = run};
-}
-
-enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
-                              struct wh_slice project, struct wh_slice key, struct wh_slice json,
-                              struct wh_bus_ack *ack, struct wh_err *err)
-{
-    const struct outbox_document doc = {.schema = WH_DOCUMENT_FETCH_STATE,
-                                        .topic = f->state_topic,
-                                        .key = key,
-                                        .connection = connection,
-                                        .json = json};
-
-    return outbox_state(f->outbox,
-                        ownership_partition(connection, project, f->ownership.partitions), &doc,
-                        ack, err);
-}
-
 /* ---- life ---- */
 
 enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, struct wh_err *err)
@@ -123,42 +101,6 @@ void fetcher_set_producer(struct fetcher *f, struct wh_producer *producer)
 {
     f->producer = producer;
     outbox_set_producer(f->outbox, producer);
-}
-
-struct conn *fetcher_find(struct fetcher *f, struct wh_slice id)
-{
-    for (struct conn *c = f->conns; c; c = c->next) {
-        if (!c->dropped && wh_slice_eq(wh_slice_str(c->id), id)) {
-            return c;
-        }
-    }
-    return NULL;
-}
-
-void fetcher_drop(struct fetcher *f, struct conn *c)
-{
-    WH_AUTO(buf) struct wh_buf prefix;
-    struct wh_err err;
-
-    wh_buf_init(&prefix, sizeof(c->id) + 1);
-    if (c->dropped) {
-        return;
-    }
-    wh_log_info(f->deps.log, "connection removed", WH_STR("connection", c->id));
-    c->dropped = true;
-    c->stopped = true;
-    wh_timer_stop(c->timer);
-    access_stop(c->access);
-    if (c->phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
-        cursors_forget(f->cursors, wh_buf_slice(&prefix));
-        numbers_forget(f->numbers, c->id);
-    }
-}
-
-bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project)
-{
-    return ownership_owns(&f->ownership, wh_slice_str(connection),
-                          wh_slice_str(project ? project : ""));
 }
 
 /* ---- connections ---- */
@@ -213,20 +155,6 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     return c;
 }
 
-/*
- * The connection has another address than before. Nothing that was made for the old address is
- * used for the new one: what is under way ends, and the connection is made anew from its document.
- */
-static void leave_address(struct fetcher *f, struct conn *c, const struct wh_connection *doc)
-{
-    wh_log_info(f->deps.log, "connection moved to another address", WH_STR("connection", c->id),
-                WH_STR("from", c->instance), WH_S("to", doc->instance));
-    c->dropped = true;
-    c->stopped = true;
-    wh_timer_stop(c->timer);
-    access_stop(c->access);
-}
-
 static void log_unusable(const struct conn *c)
 {
     wh_log_error(c->fetcher->deps.log, "secrets of a connection cannot be opened",
@@ -271,7 +199,7 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
         c = fetcher_find(f, msg->key);
         /* Our own come back must not drop what was connected again since. */
         if (c && msg->timestamp_ms >= c->doc.created_at_ms) {
-            fetcher_drop(f, c);
+            conn_drop(c);
         }
         return;
     }
@@ -290,7 +218,9 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
         return;
     }
     if (c && !wh_slice_eq(wh_slice_str(c->instance), parsed.instance)) {
-        leave_address(f, c, &parsed);
+        wh_log_info(f->deps.log, "connection moved to another address", WH_STR("connection", c->id),
+                    WH_STR("from", c->instance), WH_S("to", parsed.instance));
+        conn_leave_address(c);
         c = NULL;
     }
     news = f->caught_up && msg->topic && (c == NULL || !readable(&c->doc)) && readable(&parsed);
@@ -331,11 +261,18 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
 {
     struct wh_document doc;
     struct cursor *cursor;
+    struct conn *news;
     struct wh_err err;
 
     /* A tombstone is of a connection that was purged: its record's tombstone drops it all. What we
      * work on we wrote ourselves; cursors of it are newer here. */
-    if (handover_take(f, msg) || msg->value.ptr == NULL ||
+    if (project_handover_take(f, msg, &news)) {
+        if (news) {
+            conn_run_stale(news);
+        }
+        return;
+    }
+    if (run_request_take(f, msg) || msg->value.ptr == NULL ||
         (f->caught_up && ownership_works_on(&f->ownership, msg->partition))) {
         return;
     }
@@ -382,93 +319,6 @@ void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
     wh_arena_done(&arena);
 }
 
-enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc, struct wh_err *err)
-{
-    WH_AUTO(buf) struct wh_buf json;
-    struct wh_connection copy;
-    struct wh_arena arena;
-
-    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
-    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
-    if (wh_connection_write(doc, &json, err) != WH_OK ||
-        wh_connection_parse(wh_buf_slice(&json), c->fetcher->rows, &arena, &copy, err) != WH_OK) {
-        wh_arena_done(&arena);
-        return err->rc;
-    }
-    wh_arena_done(&c->arena);
-    c->arena = arena;
-    c->doc = copy;
-    return credential_sealed_again(access_credential(c->access), err);
-}
-
-bool conn_forget_unconfigured(struct conn *c)
-{
-    struct wh_err err;
-
-    if (c->dropped || !wh_slice_eq(c->doc.state, WH_LIT("to_configure")) ||
-        pairs_open_count(&c->doc) > 0) {
-        return false;
-    }
-    if (outbox_document(c->fetcher->outbox,
-                        &(struct outbox_document){.schema = WH_DOCUMENT_CONNECTION,
-                                                  .topic = c->fetcher->connections_topic,
-                                                  .key = wh_slice_str(c->id),
-                                                  .connection = wh_slice_str(c->id)},
-                        NULL, &err) != WH_OK) {
-        return false;
-    }
-    fetcher_drop(c->fetcher, c);
-    return true;
-}
-
-enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err)
-{
-    struct fetcher *f = c->fetcher;
-    WH_AUTO(buf) struct wh_buf json;
-    int64_t now;
-
-    if (c->dropped) {
-        return wh_fail(err, WH_E_CANCELED, "%s is gone or has moved", c->id);
-    }
-    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
-    now = wh_clock_now_ms(&f->deps.clock);
-    c->doc.updated_at_ms = now > c->doc.updated_at_ms ? now : c->doc.updated_at_ms + 1;
-    if (wh_connection_write(&c->doc, &json, err) != WH_OK) {
-        return err->rc;
-    }
-    return outbox_document(f->outbox,
-                           &(struct outbox_document){.schema = WH_DOCUMENT_CONNECTION,
-                                                     .topic = f->connections_topic,
-                                                     .key = wh_slice_str(c->id),
-                                                     .connection = wh_slice_str(c->id),
-                                                     .json = wh_buf_slice(&json)},
-                           ack, err);
-}
-
-void conn_set_state(struct conn *c, const char *state, const char *detail)
-{
-    struct wh_err err;
-
-    if (c->stopped && strcmp(state, "disabled") != 0) {
-        return; /* what ends late says nothing of a connection that is left */
-    }
-    if (wh_slice_eq(c->doc.state, wh_slice_str(state)) &&
-        wh_slice_eq(c->doc.detail, wh_slice_str(detail))) {
-        return;
-    }
-    (void)snprintf(c->state, sizeof(c->state), "%s", state);
-    (void)snprintf(c->detail, sizeof(c->detail), "%s", detail);
-    c->doc.state = wh_slice_str(c->state);
-    c->doc.detail = wh_slice_str(c->detail);
-    wh_log_info(c->fetcher->deps.log, "connection state", WH_STR("connection", c->id),
-                WH_STR("state", state), WH_STR("detail", detail));
-    /* One member's word only: others may not have the newest tokens, which are in the same record.
-     */
-    if (fetcher_owns(c->fetcher, c->id, NULL) && conn_save(c, NULL, &err) != WH_OK) {
-        wh_log_error(c->fetcher->deps.log, "connection state not saved", WH_RC(&err));
-    }
-}
-
 /* ---- start and drain ---- */
 
 void fetcher_start(struct fetcher *f)
@@ -502,7 +352,7 @@ void fetcher_revoked(struct fetcher *f)
     for (struct conn *c = f->conns; c; c = c->next) {
         credential_assigned(access_credential(c->access));
         if (!fetcher_owns(f, c->id, NULL)) {
-            handover_forget(c);
+            project_handover_forget(c);
         }
         listings_stop_foreign(&c->listings);
     }

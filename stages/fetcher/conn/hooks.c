@@ -20,11 +20,10 @@ struct hooks {
 
 static bool leads_to_us(const struct hooks *h, struct wh_slice url)
 {
-    char tail[80];
-    int n = snprintf(tail, sizeof(tail), "/hooks/%s", h->conf.connection);
+    char end[80];
 
-    return n > 0 && url.len >= (size_t)n &&
-           memcmp(url.ptr + url.len - (size_t)n, tail, (size_t)n) == 0;
+    (void)snprintf(end, sizeof(end), "/hooks/%s", h->conf.connection);
+    return wh_slice_ends(url, wh_slice_str(end));
 }
 
 static void take_hook(struct hooks *h, struct wh_json_val hook, bool *ours)

@@ -411,12 +411,7 @@ static void wipe_done(void *ctx)
     wh_log_info(c->fetcher->deps.log, "topics and keys of a connection removed",
                 WH_STR("connection", c->id), WH_I("topics", l->wiped.topics),
                 WH_I("keys", (int64_t)l->wiped.keys));
-    if (outbox_document(c->fetcher->outbox,
-                        &(struct outbox_document){.schema = WH_DOCUMENT_CONNECTION,
-                                                  .topic = c->fetcher->connections_topic,
-                                                  .key = wh_slice_str(c->id),
-                                                  .connection = wh_slice_str(c->id)},
-                        &l->ack, &err) != WH_OK) {
+    if (conn_save_removed(c, &l->ack, &err) != WH_OK) {
         purge_failed(l, err.msg);
     }
 }
@@ -457,7 +452,7 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
             return;
         }
         l->phase = NONE;
-        fetcher_drop(c->fetcher, c);
+        conn_drop(c);
         return;
     }
     if (d->rc != WH_OK) {

@@ -11,7 +11,7 @@
 #ifndef WH_FETCHER_LEAVE_H
 #define WH_FETCHER_LEAVE_H
 
-#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/conn.h"
 
 struct leave;
 

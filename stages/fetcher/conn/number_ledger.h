@@ -8,7 +8,7 @@
 #ifndef WH_FETCHER_NUMBER_LEDGER_H
 #define WH_FETCHER_NUMBER_LEDGER_H
 
-#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/conn.h"
 #include "stages/fetcher/gitlab/row.h"
 
 struct wh_json_writer;

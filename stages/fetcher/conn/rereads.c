@@ -1,10 +1,10 @@
-/* "Read this object again": asked for by the mapper, coalesced here. */
+#include "stages/fetcher/conn/rereads.h"
+
 #include <stdio.h>
 
 #include "common/base/enc.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
-#include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/gitlab/link.h"
 
 enum { OPEN_MAX = 20000, TICK_MS = 200, BUCKETS = 1024 };

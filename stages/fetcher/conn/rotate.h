@@ -15,7 +15,7 @@
 #define WH_FETCHER_ROTATE_H
 
 #include "common/json/json_write.h"
-#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/conn.h"
 
 struct rotation;
 

@@ -1,9 +1,11 @@
-/* One connection's runs: projects first, then every stream of each, then the report. */
+#include "stages/fetcher/conn/run.h"
+
 #include <stdio.h>
 
 #include "common/base/mem.h"
 #include "stages/fetcher/check/check.h"
-#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/project_handover.h"
+#include "stages/fetcher/conn/run_report.h"
 #include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/gitlab/streams.h"
@@ -16,27 +18,6 @@ static int64_t now_ms(const struct conn *c)
 }
 
 /* ---- projects ---- */
-
-void conn_add_project(struct conn *c, struct wh_json_val row)
-{
-    struct project *p = projects_add_row(&c->projects, row);
-
-    if (p) {
-        conn_project_listed(c, p);
-    }
-}
-
-void conn_project_listed(struct conn *c, struct project *p)
-{
-    const struct numbers *n =
-        numbers_of(c->fetcher->numbers, c->id, p->id, NUMBERED_PROJECT, false);
-
-    if (n && ids_get(n->ids, 1).fate != IDS_UNKNOWN && ids_get(n->ids, 1).fate != IDS_HAVE) {
-        p->relist = true;
-    }
-    p->listed_run = c->run_started_ms;
-    p->skipped[0] = '\0';
-}
 
 /* What the list did not show is not read in this run; the check finds out why. */
 static void skip_unlisted(struct conn *c)
@@ -157,7 +138,7 @@ static void run_end(struct conn *c)
         return;
     }
     summarise(c);
-    report_run(c, true);
+    run_report(c, true);
     wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id), WH_B("ok", !c->run_failed),
                 WH_B("sweep", c->run_sweeps), WH_I("projects", c->projects.n),
                 WH_I("took_ms", c->run_finished_ms - c->run_started_ms));
@@ -391,7 +372,7 @@ static void projects_listed(struct conn *c, bool ok)
     if (!ok) {
         c->next_project = NULL;
     } else {
-        handover_announce(c);
+        project_handover_announce(c);
     }
 }
 
@@ -416,7 +397,7 @@ static void on_sources(void *ctx)
 
     if (!fetcher_owns(c->fetcher, c->id, NULL)) {
         /* Another member lists the projects and tells of them. */
-        handover_recall(c);
+        project_handover_recall(c);
         skip_unlisted(c);
         begin_streams(c);
         run_more(c);
@@ -476,7 +457,7 @@ static void begin_run(struct conn *c, bool stale)
     c->stats_before = client_stats(access_client(c->access));
     c->next_due_ms = c->run_started_ms + c->fetcher->deps.conf.sync_interval_ms;
     c->phase = RUN_PROJECTS;
-    report_run(c, false);
+    run_report(c, false);
     sources_find(access_sources(c->access), &c->sources_wait, on_sources, c);
 }
 

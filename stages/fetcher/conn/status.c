@@ -4,6 +4,7 @@
 #include "stages/fetcher/conn/status.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/health.h"
+#include "stages/fetcher/conn/rereads.h"
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/gitlab/streams.h"
 

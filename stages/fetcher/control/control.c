@@ -5,6 +5,7 @@
 #include "stages/fetcher/control/connect.h"
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/conn/rotate.h"
+#include "stages/fetcher/conn/run_request.h"
 #include "stages/fetcher/conn/status.h"
 
 enum {
@@ -100,7 +101,7 @@ static void run_now(struct control *c, struct wh_http_req *req, struct wh_slice 
         wh_http_reply_error(req, 409, "it is disconnected; connect again to read it", 0);
         return;
     }
-    if (conn_run_everywhere(conn, verify, confirm, &err) != WH_OK) {
+    if (run_request(conn, verify, confirm, &err) != WH_OK) {
         wh_http_reply_error(req, 503, err.msg, 5);
         return;
     }

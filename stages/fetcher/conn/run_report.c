@@ -1,10 +1,10 @@
-/* Runs, as the runs topic has them. */
+#include "stages/fetcher/conn/run_report.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
-#include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 enum { REPORT_MAX_BYTES = 64 << 10, KEY_MAX_BYTES = 96 };
@@ -54,7 +54,7 @@ static void write_run(struct wh_json_writer *w, const struct conn *c, bool finis
     wh_jw_end(w);
 }
 
-void report_run(struct conn *c, bool finished)
+void run_report(struct conn *c, bool finished)
 {
     struct fetcher *f = c->fetcher;
     WH_AUTO(buf) struct wh_buf json;
