@@ -44,6 +44,7 @@ enum wh_rc wh_heartbeat_write(const struct wh_heartbeat *h, struct wh_buf *out, 
     wh_jw_put_str(&w, "stage", h->stage);
     wh_jw_put_str(&w, "process", h->process);
     wh_jw_put_str(&w, "version", h->version);
+    wh_jw_put_str(&w, "group", h->group);
     wh_jw_put_int(&w, "at_ms", h->at_ms);
     wh_jw_put_int(&w, "started_ms", h->started_ms);
     wh_jw_put_bool(&w, "stopped", h->stopped);
@@ -92,6 +93,7 @@ enum wh_rc wh_heartbeat_parse(struct wh_slice json, struct wh_json_parser *parse
     h.stage = get_text(root, "stage");
     h.process = get_text(root, "process");
     h.version = get_text(root, "version");
+    h.group = get_text(root, "group");
     h.at_ms = wh_json_get_int(root, "at_ms", 0);
     h.started_ms = wh_json_get_int(root, "started_ms", 0);
     h.stopped = get_flag(root, "stopped");

@@ -31,9 +31,10 @@ struct wh_heartbeat {
     struct wh_slice stage;   /* "mapper" */
     struct wh_slice process; /* "<host>-<port>": distinct among the processes of a stage */
     struct wh_slice version;
-    int64_t at_ms;      /* by the clock of the process */
-    int64_t started_ms; /* by the same clock */
-    bool stopped;       /* the last one: the process has ended in order */
+    struct wh_slice group; /* the consumer group that holds its offsets; empty: none */
+    int64_t at_ms;         /* by the clock of the process */
+    int64_t started_ms;    /* by the same clock */
+    bool stopped;          /* the last one: the process has ended in order */
     bool ready;
     struct wh_slice reason; /* why it is not ready; empty when it is */
     const struct wh_heartbeat_held *held;

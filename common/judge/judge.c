@@ -272,6 +272,23 @@ static bool lives(const struct wh_evidence *e, struct wh_slice stage)
     return false;
 }
 
+/* Is it an open breaker that keeps the records of the flow waiting? That was said already. */
+static bool is_held(const struct wh_evidence *e, const struct wh_seen_flow *flow)
+{
+    for (size_t i = 0; i < e->n_processes; i++) {
+        const struct wh_seen_process *p = &e->processes[i];
+
+        for (size_t k = 0; wh_slice_eq(p->beat.stage, flow->stage) && k < p->beat.n_held; k++) {
+            struct wh_slice held = p->beat.held[k].connection;
+
+            if (held.len == 0 || wh_slice_eq(held, flow->connection)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A dead stage was said already; its lag stands there. */
 static void judge_flow(struct judging *j, const struct wh_seen_flow *flow)
 {
@@ -283,7 +300,7 @@ static void judge_flow(struct judging *j, const struct wh_seen_flow *flow)
         say(j, WH_SEVERITY_UNKNOWN, subject, "`wellhead doctor` asks Kafka and every process",
             "how far it is behind in %.*s is not known", WH_SLICE_ARG(flow->topic));
     } else if (flow->lag_records > 0 && flow->patience_ms > 0 && still_ms > flow->patience_ms &&
-               lives(j->e, flow->stage)) {
+               lives(j->e, flow->stage) && !is_held(j->e, flow)) {
         say(j, WH_SEVERITY_ERROR, subject, "its log says what it waits for; start it again",
             "it stands still: %" PRId64 " records of %.*s wait, and none was taken for %" PRId64
             " s",

@@ -24,7 +24,7 @@ struct wh_heart_conf {
     const char *process;
     /* Called at the start, and again after a fatal error of the bus. */
     enum wh_rc (*make_producer)(void *ctx, struct wh_producer **ret, struct wh_err *err);
-    /* Sets ready, reason and held; what they point to stays valid until the next call. */
+    /* Sets group, ready, reason and held; what they point to stays valid until the next call. */
     void (*describe)(void *ctx, struct wh_heartbeat *h);
     void *ctx;
 };

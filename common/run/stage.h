@@ -78,7 +78,8 @@ struct wh_stage {
     void (*drain)(void *app);
     const char *(*not_ready)(void *app);
     void (*collect)(void *app);
-    /* Adds to the heartbeat what is held; ready and reason are those of not_ready. May be NULL. */
+    /* Adds to the heartbeat its group and what is held; ready and reason are those of not_ready. May
+     * be NULL. */
     void (*beat)(void *app, struct wh_heartbeat *h);
     void (*release)(void *app);
 };

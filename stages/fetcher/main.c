@@ -50,6 +50,7 @@ struct app {
     struct members *members;
     struct fetcher *fetcher;
     struct control *control;
+    char reread_group[WH_TOPIC_MAX + 32];
     char public_url[URL_TEXT];
     char redirect_url[URL_TEXT + 32]; /* when oauth.redirect_url is empty */
     struct wh_bus_partition commits[REREAD_PARTITIONS_MAX];
@@ -208,6 +209,11 @@ static void drain(void *ctx)
 static const char *not_ready(void *ctx)
 {
     return members_waiting_for(((struct app *)ctx)->members);
+}
+
+static void beat(void *ctx, struct wh_heartbeat *h)
+{
+    h->group = wh_slice_str(((struct app *)ctx)->reread_group);
 }
 
 /* ---- parts ---- */
@@ -377,7 +383,6 @@ static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer
 
 static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
 {
-    char group[WH_TOPIC_MAX + 32];
     const char *rereads[] = {app->fetcher->rereads_topic};
     struct wh_producer_conf producer;
     struct wh_consumer_conf consumer;
@@ -394,8 +399,9 @@ static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
         join_members(app, consumer, err) != WH_OK) {
         return err->rc;
     }
-    (void)snprintf(group, sizeof(group), "%sfetcher.rereads", app->base.topic_prefix);
-    consumer.group = group;
+    (void)snprintf(app->reread_group, sizeof(app->reread_group), "%sfetcher.rereads",
+                   app->base.topic_prefix);
+    consumer.group = app->reread_group;
     if (wh_consumer_kafka_new(&consumer, &app->reread_consumer, err) != WH_OK ||
         wh_consumer_subscribe(app->reread_consumer, rereads, 1, err) != WH_OK) {
         return err->rc;
@@ -467,6 +473,7 @@ int main(int argc, char **argv)
         .start = start,
         .drain = drain,
         .not_ready = not_ready,
+        .beat = beat,
         .release = release,
     };
 

@@ -85,7 +85,10 @@ static const char *not_ready(void *ctx)
 
 static void beat(void *ctx, struct wh_heartbeat *h)
 {
-    mapper_held(((struct app *)ctx)->mapper, h);
+    struct app *app = ctx;
+
+    h->group = wh_slice_str(app->group);
+    mapper_held(app->mapper, h);
 }
 
 /* Finds the current ends of the topic; *ret_done when there is nothing left to replay. */

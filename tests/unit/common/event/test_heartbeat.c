@@ -40,6 +40,7 @@ static void what_is_written_is_read(void **state)
     const struct wh_heartbeat h = {.stage = WH_LIT("mapper"),
                                    .process = WH_LIT("host-8703"),
                                    .version = WH_LIT("v1.2"),
+                                   .group = WH_LIT("wellhead.mapper"),
                                    .at_ms = 1764000000002,
                                    .started_ms = 1764000000001,
                                    .reason = WH_LIT("starting"),
@@ -55,6 +56,7 @@ static void what_is_written_is_read(void **state)
     th_slice_is(read.stage, "mapper");
     th_slice_is(read.process, "host-8703");
     th_slice_is(read.version, "v1.2");
+    th_slice_is(read.group, "wellhead.mapper");
     assert_int_equal(read.at_ms, h.at_ms);
     assert_int_equal(read.started_ms, h.started_ms);
     assert_false(read.stopped);

@@ -192,6 +192,16 @@ static void busy_mapper(struct world *w)
     w->flows[0].lag_records = 100000;
     w->flows[0].lag_ms = S(3000);
 }
+static void breaker_and_its_records(struct world *w)
+{
+    breaker(w);
+    stuck_mapper(w);
+}
+static void breaker_of_another_connection(struct world *w)
+{
+    breaker_and_its_records(w);
+    w->held.connection = WH_LIT("other");
+}
 static void patient(struct world *w)
 {
     stuck_for(w, 0, 4000);
@@ -300,6 +310,9 @@ static const struct {
     {"not ready", not_ready, BAD, 1, "sink", "not ready: the disk is full", "log"},
     {"breaker", breaker, BAD, 1, "mapper", "breaker is open for gl, webhook since 2025-", "sql"},
     {"stuck mapper", stuck_mapper, BAD, 1, "mapper", "5 records of raw.gl wait, and none", "log"},
+    {"breaker and its records", breaker_and_its_records, BAD, 1, "mapper", "breaker", "sql"},
+    {"breaker of another connection", breaker_of_another_connection, BAD, 2, "mapper",
+     "open for other", "sql"},
     {"stuck sink", stuck_sink, BAD, 1, "sink", "5 records of entities.gl", "log"},
     {"nearly stuck", nearly_stuck_mapper, OK, 0, NULL, NULL, NULL},
     {"busy", busy_mapper, OK, 0, NULL, NULL, NULL},
