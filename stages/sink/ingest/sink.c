@@ -411,7 +411,11 @@ void sink_free(struct sink *s)
         pthread_mutex_unlock(&s->lock);
         (void)pthread_join(s->thread, NULL);
     }
+    s->on_stopped = NULL;
     wh_timer_free(s->scout_timer);
+    while (s->scouting) {
+        wh_loop_turn(s->deps.loop, true);
+    }
     wh_wake_free(s->wake);
     sink_writer_free(s->writer);
     sink_found_free(s->found);

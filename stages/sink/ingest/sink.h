@@ -52,7 +52,10 @@ WH_MUST_CHECK enum wh_rc sink_new(const struct sink_deps *deps, const struct sin
                                   struct sink **ret, struct wh_err *err);
 /* Finishes the current batch, then calls on_stopped in the loop's thread. */
 void sink_stop(struct sink *s, void (*on_stopped)(void *ctx), void *ctx);
-/* After on_stopped, or when sink_new failed. Accepts NULL. */
+/*
+ * After on_stopped, or earlier, when a stop takes too long; on_stopped is then not called. Waits for the
+ * listing of topics that is at work in the pool, and turns the loop meanwhile. Accepts NULL.
+ */
 void sink_free(struct sink *s);
 
 /* Returns NULL when the sink is ready, else a sentence that stays valid until the next call. */
