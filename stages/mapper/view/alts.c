@@ -138,7 +138,7 @@ static const struct {
     {"date", CONV_DATE},       {"map", CONV_MAP},       {"long", CONV_LONG},
     {"double", CONV_DOUBLE},   {"bool", CONV_BOOL},     {"time", CONV_TIME},
     {"strings", CONV_STRINGS}, {"ref", CONV_REF},       {"refs", CONV_REFS},
-    {"foreign", CONV_FOREIGN}, {"commit", CONV_COMMIT},
+    {"foreign", CONV_FOREIGN}, {"commit", CONV_COMMIT}, {"mr_iid", CONV_MR_IID},
 };
 
 static bool fits(enum wh_field_type type, enum view_conv_type conv)
@@ -148,7 +148,7 @@ static bool fits(enum wh_field_type type, enum view_conv_type conv)
         return conv == CONV_STRING || conv == CONV_LOWER || conv == CONV_EMAIL ||
                conv == CONV_DATE || conv == CONV_MAP || conv == CONV_COMMIT;
     case WH_FIELD_LONG:
-        return conv == CONV_LONG || conv == CONV_MAP;
+        return conv == CONV_LONG || conv == CONV_MAP || conv == CONV_MR_IID;
     case WH_FIELD_DOUBLE:
         return conv == CONV_DOUBLE;
     case WH_FIELD_BOOL:

@@ -92,6 +92,7 @@ enum view_conv_type {
     CONV_COMMIT, /* the full commit id at the end of an address; a short one is not shown */
     CONV_MAP,    /* by a table of the view files */
     CONV_LONG,
+    CONV_MR_IID, /* the number in refs/merge-requests/<number>/...; other refs are not shown */
     CONV_DOUBLE,
     CONV_BOOL,
     CONV_TIME,

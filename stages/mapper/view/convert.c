@@ -367,6 +367,31 @@ static enum wh_rc to_long(const struct convert *c, const struct view_found *foun
     }
 }
 
+/* Pipelines of merge requests run on refs/merge-requests/<iid>/head, /merge or /train. */
+static enum wh_rc to_mr_iid(const struct convert *c, const struct view_found *found,
+                            enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
+{
+    static const char prefix[] = "refs/merge-requests/";
+    struct wh_slice text = {NULL, 0};
+    const char *slash;
+
+    if (want_text(c, found, &text, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret_shown = VIEW_ABSENT;
+    if (!wh_slice_starts(text, wh_slice_str(prefix))) {
+        return WH_OK;
+    }
+    text = wh_slice_from(text, sizeof(prefix) - 1);
+    slash = memchr(text.ptr, '/', text.len);
+    if (slash &&
+        wh_num_i64(wh_slice(text.ptr, (size_t)(slash - text.ptr)), &ret->u.i, err) == WH_OK &&
+        ret->u.i > 0) {
+        *ret_shown = VIEW_SHOWN;
+    }
+    return WH_OK;
+}
+
 /* GitLab sends coverage as text: "68.49". */
 static enum wh_rc to_double(const struct convert *c, const struct view_found *found,
                             enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
@@ -459,6 +484,8 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
         return by_map(c, conv, type, found, ret_shown, ret, err);
     case CONV_LONG:
         return to_long(c, found, ret_shown, ret, err);
+    case CONV_MR_IID:
+        return to_mr_iid(c, found, ret_shown, ret, err);
     case CONV_DOUBLE:
         return to_double(c, found, ret_shown, ret, err);
     case CONV_BOOL:

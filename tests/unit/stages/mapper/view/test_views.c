@@ -583,6 +583,95 @@ static void test_foreign_references(void **state)
     assert_true(th_json_has(v, "observations.0.fields.external_links"));
 }
 
+/* A trigger job names the pipeline that it started, which names no parent itself. */
+static void test_bridge(void **state)
+{
+    static const char bridge[] =
+        "{\"id\":7,\"name\":\"trigger\",\"stage\":\"test\",\"status\":\"success\",\"created_at\":"
+        "\"2026-02-01T08:00:00.000Z\",\"pipeline\":{\"id\":21,\"project_id\":3},\"user\":{\"id\":5}"
+        ","
+        "\"downstream_pipeline\":%s}";
+    char json[700];
+    struct wh_json_val v;
+
+    (void)snprintf(
+        json, sizeof(json), bridge,
+        "{\"id\":22,\"iid\":9,\"project_id\":4,\"status\":\"running\",\"source\":\"parent_"
+        "pipeline\","
+        "\"created_at\":\"2026-02-01T08:00:01.000Z\",\"updated_at\":\"2026-02-01T08:00:02.000Z\"}");
+    v = text(state, WH_ORIGIN_REST, "bridge", json);
+    is(v, "rc", "ok");
+    is(v, "observations.0.kind", "job");
+    ref_is(v, "observations.0.fields.pipeline", "pipeline", "21");
+    is(v, "observations.2.kind", "build_record");
+    is(v, "observations.2.fields.source", "parent_pipeline");
+    ref_is(v, "observations.2.fields.parent", "pipeline", "21");
+    ref_is(v, "observations.2.fields.project", "project", "4");
+    /* It has not started anything yet. */
+    (void)snprintf(json, sizeof(json), bridge, "null");
+    v = text(state, WH_ORIGIN_REST, "bridge", json);
+    is(v, "rc", "ok");
+    assert_int_equal(count(v, "observations"), 2);
+}
+
+static void test_merge_request_of_ref(void **state)
+{
+    static const struct {
+        const char *ref;
+        int64_t iid; /* 0: not shown */
+    } cases[] = {{"refs/merge-requests/12/head", 12}, {"refs/merge-requests/7/merge", 7},
+                 {"refs/merge-requests/8/train", 8},  {"main", 0},
+                 {"refs/merge-requests/x/head", 0},   {"refs/merge-requests/12", 0},
+                 {"refs/merge-requests/0/head", 0},   {"refs/merge-requests/-3/head", 0},
+                 {"refs/merge-requests/", 0},         {"refs/heads/refs/merge-requests/1/head", 0}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char json[200];
+        struct wh_json_val v;
+
+        (void)snprintf(
+            json, sizeof(json),
+            "{\"id\":3,\"project_id\":2,\"ref\":\"%s\",\"updated_at\":\"2026-02-01T08:00:00Z\"}",
+            cases[i].ref);
+        v = text(state, WH_ORIGIN_REST, "pipeline", json);
+        is(v, "rc", "ok");
+        assert_int_equal(count(v, "observations.0.set_aside"), 0);
+        if (cases[i].iid) {
+            is_int(v, "observations.0.fields.merge_request_iid", cases[i].iid);
+        } else {
+            assert_false(th_json_has(v, "observations.0.fields.merge_request_iid"));
+        }
+    }
+}
+
+/* A work item by a tool shows labels, people, milestone and due date in an array of widgets. */
+static void test_widgets(void **state)
+{
+    static const char item[] =
+        "{\"id\":\"gid://gitlab/WorkItem/"
+        "31\",\"iid\":\"4\",\"title\":\"t\",\"updatedAt\":\"2026-02-01T08:00:00Z\","
+        "\"widgets\":[{\"type\":\"DESCRIPTION\"},{\"type\":\"LABELS\",\"labels\":{\"nodes\":[{"
+        "\"title\":\"bug\"},"
+        "{\"title\":\"api\"}]}},{\"type\":\"ASSIGNEES\",\"assignees\":{\"nodes\":[{\"id\":\"gid://"
+        "gitlab/User/5\"}]}},"
+        "{\"type\":\"MILESTONE\",\"milestone\":{\"id\":\"gid://gitlab/Milestone/6\"}},"
+        "{\"type\":\"START_AND_DUE_DATE\",\"dueDate\":\"2026-03-01\"}]}";
+    struct wh_json_val v = text(state, WH_ORIGIN_MCP, "work_item_node", item);
+
+    is(v, "rc", "ok");
+    assert_int_equal(count(v, "observations"), 5);
+    for (unsigned i = 1; i < 5; i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "observations.%u.source_id", i);
+        is(v, path, "31");
+    }
+    is(v, "observations.1.fields.labels.1", "api");
+    ref_is(v, "observations.2.fields.assignees.0", "user", "5");
+    ref_is(v, "observations.3.fields.milestone", "milestone", "6");
+    is(v, "observations.4.fields.due_date", "2026-03-01");
+}
+
 /* A verdict of an approver is not the deployment's state, and a short commit id is not its commit.
  */
 static void test_deployment_approval(void **state)
@@ -714,6 +803,9 @@ int main(void)
         T(test_set_aside_elements),
         T(test_numbers_as_text),
         T(test_unknown_words),
+        T(test_bridge),
+        T(test_merge_request_of_ref),
+        T(test_widgets),
         T(test_foreign_references),
         T(test_deployment_approval),
         T(test_reviewer_verdict),
