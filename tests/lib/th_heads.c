@@ -264,6 +264,34 @@ static void put_entry(struct wh_batch *batch, const struct wh_head *head)
     wh_mem_free(e);
 }
 
+/* The counter of the kind, in the place of a head that may be there already. */
+static void put_counts(struct wh_store *store, struct wh_batch *batch, struct wh_slice entity,
+                       bool deleted)
+{
+    const char key[2] = {'c', entity.ptr[0]};
+    unsigned char counts[24] = {0};
+    struct wh_slice body;
+    struct wh_buf old;
+    struct wh_err err;
+    bool was_deleted = false;
+    bool found = false;
+
+    wh_buf_init(&old, HEAD_MAX_BYTES);
+    th_ok(wh_store_get(store, NULL, SINK_META, wh_slice(key, 2), &old, &found, &err), &err);
+    if (found) {
+        memcpy(counts, old.ptr, sizeof(counts));
+    }
+    wh_buf_reset(&old);
+    th_ok(wh_store_get(store, NULL, SINK_ENTITIES, entity, &old, &found, &err), &err);
+    if (found) {
+        th_ok(wh_head_flags(wh_buf_slice(&old), &body, &was_deleted, &err), &err);
+    }
+    wh_be_put64(counts, wh_be_get64(counts) + !found);
+    wh_be_put64(counts + 8, wh_be_get64(counts + 8) + deleted - was_deleted);
+    put(batch, SINK_META, key, 2, wh_slice(counts, sizeof(counts)));
+    wh_buf_done(&old);
+}
+
 void th_head_put(struct wh_store *store, const struct wh_head *head)
 {
     const struct wh_value *project = th_field(head, "project");
@@ -281,6 +309,7 @@ void th_head_put(struct wh_store *store, const struct wh_head *head)
     th_ok(wh_batch_new(store, &batch, &err), &err);
     th_ok(wh_head_encode(head, &bytes, &err), &err);
     sink_entity_key(entity, kind, &head->id);
+    put_counts(store, batch, wh_slice(entity, sizeof(entity)), head->deleted);
     put(batch, SINK_ENTITIES, entity, sizeof(entity), wh_buf_slice(&bytes));
     if (has_long_text(head)) {
         put_entry(batch, head);

@@ -248,6 +248,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
         .store = deps->store,
         .clock = deps->clock,
         .connections = QUERY_THREADS + STREAM_THREADS,
+        .folder = deps->conf.data_path,
     };
 
     if (api == NULL) {

@@ -25,6 +25,13 @@ bool sql_conn_over(struct sql_conn *conn)
            (conn->canceled && atomic_load_explicit(conn->canceled, memory_order_relaxed));
 }
 
+void sql_conn_forget_counts(struct sql_conn *conn)
+{
+    for (unsigned k = 0; k < WH_KIND_COUNT; k++) {
+        conn->counts[k][0] = -1;
+    }
+}
+
 static int on_progress(void *ctx)
 {
     return sql_conn_over(ctx);
@@ -185,6 +192,8 @@ struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, atomic_bool *s
     conn->clock = conf->clock;
     conn->memory_bytes = conf->memory_bytes > 0 ? conf->memory_bytes : SQL_MEMORY_DEFAULT;
     conn->stopped = stopped;
+    conn->folder = conf->folder;
+    sql_conn_forget_counts(conn);
     if (conn_open(conn, err) != WH_OK) {
         sql_conn_free(conn);
         return NULL;

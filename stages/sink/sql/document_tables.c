@@ -37,7 +37,7 @@ static struct wh_slice connection_of(struct wh_slice key)
 /* ---- connections ---- */
 
 static const struct sql_index_def connections_indexes[] = {
-    {NULL, NULL, "id", NULL, false, 10, 1},
+    {NULL, NULL, "id", NULL, false, 10, 1, 0},
 };
 
 static enum wh_rc connections_filter(struct sql_cursor *c, unsigned index,
@@ -47,7 +47,7 @@ static enum wh_rc connections_filter(struct sql_cursor *c, unsigned index,
     return letter_range(c, 'x', bounds->backwards, err);
 }
 
-static enum wh_rc connections_column(struct sql_cursor *c, sqlite3_context *out, int number,
+static enum wh_rc connections_column(struct sql_cursor *c, struct sql_out *out, int number,
                                      struct wh_err *err)
 {
     (void)err;
@@ -55,15 +55,15 @@ static enum wh_rc connections_column(struct sql_cursor *c, sqlite3_context *out,
     return WH_OK;
 }
 
-const struct sql_table_def sql_connections = {connections_indexes, 1, connections_filter,
-                                              document_row, connections_column};
+const struct sql_table_def sql_connections = {
+    connections_indexes, 1, connections_filter, document_row, connections_column, SINK_META, 0};
 
 /* ---- runs ---- */
 
 enum runs_column { R_CONNECTION, R_RUN, R_DOCUMENT, R_OUTCOME };
 
 static const struct sql_index_def runs_indexes[] = {
-    {NULL, NULL, NULL, NULL, false, 1000, 1},
+    {NULL, NULL, NULL, NULL, false, 1000, 1, 0},
 };
 
 static enum wh_rc runs_filter(struct sql_cursor *c, unsigned index, const struct sql_bounds *bounds,
@@ -74,7 +74,7 @@ static enum wh_rc runs_filter(struct sql_cursor *c, unsigned index, const struct
 }
 
 /* The outcome of the run: the document with the same key under the letter u. */
-static enum wh_rc outcome_result(struct sql_cursor *c, sqlite3_context *out, struct wh_err *err)
+static enum wh_rc outcome_result(struct sql_cursor *c, struct sql_out *out, struct wh_err *err)
 {
     const struct sql_conn *conn = c->table->conn;
     bool found = false;
@@ -93,7 +93,7 @@ static enum wh_rc outcome_result(struct sql_cursor *c, sqlite3_context *out, str
     return WH_OK;
 }
 
-static enum wh_rc runs_column(struct sql_cursor *c, sqlite3_context *out, int number,
+static enum wh_rc runs_column(struct sql_cursor *c, struct sql_out *out, int number,
                               struct wh_err *err)
 {
     struct wh_slice rest = rest_of(c->key);
@@ -106,7 +106,7 @@ static enum wh_rc runs_column(struct sql_cursor *c, sqlite3_context *out, int nu
         sql_result_slice(out, connection_of(c->key));
         break;
     case R_RUN:
-        sqlite3_result_int64(out, (sqlite3_int64)wh_be_get64(rest.ptr));
+        sql_result_int(out, (int64_t)wh_be_get64(rest.ptr));
         break;
     case R_OUTCOME:
         return outcome_result(c, out, err);
@@ -118,12 +118,13 @@ static enum wh_rc runs_column(struct sql_cursor *c, sqlite3_context *out, int nu
     return WH_OK;
 }
 
-const struct sql_table_def sql_runs = {runs_indexes, 1, runs_filter, document_row, runs_column};
+const struct sql_table_def sql_runs = {runs_indexes, 1, runs_filter, document_row, runs_column,
+                                       SINK_META,    0};
 
 /* ---- health ---- */
 
 static const struct sql_index_def health_indexes[] = {
-    {NULL, NULL, NULL, NULL, false, 100, 1},
+    {NULL, NULL, NULL, NULL, false, 100, 1, 0},
 };
 
 static enum wh_rc health_filter(struct sql_cursor *c, unsigned index,
@@ -133,7 +134,7 @@ static enum wh_rc health_filter(struct sql_cursor *c, unsigned index,
     return letter_range(c, 'h', bounds->backwards, err);
 }
 
-static enum wh_rc health_column(struct sql_cursor *c, sqlite3_context *out, int number,
+static enum wh_rc health_column(struct sql_cursor *c, struct sql_out *out, int number,
                                 struct wh_err *err)
 {
     (void)err;
@@ -145,8 +146,8 @@ static enum wh_rc health_column(struct sql_cursor *c, sqlite3_context *out, int 
     return WH_OK;
 }
 
-const struct sql_table_def sql_health = {health_indexes, 1, health_filter, document_row,
-                                         health_column};
+const struct sql_table_def sql_health = {
+    health_indexes, 1, health_filter, document_row, health_column, SINK_META, 0};
 
 /* ---- values that could not be converted ---- */
 
@@ -155,7 +156,7 @@ enum set_aside_column { S_CONNECTION, S_VIEW, S_POINTER, S_PARTITION, S_OFFSET, 
 enum { SET_ASIDE_TAIL = 4 + 8 /* partition and offset */ };
 
 static const struct sql_index_def set_aside_indexes[] = {
-    {NULL, NULL, NULL, NULL, false, 1000, 1},
+    {NULL, NULL, NULL, NULL, false, 1000, 1, 0},
 };
 
 static enum wh_rc set_aside_filter(struct sql_cursor *c, unsigned index,
@@ -175,7 +176,7 @@ static struct wh_slice until_zero(struct wh_slice text, struct wh_slice *rest)
     return wh_slice(text.ptr, n);
 }
 
-static enum wh_rc set_aside_column(struct sql_cursor *c, sqlite3_context *out, int number,
+static enum wh_rc set_aside_column(struct sql_cursor *c, struct sql_out *out, int number,
                                    struct wh_err *err)
 {
     struct wh_slice rest = rest_of(c->key);
@@ -196,10 +197,10 @@ static enum wh_rc set_aside_column(struct sql_cursor *c, sqlite3_context *out, i
         sql_result_slice(out, pointer);
         break;
     case S_PARTITION:
-        sqlite3_result_int64(out, (sqlite3_int64)wh_be_get32(rest.ptr));
+        sql_result_int(out, (int64_t)wh_be_get32(rest.ptr));
         break;
     case S_OFFSET:
-        sqlite3_result_int64(out, (sqlite3_int64)wh_be_get64(rest.ptr + 4));
+        sql_result_int(out, (int64_t)wh_be_get64(rest.ptr + 4));
         break;
     case S_DOCUMENT:
     default:
@@ -209,5 +210,5 @@ static enum wh_rc set_aside_column(struct sql_cursor *c, sqlite3_context *out, i
     return WH_OK;
 }
 
-const struct sql_table_def sql_set_aside = {set_aside_indexes, 1, set_aside_filter, document_row,
-                                            set_aside_column};
+const struct sql_table_def sql_set_aside = {
+    set_aside_indexes, 1, set_aside_filter, document_row, set_aside_column, SINK_META, 0};

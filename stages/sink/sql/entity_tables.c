@@ -6,11 +6,11 @@
 enum { INDEX_SCAN, INDEX_ID, INDEX_URL, INDEX_TIME, INDEX_PROJECT };
 
 static const struct sql_index_def indexes[] = {
-    [INDEX_SCAN] = {NULL, "id", "id", NULL, false, 1e6, 1},
-    [INDEX_ID] = {"id", NULL, NULL, NULL, true, 1, 2},
-    [INDEX_URL] = {"url", NULL, NULL, NULL, true, 1, 4},
-    [INDEX_TIME] = {NULL, "changed_at", "changed_at", "id", false, 1e6, 4},
-    [INDEX_PROJECT] = {"project", "changed_at", "changed_at", "id", false, 1e4, 4},
+    [INDEX_SCAN] = {NULL, "id", "id", NULL, false, 1e6, 1, INDEX_SCAN},
+    [INDEX_ID] = {"id", NULL, NULL, NULL, true, 1, 2, SQL_NONE},
+    [INDEX_URL] = {"url", NULL, NULL, NULL, true, 1, 4, SQL_NONE},
+    [INDEX_TIME] = {NULL, "changed_at", "changed_at", "id", false, 1e6, 4, INDEX_TIME},
+    [INDEX_PROJECT] = {"project", "changed_at", "changed_at", "id", false, 1e4, 4, INDEX_TIME},
 };
 
 /* Behind id and the kind's fields, in the order of sql_columns. */
@@ -197,7 +197,7 @@ static enum wh_rc row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
 /* ---- columns ---- */
 
 /* Reads a long text, which the head does not carry. */
-static enum wh_rc far_text(struct sql_cursor *c, sqlite3_context *out, unsigned i,
+static enum wh_rc far_text(struct sql_cursor *c, struct sql_out *out, unsigned i,
                            struct wh_err *err)
 {
     const struct wh_kind_def *kind = c->table->kind;
@@ -213,7 +213,7 @@ static enum wh_rc far_text(struct sql_cursor *c, sqlite3_context *out, unsigned 
     return sql_result_value(out, &c->text, kind->fields[i].type, &value, err);
 }
 
-static enum wh_rc field(struct sql_cursor *c, sqlite3_context *out, unsigned i, struct wh_err *err)
+static enum wh_rc field(struct sql_cursor *c, struct sql_out *out, unsigned i, struct wh_err *err)
 {
     const struct wh_kind_def *kind = c->table->kind;
     struct wh_value one;
@@ -236,7 +236,7 @@ static enum wh_rc field(struct sql_cursor *c, sqlite3_context *out, unsigned i, 
         value = &c->body.values[i];
     }
     if (!present) {
-        sqlite3_result_null(out);
+        sql_result_null(out);
         return WH_OK;
     }
     if (value->is_far) {
@@ -245,7 +245,7 @@ static enum wh_rc field(struct sql_cursor *c, sqlite3_context *out, unsigned i, 
     return sql_result_value(out, &c->text, kind->fields[i].type, value, err);
 }
 
-static void identity(const struct wh_head_view *h, sqlite3_context *out, enum identity which)
+static void identity(const struct wh_head_view *h, struct sql_out *out, enum identity which)
 {
     switch (which) {
     case SOURCE_SYSTEM:
@@ -270,7 +270,7 @@ static void identity(const struct wh_head_view *h, sqlite3_context *out, enum id
         sql_result_maybe(out, h->source.url);
         break;
     case DELETED:
-        sqlite3_result_int(out, h->deleted);
+        sql_result_int(out, h->deleted);
         break;
     case DELETED_REASON:
         sql_result_maybe(out, h->deleted ? h->reason : WH_LIT(""));
@@ -299,7 +299,7 @@ static void identity(const struct wh_head_view *h, sqlite3_context *out, enum id
     }
 }
 
-static enum wh_rc changed_at(struct sql_cursor *c, sqlite3_context *out, struct wh_err *err)
+static enum wh_rc changed_at(struct sql_cursor *c, struct sql_out *out, struct wh_err *err)
 {
     const struct wh_kind_def *kind = c->table->kind;
     int i = wh_kind_field(kind, WH_LIT("updated_at"));
@@ -314,7 +314,7 @@ static enum wh_rc changed_at(struct sql_cursor *c, sqlite3_context *out, struct 
     return WH_OK;
 }
 
-static enum wh_rc column(struct sql_cursor *c, sqlite3_context *out, int number, struct wh_err *err)
+static enum wh_rc column(struct sql_cursor *c, struct sql_out *out, int number, struct wh_err *err)
 {
     int n_fields = (int)c->table->kind->n_fields;
 
@@ -342,4 +342,6 @@ const struct sql_table_def sql_entities = {
     .filter = filter,
     .row = row,
     .column = column,
+    .family = SINK_ENTITIES,
+    .key_bytes = SINK_ENTITY_KEY,
 };

@@ -19,7 +19,7 @@ static struct wh_entity_id read_id(const char *bytes)
     return id;
 }
 
-static void kind_name(sqlite3_context *out, unsigned kind)
+static void kind_name(struct sql_out *out, unsigned kind)
 {
     const struct wh_kind_def *def = wh_kind_def((enum wh_kind)kind);
 
@@ -47,9 +47,9 @@ static enum wh_rc prefix_range(struct sql_cursor *c, unsigned family, struct wh_
 enum { LINKS_SCAN, LINKS_FROM, LINKS_TO };
 
 static const struct sql_index_def links_indexes[] = {
-    [LINKS_SCAN] = {NULL, NULL, NULL, NULL, false, 2e6, 1},
-    [LINKS_FROM] = {"from_id", NULL, NULL, NULL, false, 10, 1},
-    [LINKS_TO] = {"to_id", NULL, NULL, NULL, false, 100, 1},
+    [LINKS_SCAN] = {NULL, NULL, NULL, NULL, false, 2e6, 1, LINKS_SCAN},
+    [LINKS_FROM] = {"from_id", NULL, NULL, NULL, false, 10, 1, SQL_NONE},
+    [LINKS_TO] = {"to_id", NULL, NULL, NULL, false, 100, 1, SQL_NONE},
 };
 
 enum links_column { L_FROM, L_FROM_KIND, L_RELATION, L_TO, L_TO_KIND, L_VERSION, L_VERSION_AT };
@@ -84,7 +84,7 @@ static enum wh_rc links_row(struct sql_cursor *c, bool *ret_skip, struct wh_err 
     return WH_OK;
 }
 
-static enum wh_rc links_column(struct sql_cursor *c, sqlite3_context *out, int number,
+static enum wh_rc links_column(struct sql_cursor *c, struct sql_out *out, int number,
                                struct wh_err *err)
 {
     bool reverse = c->index == LINKS_TO;
@@ -122,15 +122,16 @@ static enum wh_rc links_column(struct sql_cursor *c, sqlite3_context *out, int n
     return WH_OK;
 }
 
-const struct sql_table_def sql_links = {links_indexes, 3, links_filter, links_row, links_column};
+const struct sql_table_def sql_links = {links_indexes, 3,          links_filter, links_row,
+                                        links_column,  SINK_LINKS, SINK_LINK_KEY};
 
 /* ---- revisions ---- */
 
 enum { REVISIONS_SCAN, REVISIONS_ENTITY };
 
 static const struct sql_index_def revisions_indexes[] = {
-    [REVISIONS_SCAN] = {NULL, NULL, "entity_id", "version", false, 5e6, 1},
-    [REVISIONS_ENTITY] = {"entity_id", "version", "version", NULL, false, 20, 1},
+    [REVISIONS_SCAN] = {NULL, NULL, "entity_id", "version", false, 5e6, 1, REVISIONS_SCAN},
+    [REVISIONS_ENTITY] = {"entity_id", "version", "version", NULL, false, 20, 1, SQL_NONE},
 };
 
 enum revisions_column {
@@ -212,7 +213,7 @@ static enum wh_rc revisions_row(struct sql_cursor *c, bool *ret_skip, struct wh_
     return WH_OK;
 }
 
-static enum wh_rc fields_json(struct sql_cursor *c, sqlite3_context *out, bool values,
+static enum wh_rc fields_json(struct sql_cursor *c, struct sql_out *out, bool values,
                               struct wh_err *err)
 {
     const struct wh_kind_def *def = c->entity_kind;
@@ -245,14 +246,14 @@ static enum wh_rc fields_json(struct sql_cursor *c, sqlite3_context *out, bool v
     return WH_OK;
 }
 
-static enum wh_rc entry_column(struct sql_cursor *c, sqlite3_context *out,
+static enum wh_rc entry_column(struct sql_cursor *c, struct sql_out *out,
                                enum revisions_column which, struct wh_err *err)
 {
     const struct wh_entry *e = &c->entry;
 
     switch (which) {
     case R_REVISION:
-        sqlite3_result_int(out, e->revision);
+        sql_result_int(out, e->revision);
         break;
     case R_CHANGE:
         sql_result_slice(out, wh_slice_str(e->change == WH_CHANGE_DELETE ? "delete" : "upsert"));
@@ -273,10 +274,10 @@ static enum wh_rc entry_column(struct sql_cursor *c, sqlite3_context *out,
         sql_result_maybe(out, e->provenance.topic);
         break;
     case R_PARTITION:
-        sqlite3_result_int(out, e->provenance.partition);
+        sql_result_int(out, e->provenance.partition);
         break;
     case R_OFFSET:
-        sqlite3_result_int64(out, e->provenance.offset);
+        sql_result_int(out, e->provenance.offset);
         break;
     case R_VIEW:
         sql_result_maybe(out, e->provenance.view);
@@ -304,7 +305,7 @@ static enum wh_rc entry_column(struct sql_cursor *c, sqlite3_context *out,
     return WH_OK;
 }
 
-static enum wh_rc revisions_column(struct sql_cursor *c, sqlite3_context *out, int number,
+static enum wh_rc revisions_column(struct sql_cursor *c, struct sql_out *out, int number,
                                    struct wh_err *err)
 {
     switch ((enum revisions_column)number) {
@@ -346,8 +347,9 @@ static enum wh_rc revisions_column(struct sql_cursor *c, sqlite3_context *out, i
     return entry_column(c, out, (enum revisions_column)number, err);
 }
 
-const struct sql_table_def sql_revisions = {revisions_indexes, 2, revisions_filter, revisions_row,
-                                            revisions_column};
+const struct sql_table_def sql_revisions = {
+    revisions_indexes, 2, revisions_filter, revisions_row, revisions_column, SINK_REVISIONS,
+    SINK_REVISION_KEY};
 
 /* ---- changes ---- */
 
@@ -356,8 +358,8 @@ enum { CHANGES_SCAN, CHANGES_ONE };
 enum { CHANGE_BYTES = 1 + 16 + 8 + 8 + 1 + 8 };
 
 static const struct sql_index_def changes_indexes[] = {
-    [CHANGES_SCAN] = {NULL, "sequence", "sequence", NULL, false, 5e6, 1},
-    [CHANGES_ONE] = {"sequence", NULL, NULL, NULL, true, 1, 1},
+    [CHANGES_SCAN] = {NULL, "sequence", "sequence", NULL, false, 5e6, 1, CHANGES_SCAN},
+    [CHANGES_ONE] = {"sequence", NULL, NULL, NULL, true, 1, 1, SQL_NONE},
 };
 
 enum changes_column { C_SEQUENCE, C_KIND, C_ENTITY, C_VERSION, C_VERSION_AT, C_OUTCOME, C_STORED };
@@ -425,7 +427,7 @@ static const char *outcome_name(unsigned outcome)
     }
 }
 
-static enum wh_rc changes_column(struct sql_cursor *c, sqlite3_context *out, int number,
+static enum wh_rc changes_column(struct sql_cursor *c, struct sql_out *out, int number,
                                  struct wh_err *err)
 {
     const char *v = c->value.ptr;
@@ -434,7 +436,7 @@ static enum wh_rc changes_column(struct sql_cursor *c, sqlite3_context *out, int
     (void)err;
     switch ((enum changes_column)number) {
     case C_SEQUENCE:
-        sqlite3_result_int64(out, (sqlite3_int64)wh_be_get64(c->key.ptr));
+        sql_result_int(out, (int64_t)wh_be_get64(c->key.ptr));
         break;
     case C_KIND:
         kind_name(out, (unsigned char)v[0]);
@@ -460,5 +462,5 @@ static enum wh_rc changes_column(struct sql_cursor *c, sqlite3_context *out, int
     return WH_OK;
 }
 
-const struct sql_table_def sql_changes = {changes_indexes, 2, changes_filter, changes_row,
-                                          changes_column};
+const struct sql_table_def sql_changes = {
+    changes_indexes, 2, changes_filter, changes_row, changes_column, SINK_CHANGES, 8};

@@ -14,7 +14,9 @@
  *
  * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; ranges of
  * and order by changed_at; project =; links.from_id = and to_id =; revisions.entity_id =;
- * changes.sequence. Any other condition scans all entities of that kind, within the time limit.
+ * changes.sequence; count(*) of a table of entities. A join by the equality of any other column
+ * builds a hash table once in a statement (lookup.h). Any other condition scans all entities of that
+ * kind, within the time limit.
  *
  * Refused: everything that is not a read, PRAGMA, ATTACH, extensions, more than one statement, and
  * the few functions of SQLite that have no use here or no bound on their time (functions.c lists
@@ -47,6 +49,7 @@ struct sql_engine_conf {
     struct wh_clock clock;
     size_t connections;
     int64_t memory_bytes; /* of each statement; 0: SQL_MEMORY_DEFAULT */
+    const char *folder;   /* kept; for temporary files. NULL: no lookup outgrows memory */
 };
 
 enum sql_type { SQL_NULL, SQL_INT, SQL_DOUBLE, SQL_TEXT, SQL_BLOB };

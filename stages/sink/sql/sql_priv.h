@@ -25,6 +25,16 @@ enum {
     SQL_NONE = -1,
 };
 
+/* Where a column's value goes: to SQLite or, when `to` is NULL, into a hash and a copy of the value.
+ * Values that SQLite's = may call equal have the same hash, whatever their types and affinities. */
+struct sql_out {
+    sqlite3_context *to;
+    uint64_t hash;
+    bool is_null;
+    struct wh_buf *copy; /* sql_copy_result reads it; NULL: none */
+    enum wh_rc rc;       /* of the copy */
+};
+
 struct sql_conn;
 struct sql_cursor;
 struct sql_table;
@@ -40,8 +50,11 @@ struct sql_index_def {
     const char *order;
     const char *then;
     bool unique;     /* at most one row */
-    double rows;     /* without a range; an estimate */
+    double rows;     /* without a range; an estimate, of which the table's counter knows better */
     double row_cost; /* 1 when the key's value is the row, more when the row must be fetched */
+    /* The index without `eq` that yields all rows in the same order; SQL_NONE: there is none. An
+     * index without `eq` gives its own number. */
+    int whole;
 };
 
 /* An index of one table, with the numbers of its columns, SQL_NONE for none. */
@@ -70,8 +83,11 @@ struct sql_table_def {
                          struct wh_err *err);
     /* A key was found: makes the row ready; *ret_skip when it is none. */
     enum wh_rc (*row)(struct sql_cursor *c, bool *ret_skip, struct wh_err *err);
-    enum wh_rc (*column)(struct sql_cursor *c, sqlite3_context *out, int column,
-                         struct wh_err *err);
+    enum wh_rc (*column)(struct sql_cursor *c, struct sql_out *out, int column, struct wh_err *err);
+    /* A row's own key, by which sql_cursor_single finds it again; 0 bytes when keys differ in
+     * length: no lookup is built over such a table. Index 0 scans the family. */
+    unsigned family;
+    size_t key_bytes;
 };
 
 /* One table of one connection. */
@@ -117,6 +133,13 @@ struct sql_cursor {
     struct wh_entry entry;
     const struct wh_kind_def *entity_kind;
     unsigned index; /* of the plan */
+    /* Rows that the lookup has found, when it is used. */
+    struct sql_lookup *lookup; /* NULL: the plan's index is used */
+    uint32_t hit;              /* the current row */
+    uint64_t hit_hash;
+    bool covered;      /* the lookup has the columns too */
+    uint64_t *visited; /* counts the rows that the index yields in the place of a lookup; or NULL */
+    uint64_t uncounted; /* rows still to come of a plan that only counts */
 };
 
 enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 9 };
@@ -141,6 +164,10 @@ struct sql_conn {
     bool declaring;      /* a table of ours is made known, which is a CREATE TABLE to SQLite */
     const char *refused; /* static text of what the authorizer refused */
     struct wh_err err;   /* of a table, while a statement runs */
+    const char *folder;  /* for temporary files; NULL: none */
+    struct sql_lookup *lookups;       /* of the statement that runs */
+    size_t lookup_bytes;              /* of their files */
+    int64_t counts[WH_KIND_COUNT][2]; /* entities and deleted ones in the snapshot; -1: not read */
     struct sql_table tables[SQL_TABLES_MAX];
     size_t n_tables;
     struct sql_conn *next;
@@ -162,6 +189,25 @@ extern const char sql_document_views[];
 /* Fills in the table's indexes; its columns are set. */
 void sql_table_indexes(struct sql_table *table);
 
+/* ---- plans: which index answers a question (plan.c) ---- */
+
+/* Of idxNum. idxStr describes the lookup; see lookup.h. */
+enum {
+    SQL_PLAN_INDEX = 0xff,
+    SQL_PLAN_BACKWARDS = 1 << 8,
+    SQL_PLAN_EQ = 1 << 9,
+    SQL_PLAN_LOWER = 1 << 10,
+    SQL_PLAN_UPPER = 1 << 11,
+    SQL_PLAN_ORDERED = 1 << 12, /* the rows' order is part of the plan */
+    SQL_PLAN_COUNT = 1 << 13,   /* nothing is asked of the rows but how many there are */
+};
+
+/* xBestIndex */
+int sql_best_index(sqlite3_vtab *base, sqlite3_index_info *info);
+/* Rows of the table in the snapshot, by its counter; -1 when there is none. A counter that
+ * cannot be read is an error of the statement (conn->err). */
+int64_t sql_table_rows(const struct sql_table *table);
+
 /* Opens a connection with all tables and limits; the store and *stopped are kept. NULL with *err
  * when it cannot be opened. */
 struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, atomic_bool *stopped,
@@ -177,8 +223,19 @@ WH_MUST_CHECK enum wh_rc sql_statement_run(struct sql_conn *conn, const struct s
                                            const struct sql_rows *rows, struct sql_outcome *ret,
                                            struct wh_err *err);
 
+/* Before a statement with another snapshot. */
+void sql_conn_forget_counts(struct sql_conn *conn);
 /* True when the statement must end: time is up, canceled, or the engine stops. */
 bool sql_conn_over(struct sql_conn *conn);
+
+/* An empty cursor on the table; done frees what it has. */
+void sql_cursor_init(struct sql_cursor *c, struct sql_table *table);
+void sql_cursor_done(struct sql_cursor *c);
+/* Moves to the first row of an index, and to the next one; false at the end. WH_E_CANCELED: the
+ * statement must end. */
+WH_MUST_CHECK enum wh_rc sql_cursor_start(struct sql_cursor *c, unsigned index,
+                                          const struct sql_bounds *bounds, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sql_cursor_next(struct sql_cursor *c, struct wh_err *err);
 
 /* Rows of a family in [lower, upper); an empty upper is the end of the family. */
 WH_MUST_CHECK enum wh_rc sql_cursor_range(struct sql_cursor *c, unsigned family,
@@ -200,18 +257,31 @@ bool sql_bound_time_lower(sqlite3_value *value, int64_t *ret_ms);
 /* Milliseconds after the last instant that a text <= value can show; false: no bound. */
 bool sql_bound_time_upper(sqlite3_value *value, int64_t *ret_ms);
 
+/* ---- hashes of values; see struct sql_out ---- */
+uint64_t sql_hash_text(struct wh_slice text);
+uint64_t sql_hash_number(double value);
+/* False for NULL, which equals nothing. */
+bool sql_hash_value(sqlite3_value *value, uint64_t *ret);
+
 /* ---- results ---- */
-void sql_result_slice(sqlite3_context *out, struct wh_slice text);
+/* The value of a copy that `bytes` begins with, as a result without another copy: the bytes stay until
+ * the statement ends. Gives the rest. */
+struct wh_slice sql_copy_result(sqlite3_context *out, struct wh_slice bytes);
+struct wh_slice sql_copy_skip(struct wh_slice bytes);
+void sql_result_null(struct sql_out *out);
+void sql_result_int(struct sql_out *out, int64_t value);
+void sql_result_double(struct sql_out *out, double value);
+void sql_result_slice(struct sql_out *out, struct wh_slice text);
 /* NULL when empty. */
-void sql_result_maybe(sqlite3_context *out, struct wh_slice text);
-void sql_result_time(sqlite3_context *out, int64_t ms);
-void sql_result_id(sqlite3_context *out, const struct wh_entity_id *id);
+void sql_result_maybe(struct sql_out *out, struct wh_slice text);
+void sql_result_time(struct sql_out *out, int64_t ms);
+void sql_result_id(struct sql_out *out, const struct wh_entity_id *id);
 /* 32 hex digits: order, tie; text order is version order. */
-void sql_result_version(sqlite3_context *out, struct wh_version version);
+void sql_result_version(struct sql_out *out, struct wh_version version);
 bool sql_version_parse(struct wh_slice text, struct wh_version *ret);
 
 /* A field's value as a column. */
-WH_MUST_CHECK enum wh_rc sql_result_value(sqlite3_context *out, struct wh_buf *scratch,
+WH_MUST_CHECK enum wh_rc sql_result_value(struct sql_out *out, struct wh_buf *scratch,
                                           enum wh_field_type type, const struct wh_value *value,
                                           struct wh_err *err);
 

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "stages/sink/sql/functions_priv.h"
+#include "stages/sink/sql/lookup.h"
 #include "stages/sink/sql/near.h"
 
 enum { NAME_MAX_BYTES = 256 };
@@ -314,6 +315,7 @@ static enum wh_rc run_on(struct sql_conn *conn, const struct sql_query *query,
         return err->rc;
     }
     conn->snap = snap;
+    sql_conn_forget_counts(conn);
     rc = prepare(conn, query, &stmt, err);
     if (rc == WH_OK) {
         rc = limit_values(conn, query, stmt, err);
@@ -326,6 +328,7 @@ static enum wh_rc run_on(struct sql_conn *conn, const struct sql_query *query,
     }
     /* Cursors read the snapshot: they go first. */
     (void)sqlite3_finalize(stmt);
+    sql_lookups_free(conn);
     conn->snap = NULL;
     wh_store_snapshot_free(conn->store, snap);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH, SQL_VALUE_MAX_BYTES);

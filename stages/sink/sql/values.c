@@ -1,7 +1,10 @@
 /* Values of SQLite <-> values of the store: bounds, results. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "common/base/hash.h"
 #include "common/json/json_write.h"
 #include "stages/sink/sql/sql_priv.h"
 #include "stages/sink/sql/field_json.h"
@@ -90,36 +93,197 @@ bool sql_bound_time_upper(sqlite3_value *value, int64_t *ret_ms)
     return true;
 }
 
-void sql_result_slice(sqlite3_context *out, struct wh_slice text)
+/* ---- hashes ---- */
+
+enum { NUMBER_MAX_BYTES = 512 }; /* a longer text is hashed as text */
+
+uint64_t sql_hash_number(double value)
 {
-    /* Copied: SQLite may keep a row's value longer than the cursor stays on the row. */
-    sqlite3_result_text64(out, text.ptr ? text.ptr : "", text.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    double one_zero = value + 0.0; /* 0.0 and -0.0 are equal */
+
+    return wh_hash64(wh_slice(&one_zero, sizeof(one_zero)));
 }
 
-void sql_result_maybe(sqlite3_context *out, struct wh_slice text)
+/* True for every text that SQLite's numeric affinity turns into a number. */
+static bool number_of(struct wh_slice text, double *ret)
+{
+    char copy[NUMBER_MAX_BYTES + 1];
+    char *end;
+
+    while (text.len && strchr(" \t\n\v\f\r", text.ptr[text.len - 1])) {
+        text.len--;
+    }
+    if (text.len == 0 || text.len > NUMBER_MAX_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\0' || !strchr("0123456789+-.eE \t\n\v\f\r", text.ptr[i])) {
+            return false;
+        }
+    }
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    *ret = strtod(copy, &end);
+    return end == copy + text.len;
+}
+
+uint64_t sql_hash_text(struct wh_slice text)
+{
+    double number;
+
+    return number_of(text, &number) ? sql_hash_number(number) : wh_hash64(text);
+}
+
+bool sql_hash_value(sqlite3_value *value, uint64_t *ret)
+{
+    switch (sqlite3_value_type(value)) {
+    case SQLITE_INTEGER:
+    case SQLITE_FLOAT:
+        *ret = sql_hash_number(sqlite3_value_double(value));
+        return true;
+    case SQLITE_TEXT:
+        *ret = sql_hash_text(sql_value_text(value));
+        return true;
+    case SQLITE_BLOB: {
+        const void *bytes = sqlite3_value_blob(value);
+
+        *ret = wh_hash64(wh_slice(bytes, bytes ? (size_t)sqlite3_value_bytes(value) : 0));
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+/* ---- copies: a type, then 8 bytes of a number, or the length of a text and its bytes ---- */
+
+enum copy_type { COPY_NULL, COPY_INT, COPY_DOUBLE, COPY_TEXT };
+
+static void copy(struct sql_out *out, enum copy_type type, const void *number, struct wh_slice text)
+{
+    char head[1 + 8] = {(char)type};
+    struct wh_err err;
+
+    if (out->copy == NULL || out->rc != WH_OK) {
+        return;
+    }
+    memcpy(head + 1, number, 8);
+    if (wh_buf_append(out->copy, wh_slice(head, type == COPY_NULL ? 1 : sizeof(head)), &err) !=
+            WH_OK ||
+        wh_buf_append(out->copy, text, &err) != WH_OK) {
+        out->rc = err.rc;
+    }
+}
+
+struct wh_slice sql_copy_skip(struct wh_slice bytes)
+{
+    enum copy_type type = (enum copy_type)bytes.ptr[0];
+    uint64_t len = 0;
+
+    if (type == COPY_TEXT) {
+        memcpy(&len, bytes.ptr + 1, sizeof(len));
+    }
+    return wh_slice_from(bytes, type == COPY_NULL ? 1 : 9 + (size_t)len);
+}
+
+struct wh_slice sql_copy_result(sqlite3_context *out, struct wh_slice bytes)
+{
+    struct wh_slice rest = sql_copy_skip(bytes);
+    int64_t i = 0;
+    double num = 0;
+
+    switch ((enum copy_type)bytes.ptr[0]) {
+    case COPY_INT:
+        memcpy(&i, bytes.ptr + 1, sizeof(i));
+        sqlite3_result_int64(out, i);
+        break;
+    case COPY_DOUBLE:
+        memcpy(&num, bytes.ptr + 1, sizeof(num));
+        sqlite3_result_double(out, num);
+        break;
+    case COPY_TEXT:
+        sqlite3_result_text64(out, bytes.ptr + 9, bytes.len - rest.len - 9, SQLITE_STATIC,
+                              SQLITE_UTF8);
+        break;
+    case COPY_NULL:
+    default:
+        sqlite3_result_null(out);
+        break;
+    }
+    return rest;
+}
+
+/* ---- results ---- */
+
+void sql_result_slice(struct sql_out *out, struct wh_slice text)
+{
+    uint64_t len = text.len;
+
+    if (out->to == NULL) {
+        out->is_null = false;
+        out->hash = sql_hash_text(text);
+        copy(out, COPY_TEXT, &len, text);
+        return;
+    }
+    /* Copied: SQLite may keep a row's value longer than the cursor stays on the row. */
+    sqlite3_result_text64(out->to, text.ptr ? text.ptr : "", text.len, SQLITE_TRANSIENT,
+                          SQLITE_UTF8);
+}
+
+void sql_result_null(struct sql_out *out)
+{
+    if (out->to) {
+        sqlite3_result_null(out->to);
+    }
+    out->is_null = true;
+}
+
+void sql_result_int(struct sql_out *out, int64_t value)
+{
+    if (out->to) {
+        sqlite3_result_int64(out->to, value);
+        return;
+    }
+    out->is_null = false;
+    out->hash = sql_hash_number((double)value);
+    copy(out, COPY_INT, &value, wh_slice("", 0));
+}
+
+void sql_result_double(struct sql_out *out, double value)
+{
+    if (out->to) {
+        sqlite3_result_double(out->to, value);
+        return;
+    }
+    out->is_null = false;
+    out->hash = sql_hash_number(value);
+    copy(out, COPY_DOUBLE, &value, wh_slice("", 0));
+}
+
+void sql_result_maybe(struct sql_out *out, struct wh_slice text)
 {
     if (text.len) {
         sql_result_slice(out, text);
     } else {
-        sqlite3_result_null(out);
+        sql_result_null(out);
     }
 }
 
-void sql_result_time(sqlite3_context *out, int64_t ms)
+void sql_result_time(struct sql_out *out, int64_t ms)
 {
     char text[WH_TIME_TEXT_MAX];
 
     sql_result_slice(out, wh_slice_str(wh_time_format(ms, text)));
 }
 
-void sql_result_id(sqlite3_context *out, const struct wh_entity_id *id)
+void sql_result_id(struct sql_out *out, const struct wh_entity_id *id)
 {
     char text[WH_ENTITY_ID_TEXT + 1];
 
     sql_result_slice(out, wh_slice_str(wh_entity_id_format(id, text)));
 }
 
-void sql_result_version(sqlite3_context *out, struct wh_version version)
+void sql_result_version(struct sql_out *out, struct wh_version version)
 {
     char text[33];
 
@@ -152,24 +316,24 @@ bool sql_version_parse(struct wh_slice text, struct wh_version *ret)
            parse_hex(text.ptr + 16, &ret->tie);
 }
 
-enum wh_rc sql_result_value(sqlite3_context *out, struct wh_buf *scratch, enum wh_field_type type,
+enum wh_rc sql_result_value(struct sql_out *out, struct wh_buf *scratch, enum wh_field_type type,
                             const struct wh_value *value, struct wh_err *err)
 {
     struct wh_json_writer w;
 
     if (value->is_null) {
-        sqlite3_result_null(out);
+        sql_result_null(out);
         return WH_OK;
     }
     switch (type) {
     case WH_FIELD_LONG:
-        sqlite3_result_int64(out, value->u.i);
+        sql_result_int(out, value->u.i);
         return WH_OK;
     case WH_FIELD_DOUBLE:
-        sqlite3_result_double(out, value->u.num);
+        sql_result_double(out, value->u.num);
         return WH_OK;
     case WH_FIELD_BOOL:
-        sqlite3_result_int(out, value->u.b);
+        sql_result_int(out, value->u.b);
         return WH_OK;
     case WH_FIELD_TIME:
         sql_result_time(out, value->u.i);

@@ -5,7 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
-#include "stages/sink/sql/sql_priv.h"
+#include "stages/sink/sql/lookup.h"
 
 enum {
     ARENA_BLOCK_BYTES = 16 << 10,
@@ -14,12 +14,7 @@ enum {
     CHECK_EVERY = 64,
     CHECK_COLUMNS = 16,
     CURSORS_MAX = 128, /* each holds blocks of the store */
-    /* Of idxNum. */
-    PLAN_INDEX = 0xff,
-    PLAN_BACKWARDS = 1 << 8,
-    PLAN_EQ = 1 << 9,
-    PLAN_LOWER = 1 << 10,
-    PLAN_UPPER = 1 << 11,
+    QUESTION_ROWS = 4, /* what a question to an index costs, beside its rows */
 };
 
 /* ---- tables ---- */
@@ -100,131 +95,24 @@ void sql_table_indexes(struct sql_table *table)
     }
 }
 
-/* ---- the choice of an index ---- */
-
-enum op { OP_EQ, OP_LOWER, OP_UPPER };
-
-static bool op_is(unsigned char sqlite_op, enum op op)
-{
-    switch (op) {
-    case OP_EQ:
-        return sqlite_op == SQLITE_INDEX_CONSTRAINT_EQ;
-    case OP_LOWER:
-        return sqlite_op == SQLITE_INDEX_CONSTRAINT_GT || sqlite_op == SQLITE_INDEX_CONSTRAINT_GE;
-    case OP_UPPER:
-    default:
-        return sqlite_op == SQLITE_INDEX_CONSTRAINT_LT || sqlite_op == SQLITE_INDEX_CONSTRAINT_LE;
-    }
-}
-
-static int find_constraint(sqlite3_index_info *info, int column, enum op op)
-{
-    if (column == SQL_NONE) {
-        return SQL_NONE;
-    }
-    for (int i = 0; i < info->nConstraint; i++) {
-        if (info->aConstraint[i].usable && info->aConstraint[i].iColumn == column &&
-            op_is(info->aConstraint[i].op, op) &&
-            sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0) {
-            return i;
-        }
-    }
-    return SQL_NONE;
-}
-
-/* True when the index yields rows in the requested order. */
-static bool gives_order(const sqlite3_index_info *info, const struct sql_index *index,
-                        bool *ret_backwards)
-{
-    int columns[2] = {index->order_column, index->then_column};
-    bool desc;
-
-    if (info->nOrderBy < 1 || info->nOrderBy > 2) {
-        return false;
-    }
-    desc = info->aOrderBy[0].desc != 0;
-    for (int i = 0; i < info->nOrderBy; i++) {
-        if (columns[i] == SQL_NONE || info->aOrderBy[i].iColumn != columns[i] ||
-            (info->aOrderBy[i].desc != 0) != desc) {
-            return false;
-        }
-    }
-    *ret_backwards = desc;
-    return true;
-}
-
-struct plan {
-    unsigned number;
-    int eq;
-    int lower;
-    int upper;
-    bool ordered;
-    bool backwards;
-    bool unique;
-    double rows;
-    double cost;
-};
-
-static bool plan_with(sqlite3_index_info *info, const struct sql_index *index, struct plan *ret)
-{
-    *ret = (struct plan){
-        .eq = find_constraint(info, index->eq_column, OP_EQ),
-        .lower = find_constraint(info, index->range_column, OP_LOWER),
-        .upper = find_constraint(info, index->range_column, OP_UPPER),
-        .number = index->number,
-        .unique = index->def->unique,
-        .rows = index->def->rows,
-    };
-    if (index->eq_column != SQL_NONE && ret->eq == SQL_NONE) {
-        return false;
-    }
-    ret->ordered = index->def->unique || gives_order(info, index, &ret->backwards);
-    ret->rows *= (ret->lower == SQL_NONE ? 1 : 0.1) * (ret->upper == SQL_NONE ? 1 : 0.3);
-    ret->cost = ret->rows * index->def->row_cost;
-    if (info->nOrderBy > 0 && !ret->ordered) {
-        ret->cost += ret->rows * 5;
-    }
-    return true;
-}
-
-static int take_argument(sqlite3_index_info *info, int constraint, int *n, int flag)
-{
-    if (constraint == SQL_NONE) {
-        return 0;
-    }
-    info->aConstraintUsage[constraint].argvIndex = ++*n;
-    return flag;
-}
-
-static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
-{
-    const struct sql_table *table = ((struct sql_vtab *)base)->table;
-    struct plan best = {.cost = -1};
-    int n = 0;
-
-    for (size_t i = 0; i < table->n_indexes; i++) {
-        struct plan plan;
-
-        if (plan_with(info, &table->indexes[i], &plan) &&
-            (best.cost < 0 || plan.cost < best.cost)) {
-            best = plan;
-        }
-    }
-    if (best.cost < 0) {
-        return SQLITE_CONSTRAINT;
-    }
-    info->idxNum = (int)best.number | (best.ordered && best.backwards ? PLAN_BACKWARDS : 0);
-    info->idxNum |= take_argument(info, best.eq, &n, PLAN_EQ);
-    info->idxNum |= take_argument(info, best.lower, &n, PLAN_LOWER);
-    info->idxNum |= take_argument(info, best.upper, &n, PLAN_UPPER);
-    info->orderByConsumed = info->nOrderBy > 0 && best.ordered;
-    info->estimatedCost = best.cost;
-    info->estimatedRows = best.rows < 1 ? 1 : (sqlite3_int64)best.rows;
-    info->idxFlags = best.unique ? SQLITE_INDEX_SCAN_UNIQUE : 0;
-    return SQLITE_OK;
-}
-
 /* ---- cursors ---- */
+
+void sql_cursor_init(struct sql_cursor *c, struct sql_table *table)
+{
+    c->table = table;
+    c->eof = true;
+    wh_buf_init(&c->fetched, VALUE_MAX_BYTES);
+    wh_buf_init(&c->text, VALUE_MAX_BYTES);
+    wh_arena_init(&c->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+}
+
+void sql_cursor_done(struct sql_cursor *c)
+{
+    wh_iter_free(c->it);
+    wh_buf_done(&c->fetched);
+    wh_buf_done(&c->text);
+    wh_arena_done(&c->arena);
+}
 
 static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **ret)
 {
@@ -241,11 +129,7 @@ static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **ret)
         return SQLITE_NOMEM;
     }
     conn->n_cursors++;
-    c->table = ((struct sql_vtab *)base)->table;
-    c->eof = true;
-    wh_buf_init(&c->fetched, VALUE_MAX_BYTES);
-    wh_buf_init(&c->text, VALUE_MAX_BYTES);
-    wh_arena_init(&c->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    sql_cursor_init(c, ((struct sql_vtab *)base)->table);
     *ret = &c->base;
     return SQLITE_OK;
 }
@@ -255,10 +139,7 @@ static int close_cursor(sqlite3_vtab_cursor *base)
     struct sql_cursor *c = (struct sql_cursor *)base;
 
     c->table->conn->n_cursors--;
-    wh_iter_free(c->it);
-    wh_buf_done(&c->fetched);
-    wh_buf_done(&c->text);
-    wh_arena_done(&c->arena);
+    sql_cursor_done(c);
     wh_mem_free(c);
     return SQLITE_OK;
 }
@@ -301,46 +182,60 @@ enum wh_rc sql_cursor_single(struct sql_cursor *c, unsigned family, struct wh_sl
     return WH_OK;
 }
 
-static int failed(struct sql_cursor *c, const struct wh_err *err)
+/* The code of SQLite; keeps the first error of a table for the statement. */
+static int finished(struct sql_cursor *c, enum wh_rc rc, const struct wh_err *err)
 {
     struct sql_conn *conn = c->table->conn;
 
+    if (rc == WH_OK) {
+        return SQLITE_OK;
+    }
+    c->eof = true;
+    if (rc == WH_E_CANCELED) {
+        return SQLITE_INTERRUPT;
+    }
     if (conn->err.rc == WH_OK) {
         conn->err = *err;
     }
-    c->eof = true;
-    return err->rc == WH_E_NOMEM ? SQLITE_NOMEM : SQLITE_ERROR;
+    return rc == WH_E_NOMEM ? SQLITE_NOMEM : SQLITE_ERROR;
+}
+
+static void forget_row(struct sql_cursor *c)
+{
+    c->head_ready = false;
+    c->body_ready = false;
+    c->entry_ready = false;
+    c->fields_usual = c->fields_asked;
+    c->fields_asked = 0;
+    wh_arena_reset(&c->arena);
 }
 
 /* Moves from the current key to the first one that is a row. */
-static int settle(struct sql_cursor *c)
+static enum wh_rc settle(struct sql_cursor *c, struct wh_err *err)
 {
     struct sql_conn *conn = c->table->conn;
-    struct wh_err err = {0};
     bool skip;
 
     while (!c->eof) {
         if (c->it && !wh_iter_valid(c->it, &c->key, &c->value)) {
             c->eof = true;
-            return wh_iter_error(c->it, &err) == WH_OK ? SQLITE_OK : failed(c, &err);
+            return wh_iter_error(c->it, err);
         }
         /* No other limit sees the rows that are skipped here. */
         if (++conn->rows_read % CHECK_EVERY == 0 && sql_conn_over(conn)) {
-            return SQLITE_INTERRUPT;
+            return wh_fail(err, WH_E_CANCELED, "the statement must end");
         }
-        c->head_ready = false;
-        c->body_ready = false;
-        c->entry_ready = false;
-        c->fields_usual = c->fields_asked;
-        c->fields_asked = 0;
-        wh_arena_reset(&c->arena);
+        if (c->visited) {
+            ++*c->visited;
+        }
+        forget_row(c);
         skip = false;
-        if (c->table->def->row(c, &skip, &err) != WH_OK) {
-            return failed(c, &err);
+        if (c->table->def->row(c, &skip, err) != WH_OK) {
+            return err->rc;
         }
         if (!skip) {
             c->rowid++;
-            return SQLITE_OK;
+            return WH_OK;
         }
         if (c->it == NULL) {
             c->eof = true;
@@ -348,43 +243,140 @@ static int settle(struct sql_cursor *c)
             wh_iter_step(c->it, c->backwards);
         }
     }
-    return SQLITE_OK;
+    return WH_OK;
 }
 
-static int filter(sqlite3_vtab_cursor *base, int plan, const char *text, int argc,
-                  sqlite3_value **argv)
+static void rewind_cursor(struct sql_cursor *c, unsigned index)
 {
-    struct sql_cursor *c = (struct sql_cursor *)base;
-    struct sql_bounds bounds = {.backwards = (plan & PLAN_BACKWARDS) != 0};
-    struct wh_err err = {0};
-    int n = 0;
-
-    (void)text;
-    (void)argc;
     wh_iter_free(c->it);
     c->it = NULL;
     c->eof = true;
     c->rowid = 0;
-    c->index = (unsigned)plan & PLAN_INDEX;
-    bounds.eq = (plan & PLAN_EQ) ? argv[n++] : NULL;
-    bounds.lower = (plan & PLAN_LOWER) ? argv[n++] : NULL;
-    bounds.upper = (plan & PLAN_UPPER) ? argv[n++] : NULL;
-    if (c->table->def->filter(c, c->index, &bounds, &err) != WH_OK) {
-        return failed(c, &err);
+    c->index = index;
+    c->lookup = NULL;
+    c->covered = false;
+    c->visited = NULL;
+    c->uncounted = 0;
+}
+
+enum wh_rc sql_cursor_start(struct sql_cursor *c, unsigned index, const struct sql_bounds *bounds,
+                            struct wh_err *err)
+{
+    c->index = index;
+    if (c->table->def->filter(c, index, bounds, err) != WH_OK) {
+        return err->rc;
     }
-    return settle(c);
+    return settle(c, err);
+}
+
+/* The row that the lookup has found, or the next one behind it that is still there. */
+static enum wh_rc take_hit(struct sql_cursor *c, struct wh_err *err)
+{
+    if (c->covered) {
+        c->eof = c->hit == 0;
+        c->rowid++;
+        return WH_OK;
+    }
+    for (; c->hit; c->hit = sql_lookup_after(c->lookup, c->hit, c->hit_hash)) {
+        if (sql_cursor_single(c, c->table->def->family, sql_lookup_key(c->lookup, c->hit), err) !=
+                WH_OK ||
+            settle(c, err) != WH_OK) {
+            return err->rc;
+        }
+        if (!c->eof) {
+            return WH_OK;
+        }
+    }
+    c->eof = true;
+    return WH_OK;
+}
+
+enum wh_rc sql_cursor_next(struct sql_cursor *c, struct wh_err *err)
+{
+    if (c->lookup) {
+        c->hit = sql_lookup_after(c->lookup, c->hit, c->hit_hash);
+        return take_hit(c, err);
+    }
+    if (c->it == NULL) {
+        c->eof = true;
+        return WH_OK;
+    }
+    wh_iter_step(c->it, c->backwards);
+    return settle(c, err);
+}
+
+/* *ret_used: the lookup has answered, without the index. */
+static enum wh_rc ask_lookup(struct sql_cursor *c, int plan, const char *columns,
+                             sqlite3_value **values, bool *ret_used, struct wh_err *err)
+{
+    const struct sql_index_def *def = &c->table->def->indexes[plan & SQL_PLAN_INDEX];
+    const struct sql_lookup_key key = {
+        .table = c->table,
+        .columns = columns,
+        .order = plan & SQL_PLAN_ORDERED ? (unsigned)def->whole : 0,
+        .backwards = (plan & SQL_PLAN_ORDERED) && (plan & SQL_PLAN_BACKWARDS),
+    };
+    struct sql_lookup *l = NULL;
+
+    if (sql_lookup_get(&key, &l, err) != WH_OK || sql_lookup_ready(l, ret_used, err) != WH_OK) {
+        return err->rc;
+    }
+    if (!*ret_used) {
+        c->visited = sql_lookup_visited(l);
+        *c->visited += QUESTION_ROWS;
+        return WH_OK;
+    }
+    c->lookup = l;
+    c->covered = sql_lookup_covers(l);
+    c->index = 0;
+    c->hit = sql_lookup_hash(l, values, &c->hit_hash) ? sql_lookup_first(l, c->hit_hash) : 0;
+    return take_hit(c, err);
+}
+
+static enum wh_rc start(struct sql_cursor *c, int plan, const char *lookup, sqlite3_value **values,
+                        struct wh_err *err)
+{
+    struct sql_bounds bounds = {.backwards = (plan & SQL_PLAN_BACKWARDS) != 0};
+    bool found = false;
+    int n = 0;
+
+    bounds.eq = (plan & SQL_PLAN_EQ) ? values[n++] : NULL;
+    bounds.lower = (plan & SQL_PLAN_LOWER) ? values[n++] : NULL;
+    bounds.upper = (plan & SQL_PLAN_UPPER) ? values[n++] : NULL;
+    if (lookup && ask_lookup(c, plan, lookup, values + n, &found, err) != WH_OK) {
+        return err->rc;
+    }
+    return found ? WH_OK : sql_cursor_start(c, (unsigned)plan & SQL_PLAN_INDEX, &bounds, err);
+}
+
+static int filter(sqlite3_vtab_cursor *base, int plan, const char *lookup, int argc,
+                  sqlite3_value **argv)
+{
+    struct sql_cursor *c = (struct sql_cursor *)base;
+    struct wh_err err = {0};
+
+    (void)argc;
+    rewind_cursor(c, (unsigned)plan & SQL_PLAN_INDEX);
+    if (plan & SQL_PLAN_COUNT) {
+        c->uncounted = (uint64_t)sql_table_rows(c->table);
+        c->eof = c->uncounted == 0;
+        c->rowid = 1;
+        return SQLITE_OK;
+    }
+    return finished(c, start(c, plan, lookup, argv, &err), &err);
 }
 
 static int next_row(sqlite3_vtab_cursor *base)
 {
     struct sql_cursor *c = (struct sql_cursor *)base;
+    struct wh_err err = {0};
 
-    if (c->it == NULL) {
-        c->eof = true;
+    if (c->uncounted) {
+        c->rowid++;
+        c->eof = --c->uncounted == 0;
         return SQLITE_OK;
     }
-    wh_iter_step(c->it, c->backwards);
-    return settle(c);
+    return finished(c, sql_cursor_next(c, &err), &err);
 }
 
 static int at_end(sqlite3_vtab_cursor *base)
@@ -395,10 +387,14 @@ static int at_end(sqlite3_vtab_cursor *base)
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int number)
 {
     struct sql_cursor *c = (struct sql_cursor *)base;
+    struct sql_out to = {.to = out};
     struct wh_err err = {0};
 
-    if (c->table->def->column(c, out, number, &err) != WH_OK) {
-        return failed(c, &err);
+    if (c->covered) {
+        return finished(c, sql_lookup_column(c->lookup, c->hit, number, out, &err), &err);
+    }
+    if (c->table->def->column(c, &to, number, &err) != WH_OK) {
+        return finished(c, err.rc, &err);
     }
     /* Long texts take time to decode, and a row of them is one step to SQLite. */
     if (++c->table->conn->columns_read % CHECK_COLUMNS == 0 && sql_conn_over(c->table->conn)) {
@@ -416,7 +412,7 @@ static int row_number(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
 const sqlite3_module sql_module = {
     .iVersion = 1,
     .xConnect = connect_table,
-    .xBestIndex = best_index,
+    .xBestIndex = sql_best_index,
     .xDisconnect = disconnect_table,
     .xOpen = open_cursor,
     .xClose = close_cursor,

@@ -1,0 +1,278 @@
+/* Constraints -> an index of the store, or a lookup; see sql_priv.h and lookup.h. */
+#include <inttypes.h>
+
+#include "stages/sink/sql/lookup.h"
+
+/* A question to a lookup, once it is built. Other indexes that find few rows are cheaper. */
+enum { LOOKUP_ROWS = 10, LOOKUP_COST = 60 };
+
+enum op { OP_EQ, OP_LOWER, OP_UPPER };
+
+static bool op_is(unsigned char sqlite_op, enum op op)
+{
+    switch (op) {
+    case OP_EQ:
+        return sqlite_op == SQLITE_INDEX_CONSTRAINT_EQ;
+    case OP_LOWER:
+        return sqlite_op == SQLITE_INDEX_CONSTRAINT_GT || sqlite_op == SQLITE_INDEX_CONSTRAINT_GE;
+    case OP_UPPER:
+    default:
+        return sqlite_op == SQLITE_INDEX_CONSTRAINT_LT || sqlite_op == SQLITE_INDEX_CONSTRAINT_LE;
+    }
+}
+
+static int find_constraint(sqlite3_index_info *info, int column, enum op op)
+{
+    if (column == SQL_NONE) {
+        return SQL_NONE;
+    }
+    for (int i = 0; i < info->nConstraint; i++) {
+        if (info->aConstraint[i].usable && info->aConstraint[i].iColumn == column &&
+            op_is(info->aConstraint[i].op, op) &&
+            sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0) {
+            return i;
+        }
+    }
+    return SQL_NONE;
+}
+
+/* True when the index yields rows in the requested order. */
+static bool gives_order(const sqlite3_index_info *info, const struct sql_index *index,
+                        bool *ret_backwards)
+{
+    int columns[2] = {index->order_column, index->then_column};
+    bool desc;
+
+    if (info->nOrderBy < 1 || info->nOrderBy > 2) {
+        return false;
+    }
+    desc = info->aOrderBy[0].desc != 0;
+    for (int i = 0; i < info->nOrderBy; i++) {
+        if (columns[i] == SQL_NONE || info->aOrderBy[i].iColumn != columns[i] ||
+            (info->aOrderBy[i].desc != 0) != desc) {
+            return false;
+        }
+    }
+    *ret_backwards = desc;
+    return true;
+}
+
+struct plan {
+    const struct sql_index_def *def;
+    unsigned number;
+    int eq;
+    int lower;
+    int upper;
+    bool ordered;
+    bool backwards;
+    double rows;
+    double cost;
+    int lookup[SQL_LOOKUP_KEYS]; /* constraints */
+    size_t n_lookup;
+};
+
+static enum wh_rc read_counts(struct sql_conn *conn, enum wh_kind kind, int64_t counts[2],
+                              struct wh_err *err)
+{
+    const char key[2] = {'c', (char)kind};
+    struct wh_buf value;
+    bool found = false;
+    enum wh_rc rc;
+
+    wh_buf_init(&value, 64);
+    rc = wh_store_get(conn->store, conn->snap, SINK_META, wh_slice(key, sizeof(key)), &value,
+                      &found, err);
+    if (rc == WH_OK) {
+        counts[0] = found && value.len >= 16 ? (int64_t)wh_be_get64(value.ptr) : 0;
+        counts[1] = found && value.len >= 16 ? (int64_t)wh_be_get64(value.ptr + 8) : 0;
+    }
+    wh_buf_done(&value);
+    return rc;
+}
+
+int64_t sql_table_rows(const struct sql_table *table)
+{
+    struct sql_conn *conn = table->conn;
+    int64_t *counts;
+    struct wh_err err;
+
+    if (table->kind == NULL) {
+        return -1;
+    }
+    counts = conn->counts[table->kind->kind];
+    if (counts[0] < 0 && read_counts(conn, table->kind->kind, counts, &err) != WH_OK) {
+        conn->err = conn->err.rc == WH_OK ? err : conn->err;
+        return -1;
+    }
+    return table->all ? counts[0] : counts[0] - counts[1];
+}
+
+/* Without a counter, the index's own estimate. */
+static double rows_of(const struct sql_table *table, const struct sql_index_def *def)
+{
+    int64_t rows = sql_table_rows(table);
+
+    if (rows < 0 || def->unique) {
+        return def->rows;
+    }
+    return def->eq == NULL || def->rows > (double)rows ? (double)rows + 1 : def->rows;
+}
+
+static bool plan_with(const struct sql_table *table, sqlite3_index_info *info,
+                      const struct sql_index *index, struct plan *ret)
+{
+    *ret = (struct plan){
+        .def = index->def,
+        .eq = find_constraint(info, index->eq_column, OP_EQ),
+        .lower = find_constraint(info, index->range_column, OP_LOWER),
+        .upper = find_constraint(info, index->range_column, OP_UPPER),
+        .number = index->number,
+        .rows = rows_of(table, index->def),
+    };
+    if (index->eq_column != SQL_NONE && ret->eq == SQL_NONE) {
+        return false;
+    }
+    ret->ordered = index->def->unique || gives_order(info, index, &ret->backwards);
+    ret->rows *= (ret->lower == SQL_NONE ? 1 : 0.1) * (ret->upper == SQL_NONE ? 1 : 0.3);
+    ret->cost = ret->rows * index->def->row_cost;
+    if (info->nOrderBy > 0 && !ret->ordered) {
+        ret->cost += ret->rows * 5;
+    }
+    return true;
+}
+
+/* ---- lookups ---- */
+
+/* An equality with a value that other rows may give. SQLite does not tell parameters from columns of
+ * other tables; a lookup is built only when the question is repeated, so that is no harm. */
+static bool may_repeat(sqlite3_index_info *info, int i)
+{
+    sqlite3_value *literal = NULL;
+
+    return info->aConstraint[i].usable && info->aConstraint[i].iColumn >= 0 &&
+           info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_EQ &&
+           sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0 &&
+           !sqlite3_vtab_in(info, i, -1) && sqlite3_vtab_rhs_value(info, i, &literal) != SQLITE_OK;
+}
+
+static void add_lookup(const struct sql_table *table, sqlite3_index_info *info, struct plan *plan)
+{
+    if (table->def->key_bytes == 0 || plan->def->unique ||
+        (plan->ordered && plan->def->whole == SQL_NONE)) {
+        return;
+    }
+    for (int i = 0; i < info->nConstraint && plan->n_lookup < SQL_LOOKUP_KEYS; i++) {
+        if (i != plan->eq && may_repeat(info, i)) {
+            plan->lookup[plan->n_lookup++] = i;
+        }
+    }
+    if (plan->n_lookup && plan->cost > LOOKUP_COST) {
+        plan->cost = LOOKUP_COST;
+        plan->rows = plan->rows < LOOKUP_ROWS ? plan->rows : LOOKUP_ROWS;
+    }
+}
+
+/* The columns that the statement reads, when they are few. The last bit stands for all columns from
+ * that number on. */
+static void add_covered(const struct sql_table *table, sqlite3_index_info *info, char *columns)
+{
+    char *out = columns;
+
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!(info->colUsed >> (i < 63 ? i : 63) & 1)) {
+            continue;
+        }
+        if (out == columns + SQL_LOOKUP_COVERED) {
+            out = columns;
+            break;
+        }
+        *out++ = (char)(i + 1);
+    }
+    *out = '\0';
+}
+
+static bool take_lookup(const struct sql_table *table, sqlite3_index_info *info,
+                        const struct plan *plan, int *n)
+{
+    char text[SQL_LOOKUP_TEXT] = {(char)plan->n_lookup};
+
+    for (size_t i = 0; i < plan->n_lookup; i++) {
+        text[1 + i] = (char)(info->aConstraint[plan->lookup[i]].iColumn + 1);
+        info->aConstraintUsage[plan->lookup[i]].argvIndex = ++*n;
+    }
+    if (plan->n_lookup == 0) {
+        return true;
+    }
+    add_covered(table, info, text + 1 + plan->n_lookup);
+    info->idxStr = sqlite3_mprintf("%s", text);
+    info->needToFreeIdxStr = 1;
+    return info->idxStr != NULL;
+}
+
+static int take_argument(sqlite3_index_info *info, int constraint, int *n, int flag)
+{
+    if (constraint == SQL_NONE) {
+        return 0;
+    }
+    info->aConstraintUsage[constraint].argvIndex = ++*n;
+    return flag;
+}
+
+static int take_plan(const struct sql_table *table, sqlite3_index_info *info,
+                     const struct plan *plan)
+{
+    bool ordered = info->nOrderBy > 0 && plan->ordered;
+    int n = 0;
+
+    info->idxNum = (int)plan->number;
+    info->idxNum |= ordered ? SQL_PLAN_ORDERED : 0;
+    info->idxNum |= plan->ordered && plan->backwards ? SQL_PLAN_BACKWARDS : 0;
+    info->idxNum |= take_argument(info, plan->eq, &n, SQL_PLAN_EQ);
+    info->idxNum |= take_argument(info, plan->lower, &n, SQL_PLAN_LOWER);
+    info->idxNum |= take_argument(info, plan->upper, &n, SQL_PLAN_UPPER);
+    info->orderByConsumed = ordered;
+    info->estimatedCost = plan->cost;
+    info->estimatedRows = plan->rows < 1 ? 1 : (sqlite3_int64)plan->rows;
+    info->idxFlags = plan->def->unique ? SQLITE_INDEX_SCAN_UNIQUE : 0;
+    return take_lookup(table, info, plan, &n) ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* No column is asked for, as in count(*): the counter says how many rows there are. */
+static bool only_counts(const struct sql_table *table, sqlite3_index_info *info)
+{
+    int64_t rows = info->colUsed == 0 ? sql_table_rows(table) : -1;
+
+    if (rows < 0) {
+        return false;
+    }
+    info->idxNum = SQL_PLAN_COUNT;
+    info->estimatedRows = rows < 1 ? 1 : rows;
+    info->estimatedCost = (double)rows / 4 + 1;
+    return true;
+}
+
+int sql_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
+{
+    const struct sql_table *table = ((struct sql_vtab *)base)->table;
+    struct plan best = {.cost = -1};
+
+    if (only_counts(table, info)) {
+        return SQLITE_OK;
+    }
+    for (size_t i = 0; i < table->n_indexes; i++) {
+        struct plan plan;
+
+        if (plan_with(table, info, &table->indexes[i], &plan) &&
+            (best.cost < 0 || plan.cost < best.cost)) {
+            best = plan;
+        }
+    }
+    if (table->conn->err.rc != WH_OK) {
+        return SQLITE_ERROR;
+    }
+    if (best.cost < 0) {
+        return SQLITE_CONSTRAINT;
+    }
+    add_lookup(table, info, &best);
+    return take_plan(table, info, &best);
+}
