@@ -74,7 +74,7 @@ void wh_nearest_offer(struct wh_nearest *near, const char *name)
     size_t at = near->n;
 
     if (begins(near->typed, wh_slice_str(name))) {
-        edits = least(edits, most);
+        edits = least(edits, 1);
     }
     while (at > 0 && near->edits[at - 1] > edits) {
         at--;

@@ -3,7 +3,7 @@
  *
  * A known name is suggested when it is at most 1 + n/3 edits away from the typed text (n: its length;
  * an edit inserts, removes or replaces one letter), or when it starts with the typed text of three
- * letters or more. Case is ignored. Pure functions; names are borrowed. Thread: any.
+ * letters or more, which counts as one edit. Case is ignored. Pure functions; names are borrowed. Thread: any.
  */
 #ifndef WH_BASE_NEAREST_H
 #define WH_BASE_NEAREST_H

@@ -42,6 +42,7 @@ static void test_a_beginning_is_near(void **state)
 {
     (void)state;
     hint_is("token", "projects token-file", "; did you mean token-file?");
+    hint_is("tok", "token-file to", "; did you mean token-file or to?");
     hint_is("client-secret", "client-secret-file", "; did you mean client-secret-file?");
     hint_is("to", "token-file", ""); /* two letters begin too much */
 }
@@ -60,7 +61,7 @@ static void test_the_nearest_three_in_order(void **state)
 {
     (void)state;
     hint_is("state", "staters states stat statesx stale states",
-            "; did you mean states, stat or stale?");
+            "; did you mean staters, states or stat?");
     hint_is("state", "state", "; did you mean state?");
 }
 
