@@ -1,7 +1,7 @@
 # The four stages, the edge, the command line and the demo's GitLab stand-in: one image. Its last stage holds runtime libraries only.
 FROM debian:12-slim AS tools
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-        gcc g++ make git pkg-config librdkafka-dev libcurl4-openssl-dev libmicrohttpd-dev libuv1-dev \
+        gcc g++ make git pkg-config librdkafka-dev libavro-dev libcurl4-openssl-dev libmicrohttpd-dev libuv1-dev \
         libsqlite3-dev libssl-dev libconfig-dev libxxhash-dev librocksdb-dev libsimdjson-dev libmimalloc-dev \
     && rm -rf /var/lib/apt/lists/*
 
@@ -28,7 +28,7 @@ RUN make -j"$(nproc)" VERSION="$(cat /version)" all && strip build/release/bin/*
 
 FROM debian:12-slim
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-        ca-certificates librdkafka1 libcurl4 libmicrohttpd12 libuv1 libsqlite3-0 libssl3 libconfig9 \
+        ca-certificates librdkafka1 libavro23 libcurl4 libmicrohttpd12 libuv1 libsqlite3-0 libssl3 libconfig9 \
         libxxhash0 librocksdb7.8 libsimdjson14 libmimalloc2.0 haproxy \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/wellhead wellhead \

@@ -60,7 +60,7 @@ CPPFLAGS := -D_GNU_SOURCE -I. $(PKG_CFLAGS) -MMD -MP
 CFLAGS := -std=c17 $(OPT) $(WARN) $(WARN_C) $(HARDEN) $(SANFLAGS)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -fno-exceptions -fno-rtti $(HARDEN) $(SANFLAGS)
 LDFLAGS := $(LDHARDEN) $(SANFLAGS) $(if $(filter tsan,$(SAN)),-rdynamic)
-LDLIBS := -lrdkafka -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -lxxhash \
+LDLIBS := -lrdkafka -lavro -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -lxxhash \
 	-lrocksdb -lsimdjson -lstdc++ -lm -lpthread
 
 # librdkafka allocates each record in one thread and frees it in another, which costs the C
@@ -162,7 +162,7 @@ STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a) $(CLI_LIB)
 
 $(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring fetcher_golden,$@),$(GOLDEN_LIB)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring fetcher_golden,$@),$(GOLDEN_LIB)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 
@@ -189,7 +189,7 @@ coverage-run: all $(TEST_BIN)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_REPLAY := $(patsubst tests/fuzz/%.c,$(B)/fuzz/replay_%,$(FUZZ_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
-FUZZ_LIBS = -Wl,--start-group $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka -lavro $(LDLIBS)
+FUZZ_LIBS = -Wl,--start-group $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka $(LDLIBS)
 
 $(FUZZ_REPLAY): $(B)/fuzz/replay_%: $(B)/tests/fuzz/%.c.o $(B)/tests/fuzz/replay.c.o $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
 	@mkdir -p $(@D)

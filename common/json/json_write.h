@@ -16,7 +16,7 @@
 
 #include "common/base/buf.h"
 
-#define WH_JSON_WRITE_DEPTH 32
+#define WH_JSON_WRITE_DEPTH 64
 
 struct wh_json_writer {
     struct wh_buf *out;

@@ -8,7 +8,7 @@ static void test_value(void **state)
 {
     static const char text[] =
         "{\"a\":[1,-2,2.5,true,false,null,\"x\\n\\u00e9\",{}],\"b\":{\"c\":[]}}";
-    struct wh_json_parser *parser = wh_json_parser_new(65536, 64);
+    struct wh_json_parser *parser = wh_json_parser_new(65536, 2 * WH_JSON_WRITE_DEPTH);
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
     struct wh_json_val v;
@@ -23,9 +23,9 @@ static void test_value(void **state)
     th_ok(wh_jw_finish(&w, &err), &err);
     th_slice_is(wh_buf_slice(&out),
                 "{\"a\":[1,-2,2.5,true,false,null,\"x\\n\xc3\xa9\",{}],\"b\":{\"c\":[]}}");
-    memset(deep, '[', 40);
-    memset(deep + 40, ']', 40);
-    th_ok(wh_json_parse(parser, wh_slice(deep, 80), &v, &err), &err);
+    memset(deep, '[', WH_JSON_WRITE_DEPTH + 1);
+    memset(deep + WH_JSON_WRITE_DEPTH + 1, ']', WH_JSON_WRITE_DEPTH + 1);
+    th_ok(wh_json_parse(parser, wh_slice(deep, 2 * (WH_JSON_WRITE_DEPTH + 1)), &v, &err), &err);
     wh_buf_reset(&out);
     wh_json_writer_init(&w, &out);
     wh_jw_value(&w, v);
