@@ -10,6 +10,8 @@ int cli_sql(struct cli *cli);
 int cli_show(struct cli *cli);
 int cli_replay(struct cli *cli);
 int cli_topics(struct cli *cli);
+/* `topics read NAME`, called by cli_topics. */
+int cli_topics_read(struct cli *cli, const char *name);
 int cli_doctor(struct cli *cli);
 int cli_disconnect(struct cli *cli);
 int cli_purge(struct cli *cli);

@@ -12,9 +12,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/out/table.h"
-#include "cli/out/value.h"
-#include "common/base/num.h"
-#include "common/base/time.h"
+#include "cli/record/position.h"
 #include "common/event/topics.h"
 #include "common/json/json_write.h"
 
@@ -35,70 +33,51 @@ struct plan {
     int64_t records;
 };
 
-/* ---- from where ---- */
-
-/* Where --from says to begin: an offset, or a time (WH_OFFSET_BEGINNING for the start). */
-struct from {
-    bool by_offset;
-    int64_t offset;
-    int64_t at_ms;
-};
-
-static enum wh_rc parse_from(const struct cli *cli, const char *text, struct from *ret,
-                             struct wh_err *err)
-{
-    struct wh_instant at;
-    int64_t age_ms;
-
-    *ret = (struct from){.at_ms = WH_OFFSET_BEGINNING};
-    if (text == NULL || strcmp(text, "start") == 0 || strcmp(text, "beginning") == 0) {
-        return WH_OK;
-    }
-    if (text[0] == '@') {
-        if (wh_time_parse(wh_slice_str(text + 1), &at, err) != WH_OK) {
-            return err->rc;
-        }
-        ret->at_ms = at.ms;
-        return WH_OK;
-    }
-    if (text[0] == '-') {
-        if (cli_duration_ms(text + 1, &age_ms, err) != WH_OK) {
-            return err->rc;
-        }
-        ret->at_ms = cli_now_ms(cli) - age_ms;
-        return WH_OK;
-    }
-    ret->by_offset = true;
-    return wh_num_i64(wh_slice_str(text), &ret->offset, err);
-}
-
 /* ---- the plan ---- */
 
-static enum wh_rc plan_partition(struct wh_admin *admin, const struct from *from, struct plan *plan,
-                                 int32_t partition, struct wh_err *err)
+static enum wh_rc plan_partition(struct wh_admin *admin, const struct cli_position *from,
+                                 struct plan *plan, int32_t partition, const struct cli_span *span,
+                                 struct wh_err *err)
 {
-    int64_t begin = 0;
-    int64_t end = 0;
+    int64_t begin;
 
-    if (wh_admin_offset(admin, plan->topic, partition, WH_OFFSET_END, ADMIN_TIMEOUT_MS, &end,
-                        err) != WH_OK ||
-        wh_admin_offset(admin, plan->topic, partition,
-                        from->by_offset ? WH_OFFSET_BEGINNING : from->at_ms, ADMIN_TIMEOUT_MS,
-                        &begin, err) != WH_OK) {
+    if (cli_position_offset(admin, plan->topic, partition, span, from, false, &begin, err) !=
+        WH_OK) {
         return err->rc;
     }
-    if (from->by_offset && from->offset > begin) {
-        begin = from->offset < end ? from->offset : end;
+    if (begin > span->high || (from->partition >= 0 && from->partition != partition)) {
+        begin = span->high;
     }
+    begin = begin < span->low ? span->low : begin;
     plan->parts[plan->n] = (struct wh_bus_partition){plan->topic, partition, begin};
-    plan->ends[plan->n] = end;
-    plan->records += end - begin;
+    plan->ends[plan->n] = span->high;
+    plan->records += span->high - begin;
     plan->n++;
     return WH_OK;
 }
 
+static enum wh_rc plan_topic(struct wh_admin *admin, const struct cli_position *from,
+                             struct plan *plan, int32_t partitions, struct wh_err *err)
+{
+    struct cli_span spans[PARTITIONS_MAX];
+
+    if (partitions > PARTITIONS_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "%.120s has more than %d partitions", plan->topic,
+                       PARTITIONS_MAX);
+    }
+    if (cli_spans_find(admin, plan->topic, partitions, spans, err) != WH_OK) {
+        return err->rc;
+    }
+    for (int32_t p = 0; p < partitions; p++) {
+        if (plan_partition(admin, from, plan, p, &spans[p], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
 static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char *connection,
-                            const struct from *from, struct plan *plan, struct wh_err *err)
+                            const struct cli_position *from, struct plan *plan, struct wh_err *err)
 {
     struct wh_bus_topic_info *list = NULL;
     size_t n = 0;
@@ -112,10 +91,8 @@ static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char 
         return err->rc;
     }
     for (size_t i = 0; i < n && rc == WH_OK; i++) {
-        for (int32_t p = 0; strcmp(list[i].name, plan->topic) == 0 && p < list[i].partitions &&
-                            plan->n < PARTITIONS_MAX && rc == WH_OK;
-             p++) {
-            rc = plan_partition(admin, from, plan, p, err);
+        if (strcmp(list[i].name, plan->topic) == 0) {
+            rc = plan_topic(admin, from, plan, list[i].partitions, err);
         }
     }
     wh_bus_topic_list_free(list, n);
@@ -249,7 +226,7 @@ static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struc
 }
 
 static int replay(struct cli *cli, struct wh_admin *admin, const char *connection,
-                  const struct from *from)
+                  const struct cli_position *from)
 {
     struct plan *plan = wh_mem_zalloc(1, sizeof(*plan));
     struct wh_err err;
@@ -273,7 +250,7 @@ int cli_replay(struct cli *cli)
 {
     struct wh_admin *admin = NULL;
     const char *connection = cli->opt.args[1];
-    struct from from;
+    struct cli_position from;
     struct wh_err err;
     int code;
 
@@ -282,9 +259,9 @@ int cli_replay(struct cli *cli)
                  "wellhead: replay needs a connection's id, as `wellhead status` shows it\n");
         return CLI_USAGE;
     }
-    if (parse_from(cli, cli->opt.from, &from, &err) != WH_OK) {
-        cli_note(&cli->out,
-                 "wellhead: replay: --from must be start, an offset, @TIME or -AGE: %s\n", err.msg);
+    if (cli_position_parse(cli, cli->opt.from ? cli->opt.from : "start", &from, &err) != WH_OK) {
+        cli_note(&cli->out, "wellhead: replay: --from must be " CLI_POSITION_HELP ": %s\n",
+                 err.msg);
         return CLI_USAGE;
     }
     if (cli_admin(cli, &admin, &err) != WH_OK) {

@@ -61,8 +61,16 @@ static const struct cli_command table[] = {
     {"rotate-key", CLI_ROTATE_KEY,
      "seal the secrets on Kafka by a new key while everything runs, then remove the old key", NULL,
      0, "  wellhead rotate-key\n  wellhead rotate-key --json\n", cli_rotate_key},
-    {"topics", CLI_TOPICS, "create and check the topics that all stages share", NULL, 0,
-     "  wellhead topics\n  wellhead topics --check\n  wellhead topics --json\n", cli_topics},
+    {"topics", CLI_TOPICS,
+     "list the topics and create missing ones; `topics read` prints records as JSON lines",
+     "[read TOPIC]", 2,
+     "  wellhead topics\n"
+     "  wellhead topics --check            # creates nothing; exit code 10 when one is missing\n"
+     "  wellhead topics read raw.gitlab-example-com --from -10m\n"
+     "  wellhead topics read raw.gitlab-example-com --from 2:1507 --to 2:1507  # one record\n"
+     "  wellhead topics read fetch-state --key gitlab-example-com:7:issues\n"
+     "  wellhead topics read dead-letter.gitlab-example-com --follow | jq .value.text\n",
+     cli_topics},
     {"doctor", CLI_DOCTOR, "check every part and suggest how to fix what fails", NULL, 0,
      "  wellhead doctor\n", cli_doctor},
 };

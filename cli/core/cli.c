@@ -15,6 +15,7 @@ struct cli_world cli_world_real(struct cli_http *http)
     return (struct cli_world){
         .http = http,
         .admin = wh_admin_kafka_new,
+        .consumer = wh_consumer_kafka_new,
         .clock = wh_clock_real(),
         .input = STDIN_FILENO,
     };

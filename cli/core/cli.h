@@ -48,6 +48,8 @@ struct cli_conf {
     char *fetcher_token_file;
     char *sink_token_file;
     char *mapper_program;
+    char *registry_url;
+    char *registry_token_file;
     int64_t timeout_ms;
     int64_t partitions;
     int64_t replication;
@@ -60,6 +62,8 @@ struct cli_world {
     enum wh_rc (*admin)(const char *bootstrap, const char *client_id,
                         const struct wh_conf_pairs *extra, struct wh_log *log,
                         struct wh_admin **ret, struct wh_err *err);
+    enum wh_rc (*consumer)(const struct wh_consumer_conf *conf, struct wh_consumer **ret,
+                           struct wh_err *err); /* as wh_consumer_kafka_new */
     struct wh_clock clock;
     void (*pause_ms)(void *ctx, int64_t ms); /* NULL: waits for real */
     void *ctx;                               /* of pause_ms */

@@ -67,12 +67,15 @@ struct cli_options {
     bool no_pager;
     bool verbose;
     bool expanded;
+    bool follow;
     const char *config; /* NULL: not given, as for the texts below */
     const char *token_file;
     const char *client_id;
     const char *client_secret_file;
     const char *from;
     const char *confirm;
+    const char *to;
+    const char *key;
     int64_t wait_ms;    /* CLI_NOT_GIVEN */
     int64_t limit;      /* CLI_NOT_GIVEN */
     int64_t timeout_ms; /* 0: not given */

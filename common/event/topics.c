@@ -91,3 +91,20 @@ bool wh_topic_connection(const char *prefix, enum wh_topic_role role, const char
     *ret_connection = id;
     return true;
 }
+
+enum wh_topic_role wh_topic_role(const char *prefix, const char *topic,
+                                 struct wh_slice *ret_connection)
+{
+    size_t n_prefix = strlen(prefix);
+    unsigned role = 0;
+
+    *ret_connection = WH_LIT("");
+    for (; role < WH_TOPIC_ROLE_COUNT; role++) {
+        if (wh_topic_connection(prefix, (enum wh_topic_role)role, topic, ret_connection) ||
+            (!per_connection((enum wh_topic_role)role) && strncmp(topic, prefix, n_prefix) == 0 &&
+             strcmp(topic + n_prefix, role_names[role]) == 0)) {
+            break;
+        }
+    }
+    return (enum wh_topic_role)role;
+}

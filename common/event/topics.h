@@ -34,6 +34,9 @@ WH_MUST_CHECK enum wh_rc wh_topic_pattern(const char *prefix, enum wh_topic_role
 /* Extracts the connection from a topic's name; false when the topic does not have that role. */
 bool wh_topic_connection(const char *prefix, enum wh_topic_role role, const char *topic,
                          struct wh_slice *ret_connection);
+/* The role of a topic, WH_TOPIC_ROLE_COUNT when it has none. *ret_connection is empty for shared topics. */
+enum wh_topic_role wh_topic_role(const char *prefix, const char *topic,
+                                 struct wh_slice *ret_connection);
 /* True for 1 to 64 characters of [a-z0-9-]. */
 bool wh_connection_id_valid(struct wh_slice id);
 

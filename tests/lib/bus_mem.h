@@ -19,7 +19,8 @@ enum wh_bus_mem_call {
     WH_BUS_MEM_DELIVERY, /* the delivery reports the fault's rc; the record is not stored */
     WH_BUS_MEM_POLL,     /* consumer poll answers the fault's rc */
     WH_BUS_MEM_COMMIT,
-    WH_BUS_MEM_ADMIN,
+    WH_BUS_MEM_ADMIN,   /* all calls of an admin but the next */
+    WH_BUS_MEM_OFFSETS, /* an admin's question for an offset */
     WH_BUS_MEM_WARM,
     WH_BUS_MEM_CALL_COUNT
 };

@@ -96,6 +96,9 @@ static enum wh_rc ma_offsets(struct wh_admin *a, struct wh_bus_partition *parts,
     size_t answered = 0;
 
     (void)timeout_ms;
+    if (bus_mem_check(bus_of(a), WH_BUS_MEM_OFFSETS, err) != WH_OK) {
+        return err->rc;
+    }
     for (size_t i = 0; i < n; i++) {
         const struct mem_topic *t = bus_mem_find(bus_of(a), parts[i].topic);
         bool known = t && parts[i].partition < t->n_partitions;

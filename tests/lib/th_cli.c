@@ -111,7 +111,7 @@ static enum wh_rc on_call(struct cli_http *http, const struct cli_request *reque
     return wh_buf_append(&ret->body, wh_slice_str(a->body), err);
 }
 
-static struct th_cli *current; /* wh_admin_kafka_new has no context */
+static struct th_cli *current; /* wh_admin_kafka_new and wh_consumer_kafka_new have no context */
 
 static enum wh_rc new_admin(const char *bootstrap, const char *client_id,
                             const struct wh_conf_pairs *extra, struct wh_log *log,
@@ -122,6 +122,12 @@ static enum wh_rc new_admin(const char *bootstrap, const char *client_id,
     (void)extra;
     (void)log;
     return wh_bus_mem_admin(current->bus, ret, err);
+}
+
+static enum wh_rc new_consumer(const struct wh_consumer_conf *conf, struct wh_consumer **ret,
+                               struct wh_err *err)
+{
+    return wh_bus_mem_consumer(current->bus, conf, ret, err);
 }
 
 static int64_t now_ms(void *ctx)
@@ -262,6 +268,7 @@ static struct cli make_cli(struct th_cli *t, FILE *data, FILE *messages)
     struct cli cli = {
         .world = {.http = &t->http,
                   .admin = new_admin,
+                  .consumer = new_consumer,
                   .clock = {.now_ms = now_ms, .mono_ns = mono_ns, .ctx = t},
                   .pause_ms = pause_ms,
                   .ctx = t,

@@ -81,7 +81,7 @@ static void mistakes_are_messages(void **state)
         {"show https://root:S3CRET@h/x", "must not hold a user name"},
         {"sql", "sql needs one query"},
         {"replay", "replay needs a connection's id"},
-        {"replay c --from yesterday", "--from must be start, an offset"},
+        {"replay c --from yesterday", "--from must be start, end, OFFSET"},
         {"disconnect S3CRET", "disconnect needs a connection's id"},
         {"purge S3CRET", "purge needs a connection's id"},
     };

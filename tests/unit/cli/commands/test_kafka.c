@@ -76,6 +76,11 @@ static void a_replay_begins_where_it_is_told(void **state)
                  {"beginning", "10"},
                  {"7", "3"},
                  {"99", "0"},
+                 {"0:7", "3"},
+                 {"1:0", "0"},
+                 {"-2", "2"},
+                 {"end", "0"},
+                 {"2026-11-29T23:55:00Z", "5"},
                  {"-3m", "3"},
                  {"-1d", "10"},
                  {"-1s", "0"},
@@ -96,15 +101,15 @@ static void a_replay_begins_where_it_is_told(void **state)
 
 static void wrong_beginnings_are_refused(void **state)
 {
-    static const char *const cases[] = {"yesterday", "@yesterday", "-2y", "-2",
-                                        "9223372036854775808"};
+    static const char *const cases[] = {
+        "yesterday", "@yesterday", "-2y", "-h", "1:", ":1", "9223372036854775808"};
     struct th_cli *t = *state;
     char words[80];
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         (void)snprintf(words, sizeof(words), "replay c --from %s", cases[i]);
         assert_int_equal(th_cli_run(t, words), CLI_USAGE);
-        says(th_cli_stderr(t), "--from must be start, an offset, @TIME or -AGE");
+        says(th_cli_stderr(t), "--from must be start, end, OFFSET");
     }
 }
 
@@ -177,15 +182,39 @@ static void topics_are_made_once(void **state)
     struct th_cli *t = *state;
 
     assert_int_equal(th_cli_run(t, "topics --check"), CLI_NOT_HEALTHY);
-    says(th_cli_stdout(t), "wellhead.connections  0           missing: run `wellhead topics`\n");
+    says(th_cli_stdout(t),
+         "wellhead.connections  0           ?        missing: run `wellhead topics`\n");
     assert_int_equal(th_cli_run(t, "topics"), CLI_OK);
-    says(th_cli_stdout(t), "wellhead.connections  1           ok\n");
-    says(th_cli_stdout(t), "wellhead.fetch-state  4           ok\n");
+    says(th_cli_stdout(t),
+         "wellhead.connections  1           0        connections, with sealed credentials\n");
+    says(th_cli_stdout(t),
+         "wellhead.fetch-state  4           0        how far each stream is read\n");
     assert_int_equal(th_cli_run(t, "topics --check --json"), CLI_OK);
     says(th_cli_stdout(t), "{\"ok\":true,\"topics\":[{\"topic\":\"wellhead.connections\","
-                           "\"partitions\":1,\"state\":\"ok\"}");
+                           "\"partitions\":1,\"state\":\"ok\",\"records_at_most\":0,\"holds\":");
     assert_int_equal(th_cli_run(t, "topics -q"), CLI_OK);
     assert_string_equal(th_cli_stdout(t), "");
+}
+
+static void the_topics_of_the_installation_are_listed(void **state)
+{
+    struct th_cli *t = *state;
+
+    fill(t, "wellhead.raw.c");
+    fill(t, "wellhead.other");
+    fill(t, "elsewhere");
+    assert_int_equal(th_cli_run(t, "topics"), CLI_OK);
+    says(th_cli_stdout(t),
+         "wellhead.other        2           10       not known to this version\n"
+         "wellhead.raw.c        2           10       webhooks and rows of reads,");
+    assert_null(strstr(th_cli_stdout(t), "elsewhere"));
+    assert_int_equal(th_cli_run(t, "topics --json"), CLI_OK);
+    says(th_cli_stdout(t), "{\"topic\":\"wellhead.raw.c\",\"partitions\":2,\"state\":\"ok\","
+                           "\"records\":10,\"holds\":\"webhooks");
+    /* Their counts are unknown, not zero. */
+    wh_bus_mem_fail(th_cli_bus(t), WH_BUS_MEM_OFFSETS, 0, 99, WH_E_TIMEOUT);
+    assert_int_equal(th_cli_run(t, "topics"), CLI_OK);
+    says(th_cli_stdout(t), "wellhead.raw.c        2           ?        webhooks");
 }
 
 static void kafka_that_does_not_answer_is_waited_for(void **state)
@@ -250,6 +279,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(dead_letters_have_their_topic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_group_that_is_in_use_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(topics_are_made_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_topics_of_the_installation_are_listed, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(kafka_that_does_not_answer_is_waited_for, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(all_is_well, set_up, tear_down),
