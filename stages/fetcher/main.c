@@ -10,6 +10,7 @@
 #include "common/run/stage.h"
 #include "stages/fetcher/control/control.h"
 #include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/rereads.h"
 #include "stages/fetcher/members/health_reader.h"
 #include "stages/fetcher/members/group.h"
 #include "stages/fetcher/oauth/url.h"
@@ -113,7 +114,7 @@ static const struct wh_conf_key keys[] = {
 
 static void drained(struct app *app)
 {
-    if (app->fetcher->draining && fetcher_idle(app->fetcher) && members_stop(app->members)) {
+    if (fetcher_drained(app->fetcher) && members_stop(app->members)) {
         wh_run_drained(app->base.run);
     }
 }
@@ -151,7 +152,7 @@ static void on_reread(void *ctx, int fd, unsigned events)
 
     (void)fd;
     (void)events;
-    if (!app->fetcher->caught_up) {
+    if (!fetcher_working(app->fetcher)) {
         return;
     }
     do {
@@ -163,11 +164,11 @@ static void on_reread(void *ctx, int fd, unsigned events)
             struct wh_reread q;
 
             if (msgs[i].value.ptr && wh_reread_decode(msgs[i].value, &q, &err) == WH_OK) {
-                rereads_take(app->fetcher->rereads, &q);
+                rereads_take(fetcher_rereads(app->fetcher), &q);
             }
             if (msgs[i].partition < REREAD_PARTITIONS_MAX) {
                 app->commits[msgs[i].partition] = (struct wh_bus_partition){
-                    app->fetcher->rereads_topic, msgs[i].partition, msgs[i].offset + 1};
+                    fetcher_topics(app->fetcher)->rereads, msgs[i].partition, msgs[i].offset + 1};
             }
         }
     } while (n > 0);
@@ -184,7 +185,7 @@ static void on_commit(void *ctx)
     on_reread(app, -1, 0);
     drained(app);
     for (size_t i = 0; i < REREAD_PARTITIONS_MAX; i++) {
-        if (app->commits[i].topic && rereads_open(app->fetcher->rereads) == 0) {
+        if (app->commits[i].topic && rereads_open(fetcher_rereads(app->fetcher)) == 0) {
             parts[n++] = app->commits[i];
             app->commits[i].topic = NULL;
         }
@@ -383,7 +384,7 @@ static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer
 
 static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
 {
-    const char *rereads[] = {app->fetcher->rereads_topic};
+    const char *rereads[] = {fetcher_topics(app->fetcher)->rereads};
     struct wh_producer_conf producer;
     struct wh_consumer_conf consumer;
 

@@ -7,6 +7,7 @@
 #include "tests/lib/bus_mem.h"
 #include "stages/fetcher/control/control.h"
 #include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/rereads.h"
 #include "stages/fetcher/members/health_reader.h"
 #include "stages/fetcher/members/group.h"
 #include "tests/golden/loop_sim.h"
@@ -88,7 +89,7 @@ static void poll_rereads(void *ctx)
             struct wh_reread q;
 
             th_ok(wh_reread_decode(msgs[i].value, &q, &err), &err);
-            rereads_take(m->fetcher->rereads, &q);
+            rereads_take(fetcher_rereads(m->fetcher), &q);
         }
     }
 }
@@ -242,7 +243,7 @@ void member_stop(struct member *m)
     (void)members_stop(m->members);
     fetcher_drain(m->fetcher);
     control_drain(m->control);
-    for (int i = 0; !fetcher_idle(m->fetcher); i++) {
+    for (int i = 0; !fetcher_drained(m->fetcher); i++) {
         assert_true(i < DRAIN_TURNS_MAX);
         wh_loop_turn(m->conf.loop, true);
     }

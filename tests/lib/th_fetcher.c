@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/event/messages.h"
 #include "tests/lib/th_cmocka.h"
 
 enum { LARGE_QUEUE = 100000, TINY_QUEUE = 4 };
@@ -41,6 +42,7 @@ void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,
 {
     static struct wh_keyring one_key;
     static const unsigned char zeros[WH_AEAD_KEY_BYTES];
+    struct fetcher_deps own = *deps;
     struct wh_producer_conf conf;
     struct wh_err err;
 
@@ -48,11 +50,11 @@ void th_fetcher_new(const struct fetcher_deps *deps, struct wh_bus_mem *bus,
     conf.queue_max_records = queue_max_records;
     conf.queue_max_bytes = 1 << 30;
     th_ok(wh_bus_mem_producer(bus, &conf, ret_producer, &err), &err);
-    th_ok(fetcher_new(deps, ret_f, &err), &err);
     if (deps->keys == NULL) {
         wh_keyring_of(&one_key, zeros, true, &err);
-        (*ret_f)->deps.keys = &one_key;
+        own.keys = &one_key;
     }
+    th_ok(fetcher_new(&own, ret_f, &err), &err);
     fetcher_set_producer(*ret_f, *ret_producer);
 }
 
@@ -75,7 +77,7 @@ void th_fetcher_connect(struct fetcher *f, const char *instance, const char *pro
     wh_buf_init(&sealed, 8192);
     wh_buf_init(&json, 65536);
     wh_buf_init(&record, 65536);
-    th_ok(wh_secret_seal(f->deps.keys, &place, secret, &sealed, &err), &err);
+    th_ok(wh_secret_seal(fetcher_deps(f)->keys, &place, secret, &sealed, &err), &err);
     *(strcmp(purpose, "oauth") == 0 ? &doc.oauth_sealed : &doc.token_sealed) =
         wh_buf_slice(&sealed);
     th_ok(wh_connection_write(&doc, &json, &err), &err);

@@ -3,20 +3,66 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/access/pairs.h"
 
 enum { ARENA_BLOCK = 4096, ARENA_MAX = 256 << 10, DOCUMENT_MAX_BYTES = 128 << 10 };
 
-/* ---- the fetcher's connections ---- */
+/* ---- the fetcher ---- */
 
-struct conn *fetcher_find(struct fetcher *f, struct wh_slice id)
+const struct fetcher_deps *fetcher_deps(const struct fetcher *f)
 {
-    for (struct conn *c = f->conns; c; c = c->next) {
-        if (!c->dropped && wh_slice_eq(wh_slice_str(c->id), id)) {
-            return c;
-        }
+    return &f->deps;
+}
+
+const struct fetcher_topics *fetcher_topics(const struct fetcher *f)
+{
+    return &f->topics;
+}
+
+struct wh_json_parser *fetcher_parser(const struct fetcher *f)
+{
+    return f->rows;
+}
+
+struct ownership *fetcher_ownership(struct fetcher *f)
+{
+    return &f->ownership;
+}
+
+struct rereads *fetcher_rereads(const struct fetcher *f)
+{
+    return f->rereads;
+}
+
+struct rotation *fetcher_rotation(const struct fetcher *f)
+{
+    return f->rotation;
+}
+
+bool fetcher_working(const struct fetcher *f)
+{
+    return f->caught_up && !f->draining;
+}
+
+struct conn *fetcher_next(const struct fetcher *f, const struct conn *prev)
+{
+    struct conn *c = prev ? prev->next : f->conns;
+
+    while (c && c->dropped) {
+        c = c->next;
     }
-    return NULL;
+    return c;
+}
+
+struct conn *fetcher_find(const struct fetcher *f, struct wh_slice id)
+{
+    struct conn *c = fetcher_next(f, NULL);
+
+    while (c && !wh_slice_eq(wh_slice_str(c->id), id)) {
+        c = fetcher_next(f, c);
+    }
+    return c;
 }
 
 bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project)
@@ -30,7 +76,7 @@ enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
                               struct wh_bus_ack *ack, struct wh_err *err)
 {
     const struct outbox_document doc = {.schema = WH_DOCUMENT_FETCH_STATE,
-                                        .topic = f->state_topic,
+                                        .topic = f->topics.state,
                                         .key = key,
                                         .connection = connection,
                                         .json = json};
@@ -44,7 +90,7 @@ enum wh_rc fetcher_save_everywhere(const struct fetcher *f, const struct conn *c
                                    struct wh_slice json, bool own, struct wh_err *err)
 {
     const struct outbox_document doc = {.schema = WH_DOCUMENT_FETCH_STATE,
-                                        .topic = f->state_topic,
+                                        .topic = f->topics.state,
                                         .key = wh_slice_str(key),
                                         .connection = wh_slice_str(c->id),
                                         .json = json};
@@ -60,12 +106,37 @@ enum wh_rc fetcher_save_everywhere(const struct fetcher *f, const struct conn *c
 
 /* ---- the document ---- */
 
+const char *conn_id(const struct conn *c)
+{
+    return c->id;
+}
+
+const char *conn_instance(const struct conn *c)
+{
+    return c->instance;
+}
+
+const struct wh_connection *conn_document(const struct conn *c)
+{
+    return &c->doc;
+}
+
+struct access *conn_access(const struct conn *c)
+{
+    return c->access;
+}
+
+void conn_set_saved(struct conn *c, bool saved)
+{
+    c->seals.unsaved = !saved;
+}
+
 /* Empty json: a tombstone. */
 static enum wh_rc write_record(const struct conn *c, struct wh_slice json, struct wh_bus_ack *ack,
                                struct wh_err *err)
 {
     const struct outbox_document record = {.schema = WH_DOCUMENT_CONNECTION,
-                                           .topic = c->fetcher->connections_topic,
+                                           .topic = c->fetcher->topics.connections,
                                            .key = wh_slice_str(c->id),
                                            .connection = wh_slice_str(c->id),
                                            .json = json};
@@ -143,7 +214,7 @@ static void stop(struct conn *c)
 {
     c->dropped = true;
     c->stopped = true;
-    wh_timer_stop(c->timer);
+    wh_timer_stop(c->run.timer);
     access_stop(c->access);
 }
 
@@ -159,7 +230,7 @@ void conn_drop(struct conn *c)
     }
     wh_log_info(f->deps.log, "connection removed", WH_STR("connection", c->id));
     stop(c);
-    if (c->phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
+    if (c->run.phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
         cursors_forget(f->cursors, wh_buf_slice(&prefix));
         numbers_forget(f->numbers, c->id);
     }
@@ -204,7 +275,7 @@ void conn_project_listed(struct conn *c, struct project *p)
     if (n && ids_get(n->ids, 1).fate != IDS_UNKNOWN && ids_get(n->ids, 1).fate != IDS_HAVE) {
         p->relist = true;
     }
-    p->listed_run = c->run_started_ms;
+    p->listed_run = c->run.started_ms;
     p->skipped[0] = '\0';
 }
 

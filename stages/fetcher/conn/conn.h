@@ -1,13 +1,7 @@
 /*
- * conn.h - a connection: its document, its parts, and how records of it are written. What works on
- * connections (run.h, leave.h, rotate.h, ...) is built on top of this; fetcher.h makes and frees them.
- *
- *   connection ── run (every sync.interval) ── projects ── listing per project and stream
- *   listing ── pages in flight ── rows and follow-ups ── records ── acknowledged ── cursor saved
- *
- * A page counts as read when every record that came out of it, follow-up reads included, is
- * acknowledged by Kafka. Cursors move over read pages in order only, and are records of the compacted
- * topic fetch-state themselves. Thread: app.
+ * conn.h - a connection, as the other rooms see it: its name, its document, its access, and how records
+ * of it are written. Other headers of this room work on connections: run_request.h, leave.h and
+ * rotate.h. A connection lives as long as its fetcher; one that is gone is found no more. Thread: app.
  */
 #ifndef WH_FETCHER_CONN_H
 #define WH_FETCHER_CONN_H
@@ -15,23 +9,19 @@
 #include "common/bus/bus.h"
 #include "common/event/connection.h"
 #include "common/event/seal.h"
-#include "common/event/messages.h"
 #include "common/event/topics.h"
 #include "common/httpc/httpc.h"
 #include "common/json/json_doc.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
-#include "common/event/health.h"
-#include "stages/fetcher/access/access.h"
-#include "stages/fetcher/check/check.h"
-#include "stages/fetcher/listing/listing.h"
-#include "stages/fetcher/state/numbers.h"
-#include "stages/fetcher/state/projects.h"
-#include "stages/fetcher/state/stream_count.h"
-#include "stages/fetcher/outbox/outbox.h"
 #include "stages/fetcher/state/ownership.h"
-#include "stages/fetcher/state/cursors.h"
+
+struct access;
+struct conn;
+struct fetcher;
+struct rereads;
+struct rotation;
 
 struct fetcher_conf {
     const char *topic_prefix;
@@ -75,156 +65,52 @@ struct fetcher_deps {
     struct fetcher_conf conf;
 };
 
-enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS, RUN_CHECK };
-
-enum { RUNS_KEPT = 12 };
-
-struct leave;
-
-/* A run that ended, as the status shows it. */
-struct run_summary {
-    int64_t run;
-    int64_t finished_ms;
-    bool sweep;
-    bool ok;
-    uint64_t rows;
-    uint64_t requests;
-    int64_t waited_ms;
-    uint64_t tombstones;
-    uint64_t skipped;
-    struct stream_count counts[STREAMS];
-    struct wh_outcome outcome; /* the sink's; no connection */
+struct fetcher_topics {
+    char connections[WH_TOPIC_MAX];
+    char state[WH_TOPIC_MAX]; /* fetch-state */
+    char runs[WH_TOPIC_MAX];
+    char rereads[WH_TOPIC_MAX];
+    char health[WH_TOPIC_MAX];
 };
 
-struct fetcher;
-struct rotation;
+/* ---- the fetcher ---- */
 
-struct conn {
-    struct conn *next;
-    struct fetcher *fetcher;
-    struct wh_arena arena; /* holds doc's texts */
-    struct wh_connection doc;
-    char id[65];
-    char *instance;
-    char raw_topic[WH_TOPIC_MAX];
-    char state[24];        /* doc's, while it is set here */
-    char detail[400];      /* the document's, in the same way */
-    struct access *access; /* credentials, REST client, MCP session, sources; never NULL */
-    struct leave *leave;   /* disconnect and purge; never NULL */
-    bool stopped;          /* disconnected: nothing is read */
-    bool warmed;           /* the producer knows its topics */
-    bool dropped;          /* purged: not there for anybody */
-    bool unsaved_seals; /* secrets were sealed again (rotate.h), and Kafka does not have them yet */
-    char unsealable[160];     /* why they cannot be; empty when they can */
-    int64_t unsealable_at_ms; /* the document of which that is true */
-    struct projects projects;
-    enum run_phase phase;
-    struct sources_wait sources_wait; /* of a run that begins */
-    struct project *next_project;     /* the task that comes next */
-    unsigned next_stream;
-    struct listing_env listing_env;
-    struct listings listings;
-    struct wh_timer *timer;
-    struct stream_count counts[STREAMS];
-    int64_t run_id; /* of the reads now; 0 outside of runs */
-    int64_t run_started_ms;
-    int64_t run_finished_ms;
-    uint64_t runs;
-    bool run_failed;
-    bool run_again;  /* asked for while one was under way */
-    bool run_sweeps; /* it lists all numbers */
-    bool run_verifies;
-    bool run_confirms;
-    bool want_verify;  /* the next run lists all, and reads every missing number */
-    bool want_confirm; /* the next run publishes the held tombstones */
-    bool succeeded;    /* a run ended well, since the start */
-    int64_t from_ms;   /* listings begin here when that is before their cursor; 0: no */
-    struct client_stats stats_before;
-    struct check_env check_env;
-    struct check *check; /* under way; or NULL */
-    struct gone *gone;   /* records about objects that are gone or back; never NULL */
-    int64_t held;        /* tombstones that wait for a person */
-    uint64_t tombstones; /* of this run */
-    struct run_summary summaries[RUNS_KEPT]; /* newest last */
-    unsigned n_summaries;
-    struct health *health;
-    struct mr_heads *heads;
-    bool again_stale;      /* a second run was requested by conn_run_stale */
-    bool run_stale;        /* what was read within sync.interval is left out */
-    int64_t sync_asked_ms; /* the newest request of another member that was honoured */
-    int64_t next_due_ms;   /* of what was left out, the first that is due */
-    int64_t epoch_ms;      /* of our announcements of projects; 0: none yet */
-    bool epoch_told;
-    char error[160];
-};
-
-struct fetcher {
-    struct fetcher_deps deps;
-    struct wh_producer *producer;
-    struct outbox *outbox; /* the only one that produces */
-    struct cursors *cursors;
-    struct ownership ownership; /* which projects are this member's */
-    struct conn *conns;
-    struct wh_json_parser *rows;   /* one row */
-    struct wh_json_parser *arrays; /* pages */
-    struct numbers_table *numbers;
-    bool draining;
-    bool caught_up; /* connections and fetch-state are read to their ends */
-    char connections_topic[WH_TOPIC_MAX];
-    char state_topic[WH_TOPIC_MAX];
-    char runs_topic[WH_TOPIC_MAX];
-    char rereads_topic[WH_TOPIC_MAX];
-    char health_topic[WH_TOPIC_MAX];
-    struct rereads *rereads;
-    struct rotation *rotation;
-};
-
-/* ---- the fetcher's connections ---- */
+const struct fetcher_deps *fetcher_deps(const struct fetcher *f);
+const struct fetcher_topics *fetcher_topics(const struct fetcher *f);
+/* The parser of the fetcher, for bodies of up to 16 MiB; what it returns is valid until the next parse
+ * by anybody. */
+struct wh_json_parser *fetcher_parser(const struct fetcher *f);
+/* Which projects this member of the group works for; members/group.h changes it. */
+struct ownership *fetcher_ownership(struct fetcher *f);
+struct rereads *fetcher_rereads(const struct fetcher *f);
+struct rotation *fetcher_rotation(const struct fetcher *f);
+/* True when the topics that it needs have been read to their ends, and the stage does not drain. */
+bool fetcher_working(const struct fetcher *f);
 
 /* Returns NULL when there is no connection with that id. */
-struct conn *fetcher_find(struct fetcher *f, struct wh_slice id);
-/* True when this member of the group works for the project now. project NULL or "": for the
- * connection itself, which has the list of projects and the tokens. */
-bool fetcher_owns(const struct fetcher *f, const char *connection, const char *project);
-/*
- * Writes a record of fetch-state on the partition of its project (ownership.h); project "": on the
- * connection's. The key begins with "<connection>:<project>:". Empty json writes a tombstone. ack may
- * be NULL.
- */
-WH_MUST_CHECK enum wh_rc fetcher_save_state(struct fetcher *f, struct wh_slice connection,
-                                            struct wh_slice project, struct wh_slice key,
-                                            struct wh_slice json, struct wh_bus_ack *ack,
-                                            struct wh_err *err);
-/* Writes the same record of fetch-state to each partition; own: also to those of this member. The key
- * begins with "<connection>::". */
-WH_MUST_CHECK enum wh_rc fetcher_save_everywhere(const struct fetcher *f, const struct conn *c,
-                                                 const char *key, struct wh_slice json, bool own,
-                                                 struct wh_err *err);
+struct conn *fetcher_find(const struct fetcher *f, struct wh_slice id);
+/* Iterates over the connections, newest first. prev NULL: returns the first. */
+struct conn *fetcher_next(const struct fetcher *f, const struct conn *prev);
 
-/* ---- one connection ---- */
+/* ---- a connection ---- */
 
+const char *conn_id(const struct conn *c);
+/* The canonical address of its GitLab. */
+const char *conn_instance(const struct conn *c);
+/* Valid until the document is replaced or saved. */
+const struct wh_connection *conn_document(const struct conn *c);
+/* Never NULL. */
+struct access *conn_access(const struct conn *c);
 /* Replaces the document by a copy of doc, which may borrow from the present one. Saves nothing. */
 WH_MUST_CHECK enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc,
                                            struct wh_err *err);
 /* Writes the document to Kafka. ack may be NULL. WH_E_CANCELED: the connection is gone or has moved. */
 WH_MUST_CHECK enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err);
-/* Writes a tombstone for the document. ack may be NULL. */
-WH_MUST_CHECK enum wh_rc conn_save_removed(const struct conn *c, struct wh_bus_ack *ack,
-                                           struct wh_err *err);
-/* Sets state and detail; the owner of the connection writes them to Kafka. */
-void conn_set_state(struct conn *c, const char *state, const char *detail);
-/* Nothing is read from now on, and nobody finds the connection any more: it was purged. */
-void conn_drop(struct conn *c);
-/* Nothing is read from now on: the connection has another address, for which it is made anew. */
-void conn_leave_address(struct conn *c);
+/* saved false: the document holds something that must reach Kafka; until it has, the document is saved
+ * again and again (rotate.h), and nothing else writes it. saved true: Kafka has it. */
+void conn_set_saved(struct conn *c, bool saved);
 /* Removes a connection that no approval has made (to_configure) and of which GitLab holds nothing,
  * also from Kafka. Returns false when it is another. */
 bool conn_forget_unconfigured(struct conn *c);
-/* Adds the project of a row of the list of projects that the present run reads. */
-void conn_add_project(struct conn *c, struct wh_json_val row);
-/* The list of projects of the present run contains the project. */
-void conn_project_listed(struct conn *c, struct project *p);
-/* The connection's part of a row's record; the caller fills in the rest. run 0: outside of runs. */
-struct outbox_row conn_row(const struct conn *c, enum wh_origin origin, int64_t run);
 
 #endif

@@ -1,5 +1,6 @@
 /* What a connection lends to its access. */
 #include "stages/fetcher/conn/conn_parts.h"
+#include "stages/fetcher/conn/conn_priv.h"
 
 static bool owns(void *ctx)
 {
@@ -33,7 +34,7 @@ static bool may_write(void *ctx)
 {
     const struct conn *c = ctx;
 
-    return !c->unsaved_seals && c->fetcher->caught_up && owns(ctx);
+    return !c->seals.unsaved && c->fetcher->caught_up && owns(ctx);
 }
 
 static enum wh_rc set_document(void *ctx, const struct wh_connection *doc, struct wh_err *err)

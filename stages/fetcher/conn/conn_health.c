@@ -1,5 +1,6 @@
 /* What a connection lends to its health. */
 #include "stages/fetcher/conn/conn_parts.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/conn/run.h"
 
@@ -21,8 +22,8 @@ static bool judgeable(void *ctx)
 {
     const struct conn *c = ctx;
 
-    return c->succeeded && c->phase == RUN_IDLE && !c->run_failed && !c->fetcher->draining &&
-           sources_any(access_sources(c->access));
+    return c->run.succeeded && c->run.phase == RUN_IDLE && !c->run.failed &&
+           !c->fetcher->draining && sources_any(access_sources(c->access));
 }
 
 static void judged(void *ctx, bool healthy, const char *detail)
@@ -41,7 +42,7 @@ static void lost(void *ctx, int64_t repaired, int64_t since_ms)
 {
     struct conn *c = ctx;
 
-    c->from_ms = since_ms - c->fetcher->deps.conf.sync_overlap_ms;
+    c->run.from_ms = since_ms - c->fetcher->deps.conf.sync_overlap_ms;
     wh_log_warn(c->fetcher->deps.log, "webhooks lost; reading the gap again",
                 WH_STR("connection", c->id), WH_I("repaired", repaired),
                 WH_I("since_ms", since_ms));

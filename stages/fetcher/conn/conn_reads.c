@@ -1,5 +1,6 @@
 /* What a connection lends to its listings and checks. */
 #include "stages/fetcher/conn/conn_parts.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/conn/run.h"
 
@@ -7,15 +8,15 @@ static struct outbox_row run_row(void *ctx)
 {
     const struct conn *c = ctx;
 
-    return conn_row(c, WH_ORIGIN_REST, c->run_id);
+    return conn_row(c, WH_ORIGIN_REST, c->run.id);
 }
 
 static void on_settled(void *ctx)
 {
     const struct conn *c = ctx;
 
-    if (c->check) {
-        check_wake(c->check);
+    if (c->reads.check) {
+        check_wake(c->reads.check);
     }
 }
 
@@ -99,14 +100,14 @@ enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err)
     const struct gone_env gone = {
         .outbox = f->outbox, .log = f->deps.log, .row = run_row, .settled = on_settled, .ctx = c};
 
-    c->gone = gone_new(&gone);
-    if (c->gone == NULL) {
+    c->reads.gone = gone_new(&gone);
+    if (c->reads.gone == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a connection");
     }
-    c->check_env = (struct check_env){
+    c->reads.check_env = (struct check_env){
         .loop = f->deps.loop,
         .outbox = f->outbox,
-        .gone = c->gone,
+        .gone = c->reads.gone,
         .numbers = f->numbers,
         .rows = f->rows,
         .arrays = f->arrays,
@@ -122,10 +123,10 @@ enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err)
         .publish = publish,
         .ctx = c,
     };
-    c->listing_env = (struct listing_env){
+    c->reads.listing_env = (struct listing_env){
         .outbox = f->outbox,
         .cursors = f->cursors,
-        .heads = c->heads,
+        .heads = c->reads.heads,
         .arrays = f->arrays,
         .clock = f->deps.clock,
         .log = f->deps.log,

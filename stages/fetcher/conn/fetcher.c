@@ -4,12 +4,15 @@
 
 #include "common/base/mem.h"
 #include "common/event/messages.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/check/check.h"
 #include "stages/fetcher/check/gone.h"
 #include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/conn/conn_parts.h"
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/conn/project_handover.h"
+#include "stages/fetcher/conn/rereads.h"
+#include "stages/fetcher/conn/run.h"
 #include "stages/fetcher/conn/run_request.h"
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/access/pairs.h"
@@ -28,16 +31,16 @@ static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
 {
     const char *prefix = f->deps.conf.topic_prefix;
 
-    if (wh_topic_name(prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""), f->connections_topic, err) !=
+    if (wh_topic_name(prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""), f->topics.connections, err) !=
             WH_OK ||
-        wh_topic_name(prefix, WH_TOPIC_FETCH_STATE, WH_LIT(""), f->state_topic, err) != WH_OK ||
-        wh_topic_name(prefix, WH_TOPIC_RUNS, WH_LIT(""), f->runs_topic, err) != WH_OK) {
+        wh_topic_name(prefix, WH_TOPIC_FETCH_STATE, WH_LIT(""), f->topics.state, err) != WH_OK ||
+        wh_topic_name(prefix, WH_TOPIC_RUNS, WH_LIT(""), f->topics.runs, err) != WH_OK) {
         return err->rc;
     }
-    if (wh_topic_name(prefix, WH_TOPIC_HEALTH, WH_LIT(""), f->health_topic, err) != WH_OK) {
+    if (wh_topic_name(prefix, WH_TOPIC_HEALTH, WH_LIT(""), f->topics.health, err) != WH_OK) {
         return err->rc;
     }
-    return wh_topic_name(prefix, WH_TOPIC_REREADS, WH_LIT(""), f->rereads_topic, err);
+    return wh_topic_name(prefix, WH_TOPIC_REREADS, WH_LIT(""), f->topics.rereads, err);
 }
 
 /* ---- the outbox ---- */
@@ -48,8 +51,8 @@ static void on_room(void *ctx)
 
     for (struct conn *c = f->conns; c && !f->draining; c = c->next) {
         client_wake(access_client(c->access));
-        if (c->check) {
-            check_wake(c->check);
+        if (c->reads.check) {
+            check_wake(c->reads.check);
         }
     }
 }
@@ -113,13 +116,13 @@ static void on_run_timer(void *ctx)
 static void conn_free(struct conn *c)
 {
     leave_free(c->leave);
-    listings_free(&c->listings);
+    listings_free(&c->reads.listings);
     access_free(c->access);
-    check_free(c->check);
-    gone_free(c->gone);
+    check_free(c->reads.check);
+    gone_free(c->reads.gone);
     health_free(c->health);
-    mr_heads_free(c->heads);
-    wh_timer_free(c->timer);
+    mr_heads_free(c->reads.heads);
+    wh_timer_free(c->run.timer);
     projects_free(&c->projects);
     wh_arena_done(&c->arena);
     wh_mem_free(c->instance);
@@ -138,12 +141,12 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     wh_arena_init(&c->arena, ARENA_BLOCK, ARENA_MAX);
     (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
     c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
-    c->timer = wh_timer_new(f->deps.loop, on_run_timer, c);
+    c->run.timer = wh_timer_new(f->deps.loop, on_run_timer, c);
     c->health = conn_health_new(c);
-    c->heads = mr_heads_new();
+    c->reads.heads = mr_heads_new();
     c->access = c->instance ? conn_access_new(c) : NULL;
     c->leave = leave_new(c);
-    if (!c->instance || !c->timer || !c->health || !c->heads || !c->access || !c->leave ||
+    if (!c->instance || !c->run.timer || !c->health || !c->reads.heads || !c->access || !c->leave ||
         conn_reads_init(c, err) != WH_OK ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
@@ -158,7 +161,7 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
 static void log_unusable(const struct conn *c)
 {
     wh_log_error(c->fetcher->deps.log, "secrets of a connection cannot be opened",
-                 WH_STR("connection", c->id), WH_STR("why", c->unsealable));
+                 WH_STR("connection", c->id), WH_STR("why", c->seals.problem));
 }
 
 /* Until all records are read, this one may not be the newest of its connection: older ones may need
@@ -167,12 +170,12 @@ static bool try_credentials(struct conn *c)
 {
     struct wh_err err;
 
-    c->unsealable[0] = '\0';
+    c->seals.problem[0] = '\0';
     if (access_load(c->access, &err) == WH_OK) {
         return true;
     }
-    (void)snprintf(c->unsealable, sizeof(c->unsealable), "%.159s", err.msg);
-    c->unsealable_at_ms = c->doc.updated_at_ms;
+    (void)snprintf(c->seals.problem, sizeof(c->seals.problem), "%.159s", err.msg);
+    c->seals.problem_at_ms = c->doc.updated_at_ms;
     if (c->fetcher->caught_up) {
         log_unusable(c);
     }
@@ -186,23 +189,46 @@ static bool readable(const struct wh_connection *doc)
            !wh_slice_eq(doc->state, WH_LIT("disabled"));
 }
 
-void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
+/* Makes doc, whose texts are in arena, the document of its connection, and makes the connection when it
+ * is new. Takes arena. from_kafka: as another member, or this one before, has written it. */
+static struct conn *put_document(struct fetcher *f, const struct wh_connection *doc,
+                                 struct wh_arena *arena, bool from_kafka, struct wh_err *err)
 {
-    bool news;
+    struct conn *c = fetcher_find(f, doc->id);
+    bool begins;
+
+    if (c && !wh_slice_eq(wh_slice_str(c->instance), doc->instance)) {
+        wh_log_info(f->deps.log, "connection moved to another address", WH_STR("connection", c->id),
+                    WH_STR("from", c->instance), WH_S("to", doc->instance));
+        conn_leave_address(c);
+        c = NULL;
+    }
+    begins = f->caught_up && from_kafka && (c == NULL || !readable(&c->doc)) && readable(doc);
+    c = c ? c : conn_new(f, doc, err);
+    if (c == NULL) {
+        wh_arena_done(arena);
+        return NULL;
+    }
+    wh_arena_done(&c->arena);
+    c->arena = *arena;
+    c->doc = *doc;
+    c->seals.unsaved = c->seals.unsaved && !from_kafka;
+    if (try_credentials(c) && begins) {
+        conn_run(c);
+    }
+    revoke_look(access_revoke(c->access));
+    leave_document(c);
+    return c;
+}
+
+static void take_document(struct fetcher *f, const struct wh_bus_msg *msg)
+{
     struct wh_connection parsed;
     struct wh_document doc;
     struct wh_arena arena;
-    struct conn *c;
+    const struct conn *c;
     struct wh_err err;
 
-    if (msg->value.ptr == NULL) {
-        c = fetcher_find(f, msg->key);
-        /* Our own come back must not drop what was connected again since. */
-        if (c && msg->timestamp_ms >= c->doc.created_at_ms) {
-            conn_drop(c);
-        }
-        return;
-    }
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
     if (wh_document_decode(msg->value, &doc, &err) != WH_OK ||
         wh_connection_parse(doc.document, f->rows, &arena, &parsed, &err) != WH_OK) {
@@ -212,38 +238,51 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
         return;
     }
     c = fetcher_find(f, parsed.id);
-    /* Another member's word, or our own come back: the newer one counts. */
     if (c && msg->topic && parsed.updated_at_ms <= c->doc.updated_at_ms) {
-        wh_arena_done(&arena);
+        wh_arena_done(&arena); /* it is not newer than what is known, or it is our own */
         return;
     }
-    if (c && !wh_slice_eq(wh_slice_str(c->instance), parsed.instance)) {
-        wh_log_info(f->deps.log, "connection moved to another address", WH_STR("connection", c->id),
-                    WH_STR("from", c->instance), WH_S("to", parsed.instance));
-        conn_leave_address(c);
-        c = NULL;
-    }
-    news = f->caught_up && msg->topic && (c == NULL || !readable(&c->doc)) && readable(&parsed);
-    if (c == NULL) {
-        c = conn_new(f, &parsed, &err);
-    }
-    if (c) {
-        wh_arena_done(&c->arena);
-        c->arena = arena;
-        c->doc = parsed;
-    } else {
-        wh_arena_done(&arena);
-    }
-    if (c == NULL) {
+    if (put_document(f, &parsed, &arena, msg->topic != NULL, &err) == NULL) {
         wh_log_error(f->deps.log, "connection not usable", WH_RC(&err));
+    }
+}
+
+void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
+{
+    struct conn *c;
+
+    if (msg->value.ptr) {
+        take_document(f, msg);
         return;
     }
-    c->unsaved_seals = c->unsaved_seals && !msg->topic;
-    if (try_credentials(c) && news) {
-        conn_run(c);
+    c = fetcher_find(f, msg->key);
+    /* A tombstone of our own must not drop what has been connected again since. */
+    if (c && msg->timestamp_ms >= c->doc.created_at_ms) {
+        conn_drop(c);
     }
-    revoke_look(access_revoke(c->access));
-    leave_document(c);
+}
+
+enum wh_rc fetcher_adopt(struct fetcher *f, const struct wh_connection *doc, struct conn **ret,
+                         struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_connection copy;
+    struct wh_arena arena;
+    struct conn *c;
+
+    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
+    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    if (wh_connection_write(doc, &json, err) != WH_OK ||
+        wh_connection_parse(wh_buf_slice(&json), f->rows, &arena, &copy, err) != WH_OK) {
+        wh_arena_done(&arena);
+        return err->rc;
+    }
+    c = put_document(f, &copy, &arena, false, err);
+    if (c == NULL) {
+        return err->rc;
+    }
+    *ret = c;
+    return WH_OK;
 }
 
 static bool take_numbers(struct fetcher *f, struct wh_slice key, struct wh_slice json)
@@ -325,7 +364,7 @@ void fetcher_start(struct fetcher *f)
 {
     f->caught_up = true;
     for (struct conn *c = f->conns; c; c = c->next) {
-        if (c->unsealable[0] && !c->dropped) {
+        if (c->seals.problem[0] && !c->dropped) {
             log_unusable(c);
         }
         revoke_look(access_revoke(c->access));
@@ -354,7 +393,7 @@ void fetcher_revoked(struct fetcher *f)
         if (!fetcher_owns(f, c->id, NULL)) {
             project_handover_forget(c);
         }
-        listings_stop_foreign(&c->listings);
+        listings_stop_foreign(&c->reads.listings);
     }
 }
 
@@ -364,22 +403,22 @@ void fetcher_drain(struct fetcher *f)
     /* Those who wait for records are freed below; what they have read is read again later. */
     outbox_abandon(f->outbox);
     for (struct conn *c = f->conns; c; c = c->next) {
-        wh_timer_stop(c->timer);
-        listings_free(&c->listings);
+        wh_timer_stop(c->run.timer);
+        listings_free(&c->reads.listings);
         access_drain(c->access);
-        check_free(c->check);
-        c->check = NULL;
+        check_free(c->reads.check);
+        c->reads.check = NULL;
     }
 }
 
-bool fetcher_idle(const struct fetcher *f)
+bool fetcher_drained(const struct fetcher *f)
 {
     for (const struct conn *c = f->conns; c; c = c->next) {
         if (credential_busy(access_credential(c->access))) {
             return false; /* it may hold the only copy of a token */
         }
     }
-    return outbox_pending(f->outbox) == 0;
+    return f->draining && outbox_pending(f->outbox) == 0;
 }
 
 void fetcher_free(struct fetcher *f)

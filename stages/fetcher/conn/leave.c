@@ -1,14 +1,17 @@
 #include "stages/fetcher/conn/leave.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "common/base/backoff.h"
 #include "common/base/mem.h"
+#include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/wipe.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/access/pairs.h"
 
 enum {
-    QUIET_MS = 100, /* how often it is looked whether reading has ended */
+    QUIET_MS = 100, /* between two looks whether reading has ended */
     BACKOFF_MS = 2000,
     BACKOFF_MAX_MS = 300000,
     PROOF_MS = 15000,
@@ -18,35 +21,64 @@ enum {
     ARENA_MAX = 64 << 10,
 };
 
-enum phase {
-    NONE,
-    QUIET,  /* waits for what is under way */
-    REVOKE, /* the refresh token, then the access token */
-    PROVE,
-    FORGET, /* the record without secrets is on its way to Kafka */
-    PURGE,
+enum leave_phase {
+    LEAVE_NONE,   /* the connection is in use, or it is disconnected and has no secrets */
+    LEAVE_QUIET,  /* waits until reading has ended, or until the next attempt */
+    LEAVE_REVOKE, /* asks GitLab to revoke the refresh token, then the access token */
+    LEAVE_PROVE,  /* tries the old access token, which GitLab must refuse */
+    LEAVE_FORGET, /* the record without secrets is on its way to Kafka */
+    LEAVE_PURGE,  /* a pool thread removes topics and keys; then the tombstone is on its way */
+    LEAVE_PHASES
+};
+
+#define TO(phase) (1U << (phase))
+static const unsigned transitions[LEAVE_PHASES] = {
+    [LEAVE_NONE] = TO(LEAVE_QUIET) | TO(LEAVE_PURGE),
+    [LEAVE_QUIET] = TO(LEAVE_NONE) | TO(LEAVE_QUIET) | TO(LEAVE_REVOKE) | TO(LEAVE_FORGET),
+    [LEAVE_REVOKE] =
+        TO(LEAVE_NONE) | TO(LEAVE_QUIET) | TO(LEAVE_REVOKE) | TO(LEAVE_PROVE) | TO(LEAVE_FORGET),
+    [LEAVE_PROVE] = TO(LEAVE_NONE) | TO(LEAVE_QUIET) | TO(LEAVE_FORGET),
+    [LEAVE_FORGET] = TO(LEAVE_NONE) | TO(LEAVE_QUIET),
+    [LEAVE_PURGE] = TO(LEAVE_NONE),
+};
+#undef TO
+
+/* A purge on a pool thread, which works on nothing else. */
+struct purge {
+    struct leave *leave; /* for the loop's thread; NULL: the connection was freed meanwhile */
+    char connection[CONN_ID_MAX];
+    struct wipe_task task;
+    struct wipe_report report;
+    enum wh_rc rc;
+    struct wh_err err;
 };
 
 struct leave {
     struct wh_bus_ack ack; /* first: the connection's record carries it */
     struct conn *conn;
     struct wh_timer *timer;
-    enum phase phase;
-    bool stopped; /* the record says disabled */
+    enum leave_phase phase;
+    bool stopped; /* the document is disabled, and reading was stopped */
     unsigned failures;
-    bool unrevoked; /* GitLab did not take the revocation */
-    bool revoked;   /* it did, and refuses the token */
+    bool unrevoked; /* GitLab did not accept the revocation */
+    bool revoked;   /* GitLab accepted it, and refuses the token */
     struct oauth_call *call;
     struct wh_httpc_transfer *proof;
     char outcome[160]; /* of the revocation, for people */
-    struct wipe_report wiped;
-    enum wh_rc wipe_rc;
-    struct wh_err wipe_err;
+    struct purge *purge;
 };
 
 static void go_on(void *ctx);
 static void revoke(struct leave *l, bool access);
 static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d);
+
+static void move(struct leave *l, enum leave_phase to)
+{
+    assert(transitions[l->phase] & (1U << to));
+    l->phase = to;
+}
+
+/* ---- life ---- */
 
 struct leave *leave_new(struct conn *c)
 {
@@ -65,14 +97,24 @@ struct leave *leave_new(struct conn *c)
     return l;
 }
 
+static void cancel_requests(struct leave *l)
+{
+    oauth_call_cancel(l->call);
+    l->call = NULL;
+    if (l->proof) {
+        wh_httpc_cancel(l->conn->fetcher->deps.http, l->proof);
+        l->proof = NULL;
+    }
+}
+
 void leave_free(struct leave *l)
 {
     if (l == NULL) {
         return;
     }
-    oauth_call_cancel(l->call);
-    if (l->proof) {
-        wh_httpc_cancel(l->conn->fetcher->deps.http, l->proof);
+    cancel_requests(l);
+    if (l->purge) {
+        l->purge->leave = NULL;
     }
     wh_timer_free(l->timer);
     wh_mem_free(l);
@@ -96,7 +138,7 @@ bool leave_under_way(const struct conn *c)
 
 bool leave_is_purging(const struct conn *c)
 {
-    return c->leave->phase == PURGE;
+    return c->leave->phase == LEAVE_PURGE;
 }
 
 /* ---- stop reading ---- */
@@ -107,33 +149,33 @@ static void stop_reading(struct leave *l)
 
     l->stopped = true;
     c->stopped = true;
-    c->run_again = false;
-    wh_timer_stop(c->timer);
+    c->run.again = false;
+    wh_timer_stop(c->run.timer);
     access_stop(c->access);
 }
 
-/* A refresh that is under way may hold the only pair that can be revoked. */
+/* A refresh that is under way may bring the only pair that can be revoked. */
 static bool is_quiet(const struct conn *c)
 {
-    return c->listings.n == 0 && c->phase == RUN_IDLE && access_idle(c->access);
+    return c->reads.listings.n == 0 && c->run.phase == RUN_IDLE && access_idle(c->access);
 }
 
 /* ---- revoke ---- */
 
-static void later(struct leave *l, const char *why)
+static void try_later(struct leave *l, const char *why)
 {
     char text[240];
 
     l->failures++;
-    l->phase = QUIET;
+    move(l, LEAVE_QUIET);
     (void)snprintf(text, sizeof(text),
                    "disconnected, but the approval is not revoked yet: %.140s; trying again", why);
     conn_set_state(l->conn, "disabled", text);
     wh_timer_start(l->timer, wh_backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, l->failures), 0);
 }
 
-/* What has become of each pair that GitLab issued. */
-static enum wh_rc list_end(struct leave *l, struct wh_err *err)
+/* Notes in the document what has become of each pair that GitLab issued. */
+static enum wh_rc note_pairs(struct leave *l, struct wh_err *err)
 {
     struct conn *c = l->conn;
     const struct oauth_tokens *pair = credential_pair(access_credential(c->access));
@@ -163,9 +205,9 @@ static void forget_secrets(struct leave *l)
     bool by_hand = c->doc.token_sealed.len > 0;
     struct wh_err err;
 
-    l->phase = FORGET;
-    if (list_end(l, &err) != WH_OK) {
-        later(l, err.msg);
+    move(l, LEAVE_FORGET);
+    if (note_pairs(l, &err) != WH_OK) {
+        try_later(l, err.msg);
         return;
     }
     c->doc.token_sealed = WH_LIT("");
@@ -184,7 +226,7 @@ static void forget_secrets(struct leave *l)
     c->doc.detail = wh_slice_str(c->detail);
     if (credential_load(access_credential(c->access), &err) != WH_OK ||
         conn_save(c, &l->ack, &err) != WH_OK) {
-        later(l, err.msg);
+        try_later(l, err.msg);
     }
 }
 
@@ -197,9 +239,9 @@ static void on_proof(void *ctx, const struct wh_httpc_answer *a)
 
     l->proof = NULL;
     if (a->rc != WH_OK) {
-        later(l, a->err.msg);
+        try_later(l, a->err.msg);
     } else if (a->status == 401) {
-        /* A token that is over is refused, too: that is no proof of what was not revoked. */
+        /* GitLab also refuses a token that has expired: that does not prove a revocation. */
         (void)snprintf(l->outcome, sizeof(l->outcome), "%s",
                        l->unrevoked ? "GitLab refuses the old token (HTTP 401), but did not take "
                                       "the revocation: end the approval there, under Applications"
@@ -209,7 +251,7 @@ static void on_proof(void *ctx, const struct wh_httpc_answer *a)
         forget_secrets(l);
     } else {
         (void)snprintf(text, sizeof(text), "GitLab still takes the old token (HTTP %u)", a->status);
-        later(l, text);
+        try_later(l, text);
     }
 }
 
@@ -229,9 +271,9 @@ static void prove(struct leave *l)
     };
     struct wh_err err;
 
-    l->phase = PROVE;
+    move(l, LEAVE_PROVE);
     if (wh_httpc_start(c->fetcher->deps.http, &req, on_proof, l, &l->proof, &err) != WH_OK) {
-        later(l, err.msg);
+        try_later(l, err.msg);
     }
 }
 
@@ -239,9 +281,9 @@ static void on_revoked(struct leave *l, const struct oauth_token_answer *a, bool
 {
     l->call = NULL;
     if (a->result == OAUTH_LATER) {
-        later(l, a->error);
+        try_later(l, a->error);
     } else if (a->result != OAUTH_DONE) {
-        /* Whether the access is over all the same is for the proof to say. */
+        /* The proof shows whether the access has ended all the same. */
         l->unrevoked = true;
         prove(l);
     } else if (access) {
@@ -276,15 +318,15 @@ static void revoke(struct leave *l, bool access)
         forget_secrets(l);
         return;
     }
-    l->phase = REVOKE;
+    move(l, LEAVE_REVOKE);
     if (oauth_revoke(credential_net(cr), kept->revocation_endpoint, &kept->client, token,
                      access ? "access_token" : "refresh_token",
                      access ? on_access_revoked : on_refresh_revoked, l, &l->call, &err) != WH_OK) {
-        later(l, err.msg);
+        try_later(l, err.msg);
     }
 }
 
-/* Pairs that the present one has replaced come first; they are tried again by themselves. */
+/* Pairs that were replaced are revoked first; revoke.h repeats its attempts itself. */
 static void await_revocations(struct leave *l)
 {
     const char *problem = revoke_problem(access_revoke(l->conn->access));
@@ -301,13 +343,13 @@ static void await_revocations(struct leave *l)
     wh_timer_start(l->timer, QUIET_MS, 0);
 }
 
-/* The next step, when what was under way has ended. */
+/* Takes the next step when everything that was under way has ended. */
 static void go_on(void *ctx)
 {
     struct leave *l = ctx;
     struct conn *c = l->conn;
 
-    if (l->phase != QUIET || c->fetcher->draining) {
+    if (l->phase != LEAVE_QUIET || c->fetcher->draining) {
         return;
     }
     if (!c->fetcher->caught_up || !is_quiet(c) || !fetcher_owns(c->fetcher, c->id, "")) {
@@ -332,8 +374,8 @@ static void go_on(void *ctx)
 
 static void begin(struct leave *l)
 {
-    if (l->phase == NONE && leave_under_way(l->conn)) {
-        l->phase = QUIET;
+    if (l->phase == LEAVE_NONE && leave_under_way(l->conn)) {
+        move(l, LEAVE_QUIET);
         l->failures = 0;
         wh_timer_start(l->timer, 0, 0);
     }
@@ -349,8 +391,23 @@ enum wh_rc leave_disconnect(struct conn *c, struct wh_err *err)
     (void)snprintf(c->detail, sizeof(c->detail), "disconnecting");
     c->doc.state = wh_slice_str(c->state);
     c->doc.detail = wh_slice_str(c->detail);
-    /* on_record begins when Kafka has it. */
+    /* on_record continues when Kafka has the record. */
     return conn_save(c, &c->leave->ack, err);
+}
+
+/* It was connected again. What GitLab answers about the old credentials does not matter any more. */
+static void connected_again(struct leave *l)
+{
+    if (!l->stopped) {
+        return;
+    }
+    l->stopped = false;
+    l->conn->stopped = false;
+    wh_timer_stop(l->timer);
+    cancel_requests(l);
+    if (l->phase != LEAVE_PURGE && l->phase != LEAVE_NONE) {
+        move(l, LEAVE_NONE);
+    }
 }
 
 void leave_document(struct conn *c)
@@ -358,19 +415,14 @@ void leave_document(struct conn *c)
     struct leave *l = c->leave;
 
     if (!is_disabled(c)) {
-        if (l->stopped) {
-            l->stopped = false;
-            c->stopped = false;
-            l->phase = l->phase == PURGE ? PURGE : NONE;
-            wh_timer_stop(l->timer);
-        }
+        connected_again(l);
         return;
     }
     if (!l->stopped) {
         stop_reading(l);
     }
-    if (l->phase == QUIET && !has_secrets(c)) {
-        l->phase = NONE; /* somebody did it: an older record came before this one */
+    if (l->phase == LEAVE_QUIET && !has_secrets(c)) {
+        move(l, LEAVE_NONE); /* another member has removed them */
         wh_timer_stop(l->timer);
     }
     begin(l);
@@ -378,65 +430,94 @@ void leave_document(struct conn *c)
 
 /* ---- purge ---- */
 
-static void wipe_work(void *ctx)
+static void purge_work(void *ctx)
 {
-    struct leave *l = ctx;
+    struct purge *p = ctx;
 
-    l->wipe_rc = wipe_connection(l->conn->fetcher, l->conn->id, &l->wiped, &l->wipe_err);
+    p->rc = wipe_connection(&p->task, &p->report, &p->err);
 }
 
 static void purge_failed(struct leave *l, const char *why)
 {
     char text[240];
 
-    l->phase = NONE;
+    move(l, LEAVE_NONE);
     (void)snprintf(text, sizeof(text), "disconnected; the purge failed: %.160s; ask for it again",
                    why);
     conn_set_state(l->conn, "disabled", text);
 }
 
-static void wipe_done(void *ctx)
+static void purge_wiped(struct leave *l, const struct purge *p)
 {
-    struct leave *l = ctx;
-    struct conn *c = l->conn;
+    const struct conn *c = l->conn;
     struct wh_err err;
 
     if (c->fetcher->draining) {
         return;
     }
-    if (l->wipe_rc != WH_OK) {
-        purge_failed(l, l->wipe_err.msg);
+    if (p->rc != WH_OK) {
+        purge_failed(l, p->err.msg);
         return;
     }
     wh_log_info(c->fetcher->deps.log, "topics and keys of a connection removed",
-                WH_STR("connection", c->id), WH_I("topics", l->wiped.topics),
-                WH_I("keys", (int64_t)l->wiped.keys));
+                WH_STR("connection", c->id), WH_I("topics", p->report.topics),
+                WH_I("keys", (int64_t)p->report.keys));
     if (conn_save_removed(c, &l->ack, &err) != WH_OK) {
         purge_failed(l, err.msg);
     }
+}
+
+static void purge_done(void *ctx)
+{
+    struct purge *p = ctx;
+
+    if (p->leave) {
+        p->leave->purge = NULL;
+        purge_wiped(p->leave, p);
+    }
+    wh_mem_free(p);
+}
+
+static enum wh_rc purge_start(struct leave *l, struct wh_err *err)
+{
+    const struct fetcher_deps *d = &l->conn->fetcher->deps;
+    struct purge *p = wh_mem_zalloc(1, sizeof(*p));
+
+    if (p == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a purge");
+    }
+    p->leave = l;
+    memcpy(p->connection, l->conn->id, sizeof(p->connection));
+    p->task = (struct wipe_task){.connection = p->connection,
+                                 .topic_prefix = d->conf.topic_prefix,
+                                 .admin = d->admin,
+                                 .consumer_new = d->consumer_new,
+                                 .producer_new = d->producer_new,
+                                 .ctx = d->bus_ctx};
+    if (wh_loop_work(d->loop, purge_work, purge_done, p, err) != WH_OK) {
+        wh_mem_free(p);
+        return err->rc;
+    }
+    l->purge = p;
+    move(l, LEAVE_PURGE);
+    return WH_OK;
 }
 
 enum wh_rc leave_purge(struct conn *c, struct wh_err *err)
 {
     struct leave *l = c->leave;
 
-    if (l->phase == PURGE) {
+    if (l->phase == LEAVE_PURGE) {
         return WH_OK;
     }
     if (!is_disabled(c)) {
         return wh_fail(err, WH_E_BUSY, "disconnect it first");
     }
-    if (has_secrets(c) || l->phase != NONE || !is_quiet(c)) {
+    if (has_secrets(c) || l->phase != LEAVE_NONE || !is_quiet(c)) {
         return wh_fail(err, WH_E_BUSY, "it is not disconnected yet: %.200s",
                        c->detail[0] ? c->detail : "its secrets are still there");
     }
-    l->wiped = (struct wipe_report){0};
-    l->phase = PURGE;
-    if (wh_loop_work(c->fetcher->deps.loop, wipe_work, wipe_done, l, err) != WH_OK) {
-        l->phase = NONE;
-        return err->rc;
-    }
-    return WH_OK;
+    return purge_start(l, err);
 }
 
 /* ---- the record is in Kafka, or not ---- */
@@ -446,23 +527,27 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     struct leave *l = (struct leave *)ack;
     struct conn *c = l->conn;
 
-    if (l->phase == PURGE) {
+    if (l->phase == LEAVE_PURGE) {
         if (d->rc != WH_OK) {
             purge_failed(l, "Kafka did not take it");
             return;
         }
-        l->phase = NONE;
+        move(l, LEAVE_NONE);
         conn_drop(c);
         return;
     }
+    if (!l->stopped) {
+        return; /* it was connected again meanwhile */
+    }
     if (d->rc != WH_OK) {
-        /* What Kafka does not have is done again from the start. */
-        l->phase = QUIET;
+        /* Kafka does not have the record: everything is done again from the start. */
+        cancel_requests(l);
+        move(l, LEAVE_QUIET);
         wh_timer_start(l->timer, BACKOFF_MS, 0);
         return;
     }
-    if (l->phase == FORGET) {
-        l->phase = NONE;
+    if (l->phase == LEAVE_FORGET) {
+        move(l, LEAVE_NONE);
         wh_log_info(c->fetcher->deps.log, "disconnected", WH_STR("connection", c->id),
                     WH_STR("outcome", l->outcome));
         return;

@@ -1,12 +1,12 @@
 /*
- * leave.h - the end of a connection: disconnect, and perhaps purge.
+ * leave.h - the end of a connection: disconnect, and then perhaps purge.
  *
- *   disconnect  disabled ─ nothing is read ─ revoked at GitLab ─ refused when tried ─ secrets gone
- *   purge       its topics gone ─ its keys in shared topics gone ─ its record gone (a tombstone)
+ *   disconnect  disabled ─ reading ends ─ revoked at GitLab ─ GitLab refuses the token ─ secrets removed
+ *   purge       its topics removed ─ its keys in shared topics removed ─ its record removed (a tombstone)
  *
- * The connection's record says how far it is: disabled, with secrets in it, means that they are
- * still to be revoked. The fetcher that owns the connection does it, tries again with back-off
- * while GitLab cannot be reached, and takes it up after a restart. Thread: app.
+ * The connection's record says how far a disconnect has come: a disabled connection that still has
+ * secrets is still to be revoked. The fetcher that owns the connection does that, also after a restart,
+ * and tries again with back-off while GitLab cannot be reached. Connecting again ends it. Thread: app.
  */
 #ifndef WH_FETCHER_LEAVE_H
 #define WH_FETCHER_LEAVE_H
@@ -15,30 +15,21 @@
 
 struct leave;
 
-/* NULL: no memory. */
+/* c is borrowed until leave_free. Returns NULL without memory. */
 struct leave *leave_new(struct conn *c);
+/* Cancels what is under way. Accepts NULL. */
 void leave_free(struct leave *l);
 
-/* Disconnects; what comes of it is in the connection's detail. A second call changes nothing. */
+/* Disconnects; the connection's detail tells the result. A second call changes nothing. Errors: as
+ * conn_save. */
 WH_MUST_CHECK enum wh_rc leave_disconnect(struct conn *c, struct wh_err *err);
-/* WH_E_BUSY unless it is disconnected and its secrets are gone. The connection is not listed any
- * more when it is done; a failure is in its detail, and the purge can be asked for again. */
+/* Purges; when it is done, the connection is found no more. A failure is told in its detail, and the
+ * purge may be asked for again. WH_E_BUSY: the connection is not disconnected, or still has secrets. */
 WH_MUST_CHECK enum wh_rc leave_purge(struct conn *c, struct wh_err *err);
-/* The connection's record has come: stops, goes on, or begins to read again. */
+/* The connection has a new document, which may begin, continue or end a disconnect. */
 void leave_document(struct conn *c);
-/* Secrets are still to be revoked. */
+/* True while a disconnected connection still has secrets that are to be revoked. */
 bool leave_under_way(const struct conn *c);
 bool leave_is_purging(const struct conn *c);
-
-/* ---- wipe.c ---- */
-
-struct wipe_report {
-    unsigned topics; /* removed */
-    uint64_t keys;   /* of shared topics, given a tombstone */
-};
-
-/* The connection's topics, and its keys in the shared topics. Blocks: for a pool thread. */
-WH_MUST_CHECK enum wh_rc wipe_connection(const struct fetcher *f, const char *connection,
-                                         struct wipe_report *ret, struct wh_err *err);
 
 #endif

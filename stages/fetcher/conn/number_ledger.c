@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/json/json_write.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/check/gone.h"
 
 enum { SEGMENT_MAX_BYTES = 64 << 10, KEY_MAX = 192, DOCUMENT_MAX_BYTES = 8192 };
@@ -66,7 +67,7 @@ void number_ledger_row(struct conn *c, const struct project *project, unsigned s
     }
     n = numbers_of(c->fetcher->numbers, c->id, s == NUMBERED_PROJECT ? row->id : project->id, s,
                    true);
-    if (n == NULL || !gone_back(c->gone, n, number, row->number, confidential)) {
+    if (n == NULL || !gone_back(c->reads.gone, n, number, row->number, confidential)) {
         return;
     }
     if (ids_set(n->ids, number, row->number,
@@ -155,7 +156,7 @@ void number_ledger_publish(struct conn *c, const char *project, const char *path
     if (wh_jw_finish(&w, &err) != WH_OK ||
         outbox_document(c->fetcher->outbox,
                         &(struct outbox_document){.schema = WH_DOCUMENT_HEALTH,
-                                                  .topic = c->fetcher->health_topic,
+                                                  .topic = c->fetcher->topics.health,
                                                   .key = wh_slice(key, len > 0 ? (size_t)len : 0),
                                                   .connection = wh_slice_str(c->id),
                                                   .json = wh_buf_slice(&json)},

@@ -10,6 +10,8 @@
 
 #include "stages/fetcher/conn/conn.h"
 #include "stages/fetcher/gitlab/row.h"
+#include "stages/fetcher/state/numbers.h"
+#include "stages/fetcher/state/projects.h"
 
 struct wh_json_writer;
 

@@ -1,6 +1,7 @@
 #include "stages/fetcher/conn/project_handover.h"
 
 #include <stdio.h>
+#include "stages/fetcher/conn/conn_priv.h"
 
 enum { KEY_MAX_BYTES = 160 };
 
@@ -13,7 +14,7 @@ static enum wh_rc announce_one(struct conn *c, struct project *p, bool there, st
 {
     char key[KEY_MAX_BYTES];
     char json[64];
-    int n = snprintf(json, sizeof(json), "{\"rows\":%lld}", (long long)c->epoch_ms);
+    int n = snprintf(json, sizeof(json), "{\"rows\":%lld}", (long long)c->announced.epoch_ms);
 
     (void)snprintf(key, sizeof(key), "%s:%s" PROJECT_SUFFIX, c->id, p->id);
     return fetcher_save_state(c->fetcher, wh_slice_str(c->id), wh_slice_str(p->id),
@@ -25,7 +26,7 @@ static enum wh_rc announce_all(struct conn *c, struct wh_err *err)
 {
     char key[KEY_MAX_BYTES];
     char json[64];
-    int n = snprintf(json, sizeof(json), "{\"rows\":%lld}", (long long)c->epoch_ms);
+    int n = snprintf(json, sizeof(json), "{\"rows\":%lld}", (long long)c->announced.epoch_ms);
 
     (void)snprintf(key, sizeof(key), "%s" PROJECTS_SUFFIX, c->id);
     return fetcher_save_everywhere(c->fetcher, c, key, wh_slice(json, n > 0 ? (size_t)n : 0), true,
@@ -40,7 +41,7 @@ void project_handover_announce(struct conn *c)
     if (c->fetcher->ownership.partitions == 0) {
         return;
     }
-    c->epoch_ms = c->epoch_ms ? c->epoch_ms : c->run_started_ms;
+    c->announced.epoch_ms = c->announced.epoch_ms ? c->announced.epoch_ms : c->run.started_ms;
     for (struct project *p = c->projects.first; p && rc == WH_OK; p = p->next) {
         bool there = p->skipped[0] == '\0';
 
@@ -49,9 +50,9 @@ void project_handover_announce(struct conn *c)
             p->announced = rc == WH_OK ? there : p->announced;
         }
     }
-    if (rc == WH_OK && !c->epoch_told) {
+    if (rc == WH_OK && !c->announced.all) {
         rc = announce_all(c, &err);
-        c->epoch_told = rc == WH_OK;
+        c->announced.all = rc == WH_OK;
     }
     if (rc != WH_OK) {
         wh_log_warn(c->fetcher->deps.log, "projects not announced to the other fetchers",
@@ -61,8 +62,8 @@ void project_handover_announce(struct conn *c)
 
 void project_handover_forget(struct conn *c)
 {
-    c->epoch_ms = 0;
-    c->epoch_told = false;
+    c->announced.epoch_ms = 0;
+    c->announced.all = false;
     for (struct project *p = c->projects.first; p; p = p->next) {
         p->announced = false;
     }

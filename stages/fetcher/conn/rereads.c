@@ -5,6 +5,7 @@
 #include "common/base/enc.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/gitlab/link.h"
 
 enum { OPEN_MAX = 20000, TICK_MS = 200, BUCKETS = 1024 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/leave.h"
 
@@ -51,7 +52,7 @@ static bool is_current(const struct rotation *r, const struct conn *c)
             return false;
         }
     }
-    return !c->unsaved_seals;
+    return !c->seals.unsaved;
 }
 
 static enum wh_rc seal_again(struct rotation *r, const struct wh_seal_place *place,
@@ -99,12 +100,12 @@ static enum wh_rc save_again(struct rotation *r, struct conn *c, struct wh_err *
     rc = seal_document(r, c, &arena, err);
     wh_arena_done(&arena);
     if (rc != WH_OK) {
-        c->unsealable_at_ms = c->doc.updated_at_ms;
-        (void)snprintf(c->unsealable, sizeof(c->unsealable), "%.159s", err->msg);
+        c->seals.problem_at_ms = c->doc.updated_at_ms;
+        (void)snprintf(c->seals.problem, sizeof(c->seals.problem), "%.159s", err->msg);
         return rc;
     }
-    c->unsaved_seals = true;
-    c->unsealable[0] = '\0';
+    c->seals.unsaved = true;
+    c->seals.problem[0] = '\0';
     (void)snprintf(r->saving, sizeof(r->saving), "%s", c->id);
     rc = conn_save(c, &r->ack, err);
     if (rc != WH_OK) {
@@ -120,7 +121,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 
     r->saving[0] = '\0';
     if (d->rc == WH_OK && c) {
-        c->unsaved_seals = false;
+        c->seals.unsaved = false;
         revoke_look(access_revoke(c->access));
         r->resealed++;
         wh_log_info(r->f->deps.log, "secrets resealed", WH_STR("connection", c->id),
@@ -136,7 +137,7 @@ static bool may_seal(const struct rotation *r, const struct conn *c)
 {
     return fetcher_owns(r->f, c->id, "") && credential_settled(access_credential(c->access)) &&
            !leave_is_purging(c) &&
-           (c->unsealable[0] == '\0' || c->unsealable_at_ms != c->doc.updated_at_ms);
+           (c->seals.problem[0] == '\0' || c->seals.problem_at_ms != c->doc.updated_at_ms);
 }
 
 /* True when every document is sealed by the first key. */
@@ -274,10 +275,10 @@ static void write_problems(const struct rotation *r, struct wh_json_writer *w)
     wh_jw_key(w, "problems");
     wh_jw_array(w);
     for (const struct conn *c = r->f->conns; c; c = c->next) {
-        if (!c->dropped && c->unsealable[0] && !is_current(r, c)) {
+        if (!c->dropped && c->seals.problem[0] && !is_current(r, c)) {
             wh_jw_object(w);
             wh_jw_put_str(w, "connection", wh_slice_str(c->id));
-            wh_jw_put_str(w, "reason", wh_slice_str(c->unsealable));
+            wh_jw_put_str(w, "reason", wh_slice_str(c->seals.problem));
             wh_jw_end(w);
         }
     }

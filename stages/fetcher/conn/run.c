@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/check/check.h"
 #include "stages/fetcher/conn/project_handover.h"
 #include "stages/fetcher/conn/run_report.h"
@@ -25,7 +26,7 @@ static void skip_unlisted(struct conn *c)
     bool rest = source_of(access_sources(c->access), 0)->kind == SOURCE_REST;
 
     for (struct project *p = c->projects.first; p && rest; p = p->next) {
-        if (p->listed_run != c->run_started_ms) {
+        if (p->listed_run != c->run.started_ms) {
             (void)snprintf(p->skipped, sizeof(p->skipped),
                            "not among the projects that the token is a member of");
         }
@@ -59,7 +60,7 @@ static void note_sweep(struct conn *c)
     struct wh_err err;
 
     wh_buf_init(&json, 4096);
-    if (cursor == NULL || (cursor->finished_at_ms > 0 && !c->run_sweeps)) {
+    if (cursor == NULL || (cursor->finished_at_ms > 0 && !c->run.sweeps)) {
         return;
     }
     cursor->finished_at_ms = now_ms(c);
@@ -80,32 +81,33 @@ static void summarise(struct conn *c)
     struct client_stats stats = client_stats(access_client(c->access));
     struct run_summary *s;
 
-    if (c->n_summaries == RUNS_KEPT) {
-        memmove(c->summaries, c->summaries + 1, (RUNS_KEPT - 1) * sizeof(c->summaries[0]));
-        c->n_summaries--;
+    if (c->run.n_summaries == RUNS_KEPT) {
+        memmove(c->run.summaries, c->run.summaries + 1,
+                (RUNS_KEPT - 1) * sizeof(c->run.summaries[0]));
+        c->run.n_summaries--;
     }
-    s = &c->summaries[c->n_summaries++];
-    *s = (struct run_summary){.run = c->run_started_ms,
-                              .finished_ms = c->run_finished_ms,
-                              .sweep = c->run_sweeps,
-                              .ok = !c->run_failed,
-                              .requests = stats.requests - c->stats_before.requests,
-                              .waited_ms = stats.waited_ms - c->stats_before.waited_ms,
-                              .tombstones = c->tombstones};
+    s = &c->run.summaries[c->run.n_summaries++];
+    *s = (struct run_summary){.run = c->run.started_ms,
+                              .finished_ms = c->run.finished_ms,
+                              .sweep = c->run.sweeps,
+                              .ok = !c->run.failed,
+                              .requests = stats.requests - c->run.stats_before.requests,
+                              .waited_ms = stats.waited_ms - c->run.stats_before.waited_ms,
+                              .tombstones = c->run.tombstones};
     s->outcome = health_outcome(c->health, s->run);
     for (unsigned i = 0; i < STREAMS; i++) {
-        s->rows += c->counts[i].rows + c->counts[i].found;
-        s->skipped += c->counts[i].skipped;
+        s->rows += c->run.counts[i].rows + c->run.counts[i].found;
+        s->skipped += c->run.counts[i].skipped;
     }
-    memcpy(s->counts, c->counts, sizeof(s->counts));
+    memcpy(s->counts, c->run.counts, sizeof(s->counts));
 }
 
 void conn_take_outcome(struct conn *c, const struct wh_outcome *o)
 {
-    for (unsigned i = 0; i < c->n_summaries; i++) {
-        if (c->summaries[i].run == o->run) {
-            c->summaries[i].outcome = *o;
-            c->summaries[i].outcome.connection = WH_LIT(""); /* o's text is borrowed */
+    for (unsigned i = 0; i < c->run.n_summaries; i++) {
+        if (c->run.summaries[i].run == o->run) {
+            c->run.summaries[i].outcome = *o;
+            c->run.summaries[i].outcome.connection = WH_LIT(""); /* o's text is borrowed */
         }
     }
 }
@@ -115,50 +117,50 @@ static void say_failed(struct conn *c)
 {
     char detail[240];
 
-    if (c->succeeded || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+    if (c->run.succeeded || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
         return;
     }
     (void)snprintf(detail, sizeof(detail), "the first run failed and is tried again: %.160s",
-                   c->error[0] ? c->error : "see the fetcher's log");
+                   c->run.error[0] ? c->run.error : "see the fetcher's log");
     conn_set_state(c, "error", detail);
 }
 
 static void run_end(struct conn *c)
 {
     struct fetcher *f = c->fetcher;
-    int64_t wait = c->run_failed  ? RETRY_AFTER_MS
-                   : c->run_stale ? c->next_due_ms - now_ms(c)
+    int64_t wait = c->run.failed  ? RETRY_AFTER_MS
+                   : c->run.stale ? c->run.next_due_ms - now_ms(c)
                                   : f->deps.conf.sync_interval_ms;
 
-    c->phase = RUN_IDLE;
-    c->run_id = 0;
-    c->run_finished_ms = now_ms(c);
-    c->runs++;
+    c->run.phase = RUN_IDLE;
+    c->run.id = 0;
+    c->run.finished_ms = now_ms(c);
+    c->run.count++;
     if (f->draining) {
         return;
     }
     summarise(c);
     run_report(c, true);
-    wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id), WH_B("ok", !c->run_failed),
-                WH_B("sweep", c->run_sweeps), WH_I("projects", c->projects.n),
-                WH_I("took_ms", c->run_finished_ms - c->run_started_ms));
+    wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id), WH_B("ok", !c->run.failed),
+                WH_B("sweep", c->run.sweeps), WH_I("projects", c->projects.n),
+                WH_I("took_ms", c->run.finished_ms - c->run.started_ms));
     if (c->stopped) {
         return;
     }
-    wh_timer_start(c->timer, c->run_again || c->again_stale || wait < 0 ? 0 : wait, 0);
-    if (c->run_failed) {
-        mr_heads_clear(c->heads); /* what was seen may not be in Kafka */
+    wh_timer_start(c->run.timer, c->run.again || c->run.again_stale || wait < 0 ? 0 : wait, 0);
+    if (c->run.failed) {
+        mr_heads_clear(c->reads.heads); /* what was seen may not be in Kafka */
         say_failed(c);
         return;
     }
-    c->succeeded = true;
-    c->from_ms = 0;
+    c->run.succeeded = true;
+    c->run.from_ms = 0;
     note_sweep(c);
     /* Without a credential somebody has said why, and knows more. */
     if (sources_any(access_sources(c->access))) {
-        health_run_ended(c->health, &(struct health_run){.run = c->run_started_ms,
-                                                         .sweep = c->run_sweeps,
-                                                         .held = c->held});
+        health_run_ended(c->health, &(struct health_run){.run = c->run.started_ms,
+                                                         .sweep = c->run.sweeps,
+                                                         .held = c->run.held});
     }
 }
 
@@ -166,34 +168,34 @@ static void on_checked(void *ctx, const struct check_result *result)
 {
     struct conn *c = ctx;
 
-    c->check = NULL;
-    c->tombstones = result->tombstones;
+    c->reads.check = NULL;
+    c->run.tombstones = result->tombstones;
     if (result->decided) {
-        c->held = result->held;
+        c->run.held = result->held;
     }
     if (result->error[0]) {
-        (void)snprintf(c->error, sizeof(c->error), "%s", result->error);
+        (void)snprintf(c->run.error, sizeof(c->run.error), "%s", result->error);
     }
-    c->run_failed = c->run_failed || !result->ok;
+    c->run.failed = c->run.failed || !result->ok;
     run_end(c);
 }
 
 static void run_check(struct conn *c)
 {
-    const struct check_run run = {.sweep = c->run_sweeps,
-                                  .thorough = c->run_verifies,
-                                  .confirm = c->run_confirms,
+    const struct check_run run = {.sweep = c->run.sweeps,
+                                  .thorough = c->run.verifies,
+                                  .confirm = c->run.confirms,
                                   .client = access_client(c->access),
                                   .projects = &c->projects,
-                                  .started_ms = c->run_started_ms,
-                                  .counts = c->counts,
+                                  .started_ms = c->run.started_ms,
+                                  .counts = c->run.counts,
                                   .done = on_checked,
                                   .ctx = c};
 
-    c->phase = RUN_CHECK;
-    c->check = check_start(&c->check_env, &run);
-    if (c->check == NULL) {
-        c->run_failed = true;
+    c->run.phase = RUN_CHECK;
+    c->reads.check = check_start(&c->reads.check_env, &run);
+    if (c->reads.check == NULL) {
+        c->run.failed = true;
         run_end(c);
     }
 }
@@ -208,7 +210,7 @@ static bool just_read(struct conn *c, const struct project *project, unsigned st
     const struct cursor *cursor;
     char key[160];
 
-    if (!c->run_stale) {
+    if (!c->run.stale) {
         return false;
     }
     (void)snprintf(key, sizeof(key), "%s:%s:%s", c->id, project->id, name);
@@ -216,8 +218,8 @@ static bool just_read(struct conn *c, const struct project *project, unsigned st
     if (cursor == NULL || cursor->finished_at_ms + interval <= now_ms(c)) {
         return false;
     }
-    if (cursor->finished_at_ms + interval < c->next_due_ms) {
-        c->next_due_ms = cursor->finished_at_ms + interval;
+    if (cursor->finished_at_ms + interval < c->run.next_due_ms) {
+        c->run.next_due_ms = cursor->finished_at_ms + interval;
     }
     return true;
 }
@@ -235,48 +237,48 @@ static enum wh_rc source_start(struct conn *c, struct project *project, unsigned
                                           .client = access_client(c->access),
                                           .tool = source->tool,
                                           .mcp = access_mcp(c->access),
-                                          .from_ms = c->from_ms,
-                                          .count = &c->counts[stream]};
+                                          .from_ms = c->run.from_ms,
+                                          .count = &c->run.counts[stream]};
 
-        return listing_start(&c->listings, &c->listing_env, &task, err);
+        return listing_start(&c->reads.listings, &c->reads.listing_env, &task, err);
     }
     if (sources_unanswered(sources)) {
-        c->counts[stream].failed++;
+        c->run.counts[stream].failed++;
         return wh_fail(err, WH_E_UNAVAILABLE, "%s: %s", streams[stream].name, source->reason);
     }
-    c->counts[stream].skipped++;
+    c->run.counts[stream].skipped++;
     return WH_OK;
 }
 
 static void not_started(struct conn *c, const struct wh_err *err)
 {
-    c->run_failed = true;
-    (void)snprintf(c->error, sizeof(c->error), "%.159s", err->msg);
+    c->run.failed = true;
+    (void)snprintf(c->run.error, sizeof(c->run.error), "%.159s", err->msg);
 }
 
 static bool next_task(struct conn *c, struct project **ret_project, unsigned *ret_stream)
 {
-    while (c->next_project) {
-        while (c->next_stream < STREAMS && c->next_project->skipped[0] == '\0' &&
-               fetcher_owns(c->fetcher, c->id, c->next_project->id)) {
-            *ret_project = c->next_project;
-            *ret_stream = c->next_stream++;
-            if ((streams[*ret_stream].mode != STREAM_HEADS || c->succeeded) &&
+    while (c->run.next_project) {
+        while (c->run.next_stream < STREAMS && c->run.next_project->skipped[0] == '\0' &&
+               fetcher_owns(c->fetcher, c->id, c->run.next_project->id)) {
+            *ret_project = c->run.next_project;
+            *ret_stream = c->run.next_stream++;
+            if ((streams[*ret_stream].mode != STREAM_HEADS || c->run.succeeded) &&
                 !just_read(c, *ret_project, *ret_stream)) {
                 return true;
             }
         }
-        c->next_project = c->next_project->next;
-        c->next_stream = FIRST_PROJECT_STREAM;
+        c->run.next_project = c->run.next_project->next;
+        c->run.next_stream = FIRST_PROJECT_STREAM;
     }
     return false;
 }
 
 static void begin_streams(struct conn *c)
 {
-    c->phase = RUN_STREAMS;
-    c->next_project = c->projects.first;
-    c->next_stream = FIRST_PROJECT_STREAM;
+    c->run.phase = RUN_STREAMS;
+    c->run.next_project = c->projects.first;
+    c->run.next_stream = FIRST_PROJECT_STREAM;
 }
 
 static void run_more(struct conn *c)
@@ -285,20 +287,21 @@ static void run_more(struct conn *c)
     unsigned stream;
     struct wh_err err;
 
-    if (c->phase != RUN_STREAMS) {
+    if (c->run.phase != RUN_STREAMS) {
         return;
     }
     while (!c->fetcher->draining && !c->stopped &&
-           c->listings.n < c->fetcher->deps.conf.max_walks && next_task(c, &project, &stream)) {
+           c->reads.listings.n < c->fetcher->deps.conf.max_walks &&
+           next_task(c, &project, &stream)) {
         if (source_start(c, project, stream, &err) != WH_OK) {
             not_started(c, &err);
         }
     }
-    if (c->listings.n > 0 || c->phase != RUN_STREAMS) {
+    if (c->reads.listings.n > 0 || c->run.phase != RUN_STREAMS) {
         return;
     }
     /* Tools list no numbers: nothing can be said about what they do not show. */
-    if (c->run_failed || access_client(c->access) == NULL || c->fetcher->draining ||
+    if (c->run.failed || access_client(c->access) == NULL || c->fetcher->draining ||
         source_of(access_sources(c->access), 0)->kind != SOURCE_REST) {
         run_end(c);
     } else {
@@ -310,10 +313,10 @@ static void sign_in_needed(struct conn *c)
 {
     char text[240];
 
-    c->run_failed = true;
-    c->next_project = NULL;
+    c->run.failed = true;
+    c->run.next_project = NULL;
     if (access_drop_token(c->access)) {
-        c->run_again = true;
+        c->run.again = true;
         return;
     }
     if (access_token_refused(c->access) || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
@@ -335,9 +338,9 @@ static bool skippable(enum client_outcome why)
 static void skip_stream(struct conn *c, struct project *project, unsigned stream,
                         enum client_outcome why)
 {
-    c->counts[stream].skipped++;
+    c->run.counts[stream].skipped++;
     project->skips[stream] = (unsigned char)why;
-    (void)snprintf(c->error, sizeof(c->error), "project %s: %s is %s", project->id,
+    (void)snprintf(c->run.error, sizeof(c->run.error), "project %s: %s is %s", project->id,
                    streams[stream].name,
                    why == CLIENT_GONE     ? "not there"
                    : why == CLIENT_DENIED ? "not allowed"
@@ -351,15 +354,15 @@ static void take_failure(struct conn *c, const struct listing_task *task,
     bool renews = task->tool && credential_there(access_credential(c->access));
 
     if (result->error[0]) {
-        (void)snprintf(c->error, sizeof(c->error), "%s", result->error);
+        (void)snprintf(c->run.error, sizeof(c->run.error), "%s", result->error);
     }
     if (result->why == CLIENT_SIGN_IN && !renews) {
         sign_in_needed(c);
     } else if (task->project && skippable(result->why)) {
         skip_stream(c, task->project, task->stream, result->why);
     } else {
-        c->run_failed = true;
-        c->counts[task->stream].failed++;
+        c->run.failed = true;
+        c->run.counts[task->stream].failed++;
     }
 }
 
@@ -370,7 +373,7 @@ static void projects_listed(struct conn *c, bool ok)
     }
     begin_streams(c);
     if (!ok) {
-        c->next_project = NULL;
+        c->run.next_project = NULL;
     } else {
         project_handover_announce(c);
     }
@@ -384,7 +387,7 @@ void conn_listing_ended(void *ctx, const struct listing_task *task,
     if (result->outcome == LISTING_CANNOT_GO_ON) {
         take_failure(c, task, result);
     }
-    if (c->phase == RUN_PROJECTS && task->project == NULL) {
+    if (c->run.phase == RUN_PROJECTS && task->project == NULL) {
         projects_listed(c, result->outcome == LISTING_ENDED);
     }
     run_more(c);
@@ -418,47 +421,47 @@ static void on_sources(void *ctx)
 static void warm_topics(struct conn *c)
 {
     struct fetcher *f = c->fetcher;
-    const char *const topics[] = {c->raw_topic, f->state_topic, f->runs_topic};
+    const char *const topics[] = {c->raw_topic, f->topics.state, f->topics.runs};
     struct wh_err err;
 
-    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && !c->warmed; i++) {
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && !c->run.warmed; i++) {
         if (wh_producer_warm(f->producer, topics[i], WARM_MS, &err) != WH_OK) {
             wh_log_debug(f->deps.log, "topic metadata not available yet", WH_RC(&err));
             return;
         }
     }
-    c->warmed = true;
+    c->run.warmed = true;
 }
 
 static void begin_run(struct conn *c, bool stale)
 {
     warm_topics(c);
-    wh_timer_stop(c->timer);
+    wh_timer_stop(c->run.timer);
     for (unsigned i = 0; i < STREAMS; i++) {
-        uint64_t total = c->counts[i].total_rows;
+        uint64_t total = c->run.counts[i].total_rows;
 
-        c->counts[i] = (struct stream_count){.total_rows = total};
+        c->run.counts[i] = (struct stream_count){.total_rows = total};
     }
     for (struct project *p = c->projects.first; p; p = p->next) {
         memset(p->skips, 0, sizeof(p->skips));
     }
-    c->run_again = false;
-    c->again_stale = false;
-    c->run_stale = stale;
-    c->run_failed = false;
-    c->error[0] = '\0';
-    c->run_started_ms = now_ms(c);
-    c->run_id = c->run_started_ms;
-    c->run_verifies = c->want_verify;
-    c->run_confirms = c->want_confirm;
-    c->run_sweeps = c->want_verify || c->want_confirm || sweep_due(c);
-    c->want_verify = c->want_confirm = false;
-    c->tombstones = 0;
-    c->stats_before = client_stats(access_client(c->access));
-    c->next_due_ms = c->run_started_ms + c->fetcher->deps.conf.sync_interval_ms;
-    c->phase = RUN_PROJECTS;
+    c->run.again = false;
+    c->run.again_stale = false;
+    c->run.stale = stale;
+    c->run.failed = false;
+    c->run.error[0] = '\0';
+    c->run.started_ms = now_ms(c);
+    c->run.id = c->run.started_ms;
+    c->run.verifies = c->run.want_verify;
+    c->run.confirms = c->run.want_confirm;
+    c->run.sweeps = c->run.want_verify || c->run.want_confirm || sweep_due(c);
+    c->run.want_verify = c->run.want_confirm = false;
+    c->run.tombstones = 0;
+    c->run.stats_before = client_stats(access_client(c->access));
+    c->run.next_due_ms = c->run.started_ms + c->fetcher->deps.conf.sync_interval_ms;
+    c->run.phase = RUN_PROJECTS;
     run_report(c, false);
-    sources_find(access_sources(c->access), &c->sources_wait, on_sources, c);
+    sources_find(access_sources(c->access), &c->run.sources_wait, on_sources, c);
 }
 
 static bool may_run(const struct conn *c)
@@ -471,8 +474,8 @@ static bool may_run(const struct conn *c)
 
 void conn_run(struct conn *c)
 {
-    if (c->phase != RUN_IDLE) {
-        c->run_again = true;
+    if (c->run.phase != RUN_IDLE) {
+        c->run.again = true;
     } else if (may_run(c)) {
         begin_run(c, false);
     }
@@ -480,8 +483,8 @@ void conn_run(struct conn *c)
 
 void conn_run_stale(struct conn *c)
 {
-    if (c->phase != RUN_IDLE) {
-        c->again_stale = true;
+    if (c->run.phase != RUN_IDLE) {
+        c->run.again_stale = true;
     } else if (may_run(c)) {
         begin_run(c, true);
     }
@@ -489,7 +492,7 @@ void conn_run_stale(struct conn *c)
 
 void conn_run_due(struct conn *c)
 {
-    if (c->again_stale && !c->run_again) {
+    if (c->run.again_stale && !c->run.again) {
         conn_run_stale(c);
     } else {
         conn_run(c);

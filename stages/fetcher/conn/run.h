@@ -5,7 +5,9 @@
 #ifndef WH_FETCHER_RUN_H
 #define WH_FETCHER_RUN_H
 
+#include "common/event/health.h"
 #include "stages/fetcher/conn/conn.h"
+#include "stages/fetcher/listing/listing.h"
 
 /* Starts a run now, or right after the one that is under way. */
 void conn_run(struct conn *c);

@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 enum { REPORT_MAX_BYTES = 64 << 10, KEY_MAX_BYTES = 96 };
@@ -14,7 +15,7 @@ static void write_counts(struct wh_json_writer *w, const struct conn *c)
     wh_jw_key(w, "streams");
     wh_jw_object(w);
     for (unsigned i = 0; i < STREAMS; i++) {
-        const struct stream_count *n = &c->counts[i];
+        const struct stream_count *n = &c->run.counts[i];
 
         wh_jw_key(w, streams[i].name);
         wh_jw_object(w);
@@ -37,19 +38,19 @@ static void write_run(struct wh_json_writer *w, const struct conn *c, bool finis
 
     wh_jw_object(w);
     wh_jw_put_str(w, "connection", wh_slice_str(c->id));
-    wh_jw_put_str(w, "kind", c->run_sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
+    wh_jw_put_str(w, "kind", c->run.sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
     wh_jw_put_str(w, "state",
                   !finished       ? WH_LIT("in_progress")
-                  : c->run_failed ? WH_LIT("error")
+                  : c->run.failed ? WH_LIT("error")
                                   : WH_LIT("success"));
-    wh_jw_put_int(w, "started_at_ms", c->run_started_ms);
-    wh_jw_put_int(w, "finished_at_ms", finished ? c->run_finished_ms : 0);
-    wh_jw_put_bool(w, "ok", finished && !c->run_failed);
-    wh_jw_put_str(w, "error", wh_slice_str(finished ? c->error : ""));
-    wh_jw_put_int(w, "requests", (int64_t)(stats.requests - c->stats_before.requests));
-    wh_jw_put_int(w, "waited_ms", stats.waited_ms - c->stats_before.waited_ms);
-    wh_jw_put_int(w, "tombstones", (int64_t)c->tombstones);
-    wh_jw_put_int(w, "held", c->held);
+    wh_jw_put_int(w, "started_at_ms", c->run.started_ms);
+    wh_jw_put_int(w, "finished_at_ms", finished ? c->run.finished_ms : 0);
+    wh_jw_put_bool(w, "ok", finished && !c->run.failed);
+    wh_jw_put_str(w, "error", wh_slice_str(finished ? c->run.error : ""));
+    wh_jw_put_int(w, "requests", (int64_t)(stats.requests - c->run.stats_before.requests));
+    wh_jw_put_int(w, "waited_ms", stats.waited_ms - c->run.stats_before.waited_ms);
+    wh_jw_put_int(w, "tombstones", (int64_t)c->run.tombstones);
+    wh_jw_put_int(w, "held", c->run.held);
     write_counts(w, c);
     wh_jw_end(w);
 }
@@ -65,11 +66,11 @@ void run_report(struct conn *c, bool finished)
     wh_buf_init(&json, REPORT_MAX_BYTES);
     wh_json_writer_init(&w, &json);
     write_run(&w, c, finished);
-    (void)snprintf(key, sizeof(key), "%s:%" PRId64, c->id, c->run_started_ms);
+    (void)snprintf(key, sizeof(key), "%s:%" PRId64, c->id, c->run.started_ms);
     if (wh_jw_finish(&w, &err) != WH_OK ||
         outbox_document(f->outbox,
                         &(struct outbox_document){.schema = WH_DOCUMENT_RUN,
-                                                  .topic = f->runs_topic,
+                                                  .topic = f->topics.runs,
                                                   .key = wh_slice_str(key),
                                                   .connection = wh_slice_str(c->id),
                                                   .json = wh_buf_slice(&json)},

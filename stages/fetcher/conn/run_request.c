@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/run.h"
 
 enum { JSON_MAX_BYTES = 1024, KEY_MAX_BYTES = 160 };
@@ -16,9 +17,12 @@ enum wh_rc run_request(struct conn *c, bool verify, bool confirm, struct wh_err 
     char key[KEY_MAX_BYTES];
     struct wh_json_writer w;
 
+    if (c->stopped) {
+        return wh_fail(err, WH_E_CANCELED, "it is disconnected; connect again to read it");
+    }
     wh_buf_init(&json, JSON_MAX_BYTES);
-    c->want_verify = c->want_verify || verify;
-    c->want_confirm = c->want_confirm || confirm;
+    c->run.want_verify = c->run.want_verify || verify;
+    c->run.want_confirm = c->run.want_confirm || confirm;
     conn_run(c);
     wh_json_writer_init(&w, &json);
     wh_jw_object(&w);
@@ -54,12 +58,12 @@ static void take(struct fetcher *f, const struct wh_bus_msg *msg)
         !ownership_works_on(&f->ownership, msg->partition) ||
         wh_document_decode(msg->value, &doc, &err) != WH_OK ||
         wh_json_parse(f->rows, doc.document, &root, &err) != WH_OK ||
-        !wh_json_get(root, WH_LIT("asked_at_ms"), &v) || wh_json_int(v) <= c->sync_asked_ms) {
+        !wh_json_get(root, WH_LIT("asked_at_ms"), &v) || wh_json_int(v) <= c->run.requested_ms) {
         return;
     }
-    c->sync_asked_ms = wh_json_int(v);
-    c->want_verify = c->want_verify || flag(root, "verify");
-    c->want_confirm = c->want_confirm || flag(root, "confirm");
+    c->run.requested_ms = wh_json_int(v);
+    c->run.want_verify = c->run.want_verify || flag(root, "verify");
+    c->run.want_confirm = c->run.want_confirm || flag(root, "confirm");
     conn_run(c);
 }
 

@@ -1,6 +1,7 @@
 /* What the fetcher says of itself. */
 #include "common/json/json_write.h"
 #include "stages/fetcher/conn/number_ledger.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/status.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/health.h"
@@ -13,7 +14,7 @@ static void write_streams(struct wh_json_writer *w, const struct conn *c)
     wh_jw_key(w, "streams");
     wh_jw_array(w);
     for (unsigned i = 0; i < STREAMS; i++) {
-        const struct stream_count *n = &c->counts[i];
+        const struct stream_count *n = &c->run.counts[i];
 
         wh_jw_object(w);
         wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));
@@ -119,8 +120,8 @@ static void write_runs(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "last_runs");
     wh_jw_array(w);
-    for (unsigned i = 0; i < c->n_summaries; i++) {
-        const struct run_summary *s = &c->summaries[i];
+    for (unsigned i = 0; i < c->run.n_summaries; i++) {
+        const struct run_summary *s = &c->run.summaries[i];
         struct wh_outcome_counts sum = wh_outcome_sum(&s->outcome);
 
         wh_jw_object(w);
@@ -146,7 +147,7 @@ static void write_completeness(struct wh_json_writer *w, const struct conn *c)
 {
     const struct numbers_table *t = c->fetcher->numbers;
 
-    wh_jw_put_int(w, "held_deletes", c->held);
+    wh_jw_put_int(w, "held_deletes", c->run.held);
     wh_jw_key(w, "completeness");
     wh_jw_array(w);
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
@@ -222,12 +223,12 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_put_bool(w, "leaving", leave_under_way(c));
     wh_jw_put_bool(w, "purging", leave_is_purging(c));
     wh_jw_put_str(w, "gitlab_version", c->doc.gitlab_version);
-    wh_jw_put_str(w, "phase", wh_slice_str(phases[c->phase]));
+    wh_jw_put_str(w, "phase", wh_slice_str(phases[c->run.phase]));
     wh_jw_put_int(w, "projects", (int64_t)c->projects.n);
-    wh_jw_put_int(w, "runs", (int64_t)c->runs);
-    wh_jw_put_int(w, "run_started_ms", c->run_started_ms);
-    wh_jw_put_int(w, "run_finished_ms", c->run_finished_ms);
-    wh_jw_put_str(w, "error", wh_slice_str(c->error));
+    wh_jw_put_int(w, "runs", (int64_t)c->run.count);
+    wh_jw_put_int(w, "run_started_ms", c->run.started_ms);
+    wh_jw_put_int(w, "run_finished_ms", c->run.finished_ms);
+    wh_jw_put_str(w, "error", wh_slice_str(c->run.error));
     write_credentials(w, c);
     write_pairs(w, c);
     if (full) {

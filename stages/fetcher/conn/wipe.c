@@ -1,14 +1,11 @@
-/*
- * What Kafka holds of a connection: its own topics are deleted, and awaited to be gone; in the
- * topics that all connections share each of its keys gets a tombstone, where it lies. Runs on a
- * pool thread, with a consumer and a producer of its own.
- */
-#include <stdio.h>
+#include "stages/fetcher/conn/wipe.h"
+
+#include <string.h>
 #include <time.h>
 
 #include "common/base/mem.h"
 #include "common/bus/tail.h"
-#include "stages/fetcher/conn/leave.h"
+#include "common/event/topics.h"
 
 enum {
     ADMIN_TIMEOUT_MS = 30000,
@@ -20,12 +17,12 @@ enum {
 
 struct wipe {
     struct wh_bus_ack ack; /* first: tombstones carry it */
-    const struct fetcher *f;
+    const struct wipe_task *task;
     struct wh_slice connection;
     struct wh_consumer *consumer;
     struct wh_producer *producer;
     struct wipe_report *report;
-    size_t refused; /* tombstones that Kafka did not take */
+    size_t refused; /* tombstones that Kafka has refused */
 };
 
 static void pause_ms(long ms)
@@ -44,7 +41,7 @@ static enum wh_rc still_there(const struct wipe *w, char names[3][WH_TOPIC_MAX],
     size_t n = 0;
 
     *ret = 0;
-    if (wh_admin_list(w->f->deps.admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
+    if (wh_admin_list(w->task->admin, ADMIN_TIMEOUT_MS, &list, &n, err) != WH_OK) {
         return err->rc;
     }
     for (size_t i = 0; i < n; i++) {
@@ -66,17 +63,16 @@ static enum wh_rc remove_topics(const struct wipe *w, struct wh_err *err)
     unsigned left = 0;
 
     for (unsigned i = 0; i < 3; i++) {
-        if (wh_topic_name(w->f->deps.conf.topic_prefix, roles[i], w->connection, names[i], err) !=
-            WH_OK) {
+        if (wh_topic_name(w->task->topic_prefix, roles[i], w->connection, names[i], err) != WH_OK) {
             return err->rc;
         }
         list[i] = names[i];
     }
     if (still_there(w, names, &before, err) != WH_OK ||
-        wh_admin_remove(w->f->deps.admin, list, 3, ADMIN_TIMEOUT_MS, err) != WH_OK) {
+        wh_admin_remove(w->task->admin, list, 3, ADMIN_TIMEOUT_MS, err) != WH_OK) {
         return err->rc;
     }
-    for (unsigned look = 0; look < GONE_LOOKS; look++) {
+    for (unsigned i = 0; i < GONE_LOOKS; i++) {
         if (still_there(w, names, &left, err) != WH_OK) {
             return err->rc;
         }
@@ -91,7 +87,7 @@ static enum wh_rc remove_topics(const struct wipe *w, struct wh_err *err)
 
 /* ---- its keys in shared topics ---- */
 
-/* "<connection>" or "<connection>:...". */
+/* The key is "<connection>" or "<connection>:...". */
 static bool is_ours(const struct wipe *w, struct wh_slice key)
 {
     return wh_slice_starts(key, w->connection) &&
@@ -133,10 +129,9 @@ static enum wh_rc wipe_all_shared(struct wipe *w, struct wh_err *err)
     char topic[WH_TOPIC_MAX];
 
     for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
-        if (wh_topic_name(w->f->deps.conf.topic_prefix, shared[i], WH_LIT(""), topic, err) !=
-                WH_OK ||
-            wh_tail_read(w->consumer, w->f->deps.admin, topic, ADMIN_TIMEOUT_MS, on_record, w,
-                         err) != WH_OK) {
+        if (wh_topic_name(w->task->topic_prefix, shared[i], WH_LIT(""), topic, err) != WH_OK ||
+            wh_tail_read(w->consumer, w->task->admin, topic, ADMIN_TIMEOUT_MS, on_record, w, err) !=
+                WH_OK) {
             return wh_err_prefix(err, "%s", topic);
         }
     }
@@ -150,30 +145,25 @@ static enum wh_rc wipe_all_shared(struct wipe *w, struct wh_err *err)
 
 static enum wh_rc wipe_all(struct wipe *w, struct wh_err *err)
 {
-    const struct fetcher_deps *d = &w->f->deps;
+    const struct wipe_task *t = w->task;
 
-    if (remove_topics(w, err) != WH_OK || d->consumer_new(d->bus_ctx, &w->consumer, err) != WH_OK ||
-        d->producer_new(d->bus_ctx, &w->producer, err) != WH_OK) {
+    if (remove_topics(w, err) != WH_OK || t->consumer_new(t->ctx, &w->consumer, err) != WH_OK ||
+        t->producer_new(t->ctx, &w->producer, err) != WH_OK) {
         return err->rc;
     }
     return wipe_all_shared(w, err);
 }
 
-enum wh_rc wipe_connection(const struct fetcher *f, const char *connection, struct wipe_report *ret,
+enum wh_rc wipe_connection(const struct wipe_task *task, struct wipe_report *ret,
                            struct wh_err *err)
 {
-    WH_AUTO_FREE struct wipe *w = wh_mem_zalloc(1, sizeof(*w));
-    enum wh_rc rc;
+    struct wipe w = {.ack.fn = on_tombstone,
+                     .task = task,
+                     .connection = wh_slice_str(task->connection),
+                     .report = ret};
+    enum wh_rc rc = wipe_all(&w, err);
 
-    if (w == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for a purge");
-    }
-    w->f = f;
-    w->connection = wh_slice_str(connection);
-    w->ack.fn = on_tombstone;
-    w->report = ret;
-    rc = wipe_all(w, err);
-    wh_consumer_free(w->consumer);
-    wh_producer_free(w->producer);
+    wh_consumer_free(w.consumer);
+    wh_producer_free(w.producer);
     return rc;
 }

@@ -30,7 +30,7 @@ static void copy_field(struct fetcher *f, const struct client_answer *a, const c
     struct wh_json_val v;
     struct wh_err err;
 
-    if (wh_json_parse(f->rows, wh_buf_slice(a->body), &root, &err) == WH_OK &&
+    if (wh_json_parse(fetcher_parser(f), wh_buf_slice(a->body), &root, &err) == WH_OK &&
         wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING) {
         wh_buf_reset(out);
         (void)!wh_buf_append(out, wh_json_string(v), &err);
@@ -49,7 +49,7 @@ static void on_scopes(void *ctx, const struct client_answer *a)
 
     /* Only personal tokens can say it of themselves: no answer is no fault. */
     if (a->outcome == CLIENT_OK &&
-        wh_json_parse(k->f->rows, wh_buf_slice(a->body), &root, &err) == WH_OK &&
+        wh_json_parse(fetcher_parser(k->f), wh_buf_slice(a->body), &root, &err) == WH_OK &&
         wh_json_get(root, WH_LIT("scopes"), &list)) {
         wh_buf_reset(&k->scopes);
         for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
@@ -109,7 +109,7 @@ static void on_user(void *ctx, const struct client_answer *a)
 
 static enum wh_rc try_token(struct connect *k, struct wh_err *err)
 {
-    const struct fetcher_deps *d = &k->f->deps;
+    const struct fetcher_deps *d = fetcher_deps(k->f);
     const struct client_conf conf = {
         .loop = d->loop,
         .http = d->http,
@@ -232,9 +232,10 @@ static void on_open(void *ctx, struct wh_slice url)
 static const struct oauth_client *kept_client(const struct connect *k)
 {
     const struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));
-    const struct oauth_kept *kept = c ? credential_kept(access_credential(c->access)) : NULL;
+    const struct oauth_kept *kept = c ? credential_kept(access_credential(conn_access(c))) : NULL;
 
-    if (k->new_client || k->moving || (c && credential_client_gone(access_credential(c->access)))) {
+    if (k->new_client || k->moving ||
+        (c && credential_client_gone(access_credential(conn_access(c))))) {
         return NULL;
     }
     return kept && kept->client.client_id.len ? &kept->client : connect_registered(k);
@@ -242,7 +243,7 @@ static const struct oauth_client *kept_client(const struct connect *k)
 
 static enum wh_rc start_approval(struct connect *k, struct wh_err *err)
 {
-    const struct fetcher_deps *d = &k->f->deps;
+    const struct fetcher_deps *d = fetcher_deps(k->f);
     WH_AUTO(buf) struct wh_buf endpoint;
     struct oauth_conf oauth = {
         .loop = d->loop,

@@ -15,6 +15,7 @@
 #define WH_FETCHER_CONNECT_H
 
 #include "common/httpd/http.h"
+#include "stages/fetcher/access/sources.h"
 #include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/mcp/login.h"
 #include "stages/fetcher/oauth/keep.h"
@@ -129,9 +130,6 @@ WH_MUST_CHECK enum wh_rc connect_list_pairs(struct connect *k, const struct conn
                                             struct wh_err *err);
 /* The connect has failed: what it was issued is listed, and revoked. */
 void connect_give_up_pairs(struct connect *k);
-/* connect_save.c: makes the connection's document the fetcher's, as if it was read at start. */
-WH_MUST_CHECK enum wh_rc connect_adopt(struct connect *k, const struct wh_connection *doc,
-                                       struct wh_err *err);
 /* connect.c */
 void connect_start(struct connect *k);
 /* connect_save.c: the last steps: topics, the record, sources; ends in connect_done or fail. */

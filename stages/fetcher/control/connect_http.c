@@ -142,7 +142,7 @@ static void write_streams(const struct connect *k, struct wh_json_writer *w)
     wh_jw_key(w, "streams");
     wh_jw_array(w);
     for (unsigned i = 0; i < STREAMS && c; i++) {
-        const struct source *s = source_of(access_sources(c->access), i);
+        const struct source *s = source_of(access_sources(conn_access(c)), i);
 
         wh_jw_object(w);
         wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));
@@ -160,7 +160,7 @@ static void write_streams(const struct connect *k, struct wh_json_writer *w)
 
 static void write_webhook(const struct connect *k, struct wh_json_writer *w)
 {
-    const char *public_url = k->f->deps.conf.public_url;
+    const char *public_url = fetcher_deps(k->f)->conf.public_url;
     char path[128];
     char url[1024];
 
@@ -302,14 +302,14 @@ static enum wh_rc read_request(struct connect *k, struct wh_slice body, struct w
     struct wh_json_val root;
     struct wh_json_val v;
 
-    if (wh_json_parse(k->f->rows, body, &root, err) != WH_OK) {
+    if (wh_json_parse(fetcher_parser(k->f), body, &root, err) != WH_OK) {
         return err->rc;
     }
     if (!wh_json_get(root, WH_LIT("url"), &v) || wh_json_type(v) != WH_JSON_STRING) {
         return wh_fail(err, WH_E_MISSING, "the body needs url");
     }
-    if (address_canonical(wh_json_string(v), k->f->deps.conf.allow_http, &k->instance, err) !=
-            WH_OK ||
+    if (address_canonical(wh_json_string(v), fetcher_deps(k->f)->conf.allow_http, &k->instance,
+                          err) != WH_OK ||
         take_text(root, "client_id", &k->client_id, err) != WH_OK ||
         take_text(root, "client_secret", &k->client_secret, err) != WH_OK ||
         take_projects(root, &k->projects, err) != WH_OK) {
@@ -349,7 +349,7 @@ static struct connect *connect_new(struct connects *all)
     wh_buf_init(&k->scopes, TEXT_MAX_BYTES);
     wh_buf_init_secret(&k->signing_key, TEXT_MAX_BYTES);
     wh_buf_init_secret(&k->webhook_token, TEXT_MAX_BYTES);
-    k->timer = wh_timer_new(k->f->deps.loop, on_forget, k);
+    k->timer = wh_timer_new(fetcher_deps(k->f)->loop, on_forget, k);
     k->next = all->first;
     all->first = k;
     all->n++;
@@ -451,7 +451,7 @@ static void write_session(const struct connect *k, struct wh_json_writer *w)
     wh_jw_end(w);
     if (waits && k->phase == CONNECT_RUNNING) {
         wh_jw_put_str(w, "approve_url", wh_buf_slice(&k->approve_url));
-        wh_jw_put_str(w, "redirect_uri", wh_slice_str(k->f->deps.conf.redirect_url));
+        wh_jw_put_str(w, "redirect_uri", wh_slice_str(fetcher_deps(k->f)->conf.redirect_url));
     }
     if (k->phase == CONNECT_FAILED) {
         wh_jw_put_str(w, "error", wh_slice_str(k->error));
@@ -499,7 +499,7 @@ void connect_pasted(struct connects *all, struct wh_http_req *req, struct wh_sli
         wh_http_reply_error(req, 404, "no such session, or it is over", 0);
         return;
     }
-    if (wh_json_parse(k->f->rows, wh_http_body(req), &root, &err) != WH_OK ||
+    if (wh_json_parse(fetcher_parser(k->f), wh_http_body(req), &root, &err) != WH_OK ||
         !wh_json_get(root, WH_LIT("url"), &v) || wh_json_type(v) != WH_JSON_STRING) {
         wh_http_reply_error(req, 400, "the body needs url: the address GitLab sent you to", 0);
         return;
@@ -537,7 +537,7 @@ static bool right_host(const struct fetcher *f, struct wh_slice host)
     struct wh_err err;
     struct wh_slice authority;
 
-    if (oauth_url_parse(wh_slice_str(f->deps.conf.redirect_url), &u, &err) != WH_OK) {
+    if (oauth_url_parse(wh_slice_str(fetcher_deps(f)->conf.redirect_url), &u, &err) != WH_OK) {
         return false;
     }
     authority = wh_slice_from(u.origin, u.https ? 8 : 7);

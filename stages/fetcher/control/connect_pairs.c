@@ -18,13 +18,14 @@ enum {
 
 static int64_t now_ms(const struct connect *k)
 {
-    return wh_clock_now_ms(&k->f->deps.clock);
+    return wh_clock_now_ms(&fetcher_deps(k->f)->clock);
 }
 
 static struct pairs list_of(const struct connect *k, struct wh_connection *doc,
                             struct wh_arena *arena, int64_t at_ms)
 {
-    return (struct pairs){.doc = doc, .arena = arena, .keys = k->f->deps.keys, .now_ms = at_ms};
+    return (struct pairs){
+        .doc = doc, .arena = arena, .keys = fetcher_deps(k->f)->keys, .now_ms = at_ms};
 }
 
 void connect_kept(const struct connect *k, struct oauth_kept *ret)
@@ -63,7 +64,7 @@ static void on_noted(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
         connect_fail(k, 503, "Kafka did not take the connection; try again");
         return;
     }
-    c->unsaved_seals = false;
+    conn_set_saved(c, true);
     oauth_go_on(mcp_login_oauth(k->login));
 }
 
@@ -76,14 +77,14 @@ static void new_document(const struct connect *k, struct wh_connection *doc)
                                   .created_at_ms = now_ms(k)};
 }
 
-static enum wh_rc note_in(struct connect *k, struct conn *c, struct wh_arena *arena,
+static enum wh_rc note_in(struct connect *k, struct conn **c, struct wh_arena *arena,
                           struct wh_err *err)
 {
     struct wh_connection doc;
     struct pairs p = list_of(k, &doc, arena, now_ms(k));
 
-    if (c) {
-        doc = c->doc;
+    if (*c) {
+        doc = *conn_document(*c);
     } else {
         new_document(k, &doc);
     }
@@ -99,7 +100,7 @@ static enum wh_rc note_in(struct connect *k, struct conn *c, struct wh_arena *ar
         return err->rc;
     }
     k->asked_at_ms = p.now_ms;
-    return c ? conn_set_document(c, &doc, err) : connect_adopt(k, &doc, err);
+    return *c ? conn_set_document(*c, &doc, err) : fetcher_adopt(k->f, &doc, c, err);
 }
 
 static enum wh_rc note(struct connect *k, struct wh_err *err)
@@ -114,7 +115,7 @@ static enum wh_rc note(struct connect *k, struct wh_err *err)
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
     rc = connect_still_fits(k, c, err);
     if (rc == WH_OK) {
-        rc = note_in(k, c, &arena, err);
+        rc = note_in(k, &c, &arena, err);
     }
     wh_arena_done(&arena);
     if (rc != WH_OK) {
@@ -122,7 +123,7 @@ static enum wh_rc note(struct connect *k, struct wh_err *err)
     }
     k->ack.fn = on_noted;
     k->working = true;
-    rc = conn_save(fetcher_find(k->f, wh_buf_slice(&k->id)), &k->ack, err);
+    rc = conn_save(c, &k->ack, err);
     k->working = rc == WH_OK;
     return rc;
 }
@@ -143,7 +144,7 @@ void connect_hold(void *ctx)
     if (note(k, &err) != WH_OK) {
         (void)snprintf(k->error, sizeof(k->error), "%s", err.msg);
         wh_timer_free(k->timer);
-        k->timer = wh_timer_new(k->f->deps.loop, on_hold_failed, k);
+        k->timer = wh_timer_new(fetcher_deps(k->f)->loop, on_hold_failed, k);
         if (k->timer) {
             wh_timer_start(k->timer, 0, 0);
         }
@@ -155,16 +156,16 @@ void connect_hold(void *ctx)
 /* The connection's pair so far, and the refresh of it that may be under way. */
 static enum wh_rc replace_old(const struct pairs *p, const struct conn *old, struct wh_err *err)
 {
-    const struct oauth_tokens *pair = credential_newest(access_credential(old->access));
+    const struct oauth_tokens *pair = credential_newest(access_credential(conn_access(old)));
 
-    if (credential_asking(access_credential(old->access))) {
+    if (credential_asking(access_credential(conn_access(old)))) {
         pairs_lost(p->doc, PAIR_BY_REFRESH, 0);
     }
     if (pair->access.len == 0) {
         return WH_OK;
     }
-    return pairs_replace(p, credential_kept(access_credential(old->access)), pair,
-                         wh_slice_str(old->instance), err);
+    return pairs_replace(p, credential_kept(access_credential(conn_access(old))), pair,
+                         wh_slice_str(conn_instance(old)), err);
 }
 
 enum wh_rc connect_list_pairs(struct connect *k, const struct conn *old, struct wh_arena *arena,
@@ -187,7 +188,7 @@ enum wh_rc connect_list_pairs(struct connect *k, const struct conn *old, struct 
 static enum wh_rc give_up_in(struct connect *k, struct conn *c, struct wh_arena *arena,
                              struct wh_err *err)
 {
-    struct wh_connection doc = c->doc;
+    struct wh_connection doc = *conn_document(c);
     const struct pairs p = list_of(k, &doc, arena, now_ms(k));
     enum oauth_issue issue = oauth_issue(mcp_login_oauth(k->login));
 
@@ -215,13 +216,14 @@ void connect_give_up_pairs(struct connect *k)
     }
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
     if (give_up_in(k, c, &arena, &err) != WH_OK) {
-        wh_log_error(k->f->deps.log, "the tokens of a failed connect are not listed", WH_RC(&err));
+        wh_log_error(fetcher_deps(k->f)->log, "the tokens of a failed connect are not listed",
+                     WH_RC(&err));
     } else if (!conn_forget_unconfigured(c)) {
         /* rotate.c saves it again until Kafka has it; then the pair is revoked. */
-        c->unsaved_seals = true;
+        conn_set_saved(c, false);
         if (conn_save(c, NULL, &err) != WH_OK) {
-            wh_log_error(k->f->deps.log, "the tokens of a failed connect are not saved yet",
-                         WH_RC(&err));
+            wh_log_error(fetcher_deps(k->f)->log,
+                         "the tokens of a failed connect are not saved yet", WH_RC(&err));
         }
     }
     wh_arena_done(&arena);

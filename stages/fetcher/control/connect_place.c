@@ -32,11 +32,11 @@ static const struct conn *find_relation(const struct connect *k, enum address_re
     if (address_connection_id(wh_buf_slice(&k->instance), &own, &err) != WH_OK) {
         return NULL;
     }
-    for (const struct conn *c = k->f->conns; c; c = c->next) {
-        struct wh_slice address = wh_slice_str(c->instance);
+    for (const struct conn *c = fetcher_next(k->f, NULL); c; c = fetcher_next(k->f, c)) {
+        struct wh_slice address = wh_slice_str(conn_instance(c));
 
         wh_buf_reset(&other);
-        if (!c->dropped && address_relation(address, wh_buf_slice(&k->instance)) == relation &&
+        if (address_relation(address, wh_buf_slice(&k->instance)) == relation &&
             (any_port || (address_connection_id(address, &other, &err) == WH_OK &&
                           wh_slice_eq(wh_buf_slice(&own), wh_buf_slice(&other))))) {
             found = c;
@@ -49,14 +49,14 @@ static const struct conn *find_relation(const struct connect *k, enum address_re
 static enum wh_rc place_same(struct connect *k, const struct conn *c, struct wh_err *err)
 {
     if (k->move) {
-        return wh_fail(err, WH_E_EXISTS, "%s is at %s already; there is nothing to move", c->id,
-                       c->instance);
+        return wh_fail(err, WH_E_EXISTS, "%s is at %s already; there is nothing to move",
+                       conn_id(c), conn_instance(c));
     }
-    if (set_text(&k->id, c->id, err) != WH_OK) {
+    if (set_text(&k->id, conn_id(c), err) != WH_OK) {
         return err->rc;
     }
     /* As it is stored: entity ids and seals are made of that spelling. */
-    return set_text(&k->instance, c->instance, err);
+    return set_text(&k->instance, conn_instance(c), err);
 }
 
 static enum wh_rc place_moved(struct connect *k, struct wh_err *err)
@@ -76,14 +76,15 @@ static enum wh_rc place_moved(struct connect *k, struct wh_err *err)
                        "those that are not meant");
     }
     if (leave_under_way(c) || leave_is_purging(c) ||
-        !credential_settled(access_credential(c->access))) {
-        return wh_fail(err, WH_E_BUSY, "%s is being disconnected or refreshed; try again", c->id);
+        !credential_settled(access_credential(conn_access(c)))) {
+        return wh_fail(err, WH_E_BUSY, "%s is being disconnected or refreshed; try again",
+                       conn_id(c));
     }
     k->moving = true;
-    if (set_text(&k->id, c->id, err) != WH_OK) {
+    if (set_text(&k->id, conn_id(c), err) != WH_OK) {
         return err->rc;
     }
-    return set_text(&k->moved_from, c->instance, err);
+    return set_text(&k->moved_from, conn_instance(c), err);
 }
 
 static enum wh_rc refuse_other_scheme(const struct connect *k, struct wh_err *err)
@@ -95,14 +96,14 @@ static enum wh_rc refuse_other_scheme(const struct connect *k, struct wh_err *er
         return wh_fail(err, WH_E_EXISTS,
                        "%s is connected at %.80s. Moving it keeps its id, rows and webhook, and "
                        "takes a new approval or token: `wellhead connect %.80s --move`",
-                       c->id, c->instance, wh_buf_str(&k->instance));
+                       conn_id(c), conn_instance(c), wh_buf_str(&k->instance));
     }
     c = find_relation(k, ADDRESS_TO_HTTP, false, &n);
     if (c) {
         return wh_fail(err, WH_E_EXISTS,
                        "%s is connected at %.80s; by http its tokens would be sent unencrypted, so "
                        "it is not moved there",
-                       c->id, c->instance);
+                       conn_id(c), conn_instance(c));
     }
     return WH_OK;
 }
@@ -130,9 +131,9 @@ static enum wh_rc place_new(struct connect *k, struct wh_err *err)
 
 enum wh_rc connect_place(struct connect *k, struct wh_err *err)
 {
-    for (const struct conn *c = k->f->conns; c; c = c->next) {
-        if (!c->dropped && address_relation(wh_slice_str(c->instance),
-                                            wh_buf_slice(&k->instance)) == ADDRESS_SAME) {
+    for (const struct conn *c = fetcher_next(k->f, NULL); c; c = fetcher_next(k->f, c)) {
+        if (address_relation(wh_slice_str(conn_instance(c)), wh_buf_slice(&k->instance)) ==
+            ADDRESS_SAME) {
             return place_same(k, c, err);
         }
     }
@@ -152,13 +153,14 @@ enum wh_rc connect_still_fits(const struct connect *k, const struct conn *old, s
     if (k->moving && old == NULL) {
         return wh_fail(err, WH_E_NOT_FOUND, "the connection is gone; connect without --move");
     }
-    if (old && !wh_slice_eq(wh_slice_str(old->instance), expected)) {
-        return wh_fail(err, WH_E_EXISTS, "%s was connected at %.120s meanwhile; try again", old->id,
-                       old->instance);
+    if (old && !wh_slice_eq(wh_slice_str(conn_instance(old)), expected)) {
+        return wh_fail(err, WH_E_EXISTS, "%s was connected at %.120s meanwhile; try again",
+                       conn_id(old), conn_instance(old));
     }
     if (k->moving &&
-        (leave_under_way(old) || !credential_settled(access_credential(old->access)))) {
-        return wh_fail(err, WH_E_BUSY, "%s is being disconnected or refreshed; try again", old->id);
+        (leave_under_way(old) || !credential_settled(access_credential(conn_access(old))))) {
+        return wh_fail(err, WH_E_BUSY, "%s is being disconnected or refreshed; try again",
+                       conn_id(old));
     }
     return WH_OK;
 }

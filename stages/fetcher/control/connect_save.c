@@ -4,6 +4,7 @@
 #include "stages/fetcher/control/connect.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/leave.h"
+#include "stages/fetcher/conn/run.h"
 
 enum {
     SECRET_BYTES = 32,
@@ -28,8 +29,8 @@ static void on_sources(void *ctx)
         connect_fail(k, 503, "the connection is gone");
         return;
     }
-    wh_log_info(k->f->deps.log, "connected", WH_STR("connection", c->id),
-                WH_STR("instance", c->instance), WH_B("existing", k->existing));
+    wh_log_info(fetcher_deps(k->f)->log, "connected", WH_STR("connection", conn_id(c)),
+                WH_STR("instance", conn_instance(c)), WH_B("existing", k->existing));
     connect_step(k, "sync", "the first sync begins");
     conn_run(c);
     connect_done(k);
@@ -46,11 +47,11 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
         return;
     }
     k->asked_at_ms = 0;
-    c->unsaved_seals = false;
-    revoke_look(access_revoke(c->access));
+    conn_set_saved(c, true);
+    revoke_look(access_revoke(conn_access(c)));
     connect_step(k, "saved", "the credentials are sealed and in Kafka");
-    sources_outdated(access_sources(c->access));
-    sources_find(access_sources(c->access), &k->sources_wait, on_sources, k);
+    sources_outdated(access_sources(conn_access(c)));
+    sources_find(access_sources(conn_access(c)), &k->sources_wait, on_sources, k);
 }
 
 /* ---- secrets ---- */
@@ -82,7 +83,7 @@ static enum wh_rc seal(struct connect *k, const char *purpose, struct wh_slice s
     WH_AUTO(buf) struct wh_buf text;
 
     wh_buf_init(&text, SEALED_MAX_BYTES);
-    if (wh_secret_seal(k->f->deps.keys, &place, secret, &text, err) != WH_OK) {
+    if (wh_secret_seal(fetcher_deps(k->f)->keys, &place, secret, &text, err) != WH_OK) {
         return err->rc;
     }
     return wh_arena_dup(arena, wh_buf_slice(&text), ret, err);
@@ -131,9 +132,9 @@ static enum wh_rc seal_approval(struct connect *k, struct wh_arena *arena,
 static enum wh_rc move_secret(struct connect *k, const struct conn *old, const char *purpose,
                               struct wh_arena *arena, struct wh_slice *sealed, struct wh_err *err)
 {
-    const struct wh_seal_place from = {.connection = wh_slice_str(old->id),
+    const struct wh_seal_place from = {.connection = wh_slice_str(conn_id(old)),
                                        .purpose = purpose,
-                                       .address = wh_slice_str(old->instance)};
+                                       .address = wh_slice_str(conn_instance(old))};
     struct wh_buf text;
     enum wh_rc rc;
 
@@ -141,7 +142,7 @@ static enum wh_rc move_secret(struct connect *k, const struct conn *old, const c
         return WH_OK;
     }
     wh_buf_init_secret(&text, SEALED_MAX_BYTES);
-    rc = wh_secret_open(k->f->deps.keys, &from, *sealed, &text, err);
+    rc = wh_secret_open(fetcher_deps(k->f)->keys, &from, *sealed, &text, err);
     if (rc == WH_OK) {
         rc = seal(k, purpose, wh_buf_slice(&text), arena, sealed, err);
     }
@@ -152,7 +153,7 @@ static enum wh_rc move_secret(struct connect *k, const struct conn *old, const c
 static enum wh_rc move_document(struct connect *k, const struct conn *old, struct wh_arena *arena,
                                 struct wh_connection *doc, struct wh_err *err)
 {
-    doc->identity = wh_connection_identity(&old->doc);
+    doc->identity = wh_connection_identity(conn_document(old));
     doc->token_sealed = WH_LIT("");
     doc->oauth_sealed = WH_LIT("");
     doc->client_sealed = WH_LIT("");
@@ -166,13 +167,13 @@ static enum wh_rc move_document(struct connect *k, const struct conn *old, struc
 static enum wh_rc fill_document(struct connect *k, const struct conn *old, struct wh_arena *arena,
                                 struct wh_connection *doc, struct wh_err *err)
 {
-    *doc = old ? old->doc : (struct wh_connection){0};
+    *doc = old ? *conn_document(old) : (struct wh_connection){0};
     doc->id = wh_buf_slice(&k->id);
     doc->instance = wh_buf_slice(&k->instance);
     doc->state = WH_LIT("processing");
     doc->detail = WH_LIT("");
     if (doc->created_at_ms == 0) {
-        doc->created_at_ms = wh_clock_now_ms(&k->f->deps.clock);
+        doc->created_at_ms = wh_clock_now_ms(&fetcher_deps(k->f)->clock);
     }
     if (k->version.len) {
         doc->gitlab_version = wh_buf_slice(&k->version);
@@ -196,33 +197,11 @@ static enum wh_rc fill_document(struct connect *k, const struct conn *old, struc
     return doc->webhook_key_sealed.len && !k->new_secret ? WH_OK : seal_webhook(k, arena, doc, err);
 }
 
-/* Through the same door as the records that are read at start. */
-enum wh_rc connect_adopt(struct connect *k, const struct wh_connection *doc, struct wh_err *err)
-{
-    WH_AUTO(buf) struct wh_buf json;
-    WH_AUTO(buf) struct wh_buf record;
-    struct wh_document full = {.connection = doc->id, .key = doc->id};
-    struct wh_bus_msg msg = {.key = doc->id};
-
-    wh_buf_init(&json, 128 << 10);
-    wh_buf_init(&record, 256 << 10);
-    if (wh_connection_write(doc, &json, err) != WH_OK) {
-        return err->rc;
-    }
-    full.document = wh_buf_slice(&json);
-    full.at_ms = doc->created_at_ms;
-    if (wh_document_encode(WH_DOCUMENT_CONNECTION, &full, &record, err) != WH_OK) {
-        return err->rc;
-    }
-    msg.value = wh_buf_slice(&record);
-    fetcher_take_connection(k->f, &msg);
-    return fetcher_find(k->f, doc->id) ? WH_OK : wh_fail(err, WH_E_INTERNAL, "connection not made");
-}
-
 static void save(struct connect *k)
 {
     struct conn *old = fetcher_find(k->f, wh_buf_slice(&k->id));
     struct wh_connection doc;
+    struct conn *c = NULL;
     struct wh_arena arena;
     struct wh_err err;
     enum wh_rc rc;
@@ -235,17 +214,15 @@ static void save(struct connect *k)
         connect_fail(k, 409, err.msg);
         return;
     }
-    k->existing = old != NULL && !wh_slice_eq(old->doc.state, WH_LIT("to_configure"));
+    k->existing = old != NULL && !wh_slice_eq(conn_document(old)->state, WH_LIT("to_configure"));
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
     rc = fill_document(k, old, &arena, &doc, &err);
     if (rc == WH_OK) {
-        rc = connect_adopt(k, &doc, &err);
+        rc = fetcher_adopt(k->f, &doc, &c, &err);
     }
     if (rc == WH_OK) {
-        struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));
-
         k->asked_at_ms = 0; /* from here on the document has the pair */
-        c->unsaved_seals = true;
+        conn_set_saved(c, false);
         k->ack.fn = on_saved;
         k->working = true;
         rc = conn_save(c, &k->ack, &err);
@@ -262,7 +239,7 @@ static void save(struct connect *k)
 static void make_topics(void *ctx)
 {
     struct connect *k = ctx;
-    const struct fetcher_conf *conf = &k->f->deps.conf;
+    const struct fetcher_conf *conf = &fetcher_deps(k->f)->conf;
     static const enum wh_topic_role roles[] = {WH_TOPIC_RAW, WH_TOPIC_ENTITIES,
                                                WH_TOPIC_DEAD_LETTER};
     char names[3][WH_TOPIC_MAX];
@@ -282,7 +259,8 @@ static void make_topics(void *ctx)
         };
     }
     if (k->admin_rc == WH_OK) {
-        k->admin_rc = wh_admin_create(k->f->deps.admin, topics, 3, ADMIN_TIMEOUT_MS, &k->admin_err);
+        k->admin_rc =
+            wh_admin_create(fetcher_deps(k->f)->admin, topics, 3, ADMIN_TIMEOUT_MS, &k->admin_err);
     }
 }
 
@@ -304,7 +282,7 @@ void connect_save(struct connect *k)
     struct wh_err err;
 
     k->working = true;
-    if (wh_loop_work(k->f->deps.loop, make_topics, topics_made, k, &err) != WH_OK) {
+    if (wh_loop_work(fetcher_deps(k->f)->loop, make_topics, topics_made, k, &err) != WH_OK) {
         k->working = false;
         connect_fail(k, 503, err.msg);
     }

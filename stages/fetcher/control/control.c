@@ -97,12 +97,10 @@ static void run_now(struct control *c, struct wh_http_req *req, struct wh_slice 
     if (conn == NULL) {
         return;
     }
-    if (conn->stopped) {
-        wh_http_reply_error(req, 409, "it is disconnected; connect again to read it", 0);
-        return;
-    }
     if (run_request(conn, verify, confirm, &err) != WH_OK) {
-        wh_http_reply_error(req, 503, err.msg, 5);
+        bool left = err.rc == WH_E_CANCELED;
+
+        wh_http_reply_error(req, left ? 409 : 503, err.msg, left ? 0 : 5);
         return;
     }
     accepted(req);
@@ -136,7 +134,7 @@ static void reply_keys(struct control *c, struct wh_http_req *req, unsigned stat
     wh_json_writer_init(&w, &out);
     wh_jw_object(&w);
     wh_jw_put_bool(&w, "ok", true);
-    rotation_write(c->f->rotation, &w);
+    rotation_write(fetcher_rotation(c->f), &w);
     wh_jw_end(&w);
     if (wh_jw_finish(&w, &err) != WH_OK) {
         wh_buf_done(&out);
@@ -159,7 +157,7 @@ static void answer_rotate(struct control *c, struct wh_http_req *req, struct wh_
     struct wh_err err;
 
     (void)id;
-    if (rotation_begin(c->f->rotation, &err) != WH_OK) {
+    if (rotation_begin(fetcher_rotation(c->f), &err) != WH_OK) {
         wh_http_reply_error(req, 409, err.msg, 0);
         return;
     }
@@ -350,7 +348,7 @@ static void on_request(void *ctx, struct wh_http_req *req)
 
     if (route == NULL) {
         refuse_path(req);
-    } else if (route->kind == ROUTE_USUAL && (!c->f->caught_up || c->f->draining)) {
+    } else if (route->kind == ROUTE_USUAL && !fetcher_working(c->f)) {
         wh_http_reply_error(req, 503, "not ready yet; try again", 1);
     } else {
         route->answer(c, req, id);

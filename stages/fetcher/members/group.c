@@ -101,7 +101,7 @@ bool members_stop(struct members *m)
 
 static void announce(struct members *m)
 {
-    struct ownership *ownership = &m->conf.fetcher->ownership;
+    struct ownership *ownership = fetcher_ownership(m->conf.fetcher);
     size_t n = 0;
 
     for (int32_t p = 0; p < ownership->partitions; p++) {
@@ -118,7 +118,7 @@ static void announce(struct members *m)
 
 static void check(struct members *m)
 {
-    const struct ownership *ownership = &m->conf.fetcher->ownership;
+    const struct ownership *ownership = fetcher_ownership(m->conf.fetcher);
 
     if (!m->connected || !m->assigned || m->announced || m->stopped) {
         return;
@@ -135,7 +135,7 @@ static void check(struct members *m)
 
 static void subscribe(struct members *m)
 {
-    const char *topics[] = {m->conf.fetcher->state_topic};
+    const char *topics[] = {fetcher_topics(m->conf.fetcher)->state};
     struct wh_err err;
 
     if (wh_consumer_subscribe(m->state, topics, 1, &err) != WH_OK) {
@@ -176,7 +176,7 @@ static enum wh_rc follow_connections(struct members *m, struct wh_err *err)
         .admin = m->conf.admin,
         .loop = m->conf.loop,
         .log = m->conf.log,
-        .topic = m->conf.fetcher->connections_topic,
+        .topic = fetcher_topics(m->conf.fetcher)->connections,
         .on_record = on_connection,
         .on_caught_up = on_connections_read,
         .on_fatal = on_tail_fatal,
@@ -226,7 +226,7 @@ static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
     m->generation++;
     for (size_t i = 0; i < n; i++) {
         if (parts[i].partition < OWNERSHIP_PARTITIONS_MAX) {
-            ownership_assign(&m->conf.fetcher->ownership, parts[i].partition);
+            ownership_assign(fetcher_ownership(m->conf.fetcher), parts[i].partition);
             m->marks[parts[i].partition] = (struct mark){0, -1};
         }
     }
@@ -241,7 +241,7 @@ static void on_revoke(void *ctx, const struct wh_bus_partition *parts, size_t n,
     m->announced = false;
     m->generation++;
     for (size_t i = 0; i < n; i++) {
-        ownership_revoke(&m->conf.fetcher->ownership, parts[i].partition);
+        ownership_revoke(fetcher_ownership(m->conf.fetcher), parts[i].partition);
     }
     if (!m->stopped) {
         fetcher_revoked(m->conf.fetcher);
@@ -268,7 +268,7 @@ static enum wh_rc find_mark(struct members *m, const char *topic, int32_t p, str
 
 static enum wh_rc look_at_topics(struct members *m, struct look *look, struct wh_err *err)
 {
-    const char *topic = m->conf.fetcher->state_topic;
+    const char *topic = fetcher_topics(m->conf.fetcher)->state;
     struct wh_bus_topic_info *list = NULL;
     size_t n = 0;
 
@@ -296,7 +296,8 @@ static void do_look(void *ctx)
     look->rc = look->topics ? look_at_topics(m, look, &look->err) : WH_OK;
     for (int32_t p = 0; p < OWNERSHIP_PARTITIONS_MAX && look->rc == WH_OK; p++) {
         if (look->wanted[p]) {
-            look->rc = find_mark(m, m->conf.fetcher->state_topic, p, &look->state[p], &look->err);
+            look->rc = find_mark(m, fetcher_topics(m->conf.fetcher)->state, p, &look->state[p],
+                                 &look->err);
         }
     }
 }
@@ -306,7 +307,7 @@ static void topics_found(struct members *m)
     struct wh_err err;
 
     m->found = true;
-    ownership_init(&m->conf.fetcher->ownership, m->look.n_state);
+    ownership_init(fetcher_ownership(m->conf.fetcher), m->look.n_state);
     if (follow_connections(m, &err) != WH_OK) {
         m->conf.fatal(m->conf.ctx, &err);
     }
@@ -357,8 +358,8 @@ static void begin_look(void *ctx)
     memset(&m->look, 0, sizeof(m->look));
     m->look.topics = !m->found;
     m->look.generation = m->generation;
-    for (int32_t p = 0; m->found && p < m->conf.fetcher->ownership.partitions; p++) {
-        m->look.wanted[p] = m->conf.fetcher->ownership.owned[p];
+    for (int32_t p = 0; m->found && p < fetcher_ownership(m->conf.fetcher)->partitions; p++) {
+        m->look.wanted[p] = fetcher_ownership(m->conf.fetcher)->owned[p];
     }
     m->looking = true;
     if (wh_loop_work(m->conf.loop, do_look, looked, m, &err) != WH_OK) {

@@ -19,7 +19,8 @@ static enum wh_rc on_record(void *ctx, const struct wh_bus_msg *msg, struct wh_e
 /* Fetching goes on without it. */
 static void on_fatal(void *ctx, const struct wh_err *err)
 {
-    wh_log_warn(((struct listen *)ctx)->f->deps.log, "health topic not readable", WH_RC(err));
+    wh_log_warn(fetcher_deps(((struct listen *)ctx)->f)->log, "health topic not readable",
+                WH_RC(err));
 }
 
 enum wh_rc listen_new(struct fetcher *f, struct wh_consumer *consumer, struct listen **ret,
@@ -28,10 +29,10 @@ enum wh_rc listen_new(struct fetcher *f, struct wh_consumer *consumer, struct li
     struct listen *listen = wh_mem_zalloc(1, sizeof(*listen));
     const struct wh_tail_conf conf = {
         .consumer = consumer,
-        .admin = f->deps.admin,
-        .loop = f->deps.loop,
-        .log = f->deps.log,
-        .topic = f->health_topic,
+        .admin = fetcher_deps(f)->admin,
+        .loop = fetcher_deps(f)->loop,
+        .log = fetcher_deps(f)->log,
+        .topic = fetcher_topics(f)->health,
         .on_record = on_record,
         .on_fatal = on_fatal,
         .ctx = listen,

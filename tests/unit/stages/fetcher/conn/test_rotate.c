@@ -6,7 +6,8 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/event/messages.h"
-#include "stages/fetcher/conn/fetcher.h"
+#include "common/event/messages.h"
+#include "stages/fetcher/conn/run.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_control.h"
 
@@ -54,7 +55,8 @@ static unsigned opens(struct th_control *t, struct wh_keyring *ring, unsigned *r
         for (size_t i = 0; wh_bus_mem_get(t->bus, "connections", i, &msg, &headers, &n); i++) {
             if (wh_slice_eq(msg.key, wh_slice_str(ids[k]))) {
                 th_ok(wh_document_decode(msg.value, &doc, &err), &err);
-                th_ok(wh_connection_parse(doc.document, t->f->rows, &arena, &c, &err), &err);
+                th_ok(wh_connection_parse(doc.document, fetcher_parser(t->f), &arena, &c, &err),
+                      &err);
             }
         }
         n = wh_connection_secrets(&c, secrets);
@@ -208,7 +210,8 @@ static void test_restarts_at_any_moment(void **state)
 
 static bool old_form_is_gone(struct th_control *t)
 {
-    return wh_secret_is_current(&t->keys, th_control_conn(t, "a-example")->doc.token_sealed);
+    return wh_secret_is_current(&t->keys,
+                                conn_document(th_control_conn(t, "a-example"))->token_sealed);
 }
 
 /* What a version before keys had names has stored opens, and is sealed for its address. */
@@ -266,7 +269,7 @@ static void test_a_document_that_does_not_open(void **state)
     use_file(&t);
     connect_to(&t, "https://a.example");
     /* The secrets of one connection, copied into the document of another. */
-    doc = th_control_conn(&t, "a-example")->doc;
+    doc = *conn_document(th_control_conn(&t, "a-example"));
     doc.id = WH_LIT("b-example");
     doc.instance = WH_LIT("https://b.example");
     th_ok(wh_connection_write(&doc, &json, &err), &err);

@@ -132,7 +132,7 @@ static void read_document(struct th_control *t, const char *id, struct wh_arena 
     for (size_t i = 0; wh_bus_mem_get(t->bus, "connections", i, &msg, &headers, &n); i++) {
         if (msg.value.ptr && wh_slice_eq(msg.key, wh_slice_str(id))) {
             th_ok(wh_document_decode(msg.value, &doc, &err), &err);
-            th_ok(wh_connection_parse(doc.document, t->f->rows, arena, ret, &err), &err);
+            th_ok(wh_connection_parse(doc.document, fetcher_parser(t->f), arena, ret, &err), &err);
             found = true;
         }
     }
@@ -189,7 +189,7 @@ static void test_a_move_to_https(void **state)
     /* And so it is after a restart; a second move finds nothing to move. */
     th_control_restart(&t);
     th_control_turns(&t, 50);
-    assert_string_equal(th_control_conn(&t, "gitlab-example-com")->instance,
+    assert_string_equal(conn_instance(th_control_conn(&t, "gitlab-example-com")),
                         "https://gitlab.example.com");
     assert_int_equal(th_control_asked(&t, "http://", NULL), 0);
     refused(&t, "https://gitlab.example.com", ",\"move\":true", 409, "nothing to move");

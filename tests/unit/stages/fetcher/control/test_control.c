@@ -7,13 +7,15 @@
 #include "common/base/mem.h"
 #include "common/conf/conf.h"
 #include "stages/fetcher/control/control.h"
+#include "tests/lib/th_fetcher.h"
 #include "tests/lib/th_http.h"
 #include "tests/lib/th_tmp.h"
 
 #define TOKEN "0123456789abcdef"
 
 struct fixture {
-    struct fetcher fetcher; /* catching up: nothing of it is looked at */
+    struct wh_loop *loop;
+    struct fetcher *fetcher; /* it is catching up */
     struct control *control;
     struct wh_http_handler handler;
     char *folder;
@@ -28,7 +30,14 @@ static int set_up(void **state)
     f->folder = th_tmp_new();
     (void)snprintf(path, sizeof(path), "%s/token", f->folder);
     th_ok(wh_conf_secret_create(path, WH_LIT(TOKEN), &err), &err);
-    th_ok(control_new(&f->fetcher, path, &f->control, &err), &err);
+    f->loop = wh_loop_new();
+    assert_non_null(f->loop);
+    th_ok(fetcher_new(&(struct fetcher_deps){.loop = f->loop,
+                                             .clock = wh_clock_real(),
+                                             .conf = th_fetcher_conf()},
+                      &f->fetcher, &err),
+          &err);
+    th_ok(control_new(f->fetcher, path, &f->control, &err), &err);
     f->handler = control_handler(f->control);
     *state = f;
     return 0;
@@ -39,6 +48,8 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     control_free(f->control);
+    fetcher_free(f->fetcher);
+    wh_loop_free(f->loop);
     th_tmp_remove(f->folder);
     wh_mem_free(f);
     return 0;

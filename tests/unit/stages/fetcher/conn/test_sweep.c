@@ -1,7 +1,7 @@
 /*
  * Sweeps against a model of GitLab: issues come, go and come back between any two requests,
  * requests fail, answers come in any order, the fetcher is killed anywhere. Whatever happens:
- * nothing is told to be gone that was there all the time, and once it is quiet every number has its
+ * nothing is reported as gone that was there all the time, and once it is quiet every number has its
  * right fate.
  */
 #include "tests/lib/th_cmocka.h"
@@ -15,7 +15,8 @@
 #include "common/base/num.h"
 #include "tests/lib/bus_mem.h"
 #include "common/event/raw_event.h"
-#include "stages/fetcher/conn/fetcher.h"
+#include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/run.h"
 #include "tests/lib/httpc_script.h"
 #include "tests/lib/th_fetcher.h"
 
@@ -251,7 +252,7 @@ static void be_born(struct world *w)
     th_fetcher_new(&deps, w->bus, &w->producer, &w->f);
     th_fetcher_connect(w->f, INSTANCE, "", "read_api", WH_LIT("glpat-1"));
     th_fetcher_take_state(w->f, w->bus);
-    w->f->conns->want_verify = true; /* every run lists everything */
+    w->f->conns->run.want_verify = true; /* every run lists everything */
     fetcher_start(w->f);
 }
 
@@ -321,11 +322,11 @@ static void run(struct world *w)
     for (unsigned i = 0; i < STEPS_MAX; i++) {
         struct conn *c = w->f->conns;
 
-        if (c->phase == RUN_IDLE && c->runs > 0 && !outbox_pending(w->f->outbox)) {
-            if (!c->run_failed) {
+        if (c->run.phase == RUN_IDLE && c->run.count > 0 && !outbox_pending(w->f->outbox)) {
+            if (!c->run.failed) {
                 return;
             }
-            c->want_verify = true;
+            c->run.want_verify = true;
             conn_run(c);
         }
         one_step(w);
@@ -336,8 +337,8 @@ static void run(struct world *w)
 static void run_again(struct world *w)
 {
     w->now_ms += 60000;
-    w->f->conns->runs = 0;
-    w->f->conns->want_verify = true;
+    w->f->conns->run.count = 0;
+    w->f->conns->run.want_verify = true;
     conn_run(w->f->conns);
     run(w);
 }
@@ -466,8 +467,8 @@ static void nothing_from_bad_answers(void **state)
         vanish(&w, i);
     }
     w.faults = 1000;
-    w.f->conns->runs = 0;
-    w.f->conns->want_verify = true;
+    w.f->conns->run.count = 0;
+    w.f->conns->run.want_verify = true;
     conn_run(w.f->conns);
     for (unsigned i = 0; i < 600; i++) {
         one_step(&w);
@@ -495,7 +496,7 @@ static void a_mass_waits(void **state)
     }
     run_again(&w);
     assert_int_equal(check_raw(&w, folds), 0);
-    assert_true(w.f->conns->held > 10);
+    assert_true(w.f->conns->run.held > 10);
     /* Another process knows what is held; some of it is shown again; a person lets the rest go. */
     die(&w);
     be_born(&w);
@@ -504,10 +505,10 @@ static void a_mass_waits(void **state)
     for (unsigned i = 1; i <= 20; i++) {
         w.issues[i].there = true;
     }
-    w.f->conns->want_confirm = true;
+    w.f->conns->run.want_confirm = true;
     run_again(&w);
     assert_int_equal(check_raw(&w, folds), 40);
-    assert_int_equal(w.f->conns->held, 0);
+    assert_int_equal(w.f->conns->run.held, 0);
     all_is_known(&w);
     world_free(&w);
 }
