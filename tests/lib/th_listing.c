@@ -190,6 +190,9 @@ void th_listing_answer(struct th_listing *l, struct wh_slice url, struct th_scri
         }
     }
     (void)!wh_buf_append_char(&a->body, ']', &err);
+    if (l->no_headers) {
+        return;
+    }
     if (q.keyset) {
         if (total > put) {
             next_link(url, last, a);

@@ -20,6 +20,7 @@ struct th_listing {
     int64_t now_us;      /* later than every row */
     size_t total_max;    /* no x-total above */
     size_t offset_max;   /* page * per_page above is refused; 0: never */
+    bool no_headers;     /* a proxy removes what GitLab says about pages */
     size_t requests;     /* answered with rows */
     size_t refusals;     /* answered with 405 */
     size_t keyset_pages; /* of them by keyset */

@@ -42,7 +42,8 @@ int th_reader_tiny_queue(void **state);
 
 void th_reader_born(struct th_reader *r);
 void th_reader_die(struct th_reader *r);
-/* Starts a listing of the project: by REST, or by the tool. stream: its name in streams.h. */
+/* Starts a listing of the project, or the list of projects: by REST, or by the tool. stream: its name
+ * in streams.h. */
 void th_reader_start(struct th_reader *r, const char *stream, const char *tool);
 /* No listing is under way, and every record is acknowledged. */
 bool th_reader_rests(const struct th_reader *r);

@@ -5,9 +5,9 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
+#include "stages/fetcher/gitlab/paging.h"
 
 enum {
-    PER_PAGE = 100,
     PAGES_OF_A_BOUND = 50, /* deep offsets are slow, and refused at 50,000 rows */
     READS_IN_FLIGHT = 8,
     LIST_PATH_MAX = 256,
@@ -53,14 +53,14 @@ static struct stream_count *count_of(const struct job *j)
     return &j->conf.run->counts[0];
 }
 
-static void job_fail(struct job *j, const struct client_answer *a)
+static void job_fail(struct job *j, const char *text)
 {
     struct check_result *result = j->conf.result;
 
     if (!j->failed) {
         (void)snprintf(result->error, sizeof(result->error), "checking %s: %.100s",
                        numbered_name(j->conf.n->stream),
-                       a && a->error ? a->error : "GitLab answers with errors");
+                       text ? text : "GitLab answers with errors");
     }
     j->failed = true;
     count_of(j)->failed++;
@@ -102,21 +102,14 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     return gone_row(j->conf.env->gone, j->conf.n, wh_slice_str(j->path), text, &row, value, err);
 }
 
-static bool has_digit(struct wh_slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] >= '0' && text.ptr[i] <= '9') {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void go_on(struct job *j, const struct client_answer *a, uint64_t rows)
 {
-    bool more = a->next_page.ptr ? has_digit(a->next_page) : rows >= PER_PAGE;
+    struct paging next;
 
-    if (!more) {
+    paging_next(a, j->path, rows, &next);
+    if (next.outcome == PAGING_STUCK) {
+        job_fail(j, next.reason);
+    } else if (next.outcome == PAGING_ENDED) {
         j->step = JOB_UNLISTED;
         j->at = 0;
     } else if (j->page >= PAGES_OF_A_BOUND && strcmp(j->after, j->newest) != 0) {
@@ -155,7 +148,7 @@ static void on_page(void *ctx, const struct client_answer *a)
     case CLIENT_FAILED:
     case CLIENT_STOPPED:
     default:
-        job_fail(j, a);
+        job_fail(j, a->error);
         break;
     }
     j->conf.progress(j->conf.ctx);
@@ -177,7 +170,7 @@ static void ask_page(struct job *j)
         j->path, sizeof(j->path), "/api/v4/projects/%s/%s?%s&sort=asc&per_page=%d&page=%u%s",
         j->conf.project->id, numbered_name(j->conf.n->stream),
         j->conf.n->stream == NUMBERED_PIPELINES ? "order_by=id" : "scope=all&order_by=created_at",
-        PER_PAGE, j->page, wh_buf_str(&after));
+        PAGING_ROWS, j->page, wh_buf_str(&after));
     if (client_get(j->conf.run->client, wh_slice_str(j->path), on_page, j, &err) != WH_OK) {
         job_fail(j, NULL);
         return;
@@ -269,7 +262,7 @@ static void on_single(void *ctx, const struct client_answer *a)
     case CLIENT_FAILED:
     case CLIENT_STOPPED:
     default:
-        job_fail(j, a);
+        job_fail(j, a->error);
         break;
     }
     single_free(s);

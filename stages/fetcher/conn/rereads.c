@@ -6,7 +6,6 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/conn/conn_priv.h"
-#include "stages/fetcher/gitlab/link.h"
 
 enum { OPEN_MAX = 20000, TICK_MS = 200, BUCKETS = 1024 };
 

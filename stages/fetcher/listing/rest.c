@@ -9,7 +9,7 @@ enum {
     /* Each further span costs at most one further request: the page at its end that is not full. */
     PAGES_PER_SPLIT = 40,
     /* GitLab gives no total past 10,000 rows. */
-    PAGES_WITHOUT_TOTAL = 10000 / LISTING_SPAN_PAGE_ROWS,
+    PAGES_WITHOUT_TOTAL = 10000 / PAGING_ROWS,
 };
 
 /* ---- lanes ---- */
@@ -86,7 +86,7 @@ static double rows_left(const struct listing_lane *lane, int64_t end_ms, double 
     if (s->listed || listing_span_middle(s, end_ms) == 0) {
         return -1;
     }
-    if (s->rows >= LISTING_SPAN_PAGE_ROWS && took > 0) {
+    if (s->rows >= PAGING_ROWS && took > 0) {
         rows_per_ms = (double)s->rows / (double)took;
     }
     return rows_per_ms * (double)(end - s->after_ms);
@@ -112,7 +112,7 @@ static bool split_one(struct listing_rest *r)
     double mean = mean_rows_per_ms(r);
     char text[WH_TIME_TEXT_MAX];
     struct listing_lane *best = NULL;
-    double most = 2 * LISTING_SPAN_PAGE_ROWS;
+    double most = 2 * PAGING_ROWS;
     int64_t middle;
 
     for (struct listing_lane *l = r->lanes; l; l = l->next) {
@@ -146,9 +146,8 @@ static void split(struct listing_rest *r)
 
 void listing_rest_total(struct listing_rest *r, int64_t total)
 {
-    uint64_t pages = total >= 0
-                         ? ((uint64_t)total + LISTING_SPAN_PAGE_ROWS - 1) / LISTING_SPAN_PAGE_ROWS
-                         : PAGES_WITHOUT_TOTAL;
+    uint64_t pages =
+        total >= 0 ? ((uint64_t)total + PAGING_ROWS - 1) / PAGING_ROWS : PAGES_WITHOUT_TOTAL;
 
     r->known_pages = pages > r->known_pages ? pages : r->known_pages;
     if (r->page_index > r->known_pages) {

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "stages/fetcher/gitlab/link.h"
 #include "stages/fetcher/listing/rest_priv.h"
 
 struct listing_follow {
@@ -11,8 +10,9 @@ struct listing_follow {
     struct listing_follow *next;
     const char *kind;
     char object_id[24];
-    bool array; /* each element of the answer is a row; otherwise the whole answer is one */
-    char path[256];
+    bool array;  /* each element of the answer is a row; otherwise the whole answer is one */
+    size_t rows; /* of the page that was received last */
+    char path[PAGING_PATH_MAX];
 };
 
 static void follow_get(struct listing_follow *follow);
@@ -46,24 +46,31 @@ static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val
     struct listing_follow *follow = ctx;
     struct row row;
 
+    follow->rows++;
     row_read(value, &row);
     return listing_page_publish(follow->page, follow->kind, wh_slice_str(row.id),
                                 wh_slice_str(follow->path), text, err);
 }
 
-static bool follow_next(struct listing_follow *follow, const struct client_answer *a)
+/* Requests the next page of an array. Returns false when there is none, or when it failed. */
+static bool follow_on(struct listing_follow *follow, const struct client_answer *a)
 {
-    const struct listing_env *env = follow->page->lane->rest->base.env;
-    struct wh_slice url;
-    struct wh_slice path;
+    struct listing_page *p = follow->page;
+    struct paging next = {.outcome = PAGING_ENDED};
 
-    if (!follow->array || !link_next(a->link, &url) ||
-        !link_path_of(url, wh_slice_str(env->instance), &path) ||
-        path.len >= sizeof(follow->path)) {
+    if (follow->array) {
+        paging_next(a, follow->path, follow->rows, &next);
+    }
+    if (next.outcome == PAGING_STUCK) {
+        p->failed = true;
+        listing_fail(&p->lane->rest->base, CLIENT_FAILED, next.reason);
+    }
+    if (next.outcome != PAGING_MORE) {
         return false;
     }
-    memcpy(follow->path, path.ptr, path.len);
-    follow->path[path.len] = '\0';
+    memcpy(follow->path, next.path, sizeof(follow->path));
+    follow->rows = 0;
+    follow_get(follow);
     return true;
 }
 
@@ -110,8 +117,7 @@ static void on_follow(void *ctx, const struct client_answer *a)
     if (rc != WH_OK) {
         l->task.count->failed++;
         p->failed = p->failed || wh_rc_class(rc) != WH_CLASS_POISON;
-    } else if (a->outcome == CLIENT_OK && follow_next(follow, a)) {
-        follow_get(follow);
+    } else if (a->outcome == CLIENT_OK && follow_on(follow, a)) {
         return;
     }
     follow_end(follow);

@@ -5,11 +5,14 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
-#include "stages/fetcher/gitlab/link.h"
+#include "stages/fetcher/gitlab/paging.h"
 #include "stages/fetcher/listing/rest_priv.h"
 #include "stages/fetcher/state/numbers.h"
 
 enum { QUERY_MAX_BYTES = 512 };
+
+#define PROJECTS                                                                                   \
+    "/api/v4/projects?membership=true&pagination=keyset&order_by=id&sort=asc&per_page=100"
 
 /* ---- records ---- */
 
@@ -53,6 +56,7 @@ struct taking {
     struct listing_page *page;
     size_t n;
     bool produce; /* false: the page is the same as in the last run */
+    char last_id[24];
 };
 
 /* Rows that are not objects count as new: the mapper sets them aside and says why. */
@@ -82,6 +86,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
 
     t->n++;
     row_read(value, &row);
+    memcpy(t->last_id, row.id, sizeof(t->last_id));
     if (!is_new(lane, &row)) {
         return WH_OK;
     }
@@ -119,54 +124,44 @@ static bool unchanged(const struct listing_rest *r, const struct listing_page *p
 
 /* ---- the next page ---- */
 
-/* Keeps GitLab's address of the next page. Returns false when there is none. */
-static bool follow_link(struct listing_lane *lane, const struct client_answer *a)
-{
-    struct wh_slice url;
-    struct wh_slice path;
-
-    if (!link_next(a->link, &url)) {
-        return false;
-    }
-    if (!link_path_of(url, wh_slice_str(lane->rest->base.env->instance), &path) ||
-        path.len >= sizeof(lane->next_path)) {
-        listing_fail(&lane->rest->base, CLIENT_REFUSED,
-                     "GitLab names a next page at another address");
-        return false;
-    }
-    memcpy(lane->next_path, path.ptr, path.len);
-    lane->next_path[path.len] = '\0';
-    return true;
-}
-
-static void go_on_by_update(struct listing_lane *lane, const struct client_answer *a, size_t rows)
+static void go_on_by_update(struct listing_lane *lane, const struct client_answer *a,
+                            const struct taking *t, const struct paging *next)
 {
     struct listing_rest *r = lane->rest;
     bool keyset = lane->span.mode == LISTING_SPAN_BLOCK_KEYSET;
     struct wh_err err;
-    struct listing_span_page page = {.rows = rows, .total = -1};
+    struct listing_span_page page = {
+        .rows = t->n, .total = -1, .more = next->outcome == PAGING_MORE};
 
     if (a->total.len == 0 || wh_num_i64(a->total, &page.total, &err) != WH_OK) {
         page.total = -1;
     }
-    page.more_known = keyset || a->next_page.ptr != NULL;
-    page.more = keyset ? follow_link(lane, a) : a->next_page.len > 0;
-    if (page.more && lane->span.mode == LISTING_SPAN_BOUND) {
+    if (page.more && keyset) {
+        memcpy(lane->next_path, next->path, sizeof(next->path));
+    } else if (page.more && lane->span.mode == LISTING_SPAN_BOUND) {
         listing_rest_total(r, lane->span.before_ms == INT64_MAX ? page.total : 0);
     }
     listing_span_page_end(&lane->span, &page);
     lane->waits = lane->span.listed && lane->next == NULL && r->n_lanes > 1;
 }
 
-static void go_on(struct listing_lane *lane, const struct client_answer *a, size_t rows)
+static void go_on(struct listing_lane *lane, const struct client_answer *a, const struct taking *t)
 {
-    struct listing_span *s = &lane->span;
+    enum stream_mode mode = lane->rest->base.stream->mode;
+    struct paging next;
 
-    if (lane->rest->base.stream->mode == STREAM_BY_UPDATE) {
-        go_on_by_update(lane, a, rows);
-    } else if (!follow_link(lane, a)) {
-        s->listed = a->next_page.len == 0 || rows < LISTING_SPAN_PAGE_ROWS;
-        s->page++;
+    paging_next(a, lane->path, t->n, &next);
+    if (next.outcome == PAGING_STUCK && mode == STREAM_PROJECTS && t->last_id[0]) {
+        next.outcome = PAGING_MORE;
+        (void)snprintf(next.path, sizeof(next.path), PROJECTS "&id_after=%s", t->last_id);
+    }
+    if (next.outcome == PAGING_STUCK) {
+        listing_fail(&lane->rest->base, CLIENT_FAILED, next.reason);
+    } else if (mode == STREAM_BY_UPDATE) {
+        go_on_by_update(lane, a, t, &next);
+    } else {
+        memcpy(lane->next_path, next.path, sizeof(next.path));
+        lane->span.listed = next.outcome == PAGING_ENDED;
     }
 }
 
@@ -210,7 +205,7 @@ static void take_page(struct listing_lane *lane, const struct client_answer *a)
         p->failed = true;
         listing_fail(&r->base, CLIENT_FAILED, err.msg);
     } else {
-        go_on(lane, a, t.n);
+        go_on(lane, a, &t);
     }
     memcpy(p->after, lane->span.after, sizeof(p->after));
     p->after_ms = lane->span.after_ms;
@@ -252,18 +247,14 @@ static enum wh_rc build_path(struct listing_lane *lane, struct wh_err *err)
         return WH_OK;
     }
     if (stream->mode == STREAM_PROJECTS) {
-        (void)snprintf(lane->path, sizeof(lane->path),
-                       "/api/v4/projects?membership=true&pagination=keyset&order_by=id&sort=asc"
-                       "&per_page=%d",
-                       LISTING_SPAN_PAGE_ROWS);
+        (void)snprintf(lane->path, sizeof(lane->path), PROJECTS);
         return WH_OK;
     }
     if (stream->mode == STREAM_BY_UPDATE) {
         if (listing_span_query(&lane->span, &query, err) != WH_OK) {
             return err->rc;
         }
-    } else if (wh_buf_printf(&query, err, "per_page=%d&page=%u", LISTING_SPAN_PAGE_ROWS,
-                             lane->span.page) != WH_OK) {
+    } else if (wh_buf_printf(&query, err, "per_page=%d&page=1", PAGING_ROWS) != WH_OK) {
         return err->rc;
     }
     (void)snprintf(lane->path, sizeof(lane->path), "/api/v4/projects/%s%s%s%s",

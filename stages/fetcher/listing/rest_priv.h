@@ -12,6 +12,7 @@
 #ifndef WH_FETCHER_LISTING_REST_PRIV_H
 #define WH_FETCHER_LISTING_REST_PRIV_H
 
+#include "stages/fetcher/gitlab/paging.h"
 #include "stages/fetcher/listing/listing_priv.h"
 #include "stages/fetcher/listing/span.h"
 
@@ -20,7 +21,6 @@ enum {
     LISTING_AHEAD_MAX = 16, /* pages of one listing that would be read again after a kill */
     LISTING_FOLLOWED_AHEAD_MAX = 6,
     LISTING_BYTES_MAX = 24 << 20,
-    LISTING_PATH_MAX = 2048,
 };
 
 struct listing_lane;
@@ -52,8 +52,8 @@ struct listing_lane {
     size_t n_pages; /* not acknowledged */
     bool asking;    /* a page request is in flight */
     bool waits;     /* the open lane has reached the newest row while others still read */
-    char next_path[LISTING_PATH_MAX]; /* GitLab's own address of the next page; or empty */
-    char path[LISTING_PATH_MAX];      /* of the request under way */
+    char next_path[PAGING_PATH_MAX]; /* GitLab's own address of the next page; or empty */
+    char path[PAGING_PATH_MAX];      /* of the request under way */
 };
 
 struct listing_rest {

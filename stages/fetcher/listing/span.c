@@ -145,9 +145,9 @@ enum wh_rc listing_span_query(struct listing_span *s, struct wh_buf *out, struct
         return err->rc;
     }
     if (s->mode == LISTING_SPAN_BLOCK_KEYSET) {
-        return wh_buf_printf(out, err, "&pagination=keyset&per_page=%d", LISTING_SPAN_PAGE_ROWS);
+        return wh_buf_printf(out, err, "&pagination=keyset&per_page=%d", PAGING_ROWS);
     }
-    return wh_buf_printf(out, err, "&per_page=%d&page=%u", LISTING_SPAN_PAGE_ROWS, s->page);
+    return wh_buf_printf(out, err, "&per_page=%d&page=%u", PAGING_ROWS, s->page);
 }
 
 /* ---- rows ---- */
@@ -178,11 +178,6 @@ bool listing_span_take(struct listing_span *s, uint64_t id, struct wh_slice upda
 
 /* ---- the next page ---- */
 
-static bool more_after(const struct listing_span_page *page)
-{
-    return page->more_known ? page->more : page->rows >= LISTING_SPAN_PAGE_ROWS;
-}
-
 static void block_begin(struct listing_span *s, enum listing_span_mode mode)
 {
     s->mode = mode;
@@ -204,7 +199,7 @@ static void block_end(struct listing_span *s)
 
 static void bound_page_end(struct listing_span *s, const struct listing_span_page *page)
 {
-    if (s->passed || !more_after(page)) {
+    if (s->passed || !page->more) {
         s->listed = true;
     } else if (strcmp(s->bound, s->after) != 0) {
         s->page = 1;
@@ -221,7 +216,7 @@ static void block_up_page_end(struct listing_span *s, const struct listing_span_
     if (s->page == 1) {
         s->block_total = page->total;
     }
-    if (more_after(page)) {
+    if (page->more) {
         s->page++;
     } else if (s->page == 1 || (s->block_total >= 0 && s->block_rows == (uint64_t)s->block_total)) {
         block_end(s);

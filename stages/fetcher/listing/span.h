@@ -26,9 +26,10 @@
 
 #include "common/base/buf.h"
 #include "common/base/time.h"
+#include "stages/fetcher/gitlab/paging.h"
 #include "stages/fetcher/state/cursors.h"
 
-enum { LISTING_SPAN_PAGE_ROWS = 100, LISTING_SPAN_SEEN_MAX = 1 << 20 };
+enum { LISTING_SPAN_SEEN_MAX = 1 << 20 };
 
 enum listing_span_mode {
     LISTING_SPAN_BOUND,
@@ -65,8 +66,7 @@ struct listing_span {
 /* What the answer of a page says besides its rows. */
 struct listing_span_page {
     size_t rows;
-    int64_t total;   /* x-total; -1: not known */
-    bool more_known; /* GitLab says whether there is a next page */
+    int64_t total; /* x-total; -1: not known */
     bool more;
 };
 

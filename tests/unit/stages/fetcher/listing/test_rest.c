@@ -30,6 +30,7 @@ struct plan {
     unsigned kills;      /* readers that die */
     bool no_memory;      /* of the reader while it takes an answer, once: see world.fault */
     size_t total_max;    /* GitLab gives totals up to here */
+    bool no_headers;     /* a proxy removes them */
     size_t offset_max;   /* and refuses offsets past here; 0: never */
     const char *listing; /* "issues" or "merge_requests" */
 };
@@ -153,6 +154,7 @@ static void world_new(struct world *w, const struct plan *plan)
 
     *w = (struct world){.plan = *plan, .random = plan->seed * 2654435761u + 88172645463325252u};
     w->listing.total_max = plan->total_max;
+    w->listing.no_headers = plan->no_headers;
     w->listing.offset_max = plan->offset_max;
     for (unsigned i = 0; i < plan->rows; i++) {
         /* The bulk in one millisecond, half of it in one microsecond. */
@@ -387,6 +389,42 @@ static void with_one_time_for_thousands(void **state)
     }
 }
 
+/* Without headers a listing goes on until a page is not full, also where all pages are. */
+static void without_headers(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) {
+        try_plan(&(struct plan){.seed = 20 + i,
+                                .rows = 100 * i + (i % 3 ? 0 : 50),
+                                .same = i % 2 ? 100 * (i / 2) : 0,
+                                .no_headers = true,
+                                .listing = "merge_requests"});
+    }
+}
+
+/* Keyset pages have no numbers: the listing does not pretend to have ended. */
+static void keyset_without_headers_is_stuck(void **state)
+{
+    const struct plan plan = {.seed = 3,
+                              .rows = 4000,
+                              .same = 3000,
+                              .no_headers = true,
+                              .offset_max = 1500,
+                              .listing = "issues"};
+    struct world w;
+
+    (void)state;
+    world_new(&w, &plan);
+    while (!th_reader_rests(&w.reader)) {
+        one_step(&w);
+    }
+    assert_int_equal(w.reader.result.outcome, LISTING_CANNOT_GO_ON);
+    assert_int_equal(w.reader.result.why, CLIENT_FAILED);
+    assert_string_equal(w.reader.result.error,
+                        "issues: GitLab's answer does not name the next page");
+    world_free(&w);
+}
+
 static void a_refused_offset_is_read_by_keyset(void **state)
 {
     const struct plan plan = {.seed = 3,
@@ -538,6 +576,8 @@ int main(void)
         cmocka_unit_test(with_changes),
         cmocka_unit_test(with_one_time_for_thousands),
         cmocka_unit_test(a_refused_offset_is_read_by_keyset),
+        cmocka_unit_test(without_headers),
+        cmocka_unit_test(keyset_without_headers_is_stuck),
         cmocka_unit_test(with_faults),
         cmocka_unit_test(with_kills),
         cmocka_unit_test(a_kill_costs_little),
