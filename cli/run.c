@@ -13,7 +13,7 @@ enum { HELP_MAX_BYTES = 1 << 16 };
 
 static const char exit_codes[] =
     "0 done; 1 failed; 2 wrong use; 3 nothing matches; 4 sign-in needed;\n"
-    "6 the output was cut at a limit; 10 not healthy; 75 try again later;\n"
+    "5 ambiguous; 6 the output was cut at a limit; 10 not healthy; 75 try again later;\n"
     "124 timed out; 130 interrupted\n";
 
 static const struct cli_command *find_command(const char *name)

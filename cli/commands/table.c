@@ -30,9 +30,11 @@ static const struct cli_command table[] = {
      "  wellhead sql -x \"select * from merge_requests limit 1\"  # one column per line\n"
      "  echo \"select count(*) from jobs\" | wellhead sql -\n",
      cli_sql},
-    {"show", CLI_SHOW,
-     "one entity: its fields and the revision that set each, its revisions, its links", "ID|URL", 1,
-     "  wellhead show https://gitlab.example.com/group/project/-/issues/7\n"
+    {"show", CLI_SHOW, "one object: its fields, what changed it, and what it is linked to",
+     "ADDRESS|PROJECT!N|#N|ID", 1,
+     "  wellhead show https://gitlab.example.com/group/project/-/issues/7   # as it is copied\n"
+     "  wellhead show 'group/project!12'\n"
+     "  wellhead show '#45'\n"
      "  wellhead show 6f1ed002-ab12-5a7b-9c3d-0123456789ab --json\n",
      cli_show},
     {"replay", CLI_REPLAY,

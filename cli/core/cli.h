@@ -27,6 +27,7 @@ enum cli_exit {
     CLI_USAGE = 2,
     CLI_NOTHING = 3,
     CLI_SIGN_IN = 4,
+    CLI_AMBIGUOUS = 5,
     CLI_CUT = 6,
     CLI_NOT_HEALTHY = 10,
     CLI_TRY_LATER = 75,

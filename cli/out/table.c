@@ -10,6 +10,7 @@ enum {
     PART_BYTES = 1 << 20,
     GAP = 2,
     NARROW = 8, /* columns that a cell needs to be of use */
+    WIDE = 60,  /* no column of a file is padded to more; wider cells are out of line */
 };
 
 static const char cut_mark[] = "\xE2\x80\xA6"; /* … */
@@ -83,6 +84,13 @@ static void find_widths(struct cli_table *t, size_t rows)
     }
 }
 
+static void limit_widths(struct cli_table *t)
+{
+    for (size_t c = 0; c < t->columns; c++) {
+        t->widths[c] = t->widths[c] < WIDE ? t->widths[c] : WIDE;
+    }
+}
+
 /* The table's width when no column is wider than this. */
 static size_t width_with(const struct cli_table *t, size_t widest)
 {
@@ -137,7 +145,7 @@ static void print_cell(struct wh_slice text, size_t width, bool last, const stru
     } else {
         (void)fwrite(text.ptr, 1, text.len, out->data);
     }
-    for (; !last && shown < width + GAP; shown++) {
+    for (size_t n = shown < width ? width - shown + GAP : GAP; !last && n > 0; n--) {
         (void)fputc(' ', out->data);
     }
 }
@@ -175,7 +183,9 @@ static const char *print_expanded(struct cli_table *t, const char *cell, const s
 static void begin(struct cli_table *t, size_t rows, const struct cli_out *out)
 {
     find_widths(t, rows);
-    if (out->columns && !fit(t, out->columns)) {
+    if (out->columns == 0) {
+        limit_widths(t);
+    } else if (!fit(t, out->columns)) {
         t->expanded = true;
     }
     t->begun = true;

@@ -1,7 +1,8 @@
 /*
  * table.h - a table of text: the first row is the heading, columns are as wide as their cells need.
  *
- * Cells are escaped as they come in (escape.h, one line). Nothing is cut in a file or a pipe. On a
+ * Cells are escaped as they come in (escape.h, one line). Nothing is cut in a file or a pipe, but a cell of more than
+ * 60 columns may push the rest of its row out of line. On a
  * terminal the widest columns become narrower until the table fits, and a cut cell ends in "…";
  * where even narrow columns do not fit, each column takes a line of its own.
  */

@@ -173,6 +173,25 @@ static void nothing_is_cut_without_a_terminal(void **state)
          "6f1ed002-ab12-5a7b-9c3d-0123456789ab  a title that is longer than anybody wants  7\n");
 }
 
+static void a_long_cell_widens_no_other_row(void **state)
+{
+    struct fixture *f = *state;
+    struct cli_table t;
+    char text[100];
+
+    memset(text, 'a', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    cli_table_init(&t, 2);
+    cli_table_str(&t, "text");
+    cli_table_str(&t, "n");
+    cli_table_str(&t, text);
+    cli_table_str(&t, "1");
+    cli_table_print(&t, &f->out);
+    cli_table_done(&t);
+    assert_int_equal(strcspn(data_of(f), "\n"), 60 + 2 + 1);
+    says(f->data, "aaa  1\n");
+}
+
 static void columns_take_lines_where_they_do_not_fit(void **state)
 {
     struct fixture *f = *state;
@@ -414,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_table_fits_the_terminal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_table_that_fits_is_not_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_cut_without_a_terminal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_long_cell_widens_no_other_row, set_up, tear_down),
         cmocka_unit_test_setup_teardown(columns_take_lines_where_they_do_not_fit, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_long_table_is_printed_in_parts, set_up, tear_down),

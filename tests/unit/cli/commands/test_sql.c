@@ -1,4 +1,4 @@
-/* wellhead sql and wellhead show: what is asked of the sink, and how it is shown. */
+/* wellhead sql: what is asked of the sink, and how its rows are shown. */
 #include "tests/lib/th_cmocka.h"
 
 #include <string.h>
@@ -205,65 +205,6 @@ static void an_answer_that_is_no_table_is_an_error(void **state)
     }
 }
 
-/* ---- show ---- */
-
-static const char entity[] =
-    "{\"ok\":true,\"entity\":{\"id\":\"ID1\",\"kind\":\"work_item\",\"source\":{\"instance\":"
-    "\"https://h\","
-    "\"kind\":\"issue\",\"id\":\"7\",\"url\":\"https://h/a/b/-/issues/7\"},\"fields\":{\"title\":"
-    "\"T\\u202e\",\"labels\":[\"x\",\"y\"]},\"set_by\":{\"title\":\"r1\"},\"set_by_versions\":{"
-    "\"r1\":"
-    "{\"origin\":\"webhook\",\"version_at\":\"2026-11-29T00:00:00Z\"}}}}";
-
-static void an_entity_is_shown_with_its_past(void **state)
-{
-    struct th_cli *t = *state;
-
-    th_cli_answer(t, "GET http://sink/api/v1/entities/ID1/revisions", 200,
-                  "{\"rows\":[{\"version_at\":\"V\",\"change\":\"update\",\"offset\":3}]}");
-    th_cli_answer(t, "GET http://sink/api/v1/entities/ID1/links", 200,
-                  "{\"rows\":[{\"direction\":\"out\",\"relation\":\"closes\",\"title\":\"L\"}]}");
-    th_cli_answer(t, "GET http://sink/api/v1/entities/ID1", 200, entity);
-    assert_int_equal(th_cli_run(t, "show ID1"), CLI_OK);
-    says(th_cli_stdout(t), "work_item ID1\nhttps://h issue 7\nhttps://h/a/b/-/issues/7\n\n");
-    says(th_cli_stdout(t), "field   value    set by   at\n");
-    says(th_cli_stdout(t), "T\\u202e  webhook  2026-11-29T00:00:00Z\n");
-    says(th_cli_stdout(t), "labels  x, y");
-    says(th_cli_stdout(t), "\nrevisions\nversion_at  change  ");
-    says(th_cli_stdout(t), "\nlinks\ndirection  relation  ");
-    assert_int_equal(th_cli_run(t, "show ID1 --json"), CLI_OK);
-    assert_int_equal(th_cli_requests(t), 1);
-    assert_memory_equal(th_cli_stdout(t), entity, strlen(entity));
-}
-
-static void an_address_is_asked_for_by_url(void **state)
-{
-    struct th_cli *t = *state;
-
-    th_cli_answer(t, "GET http://sink/api/v1/entities?url=", 404,
-                  "{\"error\":\"nothing is known of that\"}");
-    assert_int_equal(th_cli_run(t, "show https://h/a/b/-/issues/7"), CLI_NOTHING);
-    assert_string_equal(
-        th_cli_request(t, 0),
-        "GET http://sink/api/v1/entities?url=https%3A%2F%2Fh%2Fa%2Fb%2F-%2Fissues%2F7 ");
-    says(th_cli_stderr(t), "nothing is known of that\n");
-}
-
-static void a_part_that_fails_is_an_error(void **state)
-{
-    struct th_cli *t = *state;
-
-    th_cli_answer(t, "GET http://sink/api/v1/entities/ID1", 200, entity);
-    th_cli_answer(t, "GET http://sink/api/v1/entities/ID1/revisions", 200, "{\"rows\":[]}");
-    th_cli_answer(t, "GET http://sink/api/v1/entities/ID1/links", 503, "{\"error\":\"busy\"}");
-    assert_int_equal(th_cli_run(t, "show ID1"), CLI_TRY_LATER);
-    th_cli_answer(t, "GET http://sink/api/v1/entities/ID2", 200, "[");
-    assert_int_equal(th_cli_run(t, "show ID2"), CLI_FAILED);
-    says(th_cli_stderr(t), "cannot be read");
-    th_cli_answer(t, "GET http://sink/api/v1/entities/ID3", 200, "{}");
-    assert_int_equal(th_cli_run(t, "show ID3"), CLI_FAILED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,9 +220,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_failure_amid_rows_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_limit_is_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_answer_that_is_no_table_is_an_error, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_entity_is_shown_with_its_past, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_address_is_asked_for_by_url, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_part_that_fails_is_an_error, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

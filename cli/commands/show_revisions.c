@@ -1,0 +1,200 @@
+/* The past of an entity: what each revision changed, when, and how it came here. */
+#include <inttypes.h>
+
+#include "cli/commands/show_parts.h"
+#include "cli/out/value.h"
+#include "common/base/escape.h"
+#include "common/base/mem.h"
+#include "common/event/kind.h"
+
+enum { VALUE_MAX_BYTES = 8 << 20, INDENT = 6, NARROW = 20 };
+
+/* A field that a revision changed. */
+struct change {
+    struct wh_slice field;
+    struct wh_json_val before;
+    struct wh_json_val after;
+    bool had_before;
+};
+
+/* Changes of all revisions, the oldest revision first: only then is it known what was before. */
+struct past {
+    const struct cli *cli;
+    const struct show_names *names;
+    const struct wh_kind_def *def;
+    const struct show_rows *rows;
+    struct change *list;
+    size_t n;
+    size_t *ends; /* of each row: the number of changes up to and with it, in the order of rows */
+};
+
+static bool is_revision(struct wh_json_val row)
+{
+    struct wh_json_val v;
+
+    return !wh_json_get(row, WH_LIT("revision"), &v) || wh_json_bool(v);
+}
+
+static size_t count_changes(const struct show_rows *rows)
+{
+    struct wh_json_val changed;
+    size_t n = 0;
+
+    for (size_t i = 0; i < rows->n; i++) {
+        if (wh_json_get(rows->list[i], WH_LIT("changed"), &changed)) {
+            n += cli_count(changed);
+        }
+    }
+    return n;
+}
+
+/* last: the values that earlier revisions left behind. */
+static void add_changes(struct past *p, struct wh_json_val row,
+                        const struct change *last[WH_FIELDS_MAX])
+{
+    struct wh_json_val changed;
+    struct wh_json_val value;
+    struct wh_json_iter it;
+    struct wh_slice name;
+
+    if (!wh_json_get(row, WH_LIT("changed"), &changed)) {
+        return;
+    }
+    for (it = wh_json_iter(changed); wh_json_next(&it, &name, &value);) {
+        int field = p->def ? wh_kind_field(p->def, name) : -1;
+        struct change *c = &p->list[p->n++];
+
+        *c = (struct change){.field = name, .after = value};
+        if (field >= 0 && last[field]) {
+            c->before = last[field]->after;
+            c->had_before = true;
+        }
+        if (field >= 0) {
+            last[field] = c;
+        }
+    }
+}
+
+/* False: no memory. */
+static bool read_past(struct past *p)
+{
+    const struct change *last[WH_FIELDS_MAX] = {NULL};
+
+    p->list = wh_mem_zalloc(count_changes(p->rows) + 1, sizeof(*p->list));
+    p->ends = wh_mem_zalloc(p->rows->n + 1, sizeof(*p->ends));
+    if (p->list == NULL || p->ends == NULL) {
+        return false;
+    }
+    for (size_t i = p->rows->n; i > 0; i--) {
+        add_changes(p, p->rows->list[i - 1], last);
+        p->ends[i - 1] = p->n;
+    }
+    return true;
+}
+
+/* ---- output ---- */
+
+/* The value as text; on a terminal no longer than its share of a line. */
+static struct wh_slice shown(const struct past *p, const struct change *c, struct wh_json_val value,
+                             struct wh_buf *out)
+{
+    size_t columns = p->cli->out.columns;
+    size_t taken = INDENT + c->field.len + NARROW;
+    size_t room = columns > taken + NARROW ? (columns - taken) / 2 : NARROW;
+    WH_AUTO(buf) struct wh_buf whole;
+    struct wh_err err;
+
+    wh_buf_init(&whole, VALUE_MAX_BYTES);
+    show_names_value(p->names, value, &whole);
+    (void)!wh_escape(wh_buf_slice(&whole), WH_ESCAPE_LINE, out, &err);
+    if (out->len == 0) {
+        return wh_json_type(value) == WH_JSON_STRING ? WH_LIT("\"\"") : WH_LIT("none");
+    }
+    if (columns && wh_escape_width(wh_buf_slice(out)) > room) {
+        out->len = wh_escape_cut(wh_buf_slice(out), room - 1).len;
+        (void)!wh_buf_append(out, WH_LIT("\xE2\x80\xA6"), &err);
+    }
+    return wh_buf_slice(out);
+}
+
+static void print_change(const struct past *p, const struct change *c)
+{
+    WH_AUTO(buf) struct wh_buf before;
+    WH_AUTO(buf) struct wh_buf after;
+    struct wh_slice to;
+
+    wh_buf_init(&before, 2 * VALUE_MAX_BYTES);
+    wh_buf_init(&after, 2 * VALUE_MAX_BYTES);
+    to = shown(p, c, c->after, &after);
+    if (c->had_before) {
+        struct wh_slice from = shown(p, c, c->before, &before);
+
+        cli_say(&p->cli->out, "%*s%.*s: %.*s \xE2\x86\x92 %.*s\n", INDENT, "",
+                WH_SLICE_ARG(c->field), WH_SLICE_ARG(from), WH_SLICE_ARG(to));
+    } else {
+        cli_say(&p->cli->out, "%*s%.*s: %.*s\n", INDENT, "", WH_SLICE_ARG(c->field),
+                WH_SLICE_ARG(to));
+    }
+}
+
+static const char *how(struct wh_slice origin)
+{
+    return wh_slice_eq(origin, WH_LIT("rest"))      ? "read by REST"
+           : wh_slice_eq(origin, WH_LIT("mcp"))     ? "read by MCP"
+           : wh_slice_eq(origin, WH_LIT("webhook")) ? "webhook"
+                                                    : "import";
+}
+
+/* "3  2026-11-29T10:00:00.000Z  webhook, received ...; raw event topic/0/17" */
+static void print_revision(const struct past *p, size_t row, size_t number)
+{
+    struct wh_json_val r = p->rows->list[row];
+    struct wh_slice change = cli_get_str(r, "change");
+    bool deleted = wh_slice_eq(change, WH_LIT("delete"));
+
+    cli_say(&p->cli->out, "%3zu  %.*s  %s, received %.*s; %.*s/%" PRId64 "/%" PRId64 "\n", number,
+            WH_SLICE_ARG(cli_get_str(r, "version_at")), how(cli_get_str(r, "origin")),
+            WH_SLICE_ARG(cli_get_str(r, "observed_at")), WH_SLICE_ARG(cli_get_str(r, "topic")),
+            wh_json_get_int(r, "partition", 0), wh_json_get_int(r, "offset", 0));
+    if (deleted) {
+        cli_say(&p->cli->out, "%*sdeleted: %.*s\n", INDENT, "",
+                WH_SLICE_ARG(cli_get_str(r, "reason")));
+    }
+    for (size_t i = row + 1 < p->rows->n ? p->ends[row + 1] : 0; i < p->ends[row]; i++) {
+        print_change(p, &p->list[i]);
+    }
+}
+
+static void print_past(const struct past *p)
+{
+    size_t number = 0;
+    size_t again = 0;
+
+    for (size_t i = 0; i < p->rows->n; i++) {
+        number += is_revision(p->rows->list[i]);
+    }
+    again = p->rows->n - number;
+    cli_say(&p->cli->out, "\nrevisions, the newest first\n");
+    for (size_t i = 0; i < p->rows->n; i++) {
+        if (is_revision(p->rows->list[i])) {
+            print_revision(p, i, number--);
+        }
+    }
+    if (again) {
+        cli_say(&p->cli->out, "and %zu more times it was seen unchanged\n", again);
+    }
+}
+
+void show_print_revisions(const struct cli *cli, struct wh_slice kind,
+                          const struct show_rows *revisions, const struct show_names *names)
+{
+    struct past p = {.cli = cli, .names = names, .def = wh_kind_by_name(kind), .rows = revisions};
+
+    if (read_past(&p)) {
+        print_past(&p);
+    } else {
+        cli_note(&cli->out, "wellhead: show: no memory for the revisions\n");
+    }
+    wh_mem_free(p.list);
+    wh_mem_free(p.ends);
+}
