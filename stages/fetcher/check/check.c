@@ -117,7 +117,6 @@ static void on_presence(void *ctx, const struct client_answer *a)
     case CLIENT_SIGN_IN:
     case CLIENT_REFUSED:
     case CLIENT_FAILED:
-    case CLIENT_STOPPED:
     default:
         k->result.ok = false;
         break;

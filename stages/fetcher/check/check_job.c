@@ -146,7 +146,6 @@ static void on_page(void *ctx, const struct client_answer *a)
         break;
     case CLIENT_SIGN_IN:
     case CLIENT_FAILED:
-    case CLIENT_STOPPED:
     default:
         job_fail(j, a->error);
         break;
@@ -260,7 +259,6 @@ static void on_single(void *ctx, const struct client_answer *a)
         break;
     case CLIENT_SIGN_IN:
     case CLIENT_FAILED:
-    case CLIENT_STOPPED:
     default:
         job_fail(j, a->error);
         break;

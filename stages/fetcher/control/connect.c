@@ -94,10 +94,9 @@ static void on_user(void *ctx, const struct client_answer *a)
         return;
     case CLIENT_REFUSED:
     case CLIENT_FAILED:
-    case CLIENT_STOPPED:
     default:
-        (void)snprintf(text, sizeof(text), "GitLab could not be reached: %s",
-                       a->error ? a->error : "it answers with errors");
+        (void)snprintf(text, sizeof(text), "%s%s",
+                       a->status ? "" : "GitLab could not be reached: ", a->error);
         connect_fail(k, 502, text);
         return;
     }

@@ -1,6 +1,8 @@
 #include "stages/fetcher/gitlab/client.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/backoff.h"
 #include "common/base/hash.h"
@@ -16,6 +18,9 @@ enum {
     LINES_MAX = 24,
     BUDGETS_MAX = 4,
     ROUTE_MAX = 256,
+    ERROR_TEXT_MAX = 256,
+    TYPE_SHOWN_MAX = 40,
+    PATH_SHOWN_MAX = 160,
 };
 
 struct line;
@@ -414,8 +419,26 @@ static bool try_again(struct call *call, const struct wh_httpc_answer *a)
     return true;
 }
 
+/* What GitLab has answered, for people; no byte of the body is shown. */
+static void describe(const struct call *call, const struct wh_httpc_answer *a,
+                     char to[ERROR_TEXT_MAX])
+{
+    struct wh_slice type = wh_httpc_answer_header(a, "content-type");
+    int path = (int)strcspn(call->path, "?");
+    int shown = 0;
+
+    while ((size_t)shown < type.len && shown < TYPE_SHOWN_MAX &&
+           (isalnum((unsigned char)type.ptr[shown]) || strchr("/+.-", type.ptr[shown]))) {
+        shown++;
+    }
+    (void)snprintf(to, ERROR_TEXT_MAX, "GitLab answers %u%s%.*s to GET %.*s", a->status,
+                   shown ? " " : "", shown, shown ? type.ptr : "",
+                   path < PATH_SHOWN_MAX ? path : PATH_SHOWN_MAX, call->path);
+}
+
 static void finish(struct call *call, const struct wh_httpc_answer *a)
 {
+    char error[ERROR_TEXT_MAX];
     struct client_answer answer = {
         .outcome = a->rc != WH_OK || worth_retrying(a) ? CLIENT_FAILED : outcome_of(a->status),
         .status = a->rc == WH_OK ? a->status : 0,
@@ -429,6 +452,10 @@ static void finish(struct call *call, const struct wh_httpc_answer *a)
     void *ctx = call->ctx;
     struct wh_err err;
 
+    if (a->rc == WH_OK && answer.outcome != CLIENT_OK) {
+        describe(call, a, error);
+        answer.error = error;
+    }
     if (answer.outcome == CLIENT_OK && wh_buf_reserve(a->body, PADDING_BYTES, &err) != WH_OK) {
         answer.outcome = CLIENT_REFUSED;
         answer.error = "the answer is larger than the limit";

@@ -26,7 +26,6 @@ enum client_outcome {
     CLIENT_SIGN_IN, /* 401: the credential is not valid any more */
     CLIENT_REFUSED, /* 400, 405, other 4xx and redirects: a retry would not help */
     CLIENT_FAILED,  /* all attempts failed */
-    CLIENT_STOPPED, /* a listing was abandoned by its owner; no call ends like this */
 };
 
 struct client_answer {
@@ -36,7 +35,7 @@ struct client_answer {
     struct wh_slice link;      /* Link header */
     struct wh_slice next_page; /* x-next-page */
     struct wh_slice total;     /* x-total */
-    const char *error;         /* readable text */
+    const char *error;         /* readable text; NULL with CLIENT_OK */
 };
 
 typedef void (*client_fn)(void *ctx, const struct client_answer *answer);

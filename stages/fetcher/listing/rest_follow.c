@@ -108,7 +108,6 @@ static void on_follow(void *ctx, const struct client_answer *a)
     case CLIENT_GONE:
     case CLIENT_DENIED:
     case CLIENT_REFUSED:
-    case CLIENT_STOPPED:
     default:
         /* The row itself was read. GitLab does not give us this part of it. */
         l->task.count->skipped++;

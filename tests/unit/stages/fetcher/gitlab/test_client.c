@@ -17,6 +17,7 @@ struct reply {
     int64_t left;
     int64_t reset_s;
     int64_t retry_after_s; /* 0: none */
+    const char *type;
 };
 
 struct fixture {
@@ -29,6 +30,7 @@ struct fixture {
     size_t asked;
     enum client_outcome outcomes[ANSWERS_MAX];
     unsigned statuses[ANSWERS_MAX];
+    char error[256]; /* of the newest answer */
     size_t n;
     bool no_room; /* for what answers hold */
 };
@@ -61,6 +63,9 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
         th_script_header(a, "ratelimit-remaining", "%lld", (long long)r->left);
         th_script_header(a, "ratelimit-reset", "%lld", (long long)r->reset_s);
     }
+    if (r->type) {
+        th_script_header(a, "content-type", "%s", r->type);
+    }
     if (r->retry_after_s) {
         th_script_header(a, "retry-after", "%lld", (long long)r->retry_after_s);
     }
@@ -73,6 +78,7 @@ static void on_answer(void *ctx, const struct client_answer *a)
     assert_true(x->n < ANSWERS_MAX);
     x->outcomes[x->n] = a->outcome;
     x->statuses[x->n++] = a->status;
+    (void)snprintf(x->error, sizeof(x->error), "%s", a->error ? a->error : "");
 }
 
 static bool may_send(void *ctx)
@@ -198,6 +204,26 @@ static void attempts_are_used_up(void **state)
     }
     assert_int_equal(x->outcomes[0], CLIENT_FAILED);
     assert_int_equal(th_script_started(x->http), RETRY_MAX);
+}
+
+static void failures_say_what_was_answered(void **state)
+{
+    struct fixture *x = *state;
+
+    REPLIES(x, {.status = 200, .type = "application/json"}, {.status = 302, .type = "text/html"},
+            {.status = 404}, {.status = 403, .type = "a/b\x1b[2J"});
+    get(x, "/api/v4/projects");
+    answer_all(x);
+    assert_string_equal(x->error, "");
+    get(x, "/api/v4/projects?x=1");
+    answer_all(x);
+    assert_string_equal(x->error, "GitLab answers 302 text/html to GET /api/v4/projects");
+    get(x, "/api/v4/projects/7");
+    answer_all(x);
+    assert_string_equal(x->error, "GitLab answers 404 to GET /api/v4/projects/7");
+    get(x, "/api/v4/user");
+    answer_all(x);
+    assert_string_equal(x->error, "GitLab answers 403 a/b to GET /api/v4/user");
 }
 
 static void few_are_in_flight(void **state)
@@ -411,6 +437,7 @@ int main(void)
         WITH_CLIENT(outcomes),
         WITH_CLIENT(faults_are_tried_again),
         WITH_CLIENT(attempts_are_used_up),
+        WITH_CLIENT(failures_say_what_was_answered),
         WITH_CLIENT(few_are_in_flight),
         WITH_CLIENT(nothing_is_sent_without_room),
         WITH_CLIENT(refusals_use_up_no_attempt),
