@@ -24,6 +24,7 @@ static const struct sql_function_rule rules[] = {
     {"changes", SQL_FUNCTION_LINEAR, 0},
     {"char", SQL_FUNCTION_LINEAR, 4},
     {"coalesce", SQL_FUNCTION_LINEAR, 1},
+    {"concat", SQL_FUNCTION_OURS, 0},
     {"cos", SQL_FUNCTION_LINEAR, 4},
     {"cosh", SQL_FUNCTION_LINEAR, 4},
     {"count", SQL_FUNCTION_LINEAR, 0},
@@ -32,6 +33,7 @@ static const struct sql_function_rule rules[] = {
     {"current_time", SQL_FUNCTION_LINEAR, 0},
     {"current_timestamp", SQL_FUNCTION_LINEAR, 0},
     {"date", SQL_FUNCTION_LINEAR, 4},
+    {"date_trunc", SQL_FUNCTION_OURS, 0},
     {"datetime", SQL_FUNCTION_LINEAR, 4},
     {"degrees", SQL_FUNCTION_LINEAR, 4},
     {"dense_rank", SQL_FUNCTION_LINEAR, 0},
@@ -69,18 +71,21 @@ static const struct sql_function_rule rules[] = {
     {"likelihood", SQL_FUNCTION_LINEAR, 1},
     {"likely", SQL_FUNCTION_LINEAR, 1},
     {"ln", SQL_FUNCTION_LINEAR, 4},
+    {"local", SQL_FUNCTION_OURS, 0},
     {"log", SQL_FUNCTION_LINEAR, 8},
     {"log10", SQL_FUNCTION_LINEAR, 4},
     {"log2", SQL_FUNCTION_LINEAR, 4},
     {"lower", SQL_FUNCTION_LINEAR, 2},
     {"ltrim", SQL_FUNCTION_OURS, 0},
     {"max", SQL_FUNCTION_LINEAR, 16},
+    {"median", SQL_FUNCTION_OURS, 0},
     {"min", SQL_FUNCTION_LINEAR, 16},
     {"mod", SQL_FUNCTION_LINEAR, 8},
     {"nth_value", SQL_FUNCTION_LINEAR, 1},
     {"ntile", SQL_FUNCTION_LINEAR, 1},
     {"nullif", SQL_FUNCTION_LINEAR, 2},
     {"percent_rank", SQL_FUNCTION_LINEAR, 0},
+    {"percentile", SQL_FUNCTION_OURS, 0},
     {"pi", SQL_FUNCTION_LINEAR, 0},
     {"pow", SQL_FUNCTION_LINEAR, 8},
     {"power", SQL_FUNCTION_LINEAR, 8},
@@ -90,6 +95,7 @@ static const struct sql_function_rule rules[] = {
     {"random", SQL_FUNCTION_LINEAR, 0},
     {"randomblob", SQL_FUNCTION_LINEAR, 16},
     {"rank", SQL_FUNCTION_LINEAR, 0},
+    {"regexp", SQL_FUNCTION_OURS, 0},
     {"replace", SQL_FUNCTION_OURS, 0},
     {"round", SQL_FUNCTION_LINEAR, 8},
     {"row_number", SQL_FUNCTION_LINEAR, 0},
@@ -100,6 +106,7 @@ static const struct sql_function_rule rules[] = {
     {"soundex", SQL_FUNCTION_LINEAR, 2},
     {"sqlite_version", SQL_FUNCTION_LINEAR, 0},
     {"sqrt", SQL_FUNCTION_LINEAR, 4},
+    {"stddev", SQL_FUNCTION_OURS, 0},
     {"strftime", SQL_FUNCTION_LINEAR, 64},
     {"substr", SQL_FUNCTION_LINEAR, 2},
     {"substring", SQL_FUNCTION_LINEAR, 2},
@@ -154,7 +161,10 @@ int sql_functions_install(struct sql_conn *conn)
     int rc = sql_text_functions_install(conn);
 
     rc = rc == SQLITE_OK ? sql_match_functions_install(conn) : rc;
-    return rc == SQLITE_OK ? sql_format_functions_install(conn) : rc;
+    rc = rc == SQLITE_OK ? sql_format_functions_install(conn) : rc;
+    rc = rc == SQLITE_OK ? sql_number_functions_install(conn) : rc;
+    rc = rc == SQLITE_OK ? sql_regexp_function_install(conn) : rc;
+    return rc == SQLITE_OK ? sql_time_functions_install(conn) : rc;
 }
 
 bool sql_function_over(sqlite3_context *out)

@@ -39,11 +39,14 @@ struct sql_function_rule {
 
 /* NULL when no statement may call the function. Case does not matter. */
 const struct sql_function_rule *sql_function_rule(const char *name);
-/* Puts our functions in the place of SQLite's. An SQLite code. */
+/* Puts our functions in the place of SQLite's, and adds those that SQLite lacks. An SQLite code. */
 WH_MUST_CHECK int sql_functions_install(struct sql_conn *conn);
 WH_MUST_CHECK int sql_text_functions_install(struct sql_conn *conn);
 WH_MUST_CHECK int sql_match_functions_install(struct sql_conn *conn);
 WH_MUST_CHECK int sql_format_functions_install(struct sql_conn *conn);
+WH_MUST_CHECK int sql_number_functions_install(struct sql_conn *conn);
+WH_MUST_CHECK int sql_regexp_function_install(struct sql_conn *conn);
+WH_MUST_CHECK int sql_time_functions_install(struct sql_conn *conn);
 
 /*
  * Makes one function known. It must ask sql_function_begins at its start, and sql_function_over at

@@ -18,6 +18,9 @@
  * builds a hash table once in a statement (lookup.h). Any other condition scans all entities of that
  * kind, within the time limit.
  *
+ * Functions beside SQLite's: median(x), percentile(x, 0 to 100), stddev(x), text REGEXP pattern
+ * (PCRE2), date_trunc(unit, time[, zone]), local(time, zone), concat(x, ...).
+ *
  * Refused: everything that is not a read, PRAGMA, ATTACH, extensions, more than one statement, and
  * the few functions of SQLite that have no use here or no bound on their time (functions.c lists
  * what may be called).

@@ -1,5 +1,5 @@
 /*
- * replace, instr, trim, ltrim and rtrim with the results of SQLite's own, in time that is linear in
+ * concat, and replace, instr, trim, ltrim and rtrim with the results of SQLite's own, in time that is linear in
  * the text (SQLite's are quadratic) and with a look at the deadline.
  */
 #include "stages/sink/sql/functions_priv.h"
@@ -233,10 +233,33 @@ static void rtrim(sqlite3_context *out, int n, sqlite3_value **args)
     trim_with(out, n, args, false, true);
 }
 
+/* ---- concat(value, ...): NULLs are empty, unlike in || ---- */
+
+static void concat(sqlite3_context *out, int n, sqlite3_value **args)
+{
+    sqlite3_str *result;
+
+    if (sql_function_begins(out, 0)) {
+        return;
+    }
+    result = sqlite3_str_new(sqlite3_context_db_handle(out));
+    for (int i = 0; i < n && sqlite3_str_errcode(result) == SQLITE_OK; i++) {
+        struct wh_slice text = sql_value_text(args[i]);
+
+        if (text.len > WINDOW_BYTES && sql_function_over(out)) {
+            sqlite3_free(sqlite3_str_finish(result));
+            return;
+        }
+        sqlite3_str_append(result, text.ptr ? text.ptr : "", (int)text.len);
+    }
+    sql_function_result(out, result);
+}
+
 int sql_text_functions_install(struct sql_conn *conn)
 {
     int rc = sql_function_add(conn, "replace", 3, replace);
 
+    rc = rc == SQLITE_OK ? sql_function_add(conn, "concat", -1, concat) : rc;
     rc = rc == SQLITE_OK ? sql_function_add(conn, "instr", 2, instr) : rc;
     for (int n = 1; n <= 2 && rc == SQLITE_OK; n++) {
         rc = sql_function_add(conn, "trim", n, trim);

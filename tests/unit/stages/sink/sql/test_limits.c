@@ -322,6 +322,19 @@ static void known_worst_cases(void **state)
         "SELECT :x LIKE '%a_a_a_a_a_a_a_a_a_a_a_a_a_a_a_a_a_a%a%a%a%b'",
         "SELECT :x GLOB '*' || substr(:x, 1, 1000) || 'b'",
         "SELECT :x GLOB '*[a-z]*[a-z]*[a-z]*[a-z]*[b]'",
+        "SELECT :x REGEXP '(a|a)*[bc]'",
+        "SELECT :x REGEXP 'a*+[bc]'",
+        "SELECT :x REGEXP '\\p{L}*[^a]'",
+        "SELECT :x REGEXP '(?=(a+))\\1[bc]'",
+        "SELECT :x REGEXP '(a*)*(a*)*(a*)*[bc]'",
+        "SELECT :x REGEXP '((a{1,900}){1,900})[bc]'",
+        "SELECT concat(:x, :x, :x)",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
+        " SELECT median(x * 7919 % 10007), stddev(x) FROM c",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 3000000)"
+        " SELECT percentile(x, 99), median(x) FROM c",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
+        " SELECT max(local(date_trunc('day', '2026-03-29', 'Asia/Tehran'), 'UTC')) FROM c",
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
         " SELECT count(upper(:x) || x) FROM c",
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 10000000)"
