@@ -76,6 +76,38 @@ static enum wh_rc plan_topic(struct wh_admin *admin, const struct cli_position *
     return WH_OK;
 }
 
+/* Moves the beginning of each partition to where the last replay of dead letters ended. */
+static enum wh_rc resume(struct wh_admin *admin, struct plan *plan, struct wh_err *err)
+{
+    struct wh_bus_partition at[PARTITIONS_MAX];
+
+    memcpy(at, plan->parts, plan->n * sizeof(at[0]));
+    if (wh_admin_group_get(admin, plan->group, at, plan->n, ADMIN_TIMEOUT_MS, err) != WH_OK) {
+        return err->rc;
+    }
+    for (size_t i = 0; i < plan->n; i++) {
+        int64_t begin = at[i].offset < plan->ends[i] ? at[i].offset : plan->ends[i];
+
+        if (begin > plan->parts[i].offset) {
+            plan->records -= begin - plan->parts[i].offset;
+            plan->parts[i].offset = begin;
+        }
+    }
+    return WH_OK;
+}
+
+/* The status counts the dead letters that this group has not passed. */
+static void name_group(const struct cli *cli, struct plan *plan)
+{
+    if (cli->opt.dead_letters) {
+        (void)snprintf(plan->group, sizeof(plan->group), "%.100s" WH_DEAD_LETTER_GROUP,
+                       cli->conf.topic_prefix);
+    } else {
+        (void)snprintf(plan->group, sizeof(plan->group), "wellhead-replay-%" PRId64,
+                       cli_now_ms(cli));
+    }
+}
+
 static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char *connection,
                             const struct cli_position *from, struct plan *plan, struct wh_err *err)
 {
@@ -83,7 +115,7 @@ static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char 
     size_t n = 0;
     enum wh_rc rc = WH_OK;
 
-    (void)snprintf(plan->group, sizeof(plan->group), "wellhead-replay-%" PRId64, cli_now_ms(cli));
+    name_group(cli, plan);
     if (wh_topic_name(cli->conf.topic_prefix,
                       cli->opt.dead_letters ? WH_TOPIC_DEAD_LETTER : WH_TOPIC_RAW,
                       wh_slice_str(connection), plan->topic, err) != WH_OK ||
@@ -96,6 +128,9 @@ static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char 
         }
     }
     wh_bus_topic_list_free(list, n);
+    if (rc == WH_OK && cli->opt.dead_letters && cli->opt.from == NULL) {
+        rc = resume(admin, plan, err);
+    }
     if (rc == WH_OK && plan->n == 0) {
         return wh_fail(err, WH_E_NOT_FOUND,
                        "no connection has that id; `wellhead status` lists the ids");

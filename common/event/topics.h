@@ -11,6 +11,9 @@
 
 #define WH_TOPIC_MAX 250
 
+/* After the prefix: the group whose offsets say how far the dead letters have been replayed. */
+#define WH_DEAD_LETTER_GROUP "dead-letters"
+
 enum wh_topic_role {
     WH_TOPIC_RAW,         /* per connection */
     WH_TOPIC_ENTITIES,    /* per connection */

@@ -8,16 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/event/topics.h"
 #include "common/run/stage.h"
 #include "stages/sink/api/api.h"
 #include "stages/sink/store/data_folder.h"
 #include "stages/sink/store/dump.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/ingest/sink.h"
+#include "stages/sink/watch/watch.h"
 
 enum {
     REPLY_SLACK_MS = 5000,
     FETCH_MAX_BYTES = 32 << 20,
+    WATCH_FETCH_BYTES = 2 << 20,
     DEAD_LETTER_QUEUE_BYTES = 16 << 20,
     DEAD_LETTER_QUEUE_RECORDS = 10000,
     DEAD_LETTER_TIMEOUT_MS = 10000,
@@ -37,8 +40,11 @@ struct app {
     struct wh_consumer *consumer;
     struct wh_admin *admin;
     struct wh_producer *producer;
+    struct wh_admin *watch_admin;
     struct sink *sink;
+    struct sink_watch *watch; /* NULL while a store is rebuilt */
     struct sink_api *api;
+    char group[WH_TOPIC_MAX + WH_STAGE_CLIENT_ID_MAX]; /* where its offsets are told */
 };
 
 #define AT(member) offsetof(struct app, member)
@@ -87,6 +93,9 @@ static void drain(void *ctx)
     struct app *app = ctx;
 
     sink_api_drain(app->api);
+    if (app->watch) {
+        sink_watch_stop(app->watch);
+    }
     sink_stop(app->sink, wh_stage_drained, app);
 }
 
@@ -98,6 +107,11 @@ static const char *not_ready(void *ctx)
 static void collect(void *ctx)
 {
     sink_collect(((struct app *)ctx)->sink);
+}
+
+static void beat(void *ctx, struct wh_heartbeat *h)
+{
+    h->group = wh_slice_str(((struct app *)ctx)->group);
 }
 
 static void on_rebuilt(void *ctx)
@@ -196,6 +210,44 @@ static enum wh_rc start_sink(struct app *app, struct wh_err *err)
     return sink_new(&deps, &app->conf, &app->sink, err);
 }
 
+static enum wh_rc make_watch_consumer(void *ctx, struct wh_consumer **ret, struct wh_err *err)
+{
+    struct wh_consumer_conf conf;
+
+    wh_stage_consumer_conf(ctx, &conf);
+    conf.fetch_max_bytes = WATCH_FETCH_BYTES;
+    return wh_consumer_kafka_new(&conf, ret, err);
+}
+
+static enum wh_rc start_watch(struct app *app, struct wh_err *err)
+{
+    struct wh_run *run = app->base.run;
+    struct sink_watch_deps deps = {
+        .store = app->store,
+        .make_consumer = make_watch_consumer,
+        .ctx = app,
+        .loop = wh_run_loop(run),
+        .clock = wh_clock_real(),
+        .log = wh_run_log(run),
+        .metrics = wh_run_metrics(run),
+        .topic_prefix = app->base.topic_prefix,
+        .process = app->base.process,
+        .group = app->group,
+        .interval_ms = app->conf.discover_ms,
+    };
+
+    if (app->conf.rebuild) {
+        return WH_OK;
+    }
+    (void)snprintf(app->group, sizeof(app->group), "%ssink.%s", app->base.topic_prefix,
+                   app->base.process);
+    if (wh_stage_admin_new(&app->base, &app->watch_admin, err) != WH_OK) {
+        return err->rc;
+    }
+    deps.admin = app->watch_admin;
+    return sink_watch_new(&deps, &app->watch, err);
+}
+
 static enum wh_rc name_token_file(struct app *app, struct wh_err *err)
 {
     struct sink_api_conf *conf = &app->api_conf;
@@ -213,6 +265,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
     struct sink_api_deps deps = {
         .store = app->store,
         .sink = app->sink,
+        .watch = app->watch,
         .loop = wh_run_loop(run),
         .clock = wh_clock_real(),
         .log = wh_run_log(run),
@@ -234,7 +287,8 @@ static enum wh_rc start(void *ctx, struct wh_err *err)
 {
     struct app *app = ctx;
 
-    if (open_kafka(app, err) != WH_OK || start_sink(app, err) != WH_OK) {
+    if (open_kafka(app, err) != WH_OK || start_sink(app, err) != WH_OK ||
+        start_watch(app, err) != WH_OK) {
         return err->rc;
     }
     return start_api(app, err);
@@ -245,6 +299,8 @@ static void release(void *ctx)
     struct app *app = ctx;
 
     sink_api_free(app->api);
+    sink_watch_free(app->watch);
+    wh_admin_free(app->watch_admin);
     sink_free(app->sink);
     wh_producer_free(app->producer);
     wh_consumer_free(app->consumer);
@@ -267,6 +323,7 @@ int main(int argc, char **argv)
         .drain = drain,
         .not_ready = not_ready,
         .collect = collect,
+        .beat = beat,
         .release = release,
     };
     static char dump_heads[] = "--dump.heads=true";

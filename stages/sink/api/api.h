@@ -14,6 +14,7 @@
 #include "common/metrics/metrics.h"
 #include "common/store/store.h"
 #include "stages/sink/ingest/sink.h"
+#include "stages/sink/watch/watch.h"
 
 struct sink_api;
 
@@ -30,6 +31,7 @@ struct sink_api_conf {
 struct sink_api_deps {
     struct wh_store *store;
     struct sink *sink;
+    struct sink_watch *watch; /* NULL: the API tells nothing of other processes */
     struct wh_loop *loop;
     struct wh_clock clock;
     struct wh_log *log;

@@ -280,6 +280,10 @@ enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err)
     enum wh_rc rc = WH_OK;
 
     api_json_begin(&j);
+    if (job->api->deps.watch) {
+        wh_jw_key(&j.w, "health");
+        sink_watch_told(job->api->deps.watch, &j.w);
+    }
     if (sink) {
         sink_status_get(sink, &status);
         write_core(&j.w, &status);

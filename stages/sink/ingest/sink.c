@@ -639,23 +639,6 @@ const char *sink_state_name(enum sink_state state)
     return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
 
-static void collect_topics(struct sink *s)
-{
-    char label[WH_TOPIC_MAX + 16];
-
-    for (size_t i = 0; i < s->n_topics; i++) {
-        const struct sink_topic_status *t = &s->topics[i];
-
-        (void)snprintf(label, sizeof(label), "topic=\"%s\"", t->topic);
-        wh_gauge_set(wh_metrics_gauge(s->deps.metrics, "wellhead_consumer_lag_records", label,
-                                      "Records not stored yet"),
-                     (double)t->lag_records);
-        wh_gauge_set(wh_metrics_gauge(s->deps.metrics, "wellhead_consumer_lag_seconds", label,
-                                      "Age of the newest stored record when there is a lag"),
-                     t->lag_seconds);
-    }
-}
-
 /* Called with the lock held. A window without webhooks has no quantiles. */
 static void collect_live(struct sink *s, unsigned k, int64_t now_ms)
 {
@@ -687,7 +670,6 @@ void sink_collect(struct sink *s)
         collect_live(s, k, now_ms);
         revisions += s->status.kinds[k].revisions;
     }
-    collect_topics(s);
     pthread_mutex_unlock(&s->lock);
     if (revisions > wh_counter_get(s->revisions)) {
         wh_counter_add(s->revisions, revisions - wh_counter_get(s->revisions));

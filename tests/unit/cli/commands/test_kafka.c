@@ -165,6 +165,28 @@ static void dead_letters_have_their_topic(void **state)
     assert_null(strstr(th_cli_stderr(t), "S3CRET"));
 }
 
+static void dead_letters_go_on_where_the_last_replay_ended(void **state)
+{
+    static const char topic[] = "wellhead.dead-letter.c";
+    struct wh_bus_partition at = {.topic = topic, .partition = 0, .offset = 6};
+    struct th_cli *t = *state;
+    struct wh_admin *admin;
+    struct wh_err err;
+
+    fill(t, topic);
+    th_ok(wh_bus_mem_admin(th_cli_bus(t), &admin, &err), &err);
+    th_ok(wh_admin_group_set(admin, "wellhead.dead-letters", &at, 1, 1000, &err), &err);
+    assert_int_equal(th_cli_run(t, "replay c --dead-letters"), CLI_OK);
+    says(th_cli_stdout(t), "wellhead.dead-letter.c: 4 records\n");
+    assert_int_equal(th_cli_run(t, "replay c --dead-letters --from start"), CLI_OK);
+    says(th_cli_stdout(t), "wellhead.dead-letter.c: 10 records\n");
+    at.offset = 99;
+    th_ok(wh_admin_group_set(admin, "wellhead.dead-letters", &at, 1, 1000, &err), &err);
+    assert_int_equal(th_cli_run(t, "replay c --dead-letters"), CLI_OK);
+    says(th_cli_stdout(t), "wellhead.dead-letter.c: 0 records\n");
+    wh_admin_free(admin);
+}
+
 static void a_group_that_is_in_use_is_told(void **state)
 {
     struct th_cli *t = *state;
@@ -277,6 +299,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mapper_that_fails_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_mapper_that_is_not_there_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_have_their_topic, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(dead_letters_go_on_where_the_last_replay_ended, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_group_that_is_in_use_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(topics_are_made_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_topics_of_the_installation_are_listed, set_up,
