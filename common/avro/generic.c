@@ -53,7 +53,7 @@ enum wh_rc wh_generic_new(struct wh_slice schema, struct wh_generic **ret, struc
     if (avro_schema_from_json_length(schema.ptr, schema.len, &g->schema) != 0) {
         g->schema = NULL;
         (void)fail(err, WH_E_INVALID, "the schema");
-    } else if (wh_guard_new(g->schema, &g->guard, err) == WH_OK) {
+    } else if (wh_guard_new(g->schema, schema.len, &g->guard, err) == WH_OK) {
         g->class = avro_generic_class_from_schema(g->schema);
         if (g->class) {
             name_schema(g);

@@ -32,6 +32,7 @@ struct wh_guard {
     uint32_t n_nodes;
     uint32_t *children;
     uint32_t n_children;
+    uint32_t max; /* of both */
 };
 
 /* ---- the schema ---- */
@@ -55,7 +56,7 @@ static enum wh_rc compile(struct wh_guard *g, avro_schema_t schema, uint32_t *re
 
 static enum wh_rc add_children(struct wh_guard *g, struct node *node, size_t n, struct wh_err *err)
 {
-    if (n > WH_GUARD_NODES_MAX || g->n_children > WH_GUARD_NODES_MAX - n) {
+    if (n > g->max || g->n_children > g->max - n) {
         return wh_fail(err, WH_E_TOO_LARGE, "the schema has more than %d types",
                        WH_GUARD_NODES_MAX);
     }
@@ -154,13 +155,13 @@ static enum wh_rc compile(struct wh_guard *g, avro_schema_t schema, uint32_t *re
     struct node *node = &g->nodes[g->n_nodes];
     int64_t size;
 
-    if (schema == NULL || g->n_nodes == WH_GUARD_NODES_MAX) {
+    if (schema == NULL || g->n_nodes == g->max) {
         return wh_fail(err, WH_E_TOO_LARGE, "the schema has more than %d types",
                        WH_GUARD_NODES_MAX);
     }
     *ret = g->n_nodes;
     g->schemas[g->n_nodes++] = schema;
-    node->type = avro_typeof(schema);
+    node->type = (int)avro_typeof(schema);
     switch (node->type) {
     case AVRO_LINK:
         return compile_link(g, avro_schema_link_target(schema), node, err);
@@ -193,16 +194,19 @@ static void trim(struct wh_guard *g)
     g->schemas = NULL;
 }
 
-enum wh_rc wh_guard_new(avro_schema_t schema, struct wh_guard **ret, struct wh_err *err)
+enum wh_rc wh_guard_new(avro_schema_t schema, size_t text_bytes, struct wh_guard **ret,
+                        struct wh_err *err)
 {
     struct wh_guard *g = wh_mem_zalloc(1, sizeof(*g));
     uint32_t root;
     enum wh_rc rc = WH_E_NOMEM;
 
     if (g) {
-        g->nodes = wh_mem_zalloc(WH_GUARD_NODES_MAX, sizeof(*g->nodes));
-        g->schemas = wh_mem_zalloc(WH_GUARD_NODES_MAX, sizeof(*g->schemas));
-        g->children = wh_mem_zalloc(WH_GUARD_NODES_MAX, sizeof(*g->children));
+        /* No type takes less than a byte of text. */
+        g->max = text_bytes < WH_GUARD_NODES_MAX ? (uint32_t)text_bytes : WH_GUARD_NODES_MAX;
+        g->nodes = wh_mem_zalloc(g->max, sizeof(*g->nodes));
+        g->schemas = wh_mem_zalloc(g->max, sizeof(*g->schemas));
+        g->children = wh_mem_zalloc(g->max, sizeof(*g->children));
     }
     if (g && g->nodes && g->schemas && g->children) {
         rc = compile(g, schema, &root, err);

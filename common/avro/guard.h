@@ -37,9 +37,10 @@ struct wh_guard;
 
 /* Checks a schema's text before avro-c parses it. WH_E_TOO_LARGE, WH_E_TOO_DEEP, WH_E_INVALID. */
 WH_MUST_CHECK enum wh_rc wh_guard_text(struct wh_slice schema, struct wh_err *err);
-/* Compiles the shape of a schema; keeps nothing of it. WH_E_TOO_LARGE, WH_E_INVALID, WH_E_NOMEM. */
-WH_MUST_CHECK enum wh_rc wh_guard_new(avro_schema_t schema, struct wh_guard **ret,
-                                      struct wh_err *err);
+/* Compiles the shape of a schema whose text had that many bytes; keeps nothing of it. WH_E_TOO_LARGE,
+ * WH_E_INVALID, WH_E_NOMEM. */
+WH_MUST_CHECK enum wh_rc wh_guard_new(avro_schema_t schema, size_t text_bytes,
+                                      struct wh_guard **ret, struct wh_err *err);
 /* Checks a record; see above. The errors have class POISON. */
 WH_MUST_CHECK enum wh_rc wh_guard_check(const struct wh_guard *guard, struct wh_slice bytes,
                                         struct wh_err *err);
