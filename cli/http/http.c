@@ -17,6 +17,7 @@ struct cli_http_client {
 struct call {
     const struct cli_request *request;
     struct wh_httpc_transfer *transfer;
+    struct wh_watch *watch; /* of the interrupt */
     struct cli_answer *answer;
     struct wh_err *err;
     enum wh_rc rc;
@@ -36,6 +37,9 @@ static void on_answer(void *ctx, const struct wh_httpc_answer *answer)
         call->rc = wh_buf_append(&call->answer->body, wh_buf_slice(answer->body), call->err);
     }
     call->done = true;
+    /* A turn of the loop that has seen the answer would otherwise go on and wait for Ctrl-C. */
+    wh_watch_free(call->watch);
+    call->watch = NULL;
 }
 
 static enum wh_httpc_take on_data(void *ctx, const struct wh_httpc_answer *head,
@@ -62,16 +66,15 @@ static void on_interrupt(void *ctx, int fd, unsigned events)
 static enum wh_rc await(struct cli_http_client *client, struct call *call, struct wh_err *err)
 {
     int fd = call->request->interrupt;
-    struct wh_watch *watch = NULL;
 
     if (fd) {
-        watch = wh_watch_new(client->loop, fd, WH_READABLE, on_interrupt, call);
+        call->watch = wh_watch_new(client->loop, fd, WH_READABLE, on_interrupt, call);
     }
     while (!call->done && !call->interrupted) {
         wh_loop_turn(client->loop, true);
     }
-    wh_watch_free(watch);
     if (!call->done) {
+        wh_watch_free(call->watch);
         wh_httpc_cancel(client->http, call->transfer);
         return wh_fail(err, WH_E_CANCELED, "interrupted");
     }
