@@ -32,10 +32,17 @@ int cli_show(struct cli *cli)
         cli_note(&cli->out, "wellhead: show needs an entity's id or its GitLab address\n");
         return CLI_USAGE;
     }
+    if (cli->opt.revision && !cli->opt.raw) {
+        cli_note(&cli->out, "wellhead: --revision needs --raw\n");
+        return CLI_USAGE;
+    }
     if (cli_url_has_user(cli->opt.args[1])) {
         cli_note(&cli->out, "wellhead: show: an address must not hold a user name or a password\n");
         return CLI_USAGE;
     }
     code = show_find(cli, cli->opt.args[1], id);
-    return code == CLI_OK ? show(cli, id) : code;
+    if (code != CLI_OK) {
+        return code;
+    }
+    return cli->opt.raw ? show_raw(cli, id) : show(cli, id);
 }

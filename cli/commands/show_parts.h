@@ -51,12 +51,28 @@ struct wh_slice show_names_get(const struct show_names *names, struct wh_slice i
 /* Appends a field's value for people: of an id its name, and the id behind it in brackets. */
 void show_names_value(const struct show_names *names, struct wh_json_val value, struct wh_buf *out);
 
+/* ---- who did it ---- */
+
+/* The people behind revisions, as their webhooks name them; GitLab does not say it of what is read. */
+struct show_people;
+/* Reads the raw events of the newest revisions from Kafka. NULL: no memory, or nobody is to be found. Where Kafka
+ * does not answer, that is a message. */
+struct show_people *show_people_ask(struct cli *cli, const struct show_rows *revisions);
+void show_people_free(struct show_people *people);
+/* Of a row; empty: unknown. Accepts NULL. */
+struct wh_slice show_people_get(const struct show_people *people, size_t row);
+
 /* ---- output ---- */
 
+/* Prints the bytes that a revision was made of, and how to fetch them from Kafka. */
+int show_raw(struct cli *cli, const char *id);
+/* Does the row stand for a change? Otherwise the same content was seen again. */
+bool show_is_revision(struct wh_json_val row);
 /* Head, fields, revisions and links. */
 int show_print(struct cli *cli, struct wh_json_val entity);
 /* The revisions, newest first, each with the fields that it changed: "state: opened → merged". */
 void show_print_revisions(const struct cli *cli, struct wh_slice kind,
-                          const struct show_rows *revisions, const struct show_names *names);
+                          const struct show_rows *revisions, const struct show_names *names,
+                          const struct show_people *people);
 
 #endif

@@ -160,20 +160,23 @@ int show_print(struct cli *cli, struct wh_json_val entity)
                        .id = cli_get_str(entity, "id"),
                        .kind = cli_get_str(entity, "kind"),
                        .names = show_names_new()};
+    struct show_people *people = NULL;
     int code = e.names ? fetch(cli, &e) : CLI_FAILED;
 
     e.has_fields = wh_json_get(entity, WH_LIT("fields"), &e.fields);
     if (code == CLI_OK) {
         want_names(&e);
         show_names_ask(e.names, cli);
+        people = show_people_ask(cli, &e.revisions);
         cli_use_pager(cli);
         print_head(cli, &e);
         print_fields(cli, &e);
-        show_print_revisions(cli, e.kind, &e.revisions, e.names);
+        show_print_revisions(cli, e.kind, &e.revisions, e.names, people);
         print_links(cli, &e);
     }
     show_rows_done(&e.revisions);
     show_rows_done(&e.links);
     show_names_free(e.names);
+    show_people_free(people);
     return code;
 }

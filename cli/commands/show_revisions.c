@@ -23,12 +23,13 @@ struct past {
     const struct show_names *names;
     const struct wh_kind_def *def;
     const struct show_rows *rows;
+    const struct show_people *people;
     struct change *list;
     size_t n;
     size_t *ends; /* of each row: the number of changes up to and with it, in the order of rows */
 };
 
-static bool is_revision(struct wh_json_val row)
+bool show_is_revision(struct wh_json_val row)
 {
     struct wh_json_val v;
 
@@ -145,15 +146,17 @@ static const char *how(struct wh_slice origin)
                                                     : "import";
 }
 
-/* "3  2026-11-29T10:00:00.000Z  webhook, received ...; raw event topic/0/17" */
+/* "3  2026-11-29T10:00:00.000Z  by Ana Lopez @ana; webhook, received ...; topic/0/17" */
 static void print_revision(const struct past *p, size_t row, size_t number)
 {
     struct wh_json_val r = p->rows->list[row];
     struct wh_slice change = cli_get_str(r, "change");
     bool deleted = wh_slice_eq(change, WH_LIT("delete"));
+    struct wh_slice who = show_people_get(p->people, row);
 
-    cli_say(&p->cli->out, "%3zu  %.*s  %s, received %.*s; %.*s/%" PRId64 "/%" PRId64 "\n", number,
-            WH_SLICE_ARG(cli_get_str(r, "version_at")), how(cli_get_str(r, "origin")),
+    cli_say(&p->cli->out, "%3zu  %.*s  %s%.*s%s%s, received %.*s; %.*s/%" PRId64 "/%" PRId64 "\n",
+            number, WH_SLICE_ARG(cli_get_str(r, "version_at")), who.len ? "by " : "",
+            WH_SLICE_ARG(who), who.len ? "; " : "", how(cli_get_str(r, "origin")),
             WH_SLICE_ARG(cli_get_str(r, "observed_at")), WH_SLICE_ARG(cli_get_str(r, "topic")),
             wh_json_get_int(r, "partition", 0), wh_json_get_int(r, "offset", 0));
     if (deleted) {
@@ -171,12 +174,12 @@ static void print_past(const struct past *p)
     size_t again = 0;
 
     for (size_t i = 0; i < p->rows->n; i++) {
-        number += is_revision(p->rows->list[i]);
+        number += show_is_revision(p->rows->list[i]);
     }
     again = p->rows->n - number;
     cli_say(&p->cli->out, "\nrevisions, the newest first\n");
     for (size_t i = 0; i < p->rows->n; i++) {
-        if (is_revision(p->rows->list[i])) {
+        if (show_is_revision(p->rows->list[i])) {
             print_revision(p, i, number--);
         }
     }
@@ -186,9 +189,14 @@ static void print_past(const struct past *p)
 }
 
 void show_print_revisions(const struct cli *cli, struct wh_slice kind,
-                          const struct show_rows *revisions, const struct show_names *names)
+                          const struct show_rows *revisions, const struct show_names *names,
+                          const struct show_people *people)
 {
-    struct past p = {.cli = cli, .names = names, .def = wh_kind_by_name(kind), .rows = revisions};
+    struct past p = {.cli = cli,
+                     .names = names,
+                     .def = wh_kind_by_name(kind),
+                     .rows = revisions,
+                     .people = people};
 
     if (read_past(&p)) {
         print_past(&p);

@@ -35,6 +35,8 @@ static const struct cli_command table[] = {
      "  wellhead show https://gitlab.example.com/group/project/-/issues/7   # as it is copied\n"
      "  wellhead show 'group/project!12'\n"
      "  wellhead show '#45'\n"
+     "  wellhead show '#45' --raw --revision 2   # the webhook or answer behind a change, byte for "
+     "byte\n"
      "  wellhead show 6f1ed002-ab12-5a7b-9c3d-0123456789ab --json\n",
      cli_show},
     {"replay", CLI_REPLAY,

@@ -67,6 +67,7 @@ struct cli_options {
     bool no_pager;
     bool verbose;
     bool expanded;
+    bool raw;
     bool follow;
     const char *config; /* NULL: not given, as for the texts below */
     const char *token_file;
@@ -78,6 +79,7 @@ struct cli_options {
     const char *key;
     int64_t wait_ms;    /* CLI_NOT_GIVEN */
     int64_t limit;      /* CLI_NOT_GIVEN */
+    int64_t revision;   /* 0: not given */
     int64_t timeout_ms; /* 0: not given */
     int64_t projects[CLI_PROJECTS_MAX];
     size_t n_projects;

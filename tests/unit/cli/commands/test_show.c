@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/event/raw_event.h"
 #include "tests/lib/th_cli.h"
 
 #define ID "6f1ed002-ab12-5a7b-9c3d-000000000001"
@@ -124,6 +125,97 @@ static void all_pages_are_read(void **state)
     says(th_cli_stdout(t), "  1  V1");
 }
 
+/* ---- the raw events ---- */
+
+static void put_event(struct th_cli *t, enum wh_origin origin, const char *payload)
+{
+    const struct wh_raw_event event = {.connection = WH_LIT("h"),
+                                       .origin = origin,
+                                       .kind = WH_LIT("issue"),
+                                       .payload = wh_slice_str(payload)};
+    struct wh_bus_record record = {.topic = "raw"};
+    struct wh_producer_conf conf;
+    struct wh_producer *producer;
+    struct wh_buf value;
+    struct wh_err err;
+
+    wh_producer_conf_init(&conf);
+    wh_buf_init(&value, 4096);
+    th_ok(wh_bus_mem_producer(th_cli_bus(t), &conf, &producer, &err), &err);
+    th_ok(wh_raw_event_encode(&event, &value, &err), &err);
+    record.value = wh_buf_slice(&value);
+    th_ok(wh_producer_produce(producer, &record, &err), &err);
+    (void)wh_producer_poll(producer, 0);
+    wh_producer_free(producer);
+    wh_buf_done(&value);
+}
+
+static void script_events(struct th_cli *t)
+{
+    struct wh_err err;
+
+    th_cli_answer(t, ENTITY, 200, entity);
+    th_cli_answer(t, ENTITY "/links", 200, "{\"rows\":[]}");
+    th_cli_answer(
+        t, ENTITY "/revisions", 200,
+        "{\"rows\":[{\"revision\":true,\"version_at\":\"V2\",\"origin\":\"webhook\",\"observed_"
+        "at\":"
+        "\"O2\",\"topic\":\"raw\",\"partition\":0,\"offset\":1,\"changed\":{}},"
+        "{\"revision\":false,\"origin\":\"webhook\",\"topic\":\"raw\",\"partition\":0,\"offset\":7}"
+        ","
+        "{\"revision\":true,\"version_at\":\"V1\",\"origin\":\"rest\",\"observed_at\":\"O1\","
+        "\"topic\":\"raw\",\"partition\":0,\"offset\":0,\"changed\":{}}]}");
+    th_ok(wh_bus_mem_topic(th_cli_bus(t), "raw", 1, &err), &err);
+    put_event(t, WH_ORIGIN_REST, "{\"user\":{\"name\":\"X\"}} ");
+    put_event(t, WH_ORIGIN_WEBHOOK, "{\"user\":{\"name\":\"Ana\\u001b\",\"username\":\"ana\"}}\n");
+}
+
+static void a_webhook_says_who_did_it(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_events(t);
+    assert_int_equal(th_cli_run(t, "show " ID), CLI_OK);
+    says(th_cli_stdout(t), "  2  V2  by Ana\\u001b @ana; webhook, received O2; raw/0/1\n");
+    says(th_cli_stdout(t), "  1  V1  read by REST, received O1; raw/0/0\n");
+    assert_string_equal(th_cli_stderr(t), "");
+}
+
+static void bytes_are_printed_as_they_came(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_events(t);
+    assert_int_equal(th_cli_run(t, "show " ID " --raw"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t),
+                        "{\"user\":{\"name\":\"Ana\\u001b\",\"username\":\"ana\"}}\n");
+    says(th_cli_stderr(t), "wellhead topics read raw --from 0:1 --to 0:1 ");
+    assert_int_equal(th_cli_run(t, "show " ID " --raw --revision 1"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "{\"user\":{\"name\":\"X\"}} ");
+    assert_int_equal(th_cli_run(t, "show " ID " --raw --revision 3"), CLI_NOTHING);
+    says(th_cli_stderr(t), "there is no such revision");
+    assert_int_equal(th_cli_run(t, "show " ID " --revision 1"), CLI_USAGE);
+}
+
+/* Kafka keeps raw events for a time, and may be away. */
+static void lost_events_are_told(void **state)
+{
+    struct th_cli *t = *state;
+    struct wh_err err;
+
+    th_ok(wh_bus_mem_topic(th_cli_bus(t), "raw", 1, &err), &err);
+    th_cli_answer(t, ENTITY, 200, entity);
+    th_cli_answer(t, ENTITY "/links", 200, "{\"rows\":[]}");
+    th_cli_answer(t, ENTITY "/revisions", 200,
+                  "{\"rows\":[{\"revision\":true,\"version_at\":\"V\",\"origin\":\"webhook\","
+                  "\"topic\":\"raw\",\"partition\":0,\"offset\":1,\"changed\":{}}]}");
+    assert_int_equal(th_cli_run(t, "show " ID), CLI_OK);
+    says(th_cli_stdout(t), "  1  V  webhook, received");
+    says(th_cli_stderr(t), "who made a change stands in its raw event, and Kafka does not answer");
+    assert_int_equal(th_cli_run(t, "show " ID " --raw"), CLI_TIMED_OUT);
+    assert_string_equal(th_cli_stdout(t), "");
+}
+
 /* ---- which one ---- */
 
 static void an_address_is_asked_for_as_gitlab_writes_it(void **state)
@@ -229,6 +321,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_entity_is_shown_with_its_past, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_may_be_unknown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_pages_are_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_webhook_says_who_did_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bytes_are_printed_as_they_came, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lost_events_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_address_is_asked_for_as_gitlab_writes_it, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_number_is_looked_for_in_its_project, set_up, tear_down),
