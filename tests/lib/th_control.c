@@ -6,12 +6,13 @@
 
 #include "common/base/mem.h"
 #include "common/conf/conf.h"
+#include "stages/fetcher/oauth/keep.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_fetcher.h"
 #include "tests/lib/th_http.h"
 #include "tests/lib/th_tmp.h"
 
-enum { LONG_S = 60 };
+enum { LONG_S = 60, SEALED_MAX = 1 << 16 };
 
 static const char authorization[] =
     "Bearer 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -54,6 +55,25 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice token,
     th_ok(wh_buf_append(&a->body, wh_slice_str(body), &err), &err);
 }
 
+static enum wh_rc new_consumer(void *ctx, struct wh_consumer **ret, struct wh_err *err)
+{
+    struct wh_consumer_conf conf;
+
+    wh_consumer_conf_init(&conf);
+    conf.report_ends = true;
+    return wh_bus_mem_consumer(((struct th_control *)ctx)->bus, &conf, ret, err);
+}
+
+static enum wh_rc new_producer(void *ctx, struct wh_producer **ret, struct wh_err *err)
+{
+    struct wh_producer_conf conf;
+
+    wh_producer_conf_init(&conf);
+    conf.queue_max_bytes = 1 << 20;
+    conf.queue_max_records = 4;
+    return wh_bus_mem_producer(((struct th_control *)ctx)->bus, &conf, ret, err);
+}
+
 static void start(struct th_control *t)
 {
     struct fetcher_deps deps = {
@@ -61,6 +81,9 @@ static void start(struct th_control *t)
         .clock = {.now_ms = clock_now, .mono_ns = clock_mono, .ctx = t},
         .http = th_script_http(t->script),
         .admin = t->admin,
+        .consumer_new = new_consumer,
+        .producer_new = new_producer,
+        .bus_ctx = t,
         .keys = &t->keys,
         .conf = th_fetcher_conf(),
     };
@@ -135,15 +158,27 @@ void th_control_done(struct th_control *t)
     th_tmp_remove(t->folder);
 }
 
+static void answer_all(struct th_control *t)
+{
+    size_t i = 0;
+
+    while (i < th_script_waiting(t->script)) {
+        if (t->held && has(th_script_url(t->script, i), t->held)) {
+            i++;
+        } else {
+            th_script_answer_one(t->script, i);
+            i = 0;
+        }
+    }
+}
+
 void th_control_turns(struct th_control *t, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         t->now_ms++;
         wh_loop_turn(t->loop, false);
         (void)wh_producer_poll(t->producer, 0);
-        while (th_script_waiting(t->script)) {
-            th_script_answer_one(t->script, 0);
-        }
+        answer_all(t);
     }
 }
 
@@ -183,6 +218,66 @@ struct conn *th_control_conn(struct th_control *t, const char *id)
     if (c == NULL) {
         fail_msg("no connection %s; the newest answer is %u %s", id, t->status, t->answer);
     }
+    return c;
+}
+
+static struct wh_slice sealed(struct th_control *t, struct wh_arena *arena, const char *purpose,
+                              const struct wh_buf *secret)
+{
+    const struct wh_seal_place place = {.connection = WH_LIT("c-example"),
+                                        .purpose = purpose,
+                                        .address = WH_LIT("https://c.example")};
+    WH_AUTO(buf) struct wh_buf text;
+    struct wh_slice ret;
+    struct wh_err err;
+
+    wh_buf_init(&text, SEALED_MAX);
+    th_ok(wh_secret_seal(&t->keys, &place, wh_buf_slice(secret), &text, &err), &err);
+    th_ok(wh_arena_dup(arena, wh_buf_slice(&text), &ret, &err), &err);
+    return ret;
+}
+
+static void make_pair(const struct th_control *t, unsigned n, struct wh_buf *client,
+                      struct wh_buf *pair)
+{
+    const struct oauth_kept kept = {
+        .client = {.client_id = WH_LIT("client"), .auth_method = WH_LIT("none")},
+        .token_endpoint = WH_LIT("https://c.example/oauth/token"),
+        .revocation_endpoint = WH_LIT("https://c.example/oauth/revoke"),
+    };
+    struct oauth_tokens tokens;
+    struct wh_err err;
+
+    oauth_tokens_init(&tokens);
+    th_ok(wh_buf_printf(&tokens.access, &err, "access-%u", n), &err);
+    th_ok(wh_buf_printf(&tokens.refresh, &err, "refresh-%u", n), &err);
+    tokens.got_at_ms = t->now_ms;
+    wh_buf_init(client, SEALED_MAX);
+    wh_buf_init(pair, SEALED_MAX);
+    th_ok(oauth_kept_write(&kept, client, &err), &err);
+    th_ok(oauth_tokens_write(&tokens, pair, &err), &err);
+    oauth_tokens_done(&tokens);
+}
+
+struct conn *th_control_approved(struct th_control *t, unsigned n)
+{
+    struct wh_connection doc = {.id = WH_LIT("c-example"),
+                                .instance = WH_LIT("https://c.example"),
+                                .state = WH_LIT("enabled"),
+                                .created_at_ms = t->now_ms,
+                                .updated_at_ms = t->now_ms};
+    WH_AUTO(buf) struct wh_buf client;
+    WH_AUTO(buf) struct wh_buf pair;
+    struct wh_arena arena;
+    struct conn *c;
+    struct wh_err err;
+
+    make_pair(t, n, &client, &pair);
+    wh_arena_init(&arena, 4096, 1 << 18);
+    doc.client_sealed = sealed(t, &arena, "client", &client);
+    doc.oauth_sealed = sealed(t, &arena, "oauth", &pair);
+    th_ok(fetcher_adopt(t->f, &doc, &c, &err), &err);
+    wh_arena_done(&arena);
     return c;
 }
 

@@ -30,6 +30,7 @@ struct th_control {
     bool (*gitlab)(struct th_control *t, struct wh_slice url, struct wh_slice token,
                    struct th_script_answer *a);
     void *ctx;
+    const char *held; /* requests to addresses with this part are not answered; NULL: none */
     /* The newest answer of the control API. */
     unsigned status;
     char answer[16384];
@@ -47,6 +48,9 @@ void th_control_until(struct th_control *t, bool (*done)(struct th_control *t));
 void th_control_turns(struct th_control *t, unsigned n);
 /* The connection of that id; fails the test when there is none. */
 struct conn *th_control_conn(struct th_control *t, const char *id);
+/* Adopts a connection "c-example" at https://c.example with the token pair "access-<n>" and
+ * "refresh-<n>", which GitLab can revoke at https://c.example/oauth/revoke. */
+struct conn *th_control_approved(struct th_control *t, unsigned n);
 /* How many requests begin with that address; and with that token, unless it is NULL. */
 unsigned th_control_asked(const struct th_control *t, const char *address, const char *token);
 

@@ -12,7 +12,6 @@
 
 enum {
     QUIET_MS = 100, /* between two looks whether reading has ended */
-    BACKOFF_MS = 2000,
     BACKOFF_MAX_MS = 300000,
     PROOF_MS = 15000,
     PROOF_BODY_MAX = 64 << 10,
@@ -171,7 +170,9 @@ static void try_later(struct leave *l, const char *why)
     (void)snprintf(text, sizeof(text),
                    "disconnected, but the approval is not revoked yet: %.140s; trying again", why);
     conn_set_state(l->conn, "disabled", text);
-    wh_timer_start(l->timer, wh_backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, l->failures), 0);
+    wh_timer_start(
+        l->timer,
+        wh_backoff_ms(l->conn->fetcher->deps.conf.backoff_ms, BACKOFF_MAX_MS, l->failures), 0);
 }
 
 /* Notes in the document what has become of each pair that GitLab issued. */
@@ -543,7 +544,7 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
         /* Kafka does not have the record: everything is done again from the start. */
         cancel_requests(l);
         move(l, LEAVE_QUIET);
-        wh_timer_start(l->timer, BACKOFF_MS, 0);
+        wh_timer_start(l->timer, c->fetcher->deps.conf.backoff_ms, 0);
         return;
     }
     if (l->phase == LEAVE_FORGET) {
