@@ -47,11 +47,13 @@ struct conn_run {
     int64_t id;             /* of the present reads; 0 outside of runs */
     int64_t started_ms;
     int64_t finished_ms;
-    uint64_t count; /* of ended runs, since the start */
-    bool warmed;    /* the producer has asked for its topics */
-    bool succeeded; /* a run has ended well since the start */
+    int64_t next_ms; /* when the next run begins by itself; 0: one is under way, or there is none */
+    uint64_t count;  /* of ended runs, since the start */
+    bool warmed;     /* the producer has asked for its topics */
+    bool succeeded;  /* a run has ended well since the start */
     /* The present run, or the last one. */
     bool failed;
+    bool refused;  /* it failed because GitLab refuses the token, and there is no other */
     bool stale;    /* it leaves out what was read within sync.interval */
     bool sweeps;   /* it lists all numbers */
     bool verifies; /* it also reads every missing number */

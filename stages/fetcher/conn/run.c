@@ -125,13 +125,25 @@ static void say_failed(struct conn *c)
     conn_set_state(c, "error", detail);
 }
 
+static void plan_next(struct conn *c)
+{
+    int64_t interval = c->fetcher->deps.conf.sync_interval_ms;
+    int64_t wait = c->run.stale ? c->run.next_due_ms - now_ms(c) : interval;
+
+    if (c->run.failed) {
+        /* A person must give another token. Trying this one again is only for a GitLab that was wrong. */
+        wait = c->run.refused ? interval : RETRY_AFTER_MS;
+    }
+    if (c->run.again || c->run.again_stale || wait < 0) {
+        wait = 0;
+    }
+    c->run.next_ms = now_ms(c) + wait;
+    wh_timer_start(c->run.timer, wait, 0);
+}
+
 static void run_end(struct conn *c)
 {
     struct fetcher *f = c->fetcher;
-    int64_t wait = c->run.failed  ? RETRY_AFTER_MS
-                   : c->run.stale ? c->run.next_due_ms - now_ms(c)
-                                  : f->deps.conf.sync_interval_ms;
-
     c->run.phase = RUN_IDLE;
     c->run.id = 0;
     c->run.finished_ms = now_ms(c);
@@ -147,7 +159,7 @@ static void run_end(struct conn *c)
     if (c->stopped) {
         return;
     }
-    wh_timer_start(c->run.timer, c->run.again || c->run.again_stale || wait < 0 ? 0 : wait, 0);
+    plan_next(c);
     if (c->run.failed) {
         mr_heads_clear(c->reads.heads); /* what was seen may not be in Kafka */
         say_failed(c);
@@ -319,8 +331,12 @@ static void sign_in_needed(struct conn *c)
         c->run.again = true;
         return;
     }
-    if (access_token_refused(c->access) || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
-        return; /* the next run has the other credential; or who said so knows more */
+    if (access_token_refused(c->access)) {
+        return; /* another listing has dropped it already */
+    }
+    c->run.refused = true;
+    if (wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+        return; /* the reason is known, perhaps a better one */
     }
     (void)snprintf(text, sizeof(text),
                    "GitLab refuses the token (expired or revoked?); give a valid one: wellhead "
@@ -449,6 +465,8 @@ static void begin_run(struct conn *c, bool stale)
     c->run.again_stale = false;
     c->run.stale = stale;
     c->run.failed = false;
+    c->run.refused = false;
+    c->run.next_ms = 0;
     c->run.error[0] = '\0';
     c->run.started_ms = now_ms(c);
     c->run.id = c->run.started_ms;

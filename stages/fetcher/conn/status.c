@@ -228,6 +228,7 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_put_int(w, "runs", (int64_t)c->run.count);
     wh_jw_put_int(w, "run_started_ms", c->run.started_ms);
     wh_jw_put_int(w, "run_finished_ms", c->run.finished_ms);
+    wh_jw_put_int(w, "next_run_ms", c->run.next_ms);
     wh_jw_put_str(w, "error", wh_slice_str(c->run.error));
     write_credentials(w, c);
     write_pairs(w, c);
