@@ -122,7 +122,9 @@ static inline size_t wh_producer_poll(struct wh_producer *p, int timeout_ms)
     return p->ops->poll(p, timeout_ms);
 }
 
-/* Fetches the topic's metadata; without it the first record is up to 1 s late. WH_E_NOT_FOUND. */
+/* Asks for the topic's metadata and waits for them; without them the first record is up to 1 s late.
+ * WH_E_NOT_FOUND, or WH_E_TIMEOUT: the answer is not there yet, but is used when it arrives. With
+ * timeout_ms 0 it never waits. WH_E_UNAVAILABLE: no broker is connected yet; one is being connected. */
 static inline WH_MUST_CHECK enum wh_rc wh_producer_warm(struct wh_producer *p, const char *topic,
                                                         int timeout_ms, struct wh_err *err)
 {

@@ -263,6 +263,27 @@ static void test_fatal(void **state)
     th_deliveries_are(&f->seen, 20, WH_OK);
 }
 
+/* Without a broker it says so at once; with one the answer is used when it arrives. */
+static void test_metadata_without_waiting(void **state)
+{
+    struct fixture *f = *state;
+    enum wh_rc rc;
+    struct wh_err err;
+
+    all_brokers(f, false);
+    rc = wh_producer_warm(f->producer, "t", 0, &err);
+    assert_true(rc == WH_E_UNAVAILABLE || rc == WH_E_TIMEOUT);
+    all_brokers(f, true);
+    do {
+        rc = wh_producer_warm(f->producer, "t", 0, &err);
+        (void)wh_producer_poll(f->producer, 10);
+    } while (rc == WH_E_UNAVAILABLE);
+    assert_true(rc == WH_OK || rc == WH_E_TIMEOUT);
+    th_produce_numbers(f->producer, &f->seen, "t", 0, 20);
+    th_deliver_all(f->producer);
+    th_deliveries_are(&f->seen, 20, WH_OK);
+}
+
 static void test_unknown_topic(void **state)
 {
     struct fixture *f = *state;
@@ -618,6 +639,7 @@ int main(void)
         TEST(test_leader_moves),
         TEST(test_too_late_is_said),
         TEST(test_fatal),
+        TEST(test_metadata_without_waiting),
         TEST(test_unknown_topic),
         TEST(test_reading_on_after_errors),
         TEST(test_gone_offset),

@@ -11,7 +11,7 @@
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/gitlab/streams.h"
 
-enum { FIRST_PROJECT_STREAM = 1, RETRY_AFTER_MS = 15000, WARM_MS = 500 };
+enum { FIRST_PROJECT_STREAM = 1, RETRY_AFTER_MS = 15000 };
 
 static int64_t now_ms(const struct conn *c)
 {
@@ -432,8 +432,8 @@ static void on_sources(void *ctx)
     }
 }
 
-/* A producer that meets a topic for the first time is up to a second late with its record: the run
- * would wait for each of these in turn. One that cannot be warmed is only late. */
+/* The first record of a topic waits up to a second for the topic's metadata. They are asked for before
+ * the run needs them; without a broker that is done again by the next run. Nothing waits here. */
 static void warm_topics(struct conn *c)
 {
     struct fetcher *f = c->fetcher;
@@ -441,8 +441,10 @@ static void warm_topics(struct conn *c)
     struct wh_err err;
 
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && !c->run.warmed; i++) {
-        if (wh_producer_warm(f->producer, topics[i], WARM_MS, &err) != WH_OK) {
-            wh_log_debug(f->deps.log, "topic metadata not available yet", WH_RC(&err));
+        enum wh_rc rc = wh_producer_warm(f->producer, topics[i], 0, &err);
+
+        if (rc != WH_OK && rc != WH_E_TIMEOUT) {
+            wh_log_debug(f->deps.log, "topic metadata not asked for yet", WH_RC(&err));
             return;
         }
     }
