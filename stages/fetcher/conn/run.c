@@ -438,17 +438,15 @@ static void warm_topics(struct conn *c)
 {
     struct fetcher *f = c->fetcher;
     const char *const topics[] = {c->raw_topic, f->topics.state, f->topics.runs};
+    bool asked = true;
     struct wh_err err;
 
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && !c->run.warmed; i++) {
         enum wh_rc rc = wh_producer_warm(f->producer, topics[i], 0, &err);
 
-        if (rc != WH_OK && rc != WH_E_TIMEOUT) {
-            wh_log_debug(f->deps.log, "topic metadata not asked for yet", WH_RC(&err));
-            return;
-        }
+        asked = asked && (rc == WH_OK || rc == WH_E_TIMEOUT);
     }
-    c->run.warmed = true;
+    c->run.warmed = asked;
 }
 
 static void begin_run(struct conn *c, bool stale)
