@@ -234,6 +234,13 @@ enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *ret, struct wh
     return WH_OK;
 }
 
+static void put_digits(char *to, size_t n, unsigned v)
+{
+    for (; n > 0; n--, v /= 10) {
+        to[n - 1] = (char)('0' + v % 10);
+    }
+}
+
 const char *wh_time_format(int64_t ms, char text[WH_TIME_TEXT_MAX])
 {
     const int64_t day_ms = (int64_t)SECONDS_PER_DAY * MS_PER_SECOND;
@@ -256,9 +263,13 @@ const char *wh_time_format(int64_t ms, char text[WH_TIME_TEXT_MAX])
         rest = day_ms - 1;
     }
     civil_from_days(days, &year, &month, &day);
-    (void)snprintf(text, WH_TIME_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-                   (unsigned)year % 10000U, (unsigned)month % 100U, (unsigned)day % 100U,
-                   (unsigned)(rest / 3600000) % 100U, (unsigned)(rest / 60000 % 60),
-                   (unsigned)(rest / 1000 % 60), (unsigned)(rest % 1000));
+    memcpy(text, "0000-00-00T00:00:00.000Z", sizeof("0000-00-00T00:00:00.000Z"));
+    put_digits(text, 4, (unsigned)year);
+    put_digits(text + 5, 2, (unsigned)month);
+    put_digits(text + 8, 2, (unsigned)day);
+    put_digits(text + 11, 2, (unsigned)(rest / 3600000));
+    put_digits(text + 14, 2, (unsigned)(rest / 60000 % 60));
+    put_digits(text + 17, 2, (unsigned)(rest / 1000 % 60));
+    put_digits(text + 20, 3, (unsigned)(rest % 1000));
     return text;
 }

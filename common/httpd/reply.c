@@ -1,6 +1,4 @@
 /* Replies: complete, streamed, errors. */
-#include <stdio.h>
-
 #include "common/base/mem.h"
 #include "common/httpd/httpd_priv.h"
 
@@ -40,16 +38,25 @@ static void answer(struct httpd_req *req, unsigned status, struct MHD_Response *
     }
 }
 
+static const char *text_of(struct wh_slice slice, char *text, size_t size)
+{
+    size_t n = slice.len < size ? slice.len : size - 1;
+
+    memcpy(text, slice.ptr, n);
+    text[n] = '\0';
+    return text;
+}
+
 static void add_field(struct MHD_Response *response, enum MHD_ValueKind kind, struct wh_slice name,
                       struct wh_slice value)
 {
     char n[128];
     char v[2048];
 
-    (void)snprintf(n, sizeof(n), "%.*s", WH_SLICE_ARG(name));
-    (void)snprintf(v, sizeof(v), "%.*s", WH_SLICE_ARG(value));
-    (void)(kind == MHD_FOOTER_KIND ? MHD_add_response_footer(response, n, v)
-                                   : MHD_add_response_header(response, n, v));
+    (void)(kind == MHD_FOOTER_KIND ? MHD_add_response_footer(response, text_of(name, n, sizeof(n)),
+                                                             text_of(value, v, sizeof(v)))
+                                   : MHD_add_response_header(response, text_of(name, n, sizeof(n)),
+                                                             text_of(value, v, sizeof(v))));
 }
 
 static struct MHD_Response *make_response(const struct wh_http_reply *reply)

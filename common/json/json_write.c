@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/enc.h"
 
@@ -11,10 +12,25 @@ void wh_json_writer_init(struct wh_json_writer *w, struct wh_buf *out)
     *w = (struct wh_json_writer){.out = out};
 }
 
+/* Room for n bytes, which the caller writes; NULL after an error. */
+static char *room(struct wh_json_writer *w, size_t n)
+{
+    struct wh_buf *out = w->out;
+
+    if (w->err.rc != WH_OK || wh_buf_reserve(out, n, &w->err) != WH_OK) {
+        return NULL;
+    }
+    out->len += n;
+    out->ptr[out->len] = '\0';
+    return out->ptr + out->len - n;
+}
+
 static void put(struct wh_json_writer *w, const char *bytes, size_t n)
 {
-    if (w->err.rc == WH_OK) {
-        (void)!wh_buf_append(w->out, wh_slice(bytes, n), &w->err);
+    char *to = room(w, n);
+
+    if (to && n) {
+        memcpy(to, bytes, n);
     }
 }
 
@@ -122,38 +138,120 @@ static void put_escape(struct wh_json_writer *w, unsigned char c)
     }
 }
 
-static void put_string(struct wh_json_writer *w, struct wh_slice text)
+static bool is_plain(unsigned char c)
 {
-    bool valid = wh_utf8_valid(text);
-    size_t from = 0;
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+/* Are eight bytes plain? */
+static bool plain_word(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t x;
+    uint64_t quote;
+    uint64_t slash;
+    uint64_t del;
+
+    /* A top bit is set in each byte that is not ASCII, or is smaller than what is subtracted. */
+    memcpy(&x, p, sizeof(x));
+    quote = x ^ ones * '"';
+    slash = x ^ ones * '\\';
+    del = x ^ ones * 0x7F;
+    return ((x | (x - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones)) & ones << 7) ==
+           0;
+}
+
+/* Bytes at p that are written as they are: ASCII without control characters, quote and backslash. */
+static size_t plain_run(const char *p, size_t n)
+{
     size_t i = 0;
 
-    put(w, "\"", 1);
-    while (i < text.len) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        size_t n = valid || c < 0x80 ? 1 : utf8_char(text.ptr + i, text.len - i);
-
-        if (n != 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) {
-            i += n;
-            continue;
-        }
-        put(w, text.ptr + from, i - from);
-        if (n == 0) {
-            put(w, "\xEF\xBF\xBD", 3);
-        } else {
-            put_escape(w, c);
-        }
-        i++;
-        from = i;
+    while (i + sizeof(uint64_t) <= n && plain_word(p + i)) {
+        i += sizeof(uint64_t);
     }
-    if (i > from) {
-        put(w, text.ptr + from, i - from);
+    if (n - i < sizeof(uint64_t) && n >= sizeof(uint64_t) && plain_word(p + n - sizeof(uint64_t))) {
+        return n;
+    }
+    while (i < n && is_plain((unsigned char)p[i])) {
+        i++;
+    }
+    return i;
+}
+
+static size_t wide_run(const char *p, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && (unsigned char)p[i] >= 0x80) {
+        i++;
+    }
+    return i;
+}
+
+/* Writes a run of bytes that are not ASCII; returns its length. */
+static size_t put_wide(struct wh_json_writer *w, struct wh_slice text, bool valid)
+{
+    size_t n = valid ? wide_run(text.ptr, text.len) : utf8_char(text.ptr, text.len);
+
+    put(w, n ? text.ptr : "\xEF\xBF\xBD", n ? n : 3);
+    return n ? n : 1;
+}
+
+static void put_string(struct wh_json_writer *w, struct wh_slice text)
+{
+    bool checked = false;
+    bool valid = false;
+    char *to;
+
+    if (plain_run(text.ptr, text.len) == text.len) {
+        to = room(w, text.len + 2);
+        if (to) {
+            to[0] = '"';
+            memcpy(to + 1, text.len ? text.ptr : "", text.len);
+            to[text.len + 1] = '"';
+        }
+        return;
+    }
+    put(w, "\"", 1);
+    while (text.len) {
+        size_t n = plain_run(text.ptr, text.len);
+
+        if (n) {
+            put(w, text.ptr, n);
+        } else if ((unsigned char)text.ptr[0] < 0x80) {
+            put_escape(w, (unsigned char)text.ptr[0]);
+            n = 1;
+        } else {
+            valid = checked ? valid : wh_utf8_valid(text);
+            checked = true;
+            n = put_wide(w, text, valid);
+        }
+        text = wh_slice_from(text, n);
     }
     put(w, "\"", 1);
 }
 
+static void put_plain_key(struct wh_json_writer *w, struct wh_slice key, bool comma)
+{
+    char *to = room(w, comma + key.len + 3);
+
+    if (to == NULL) {
+        return;
+    }
+    if (comma) {
+        *to++ = ',';
+    }
+    *to++ = '"';
+    if (key.len) {
+        memcpy(to, key.ptr, key.len);
+    }
+    memcpy(to + key.len, "\":", 2);
+}
+
 void wh_jw_key_slice(struct wh_json_writer *w, struct wh_slice key)
 {
+    bool comma;
+
     if (w->err.rc != WH_OK) {
         return;
     }
@@ -161,13 +259,16 @@ void wh_jw_key_slice(struct wh_json_writer *w, struct wh_slice key)
         misuse(w, "a key outside of an object");
         return;
     }
-    if (w->comma[w->depth - 1]) {
-        put(w, ",", 1);
-    }
+    comma = w->comma[w->depth - 1];
     w->comma[w->depth - 1] = true;
+    w->after_key = true;
+    if (plain_run(key.ptr, key.len) == key.len) {
+        put_plain_key(w, key, comma);
+        return;
+    }
+    put(w, ",", comma);
     put_string(w, key);
     put(w, ":", 1);
-    w->after_key = true;
 }
 
 void wh_jw_key(struct wh_json_writer *w, const char *key)

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/base/mem.h"
 #include "common/json/json_doc.h"
 #include "common/json/json_write.h"
 
@@ -150,12 +151,59 @@ static void test_doubles(void **state)
     }
 }
 
+/* What a string must be written as, one byte after the other. */
+static void write_plainly(struct wh_buf *out, struct wh_slice text, struct wh_err *err)
+{
+    th_ok(wh_buf_append_char(out, '"', err), err);
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if (c == '"' || c == '\\') {
+            th_ok(wh_buf_printf(out, err, "\\%c", c), err);
+        } else if (c == '\n') {
+            th_ok(wh_buf_printf(out, err, "\\n"), err);
+        } else if (c < 0x20 || c == 0x7F) {
+            th_ok(wh_buf_printf(out, err, "\\u%04x", c), err);
+        } else {
+            th_ok(wh_buf_append_char(out, (char)c, err), err);
+        }
+    }
+    th_ok(wh_buf_append_char(out, '"', err), err);
+}
+
+/* Strings are looked at eight bytes at a time: every length, and every special byte at every place. */
+static void test_every_byte_at_every_place(void **state)
+{
+    static const char special[] = {'"', '\\', '\n', 1, 0x1F, 0x20, 0x21, 0x7E, 0x7F, 'a'};
+    struct wh_err err;
+
+    (void)state;
+    for (size_t len = 0; len < 40; len++) {
+        for (size_t at = 0; at < len * sizeof(special); at++) {
+            char text[40];
+            struct wh_json_writer w;
+            WH_AUTO(buf) struct wh_buf got;
+            WH_AUTO(buf) struct wh_buf want;
+
+            wh_buf_init(&got, 4096);
+            wh_buf_init(&want, 4096);
+            memset(text, 'x', sizeof(text));
+            text[at / sizeof(special)] = special[at % sizeof(special)];
+            wh_json_writer_init(&w, &got);
+            wh_jw_str(&w, wh_slice(text, len));
+            th_ok(wh_jw_finish(&w, &err), &err);
+            write_plainly(&want, wh_slice(text, len), &err);
+            assert_string_equal(wh_buf_str(&got), wh_buf_str(&want));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nesting),    cmocka_unit_test(test_strings),
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_misuse),
-        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_doubles),    cmocka_unit_test(test_every_byte_at_every_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
