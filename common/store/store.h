@@ -50,7 +50,8 @@ struct wh_store_ops {
     size_t (*batch_bytes)(const struct wh_batch *b);
     void (*batch_free)(struct wh_batch *b);
     enum wh_rc (*write)(struct wh_store *s, struct wh_batch *b, bool sync, struct wh_err *err);
-    enum wh_rc (*snapshot)(struct wh_store *s, struct wh_snapshot **ret, struct wh_err *err);
+    enum wh_rc (*snapshot)(struct wh_store *s, bool in_memory, struct wh_snapshot **ret,
+                           struct wh_err *err);
     void (*snapshot_free)(struct wh_store *s, struct wh_snapshot *snap);
     enum wh_rc (*iter_new)(struct wh_store *s, const struct wh_snapshot *snap, unsigned family,
                            struct wh_slice lower, struct wh_slice upper, struct wh_iter **ret,
@@ -65,6 +66,7 @@ struct wh_store_ops {
     enum wh_rc (*compact)(struct wh_store *s, unsigned family, struct wh_err *err);
     /* "family.<n>.bytes", "background-errors", "write-stopped": -1 when unknown. */
     int64_t (*property)(struct wh_store *s, const char *name);
+    uint64_t (*sequence)(struct wh_store *s);
     void (*free)(struct wh_store *s);
 };
 struct wh_store {
@@ -144,7 +146,17 @@ static inline WH_MUST_CHECK enum wh_rc wh_store_write(struct wh_store *s, struct
 static inline WH_MUST_CHECK enum wh_rc
 wh_store_snapshot(struct wh_store *s, struct wh_snapshot **ret, struct wh_err *err)
 {
-    return s->ops->snapshot(s, ret, err);
+    return s->ops->snapshot(s, false, ret, err);
+}
+
+/*
+ * A snapshot for a reader that must not wait for the disk: a get or an iterator fails with WH_E_BUSY
+ * when what it needs is not in memory, or when it would have to pass many removed keys.
+ */
+static inline WH_MUST_CHECK enum wh_rc
+wh_store_snapshot_in_memory(struct wh_store *s, struct wh_snapshot **ret, struct wh_err *err)
+{
+    return s->ops->snapshot(s, true, ret, err);
 }
 
 static inline void wh_store_snapshot_free(struct wh_store *s, struct wh_snapshot *snap)
@@ -210,6 +222,12 @@ static inline WH_MUST_CHECK enum wh_rc wh_store_compact(struct wh_store *s, unsi
 static inline int64_t wh_store_property(struct wh_store *s, const char *name)
 {
     return s->ops->property(s, name);
+}
+
+/* A number that every write increases. Cheap. */
+static inline uint64_t wh_store_sequence(struct wh_store *s)
+{
+    return s->ops->sequence(s);
 }
 
 static inline void wh_store_free(struct wh_store *s)

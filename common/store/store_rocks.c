@@ -17,6 +17,8 @@
  */
 enum {
     BACKGROUND_JOBS = 2,
+    BLOCK_CACHE_TIER = 1, /* ReadTier::kBlockCacheTier */
+    SKIPPED_KEYS_MAX = 1000,
     BLOOM_BITS = 10,
     BOTTOMMOST_FORCE = 2, /* BottommostLevelCompaction::kForce */
     BOTTOM_ZSTD_LEVEL = 1,
@@ -59,6 +61,7 @@ struct rocks_batch {
 struct rocks_snapshot {
     const rocksdb_snapshot_t *snapshot;
     rocksdb_readoptions_t *read;
+    bool in_memory;
 };
 
 struct rocks_iter {
@@ -86,7 +89,8 @@ static enum wh_rc rc_of_text(const char *text)
     if (strstr(text, "No space left")) {
         return WH_E_NO_SPACE;
     }
-    if (strstr(text, "While lock file") || strstr(text, "lock hold by current process")) {
+    if (strstr(text, "Result incomplete") || strstr(text, "While lock file") ||
+        strstr(text, "lock hold by current process")) {
         return WH_E_BUSY;
     }
     if (strncmp(text, "Corruption", 10) == 0) {
@@ -162,7 +166,13 @@ static enum wh_rc rocks_get(struct wh_store *base, const struct wh_snapshot *sna
     return rc;
 }
 
-static enum wh_rc rocks_snapshot(struct wh_store *base, struct wh_snapshot **ret,
+static void no_waiting(rocksdb_readoptions_t *read)
+{
+    rocksdb_readoptions_set_read_tier(read, BLOCK_CACHE_TIER);
+    rocksdb_readoptions_set_max_skippable_internal_keys(read, SKIPPED_KEYS_MAX);
+}
+
+static enum wh_rc rocks_snapshot(struct wh_store *base, bool in_memory, struct wh_snapshot **ret,
                                  struct wh_err *err)
 {
     struct rocks_store *s = of_store(base);
@@ -174,6 +184,10 @@ static enum wh_rc rocks_snapshot(struct wh_store *base, struct wh_snapshot **ret
     snap->snapshot = rocksdb_create_snapshot(s->db);
     snap->read = rocksdb_readoptions_create();
     rocksdb_readoptions_set_snapshot(snap->read, snap->snapshot);
+    snap->in_memory = in_memory;
+    if (in_memory) {
+        no_waiting(snap->read);
+    }
     *ret = (struct wh_snapshot *)(void *)snap;
     return WH_OK;
 }
@@ -239,6 +253,9 @@ static enum wh_rc rocks_iter_new(struct wh_store *base, const struct wh_snapshot
     it->read = rocksdb_readoptions_create();
     if (snap) {
         rocksdb_readoptions_set_snapshot(it->read, of_snapshot(snap)->snapshot);
+    }
+    if (snap && of_snapshot(snap)->in_memory) {
+        no_waiting(it->read);
     }
     rc = iter_bounds(it, lower, upper, err);
     if (rc != WH_OK) {
@@ -498,6 +515,11 @@ static int64_t rocks_property(struct wh_store *base, const char *name)
            family_number(s, (unsigned)family, "rocksdb.cur-size-all-mem-tables");
 }
 
+static uint64_t rocks_sequence(struct wh_store *base)
+{
+    return rocksdb_get_latest_sequence_number(of_store(base)->db);
+}
+
 static void rocks_free(struct wh_store *base)
 {
     struct rocks_store *s = of_store(base);
@@ -557,6 +579,7 @@ static const struct wh_store_ops rocks_ops = {
     .checkpoint = rocks_checkpoint,
     .compact = rocks_compact,
     .property = rocks_property,
+    .sequence = rocks_sequence,
     .free = rocks_free,
 };
 

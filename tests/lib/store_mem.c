@@ -124,6 +124,11 @@ static void table_release(struct mem_store *s, struct table *t)
 
 /* ---- reading ---- */
 
+static bool is_in_memory(const struct wh_snapshot *snap)
+{
+    return snap && ((const struct mem_snapshot *)(const void *)snap)->in_memory;
+}
+
 static enum wh_rc mem_get(struct wh_store *base, const struct wh_snapshot *snap, unsigned family,
                           struct wh_slice key, struct wh_buf *out, bool *ret_found,
                           struct wh_err *err)
@@ -138,6 +143,9 @@ static enum wh_rc mem_get(struct wh_store *base, const struct wh_snapshot *snap,
     }
     pthread_mutex_lock(&s->lock);
     rc = fault_check(s, WH_STORE_MEM_GET, err);
+    if (rc == WH_OK && is_in_memory(snap)) {
+        rc = fault_check(s, WH_STORE_MEM_COLD, err);
+    }
     pthread_mutex_unlock(&s->lock);
     if (rc != WH_OK) {
         return rc;
@@ -156,7 +164,8 @@ static enum wh_rc mem_get(struct wh_store *base, const struct wh_snapshot *snap,
     return rc;
 }
 
-static enum wh_rc mem_snapshot(struct wh_store *base, struct wh_snapshot **ret, struct wh_err *err)
+static enum wh_rc mem_snapshot(struct wh_store *base, bool in_memory, struct wh_snapshot **ret,
+                               struct wh_err *err)
 {
     struct mem_store *s = of_store(base);
     struct mem_snapshot *m = wh_mem_zalloc(s->n_families + 1, sizeof(m->tables[0]));
@@ -164,6 +173,7 @@ static enum wh_rc mem_snapshot(struct wh_store *base, struct wh_snapshot **ret, 
     if (m == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a snapshot");
     }
+    m->in_memory = in_memory;
     pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->n_families; i++) {
         m->tables[i] = s->tables[i];
@@ -207,8 +217,20 @@ static enum wh_rc mem_iter_new(struct wh_store *base, const struct wh_snapshot *
     it->from = table_find(it->table, lower);
     it->to = upper.len > 0 ? table_find(it->table, upper) : it->table->n;
     it->at = SIZE_MAX;
+    it->in_memory = is_in_memory(snap);
     *ret = &it->base;
     return WH_OK;
+}
+
+static bool is_cold(struct mem_iter *it)
+{
+    wh_err_clear(&it->err);
+    if (it->in_memory) {
+        pthread_mutex_lock(&it->store->lock);
+        (void)!fault_check(it->store, WH_STORE_MEM_COLD, &it->err);
+        pthread_mutex_unlock(&it->store->lock);
+    }
+    return it->err.rc != WH_OK;
 }
 
 static void mem_iter_seek(struct wh_iter *base, struct wh_slice key, bool backwards)
@@ -216,6 +238,10 @@ static void mem_iter_seek(struct wh_iter *base, struct wh_slice key, bool backwa
     struct mem_iter *it = (struct mem_iter *)(void *)base;
     size_t at = key.len > 0 || !backwards ? table_find(it->table, key) : it->table->n;
 
+    if (is_cold(it)) {
+        it->at = SIZE_MAX;
+        return;
+    }
     if (!backwards) {
         it->at = at > it->from ? at : it->from;
         return;
@@ -267,9 +293,12 @@ static bool mem_iter_valid(const struct wh_iter *base, struct wh_slice *ret_key,
 
 static enum wh_rc mem_iter_error(const struct wh_iter *base, struct wh_err *err)
 {
-    (void)base;
-    (void)err;
-    return WH_OK;
+    const struct mem_iter *it = (const struct mem_iter *)(const void *)base;
+
+    if (it->err.rc != WH_OK) {
+        *err = it->err;
+    }
+    return it->err.rc;
 }
 
 static void mem_iter_free(struct wh_iter *base)
@@ -291,6 +320,7 @@ static enum wh_rc mem_write(struct wh_store *base, struct wh_batch *batch, bool 
     rc = fault_check(s, WH_STORE_MEM_WRITE, err);
     if (rc == WH_OK) {
         rc = store_mem_write_all(s, of_batch(batch), err);
+        s->writes += rc == WH_OK;
     }
     pthread_mutex_unlock(&s->lock);
     return rc;
@@ -340,6 +370,17 @@ static int64_t mem_property(struct wh_store *base, const char *name)
     return bytes;
 }
 
+static uint64_t mem_sequence(struct wh_store *base)
+{
+    struct mem_store *s = of_store(base);
+    uint64_t n;
+
+    pthread_mutex_lock(&s->lock);
+    n = s->writes;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
 static void mem_free(struct wh_store *base)
 {
     struct mem_store *s = of_store(base);
@@ -373,6 +414,7 @@ static const struct wh_store_ops mem_ops = {
     .checkpoint = mem_checkpoint,
     .compact = mem_compact,
     .property = mem_property,
+    .sequence = mem_sequence,
     .free = mem_free,
 };
 

@@ -40,9 +40,11 @@ struct mem_store {
     uint64_t sorted; /* bit i: family i */
     struct table **tables;
     struct fault faults[WH_STORE_MEM_CALL_COUNT];
+    uint64_t writes;
 };
 
 struct mem_snapshot {
+    bool in_memory;
     struct table *tables[1]; /* n_families of them */
 };
 
@@ -74,6 +76,8 @@ struct mem_iter {
     size_t from; /* [from, to) of the table */
     size_t to;
     size_t at; /* valid when from <= at < to */
+    bool in_memory;
+    struct wh_err err;
 };
 
 static inline struct mem_store *of_store(struct wh_store *s)
