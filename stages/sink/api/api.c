@@ -158,6 +158,30 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
     return 0;
 }
 
+/* Replies when the answer is an entity that can be read without waiting. */
+static bool reply_at_once(struct sink_api *api, struct wh_http_req *req, const struct route *route,
+                          struct wh_slice id)
+{
+    struct wh_slice url = {NULL, 0};
+    struct wh_slice body;
+    struct wh_err err;
+    enum wh_rc rc;
+
+    if (route->answer == api_answer_entities && wh_http_query(req, "kind").ptr == NULL) {
+        url = wh_http_query(req, "url");
+    }
+    if (route->answer != api_answer_entity && url.ptr == NULL) {
+        return false;
+    }
+    rc = api_at_once_read(api->at_once, id, url, &body, &err);
+    if (rc == WH_E_NOT_FOUND) {
+        api_reply_failure(api, req, &err);
+    } else if (rc == WH_OK) {
+        api_reply(req, 200, "application/json", body, NULL, 0);
+    }
+    return rc == WH_OK || rc == WH_E_NOT_FOUND;
+}
+
 static void on_request(void *ctx, struct wh_http_req *req)
 {
     struct sink_api *api = ctx;
@@ -169,6 +193,9 @@ static void on_request(void *ctx, struct wh_http_req *req)
 
     if (is_registry(path)) {
         api_registry(api, req, path);
+        return;
+    }
+    if (!api->draining && reply_at_once(api, req, route, id)) {
         return;
     }
     job = api_job_new(api, req, &err);
@@ -230,7 +257,8 @@ static enum wh_rc make_lanes(struct sink_api *api, struct wh_err *err)
         [API_QUERIES] = QUERY_THREADS, [API_READS] = READ_THREADS, [API_STREAMS] = STREAM_THREADS};
 
     api->flow_wake = wh_wake_new(api->deps.loop, api_streams_serve, api);
-    if (api->flow_wake == NULL) {
+    api->at_once = api_at_once_new(api->deps.loop, api->deps.store);
+    if (api->flow_wake == NULL || api->at_once == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the API");
     }
     for (size_t i = 0; i < API_LANES; i++) {
@@ -295,6 +323,7 @@ void sink_api_free(struct sink_api *api)
     }
     api_streams_forget(api);
     wh_wake_free(api->flow_wake);
+    api_at_once_free(api->at_once);
     sql_engine_free(api->engine);
     wh_mem_wipe(api->token, sizeof(api->token));
     wh_mem_free(api);

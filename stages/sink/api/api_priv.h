@@ -86,6 +86,7 @@ struct sink_api {
     char token[65];
     bool draining;
     struct api_lane *lanes[API_LANES];
+    struct api_at_once *at_once;
     struct wh_wake *flow_wake;
     struct api_job *streams; /* jobs with a flow */
     struct wh_counter *sql_results[WH_RC_COUNT];
@@ -226,6 +227,7 @@ WH_MUST_CHECK enum wh_rc api_rows_end(struct api_rows *rows, struct wh_slice mem
 WH_MUST_CHECK enum wh_rc api_answer_sql(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_entities(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_entity(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_url(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_links(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
@@ -235,11 +237,45 @@ WH_MUST_CHECK enum wh_rc api_answer_purge(struct api_job *job, struct wh_err *er
 bool api_is_url_lookup(const struct api_request *request);
 /* The milliseconds that the request has waited for a thread. They are part of its time limit. */
 int64_t api_waited_ms(const struct api_job *job);
+
+/* ---- entity.c ---- */
+
+enum api_entity_iter { API_ENTITY_REVISIONS, API_ENTITY_BACKLINKS, API_ENTITY_ITERS };
+extern const enum sink_family api_entity_families[API_ENTITY_ITERS];
+
+/* From where an entity is read. The iterators cover at least all keys of the entity. */
+struct api_entity_source {
+    struct wh_store *store;
+    const struct wh_snapshot *snap;
+    struct wh_iter *iters[API_ENTITY_ITERS];
+    size_t max_bytes; /* more stored bytes are WH_E_BUSY; 0: no bound */
+    int64_t max_keys; /* more keys of a family are WH_E_BUSY; 0: no bound */
+};
+
+/* Writes the answer into out, which is empty. Thread: any. WH_E_NOT_FOUND. */
+WH_MUST_CHECK enum wh_rc api_entity_write(const struct api_entity_source *from,
+                                          const struct wh_entity_id *id, struct wh_arena *arena,
+                                          struct wh_buf *out, struct wh_err *err);
 /* The entity whose page at the source this is; WH_E_NOT_FOUND. */
-WH_MUST_CHECK enum wh_rc api_find_url(struct api_job *job, struct wh_slice url,
-                                      struct wh_entity_id *ret, struct wh_err *err);
-WH_MUST_CHECK enum wh_rc api_entity_json(struct api_job *job, const struct wh_entity_id *id,
-                                         struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_find_url(struct wh_store *store, const struct wh_snapshot *snap,
+                                      struct wh_slice url, struct wh_entity_id *ret,
+                                      struct wh_err *err);
+
+/* ---- at_once.c: reads that need no thread of their own ---- */
+
+struct api_at_once;
+
+/* NULL: no memory. */
+struct api_at_once *api_at_once_new(struct wh_loop *loop, struct wh_store *store);
+void api_at_once_free(struct api_at_once *at);
+/*
+ * Thread: loop. Reads an entity by its id or, with id.ptr NULL, by its page, if all that it needs is in
+ * memory and little enough; *ret belongs to `at` until the next call. WH_E_NOT_FOUND; any other error:
+ * the lane has to read it.
+ */
+WH_MUST_CHECK enum wh_rc api_at_once_read(struct api_at_once *at, struct wh_slice id,
+                                          struct wh_slice url, struct wh_slice *ret,
+                                          struct wh_err *err);
 /* Replies at once; no token. */
 void api_registry(struct sink_api *api, struct wh_http_req *req, struct wh_slice path);
 

@@ -1,26 +1,39 @@
 /* GET /api/v1/entities/<id>: the head of an entity, and which revision set each field. */
-#include <inttypes.h>
-#include <stdio.h>
-
+#include "common/base/mem.h"
 #include "common/event/history.h"
 #include "stages/sink/api/api_priv.h"
-#include "stages/sink/store/long_text.h"
 #include "stages/sink/sql/field_json.h"
 
 enum { VALUE_MAX_BYTES = 64 << 20, VERSION_TEXT = 33, KEY_MAX_BYTES = 5000 };
 
+/* The revision that set fields of the head; bytes is the stored entry. */
+struct setter {
+    struct wh_version version;
+    char text[VERSION_TEXT];
+    struct wh_slice bytes;
+};
+
 struct reading {
-    struct api_job *job;
-    struct wh_store *store;
-    struct wh_snapshot *snap;
+    const struct api_entity_source *from;
+    struct wh_arena *arena;
     const struct wh_kind_def *def;
     struct wh_head head;
-    struct wh_buf value;
+    struct setter setters[WH_FIELDS_MAX]; /* in the order of the fields that they set first */
+    size_t n_setters;
+    size_t of_field[WH_FIELDS_MAX]; /* index of its setter, for present fields */
+    size_t bytes;                   /* read so far */
+    int64_t counts[API_ENTITY_ITERS];
 };
 
 static const char *version_text(struct wh_version v, char text[VERSION_TEXT])
 {
-    (void)snprintf(text, VERSION_TEXT, "%016" PRIx64 "%016" PRIx64, v.order, v.tie);
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < 16; i++) {
+        text[15 - i] = digits[v.order >> 4 * i & 15];
+        text[31 - i] = digits[v.tie >> 4 * i & 15];
+    }
+    text[32] = '\0';
     return text;
 }
 
@@ -42,7 +55,21 @@ static void time_member(struct wh_json_writer *w, const char *key, int64_t ms)
     wh_jw_str(w, wh_slice_str(wh_time_format(ms, text)));
 }
 
-static enum wh_rc find_head(struct reading *r, const struct wh_entity_id *id, struct wh_err *err)
+/* ---- reading ---- */
+
+/* Copies stored bytes; an iterator's are gone with its next step. */
+static enum wh_rc keep(struct reading *r, struct wh_slice bytes, struct wh_slice *ret,
+                       struct wh_err *err)
+{
+    r->bytes += bytes.len;
+    if (r->from->max_bytes && r->bytes > r->from->max_bytes) {
+        return wh_fail(err, WH_E_BUSY, "too large to be read at once");
+    }
+    return wh_arena_dup(r->arena, bytes, ret, err);
+}
+
+static enum wh_rc find_head(struct reading *r, const struct wh_entity_id *id, struct wh_buf *value,
+                            struct wh_err *err)
 {
     unsigned char key[SINK_ENTITY_KEY];
     struct wh_slice copy;
@@ -51,18 +78,16 @@ static enum wh_rc find_head(struct reading *r, const struct wh_entity_id *id, st
     for (unsigned k = WH_KIND_NONE + 1; k < WH_KIND_COUNT && !found; k++) {
         r->def = wh_kind_def((enum wh_kind)k);
         sink_entity_key(key, (enum wh_kind)k, id);
-        wh_buf_reset(&r->value);
-        if (wh_store_get(r->store, r->snap, SINK_ENTITIES, wh_slice(key, sizeof(key)), &r->value,
-                         &found, err) != WH_OK) {
+        if (wh_store_get(r->from->store, r->from->snap, SINK_ENTITIES, wh_slice(key, sizeof(key)),
+                         value, &found, err) != WH_OK) {
             return err->rc;
         }
     }
     if (!found) {
         return wh_fail(err, WH_E_NOT_FOUND, "no entity has this id");
     }
-    /* The head points into its bytes; the buffer is used again. */
-    if (wh_arena_dup(&r->job->arena, wh_buf_slice(&r->value), &copy, err) != WH_OK ||
-        wh_head_decode(r->def, copy, &r->job->arena, &r->head, err) != WH_OK) {
+    if (keep(r, wh_buf_slice(value), &copy, err) != WH_OK ||
+        wh_head_decode(r->def, copy, r->arena, &r->head, err) != WH_OK) {
         return err->rc;
     }
     r->head.id = *id;
@@ -74,13 +99,82 @@ static bool present(const struct reading *r, unsigned field)
     return (r->head.body.present >> field & 1) != 0;
 }
 
+static struct setter *find_setter(struct reading *r, struct wh_version version)
+{
+    for (size_t i = 0; i < r->n_setters; i++) {
+        if (wh_version_cmp(r->setters[i].version, version) == 0) {
+            return &r->setters[i];
+        }
+    }
+    return NULL;
+}
+
+static void list_setters(struct reading *r)
+{
+    for (unsigned i = 0; i < r->def->n_fields; i++) {
+        struct setter *s;
+
+        if (!present(r, i)) {
+            continue;
+        }
+        s = find_setter(r, r->head.set[i]);
+        if (s == NULL) {
+            s = &r->setters[r->n_setters++];
+            *s = (struct setter){.version = r->head.set[i]};
+            (void)version_text(s->version, s->text);
+        }
+        r->of_field[i] = (size_t)(s - r->setters);
+    }
+}
+
+/* Is this the entry that set a field of the head? */
+static enum wh_rc note_revision(struct reading *r, struct wh_slice key, struct wh_slice value,
+                                struct wh_err *err)
+{
+    struct setter *s;
+
+    if (key.len != SINK_REVISION_KEY) {
+        return wh_fail(err, WH_E_CORRUPT, "the key of a revision has %zu bytes", key.len);
+    }
+    s = find_setter(r, (struct wh_version){.order = wh_be_get64(key.ptr + 16),
+                                           .tie = wh_be_get64(key.ptr + 24)});
+    return s ? keep(r, value, &s->bytes, err) : WH_OK;
+}
+
+/* Counts the keys of the entity, and keeps the revisions that the answer shows. */
+static enum wh_rc scan(struct reading *r, enum api_entity_iter which, struct wh_err *err)
+{
+    struct wh_iter *it = r->from->iters[which];
+    const struct wh_slice prefix = wh_slice(r->head.id.bytes, WH_ENTITY_ID_BYTES);
+    struct wh_slice value;
+    struct wh_slice key;
+
+    for (wh_iter_seek(it, prefix, false);
+         wh_iter_valid(it, &key, &value) && wh_slice_starts(key, prefix); wh_iter_step(it, false)) {
+        r->counts[which]++;
+        if (r->from->max_keys && r->counts[which] > r->from->max_keys) {
+            return wh_fail(err, WH_E_BUSY, "too much to be read at once");
+        }
+        if (which == API_ENTITY_REVISIONS && note_revision(r, key, value, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return wh_iter_error(it, err);
+}
+
+/* ---- writing ---- */
+
 static enum wh_rc write_far(struct reading *r, struct wh_json_writer *w, unsigned field,
                             struct wh_err *err)
 {
+    struct wh_slice entry = r->setters[r->of_field[field]].bytes;
     struct wh_value value;
 
-    if (sink_long_text_read(r->store, r->snap, r->def, &r->head.id, field, r->head.set[field],
-                            &r->job->arena, &r->value, &value, err) != WH_OK) {
+    if (entry.ptr == NULL) {
+        return wh_fail(err, WH_E_CORRUPT, "the revision that set %s is not there",
+                       r->def->fields[field].name);
+    }
+    if (wh_entry_field(r->def, entry, field, r->arena, &value, err) != WH_OK) {
         return err->rc;
     }
     sql_field_json(w, r->def->fields[field].type, &value);
@@ -139,24 +233,15 @@ static void write_identity(const struct reading *r, struct wh_json_writer *w)
 
 /* ---- who set a field ---- */
 
-static enum wh_rc write_revision(struct reading *r, struct wh_json_writer *w, struct wh_version v,
-                                 struct wh_err *err)
+static enum wh_rc write_setter(struct reading *r, struct wh_json_writer *w, const struct setter *s,
+                               struct wh_err *err)
 {
-    unsigned char key[SINK_REVISION_KEY];
     struct wh_entry entry;
-    bool found = false;
 
-    sink_revision_key(key, &r->head.id, v);
-    wh_buf_reset(&r->value);
-    if (wh_store_get(r->store, r->snap, SINK_REVISIONS, wh_slice(key, sizeof(key)), &r->value,
-                     &found, err) != WH_OK) {
-        return err->rc;
-    }
     wh_jw_object(w);
-    time_member(w, "version_at", wh_version_at_ms(v.order));
-    if (found) {
-        if (wh_entry_decode(r->def, wh_buf_slice(&r->value), &r->job->arena, &entry, err) !=
-            WH_OK) {
+    time_member(w, "version_at", wh_version_at_ms(s->version.order));
+    if (s->bytes.ptr) {
+        if (wh_entry_decode(r->def, s->bytes, r->arena, &entry, err) != WH_OK) {
             return err->rc;
         }
         str(w, "origin", wh_slice_str(wh_origin_name(entry.provenance.origin)));
@@ -173,37 +258,22 @@ static enum wh_rc write_revision(struct reading *r, struct wh_json_writer *w, st
     return WH_OK;
 }
 
-static bool is_first(const struct reading *r, unsigned field)
-{
-    for (unsigned i = 0; i < field; i++) {
-        if (present(r, i) && wh_version_cmp(r->head.set[i], r->head.set[field]) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* set_by: field -> version; set_by_versions: version -> where it came from. */
 static enum wh_rc write_provenance(struct reading *r, struct wh_json_writer *w, struct wh_err *err)
 {
-    char version[VERSION_TEXT];
-
     wh_jw_key(w, "set_by");
     wh_jw_object(w);
     for (unsigned i = 0; i < r->def->n_fields; i++) {
         if (present(r, i)) {
-            str(w, r->def->fields[i].name, wh_slice_str(version_text(r->head.set[i], version)));
+            str(w, r->def->fields[i].name, wh_slice_str(r->setters[r->of_field[i]].text));
         }
     }
     wh_jw_end(w);
     wh_jw_key(w, "set_by_versions");
     wh_jw_object(w);
-    for (unsigned i = 0; i < r->def->n_fields; i++) {
-        if (!present(r, i) || !is_first(r, i)) {
-            continue;
-        }
-        wh_jw_key(w, version_text(r->head.set[i], version));
-        if (write_revision(r, w, r->head.set[i], err) != WH_OK) {
+    for (size_t i = 0; i < r->n_setters; i++) {
+        wh_jw_key(w, r->setters[i].text);
+        if (write_setter(r, w, &r->setters[i], err) != WH_OK) {
             return err->rc;
         }
     }
@@ -211,94 +281,117 @@ static enum wh_rc write_provenance(struct reading *r, struct wh_json_writer *w, 
     return WH_OK;
 }
 
-static enum wh_rc count_prefix(struct reading *r, unsigned family, int64_t *ret, struct wh_err *err)
+/* The links of an entity are derived from its head. */
+static int64_t links_out(const struct reading *r)
 {
-    unsigned char upper[WH_ENTITY_ID_BYTES + 1];
-    struct wh_slice lower = wh_slice(r->head.id.bytes, WH_ENTITY_ID_BYTES);
-    size_t upper_len = 0;
-    struct wh_iter *it;
-    struct wh_slice key;
-    struct wh_slice value;
-    enum wh_rc rc;
-
-    memcpy(upper, lower.ptr, lower.len);
-    for (size_t i = WH_ENTITY_ID_BYTES; i > 0 && upper_len == 0; i--) {
-        upper_len = ++upper[i - 1] ? WH_ENTITY_ID_BYTES : 0;
-    }
-    if (wh_iter_new(r->store, r->snap, family, lower, wh_slice(upper, upper_len), &it, err) !=
-        WH_OK) {
-        return err->rc;
-    }
-    *ret = 0;
-    for (wh_iter_seek(it, lower, false); wh_iter_valid(it, &key, &value); wh_iter_step(it, false)) {
-        ++*ret;
-    }
-    rc = wh_iter_error(it, err);
-    wh_iter_free(it);
-    return rc;
-}
-
-static enum wh_rc write_counts(struct reading *r, struct wh_json_writer *w, struct wh_err *err)
-{
-    static const struct {
-        const char *key;
-        unsigned family;
-    } counts[] = {
-        {"links_out", SINK_LINKS}, {"links_in", SINK_BACKLINKS}, {"revisions", SINK_REVISIONS}};
     int64_t n = 0;
 
+    for (unsigned i = 0; i < r->def->n_fields; i++) {
+        const struct wh_value *v = &r->head.body.values[i];
+
+        if (!present(r, i) || v->is_null) {
+            continue;
+        }
+        n += r->def->fields[i].type == WH_FIELD_REF    ? 1
+             : r->def->fields[i].type == WH_FIELD_REFS ? (int64_t)v->u.refs.n
+                                                       : 0;
+    }
+    return n;
+}
+
+static void write_counts(const struct reading *r, struct wh_json_writer *w)
+{
     wh_jw_key(w, "counts");
     wh_jw_object(w);
-    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-        if (count_prefix(r, counts[i].family, &n, err) != WH_OK) {
+    wh_jw_put_int(w, "links_out", links_out(r));
+    wh_jw_put_int(w, "links_in", r->counts[API_ENTITY_BACKLINKS]);
+    wh_jw_put_int(w, "revisions", r->counts[API_ENTITY_REVISIONS]);
+    wh_jw_end(w);
+}
+
+static enum wh_rc write_entity(struct reading *r, struct wh_buf *out, struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    wh_jw_put_bool(&w, "ok", true);
+    wh_jw_key(&w, "entity");
+    wh_jw_object(&w);
+    write_identity(r, &w);
+    if (write_fields(r, &w, err) != WH_OK || write_provenance(r, &w, err) != WH_OK) {
+        return err->rc;
+    }
+    write_counts(r, &w);
+    wh_jw_end(&w);
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, err);
+}
+
+enum wh_rc api_entity_write(const struct api_entity_source *from, const struct wh_entity_id *id,
+                            struct wh_arena *arena, struct wh_buf *out, struct wh_err *err)
+{
+    struct reading r = {.from = from, .arena = arena};
+
+    /* out has room for the stored head until the answer is written. */
+    if (find_head(&r, id, out, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_buf_reset(out);
+    list_setters(&r);
+    for (unsigned i = 0; i < API_ENTITY_ITERS; i++) {
+        if (scan(&r, (enum api_entity_iter)i, err) != WH_OK) {
             return err->rc;
         }
-        wh_jw_key(w, counts[i].key);
-        wh_jw_int(w, n);
     }
-    wh_jw_end(w);
+    return write_entity(&r, out, err);
+}
+
+/* ---- on a thread of the lane ---- */
+
+const enum sink_family api_entity_families[API_ENTITY_ITERS] = {
+    [API_ENTITY_REVISIONS] = SINK_REVISIONS, [API_ENTITY_BACKLINKS] = SINK_BACKLINKS};
+
+/*
+ * The iterators have no bounds, as those of at_once.c: each reads the block behind the entity's keys,
+ * too, so that the next read of this entity finds it in memory.
+ */
+static enum wh_rc open_iters(struct api_entity_source *from, struct wh_err *err)
+{
+    const struct wh_slice all = wh_slice("", 0);
+
+    for (size_t i = 0; i < API_ENTITY_ITERS; i++) {
+        if (wh_iter_new(from->store, from->snap, api_entity_families[i], all, all, &from->iters[i],
+                        err) != WH_OK) {
+            return err->rc;
+        }
+    }
     return WH_OK;
 }
 
-static enum wh_rc write_entity(struct reading *r, const struct wh_entity_id *id, struct wh_err *err)
+static enum wh_rc entity_job(struct api_job *job, const struct wh_entity_id *id, struct wh_err *err)
 {
-    struct api_json j;
-    enum wh_rc rc = find_head(r, id, err);
-
-    if (rc != WH_OK) {
-        return rc;
-    }
-    api_json_begin(&j);
-    wh_jw_key(&j.w, "entity");
-    wh_jw_object(&j.w);
-    write_identity(r, &j.w);
-    rc = write_fields(r, &j.w, err);
-    if (rc == WH_OK) {
-        rc = write_provenance(r, &j.w, err);
-    }
-    if (rc == WH_OK) {
-        rc = write_counts(r, &j.w, err);
-    }
-    if (rc != WH_OK) {
-        wh_buf_done(&j.buf);
-        return rc;
-    }
-    wh_jw_end(&j.w);
-    return api_json_end(&j, r->job, err);
-}
-
-enum wh_rc api_entity_json(struct api_job *job, const struct wh_entity_id *id, struct wh_err *err)
-{
-    struct reading r = {.job = job, .store = job->api->deps.store};
+    struct api_entity_source from = {.store = job->api->deps.store};
+    WH_AUTO(buf) struct wh_buf out;
+    struct wh_snapshot *snap;
     enum wh_rc rc;
 
-    if (wh_store_snapshot(r.store, &r.snap, err) != WH_OK) {
+    if (wh_store_snapshot(from.store, &snap, err) != WH_OK) {
         return err->rc;
     }
-    wh_buf_init(&r.value, VALUE_MAX_BYTES);
-    rc = write_entity(&r, id, err);
-    wh_buf_done(&r.value);
-    wh_store_snapshot_free(r.store, r.snap);
+    from.snap = snap;
+    wh_buf_init(&out, VALUE_MAX_BYTES);
+    rc = open_iters(&from, err);
+    if (rc == WH_OK) {
+        rc = api_entity_write(&from, id, &job->arena, &out, err);
+    }
+    if (rc == WH_OK) {
+        rc = api_spool_write(&job->out, wh_buf_slice(&out), err);
+    }
+    for (size_t i = 0; i < API_ENTITY_ITERS; i++) {
+        wh_iter_free(from.iters[i]);
+    }
+    wh_store_snapshot_free(from.store, snap);
     return rc;
 }
 
@@ -310,13 +403,24 @@ enum wh_rc api_answer_entity(struct api_job *job, struct wh_err *err)
         return wh_fail(err, WH_E_INVALID,
                        "the id is a uuid; to find one by its page use /api/v1/entities?url=");
     }
-    return api_entity_json(job, &id, err);
+    return entity_job(job, &id, err);
+}
+
+enum wh_rc api_answer_url(struct api_job *job, struct wh_err *err)
+{
+    struct wh_entity_id id;
+
+    return api_find_url(job->api->deps.store, NULL, api_arg(&job->request, "url"), &id, err) ==
+                   WH_OK
+               ? entity_job(job, &id, err)
+               : err->rc;
 }
 
 /* ---- by the page at the source ---- */
 
-static enum wh_rc lookup(struct api_job *job, struct wh_slice url, bool *ret_found,
-                         struct wh_entity_id *ret, struct wh_err *err)
+static enum wh_rc lookup(struct wh_store *store, const struct wh_snapshot *snap,
+                         struct wh_slice url, bool *ret_found, struct wh_entity_id *ret,
+                         struct wh_err *err)
 {
     struct wh_buf key;
     struct wh_buf value;
@@ -326,8 +430,7 @@ static enum wh_rc lookup(struct api_job *job, struct wh_slice url, bool *ret_fou
     wh_buf_init(&value, 64);
     rc = sink_url_key(url, &key, err);
     if (rc == WH_OK) {
-        rc = wh_store_get(job->api->deps.store, NULL, SINK_SOURCE_IDS, wh_buf_slice(&key), &value,
-                          ret_found, err);
+        rc = wh_store_get(store, snap, SINK_SOURCE_IDS, wh_buf_slice(&key), &value, ret_found, err);
     }
     if (rc == WH_OK && *ret_found) {
         *ret_found = value.len == SINK_ENTITY_KEY;
@@ -347,13 +450,13 @@ static size_t cut_at(struct wh_slice url, char mark)
     return at ? (size_t)(at - url.ptr) : url.len;
 }
 
-enum wh_rc api_find_url(struct api_job *job, struct wh_slice url, struct wh_entity_id *ret,
-                        struct wh_err *err)
+enum wh_rc api_find_url(struct wh_store *store, const struct wh_snapshot *snap, struct wh_slice url,
+                        struct wh_entity_id *ret, struct wh_err *err)
 {
     bool found = false;
 
     /* As it is (a comment's page has a #mark), then without mark, query and slash. */
-    if (lookup(job, url, &found, ret, err) != WH_OK) {
+    if (lookup(store, snap, url, &found, ret, err) != WH_OK) {
         return err->rc;
     }
     if (!found) {
@@ -362,7 +465,7 @@ enum wh_rc api_find_url(struct api_job *job, struct wh_slice url, struct wh_enti
         while (url.len && url.ptr[url.len - 1] == '/') {
             url.len--;
         }
-        if (lookup(job, url, &found, ret, err) != WH_OK) {
+        if (lookup(store, snap, url, &found, ret, err) != WH_OK) {
             return err->rc;
         }
     }

@@ -197,14 +197,12 @@ bool api_is_url_lookup(const struct api_request *request)
 
 enum wh_rc api_answer_entities(struct api_job *job, struct wh_err *err)
 {
-    struct wh_slice url = api_arg(&job->request, "url");
-    struct wh_entity_id id;
     struct api_list *l;
     void *memory;
     enum wh_rc rc;
 
     if (api_is_url_lookup(&job->request)) {
-        return api_find_url(job, url, &id, err) == WH_OK ? api_entity_json(job, &id, err) : err->rc;
+        return api_answer_url(job, err);
     }
     if (wh_arena_zalloc(&job->arena, 1, sizeof(*l), &memory, err) != WH_OK) {
         return err->rc;

@@ -2,12 +2,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "common/base/mem.h"
-#include "stages/sink/api/api.h"
+#include "tests/lib/th_api.h"
 #include "tests/lib/th_cmocka.h"
-#include "tests/lib/th_heads.h"
-#include "tests/lib/th_http.h"
-#include "tests/lib/th_tmp.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { SANITIZED = 1 };
@@ -28,73 +24,32 @@ enum { HEADS = 400, SQL_ROWS = 10, MANY = 1200000, MEMORY_KIB = 16 << 10, SLOW =
     "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"                              \
     " SELECT x, abs(CASE x WHEN 50001 THEN -9223372036854775807 - 1 ELSE x END) FROM c"
 
-struct fixture {
-    struct wh_loop *loop;
-    struct wh_store *store;
-    struct th_heads heads;
-    struct sink_api *api;
-    struct wh_http_handler handler;
-    char *folder;
-    char token_path[256];
-    char authorization[128];
-};
-
 static int set_up(void **state)
 {
-    struct fixture *f = wh_mem_zalloc(1, sizeof(*f));
-    struct sink_api_deps deps = {.clock = wh_clock_real(),
-                                 .conf = {.sql_timeout_ms = 60000,
-                                          .sql_timeout_max_ms = 60000,
-                                          .sql_rows = SQL_ROWS,
-                                          .sql_bytes = 1 << 20}};
-    char token[80] = {0};
-    struct wh_err err;
-    FILE *file;
+    const struct sink_api_conf conf = {.sql_timeout_ms = 60000,
+                                       .sql_timeout_max_ms = 60000,
+                                       .sql_rows = SQL_ROWS,
+                                       .sql_bytes = 1 << 20};
 
-    f->loop = wh_loop_new();
-    f->store = th_sink_store();
-    f->folder = th_tmp_new();
-    (void)snprintf(f->token_path, sizeof(f->token_path), "%s/api.token", f->folder);
-    th_heads_init(&f->heads, f->store, WH_KIND_WORK_ITEM, 5);
-    th_heads_add(&f->heads, HEADS);
-    deps.store = f->store;
-    deps.loop = f->loop;
-    deps.conf.data_path = f->folder;
-    deps.conf.token_file = f->token_path;
-    th_ok(sink_api_new(&deps, &f->api, &err), &err);
-    f->handler = sink_api_handler(f->api);
-    file = fopen(f->token_path, "r");
-    assert_non_null(file);
-    assert_int_equal(fread(token, 1, 64, file), 64);
-    (void)fclose(file);
-    (void)snprintf(f->authorization, sizeof(f->authorization), "Bearer %s", token);
-    *state = f;
+    *state = th_api_new(&conf, HEADS, 5);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct fixture *f = *state;
-
-    sink_api_free(f->api);
-    th_heads_done(&f->heads);
-    wh_store_free(f->store);
-    wh_loop_free(f->loop);
-    th_tmp_remove(f->folder);
-    wh_mem_free(f);
+    th_api_free(*state);
     return 0;
 }
 
-static void ask(struct fixture *f, struct th_http_req *req, const char *sql, const char *format)
+static void ask(struct th_api *f, struct th_http_req *req, const char *sql, const char *format)
 {
-    th_http_init(req, "GET", "/api/v1/sql");
-    th_http_header(req, "Authorization", f->authorization);
+    th_api_request(f, req, "GET", "/api/v1/sql");
     th_http_arg(req, "sql", sql);
     th_http_arg(req, "_format", format);
     th_http_arg(req, "_size", "0");
 }
 
-static void begin(struct fixture *f, struct th_http_req *req)
+static void begin(struct th_api *f, struct th_http_req *req)
 {
     th_http_begin(req, &f->handler);
     while (!req->replied) {
@@ -102,7 +57,7 @@ static void begin(struct fixture *f, struct th_http_req *req)
     }
 }
 
-static void finish(struct fixture *f, struct th_http_req *req)
+static void finish(struct th_api *f, struct th_http_req *req)
 {
     req->read_max = 0;
     th_http_read(req);
@@ -129,7 +84,7 @@ static bool has(const struct wh_buf *fields, const char *line)
 
 static void a_short_answer_has_its_result_in_the_head(void **state)
 {
-    struct fixture *f = *state;
+    struct th_api *f = *state;
     struct th_http_req req;
 
     ask(f, &req, "SELECT 1 AS a UNION ALL SELECT 2", "ndjson");
@@ -155,7 +110,7 @@ static void a_short_answer_has_its_result_in_the_head(void **state)
 static void every_format_streams_every_row(void **state)
 {
     static const char *const formats[] = {"csv", "csv-raw", "ndjson", "json"};
-    struct fixture *f = *state;
+    struct th_api *f = *state;
 
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         struct th_http_req req;
@@ -179,11 +134,10 @@ static void every_format_streams_every_row(void **state)
 
 static void a_list_streams_every_row_once(void **state)
 {
-    struct fixture *f = *state;
+    struct th_api *f = *state;
     struct th_http_req req;
 
-    th_http_init(&req, "GET", "/api/v1/entities");
-    th_http_header(&req, "Authorization", f->authorization);
+    th_api_request(f, &req, "GET", "/api/v1/entities");
     th_http_arg(&req, "kind", "work_items");
     th_http_arg(&req, "_deleted", "include");
     th_http_arg(&req, "_size", "0");
@@ -208,7 +162,7 @@ static void a_list_streams_every_row_once(void **state)
 
 static void a_limit_beyond_the_bound_of_rows_streams(void **state)
 {
-    struct fixture *f = *state;
+    struct th_api *f = *state;
     struct th_http_req req;
 
     ask(f, &req, ROWS_TO("20000"), "csv");
@@ -239,7 +193,7 @@ static long peak_kib(void)
 /* 120 MB by a reader that takes them in small portions. */
 static void many_rows_need_little_memory(void **state)
 {
-    struct fixture *f = *state;
+    struct th_api *f = *state;
     struct th_http_req req;
     size_t n = 0;
     long before;
@@ -268,7 +222,7 @@ static void many_rows_need_little_memory(void **state)
 
 static void slow_readers_hold_up_nobody(void **state)
 {
-    struct fixture *f = *state;
+    struct th_api *f = *state;
     struct th_http_req slow[SLOW];
     struct th_http_req req;
 
@@ -306,7 +260,7 @@ static void a_failure_in_the_middle_is_seen(void **state)
         {BREAKS, "60000", "Wellhead-Reason: integer overflow"},
         {ROWS_TO("1000000000"), "200", "Wellhead-Reason: stopped after 200 ms, the time limit"},
     };
-    struct fixture *f = *state;
+    struct th_api *f = *state;
 
     for (size_t i = 0; i < 4; i++) {
         struct th_http_req req;
@@ -332,7 +286,7 @@ static void a_failure_in_the_middle_is_seen(void **state)
 /* Readers that leave give their threads back: more of them come than there are threads. */
 static void readers_that_leave(void **state)
 {
-    struct fixture *f = *state;
+    struct th_api *f = *state;
     struct th_http_req req;
 
     for (size_t i = 0; i < 10; i++) {
@@ -351,7 +305,7 @@ static void readers_that_leave(void **state)
 /* A drain ends streams in the middle; what the server still reads afterwards is harmless. */
 static void a_drain_ends_streams(void **state)
 {
-    struct fixture *f = *state;
+    struct th_api *f = *state;
     struct th_http_req reqs[2];
 
     for (size_t i = 0; i < 2; i++) {
