@@ -119,7 +119,7 @@ static void stop(struct th_control *t)
     fetcher_free(t->f);
 }
 
-void th_control_init(struct th_control *t)
+void th_control_init_partitions(struct th_control *t, int32_t partitions)
 {
     static const char *const topics[] = {"fetch-state", "connections", "runs", "rereads", "health"};
     static const unsigned char key[WH_AEAD_KEY_BYTES] = {3};
@@ -132,7 +132,7 @@ void th_control_init(struct th_control *t)
     t->script = th_script_new(gitlab, t);
     assert_true(t->bus && t->loop && t->script);
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
-        th_ok(wh_bus_mem_topic(t->bus, topics[i], 1, &err), &err);
+        th_ok(wh_bus_mem_topic(t->bus, topics[i], i == 0 ? partitions : 1, &err), &err);
     }
     th_ok(wh_bus_mem_admin(t->bus, &t->admin, &err), &err);
     wh_keyring_of(&t->keys, key, true, &err);
@@ -140,6 +140,11 @@ void th_control_init(struct th_control *t)
     (void)snprintf(path, sizeof(path), "%s/token", t->folder);
     th_ok(wh_conf_secret_create(path, wh_slice_str(authorization + 7), &err), &err);
     start(t);
+}
+
+void th_control_init(struct th_control *t)
+{
+    th_control_init_partitions(t, 1);
 }
 
 void th_control_restart(struct th_control *t)
@@ -219,6 +224,14 @@ struct conn *th_control_conn(struct th_control *t, const char *id)
         fail_msg("no connection %s; the newest answer is %u %s", id, t->status, t->answer);
     }
     return c;
+}
+
+struct conn *th_control_connected(struct th_control *t)
+{
+    th_control_call(t, "POST", "/api/v1/connections",
+                    "{\"url\":\"https://c.example\",\"token\":\"glpat-1\"}");
+    assert_int_equal(t->status, 200);
+    return th_control_conn(t, "c-example");
 }
 
 static struct wh_slice sealed(struct th_control *t, struct wh_arena *arena, const char *purpose,

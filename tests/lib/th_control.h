@@ -37,6 +37,8 @@ struct th_control {
 };
 
 void th_control_init(struct th_control *t);
+/* The same, with that many partitions of fetch-state. */
+void th_control_init_partitions(struct th_control *t, int32_t partitions);
 /* The fetcher ends and another one starts from what Kafka holds. */
 void th_control_restart(struct th_control *t);
 void th_control_done(struct th_control *t);
@@ -48,6 +50,8 @@ void th_control_until(struct th_control *t, bool (*done)(struct th_control *t));
 void th_control_turns(struct th_control *t, unsigned n);
 /* The connection of that id; fails the test when there is none. */
 struct conn *th_control_conn(struct th_control *t, const char *id);
+/* Connects https://c.example by the read_api token "glpat-1"; the connection is "c-example". */
+struct conn *th_control_connected(struct th_control *t);
 /* Adopts a connection "c-example" at https://c.example with the token pair "access-<n>" and
  * "refresh-<n>", which GitLab can revoke at https://c.example/oauth/revoke. */
 struct conn *th_control_approved(struct th_control *t, unsigned n);
