@@ -36,6 +36,7 @@ struct app {
     char *token_file;
     char *member_id;
     char *ca_file;
+    char *read_notes;
     struct wh_keyring keys;
     struct wh_httpc *http;
     struct wh_admin *admin;
@@ -83,6 +84,9 @@ static const struct wh_conf_key keys[] = {
      "take addresses without TLS: tokens travel in the open"},
     {"read.links", WH_CONF_BOOL, 0, "true", 0, 0, AT(conf.read_links),
      "read links of issues and closed issues of merge requests, one request each"},
+    {"read.notes", WH_CONF_STRING, 0, "people", 0, 0, AT(read_notes),
+     "which notes of changed issues and merge requests are read: none, people, or all, which "
+     "includes what GitLab writes and costs a request for each change"},
     {"sync.interval", WH_CONF_DURATION, 0, "5m", 1000, 86400000, AT(conf.sync_interval_ms),
      "pause between two runs of a connection"},
     {"sync.overlap", WH_CONF_DURATION, 0, "30s", 0, 86400000, AT(conf.sync_overlap_ms),
@@ -240,6 +244,20 @@ static enum wh_rc read_public_url(struct app *app, struct wh_err *err)
     return WH_OK;
 }
 
+static enum wh_rc read_notes_setting(struct app *app, struct wh_err *err)
+{
+    static const char *const words[] = {"none", "people", "all"};
+
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(app->read_notes, words[i]) == 0) {
+            app->conf.read_notes = (enum read_notes)i;
+            return WH_OK;
+        }
+    }
+    return wh_fail(err, WH_E_CONFIG, "read.notes must be none, people or all, not %.40s",
+                   app->read_notes);
+}
+
 /* Without a public address GitLab sends the browser to the fetcher's own port, which works where
  * the browser runs on this machine. */
 static void name_redirect(struct app *app)
@@ -324,7 +342,7 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
 {
     struct wh_http_handler routes;
 
-    if (read_public_url(app, err) != WH_OK) {
+    if (read_public_url(app, err) != WH_OK || read_notes_setting(app, err) != WH_OK) {
         return err->rc;
     }
     name_redirect(app);

@@ -246,7 +246,7 @@ static void check_deployments(const struct gl_query *q, struct gl_refusal *refus
 
     if (q->updated.given && q->finished.given) {
         why = "Both `updated_at` filter and `finished_at` filter can not be specified";
-    } else if (q->updated.given && q->order != GL_BY_UPDATED) {
+    } else if (q->updated.given != (q->order == GL_BY_UPDATED)) {
         why = "`updated_at` filter and `updated_at` sorting must be paired";
     } else if (q->finished.given != (q->order == GL_BY_FINISHED)) {
         why = "`finished_at` filter and `finished_at` sorting must be paired";

@@ -101,6 +101,10 @@ static enum wh_rc add_row(struct gl_project *project, enum gl_kind kind, struct 
     if (obj.id == 0 || new_row(project, row, state) == NULL) {
         return wh_fail(err, WH_E_INVALID, "a recorded row has no id");
     }
+    /* Every deployment has a time of its last change, also where its row does not show it. */
+    if (kind == GL_DEPLOYMENT && obj.updated_ms == 0) {
+        obj.updated_ms = obj.created_ms;
+    }
     obj.state = state_of(state);
     obj.raw = project->n_rows;
     obj.type = kind == GL_ISSUE && wh_slice_eq(gl_scan_text(row, "issue_type"), WH_LIT("incident"))

@@ -25,6 +25,7 @@ static const struct offer offers[] = {
     {"milestones", NULL, "GitLab has no MCP tool that lists milestones" NEEDS},
     {"environments", NULL, "GitLab has no MCP tool that lists environments" NEEDS},
     {"releases", "list_releases", "GitLab lists releases by MCP from 19.4 on" NEEDS},
+    {"child_pipelines", NULL, "child pipelines are read by REST only" NEEDS},
     {"issues", "list_work_items", "GitLab lists work items by MCP from 19.4 on" NEEDS},
     {"merge_requests", "list_merge_requests",
      "GitLab lists merge requests by MCP from 19.3 on" NEEDS},

@@ -15,6 +15,7 @@
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
+#include "stages/fetcher/gitlab/streams.h"
 #include "stages/fetcher/state/ownership.h"
 
 struct access;
@@ -30,6 +31,7 @@ struct fetcher_conf {
     const char *client_metadata_url; /* "" : none */
     bool allow_http;
     bool read_links; /* issue links and closed issues of merge requests */
+    enum read_notes read_notes;
     int64_t sync_interval_ms;
     int64_t backoff_ms;         /* first wait after a fault; doubles */
     int64_t sync_overlap_ms;    /* overlap: how far before the cursor an incremental read starts */

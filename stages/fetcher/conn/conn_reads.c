@@ -134,6 +134,7 @@ enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err)
         .instance = c->instance,
         .overlap_ms = f->deps.conf.sync_overlap_ms,
         .read_links = f->deps.conf.read_links,
+        .read_notes = f->deps.conf.read_notes,
         .owns = owns,
         .stopped = stopped,
         .row = run_row,

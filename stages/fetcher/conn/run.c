@@ -268,11 +268,22 @@ static void not_started(struct conn *c, const struct wh_err *err)
     (void)snprintf(c->run.error, sizeof(c->run.error), "%.159s", err->msg);
 }
 
+/* The listing of pipelines asks for trigger jobs where child pipelines were seen before. */
+static bool must_wait(const struct conn *c)
+{
+    return c->run.next_stream < STREAMS &&
+           streams[c->run.next_stream].rules & STREAM_AFTER_CHILDREN &&
+           listings_read(&c->reads.listings, c->run.next_project, STREAM_CHILD_PIPELINES);
+}
+
 static bool next_task(struct conn *c, struct project **ret_project, unsigned *ret_stream)
 {
     while (c->run.next_project) {
         while (c->run.next_stream < STREAMS && c->run.next_project->skipped[0] == '\0' &&
                fetcher_owns(c->fetcher, c->id, c->run.next_project->id)) {
+            if (must_wait(c)) {
+                return false;
+            }
             *ret_project = c->run.next_project;
             *ret_stream = c->run.next_stream++;
             if ((streams[*ret_stream].mode != STREAM_HEADS || c->run.succeeded) &&

@@ -29,9 +29,24 @@ enum stream_follow {
     FOLLOW_PIPELINE = 1, /* detail and jobs */
     FOLLOW_ISSUE_LINKS = 2,
     FOLLOW_MR_CLOSES = 4,
+    FOLLOW_BRIDGES = 8, /* trigger jobs, in projects that have child pipelines */
+    FOLLOW_NOTES = 16,  /* notes that are newer than the listing's cursor */
 };
 
-enum { STREAMS = 15 };
+/* Which notes of changed issues and merge requests are read. ALL includes those that GitLab writes
+ * when something happens; GitLab does not count them, so each changed object costs a request. */
+enum read_notes { READ_NOTES_NONE, READ_NOTES_PEOPLE, READ_NOTES_ALL };
+
+enum stream_rule {
+    STREAM_NO_RULE = 0,
+    /* Starts in a project only when STREAM_CHILD_PIPELINES has ended there. */
+    STREAM_AFTER_CHILDREN = 1,
+    /* GitLab refuses order_by=updated_at without the filter updated_after ("`updated_at` filter and
+     * `updated_at` sorting must be paired"). Elsewhere the filter would hide rows without a time. */
+    STREAM_PAIRED = 2,
+};
+
+enum { STREAMS = 16, STREAM_CHILD_PIPELINES = 5 };
 
 struct stream {
     const char *name;
@@ -39,6 +54,7 @@ struct stream {
     const char *path; /* below the project; may contain a query */
     enum stream_mode mode;
     unsigned follow;
+    unsigned rules; /* enum stream_rule */
 };
 
 extern const struct stream streams[STREAMS];

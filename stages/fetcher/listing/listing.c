@@ -54,6 +54,23 @@ enum wh_rc listing_save(struct listing *l, struct wh_err *err)
                         err);
 }
 
+/* Rows by tools show less: they have a cursor of their own. */
+static void write_key(const struct listing *l, const char *stream, char ret[LISTING_KEY_MAX])
+{
+    (void)snprintf(ret, LISTING_KEY_MAX, "%s:%.*s:%s%s", l->env->connection,
+                   WH_SLICE_ARG(listing_project(l)), stream, l->task.tool ? "@mcp" : "");
+}
+
+bool listing_has_read(const struct listing *l, unsigned stream)
+{
+    char key[LISTING_KEY_MAX];
+    const struct cursor *cursor;
+
+    write_key(l, streams[stream].name, key);
+    cursor = cursors_get(l->env->cursors, wh_slice_str(key));
+    return cursor && cursor->rows > 0;
+}
+
 /* ---- life ---- */
 
 static void listing_free(struct listing *l)
@@ -90,10 +107,7 @@ enum wh_rc listing_start(struct listings *all, const struct listing_env *env,
     l->env = env;
     l->task = *task;
     l->stream = &streams[task->stream];
-    /* Rows by tools show less: they have a cursor of their own. */
-    (void)snprintf(l->key, sizeof(l->key), "%s:%s:%s%s", env->connection,
-                   task->project ? task->project->id : "", l->stream->name,
-                   task->tool ? "@mcp" : "");
+    write_key(l, l->stream->name, l->key);
     l->all = all;
     l->next = all->first;
     if (l->next) {
@@ -109,6 +123,16 @@ enum wh_rc listing_start(struct listings *all, const struct listing_env *env,
     }
     listing_free(l);
     return err->rc;
+}
+
+bool listings_read(const struct listings *all, const struct project *project, unsigned stream)
+{
+    for (const struct listing *l = all->first; l; l = l->next) {
+        if (l->task.project == project && l->task.stream == stream) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct listing *next_to_stop(const struct listings *all)

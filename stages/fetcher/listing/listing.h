@@ -62,6 +62,7 @@ struct listing_env {
     const char *connection; /* its id */
     const char *instance;   /* GitLab's address */
     int64_t overlap_ms;     /* how far before the cursor an incremental read starts */
+    enum read_notes read_notes;
     bool read_links; /* read issue links, closed issues of merge requests, details by tools */
     /* True when this member works for the project; with project NULL, for the connection itself. */
     bool (*owns)(void *ctx, const char *project);
@@ -95,6 +96,8 @@ WH_MUST_CHECK enum wh_rc listing_start(struct listings *all, const struct listin
 /* Stops the listings of projects that another member works for now: they send no more requests, and
  * end as LISTING_MORE when what is under way is saved. */
 void listings_stop_foreign(struct listings *all);
+/* Whether a listing of that stream in that project has not ended. */
+bool listings_read(const struct listings *all, const struct project *project, unsigned stream);
 /* Frees all of them at once. Records on their way must have been abandoned (outbox_abandon). Open
  * requests of the clients still refer to the listings: free the clients next. */
 void listings_free(struct listings *all);

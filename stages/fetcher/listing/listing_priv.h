@@ -51,6 +51,8 @@ static inline struct wh_slice listing_project(const struct listing *l)
 void listing_fail(struct listing *l, enum client_outcome why, const char *text);
 /* Frees the listing and reports its result. */
 void listing_end(struct listing *l);
+/* Whether any row of that stream has been read in the listing's project. */
+bool listing_has_read(const struct listing *l, unsigned stream);
 /* Publishes one row. ack is completed as by outbox_row. */
 WH_MUST_CHECK enum wh_rc listing_publish(struct listing *l, const struct outbox_row *part,
                                          struct wh_bus_ack *ack, struct wh_err *err);

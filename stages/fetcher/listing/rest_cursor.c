@@ -37,6 +37,7 @@ static enum wh_rc restore_open(struct listing_rest *r, const struct cursor *c,
     if (ms) {
         memcpy(lane->saved, c->after, sizeof(lane->saved));
         lane->saved_ms = ms;
+        lane->notes_since_ms = from_ms;
     }
     return WH_OK;
 }

@@ -11,6 +11,9 @@ struct listing_follow {
     const char *kind;
     char object_id[24];
     bool array;  /* each element of the answer is a row; otherwise the whole answer is one */
+    bool notes;  /* the newest first; older ones than since_ms are not published */
+    bool enough; /* an older one was reached */
+    int64_t since_ms;
     size_t rows; /* of the page that was received last */
     char path[PAGING_PATH_MAX];
 };
@@ -40,6 +43,19 @@ static void follow_end(struct listing_follow *follow)
     listing_page_done_one(p);
 }
 
+/* The notes come with the latest change first. */
+static bool note_wanted(struct listing_follow *follow, const struct row *row,
+                        struct wh_json_val value)
+{
+    const struct listing_env *env = follow->page->lane->rest->base.env;
+    struct wh_json_val system;
+
+    follow->enough = follow->enough || (row->has_update && row->at.ms < follow->since_ms);
+    return !follow->enough &&
+           (env->read_notes == READ_NOTES_ALL || !wh_json_get(value, WH_LIT("system"), &system) ||
+            wh_json_type(system) != WH_JSON_BOOL || !wh_json_bool(system));
+}
+
 static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val value,
                              struct wh_err *err)
 {
@@ -48,6 +64,9 @@ static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val
 
     follow->rows++;
     row_read(value, &row);
+    if (follow->notes && !note_wanted(follow, &row, value)) {
+        return WH_OK;
+    }
     return listing_page_publish(follow->page, follow->kind, wh_slice_str(row.id),
                                 wh_slice_str(follow->path), text, err);
 }
@@ -58,7 +77,7 @@ static bool follow_on(struct listing_follow *follow, const struct client_answer 
     struct listing_page *p = follow->page;
     struct paging next = {.outcome = PAGING_ENDED};
 
-    if (follow->array) {
+    if (follow->array && !follow->enough) {
         paging_next(a, follow->path, follow->rows, &next);
     }
     if (next.outcome == PAGING_STUCK) {
@@ -134,36 +153,94 @@ static void follow_get(struct listing_follow *follow)
     }
 }
 
-static void follow_start(struct listing_page *p, const char *kind, bool array,
-                         const struct row *row, const char *resource, const char *id,
-                         const char *rest)
+static struct listing_follow *follow_new(struct listing_page *p, const char *kind,
+                                         const struct row *row)
 {
     struct listing_follow *follow = wh_mem_zalloc(1, sizeof(*follow));
 
     if (follow == NULL) {
         p->failed = true;
-        return;
+        return NULL;
     }
     follow->page = p;
     follow->next = p->follows;
     p->follows = follow;
     follow->kind = kind;
-    follow->array = array;
     memcpy(follow->object_id, row->id, sizeof(follow->object_id));
-    (void)snprintf(follow->path, sizeof(follow->path), "/api/v4/projects/%s/%s/%s%s",
-                   p->lane->rest->base.task.project->id, resource, id, rest);
     p->waiting++;
-    follow_get(follow);
+    return follow;
+}
+
+static void follow_start(struct listing_page *p, const char *kind, bool array,
+                         const struct row *row, const char *resource, const char *id,
+                         const char *rest)
+{
+    struct listing_follow *follow = follow_new(p, kind, row);
+
+    if (follow) {
+        follow->array = array;
+        (void)snprintf(follow->path, sizeof(follow->path), "/api/v4/projects/%s/%s/%s%s",
+                       p->lane->rest->base.task.project->id, resource, id, rest);
+        follow_get(follow);
+    }
+}
+
+/* user_notes_count does not count the notes that GitLab writes. */
+static bool has_notes(const struct listing_env *env, struct wh_json_val value)
+{
+    struct wh_json_val count;
+
+    return env->read_notes == READ_NOTES_ALL ||
+           (env->read_notes == READ_NOTES_PEOPLE &&
+            (!wh_json_get(value, WH_LIT("user_notes_count"), &count) || wh_json_int(count) > 0));
+}
+
+static void follow_notes(struct listing_page *p, const struct row *row, struct wh_json_val value)
+{
+    struct listing *l = &p->lane->rest->base;
+    bool mr = l->stream->follow & FOLLOW_MR_CLOSES;
+    struct listing_follow *follow;
+
+    if (!has_notes(l->env, value)) {
+        return;
+    }
+    follow = follow_new(p, "note", row);
+    if (follow) {
+        follow->array = true;
+        follow->notes = true;
+        follow->since_ms = p->lane->notes_since_ms;
+        (void)snprintf(follow->path, sizeof(follow->path),
+                       "/api/v4/projects/%s/%s/%s/notes?order_by=updated_at&sort=desc&per_page=100",
+                       l->task.project->id, mr ? "merge_requests" : "issues", row->iid);
+        follow_get(follow);
+    }
+}
+
+/* ---- what to read of a row ---- */
+
+/* A project without child pipelines has no trigger job that names one. */
+static bool has_children(const struct listing *l)
+{
+    return l->task.stream == STREAM_CHILD_PIPELINES || listing_has_read(l, STREAM_CHILD_PIPELINES);
 }
 
 unsigned listing_follow_wanted(const struct listing *l)
 {
-    unsigned links = FOLLOW_ISSUE_LINKS | FOLLOW_MR_CLOSES;
+    unsigned follow = l->stream->follow;
 
-    return l->env->read_links ? l->stream->follow : l->stream->follow & ~links;
+    if (!l->env->read_links) {
+        follow &= ~(unsigned)(FOLLOW_ISSUE_LINKS | FOLLOW_MR_CLOSES);
+    }
+    if (l->env->read_notes == READ_NOTES_NONE) {
+        follow &= ~(unsigned)FOLLOW_NOTES;
+    }
+    if (follow & FOLLOW_BRIDGES && !has_children(l)) {
+        follow &= ~(unsigned)FOLLOW_BRIDGES;
+    }
+    return follow;
 }
 
-void listing_follow_all(struct listing_page *p, const struct row *row)
+void listing_follow_all(struct listing_page *p, const struct row *row, struct wh_json_val value)
 {
     unsigned what = p->lane->rest->follow;
 
@@ -172,10 +249,16 @@ void listing_follow_all(struct listing_page *p, const struct row *row)
         follow_start(p, "job", true, row, "pipelines", row->id,
                      "/jobs?include_retried=true&per_page=100");
     }
+    if (what & FOLLOW_BRIDGES) {
+        follow_start(p, "bridge", true, row, "pipelines", row->id, "/bridges?per_page=100");
+    }
     if (what & FOLLOW_ISSUE_LINKS) {
         follow_start(p, "issue_links", false, row, "issues", row->iid, "/links");
     }
     if (what & FOLLOW_MR_CLOSES) {
         follow_start(p, "mr_closes", false, row, "merge_requests", row->iid, "/closes_issues");
+    }
+    if (what & FOLLOW_NOTES) {
+        follow_notes(p, row, value);
     }
 }

@@ -104,7 +104,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     /* The links of a moved issue have moved with it: publishing them here would bring the issue
      * back to life. */
     if (row.id[0] && !numbers_row_moved(value)) {
-        listing_follow_all(t->page, &row);
+        listing_follow_all(t->page, &row, value);
     }
     return WH_OK;
 }
@@ -251,7 +251,7 @@ static enum wh_rc build_path(struct listing_lane *lane, struct wh_err *err)
         return WH_OK;
     }
     if (stream->mode == STREAM_BY_UPDATE) {
-        if (listing_span_query(&lane->span, &query, err) != WH_OK) {
+        if (listing_span_query(&lane->span, stream->rules & STREAM_PAIRED, &query, err) != WH_OK) {
             return err->rc;
         }
     } else if (wh_buf_printf(&query, err, "per_page=%d&page=1", PAGING_ROWS) != WH_OK) {

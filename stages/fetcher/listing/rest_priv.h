@@ -47,6 +47,7 @@ struct listing_lane {
     struct listing_span span;
     char saved[CURSOR_AFTER_MAX]; /* acknowledged up to this position; never moves back */
     int64_t saved_ms;
+    int64_t notes_since_ms; /* notes that have not changed since then are known; 0: none */
     struct listing_page *first;
     struct listing_page **last;
     size_t n_pages; /* not acknowledged */
@@ -109,7 +110,7 @@ bool listing_rest_save(struct listing_rest *r);
 
 /* Returns the stream's follow-ups (enum stream_follow), without those that are switched off. */
 unsigned listing_follow_wanted(const struct listing *l);
-void listing_follow_all(struct listing_page *p, const struct row *row);
+void listing_follow_all(struct listing_page *p, const struct row *row, struct wh_json_val value);
 void listing_follow_free_all(struct listing_page *p);
 
 #endif

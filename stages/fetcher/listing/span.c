@@ -122,11 +122,13 @@ static enum wh_rc block_query(const struct listing_span *s, struct wh_buf *out, 
     return put_time(out, "&updated_before=", wh_time_format(s->after_ms + 1, to), err);
 }
 
-static enum wh_rc bound_query(const struct listing_span *s, struct wh_buf *out, struct wh_err *err)
+static enum wh_rc bound_query(const struct listing_span *s, bool paired, struct wh_buf *out,
+                              struct wh_err *err)
 {
+    const char *after = s->after[0] || !paired ? s->after : "1970-01-01T00:00:00.000Z";
     char to[WH_TIME_TEXT_MAX];
 
-    if (s->after[0] && put_time(out, "&updated_after=", s->after, err) != WH_OK) {
+    if (after[0] && put_time(out, "&updated_after=", after, err) != WH_OK) {
         return err->rc;
     }
     if (s->before_ms != INT64_MAX) {
@@ -135,13 +137,14 @@ static enum wh_rc bound_query(const struct listing_span *s, struct wh_buf *out, 
     return WH_OK;
 }
 
-enum wh_rc listing_span_query(struct listing_span *s, struct wh_buf *out, struct wh_err *err)
+enum wh_rc listing_span_query(struct listing_span *s, bool paired, struct wh_buf *out,
+                              struct wh_err *err)
 {
     memcpy(s->bound, s->after, sizeof(s->bound));
     s->passed = false;
     if (wh_buf_append(out, WH_LIT("order_by=updated_at&sort=asc"), err) != WH_OK ||
-        (s->mode == LISTING_SPAN_BOUND ? bound_query(s, out, err) : block_query(s, out, err)) !=
-            WH_OK) {
+        (s->mode == LISTING_SPAN_BOUND ? bound_query(s, paired, out, err)
+                                       : block_query(s, out, err)) != WH_OK) {
         return err->rc;
     }
     if (s->mode == LISTING_SPAN_BLOCK_KEYSET) {

@@ -73,8 +73,9 @@ struct listing_span_page {
 void listing_span_init(struct listing_span *s, struct wh_slice after, int64_t after_ms,
                        int64_t before_ms);
 void listing_span_done(struct listing_span *s);
-/* Appends the query of the next page ("order_by=...&page=N"), which is then under way. */
-WH_MUST_CHECK enum wh_rc listing_span_query(struct listing_span *s, struct wh_buf *out,
+/* Appends the query of the next page ("order_by=...&page=N"), which is then under way. paired: the
+ * filter updated_after is always part of it (STREAM_PAIRED). */
+WH_MUST_CHECK enum wh_rc listing_span_query(struct listing_span *s, bool paired, struct wh_buf *out,
                                             struct wh_err *err);
 /* Takes one row of the page, in order. Returns true when the row is new. at NULL: it has no
  * updated_at. */
