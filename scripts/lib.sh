@@ -69,7 +69,7 @@ await_ready() {
             echo "$name is not ready after $limit s; see $state/log/$name.log" >&2
             return 1
         fi
-        progress "waiting for $name ($((tries / 10)) s)"
+        progress "waiting for $name ($((tries / 10)) of at most $limit s)"
         sleep 0.1
     done
 }

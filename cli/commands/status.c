@@ -72,7 +72,7 @@ static int wait_and_report(struct cli *cli)
         cli_note(&cli->out, "wellhead: the first sync is not done yet\n");
         return code;
     }
-    return report(cli);
+    return code == CLI_OK ? report(cli) : code;
 }
 
 int cli_status(struct cli *cli)

@@ -1,3 +1,4 @@
+#include "cli/commands/status_progress.h"
 #include "cli/commands/status_runs.h"
 
 #include "cli/out/value.h"
@@ -91,11 +92,13 @@ static bool ended(const struct status_view *view, const struct status_runs *runs
 /* The mapper may lag between fetcher and sink: wait until several polls in a row see no new row. */
 int status_runs_await(struct cli *cli, const struct status_runs *runs)
 {
+    struct status_progress progress = {0};
     int64_t last_rows = -1;
     unsigned quiet = 0;
     int64_t end_ms =
         cli_now_ms(cli) + (cli->opt.wait_ms == CLI_NOT_GIVEN ? DEFAULT_WAIT_MS : cli->opt.wait_ms);
 
+    cli_catch_interrupt(cli);
     while (quiet < QUIET_POLLS) {
         struct status_view view;
         int64_t rows = -1;
@@ -106,13 +109,20 @@ int status_runs_await(struct cli *cli, const struct status_runs *runs)
             quiet = 0;
         }
         last_rows = rows;
+        status_progress(cli, &progress, &view);
         status_view_done(&view);
+        if (cli_interrupted(cli)) {
+            status_progress_end(cli);
+            return status_progress_interrupted(cli);
+        }
         if (cli_now_ms(cli) > end_ms) {
+            status_progress_end(cli);
             cli_note(&cli->out, "wellhead: the run is not done yet\n");
             return CLI_TIMED_OUT;
         }
         cli_pause_ms(cli, STATUS_POLL_MS);
     }
+    status_progress_end(cli);
     return CLI_OK;
 }
 

@@ -1,7 +1,6 @@
 /* wellhead status --wait: until the first sync is in the store. */
-#include <inttypes.h>
-
 #include "cli/commands/status_print.h"
+#include "cli/commands/status_progress.h"
 #include "cli/out/value.h"
 
 enum { SETTLED_MS = 3000, EMPTY_MS = 15000 };
@@ -101,21 +100,23 @@ static bool settled(struct settling *s, const struct status_view *view, bool is_
 int status_wait(struct cli *cli)
 {
     struct settling settling = {.last_rows = -1};
+    struct status_progress progress = {0};
     int64_t end_ms = cli_now_ms(cli) + cli->opt.wait_ms;
 
+    cli_catch_interrupt(cli);
     for (;;) {
         struct status_view view;
         int64_t rows = 0;
         bool is_synced = status_view_read(cli, &view) && synced(&view, &rows);
         bool done = settled(&settling, &view, is_synced, rows, cli_now_ms(cli));
 
+        status_progress(cli, &progress, &view);
         status_view_done(&view);
-        if (!cli->opt.quiet) {
-            cli_progress(&cli->out, "syncing: %" PRId64 " observations stored", rows);
-        }
-        if (done || cli_now_ms(cli) > end_ms) {
-            cli_progress_end(&cli->out);
-            return done ? CLI_OK : CLI_TIMED_OUT;
+        if (done || cli_interrupted(cli) || cli_now_ms(cli) > end_ms) {
+            status_progress_end(cli);
+            return done                   ? CLI_OK
+                   : cli_interrupted(cli) ? status_progress_interrupted(cli)
+                                          : CLI_TIMED_OUT;
         }
         cli_pause_ms(cli, STATUS_POLL_MS);
     }

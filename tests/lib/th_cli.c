@@ -44,6 +44,8 @@ struct th_cli {
     int64_t started_ms;
     int input;
     int keyboard; /* the other end of a terminal */
+    int interrupt[2];
+    unsigned until_interrupt; /* pauses; 0: none comes */
     bool terminal;
 };
 
@@ -149,6 +151,9 @@ static void pause_ms(void *ctx, int64_t ms)
     struct th_cli *t = ctx;
 
     t->now_ms += ms;
+    if (t->until_interrupt && --t->until_interrupt == 0) {
+        assert_int_equal(write(t->interrupt[1], "x", 1), 1);
+    }
 }
 
 /* ---- the fixture ---- */
@@ -164,6 +169,7 @@ struct th_cli *th_cli_new(void)
     t->now_ms = epoch_ms;
     t->input = -1;
     t->keyboard = -1;
+    assert_int_equal(pipe(t->interrupt), 0);
     th_cli_env(t, "WELLHEAD_CONFIG=/dev/null");
     th_cli_env(t, "PAGER=cat");
     th_cli_env(t, "WELLHEAD_FETCHER_URL=http://fetcher");
@@ -205,6 +211,8 @@ void th_cli_free(struct th_cli *t)
         free(t->answers[i].body);
     }
     close_input(t);
+    (void)close(t->interrupt[0]);
+    (void)close(t->interrupt[1]);
     wh_bus_mem_free(t->bus);
     free(t);
 }
@@ -256,6 +264,11 @@ void th_cli_type(struct th_cli *t, const char *text)
     assert_int_equal(write(t->keyboard, text, strlen(text)), strlen(text));
 }
 
+void th_cli_interrupt(struct th_cli *t, unsigned pause)
+{
+    t->until_interrupt = pause;
+}
+
 void th_cli_on_terminal(struct th_cli *t)
 {
     t->terminal = true;
@@ -272,7 +285,8 @@ static struct cli make_cli(struct th_cli *t, FILE *data, FILE *messages)
                   .clock = {.now_ms = now_ms, .mono_ns = mono_ns, .ctx = t},
                   .pause_ms = pause_ms,
                   .ctx = t,
-                  .input = t->input},
+                  .input = t->input,
+                  .interrupt = t->interrupt[0]},
     };
 
     cli_out_init(&cli.out, data, messages);

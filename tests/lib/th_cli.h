@@ -52,6 +52,9 @@ int64_t th_cli_paused_ms(const struct th_cli *t);
 /* Begins at 2026-11-30T00:00:00Z. */
 int64_t th_cli_now_ms(const struct th_cli *t);
 
+/* The user presses Ctrl-C during that pause of the next run: 1 is the first. */
+void th_cli_interrupt(struct th_cli *t, unsigned pause);
+
 /* Both streams say that they are terminals of 100 columns; there is no pager. */
 void th_cli_on_terminal(struct th_cli *t);
 

@@ -41,6 +41,9 @@ struct run_summary {
 };
 
 /* The runs of a connection; run.h. */
+/* The streams before it are of the connection; those from it on are read for each project. */
+enum { FIRST_PROJECT_STREAM = 1 };
+
 struct conn_run {
     enum run_phase phase;
     struct wh_timer *timer; /* starts the next run */

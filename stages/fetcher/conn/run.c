@@ -11,7 +11,7 @@
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/gitlab/streams.h"
 
-enum { FIRST_PROJECT_STREAM = 1, RETRY_AFTER_MS = 15000 };
+enum { RETRY_AFTER_MS = 15000 };
 
 static int64_t now_ms(const struct conn *c)
 {

@@ -211,6 +211,31 @@ static void write_credentials(struct wh_json_writer *w, const struct conn *c)
     wh_jw_end(w);
 }
 
+/* How many lists the present run has read, or the last one, of all that are this fetcher's: one for each stream of each
+ * project. */
+static void write_lists(struct wh_json_writer *w, const struct conn *c)
+{
+    size_t total = 0;
+    size_t begun = 0;
+    bool passed = c->run.phase == RUN_PROJECTS || (c->run.phase == RUN_IDLE && c->run.count == 0);
+
+    for (const struct project *p = c->projects.first; p; p = p->next) {
+        size_t lists = p->skipped[0] == '\0' && fetcher_owns(c->fetcher, c->id, p->id)
+                           ? STREAMS - FIRST_PROJECT_STREAM
+                           : 0;
+
+        total += lists;
+        if (c->run.phase == RUN_STREAMS && p == c->run.next_project) {
+            begun += lists ? c->run.next_stream - FIRST_PROJECT_STREAM : 0;
+            passed = true;
+        }
+        begun += passed ? 0 : lists;
+    }
+    wh_jw_put_int(w, "lists", (int64_t)total);
+    wh_jw_put_int(w, "lists_read",
+                  (int64_t)(begun > c->reads.listings.n ? begun - c->reads.listings.n : 0));
+}
+
 static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full)
 {
     static const char *const phases[] = {"idle", "projects", "streams", "check"};
@@ -225,6 +250,7 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_put_str(w, "gitlab_version", c->doc.gitlab_version);
     wh_jw_put_str(w, "phase", wh_slice_str(phases[c->run.phase]));
     wh_jw_put_int(w, "projects", (int64_t)c->projects.n);
+    write_lists(w, c);
     wh_jw_put_int(w, "runs", (int64_t)c->run.count);
     wh_jw_put_int(w, "run_started_ms", c->run.started_ms);
     wh_jw_put_int(w, "run_finished_ms", c->run.finished_ms);

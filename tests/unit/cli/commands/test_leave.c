@@ -353,6 +353,18 @@ static void purge_gives_up_in_time(void **state)
     says(th_cli_stderr(t), "it goes on by itself; the same command follows it");
 }
 
+static void a_purge_can_be_left_alone(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, LIST, 200, left);
+    th_cli_answer(t, DISCONNECT, 202, "");
+    th_cli_answer(t, PURGE, 202, "");
+    th_cli_interrupt(t, 2);
+    assert_int_equal(th_cli_run(t, "purge h --confirm h"), CLI_INTERRUPTED);
+    says(th_cli_stderr(t), "it goes on by itself; the same command follows it");
+}
+
 /* The fetcher has forgotten the connection, and the sink is still at work. */
 static void a_purge_can_be_followed(void **state)
 {
@@ -399,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_known_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_must_name_the_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_person_types_the_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_purge_can_be_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_purge_can_be_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(purge_that_fails_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(purge_waits_for_the_disconnect, set_up, tear_down),

@@ -189,10 +189,53 @@ static void a_sync_that_does_not_end_times_out(void **state)
     th_cli_answer(t, SINK, 200, "{\"observations\":12}");
     assert_int_equal(th_cli_run(t, "status --wait 2s"), CLI_TIMED_OUT);
     assert_in_range(th_cli_paused_ms(t), 2000, 2600);
-    says(th_cli_stderr(t), "\r\033[Ksyncing: 12 observations stored");
+    says(th_cli_stderr(t), "\r\033[Kreading: 0 of 0 lists, 0 rows; stored: 12 records");
     says(th_cli_stderr(t), "\r\033[Kwellhead: the first sync is not done yet\n");
     assert_int_equal(th_cli_run(t, "status --wait 2s --json"), CLI_TIMED_OUT);
     assert_string_equal(th_cli_stdout(t), "");
+}
+
+static const char under_way[] =
+    "{\"connections\":[{\"id\":\"h\",\"state\":\"enabled\",\"runs\":0,\"phase\":\"streams\","
+    "\"lists\":55,\"lists_read\":34,\"streams\":[{\"rows\":100},{\"rows\":20}]},"
+    "{\"id\":\"i\",\"state\":\"enabled\",\"runs\":0,\"phase\":\"check\",\"lists\":5,\"lists_read\":"
+    "5,"
+    "\"streams\":[{\"rows\":3}]},{\"id\":\"j\",\"state\":\"disabled\",\"lists\":9}]}";
+
+/* Each number stands beside the one that it grows to; without a terminal a line comes now and then. */
+static void a_wait_says_how_far_it_is(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, under_way);
+    th_cli_answer(t, SINK, 200, "{\"observations\":90,\"lag_records\":33}");
+    assert_int_equal(th_cli_run(t, "status --wait 11s"), CLI_TIMED_OUT);
+    says(th_cli_stderr(t), "reading: 39 of 60 lists, 123 rows; looking for gaps; stored: 90 of 123 "
+                           "records\nwellhead: the first sync is not done yet\n");
+    assert_int_equal(th_cli_run(t, "status --wait 11s -q"), CLI_TIMED_OUT);
+    assert_string_equal(th_cli_stderr(t), "wellhead: the first sync is not done yet\n");
+}
+
+static void interrupt(const char *words)
+{
+    struct th_cli *t = th_cli_new();
+
+    th_cli_answer(t, FETCHER, 200, under_way);
+    th_cli_answer(t, SINK, 200, "{\"observations\":90,\"lag_records\":33}");
+    th_cli_answer(t, "POST http://fetcher", 202, "{}");
+    th_cli_interrupt(t, 3);
+    assert_int_equal(th_cli_run(t, words), CLI_INTERRUPTED);
+    assert_int_equal(th_cli_paused_ms(t), 1500);
+    says(th_cli_stderr(t), "the sync goes on without this command; `wellhead status` shows");
+    assert_string_equal(th_cli_stdout(t), "");
+    th_cli_free(t);
+}
+
+static void an_interrupted_wait_says_what_goes_on(void **state)
+{
+    (void)state;
+    interrupt("status --wait 10m");
+    interrupt("status --verify");
 }
 
 /* ---- --verify ---- */
@@ -349,6 +392,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_holds_both_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_first_sync_is_awaited, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wait_says_how_far_it_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_interrupted_wait_says_what_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_connection_is_given_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sync_that_does_not_end_times_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_complete_store_is_verified, set_up, tear_down),

@@ -17,6 +17,7 @@
 #include "common/event/raw_event.h"
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/run.h"
+#include "stages/fetcher/conn/status.h"
 #include "tests/lib/httpc_script.h"
 #include "tests/lib/th_fetcher.h"
 
@@ -316,6 +317,34 @@ static void one_step(struct world *w)
     }
 }
 
+/* What the status says of the lists of the run: never more read than there are, and in the end all. */
+static void check_lists(const struct world *w, bool ended)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(1 << 20, 32);
+    struct wh_json_val root;
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct wh_buf text;
+    struct wh_err err;
+
+    assert_non_null(parser);
+    wh_buf_init(&text, 1 << 20);
+    th_ok(status_write(w->f, &text, true, &err), &err);
+    th_ok(wh_json_parse(parser, wh_buf_slice(&text), &root, &err), &err);
+    assert_true(wh_json_get(root, WH_LIT("connections"), &list));
+    it = wh_json_iter(list);
+    assert_true(wh_json_next(&it, &key, &c));
+    assert_true(wh_json_get_int(c, "lists_read", -1) >= 0);
+    assert_true(wh_json_get_int(c, "lists_read", -1) <= wh_json_get_int(c, "lists", -1));
+    if (ended) {
+        assert_int_equal(wh_json_get_int(c, "lists_read", -1), wh_json_get_int(c, "lists", -1));
+    }
+    wh_buf_done(&text);
+    wh_json_parser_free(parser);
+}
+
 /* To the end of a run that went well. */
 static void run(struct world *w)
 {
@@ -323,11 +352,15 @@ static void run(struct world *w)
         struct conn *c = w->f->conns;
 
         if (c->run.phase == RUN_IDLE && c->run.count > 0 && !outbox_pending(w->f->outbox)) {
+            check_lists(w, true);
             if (!c->run.failed) {
                 return;
             }
             c->run.want_verify = true;
             conn_run(c);
+        }
+        if (i % 256 == 0) {
+            check_lists(w, false);
         }
         one_step(w);
     }
