@@ -3,41 +3,24 @@
  * group of its own, while the live mappers go on. It produces the same observations again, which the
  * sink recognises, so that no row is doubled.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/replay_run.h"
 #include "cli/out/table.h"
 #include "cli/record/position.h"
 #include "common/event/topics.h"
 #include "common/json/json_write.h"
 
-enum {
-    ADMIN_TIMEOUT_MS = 10000,
-    PARTITIONS_MAX = 256,
-    GROUP_MAX = 128,
-    OPTION_MAX = 600,
-    ANSWER_MAX_BYTES = 1 << 20
-};
-
-struct plan {
-    char topic[WH_TOPIC_MAX];
-    char group[GROUP_MAX];
-    struct wh_bus_partition parts[PARTITIONS_MAX];
-    int64_t ends[PARTITIONS_MAX];
-    size_t n;
-    int64_t records;
-};
+enum { ADMIN_TIMEOUT_MS = 10000, ANSWER_MAX_BYTES = 1 << 20 };
 
 /* ---- the plan ---- */
 
 static enum wh_rc plan_partition(struct wh_admin *admin, const struct cli_position *from,
-                                 struct plan *plan, int32_t partition, const struct cli_span *span,
-                                 struct wh_err *err)
+                                 struct replay_plan *plan, int32_t partition,
+                                 const struct cli_span *span, struct wh_err *err)
 {
     int64_t begin;
 
@@ -57,13 +40,13 @@ static enum wh_rc plan_partition(struct wh_admin *admin, const struct cli_positi
 }
 
 static enum wh_rc plan_topic(struct wh_admin *admin, const struct cli_position *from,
-                             struct plan *plan, int32_t partitions, struct wh_err *err)
+                             struct replay_plan *plan, int32_t partitions, struct wh_err *err)
 {
-    struct cli_span spans[PARTITIONS_MAX];
+    struct cli_span spans[REPLAY_PARTITIONS_MAX];
 
-    if (partitions > PARTITIONS_MAX) {
+    if (partitions > REPLAY_PARTITIONS_MAX) {
         return wh_fail(err, WH_E_TOO_LARGE, "%.120s has more than %d partitions", plan->topic,
-                       PARTITIONS_MAX);
+                       REPLAY_PARTITIONS_MAX);
     }
     if (cli_spans_find(admin, plan->topic, partitions, spans, err) != WH_OK) {
         return err->rc;
@@ -77,9 +60,9 @@ static enum wh_rc plan_topic(struct wh_admin *admin, const struct cli_position *
 }
 
 /* Moves the beginning of each partition to where the last replay of dead letters ended. */
-static enum wh_rc resume(struct wh_admin *admin, struct plan *plan, struct wh_err *err)
+static enum wh_rc resume(struct wh_admin *admin, struct replay_plan *plan, struct wh_err *err)
 {
-    struct wh_bus_partition at[PARTITIONS_MAX];
+    struct wh_bus_partition at[REPLAY_PARTITIONS_MAX];
 
     memcpy(at, plan->parts, plan->n * sizeof(at[0]));
     if (wh_admin_group_get(admin, plan->group, at, plan->n, ADMIN_TIMEOUT_MS, err) != WH_OK) {
@@ -97,7 +80,7 @@ static enum wh_rc resume(struct wh_admin *admin, struct plan *plan, struct wh_er
 }
 
 /* The status counts the dead letters that this group has not passed. */
-static void name_group(const struct cli *cli, struct plan *plan)
+static void name_group(const struct cli *cli, struct replay_plan *plan)
 {
     if (cli->opt.dead_letters) {
         (void)snprintf(plan->group, sizeof(plan->group), "%.100s" WH_DEAD_LETTER_GROUP,
@@ -109,7 +92,8 @@ static void name_group(const struct cli *cli, struct plan *plan)
 }
 
 static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char *connection,
-                            const struct cli_position *from, struct plan *plan, struct wh_err *err)
+                            const struct cli_position *from, struct replay_plan *plan,
+                            struct wh_err *err)
 {
     struct wh_bus_topic_info *list = NULL;
     size_t n = 0;
@@ -138,7 +122,7 @@ static enum wh_rc make_plan(struct cli *cli, struct wh_admin *admin, const char 
     return rc;
 }
 
-static void print_plan(const struct cli *cli, const struct plan *plan)
+static void print_plan(const struct cli *cli, const struct replay_plan *plan)
 {
     struct cli_table t;
 
@@ -158,7 +142,7 @@ static void print_plan(const struct cli *cli, const struct plan *plan)
     cli_table_done(&t);
 }
 
-static bool print_json(const struct cli *cli, const struct plan *plan, bool executed)
+static bool print_json(const struct cli *cli, const struct replay_plan *plan, bool executed)
 {
     WH_AUTO(buf) struct wh_buf out;
     struct wh_json_writer w;
@@ -187,42 +171,7 @@ static bool print_json(const struct cli *cli, const struct plan *plan, bool exec
 
 /* ---- doing it ---- */
 
-static int run_mapper(struct cli *cli, const struct plan *plan, const char *connection)
-{
-    char options[7][OPTION_MAX];
-    char *argv[9] = {cli->conf.mapper_program};
-    int status = 0;
-    pid_t pid;
-
-    (void)snprintf(options[0], OPTION_MAX, "--kafka.bootstrap.servers=%.500s", cli->conf.bootstrap);
-    (void)snprintf(options[1], OPTION_MAX, "--topic.prefix=%.200s", cli->conf.topic_prefix);
-    (void)snprintf(options[2], OPTION_MAX, "--group=%s", plan->group);
-    (void)snprintf(options[3], OPTION_MAX, "--replay.connection=%.64s", connection);
-    (void)snprintf(options[4], OPTION_MAX, "--replay.dead_letters=%s",
-                   cli->opt.dead_letters ? "true" : "false");
-    (void)snprintf(options[5], OPTION_MAX, "--http.port=0");
-    (void)snprintf(options[6], OPTION_MAX, "--log.level=warn");
-    for (size_t i = 0; i < 7; i++) {
-        argv[i + 1] = options[i];
-    }
-    pid = fork();
-    if (pid == 0) {
-        (void)execvp(argv[0], argv);
-        _exit(127);
-    }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        cli_note(&cli->out, "wellhead: replay: %s failed%s\n", argv[0],
-                 WIFEXITED(status) && WEXITSTATUS(status) == 127
-                     ? ": the program was not found; set mapper.program"
-                     : "");
-        return CLI_FAILED;
-    }
-    return CLI_OK;
-}
-
-static int execute(struct cli *cli, struct wh_admin *admin, const struct plan *plan,
+static int execute(struct cli *cli, struct wh_admin *admin, const struct replay_plan *plan,
                    const char *connection)
 {
     struct wh_err err;
@@ -234,10 +183,10 @@ static int execute(struct cli *cli, struct wh_admin *admin, const struct plan *p
         WH_OK) {
         return cli_fail_kafka(cli, "replay", &err);
     }
-    return run_mapper(cli, plan, connection);
+    return replay_run(cli, admin, plan, connection);
 }
 
-static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struct plan *plan,
+static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struct replay_plan *plan,
                             const char *connection)
 {
     bool json = cli->opt.format == CLI_JSON;
@@ -263,7 +212,7 @@ static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struc
 static int replay(struct cli *cli, struct wh_admin *admin, const char *connection,
                   const struct cli_position *from)
 {
-    struct plan *plan = wh_mem_zalloc(1, sizeof(*plan));
+    struct replay_plan *plan = wh_mem_zalloc(1, sizeof(*plan));
     struct wh_err err;
     int code;
 

@@ -1,9 +1,12 @@
 /* wellhead replay, topics and doctor: what they ask Kafka, plan and say. */
 #include "tests/lib/th_cmocka.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tests/lib/th_cli.h"
+#include "tests/lib/th_tmp.h"
 
 enum { RECORDS = 10 };
 
@@ -137,6 +140,55 @@ static void a_mapper_that_fails_is_told(void **state)
     assert_int_equal(th_cli_run(t, "replay c --execute --json"), CLI_FAILED);
     says(th_cli_stderr(t), "/bin/false failed\n");
     assert_string_equal(th_cli_stdout(t), "");
+}
+
+/* A mapper that needs a while. */
+static char *slow_mapper(struct th_cli *t, const char *folder, const char *seconds)
+{
+    char path[128];
+    char *setting;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/mapper", folder);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fprintf(file, "#!/bin/sh\nexec sleep %s\n", seconds);
+    (void)fclose(file);
+    assert_int_equal(chmod(path, 0700), 0);
+    assert_true(asprintf(&setting, "WELLHEAD_MAPPER_PROGRAM=%s", path) > 0);
+    th_cli_env(t, setting);
+    return setting;
+}
+
+static void a_replay_says_how_far_it_is(void **state)
+{
+    struct th_cli *t = *state;
+    char *folder = th_tmp_new();
+    char *setting = slow_mapper(t, folder, "0.1");
+
+    fill(t, "wellhead.raw.c");
+    assert_int_equal(th_cli_run(t, "replay c --from 4 --execute"), CLI_OK);
+    says(th_cli_stderr(t), "replaying: 0 of 6 records\n");
+    th_cli_on_terminal(t);
+    assert_int_equal(th_cli_run(t, "replay c --from 4 --execute"), CLI_OK);
+    says(th_cli_stderr(t), "\r\033[Kreplaying: 0 of 6 records\r");
+    free(setting);
+    th_tmp_remove(folder);
+}
+
+static void an_interrupted_replay_ends_its_mapper(void **state)
+{
+    struct th_cli *t = *state;
+    char *folder = th_tmp_new();
+    char *setting = slow_mapper(t, folder, "600");
+
+    fill(t, "wellhead.raw.c");
+    th_cli_interrupt(t, 2);
+    assert_int_equal(th_cli_run(t, "replay c --execute"), CLI_INTERRUPTED);
+    says(th_cli_stderr(t), "interrupted after about 0 of 10 records; the same command replays all");
+    assert_null(strstr(th_cli_stdout(t), "replayed"));
+    free(setting);
+    th_tmp_remove(folder);
 }
 
 static void a_mapper_that_is_not_there_is_told(void **state)
@@ -297,6 +349,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_beginnings_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_replay_runs_the_mapper, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_mapper_that_fails_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_replay_says_how_far_it_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_interrupted_replay_ends_its_mapper, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_mapper_that_is_not_there_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_have_their_topic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_go_on_where_the_last_replay_ended, set_up,
