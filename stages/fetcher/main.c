@@ -11,7 +11,6 @@
 #include "stages/fetcher/control/control.h"
 #include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/conn/rereads.h"
-#include "stages/fetcher/members/health_reader.h"
 #include "stages/fetcher/members/group.h"
 #include "stages/fetcher/oauth/url.h"
 
@@ -44,8 +43,7 @@ struct app {
     struct wh_consumer *connections;
     struct wh_consumer *state;
     struct wh_consumer *reread_consumer;
-    struct wh_consumer *health_consumer; /* until the listen has it */
-    struct listen *listen;
+    struct wh_consumer *health;
     struct wh_watch *producer_watch;
     struct wh_watch *reread_watch;
     struct wh_timer *commit;
@@ -131,20 +129,6 @@ static void on_producer(void *ctx, int fd, unsigned events)
     (void)events;
     (void)wh_producer_poll(app->producer, 0);
     drained(app);
-}
-
-/* Connections are known: what is said of them finds them. */
-static void start_listening(void *ctx)
-{
-    struct app *app = ctx;
-    struct wh_consumer *consumer = app->health_consumer;
-    struct wh_err err;
-
-    app->health_consumer = NULL;
-    if (consumer && listen_new(app->fetcher, consumer, &app->listen, &err) != WH_OK) {
-        wh_log_warn(wh_run_log(app->base.run), "nothing is heard of webhooks", WH_RC(&err));
-        wh_consumer_free(consumer);
-    }
 }
 
 static void on_reread(void *ctx, int fd, unsigned events)
@@ -382,7 +366,6 @@ static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer
                                       .log = wh_run_log(app->base.run),
                                       .admin = app->admin,
                                       .fetcher = app->fetcher,
-                                      .connected = start_listening,
                                       .fatal = wh_stage_fatal,
                                       .ctx = app};
     char group[WH_TOPIC_MAX + 16];
@@ -414,7 +397,7 @@ static enum wh_rc start_kafka(struct app *app, struct wh_err *err)
     wh_stage_consumer_conf(&app->base, &consumer);
     if (wh_producer_kafka_new(&producer, &app->producer, err) != WH_OK ||
         new_consumer(app, &app->connections, err) != WH_OK ||
-        new_consumer(app, &app->health_consumer, err) != WH_OK ||
+        new_consumer(app, &app->health, err) != WH_OK ||
         join_members(app, consumer, err) != WH_OK) {
         return err->rc;
     }
@@ -442,7 +425,11 @@ static enum wh_rc start_watching(struct app *app, struct wh_err *err)
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     wh_timer_start(app->commit, COMMIT_MS, COMMIT_MS);
-    return members_start(app->members, app->connections, app->state, err);
+    return members_start(app->members,
+                         &(struct members_consumers){.connections = app->connections,
+                                                     .state = app->state,
+                                                     .health = app->health},
+                         err);
 }
 
 static enum wh_rc start(void *ctx, struct wh_err *err)
@@ -462,7 +449,6 @@ static void release(void *ctx)
     wh_watch_free(app->producer_watch);
     wh_watch_free(app->reread_watch);
     wh_timer_free(app->commit);
-    listen_free(app->listen);
     if (app->members) {
         (void)members_stop(app->members);
     }
@@ -473,7 +459,7 @@ static void release(void *ctx)
     wh_producer_free(app->producer); /* it reads the fetcher's records */
     fetcher_free(app->fetcher);
     wh_consumer_free(app->reread_consumer);
-    wh_consumer_free(app->health_consumer);
+    wh_consumer_free(app->health);
     wh_admin_free(app->admin);
     wh_httpc_free(app->http);
     wh_keyring_wipe(&app->keys);

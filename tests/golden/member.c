@@ -8,7 +8,6 @@
 #include "stages/fetcher/control/control.h"
 #include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/conn/rereads.h"
-#include "stages/fetcher/members/health_reader.h"
 #include "stages/fetcher/members/group.h"
 #include "tests/golden/loop_sim.h"
 #include "tests/lib/th_cmocka.h"
@@ -24,13 +23,12 @@ struct member {
     struct wh_consumer *connections;
     struct wh_consumer *state;
     struct wh_consumer *rereads;
-    struct wh_consumer *health; /* until listen has it */
+    struct wh_consumer *health;
     struct wh_watch *producer_watch;
     struct wh_timer *poll;
     struct fetcher *fetcher;
     struct control *control;
     struct members *members;
-    struct listen *listen;
     char token[128]; /* "Bearer ..." */
 };
 
@@ -59,15 +57,6 @@ static void on_producer(void *ctx, int fd, unsigned events)
     (void)fd;
     (void)events;
     (void)wh_producer_poll(((struct member *)ctx)->producer, 0);
-}
-
-static void start_listening(void *ctx)
-{
-    struct member *m = ctx;
-    struct wh_err err;
-
-    th_ok(listen_new(m->fetcher, m->health, &m->listen, &err), &err);
-    m->health = NULL;
 }
 
 static void on_fatal(void *ctx, const struct wh_err *err)
@@ -146,7 +135,6 @@ static void join(struct member *m)
     const struct members_conf conf = {.loop = m->conf.loop,
                                       .admin = m->admin,
                                       .fetcher = m->fetcher,
-                                      .connected = start_listening,
                                       .fatal = on_fatal,
                                       .ctx = m};
     const char *topics[] = {"rereads"};
@@ -165,7 +153,11 @@ static void join(struct member *m)
     th_ok(wh_consumer_subscribe(m->rereads, topics, 1, &err), &err);
     th_ok(new_consumer(m, &m->connections, &err), &err);
     th_ok(new_consumer(m, &m->health, &err), &err);
-    th_ok(members_start(m->members, m->connections, m->state, &err), &err);
+    th_ok(members_start(m->members,
+                        &(struct members_consumers){
+                            .connections = m->connections, .state = m->state, .health = m->health},
+                        &err),
+          &err);
 }
 
 static void read_token(struct member *m)
@@ -223,7 +215,6 @@ void member_kill(struct member *m)
 {
     wh_watch_free(m->producer_watch);
     wh_timer_free(m->poll);
-    listen_free(m->listen);
     assert_true(members_stop(m->members));
     control_free(m->control);
     wh_consumer_free(m->connections);

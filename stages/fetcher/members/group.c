@@ -16,9 +16,9 @@ struct mark {
     int64_t end; /* -1: not known yet */
 };
 
-/* What a look at Kafka asks and finds, on a pool thread. */
-struct look {
-    bool topics; /* the first one: how many partitions there are */
+/* A request to Kafka, on a pool thread, and its answer. */
+struct scan {
+    bool topics; /* the first scan: how many partitions there are */
     uint64_t generation;
     int32_t n_state;
     bool wanted[OWNERSHIP_PARTITIONS_MAX];
@@ -29,24 +29,24 @@ struct look {
 
 struct members {
     struct members_conf conf;
-    struct wh_consumer *connections;
-    struct wh_consumer *state;
-    struct wh_tail *tail; /* of connections */
+    struct members_consumers consumers;
+    struct wh_tail *connections;
+    struct wh_tail *health;
     struct wh_watch *state_watch;
     struct wh_timer *retry;
-    struct wh_timer *tick; /* a member that does not poll is taken for dead */
-    bool found;            /* the topics are there */
+    struct wh_timer *tick; /* Kafka expels a member that does not poll */
+    bool found;            /* the topics exist */
     bool assigned;         /* at least once */
-    bool announced;        /* the present assignment is read, and the fetcher knows */
-    bool connected;        /* `connections` is read to its end */
-    bool looking;
+    bool announced;        /* the present assignment has been read, and the fetcher knows it */
+    bool connected;        /* `connections` has been read to its end */
+    bool scanning;
     bool stopped;
     uint64_t generation; /* of the assignment */
     struct mark marks[OWNERSHIP_PARTITIONS_MAX];
-    struct look look;
+    struct scan scan;
 };
 
-static void begin_look(void *ctx);
+static void begin_scan(void *ctx);
 static void on_tick(void *ctx);
 
 struct members *members_new(const struct members_conf *conf)
@@ -57,7 +57,7 @@ struct members *members_new(const struct members_conf *conf)
         return NULL;
     }
     m->conf = *conf;
-    m->retry = wh_timer_new(conf->loop, begin_look, m);
+    m->retry = wh_timer_new(conf->loop, begin_scan, m);
     m->tick = wh_timer_new(conf->loop, on_tick, m);
     if (m->retry == NULL || m->tick == NULL) {
         members_free(m);
@@ -68,9 +68,10 @@ struct members *members_new(const struct members_conf *conf)
 
 void members_free(struct members *m)
 {
-    /* A thread that still looks keeps what it uses: the process is at its end. */
-    if (m && !m->looking) {
-        wh_tail_free(m->tail);
+    /* A thread that still scans keeps what it uses: the process is at its end. */
+    if (m && !m->scanning) {
+        wh_tail_free(m->connections);
+        wh_tail_free(m->health);
         wh_watch_free(m->state_watch);
         wh_timer_free(m->retry);
         wh_timer_free(m->tick);
@@ -89,15 +90,18 @@ const char *members_waiting_for(const struct members *m)
 
 bool members_stop(struct members *m)
 {
+    bool connections_done;
+
     m->stopped = true;
     wh_timer_stop(m->retry);
     wh_timer_stop(m->tick);
     wh_watch_free(m->state_watch);
     m->state_watch = NULL;
-    return (m->tail == NULL || wh_tail_stop(m->tail)) && !m->looking;
+    connections_done = m->connections == NULL || wh_tail_stop(m->connections);
+    return (m->health == NULL || wh_tail_stop(m->health)) && connections_done && !m->scanning;
 }
 
-/* ---- is all of it read? ---- */
+/* ---- has everything been read? ---- */
 
 static void announce(struct members *m)
 {
@@ -116,7 +120,7 @@ static void announce(struct members *m)
     fetcher_assigned(m->conf.fetcher);
 }
 
-static void check(struct members *m)
+static void check_read(struct members *m)
 {
     const struct ownership *ownership = fetcher_ownership(m->conf.fetcher);
 
@@ -138,8 +142,39 @@ static void subscribe(struct members *m)
     const char *topics[] = {fetcher_topics(m->conf.fetcher)->state};
     struct wh_err err;
 
-    if (wh_consumer_subscribe(m->state, topics, 1, &err) != WH_OK) {
+    if (wh_consumer_subscribe(m->consumers.state, topics, 1, &err) != WH_OK) {
         m->conf.fatal(m->conf.ctx, &err);
+    }
+}
+
+static enum wh_rc on_health(void *ctx, const struct wh_bus_msg *msg, struct wh_err *err)
+{
+    (void)err;
+    fetcher_take_health(((struct members *)ctx)->conf.fetcher, msg);
+    return WH_OK;
+}
+
+static void on_health_fatal(void *ctx, const struct wh_err *err)
+{
+    wh_log_warn(((struct members *)ctx)->conf.log, "health topic not readable", WH_RC(err));
+}
+
+static void follow_health(struct members *m)
+{
+    const struct wh_tail_conf conf = {
+        .consumer = m->consumers.health,
+        .admin = m->conf.admin,
+        .loop = m->conf.loop,
+        .log = m->conf.log,
+        .topic = fetcher_topics(m->conf.fetcher)->health,
+        .on_record = on_health,
+        .on_fatal = on_health_fatal,
+        .ctx = m,
+    };
+    struct wh_err err;
+
+    if (m->consumers.health && wh_tail_new(&conf, &m->health, &err) != WH_OK) {
+        on_health_fatal(m, &err);
     }
 }
 
@@ -150,15 +185,13 @@ static enum wh_rc on_connection(void *ctx, const struct wh_bus_msg *msg, struct 
     return WH_OK;
 }
 
-/* Cursors come after the connections that they belong to. */
+/* Cursors and reports are read after the connections to which they belong. */
 static void on_connections_read(void *ctx)
 {
     struct members *m = ctx;
 
     m->connected = true;
-    if (m->conf.connected) {
-        m->conf.connected(m->conf.ctx);
-    }
+    follow_health(m);
     subscribe(m);
 }
 
@@ -172,7 +205,7 @@ static void on_tail_fatal(void *ctx, const struct wh_err *err)
 static enum wh_rc follow_connections(struct members *m, struct wh_err *err)
 {
     const struct wh_tail_conf conf = {
-        .consumer = m->connections,
+        .consumer = m->consumers.connections,
         .admin = m->conf.admin,
         .loop = m->conf.loop,
         .log = m->conf.log,
@@ -183,7 +216,7 @@ static enum wh_rc follow_connections(struct members *m, struct wh_err *err)
         .ctx = m,
     };
 
-    return wh_tail_new(&conf, &m->tail, err);
+    return wh_tail_new(&conf, &m->connections, err);
 }
 
 static void on_state(void *ctx, int fd, unsigned events)
@@ -196,7 +229,7 @@ static void on_state(void *ctx, int fd, unsigned events)
     (void)fd;
     (void)events;
     do {
-        if (wh_consumer_poll(m->state, 0, BATCH, msgs, &n, &err) != WH_OK) {
+        if (wh_consumer_poll(m->consumers.state, 0, BATCH, msgs, &n, &err) != WH_OK) {
             m->conf.fatal(m->conf.ctx, &err);
             return;
         }
@@ -207,7 +240,7 @@ static void on_state(void *ctx, int fd, unsigned events)
             }
         }
     } while (n > 0);
-    check(m);
+    check_read(m);
 }
 
 static void on_tick(void *ctx)
@@ -230,7 +263,7 @@ static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
             m->marks[parts[i].partition] = (struct mark){0, -1};
         }
     }
-    begin_look(m);
+    begin_scan(m);
 }
 
 static void on_revoke(void *ctx, const struct wh_bus_partition *parts, size_t n, bool lost)
@@ -253,7 +286,7 @@ struct wh_bus_rebalance members_rebalance(struct members *m)
     return (struct wh_bus_rebalance){.on_assign = on_assign, .on_revoke = on_revoke, .ctx = m};
 }
 
-/* ---- looking, on a pool thread: the broker may not be there yet ---- */
+/* ---- scans, on a pool thread: there may be no broker yet ---- */
 
 static enum wh_rc find_mark(struct members *m, const char *topic, int32_t p, struct mark *ret,
                             struct wh_err *err)
@@ -266,7 +299,7 @@ static enum wh_rc find_mark(struct members *m, const char *topic, int32_t p, str
                            err);
 }
 
-static enum wh_rc look_at_topics(struct members *m, struct look *look, struct wh_err *err)
+static enum wh_rc find_topics(struct members *m, struct scan *scan, struct wh_err *err)
 {
     const char *topic = fetcher_topics(m->conf.fetcher)->state;
     struct wh_bus_topic_info *list = NULL;
@@ -277,27 +310,27 @@ static enum wh_rc look_at_topics(struct members *m, struct look *look, struct wh
     }
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].name, topic) == 0) {
-            look->n_state = list[i].partitions < OWNERSHIP_PARTITIONS_MAX
+            scan->n_state = list[i].partitions < OWNERSHIP_PARTITIONS_MAX
                                 ? list[i].partitions
                                 : OWNERSHIP_PARTITIONS_MAX;
         }
     }
     wh_bus_topic_list_free(list, n);
-    return look->n_state > 0 ? WH_OK
+    return scan->n_state > 0 ? WH_OK
                              : wh_fail(err, WH_E_UNAVAILABLE,
                                        "the shared topics are not there; run `wellhead topics`");
 }
 
-static void do_look(void *ctx)
+static void do_scan(void *ctx)
 {
     struct members *m = ctx;
-    struct look *look = &m->look;
+    struct scan *scan = &m->scan;
 
-    look->rc = look->topics ? look_at_topics(m, look, &look->err) : WH_OK;
-    for (int32_t p = 0; p < OWNERSHIP_PARTITIONS_MAX && look->rc == WH_OK; p++) {
-        if (look->wanted[p]) {
-            look->rc = find_mark(m, fetcher_topics(m->conf.fetcher)->state, p, &look->state[p],
-                                 &look->err);
+    scan->rc = scan->topics ? find_topics(m, scan, &scan->err) : WH_OK;
+    for (int32_t p = 0; p < OWNERSHIP_PARTITIONS_MAX && scan->rc == WH_OK; p++) {
+        if (scan->wanted[p]) {
+            scan->rc = find_mark(m, fetcher_topics(m->conf.fetcher)->state, p, &scan->state[p],
+                                 &scan->err);
         }
     }
 }
@@ -307,79 +340,79 @@ static void topics_found(struct members *m)
     struct wh_err err;
 
     m->found = true;
-    ownership_init(fetcher_ownership(m->conf.fetcher), m->look.n_state);
+    ownership_init(fetcher_ownership(m->conf.fetcher), m->scan.n_state);
     if (follow_connections(m, &err) != WH_OK) {
         m->conf.fatal(m->conf.ctx, &err);
     }
 }
 
-/* Records may have come meanwhile; an empty partition has nothing to come. */
+/* Records may have arrived meanwhile; of an empty partition none will. */
 static void ends_found(struct members *m)
 {
     for (int32_t p = 0; p < OWNERSHIP_PARTITIONS_MAX; p++) {
-        if (m->look.wanted[p]) {
-            m->marks[p].end = m->look.state[p].end;
-            if (m->look.state[p].next == m->look.state[p].end) {
+        if (m->scan.wanted[p]) {
+            m->marks[p].end = m->scan.state[p].end;
+            if (m->scan.state[p].next == m->scan.state[p].end) {
                 m->marks[p].next = m->marks[p].end;
             }
         }
     }
-    check(m);
+    check_read(m);
 }
 
-static void looked(void *ctx)
+static void scan_done(void *ctx)
 {
     struct members *m = ctx;
 
-    m->looking = false;
+    m->scanning = false;
     if (m->stopped) {
         return;
     }
-    if (m->look.rc != WH_OK) {
-        wh_log_warn(m->conf.log, "waiting for Kafka", WH_RC(&m->look.err));
+    if (m->scan.rc != WH_OK) {
+        wh_log_warn(m->conf.log, "waiting for Kafka", WH_RC(&m->scan.err));
         wh_timer_start(m->retry, RETRY_MS, 0);
-    } else if (m->look.topics) {
+    } else if (m->scan.topics) {
         topics_found(m);
-    } else if (m->look.generation == m->generation) {
+    } else if (m->scan.generation == m->generation) {
         ends_found(m);
     } else {
-        begin_look(m); /* another assignment came in between */
+        begin_scan(m); /* the partitions were assigned again meanwhile */
     }
 }
 
-static void begin_look(void *ctx)
+static void begin_scan(void *ctx)
 {
     struct members *m = ctx;
     struct wh_err err;
 
-    if (m->looking || m->stopped) {
+    if (m->scanning || m->stopped) {
         return;
     }
-    memset(&m->look, 0, sizeof(m->look));
-    m->look.topics = !m->found;
-    m->look.generation = m->generation;
+    memset(&m->scan, 0, sizeof(m->scan));
+    m->scan.topics = !m->found;
+    m->scan.generation = m->generation;
     for (int32_t p = 0; m->found && p < fetcher_ownership(m->conf.fetcher)->partitions; p++) {
-        m->look.wanted[p] = fetcher_ownership(m->conf.fetcher)->owned[p];
+        m->scan.wanted[p] = fetcher_ownership(m->conf.fetcher)->owned[p];
     }
-    m->looking = true;
-    if (wh_loop_work(m->conf.loop, do_look, looked, m, &err) != WH_OK) {
-        m->looking = false;
+    m->scanning = true;
+    if (wh_loop_work(m->conf.loop, do_scan, scan_done, m, &err) != WH_OK) {
+        m->scanning = false;
         m->conf.fatal(m->conf.ctx, &err);
     }
 }
 
 /* ---- start ---- */
 
-enum wh_rc members_start(struct members *m, struct wh_consumer *connections,
-                         struct wh_consumer *state, struct wh_err *err)
+enum wh_rc members_start(struct members *m, const struct members_consumers *consumers,
+                         struct wh_err *err)
 {
-    m->connections = connections;
-    m->state = state;
-    m->state_watch = wh_watch_new(m->conf.loop, wh_consumer_fd(state), WH_READABLE, on_state, m);
+    m->consumers = *consumers;
+    m->state_watch =
+        wh_watch_new(m->conf.loop, wh_consumer_fd(consumers->state), WH_READABLE, on_state, m);
     if (m->state_watch == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory to start");
     }
     wh_timer_start(m->tick, TICK_MS, TICK_MS);
-    begin_look(m);
+    begin_scan(m);
     return WH_OK;
 }
