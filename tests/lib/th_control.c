@@ -254,7 +254,10 @@ static void make_pair(const struct th_control *t, unsigned n, struct wh_buf *cli
                       struct wh_buf *pair)
 {
     const struct oauth_kept kept = {
-        .client = {.client_id = WH_LIT("client"), .auth_method = WH_LIT("none")},
+        .client = {.issuer = WH_LIT("https://c.example"),
+                   .client_id = WH_LIT("client"),
+                   .auth_method = WH_LIT("none"),
+                   .redirect_uri = WH_LIT("http://127.0.0.1:1/oauth/callback")},
         .token_endpoint = WH_LIT("https://c.example/oauth/token"),
         .revocation_endpoint = WH_LIT("https://c.example/oauth/revoke"),
     };
