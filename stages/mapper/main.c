@@ -6,12 +6,18 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/base/mem.h"
 #include "common/event/topics.h"
 #include "common/run/stage.h"
 #include "stages/mapper/mapper.h"
 #include "stages/mapper/replay.h"
 
-enum { DELIVERY_TIMEOUT_MS = 24 * 3600 * 1000, QUEUE_SPARE = 32 << 20 };
+enum {
+    DELIVERY_TIMEOUT_MS = 24 * 3600 * 1000,
+    QUEUE_SPARE = 32 << 20,
+    REGISTRY_CONNECT_MS = 2000,
+    TOKEN_MAX_BYTES = 4096,
+};
 
 struct app {
     struct wh_stage_base base;
@@ -24,6 +30,11 @@ struct app {
     int64_t discover_ms;
     char group[WH_TOPIC_MAX + 16];
     struct replay_ends ends;
+    char *registry_url;
+    char *registry_token_file;
+    char *registry_token;
+    struct wh_httpc *http;
+    struct foreign *foreign;
     struct mapper_views *views;
     struct mapper *mapper;
     struct wh_consumer *consumer;
@@ -62,6 +73,10 @@ static const struct wh_conf_key keys[] = {
      "percent of failing events at which the stream is held; 0: never"},
     {"breaker.retry", WH_CONF_DURATION, 0, "5m", 0, 86400000, AT(conf.breaker_retry_ms),
      "how long a stream is held before it is tried again; 0: until a restart"},
+    {"registry.url", WH_CONF_STRING, 0, "", 0, 0, AT(registry_url),
+     "schema registry for raw events of other producers; empty: none"},
+    {"registry.token_file", WH_CONF_STRING, 0, "", 0, 0, AT(registry_token_file),
+     "file with the bearer token of the registry"},
     {"replay.connection", WH_CONF_STRING, 0, NULL, 0, 0, AT(conf.replay_connection),
      "map this connection's raw events from the group's offsets to their current end, then exit"},
     {"replay.dead_letters", WH_CONF_BOOL, 0, "false", 0, 0, AT(conf.replay_dead_letters),
@@ -127,6 +142,37 @@ static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
     return *ret_done ? WH_OK : mapper_views_load(app->views_path, &app->views, err);
 }
 
+/* Only with a registry. */
+static enum wh_rc make_foreign(struct app *app, struct wh_err *err)
+{
+    struct wh_run *run = app->base.run;
+    const struct wh_httpc_conf http = {
+        .max_connections = 1,
+        .user_agent = "wellhead-mapper",
+        .connect_timeout_ms = REGISTRY_CONNECT_MS,
+    };
+    struct foreign_conf conf = {
+        .registry_url = app->registry_url,
+        .clock = wh_clock_real(),
+        .log = wh_run_log(run),
+    };
+
+    if (app->registry_url[0] == '\0') {
+        return WH_OK;
+    }
+    if (app->registry_token_file[0] &&
+        wh_conf_secret_read(app->registry_token_file, TOKEN_MAX_BYTES, &app->registry_token, err) !=
+            WH_OK) {
+        return wh_err_prefix(err, "registry.token_file");
+    }
+    if (wh_httpc_curl_new(wh_run_loop(run), wh_run_log(run), &http, &app->http, err) != WH_OK) {
+        return err->rc;
+    }
+    conf.http = app->http;
+    conf.token = app->registry_token;
+    return foreign_new(&conf, &app->foreign, err);
+}
+
 static enum wh_rc make_mapper(struct app *app, struct wh_err *err)
 {
     struct wh_run *run = app->base.run;
@@ -136,6 +182,7 @@ static enum wh_rc make_mapper(struct app *app, struct wh_err *err)
         .clock = wh_clock_real(),
         .log = wh_run_log(run),
         .metrics = wh_run_metrics(run),
+        .foreign = app->foreign,
         .on_fatal = wh_stage_fatal,
         .on_drained = wh_stage_drained,
         .ctx = app,
@@ -176,7 +223,8 @@ static enum wh_rc start(void *ctx, struct wh_err *err)
 {
     struct app *app = ctx;
 
-    if (make_mapper(app, err) != WH_OK || open_kafka(app, err) != WH_OK ||
+    if (make_foreign(app, err) != WH_OK || make_mapper(app, err) != WH_OK ||
+        open_kafka(app, err) != WH_OK ||
         mapper_start(app->mapper, app->consumer, app->producer, err) != WH_OK) {
         return err->rc;
     }
@@ -193,6 +241,9 @@ static void release(void *ctx)
     wh_consumer_free(app->consumer);
     wh_producer_free(app->producer);
     mapper_free(app->mapper);
+    foreign_free(app->foreign);
+    wh_httpc_free(app->http);
+    wh_mem_free_secret(app->registry_token);
     mapper_views_free(app->views);
 }
 

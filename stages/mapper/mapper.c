@@ -158,8 +158,12 @@ static enum step begin_event(struct mapper *m, struct part *part, const struct w
     struct wh_err err;
     struct flight *f;
     bool held;
+    enum wh_rc rc = prepare_event(m, part, msg, &held, &err);
 
-    if (prepare_event(m, part, msg, &held, &err) != WH_OK) {
+    if (rc == WH_E_BUSY) {
+        return STEP_WAIT;
+    }
+    if (rc != WH_OK) {
         fatal(m, &err);
         return STEP_STOP;
     }

@@ -20,6 +20,7 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "stages/mapper/streams.h"
+#include "stages/mapper/foreign.h"
 #include "stages/mapper/view/view.h"
 
 struct mapper;
@@ -53,6 +54,7 @@ struct mapper_deps {
     struct wh_clock clock;
     struct wh_log *log;
     struct wh_metrics *metrics;
+    struct foreign *foreign; /* borrowed; NULL: events have our schemas only */
     void (*on_fatal)(void *ctx, const struct wh_err *err);
     void (*on_drained)(void *ctx);
     void *ctx;

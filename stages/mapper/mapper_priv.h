@@ -150,7 +150,8 @@ void parts_commit(struct mapper *m, bool wait);
 
 /*
  * Builds the records of the message: observations and rereads, or one dead letter. *ret_held: it has
- * none, because its stream is held. Errors have class FATAL.
+ * none, because its stream is held. WH_E_BUSY: the schema of the event is not here yet. Other errors have
+ * class FATAL.
  */
 WH_MUST_CHECK enum wh_rc prepare_event(struct mapper *m, const struct part *part,
                                        const struct wh_bus_msg *msg, bool *ret_held,

@@ -255,6 +255,22 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
 
 /* ---- one event ---- */
 
+/* Decodes the bytes as ours; if they have another schema, as that. */
+static enum wh_rc decode_event(struct mapper *m, const struct part *part, struct wh_err *err)
+{
+    struct wh_slice ours;
+
+    if (wh_raw_event_decode(m->origin.value, &m->arena, &m->event, err) == WH_OK) {
+        return WH_OK;
+    }
+    if (m->deps.foreign == NULL ||
+        foreign_convert(m->deps.foreign, m->origin.value,
+                        !stream_is_held(part->streams, STREAM_UNREADABLE), &ours, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_raw_event_decode(ours, &m->arena, &m->event, err);
+}
+
 /* Decodes the event, unless it has no value. Sets m->stream. */
 static enum wh_rc find_event(struct mapper *m, const struct part *part,
                              const struct wh_bus_msg *msg, struct wh_err *err)
@@ -267,7 +283,7 @@ static enum wh_rc find_event(struct mapper *m, const struct part *part,
     if (m->origin.value.ptr == NULL) {
         return WH_OK;
     }
-    if (wh_raw_event_decode(m->origin.value, &m->arena, &m->event, err) != WH_OK) {
+    if (decode_event(m, part, err) != WH_OK) {
         return err->rc;
     }
     m->stream = m->event.origin;
@@ -313,6 +329,10 @@ enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct
 
     m->n_outs = 0;
     wh_buf_reset(&m->bytes);
+    if (rc == WH_E_BUSY) {
+        *err = m->why;
+        return rc;
+    }
     *ret_held = stream_is_held(part->streams, m->stream) && wh_rc_class(rc) != WH_CLASS_FATAL;
     if (*ret_held) {
         wh_counter_add(m->passed_over, 1);

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 
-from stack import BIN, Failure, Stack
+from stack import BIN, Failure, Stack, await_true
 
 SMALL = ("--merge-requests", "120", "--issues", "100", "--pipelines", "30", "--deployments", "10")
 MEMORY_MAX = 96 << 20  # of a read, however long the topic is
@@ -17,13 +17,13 @@ INTERRUPTED = 130
 
 # What another producer writes: our fields in another order, some optional, and more.
 NEWER_ID = 4711
-NEWER = {"type": "record", "name": "Event", "namespace": "com.example", "fields": [
+NEWER = {"type": "record", "name": "RawEvent", "namespace": "com.example", "fields": [
     {"name": "note", "type": {"type": "map", "values": "string"}},
     {"name": "payload", "type": "bytes"},
     *({"name": n, "type": ["null", "string"]} for n in ("connection", "instance", "origin", "kind", "project", "object_id")),
     {"name": "observed_at", "type": "long"},
     {"name": "delivery_id", "type": "string"},
-    {"name": "headers", "type": {"type": "array", "items": {"type": "record", "name": "Pair", "fields": [
+    {"name": "headers", "type": {"type": "array", "items": {"type": "record", "name": "Header", "fields": [
         {"name": "value", "type": "string"}, {"name": "name", "type": "string"}]}}}]}
 
 
@@ -70,6 +70,7 @@ class Registry(http.server.BaseHTTPRequestHandler):
 
 
 def serve_registry():
+    Registry.asked = 0
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
@@ -189,7 +190,7 @@ def others_are_read(s, broker, raw):
         produce(broker, topic, "another", b"\0\0\0\x13\x88\0")
         produce(broker, topic, "another", b"no frame")
         rows = read(s, raw, "--from", f"0:{before + 1}", "--key", "another", code=CANNOT, WELLHEAD_REGISTRY_URL=url)
-        if len(rows) != 4 or rows[0]["schema"] != "com.example.Event" or rows[0]["value"]["payload"] != {"a": [1]} or (
+        if len(rows) != 4 or rows[0]["schema"] != "com.example.RawEvent" or rows[0]["value"]["payload"] != {"a": [1]} or (
                 rows[0]["value"]["note"] != {"by": "another"}):
             raise Failure(f"a newer record: {rows}")
         for row, reason in zip(rows[1:], ("within a number", "the registry has no schema id 5000", "no schema frame")):
@@ -204,6 +205,31 @@ def others_are_read(s, broker, raw):
         raise Failure(f"a registry that is away: {done.returncode}, {done.stdout}, {done.stderr}")
 
 
+def others_are_mapped(s, broker, raw):
+    """The mapper resolves such events to ours; what it cannot decode is a dead letter with its reason."""
+    server = serve_registry()
+    try:
+        # A registry that is slow for a moment holds the stream for a moment.
+        s.arguments["mapper"].append("--breaker.retry=1s")
+        s.arguments["mapper"].append(f"--registry.url=http://127.0.0.1:{server.server_address[1]}")
+        s.start("mapper")
+        s.await_ready("mapper")
+        issue = {"id": 990001, "iid": 90001, "project_id": 101, "title": "by another", "state": "opened",
+                 "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"}
+        produce(broker, s.prefix + raw, "another", newer_event(
+            s.connection, f"http://127.0.0.1:{s.ports['gitlab']}", issue, origin="rest"))
+        await_true("the other producer's issue", 60,
+                   lambda: s.sql("select title from issues where source_id = '990001'") == [{"title": "by another"}])
+
+        def said():
+            letters = s.cli("topics", "read", f"dead-letter.{s.connection}", check=False).stdout.splitlines()
+            return [json.loads(line)["value"]["text"] for line in letters]
+        for reason in ("schema id 4711: the record ends", "the registry has no schema id 5000", "no schema frame"):
+            await_true(f"a dead letter that says {reason}", 60, lambda r=reason: any(r in text for text in said()))
+    finally:
+        server.shutdown()
+
+
 def topics(broker, stacks):
     """topics read: all topics, ranges, another producer's schema, damaged records, interrupts, closed pipes."""
     s = stacks(Stack(broker, "topics", gitlab=SMALL))
@@ -216,6 +242,7 @@ def topics(broker, stacks):
     ends_are_clean(s, broker, raw)
     s.stop("mapper")
     others_are_read(s, broker, raw)
+    others_are_mapped(s, broker, raw)
     return f"{len(read(s, raw, code=CANNOT))} raw events"
 
 

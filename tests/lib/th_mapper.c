@@ -83,6 +83,7 @@ void th_mapper_start(struct th_mapper *s, const struct mapper_conf *conf, size_t
     const struct mapper_deps deps = {.views = s->views,
                                      .clock = {now, mono, s},
                                      .metrics = s->metrics,
+                                     .foreign = s->foreign,
                                      .on_fatal = on_fatal,
                                      .on_drained = on_drained,
                                      .ctx = s};

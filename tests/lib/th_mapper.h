@@ -19,6 +19,7 @@ struct th_mapper {
     struct wh_bus_mem *bus;
     struct mapper_views *views;
     struct wh_metrics *metrics;
+    struct foreign *foreign; /* of the test; NULL: none */
     struct mapper *mapper;
     struct wh_consumer *consumer;
     struct wh_producer *producer;
