@@ -19,6 +19,9 @@
  *   GET /api/v1/purges/CONNECTION            the report of a purge
  *   GET /registry/...                        schema registry, read-only
  *
+ * HEAD is answered where GET is. An answer has an ETag, and If-None-Match turns it into a 304; one of
+ * more than 8 KiB is compressed if the client accepts gzip.
+ *
  * Rows come as JSON, NDJSON or CSV: _format (json, ndjson, csv, csv-raw), or the Accept header. All
  * but the registry needs the bearer token. Errors:
  * {"ok":false,"error":TEXT,"code":NAME,"status":N}; 400 wrong question or refused SQL, 401, 404,
@@ -47,14 +50,14 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"/api/v1/sql", "GET, POST", QUERY_BODY_MAX, API_QUERIES, api_answer_sql},
-    {"/api/v1/entities", "GET", 0, API_QUERIES, api_answer_entities},
-    {"/api/v1/entities/*", "GET", 0, API_READS, api_answer_entity},
-    {"/api/v1/entities/*/revisions", "GET", 0, API_QUERIES, api_answer_revisions},
-    {"/api/v1/entities/*/links", "GET", 0, API_QUERIES, api_answer_links},
-    {"/api/v1/kinds", "GET", 0, API_READS, api_answer_kinds},
-    {"/api/v1/status", "GET", 0, API_READS, api_answer_status},
-    {"/api/v1/purges/*", "GET", 0, API_READS, api_answer_purge},
+    {"/api/v1/sql", "GET, HEAD, POST", QUERY_BODY_MAX, API_QUERIES, api_answer_sql},
+    {"/api/v1/entities", "GET, HEAD", 0, API_QUERIES, api_answer_entities},
+    {"/api/v1/entities/*", "GET, HEAD", 0, API_READS, api_answer_entity},
+    {"/api/v1/entities/*/revisions", "GET, HEAD", 0, API_QUERIES, api_answer_revisions},
+    {"/api/v1/entities/*/links", "GET, HEAD", 0, API_QUERIES, api_answer_links},
+    {"/api/v1/kinds", "GET, HEAD", 0, API_READS, api_answer_kinds},
+    {"/api/v1/status", "GET, HEAD", 0, API_READS, api_answer_status},
+    {"/api/v1/purges/*", "GET, HEAD", 0, API_READS, api_answer_purge},
 };
 
 static bool route_fits(struct wh_slice path, const char *pattern, struct wh_slice *ret_id)
@@ -89,10 +92,14 @@ static const struct route *find_route(struct wh_slice path, struct wh_slice *ret
     return NULL;
 }
 
+static bool is_get(struct wh_slice method)
+{
+    return wh_slice_eq(method, WH_LIT("GET")) || wh_slice_eq(method, WH_LIT("HEAD"));
+}
+
 static bool method_allowed(const struct route *route, struct wh_slice method)
 {
-    return wh_slice_eq(method, WH_LIT("GET")) ||
-           (wh_slice_eq(method, WH_LIT("POST")) && strstr(route->allow, "POST"));
+    return is_get(method) || (wh_slice_eq(method, WH_LIT("POST")) && strstr(route->allow, "POST"));
 }
 
 /* ---- the handler ---- */
@@ -135,7 +142,7 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
     const struct route *route;
 
     if (is_registry(path)) {
-        if (!wh_slice_eq(method, WH_LIT("GET"))) {
+        if (!is_get(method)) {
             /* It is read-only; that can be said before the schema that somebody wants to add. */
             api_registry(api, req, path);
         }
@@ -162,6 +169,7 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
 static bool reply_at_once(struct sink_api *api, struct wh_http_req *req, const struct route *route,
                           struct wh_slice id)
 {
+    struct wh_http_header headers[API_HEADERS_MAX];
     struct wh_slice url = {NULL, 0};
     struct wh_slice body;
     struct wh_err err;
@@ -176,10 +184,14 @@ static bool reply_at_once(struct sink_api *api, struct wh_http_req *req, const s
     rc = api_at_once_read(api->at_once, id, url, &body, &err);
     if (rc == WH_E_NOT_FOUND) {
         api_reply_failure(api, req, &err);
-    } else if (rc == WH_OK) {
-        api_reply(req, 200, "application/json", body, NULL, 0);
+        return true;
     }
-    return rc == WH_OK || rc == WH_E_NOT_FOUND;
+    /* Compressing takes longer than reading. */
+    if (rc != WH_OK || (body.len > API_GZIP_MIN_BYTES && api_accepts_gzip(req))) {
+        return false;
+    }
+    api_reply_answer(req, "application/json", body, headers, api_common_headers(headers));
+    return true;
 }
 
 static void on_request(void *ctx, struct wh_http_req *req)

@@ -21,6 +21,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/buf.h"
+#include "common/base/gzip.h"
 #include "common/json/json_write.h"
 #include "stages/sink/api/api.h"
 #include "stages/sink/api/flow.h"
@@ -36,13 +37,20 @@ struct api_spool {
     int64_t in_file;
     const char *folder;
     struct api_flow *flow; /* takes all bytes when it is set */
+    bool gzip;             /* the client reads it; long answers are compressed */
+    bool compressed;       /* this one is */
+    struct wh_gzip *compressor;
+    int64_t taken; /* bytes before compression */
 };
 
 void api_spool_init(struct api_spool *out, const char *folder);
 void api_spool_done(struct api_spool *out);
+/* The bytes to send: after the end, and without a flow. */
 int64_t api_spool_bytes(const struct api_spool *out);
 WH_MUST_CHECK enum wh_rc api_spool_write(struct api_spool *out, struct wh_slice bytes,
                                          struct wh_err *err);
+/* After the last write. */
+WH_MUST_CHECK enum wh_rc api_spool_end(struct api_spool *out, struct wh_err *err);
 /* Reads back from `from` on; *ret_n 0 at the end. */
 WH_MUST_CHECK enum wh_rc api_spool_read(const struct api_spool *out, int64_t from, char *to,
                                         size_t max, size_t *ret_n, struct wh_err *err);
@@ -147,8 +155,18 @@ void api_stream_leave(struct api_job *job);
 
 /* ---- reply.c ---- */
 
-enum { API_HEADERS_MAX = 8 };
-/* The headers of every answer and those of this job; returns how many. */
+enum { API_HEADERS_MAX = 10, API_GZIP_MIN_BYTES = 8 << 10 };
+/* Does the client accept gzip? */
+bool api_accepts_gzip(const struct wh_http_req *req);
+/*
+ * Replies 200 with an ETag, which stands for exactly these bytes, or 304 when the client has them. headers
+ * are those of api_job_headers or api_common_headers, and have room for one more.
+ */
+void api_reply_answer(struct wh_http_req *req, const char *type, struct wh_slice body,
+                      struct wh_http_header headers[API_HEADERS_MAX], size_t n);
+/* The headers of every answer; returns how many. */
+size_t api_common_headers(struct wh_http_header out[API_HEADERS_MAX]);
+/* Those, and the ones of this job. */
 size_t api_job_headers(struct api_job *job, struct wh_http_header out[API_HEADERS_MAX]);
 /* Wellhead-Result and Wellhead-Reason: whether the rows are complete, and why they are not. */
 size_t api_result_fields(struct api_job *job, struct wh_http_header out[2]);

@@ -20,6 +20,10 @@ static void work(void *ctx)
     if (job->answer(job, &err) != WH_OK) {
         job->err = err;
     }
+    /* A client that reads trailers gets a complete message also of a failed stream. */
+    if (api_spool_end(&job->out, &err) != WH_OK && job->err.rc == WH_OK) {
+        job->err = err;
+    }
 }
 
 static enum wh_rc stream_fill(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
@@ -64,11 +68,7 @@ static void send_answer(struct api_job *job)
         wh_http_reply_stream(req, 200, job->content_type, &stream);
         return;
     }
-    wh_http_reply(req, &(struct wh_http_reply){.status = 200,
-                                               .content_type = job->content_type,
-                                               .body = body,
-                                               .headers = headers,
-                                               .n_headers = n});
+    api_reply_answer(req, job->content_type, body, headers, n);
     api_job_free(job);
 }
 

@@ -322,7 +322,7 @@ static void answer(struct sink_api *api, struct registry_answer *a, struct wh_sl
     struct subjects s;
     struct wh_err err;
 
-    if (!wh_slice_eq(method, WH_LIT("GET"))) {
+    if (!wh_slice_eq(method, WH_LIT("GET")) && !wh_slice_eq(method, WH_LIT("HEAD"))) {
         fail(a, 42205, "Subject is in read-only mode: schemas come with the build");
         return;
     }

@@ -128,6 +128,7 @@ enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err)
     struct wh_http_req *req = job->http;
     struct api_request *r = &job->request;
 
+    job->out.gzip = api_accepts_gzip(req);
     r->trailers = reads_trailers(wh_http_header(req, "TE"));
     if (wh_arena_dup(&job->arena, wh_http_method(req), &r->method, err) != WH_OK ||
         wh_arena_dup(&job->arena, wh_http_path(req), &r->path, err) != WH_OK ||

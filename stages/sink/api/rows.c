@@ -298,7 +298,7 @@ static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bo
     if (rc != WH_OK) {
         return rc;
     }
-    if (api_spool_bytes(rows->out) + (int64_t)rows->row.len > rows->max_bytes) {
+    if (rows->out->taken + (int64_t)rows->row.len > rows->max_bytes) {
         *ret_full = true;
         return WH_OK;
     }

@@ -1,10 +1,11 @@
-/* A long answer: in memory first, then in an unlinked file. */
+/* A long answer: in memory first, then in an unlinked file; compressed if the client accepts that. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/mem.h"
 #include "stages/sink/api/api_priv.h"
 
 enum { MEMORY_MAX_BYTES = 1 << 20, PATH_BYTES = 1024 };
@@ -17,6 +18,8 @@ void api_spool_init(struct api_spool *out, const char *folder)
 
 void api_spool_done(struct api_spool *out)
 {
+    wh_gzip_free(out->compressor);
+    out->compressor = NULL;
     wh_buf_done(&out->memory);
     if (out->fd >= 0) {
         (void)close(out->fd);
@@ -81,8 +84,10 @@ static enum wh_rc spill(struct api_spool *out, struct wh_err *err)
     return WH_OK;
 }
 
-enum wh_rc api_spool_write(struct api_spool *out, struct wh_slice bytes, struct wh_err *err)
+static enum wh_rc keep(void *ctx, struct wh_slice bytes, struct wh_err *err)
 {
+    struct api_spool *out = ctx;
+
     if (out->flow) {
         return api_flow_write(out->flow, bytes, err);
     }
@@ -93,6 +98,44 @@ enum wh_rc api_spool_write(struct api_spool *out, struct wh_slice bytes, struct 
         return to_file(out, bytes, err);
     }
     return wh_buf_append(&out->memory, bytes, err);
+}
+
+/* What was kept so far becomes the beginning of the compressed answer. */
+static enum wh_rc compress_from_here(struct api_spool *out, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf before = out->memory;
+
+    wh_buf_init(&out->memory, MEMORY_MAX_BYTES);
+    out->compressor = wh_gzip_new();
+    if (out->compressor == NULL) {
+        return wh_fail(err, WH_E_UNAVAILABLE, "out of memory");
+    }
+    out->compressed = true;
+    return wh_gzip_write(out->compressor, wh_buf_slice(&before), false, keep, out, err);
+}
+
+enum wh_rc api_spool_write(struct api_spool *out, struct wh_slice bytes, struct wh_err *err)
+{
+    bool is_long = out->flow || out->taken + (int64_t)bytes.len > API_GZIP_MIN_BYTES;
+
+    if (out->gzip && is_long && !out->compressed && compress_from_here(out, err) != WH_OK) {
+        return err->rc;
+    }
+    out->taken += (int64_t)bytes.len;
+    return out->compressor ? wh_gzip_write(out->compressor, bytes, false, keep, out, err)
+                           : keep(out, bytes, err);
+}
+
+enum wh_rc api_spool_end(struct api_spool *out, struct wh_err *err)
+{
+    enum wh_rc rc = WH_OK;
+
+    if (out->compressor) {
+        rc = wh_gzip_write(out->compressor, wh_slice("", 0), true, keep, out, err);
+        wh_gzip_free(out->compressor);
+        out->compressor = NULL;
+    }
+    return rc;
 }
 
 enum wh_rc api_spool_read(const struct api_spool *out, int64_t from, char *to, size_t max,

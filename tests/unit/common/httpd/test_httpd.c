@@ -157,6 +157,8 @@ static void on_request(void *ctx, struct wh_http_req *req)
             &(struct wh_http_stream){.fill = fill_and_break, .done = filled, .ctx = s});
     } else if (wh_slice_eq(path, WH_LIT("/pauses"))) {
         stream_with_pauses(s, req, 0);
+    } else if (wh_slice_eq(path, WH_LIT("/same"))) {
+        wh_http_reply(req, &(struct wh_http_reply){.status = 304});
     } else if (wh_slice_eq(path, WH_LIT("/six"))) {
         stream_with_pauses(s, req, 6);
     } else if (wh_slice_eq(path, WH_LIT("/constant"))) {
@@ -509,6 +511,24 @@ static void test_constant_reply_again_and_again(void **state)
     }
 }
 
+/* A reply to HEAD, or a 304, ends with its head: what follows on the connection is the next reply. */
+static void test_replies_without_a_body(void **state)
+{
+    int fd = dial(*state);
+    const char *text;
+
+    say(fd, "HEAD /constant HTTP/1.1\r\nHost: x\r\n\r\nHEAD /pauses HTTP/1.1\r\nHost: x\r\n\r\n"
+            "GET /same HTTP/1.1\r\nHost: x\r\n\r\nGET /json HTTP/1.1\r\nHost: x\r\n\r\n");
+    text = hear(fd, "{\"a\":1}");
+    contains(text, "Content-Length: 6\r\n");
+    contains(text, "\r\n\r\nHTTP/1.1 200 OK\r\n");
+    contains(text, "\r\n\r\nHTTP/1.1 304 Not Modified\r\n");
+    contains(text, "\r\n\r\nHTTP/1.1 202 Accepted\r\n");
+    assert_null(strstr(text, "always"));
+    assert_null(strstr(text, "one"));
+    (void)close(fd);
+}
+
 /* A body's memory is used again: nothing of the one before may be left in it. */
 static void test_shorter_body_after_longer(void **state)
 {
@@ -579,6 +599,7 @@ int main(void)
         T(test_others_are_served_while_a_stream_pauses),
         T(test_no_stream_of_unknown_length_by_http_1_0),
         T(test_constant_reply_again_and_again),
+        T(test_replies_without_a_body),
         T(test_shorter_body_after_longer),
         T(test_peer),
         T(test_json_reply_takes_the_buffer),

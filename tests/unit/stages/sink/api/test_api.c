@@ -150,7 +150,9 @@ static void get_is(struct fixture *f, const char *path, const char *const *args,
         fail_msg("%s: %u %.600s", path, req.status, wh_buf_str(&req.answer));
     }
     if (!req.streamed) {
-        assert_non_null(strstr(wh_buf_str(&req.answer_headers), "Cache-Control: no-store"));
+        assert_non_null(
+            strstr(wh_buf_str(&req.answer_headers),
+                   status == 200 ? "Cache-Control: private, no-cache" : "Cache-Control: no-store"));
     }
     if (req.status >= 400) {
         assert_non_null(strstr(wh_buf_str(&req.answer), "{\"ok\":false,\"error\":\""));

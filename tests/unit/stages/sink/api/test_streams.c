@@ -120,7 +120,7 @@ static void every_format_streams_every_row(void **state)
         assert_int_equal(req.status, 200);
         assert_true(req.streamed);
         assert_false(req.aborted);
-        assert_true(has(&req.answer_headers, "Cache-Control: no-store\n"));
+        assert_true(has(&req.answer_headers, "Cache-Control: private, no-cache\n"));
         assert_true(has(&req.answer_headers, "Trailer: Wellhead-Result, Wellhead-Reason\n"));
         assert_string_equal(wh_buf_str(&req.answer_trailers), "Wellhead-Result: complete\n");
         assert_int_equal(lines(&req), i == 3 ? 0 : i == 2 ? 20000 : 20001);
