@@ -5,8 +5,11 @@
 #include "cli/core/cli.h"
 #include "common/json/json_doc.h"
 
-/* Prints what the fetcher answered at the end: the body as it is unless text is wanted. */
-int connect_report(const struct cli *cli, const struct cli_answer *answer, struct wh_json_val root);
+/* Prints what the fetcher answered at the end: the body as it is unless text is wanted, then with the projects that
+ * it sees. */
+int connect_report(struct cli *cli, const struct cli_answer *answer, struct wh_json_val root);
+/* Waits for the list of projects, for some seconds, and prints them. */
+void connect_print_projects(struct cli *cli, const char *connection);
 
 /*
  * Follows a session of the fetcher's until it ends: prints its steps on stderr, opens the browser, and

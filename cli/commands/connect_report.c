@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "cli/commands/connect_parts.h"
 #include "cli/out/table.h"
 #include "cli/out/value.h"
@@ -9,30 +11,55 @@ static void line(const struct cli *cli, const char *label, struct wh_slice value
     }
 }
 
+/* Does the address name this machine, where only what runs here reaches it? */
+static bool is_local(struct wh_slice url)
+{
+    static const char *const hosts[] = {"http://127.",  "http://localhost",  "http://[::1]",
+                                        "https://127.", "https://localhost", "https://[::1]"};
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        if (wh_slice_starts(url, wh_slice_str(hosts[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The fetcher knows the public address, if one is configured. Without it only the person knows how
- * GitLab reaches the intake. */
-static void print_webhook_url(const struct cli *cli, struct wh_json_val hook)
+ * GitLab reaches the intake; an address of this machine is none, unless GitLab runs here, too. */
+static void print_webhook_url(const struct cli *cli, struct wh_slice gitlab,
+                              struct wh_json_val hook)
 {
     struct wh_slice url = cli_get_str(hook, "url");
+    struct wh_slice path = cli_get_str(hook, "path");
 
     if (url.len) {
         line(cli, "URL", url);
         return;
     }
-    cli_say(
-        &cli->out,
-        "  %-14s %s%.*s\n"
-        "  %-14s (replace its beginning by the address at which GitLab reaches webhook-intake;\n"
-        "  %-14s the fetcher prints it here once its setting public.url names it)\n",
-        "URL", cli->conf.intake_url, WH_SLICE_ARG(cli_get_str(hook, "path")), "", "");
+    if (is_local(wh_slice_str(cli->conf.intake_url)) && !is_local(gitlab)) {
+        cli_say(
+            &cli->out,
+            "  %-14s https://ADDRESS%.*s\n"
+            "  %-14s ADDRESS is where GitLab reaches webhook-intake, which listens at %s here:\n"
+            "  %-14s docs/operations.md says how to expose it. The setting public.url of the "
+            "fetcher\n  %-14s names it, and is then printed here.\n",
+            "URL", WH_SLICE_ARG(path), "", cli->conf.intake_url, "", "");
+        return;
+    }
+    cli_say(&cli->out,
+            "  %-14s %s%.*s\n"
+            "  %-14s (if GitLab reaches webhook-intake at another address, that one; the setting\n"
+            "  %-14s public.url of the fetcher names it)\n",
+            "URL", cli->conf.intake_url, WH_SLICE_ARG(path), "", "");
 }
 
-static void print_webhook(const struct cli *cli, struct wh_json_val hook)
+static void print_webhook(const struct cli *cli, struct wh_slice gitlab, struct wh_json_val hook)
 {
     struct wh_slice key = cli_get_str(hook, "signing_key");
 
     cli_say(&cli->out, "\nEnter this webhook in GitLab (project or group settings, Webhooks):\n");
-    print_webhook_url(cli, hook);
+    print_webhook_url(cli, gitlab, hook);
     if (key.len == 0) {
         cli_say(&cli->out, "  Its secrets were shown when the connection was made; --new-secret "
                            "makes new ones.\n");
@@ -84,8 +111,9 @@ static void print_streams(const struct cli *cli, struct wh_json_val list)
             "releases as they happen, whatever reads the stream.\n");
 }
 
-static void print_answer(const struct cli *cli, struct wh_json_val root)
+static void print_answer(struct cli *cli, struct wh_json_val root)
 {
+    char connection[CLI_CONNECTION_ID_MAX + 1];
     struct wh_slice scopes = cli_get_str(root, "scopes");
     struct wh_json_val v;
     bool known = wh_json_get(root, WH_LIT("existing"), &v) && wh_json_bool(v);
@@ -102,16 +130,19 @@ static void print_answer(const struct cli *cli, struct wh_json_val root)
         cli_say(&cli->out,
                 "  note: this token may do more than read; the scope read_api is enough\n");
     }
+    (void)snprintf(connection, sizeof(connection), "%.*s",
+                   WH_SLICE_ARG(cli_get_str(root, "connection")));
+    connect_print_projects(cli, connection);
     if (wh_json_get(root, WH_LIT("streams"), &v)) {
         print_streams(cli, v);
     }
     if (wh_json_get(root, WH_LIT("webhook"), &v)) {
-        print_webhook(cli, v);
+        print_webhook(cli, cli_get_str(root, "instance"), v);
     }
     cli_say(&cli->out, "\nThe first sync has begun: `wellhead status --wait 10m` follows it.\n");
 }
 
-int connect_report(const struct cli *cli, const struct cli_answer *answer, struct wh_json_val root)
+int connect_report(struct cli *cli, const struct cli_answer *answer, struct wh_json_val root)
 {
     if (cli->opt.format != CLI_TEXT) {
         return cli_data(&cli->out, wh_buf_slice(&answer->body)) ? CLI_OK : CLI_FAILED;

@@ -9,6 +9,8 @@
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/gitlab/streams.h"
 
+enum { PATHS_MAX = 20 };
+
 static void write_streams(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "streams");
@@ -60,8 +62,25 @@ static void write_skip(struct wh_json_writer *w, const struct project *p, const 
     wh_jw_end(w);
 }
 
+/* The first of the projects that are read, so that a person can see whether they are the right ones. */
+static void write_paths(struct wh_json_writer *w, const struct conn *c)
+{
+    size_t n = 0;
+
+    wh_jw_key(w, "project_paths");
+    wh_jw_array(w);
+    for (const struct project *p = c->projects.first; p && n < PATHS_MAX; p = p->next) {
+        if (p->skipped[0] == '\0') {
+            wh_jw_str(w, wh_slice_str(p->path ? p->path : p->id));
+            n++;
+        }
+    }
+    wh_jw_end(w);
+}
+
 static void write_projects(struct wh_json_writer *w, const struct conn *c)
 {
+    write_paths(w, c);
     wh_jw_key(w, "skipped_projects");
     wh_jw_array(w);
     for (const struct project *p = c->projects.first; p; p = p->next) {

@@ -63,13 +63,58 @@ static void a_connection_is_reported(void **state)
     says(th_cli_stdout(t), "user           Ann\\u202e\n");
     says(th_cli_stdout(t), "this token may do more than read");
     says(th_cli_stdout(t), "REST, every stream");
+    says(th_cli_stdout(t), "projects       are being listed; `wellhead status` shows them\n");
     says(th_cli_stdout(t), "http://intake/hooks/h\n");
-    says(th_cli_stdout(t), "once its setting public.url names it");
+    says(th_cli_stdout(t), "public.url of the fetcher names it");
     says(th_cli_stdout(t), "whsec_K");
     says(th_cli_stdout(t), "T0K");
     says(th_cli_stdout(t), "wellhead status --wait 10m");
     assert_int_equal(th_cli_run(t, "connect https://h --json"), CLI_OK);
     assert_memory_equal(th_cli_stdout(t), connected, strlen(connected));
+}
+
+static void the_projects_are_shown_once_they_are_listed(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections", 200, connected);
+    th_cli_answer(t, "GET http://fetcher/api/v1/status", 200,
+                  "{\"connections\":[{\"id\":\"h\",\"runs\":0,\"phase\":\"idle\"}]}");
+    th_cli_answer(t, "GET http://fetcher/api/v1/status", 200,
+                  "{\"connections\":[{\"id\":\"h\",\"runs\":0,\"phase\":\"projects\"}]}");
+    th_cli_answer(t, "GET http://fetcher/api/v1/status", 200,
+                  "{\"connections\":[{\"id\":\"x\"},{\"id\":\"h\",\"runs\":0,\"phase\":"
+                  "\"streams\",\"projects\":3,\"project_paths\":[\"g/a\\u001b\",\"g/b\"]}]}");
+    assert_int_equal(th_cli_run(t, "connect https://h"), CLI_OK);
+    assert_int_equal(th_cli_paused_ms(t), 600);
+    says(th_cli_stdout(t),
+         "  projects       3\n                 g/a\\u001b\n                 g/b\n"
+         "                 and 1 more: `wellhead sql \"select path from projects\"`\n");
+}
+
+static void no_projects_are_told(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections", 200, connected);
+    th_cli_answer(
+        t, "GET http://fetcher/api/v1/status", 200,
+        "{\"connections\":[{\"id\":\"h\",\"runs\":1,\"phase\":\"idle\",\"projects\":0}]}");
+    assert_int_equal(th_cli_run(t, "connect https://h"), CLI_OK);
+    says(th_cli_stdout(t), "projects       none: GitLab lists the projects of which this user is");
+}
+
+/* 127.0.0.1 is this machine; GitLab is elsewhere. */
+static void an_address_that_gitlab_cannot_reach_is_not_given(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_env(t, "WELLHEAD_INTAKE_URL=http://127.0.0.1:8702");
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections", 200, connected);
+    assert_int_equal(th_cli_run(t, "connect https://h"), CLI_OK);
+    says(th_cli_stdout(t), "URL            https://ADDRESS/hooks/h\n");
+    says(th_cli_stdout(t), "which listens at http://127.0.0.1:8702 here");
+    assert_null(strstr(th_cli_stdout(t), "127.0.0.1:8702/hooks"));
 }
 
 static void a_known_connection_keeps_its_secrets(void **state)
@@ -281,6 +326,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_connection_is_reported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_projects_are_shown_once_they_are_listed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(no_projects_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_address_that_gitlab_cannot_reach_is_not_given, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_known_connection_keeps_its_secrets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(secrets_come_from_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_token_is_not_repeated, set_up, tear_down),
