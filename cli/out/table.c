@@ -194,10 +194,21 @@ static void begin(struct cli_table *t, size_t rows, const struct cli_out *out)
     }
 }
 
+/* The first cell behind the heading. */
+static const char *first_cell(const struct cli_table *t)
+{
+    const char *cell = wh_buf_str(&t->cells);
+
+    for (size_t c = 0; c < t->columns; c++) {
+        cell += strlen(cell) + 1;
+    }
+    return cell;
+}
+
 void cli_table_print(struct cli_table *t, const struct cli_out *out)
 {
     size_t rows = t->columns ? t->n_cells / t->columns : 0;
-    const char *cell = wh_buf_str(&t->cells);
+    const char *cell;
 
     if (rows == 0) {
         return;
@@ -205,11 +216,7 @@ void cli_table_print(struct cli_table *t, const struct cli_out *out)
     if (!t->begun) {
         begin(t, rows, out);
     }
-    for (size_t c = 0; c < t->columns; c++) {
-        cell += strlen(cell) + 1;
-    }
-    t->cells.len = (size_t)(cell - t->cells.ptr); /* the heading stays */
-    t->n_cells = t->columns;
+    cell = first_cell(t);
     for (size_t r = 1; r < rows; r++, t->n_printed++) {
         cell = t->expanded ? print_expanded(t, cell, out) : print_row(t, cell, false, out);
     }
@@ -219,5 +226,7 @@ void cli_table_stream(struct cli_table *t, const struct cli_out *out)
 {
     if (t->cells.len >= PART_BYTES && t->n_cells % t->columns == 0) {
         cli_table_print(t, out);
+        t->cells.len = (size_t)(first_cell(t) - t->cells.ptr); /* the heading stays */
+        t->n_cells = t->columns;
     }
 }

@@ -107,6 +107,7 @@ static void two_connections_have_their_names(void **state)
     assert_int_equal(th_cli_run(t, "status"), CLI_OK);
     says(th_cli_stdout(t), "\na\n");
     says(th_cli_stdout(t), "\nb\n");
+    assert_null(strstr(th_cli_stdout(t), "no connection yet"));
 }
 
 static void no_connection_has_its_hint(void **state)
