@@ -1,7 +1,9 @@
-/* wellhead status: what fetcher and sink say, side by side. */
+/* wellhead status: the verdict on all stages, then what fetcher and sink say, side by side. */
 #include "cli/commands/commands.h"
 #include "cli/commands/status_print.h"
 #include "common/json/json_write.h"
+
+enum { WATCH_MS = 2000 };
 
 static int print_json(const struct cli *cli, const struct status_view *view)
 {
@@ -14,8 +16,7 @@ static int print_json(const struct cli *cli, const struct status_view *view)
     wh_jw_object(&w);
     wh_jw_key(&w, "ok");
     wh_jw_bool(&w, view->fetcher_ok && view->sink_ok);
-    wh_jw_key(&w, "healthy");
-    wh_jw_bool(&w, status_is_healthy(view));
+    wh_findings_write(view->findings, &w);
     wh_jw_key(&w, "fetcher");
     wh_jw_raw(&w, view->fetcher_ok ? wh_buf_slice(&view->fetcher.body) : WH_LIT("null"));
     wh_jw_key(&w, "sink");
@@ -60,6 +61,26 @@ static int report(struct cli *cli)
     return code;
 }
 
+/* Until the user ends it; with --check also until something is wrong. */
+static int watch(struct cli *cli)
+{
+    for (;;) {
+        int code;
+
+        if (cli->opt.format == CLI_TEXT && !cli->opt.quiet) {
+            cli_clear(&cli->out);
+        }
+        code = report(cli);
+        if (!cli_out_flush(&cli->out)) {
+            return CLI_FAILED;
+        }
+        if (cli->opt.check && code != CLI_OK) {
+            return code;
+        }
+        cli_pause_ms(cli, WATCH_MS);
+    }
+}
+
 static int wait_and_report(struct cli *cli)
 {
     int code = status_wait(cli);
@@ -82,6 +103,9 @@ int cli_status(struct cli *cli)
     }
     if (cli->opt.confirm_deletes) {
         return status_confirm_deletes(cli);
+    }
+    if (cli->opt.watch) {
+        return watch(cli);
     }
     return cli->opt.wait_ms == CLI_NOT_GIVEN ? report(cli) : wait_and_report(cli);
 }

@@ -25,6 +25,9 @@ static void print_connections(const struct cli *cli, const struct status_view *v
     cli_table_str(&t, "requests");
     cli_table_str(&t, "now");
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        if (status_is_left(c)) {
+            continue; /* a note of the verdict says it */
+        }
         cli_table_cell(&t, cli_get_str(c, "id"));
         cli_table_cell(&t, cli_get_str(c, "state"));
         cli_table_int(&t, wh_json_get_int(c, "projects", 0));
@@ -33,8 +36,9 @@ static void print_connections(const struct cli *cli, const struct status_view *v
         cli_table_cell(&t, cli_get_str(c, "error").len ? cli_get_str(c, "error")
                                                        : cli_get_str(c, "phase"));
     }
-    cli_table_print(&t, &cli->out);
-    if (t.n_cells == 6) {
+    if (t.n_cells > 6) {
+        cli_table_print(&t, &cli->out);
+    } else if (cli_count(list) == 0) {
         cli_say(&cli->out, "no connection yet: `wellhead connect URL`\n");
     }
     cli_table_done(&t);
@@ -84,6 +88,9 @@ static void print_all_sources(const struct cli *cli, const struct status_view *v
 
     if (status_connections(view, &list)) {
         for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+            if (status_is_left(c)) {
+                continue;
+            }
             print_sources(cli, c);
         }
     }
@@ -217,6 +224,7 @@ static void print_freshness(const struct cli *cli, const struct status_view *vie
 
 void status_print_overview(const struct cli *cli, const struct status_view *v)
 {
+    status_print_health(cli, v);
     print_connections(cli, v);
     print_all_sources(cli, v);
     status_print_sync(cli, v);

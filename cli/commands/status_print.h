@@ -4,6 +4,8 @@
 
 #include "cli/commands/status_view.h"
 
+/* The verdict, processes, what waits between them, what was set aside, and the last successes. */
+void status_print_health(const struct cli *cli, const struct status_view *view);
 /* Everything, for people. */
 void status_print_overview(const struct cli *cli, const struct status_view *view);
 /* Runs, skipped projects, webhooks and completeness of each connection. */

@@ -249,6 +249,9 @@ void status_print_sync(const struct cli *cli, const struct status_view *view)
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
         int64_t held = wh_json_get_int(c, "held_deletes", 0);
 
+        if (status_is_left(c)) {
+            continue; /* its line among the connections says it all */
+        }
         if (several) {
             cli_say(&cli->out, "\n%.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")));
         }

@@ -5,12 +5,17 @@
 
 enum { DEPTH_MAX = 32 };
 
-static bool ask(struct cli *cli, const char *base, const char *token_file,
+static bool ask(const struct cli *cli, const char *base, const char *token_file,
                 struct cli_answer *answer, struct wh_json_parser *parser, struct wh_json_val *root,
                 struct wh_err *err)
 {
-    if (cli_call(cli, "GET", base, WH_LIT("/api/v1/status"), token_file, WH_LIT(""), answer, err) !=
-        WH_OK) {
+    struct cli soon = *cli;
+
+    if (soon.conf.timeout_ms > STATUS_TIMEOUT_MS) {
+        soon.conf.timeout_ms = STATUS_TIMEOUT_MS;
+    }
+    if (cli_call(&soon, "GET", base, WH_LIT("/api/v1/status"), token_file, WH_LIT(""), answer,
+                 err) != WH_OK) {
         return false;
     }
     if (answer->status != 200) {
@@ -26,6 +31,83 @@ void status_view_done(struct status_view *view)
     wh_buf_done(&view->sink.body);
     wh_json_parser_free(view->fetcher_parser);
     wh_json_parser_free(view->sink_parser);
+    wh_mem_free(view->findings);
+}
+
+/* ---- findings ---- */
+
+static void copy_text(char *to, size_t size, struct wh_slice from)
+{
+    (void)snprintf(to, size, "%.*s", WH_SLICE_ARG(from));
+}
+
+static void take_findings(const struct status_view *view)
+{
+    struct wh_findings *f = view->findings;
+    struct wh_json_val health;
+    struct wh_json_val list;
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!status_health(view, &health) || !wh_json_get(health, WH_LIT("findings"), &list)) {
+        wh_findings_add(f, WH_SEVERITY_UNKNOWN, "sink", "it tells nothing of the other stages",
+                        "install the same version of all parts");
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
+        struct wh_finding one;
+
+        copy_text(one.subject, sizeof(one.subject), cli_get_str(item, "subject"));
+        copy_text(one.text, sizeof(one.text), cli_get_str(item, "text"));
+        copy_text(one.advice, sizeof(one.advice), cli_get_str(item, "advice"));
+        wh_findings_add(f, wh_severity_parse(cli_get_str(item, "severity")), one.subject, one.text,
+                        one.advice);
+    }
+}
+
+/* The sink is away: the fetcher knows its connections. */
+static void judge_connections(const struct status_view *view)
+{
+    struct wh_seen_connection one;
+    const struct wh_evidence e = {.connections = &one, .n_connections = 1};
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!status_connections(view, &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        one = (struct wh_seen_connection){.id = cli_get_str(c, "id"),
+                                          .instance = cli_get_str(c, "instance"),
+                                          .state = cli_get_str(c, "state"),
+                                          .detail = cli_get_str(c, "detail")};
+        wh_judge_connections(&e, view->findings);
+    }
+}
+
+static void find(struct status_view *view)
+{
+    char text[sizeof(((struct wh_finding *)0)->text)];
+
+    if (view->sink_ok) {
+        take_findings(view);
+    } else {
+        (void)snprintf(text, sizeof(text), "it does not answer: %.200s", view->sink_err.msg);
+        wh_findings_add(view->findings, WH_SEVERITY_ERROR, "sink", text,
+                        "start it, or read its log; `wellhead doctor` asks every process");
+        wh_findings_add(view->findings, WH_SEVERITY_UNKNOWN, "mapper, webhook-intake",
+                        "how they are is not known while the sink is away", "");
+        judge_connections(view);
+    }
+    if (!view->fetcher_ok) {
+        (void)snprintf(text, sizeof(text), "it does not answer this command: %.200s",
+                       view->fetcher_err.msg);
+        wh_findings_add(view->findings, WH_SEVERITY_UNKNOWN, "fetcher", text,
+                        "start it, or read its log; `wellhead doctor` asks every process");
+    }
 }
 
 bool status_view_read(struct cli *cli, struct status_view *view)
@@ -33,13 +115,15 @@ bool status_view_read(struct cli *cli, struct status_view *view)
     *view = (struct status_view){0};
     view->fetcher_parser = wh_json_parser_new(STATUS_ANSWER_MAX_BYTES, DEPTH_MAX);
     view->sink_parser = wh_json_parser_new(STATUS_ANSWER_MAX_BYTES, DEPTH_MAX);
-    if (view->fetcher_parser == NULL || view->sink_parser == NULL) {
+    view->findings = wh_mem_zalloc(1, sizeof(*view->findings));
+    if (view->fetcher_parser == NULL || view->sink_parser == NULL || view->findings == NULL) {
         return false;
     }
     view->fetcher_ok = ask(cli, cli->conf.fetcher_url, cli->conf.fetcher_token_file, &view->fetcher,
                            view->fetcher_parser, &view->fetcher_root, &view->fetcher_err);
     view->sink_ok = ask(cli, cli->conf.sink_url, cli->conf.sink_token_file, &view->sink,
                         view->sink_parser, &view->sink_root, &view->sink_err);
+    find(view);
     return true;
 }
 
@@ -53,21 +137,13 @@ bool status_is_left(struct wh_json_val connection)
     return wh_connection_class(cli_get_str(connection, "state")) == WH_CONNECTION_MISSING;
 }
 
+bool status_health(const struct status_view *view, struct wh_json_val *ret)
+{
+    return view->sink_ok && wh_json_get(view->sink_root, WH_LIT("health"), ret) &&
+           wh_json_type(*ret) == WH_JSON_OBJECT;
+}
+
 bool status_is_healthy(const struct status_view *view)
 {
-    struct wh_json_val list;
-    struct wh_json_val c;
-    struct wh_json_iter it;
-    struct wh_slice key;
-
-    if (!view->sink_ok || !status_connections(view, &list)) {
-        return false;
-    }
-    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        /* A connection that was disconnected on purpose is no fault. */
-        if (wh_connection_class(cli_get_str(c, "state")) == WH_CONNECTION_ERROR) {
-            return false;
-        }
-    }
-    return true;
+    return wh_findings_verdict(view->findings) == WH_VERDICT_HEALTHY;
 }

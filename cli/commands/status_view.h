@@ -5,10 +5,15 @@
 
 #include "cli/core/cli.h"
 #include "common/json/json_doc.h"
+#include "common/judge/judge.h"
 
-enum { STATUS_ANSWER_MAX_BYTES = 32 << 20, STATUS_POLL_MS = 500 };
+enum {
+    STATUS_ANSWER_MAX_BYTES = 32 << 20,
+    STATUS_POLL_MS = 500,
+    STATUS_TIMEOUT_MS = 10000, /* a stage that hangs is a finding, not a reason to wait */
+};
 
-/* Either of the two may not have answered: then why is in its error. */
+/* Either of the two may not have answered: then why is in its error, and in the findings. */
 struct status_view {
     struct cli_answer fetcher;
     struct cli_answer sink;
@@ -20,6 +25,7 @@ struct status_view {
     bool sink_ok;
     struct wh_err fetcher_err;
     struct wh_err sink_err;
+    struct wh_findings *findings; /* the sink's, and what this command saw itself */
 };
 
 /* Asks both. False: out of memory. Call status_view_done in any case. */
@@ -29,7 +35,9 @@ void status_view_done(struct status_view *view);
 bool status_connections(const struct status_view *view, struct wh_json_val *ret);
 /* Is the connection disconnected, or not connected yet? Then nothing of it is read. */
 bool status_is_left(struct wh_json_val connection);
-/* Both answered, and no connection is in an error. */
+/* What the findings say; true only when it is known. */
 bool status_is_healthy(const struct status_view *view);
+/* What the sink says of all stages; false when it did not answer. */
+bool status_health(const struct status_view *view, struct wh_json_val *ret);
 
 #endif

@@ -16,7 +16,9 @@ static const struct cli_command table[] = {
     {"status", CLI_STATUS, "what is running, how far each stream is, and how fresh the rows are",
      NULL, 0,
      "  wellhead status\n"
-     "  wellhead status --check            # exit code 10 when something is unhealthy\n"
+     "  wellhead status --check            # exit code 10 unless all stages are known to be "
+     "healthy\n"
+     "  wellhead status --watch            # again every two seconds\n"
      "  wellhead status --wait 10m         # waits for the end of the first sync\n"
      "  wellhead status --verify           # compares GitLab with the store; exit code 10: "
      "incomplete\n"

@@ -52,6 +52,7 @@ struct cli_options {
     bool execute;
     bool dry_run;
     bool check;
+    bool watch;
     bool dead_letters;
     bool verify;
     bool confirm_deletes;

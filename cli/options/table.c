@@ -39,6 +39,8 @@ static const struct cli_option table[] = {
      "the value of the parameter :NAME in the query"},
     {"check", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(check), CLI_STATUS | CLI_TOPICS,
      CLI_OWN, "change nothing; exit code 10 when something is wrong"},
+    {"watch", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(watch), CLI_STATUS, CLI_OWN,
+     "show it again every two seconds; with --check until something is wrong"},
     {"wait", 0, false, "TIME", CLI_OPTION_TIME, CLI_TEXT, MEMBER(wait_ms), CLI_STATUS, CLI_OWN,
      "wait for the end of the first sync, at most this long"},
     {"verify", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(verify), CLI_STATUS, CLI_OWN,

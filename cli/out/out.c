@@ -120,6 +120,13 @@ bool cli_data(const struct cli_out *out, struct wh_slice bytes)
     return cli_data_part(out, bytes) && (!newline || fputc('\n', out->data) != EOF);
 }
 
+void cli_clear(const struct cli_out *out)
+{
+    if (out->data_terminal) {
+        (void)fputs("\033[H\033[2J", out->data);
+    }
+}
+
 void cli_progress(const struct cli_out *out, const char *format, ...)
 {
     va_list args;

@@ -50,6 +50,8 @@ WH_MUST_CHECK bool cli_data_part(const struct cli_out *out, struct wh_slice byte
 /* Prints text of our own, such as help, to stderr. */
 void cli_note_text(const struct cli_out *out, const char *text);
 
+/* Clears the terminal that data go to, so that what follows takes the place of what is there. */
+void cli_clear(const struct cli_out *out);
 /* Replaces the terminal's last line by this one; says nothing when stderr is no terminal. */
 void cli_progress(const struct cli_out *out, const char *format, ...) WH_PRINTF(2, 3);
 /* Takes that line away. */

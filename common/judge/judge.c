@@ -316,8 +316,9 @@ static void judge_connection(struct judging *j, const struct wh_seen_connection 
     (void)snprintf(subject, sizeof(subject), "connection %.*s", WH_SLICE_ARG(c->id));
     switch (wh_connection_class(c->state)) {
     case WH_CONNECTION_MISSING:
-        say(j, WH_SEVERITY_NOTE, subject, "", "%s: nothing of it is read, its rows stay",
-            wh_slice_eq(c->state, WH_LIT("disabled")) ? "disconnected" : "not connected yet");
+        say(j, WH_SEVERITY_NOTE, subject, "", "%s: nothing of it is read, its rows stay%s%.*s",
+            wh_slice_eq(c->state, WH_LIT("disabled")) ? "disconnected" : "not connected yet",
+            c->detail.len ? "; " : "", WH_SLICE_ARG(c->detail));
         break;
     case WH_CONNECTION_CONNECTING:
         say(j, WH_SEVERITY_NOTE, subject, "", "the first sync is under way");
@@ -357,6 +358,15 @@ static void judge_letters(struct judging *j)
     }
 }
 
+void wh_judge_connections(const struct wh_evidence *e, struct wh_findings *f)
+{
+    struct judging j = {.e = e, .f = f};
+
+    for (size_t i = 0; i < e->n_connections; i++) {
+        judge_connection(&j, &e->connections[i]);
+    }
+}
+
 void wh_judge(const struct wh_evidence *e, struct wh_findings *ret)
 {
     static const char *const stages[] = {"fetcher", "webhook-intake", "mapper", "sink"};
@@ -380,9 +390,7 @@ void wh_judge(const struct wh_evidence *e, struct wh_findings *ret)
             judge_flow(&j, &e->flows[i]);
         }
     }
-    for (size_t i = 0; i < e->n_connections; i++) {
-        judge_connection(&j, &e->connections[i]);
-    }
+    wh_judge_connections(e, ret);
     if (e->n_connections == 0 && e->kafka_error.len == 0) {
         say(&j, WH_SEVERITY_NOTE, "connections", "`wellhead connect URL`", "there is none yet");
     }

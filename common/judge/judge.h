@@ -56,6 +56,8 @@ enum wh_severity wh_severity_parse(struct wh_slice name); /* an unknown word is 
 
 /* Judges; *ret is overwritten. */
 void wh_judge(const struct wh_evidence *e, struct wh_findings *ret);
+/* Adds what is to be said of the connections alone, for who cannot see the rest. */
+void wh_judge_connections(const struct wh_evidence *e, struct wh_findings *f);
 /* May the process be counted on: not stopped, and heard of recently enough? */
 bool wh_judge_lives(const struct wh_evidence *e, const struct wh_seen_process *p);
 

@@ -51,6 +51,12 @@ def held_stream(broker, stacks):
     n = await_true("the reads are stored", 60, lambda: equal(s))
     if call("GET", f"http://127.0.0.1:{s.ports['mapper']}/ready")[0] != 200 or not is_held(s) or not s.unmapped():
         raise Failure("held webhooks are not what the mapper says")
+    words = f"mapper: its breaker is open for {s.connection}, webhook since "
+
+    def told():
+        done = s.cli("status", "--check", check=False)
+        return done.returncode == 10 and words in done.stdout
+    await_true("status names the held stream", 30, told, pause=0.5)
     s.kill("mapper")
     s.arguments["mapper"] = base + ["--breaker.window=100", "--breaker.min=50", "--breaker.retry=1s"]
     s.start("mapper")

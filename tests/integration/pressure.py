@@ -58,6 +58,9 @@ def stand_still(s, broker):
         before = asked(s)
         second = watch_live(s, STOPPED_S / 2)
         more = asked(s) - before
+        told = s.cli("status", "--check", check=False)
+        if told.returncode != 10 or "kafka: it does not answer" not in told.stdout:
+            raise Failure(f"status without Kafka: exit {told.returncode}: {told.stdout[:300]}")
         if more > 3:
             raise Failure(f"{more} requests to GitLab although nothing can be stored")
         if connection(s)["phase"] == "idle":

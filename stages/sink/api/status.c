@@ -292,6 +292,12 @@ enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err)
     if (rc == WH_OK) {
         rc = write_connections(job, &j.w, err);
     }
+    if (rc == WH_OK) {
+        rc = api_write_set_aside(job, &j.w, err);
+    }
+    if (rc == WH_OK) {
+        rc = api_write_successes(job, &j.w, err);
+    }
     if (rc != WH_OK) {
         wh_buf_done(&j.buf);
         return rc;

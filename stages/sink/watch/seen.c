@@ -36,8 +36,10 @@ static enum wh_rc each_document(struct sink_watch *w, struct wh_slice from, stru
 
 /* ---- processes ---- */
 
+/* The first look takes a heartbeat for a sign of life if it is young enough to be the last one. */
 static struct watch_sign *sign_of(struct sink_watch *w, const struct wh_heartbeat *h)
 {
+    int64_t age_ms = w->evidence.now_ms - h->at_ms;
     char key[WATCH_NAME_MAX];
 
     (void)snprintf(key, sizeof(key), "%.*s:%.*s", WH_SLICE_ARG(h->stage), WH_SLICE_ARG(h->process));
@@ -49,7 +51,8 @@ static struct watch_sign *sign_of(struct sink_watch *w, const struct wh_heartbea
     if (w->n_signs == WATCH_PROCESSES_MAX) {
         return NULL;
     }
-    w->signs[w->n_signs] = (struct watch_sign){.at_ms = h->at_ms};
+    w->signs[w->n_signs] = (struct watch_sign){
+        .at_ms = h->at_ms, .seen_ms = age_ms < WH_JUDGE_SILENCE_MS ? h->at_ms : 0};
     memcpy(w->signs[w->n_signs].key, key, sizeof(key));
     return &w->signs[w->n_signs++];
 }

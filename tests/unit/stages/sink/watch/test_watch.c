@@ -211,6 +211,7 @@ static void begin(struct world *w)
 static void begin_well(struct world *w)
 {
     all_beat(w);
+    pass(w, 20000);
     begin(w);
     look(w);
     says(w, "\"verdict\":\"unknown\"");
@@ -237,6 +238,17 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void a_young_heartbeat_is_believed_at_once(void **state)
+{
+    struct world *w = *state;
+
+    all_beat(w);
+    pass(w, 14000);
+    begin(w);
+    look(w);
+    says(w, "\"healthy\":true");
+}
+
 static void silence_is_told(void **state)
 {
     struct world *w = *state;
@@ -250,7 +262,7 @@ static void silence_is_told(void **state)
         look(w);
     }
     says(w, "\"healthy\":false");
-    says(w, "h-3 has been silent since 2025-11-24T16:00:05.001Z");
+    says(w, "h-3 has been silent since 2025-11-24T16:00:25.001Z");
     says(w, "\"process\":\"h-3\",\"state\":\"silent\"");
     says(w, "\"process\":\"h-1\",\"state\":\"up\"");
     all_beat(w);
@@ -397,6 +409,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_young_heartbeat_is_believed_at_once),
         TEST(silence_is_told),
         TEST(lag_is_told_and_standing_still),
         TEST(the_own_offsets_are_committed),
