@@ -320,6 +320,17 @@ void th_head_put(struct wh_store *store, const struct wh_head *head)
         sink_by_project_key(key, kind, &project->u.ref, at, &head->id);
         put(batch, SINK_BY_PROJECT, key, SINK_BY_PROJECT_KEY, WH_LIT(""));
     }
+    for (unsigned i = 0; i < head->body.def->n_fields; i++) {
+        unsigned char by_value[SINK_BY_VALUE_KEY];
+        size_t len = (head->body.present >> i & 1) && sink_value_indexed(&head->body.def->fields[i])
+                         ? sink_value_prefix(by_value, kind, i, &head->body.values[i])
+                         : 0;
+
+        if (len) {
+            memcpy(by_value + len, head->id.bytes, sizeof(head->id.bytes));
+            put(batch, SINK_BY_VALUE, by_value, len + sizeof(head->id.bytes), WH_LIT(""));
+        }
+    }
     th_ok(sink_url_key(head->source.url, &url, &err), &err);
     put(batch, SINK_SOURCE_IDS, url.ptr, url.len, wh_slice(entity, sizeof(entity)));
     th_ok(wh_store_write(store, batch, false, &err), &err);

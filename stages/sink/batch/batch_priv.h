@@ -17,14 +17,17 @@ struct sink_derived {
     uint64_t present;
     struct wh_value *refs;       /* of the reference fields, in field order */
     struct wh_version *ref_sets; /* the version that set each */
+    struct wh_value *values; /* of the fields with an index of their values; null when not shown */
 };
 
-/* The reference fields of a kind. */
+/* The fields of a kind that its derived keys depend on: references and indexed values. */
 struct sink_refs {
     unsigned n;
     unsigned fields[WH_FIELDS_MAX];
     int project;    /* index into fields; -1 none */
     int updated_at; /* the kind's field; -1 none */
+    unsigned n_values;
+    unsigned value_fields[WH_FIELDS_MAX];
 };
 
 /* A history entry that this batch puts; the newest is first in the list. */

@@ -18,7 +18,11 @@ void sink_refs_init(struct sink_refs refs[WH_KIND_COUNT])
         refs[k].n = 0;
         refs[k].project = -1;
         refs[k].updated_at = def ? wh_kind_field(def, WH_LIT("updated_at")) : -1;
+        refs[k].n_values = 0;
         for (unsigned i = 0; def && i < def->n_fields; i++) {
+            if (sink_value_indexed(&def->fields[i])) {
+                refs[k].value_fields[refs[k].n_values++] = i;
+            }
             if (!is_ref(&def->fields[i])) {
                 continue;
             }
@@ -43,10 +47,11 @@ enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
                              const struct wh_head *head, struct sink_derived *ret,
                              struct wh_err *err)
 {
+    size_t n_values = refs->n + refs->n_values;
     void *values = NULL;
     void *sets = NULL;
 
-    if (wh_arena_alloc(&a->arena, refs->n * sizeof(struct wh_value) + 1, &values, err) != WH_OK ||
+    if (wh_arena_alloc(&a->arena, n_values * sizeof(struct wh_value) + 1, &values, err) != WH_OK ||
         wh_arena_alloc(&a->arena, refs->n * sizeof(struct wh_version) + 1, &sets, err) != WH_OK) {
         return err->rc;
     }
@@ -57,6 +62,13 @@ enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
     ret->present = head->body.present;
     ret->refs = values;
     ret->ref_sets = sets;
+    ret->values = ret->refs + refs->n;
+    for (unsigned i = 0; i < refs->n_values; i++) {
+        unsigned field = refs->value_fields[i];
+
+        ret->values[i] = head->body.present >> field & 1 ? head->body.values[field]
+                                                         : (struct wh_value){.is_null = true};
+    }
     for (unsigned i = 0; i < refs->n; i++) {
         if (head->body.present & UINT64_C(1) << refs->fields[i]) {
             ret->refs[i] = head->body.values[refs->fields[i]];
@@ -138,6 +150,42 @@ static enum wh_rc derive_by_project(struct sink_apply *a, const struct sink_cach
     }
     sink_by_project_key(key, c->kind, is, new_ms, &c->id);
     return put_key(a, SINK_BY_PROJECT, key, sizeof(key), WH_LIT(""), err);
+}
+
+/* ---- by_value ---- */
+
+static enum wh_rc derive_value(struct sink_apply *a, const struct sink_cached *c, unsigned field,
+                               const struct wh_value *was, const struct wh_value *is,
+                               struct wh_err *err)
+{
+    unsigned char old[SINK_BY_VALUE_KEY];
+    unsigned char key[SINK_BY_VALUE_KEY];
+    size_t old_len = was ? sink_value_prefix(old, c->kind, field, was) : 0;
+    size_t len = is ? sink_value_prefix(key, c->kind, field, is) : 0;
+
+    if (old_len == len && memcmp(old, key, len) == 0) {
+        return WH_OK;
+    }
+    memcpy(old + old_len, c->id.bytes, sizeof(c->id.bytes));
+    memcpy(key + len, c->id.bytes, sizeof(c->id.bytes));
+    if (old_len && remove_key(a, SINK_BY_VALUE, old, old_len + sizeof(c->id.bytes), err) != WH_OK) {
+        return err->rc;
+    }
+    return len ? put_key(a, SINK_BY_VALUE, key, len + sizeof(c->id.bytes), WH_LIT(""), err) : WH_OK;
+}
+
+static enum wh_rc derive_values(struct sink_apply *a, const struct sink_cached *c,
+                                const struct sink_derived *now, struct wh_err *err)
+{
+    const struct sink_refs *refs = &a->refs[c->kind];
+
+    for (unsigned i = 0; i < refs->n_values; i++) {
+        if (derive_value(a, c, refs->value_fields[i], c->old.exists ? &c->old.values[i] : NULL,
+                         now->exists ? &now->values[i] : NULL, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
 }
 
 /* ---- source_ids ---- */
@@ -322,7 +370,7 @@ static enum wh_rc derive_all(struct sink_apply *a, const struct sink_cached *c,
                              const struct sink_derived *now, struct wh_err *err)
 {
     if (derive_by_time(a, c, now, err) != WH_OK || derive_by_project(a, c, now, err) != WH_OK ||
-        derive_source(a, c, now, true, err) != WH_OK ||
+        derive_values(a, c, now, err) != WH_OK || derive_source(a, c, now, true, err) != WH_OK ||
         derive_source(a, c, now, false, err) != WH_OK) {
         return err->rc;
     }

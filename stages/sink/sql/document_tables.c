@@ -37,7 +37,7 @@ static struct wh_slice connection_of(struct wh_slice key)
 /* ---- connections ---- */
 
 static const struct sql_index_def connections_indexes[] = {
-    {NULL, NULL, "id", NULL, false, 10, 1, 0},
+    {NULL, NULL, "id", NULL, false, 10, 1, 0, false},
 };
 
 static enum wh_rc connections_filter(struct sql_cursor *c, unsigned index,
@@ -55,15 +55,21 @@ static enum wh_rc connections_column(struct sql_cursor *c, struct sql_out *out, 
     return WH_OK;
 }
 
-const struct sql_table_def sql_connections = {
-    connections_indexes, 1, connections_filter, document_row, connections_column, SINK_META, 0};
+const struct sql_table_def sql_connections = {connections_indexes,
+                                              1,
+                                              connections_filter,
+                                              document_row,
+                                              connections_column,
+                                              SINK_META,
+                                              0,
+                                              NULL};
 
 /* ---- runs ---- */
 
 enum runs_column { R_CONNECTION, R_RUN, R_DOCUMENT, R_OUTCOME };
 
 static const struct sql_index_def runs_indexes[] = {
-    {NULL, NULL, NULL, NULL, false, 1000, 1, 0},
+    {NULL, NULL, NULL, NULL, false, 1000, 1, 0, false},
 };
 
 static enum wh_rc runs_filter(struct sql_cursor *c, unsigned index, const struct sql_bounds *bounds,
@@ -118,13 +124,13 @@ static enum wh_rc runs_column(struct sql_cursor *c, struct sql_out *out, int num
     return WH_OK;
 }
 
-const struct sql_table_def sql_runs = {runs_indexes, 1, runs_filter, document_row, runs_column,
-                                       SINK_META,    0};
+const struct sql_table_def sql_runs = {runs_indexes, 1,         runs_filter, document_row,
+                                       runs_column,  SINK_META, 0,           NULL};
 
 /* ---- health ---- */
 
 static const struct sql_index_def health_indexes[] = {
-    {NULL, NULL, NULL, NULL, false, 100, 1, 0},
+    {NULL, NULL, NULL, NULL, false, 100, 1, 0, false},
 };
 
 static enum wh_rc health_filter(struct sql_cursor *c, unsigned index,
@@ -147,7 +153,7 @@ static enum wh_rc health_column(struct sql_cursor *c, struct sql_out *out, int n
 }
 
 const struct sql_table_def sql_health = {
-    health_indexes, 1, health_filter, document_row, health_column, SINK_META, 0};
+    health_indexes, 1, health_filter, document_row, health_column, SINK_META, 0, NULL};
 
 /* ---- values that could not be converted ---- */
 
@@ -156,7 +162,7 @@ enum set_aside_column { S_CONNECTION, S_VIEW, S_POINTER, S_PARTITION, S_OFFSET, 
 enum { SET_ASIDE_TAIL = 4 + 8 /* partition and offset */ };
 
 static const struct sql_index_def set_aside_indexes[] = {
-    {NULL, NULL, NULL, NULL, false, 1000, 1, 0},
+    {NULL, NULL, NULL, NULL, false, 1000, 1, 0, false},
 };
 
 static enum wh_rc set_aside_filter(struct sql_cursor *c, unsigned index,
@@ -211,4 +217,4 @@ static enum wh_rc set_aside_column(struct sql_cursor *c, struct sql_out *out, in
 }
 
 const struct sql_table_def sql_set_aside = {
-    set_aside_indexes, 1, set_aside_filter, document_row, set_aside_column, SINK_META, 0};
+    set_aside_indexes, 1, set_aside_filter, document_row, set_aside_column, SINK_META, 0, NULL};

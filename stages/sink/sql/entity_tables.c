@@ -1,17 +1,6 @@
 /* Tables of entities: a row is a head of the store; columns are decoded when they are asked for. */
-#include "common/base/be.h"
 #include "stages/sink/store/long_text.h"
-#include "stages/sink/sql/sql_priv.h"
-
-enum { INDEX_SCAN, INDEX_ID, INDEX_URL, INDEX_TIME, INDEX_PROJECT };
-
-static const struct sql_index_def indexes[] = {
-    [INDEX_SCAN] = {NULL, "id", "id", NULL, false, 1e6, 1, INDEX_SCAN},
-    [INDEX_ID] = {"id", NULL, NULL, NULL, true, 1, 2, SQL_NONE},
-    [INDEX_URL] = {"url", NULL, NULL, NULL, true, 1, 4, SQL_NONE},
-    [INDEX_TIME] = {NULL, "changed_at", "changed_at", "id", false, 1e6, 4, INDEX_TIME},
-    [INDEX_PROJECT] = {"project", "changed_at", "changed_at", "id", false, 1e4, 4, INDEX_TIME},
-};
+#include "stages/sink/sql/entity_priv.h"
 
 /* Behind id and the kind's fields, in the order of sql_columns. */
 enum identity {
@@ -35,121 +24,6 @@ enum identity {
 /* When a row needs this many columns, its whole body is decoded at once. */
 enum { WHOLE_BODY_FROM = 4 };
 
-/* ---- ranges of keys ---- */
-
-static enum wh_rc by_id(struct sql_cursor *c, const struct wh_entity_id *id, struct wh_err *err)
-{
-    unsigned char key[SINK_ENTITY_KEY];
-
-    sink_entity_key(key, c->table->kind->kind, id);
-    return sql_cursor_single(c, SINK_ENTITIES, wh_slice(key, sizeof(key)), err);
-}
-
-static enum wh_rc scan(struct sql_cursor *c, const struct sql_bounds *bounds, struct wh_err *err)
-{
-    unsigned char lower[SINK_ENTITY_KEY] = {(unsigned char)c->table->kind->kind};
-    unsigned char upper[SINK_ENTITY_KEY + 1] = {(unsigned char)(c->table->kind->kind + 1)};
-    size_t upper_len = 1;
-    struct wh_entity_id id;
-
-    if (bounds->lower && sql_bound_id(bounds->lower, &id)) {
-        sink_entity_key(lower, c->table->kind->kind, &id);
-    }
-    if (bounds->upper && sql_bound_id(bounds->upper, &id)) {
-        /* The key itself is still inside: one byte more is behind it. */
-        sink_entity_key(upper, c->table->kind->kind, &id);
-        upper[SINK_ENTITY_KEY] = 0;
-        upper_len = sizeof(upper);
-    }
-    return sql_cursor_range(c, SINK_ENTITIES, wh_slice(lower, sizeof(lower)),
-                            wh_slice(upper, upper_len), bounds->backwards, err);
-}
-
-/* An address that is too long for the index is searched in all rows. */
-static enum wh_rc by_url(struct sql_cursor *c, sqlite3_value *value, struct wh_err *err)
-{
-    const struct sql_bounds none = {0};
-    struct sql_conn *conn = c->table->conn;
-    struct wh_entity_id id;
-    struct wh_slice url;
-    bool found = false;
-
-    if (sqlite3_value_type(value) != SQLITE_TEXT) {
-        return WH_OK;
-    }
-    url = sql_value_text(value);
-    if (url.ptr == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for an address");
-    }
-    wh_buf_reset(&c->text);
-    if (url.len + 1 > SINK_SOURCE_KEY_MAX) {
-        return scan(c, &none, err);
-    }
-    wh_buf_reset(&c->fetched);
-    if (sink_url_key(url, &c->text, err) != WH_OK ||
-        wh_store_get(conn->store, conn->snap, SINK_SOURCE_IDS, wh_buf_slice(&c->text), &c->fetched,
-                     &found, err) != WH_OK) {
-        return err->rc;
-    }
-    if (!found || c->fetched.len != SINK_ENTITY_KEY ||
-        (unsigned char)c->fetched.ptr[0] != c->table->kind->kind) {
-        return WH_OK;
-    }
-    memcpy(id.bytes, c->fetched.ptr + 1, sizeof(id.bytes));
-    return by_id(c, &id, err);
-}
-
-/* prefix, then the version time, then an id. */
-static enum wh_rc time_range(struct sql_cursor *c, unsigned family, struct wh_slice prefix,
-                             const struct sql_bounds *bounds, struct wh_err *err)
-{
-    unsigned char lower[SQL_KEY_MAX];
-    unsigned char upper[SQL_KEY_MAX];
-    size_t lower_len = prefix.len;
-    size_t upper_len = prefix.len;
-    int64_t ms;
-
-    memcpy(lower, prefix.ptr, prefix.len);
-    memcpy(upper, prefix.ptr, prefix.len);
-    if (bounds->lower && sql_bound_time_lower(bounds->lower, &ms)) {
-        wh_be_put64(lower + lower_len, sink_time_key(ms));
-        lower_len += 8;
-    }
-    if (bounds->upper && sql_bound_time_upper(bounds->upper, &ms)) {
-        wh_be_put64(upper + upper_len, sink_time_key(ms));
-        upper_len += 8;
-    } else if (!sql_prefix_end(upper, upper_len)) {
-        return wh_fail(err, WH_E_INTERNAL, "a kind without a key behind it");
-    }
-    return sql_cursor_range(c, family, wh_slice(lower, lower_len), wh_slice(upper, upper_len),
-                            bounds->backwards, err);
-}
-
-static enum wh_rc filter(struct sql_cursor *c, unsigned index, const struct sql_bounds *bounds,
-                         struct wh_err *err)
-{
-    unsigned char prefix[1 + WH_ENTITY_ID_BYTES] = {(unsigned char)c->table->kind->kind};
-    struct wh_entity_id id;
-
-    switch (index) {
-    case INDEX_ID:
-        return sql_bound_id(bounds->eq, &id) ? by_id(c, &id, err) : WH_OK;
-    case INDEX_URL:
-        return by_url(c, bounds->eq, err);
-    case INDEX_TIME:
-        return time_range(c, SINK_BY_TIME, wh_slice(prefix, 1), bounds, err);
-    case INDEX_PROJECT:
-        if (!sql_bound_id(bounds->eq, &id)) {
-            return WH_OK;
-        }
-        memcpy(prefix + 1, id.bytes, sizeof(id.bytes));
-        return time_range(c, SINK_BY_PROJECT, wh_slice(prefix, sizeof(prefix)), bounds, err);
-    case INDEX_SCAN:
-    default:
-        return scan(c, bounds, err);
-    }
-}
-
 /* ---- rows ---- */
 
 /* An index's key ends with the entity's id: fetch its head. */
@@ -161,7 +35,7 @@ static enum wh_rc fetch(struct sql_cursor *c, bool *ret_found, struct wh_err *er
         return wh_fail(err, WH_E_CORRUPT, "an index key of %zu bytes", c->key.len);
     }
     memcpy(c->id.bytes, c->key.ptr + c->key.len - sizeof(c->id.bytes), sizeof(c->id.bytes));
-    if (c->index != INDEX_TIME && c->index != INDEX_PROJECT) {
+    if (!sql_entity_by_index(c)) {
         *ret_found = true;
         return WH_OK;
     }
@@ -191,7 +65,7 @@ static enum wh_rc row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
         return err->rc;
     }
     *ret_skip = deleted && !c->table->all;
-    return WH_OK;
+    return *ret_skip ? WH_OK : sql_entity_other_part(c, ret_skip, err);
 }
 
 /* ---- columns ---- */
@@ -337,9 +211,10 @@ static enum wh_rc column(struct sql_cursor *c, struct sql_out *out, int number, 
 }
 
 const struct sql_table_def sql_entities = {
-    .indexes = indexes,
-    .n_indexes = sizeof(indexes) / sizeof(indexes[0]),
-    .filter = filter,
+    .indexes = sql_entity_indexes,
+    .n_indexes = SQL_ENTITY_INDEXES,
+    .filter = sql_entity_filter,
+    .more = sql_entity_more,
     .row = row,
     .column = column,
     .family = SINK_ENTITIES,

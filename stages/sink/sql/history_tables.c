@@ -47,9 +47,9 @@ static enum wh_rc prefix_range(struct sql_cursor *c, unsigned family, struct wh_
 enum { LINKS_SCAN, LINKS_FROM, LINKS_TO };
 
 static const struct sql_index_def links_indexes[] = {
-    [LINKS_SCAN] = {NULL, NULL, NULL, NULL, false, 2e6, 1, LINKS_SCAN},
-    [LINKS_FROM] = {"from_id", NULL, NULL, NULL, false, 10, 1, SQL_NONE},
-    [LINKS_TO] = {"to_id", NULL, NULL, NULL, false, 100, 1, SQL_NONE},
+    [LINKS_SCAN] = {NULL, NULL, NULL, NULL, false, 2e6, 1, LINKS_SCAN, false},
+    [LINKS_FROM] = {"from_id", NULL, NULL, NULL, false, 10, 1, SQL_NONE, false},
+    [LINKS_TO] = {"to_id", NULL, NULL, NULL, false, 100, 1, SQL_NONE, false},
 };
 
 enum links_column { L_FROM, L_FROM_KIND, L_RELATION, L_TO, L_TO_KIND, L_VERSION, L_VERSION_AT };
@@ -122,16 +122,16 @@ static enum wh_rc links_column(struct sql_cursor *c, struct sql_out *out, int nu
     return WH_OK;
 }
 
-const struct sql_table_def sql_links = {links_indexes, 3,          links_filter, links_row,
-                                        links_column,  SINK_LINKS, SINK_LINK_KEY};
+const struct sql_table_def sql_links = {links_indexes, 3,          links_filter,  links_row,
+                                        links_column,  SINK_LINKS, SINK_LINK_KEY, NULL};
 
 /* ---- revisions ---- */
 
 enum { REVISIONS_SCAN, REVISIONS_ENTITY };
 
 static const struct sql_index_def revisions_indexes[] = {
-    [REVISIONS_SCAN] = {NULL, NULL, "entity_id", "version", false, 5e6, 1, REVISIONS_SCAN},
-    [REVISIONS_ENTITY] = {"entity_id", "version", "version", NULL, false, 20, 1, SQL_NONE},
+    [REVISIONS_SCAN] = {NULL, NULL, "entity_id", "version", false, 5e6, 1, REVISIONS_SCAN, false},
+    [REVISIONS_ENTITY] = {"entity_id", "version", "version", NULL, false, 20, 1, SQL_NONE, false},
 };
 
 enum revisions_column {
@@ -348,8 +348,8 @@ static enum wh_rc revisions_column(struct sql_cursor *c, struct sql_out *out, in
 }
 
 const struct sql_table_def sql_revisions = {
-    revisions_indexes, 2, revisions_filter, revisions_row, revisions_column, SINK_REVISIONS,
-    SINK_REVISION_KEY};
+    revisions_indexes, 2,   revisions_filter, revisions_row, revisions_column, SINK_REVISIONS,
+    SINK_REVISION_KEY, NULL};
 
 /* ---- changes ---- */
 
@@ -358,8 +358,8 @@ enum { CHANGES_SCAN, CHANGES_ONE };
 enum { CHANGE_BYTES = 1 + 16 + 8 + 8 + 1 + 8 };
 
 static const struct sql_index_def changes_indexes[] = {
-    [CHANGES_SCAN] = {NULL, "sequence", "sequence", NULL, false, 5e6, 1, CHANGES_SCAN},
-    [CHANGES_ONE] = {"sequence", NULL, NULL, NULL, true, 1, 1, SQL_NONE},
+    [CHANGES_SCAN] = {NULL, "sequence", "sequence", NULL, false, 5e6, 1, CHANGES_SCAN, false},
+    [CHANGES_ONE] = {"sequence", NULL, NULL, NULL, true, 1, 1, SQL_NONE, false},
 };
 
 enum changes_column { C_SEQUENCE, C_KIND, C_ENTITY, C_VERSION, C_VERSION_AT, C_OUTCOME, C_STORED };
@@ -463,4 +463,4 @@ static enum wh_rc changes_column(struct sql_cursor *c, struct sql_out *out, int 
 }
 
 const struct sql_table_def sql_changes = {
-    changes_indexes, 2, changes_filter, changes_row, changes_column, SINK_CHANGES, 8};
+    changes_indexes, 2, changes_filter, changes_row, changes_column, SINK_CHANGES, 8, NULL};

@@ -6,7 +6,7 @@
 /* A question to a lookup, once it is built. Other indexes that find few rows are cheaper. */
 enum { LOOKUP_ROWS = 10, LOOKUP_COST = 60 };
 
-enum op { OP_EQ, OP_LOWER, OP_UPPER };
+enum op { OP_EQ, OP_LOWER, OP_UPPER, OP_PATTERN };
 
 static bool op_is(unsigned char sqlite_op, enum op op)
 {
@@ -15,6 +15,9 @@ static bool op_is(unsigned char sqlite_op, enum op op)
         return sqlite_op == SQLITE_INDEX_CONSTRAINT_EQ;
     case OP_LOWER:
         return sqlite_op == SQLITE_INDEX_CONSTRAINT_GT || sqlite_op == SQLITE_INDEX_CONSTRAINT_GE;
+    case OP_PATTERN:
+        return sqlite_op == SQLITE_INDEX_CONSTRAINT_LIKE ||
+               sqlite_op == SQLITE_INDEX_CONSTRAINT_GLOB;
     case OP_UPPER:
     default:
         return sqlite_op == SQLITE_INDEX_CONSTRAINT_LT || sqlite_op == SQLITE_INDEX_CONSTRAINT_LE;
@@ -118,6 +121,27 @@ static double rows_of(const struct sql_table *table, const struct sql_index_def 
     return def->eq == NULL || def->rows > (double)rows ? (double)rows + 1 : def->rows;
 }
 
+/* The part of the rows that comparisons with literals leave, for all we know: numbers tell rows apart
+ * better than words such as a state. */
+static double selected(const struct sql_table *table, sqlite3_index_info *info, int eq)
+{
+    sqlite3_value *literal = NULL;
+    double part = 1;
+
+    for (int i = 0; i < info->nConstraint && part > 1e-4; i++) {
+        const struct sqlite3_index_constraint *c = &info->aConstraint[i];
+
+        if (i != eq && c->usable && c->iColumn >= 0 && c->op == SQLITE_INDEX_CONSTRAINT_EQ &&
+            sqlite3_vtab_rhs_value(info, i, &literal) == SQLITE_OK) {
+            bool number = table->columns[c->iColumn].shape == SQL_SHAPE_PLAIN &&
+                          strcmp(table->columns[c->iColumn].type, "INTEGER") == 0;
+
+            part *= number ? 0.01 : 0.25;
+        }
+    }
+    return part;
+}
+
 static bool plan_with(const struct sql_table *table, sqlite3_index_info *info,
                       const struct sql_index *index, struct plan *ret)
 {
@@ -129,6 +153,10 @@ static bool plan_with(const struct sql_table *table, sqlite3_index_info *info,
         .number = index->number,
         .rows = rows_of(table, index->def),
     };
+    if (ret->eq == SQL_NONE && index->def->prefix) {
+        ret->eq = find_constraint(info, index->eq_column, OP_PATTERN);
+        ret->rows *= 3;
+    }
     if (index->eq_column != SQL_NONE && ret->eq == SQL_NONE) {
         return false;
     }
@@ -138,6 +166,7 @@ static bool plan_with(const struct sql_table *table, sqlite3_index_info *info,
     if (info->nOrderBy > 0 && !ret->ordered) {
         ret->cost += ret->rows * 5;
     }
+    ret->rows *= selected(table, info, ret->eq);
     return true;
 }
 
@@ -153,23 +182,6 @@ static bool may_repeat(sqlite3_index_info *info, int i)
            info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_EQ &&
            sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0 &&
            !sqlite3_vtab_in(info, i, -1) && sqlite3_vtab_rhs_value(info, i, &literal) != SQLITE_OK;
-}
-
-static void add_lookup(const struct sql_table *table, sqlite3_index_info *info, struct plan *plan)
-{
-    if (table->def->key_bytes == 0 || plan->def->unique ||
-        (plan->ordered && plan->def->whole == SQL_NONE)) {
-        return;
-    }
-    for (int i = 0; i < info->nConstraint && plan->n_lookup < SQL_LOOKUP_KEYS; i++) {
-        if (i != plan->eq && may_repeat(info, i)) {
-            plan->lookup[plan->n_lookup++] = i;
-        }
-    }
-    if (plan->n_lookup && plan->cost > LOOKUP_COST) {
-        plan->cost = LOOKUP_COST;
-        plan->rows = plan->rows < LOOKUP_ROWS ? plan->rows : LOOKUP_ROWS;
-    }
 }
 
 /* The columns that the statement reads, when they are few. The last bit stands for all columns from
@@ -191,6 +203,40 @@ static void add_covered(const struct sql_table *table, sqlite3_index_info *info,
     *out = '\0';
 }
 
+/* Not when the order of the rows cannot be kept; and a row that is found by its id needs no lookup that
+ * only has ids. */
+static bool lookup_serves(const struct sql_table *table, sqlite3_index_info *info,
+                          const struct plan *plan)
+{
+    char covered[SQL_LOOKUP_COVERED + 1];
+
+    if (table->def->key_bytes == 0 ||
+        ((plan->ordered || plan->def->unique) && plan->def->whole == SQL_NONE)) {
+        return false;
+    }
+    add_covered(table, info, covered);
+    return !plan->def->unique || covered[0] != '\0';
+}
+
+static void add_lookup(const struct sql_table *table, sqlite3_index_info *info, struct plan *plan)
+{
+    if (!lookup_serves(table, info, plan)) {
+        return;
+    }
+    if (plan->eq != SQL_NONE && may_repeat(info, plan->eq)) {
+        plan->lookup[plan->n_lookup++] = plan->eq;
+    }
+    for (int i = 0; i < info->nConstraint && plan->n_lookup < SQL_LOOKUP_KEYS; i++) {
+        if (i != plan->eq && may_repeat(info, i)) {
+            plan->lookup[plan->n_lookup++] = i;
+        }
+    }
+    if (plan->n_lookup && plan->cost > LOOKUP_COST) {
+        plan->cost = LOOKUP_COST;
+        plan->rows = plan->rows < LOOKUP_ROWS ? plan->rows : LOOKUP_ROWS;
+    }
+}
+
 static bool take_lookup(const struct sql_table *table, sqlite3_index_info *info,
                         const struct plan *plan, int *n)
 {
@@ -198,7 +244,11 @@ static bool take_lookup(const struct sql_table *table, sqlite3_index_info *info,
 
     for (size_t i = 0; i < plan->n_lookup; i++) {
         text[1 + i] = (char)(info->aConstraint[plan->lookup[i]].iColumn + 1);
-        info->aConstraintUsage[plan->lookup[i]].argvIndex = ++*n;
+        if (plan->lookup[i] == plan->eq) {
+            info->idxNum |= SQL_PLAN_KEY_IS_EQ; /* it has an argument already, the first one */
+        } else {
+            info->aConstraintUsage[plan->lookup[i]].argvIndex = ++*n;
+        }
     }
     if (plan->n_lookup == 0) {
         return true;
@@ -218,6 +268,14 @@ static int take_argument(sqlite3_index_info *info, int constraint, int *n, int f
     return flag;
 }
 
+static int eq_flags(const sqlite3_index_info *info, int constraint)
+{
+    unsigned char op = constraint == SQL_NONE ? 0 : info->aConstraint[constraint].op;
+
+    return SQL_PLAN_EQ | (op == SQLITE_INDEX_CONSTRAINT_LIKE ? SQL_PLAN_LIKE : 0) |
+           (op == SQLITE_INDEX_CONSTRAINT_GLOB ? SQL_PLAN_GLOB : 0);
+}
+
 static int take_plan(const struct sql_table *table, sqlite3_index_info *info,
                      const struct plan *plan)
 {
@@ -227,7 +285,7 @@ static int take_plan(const struct sql_table *table, sqlite3_index_info *info,
     info->idxNum = (int)plan->number;
     info->idxNum |= ordered ? SQL_PLAN_ORDERED : 0;
     info->idxNum |= plan->ordered && plan->backwards ? SQL_PLAN_BACKWARDS : 0;
-    info->idxNum |= take_argument(info, plan->eq, &n, SQL_PLAN_EQ);
+    info->idxNum |= take_argument(info, plan->eq, &n, eq_flags(info, plan->eq));
     info->idxNum |= take_argument(info, plan->lower, &n, SQL_PLAN_LOWER);
     info->idxNum |= take_argument(info, plan->upper, &n, SQL_PLAN_UPPER);
     info->orderByConsumed = ordered;

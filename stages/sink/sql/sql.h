@@ -12,11 +12,12 @@
  * functions read them. Lists are JSON arrays as text, references are uuids as text, booleans 0
  * and 1.
  *
- * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; ranges of
- * and order by changed_at; project =; links.from_id = and to_id =; revisions.entity_id =;
- * changes.sequence; count(*) of a table of entities. A join by the equality of any other column
- * builds a hash table once in a statement (lookup.h). Any other condition scans all entities of that
- * kind, within the time limit.
+ * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; project =;
+ * ranges of and order by changed_at, updated_at, created_at, closed_at, merged_at and finished_at; the
+ * commits sha and merge_commit_sha by =, and by LIKE and GLOB of their beginning; links.from_id = and
+ * to_id =; revisions.entity_id =; changes.sequence; count(*) of a table of entities. A join by the
+ * equality of any other column builds a hash table once in a statement (lookup.h). Any other condition
+ * scans all entities of that kind, within the time limit.
  *
  * Functions beside SQLite's: median(x), percentile(x, 0 to 100), stddev(x), text REGEXP pattern
  * (PCRE2), date_trunc(unit, time[, zone]), local(time, zone), concat(x, ...).

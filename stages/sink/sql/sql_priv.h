@@ -21,7 +21,7 @@
 enum {
     SQL_TEXT_MAX_BYTES = 1 << 20,
     SQL_KEY_MAX = 64,
-    SQL_INDEXES_MAX = 8,
+    SQL_INDEXES_MAX = 16,
     SQL_NONE = -1,
 };
 
@@ -41,8 +41,8 @@ struct sql_table;
 
 /*
  * An index: how rows can be found. Members are names of columns, NULL for none. The index yields
- * rows in the order of (order, then), or backwards. A table without the column `eq` has no such
- * index.
+ * rows in the order of (order, then), or backwards. A table that lacks one of the columns has no
+ * such index.
  */
 struct sql_index_def {
     const char *eq;    /* the query must give it */
@@ -55,6 +55,7 @@ struct sql_index_def {
     /* The index without `eq` that yields all rows in the same order; SQL_NONE: there is none. An
      * index without `eq` gives its own number. */
     int whole;
+    bool prefix; /* LIKE and GLOB of `eq` too, by the beginning of the pattern */
 };
 
 /* An index of one table, with the numbers of its columns, SQL_NONE for none. */
@@ -67,9 +68,12 @@ struct sql_index {
     int then_column;
 };
 
+enum sql_match { SQL_MATCH_EQ, SQL_MATCH_LIKE, SQL_MATCH_GLOB };
+
 /* Bounds as values of SQLite; NULL where there is none. */
 struct sql_bounds {
     sqlite3_value *eq;
+    enum sql_match match; /* of eq */
     sqlite3_value *lower; /* inclusive or wider */
     sqlite3_value *upper; /* inclusive or wider */
     bool backwards;
@@ -88,6 +92,8 @@ struct sql_table_def {
      * length: no lookup is built over such a table. Index 0 scans the family. */
     unsigned family;
     size_t key_bytes;
+    /* The range has ended: positions the cursor on another one, when there is one. May be NULL. */
+    enum wh_rc (*more)(struct sql_cursor *c, bool *ret_more, struct wh_err *err);
 };
 
 /* One table of one connection. */
@@ -133,6 +139,13 @@ struct sql_cursor {
     struct wh_entry entry;
     const struct wh_kind_def *entity_kind;
     unsigned index; /* of the plan */
+    /* Of entities. The order by a column that may be NULL has two parts: the rows of the index, and
+     * those whose column is NULL. */
+    int null_field;  /* the column; SQL_NONE: there is one part */
+    bool nulls;      /* this is the part of the NULLs */
+    bool parts_left; /* the other part comes afterwards */
+    bool own_keys;   /* keys are those of entities, not of the index */
+    struct wh_entity_id project;
     /* Rows that the lookup has found, when it is used. */
     struct sql_lookup *lookup; /* NULL: the plan's index is used */
     uint32_t hit;              /* the current row */
@@ -199,7 +212,10 @@ enum {
     SQL_PLAN_LOWER = 1 << 10,
     SQL_PLAN_UPPER = 1 << 11,
     SQL_PLAN_ORDERED = 1 << 12, /* the rows' order is part of the plan */
-    SQL_PLAN_COUNT = 1 << 13,   /* nothing is asked of the rows but how many there are */
+    SQL_PLAN_LIKE = 1 << 14,    /* SQL_PLAN_EQ is a LIKE */
+    SQL_PLAN_GLOB = 1 << 15,
+    SQL_PLAN_KEY_IS_EQ = 1 << 16, /* the first key of the lookup is the value of SQL_PLAN_EQ */
+    SQL_PLAN_COUNT = 1 << 13,     /* nothing is asked of the rows but how many there are */
 };
 
 /* xBestIndex */

@@ -19,7 +19,7 @@ static enum wh_rc interrupted(const struct sql_conn *conn, const struct sql_quer
     if (conn->timed_out) {
         return wh_fail(err, WH_E_TIMEOUT,
                        "stopped after %lld ms, the time limit; narrow it down (id, url, project, "
-                       "changed_at are indexed) or ask for more time",
+                       "sha, updated_at and created_at are indexed) or ask for more time",
                        (long long)query->timeout_ms);
     }
     return wh_fail(err, WH_E_CANCELED, "the query was stopped");

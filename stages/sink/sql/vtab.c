@@ -13,8 +13,8 @@ enum {
     VALUE_MAX_BYTES = 64 << 20,
     CHECK_EVERY = 64,
     CHECK_COLUMNS = 16,
-    CURSORS_MAX = 128, /* each holds blocks of the store */
-    QUESTION_ROWS = 4, /* what a question to an index costs, beside its rows */
+    CURSORS_MAX = 128,  /* each holds blocks of the store */
+    QUESTION_ROWS = 16, /* what a question to an index costs, beside its rows */
 };
 
 /* ---- tables ---- */
@@ -81,7 +81,8 @@ void sql_table_indexes(struct sql_table *table)
     for (unsigned i = 0; i < table->def->n_indexes; i++) {
         const struct sql_index_def *def = &table->def->indexes[i];
 
-        if (def->eq && column_number(table, def->eq) == SQL_NONE) {
+        if ((def->eq && column_number(table, def->eq) == SQL_NONE) ||
+            (def->order && column_number(table, def->order) == SQL_NONE)) {
             continue;
         }
         table->indexes[table->n_indexes++] = (struct sql_index){
@@ -101,6 +102,7 @@ void sql_cursor_init(struct sql_cursor *c, struct sql_table *table)
 {
     c->table = table;
     c->eof = true;
+    c->null_field = SQL_NONE;
     wh_buf_init(&c->fetched, VALUE_MAX_BYTES);
     wh_buf_init(&c->text, VALUE_MAX_BYTES);
     wh_arena_init(&c->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
@@ -210,6 +212,20 @@ static void forget_row(struct sql_cursor *c)
     wh_arena_reset(&c->arena);
 }
 
+/* At the end of a range. */
+static enum wh_rc next_range(struct sql_cursor *c, struct wh_err *err)
+{
+    bool more = false;
+
+    c->eof = true;
+    if (wh_iter_error(c->it, err) != WH_OK || c->table->def->more == NULL) {
+        return err->rc;
+    }
+    wh_iter_free(c->it);
+    c->it = NULL;
+    return c->table->def->more(c, &more, err);
+}
+
 /* Moves from the current key to the first one that is a row. */
 static enum wh_rc settle(struct sql_cursor *c, struct wh_err *err)
 {
@@ -218,8 +234,10 @@ static enum wh_rc settle(struct sql_cursor *c, struct wh_err *err)
 
     while (!c->eof) {
         if (c->it && !wh_iter_valid(c->it, &c->key, &c->value)) {
-            c->eof = true;
-            return wh_iter_error(c->it, err);
+            if (next_range(c, err) != WH_OK) {
+                return err->rc;
+            }
+            continue;
         }
         /* No other limit sees the rows that are skipped here. */
         if (++conn->rows_read % CHECK_EVERY == 0 && sql_conn_over(conn)) {
@@ -257,6 +275,7 @@ static void rewind_cursor(struct sql_cursor *c, unsigned index)
     c->covered = false;
     c->visited = NULL;
     c->uncounted = 0;
+    c->null_field = SQL_NONE;
 }
 
 enum wh_rc sql_cursor_start(struct sql_cursor *c, unsigned index, const struct sql_bounds *bounds,
@@ -337,13 +356,24 @@ static enum wh_rc start(struct sql_cursor *c, int plan, const char *lookup, sqli
                         struct wh_err *err)
 {
     struct sql_bounds bounds = {.backwards = (plan & SQL_PLAN_BACKWARDS) != 0};
+    sqlite3_value *keys[SQL_LOOKUP_KEYS];
     bool found = false;
+    int n_keys = 0;
     int n = 0;
 
     bounds.eq = (plan & SQL_PLAN_EQ) ? values[n++] : NULL;
     bounds.lower = (plan & SQL_PLAN_LOWER) ? values[n++] : NULL;
     bounds.upper = (plan & SQL_PLAN_UPPER) ? values[n++] : NULL;
-    if (lookup && ask_lookup(c, plan, lookup, values + n, &found, err) != WH_OK) {
+    bounds.match = plan & SQL_PLAN_LIKE   ? SQL_MATCH_LIKE
+                   : plan & SQL_PLAN_GLOB ? SQL_MATCH_GLOB
+                                          : SQL_MATCH_EQ;
+    if (plan & SQL_PLAN_KEY_IS_EQ) {
+        keys[n_keys++] = bounds.eq;
+    }
+    while (lookup && n_keys < lookup[0]) {
+        keys[n_keys++] = values[n++];
+    }
+    if (lookup && ask_lookup(c, plan, lookup, keys, &found, err) != WH_OK) {
         return err->rc;
     }
     return found ? WH_OK : sql_cursor_start(c, (unsigned)plan & SQL_PLAN_INDEX, &bounds, err);

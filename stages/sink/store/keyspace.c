@@ -7,6 +7,7 @@ const struct wh_store_family sink_families[SINK_FAMILY_COUNT] = {
     [SINK_BACKLINKS] = {"backlinks", false, 16, true},
     [SINK_BY_TIME] = {"by_time", false, 1, true},
     [SINK_BY_PROJECT] = {"by_project", false, 17, true},
+    [SINK_BY_VALUE] = {"by_value", false, 2, true},
     [SINK_SOURCE_IDS] = {"source_ids", true, 0, true},
     [SINK_CHANGES] = {"changes", false, 0, true},
     [SINK_META] = {"meta", false, 0, false},
@@ -45,6 +46,50 @@ enum wh_rc sink_iid_key(const struct wh_source_id *source, struct wh_buf *out, s
         return wh_fail(err, WH_E_TOO_LARGE, "a source id of %zu bytes is not indexed", len);
     }
     return append_all(out, parts, sizeof(parts) / sizeof(parts[0]), err);
+}
+
+bool sink_value_indexed(const struct wh_field_def *field)
+{
+    static const char *const names[] = {"sha",       "merge_commit_sha", "created_at",
+                                        "closed_at", "merged_at",        "finished_at"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(field->name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t sink_commit_prefix(unsigned char key[SINK_BY_VALUE_KEY], enum wh_kind kind, unsigned field,
+                          struct wh_slice text)
+{
+    size_t len = text.len < SINK_VALUE_TEXT ? text.len : SINK_VALUE_TEXT;
+
+    key[0] = (unsigned char)kind;
+    key[1] = (unsigned char)field;
+    for (size_t i = 0; i < len; i++) {
+        char c = text.ptr[i];
+
+        key[2 + i] = (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
+    return 2 + len;
+}
+
+size_t sink_value_prefix(unsigned char key[SINK_BY_VALUE_KEY], enum wh_kind kind, unsigned field,
+                         const struct wh_value *value)
+{
+    if (value->is_null || value->is_far) {
+        return 0;
+    }
+    if (wh_kind_def(kind)->fields[field].type == WH_FIELD_STRING) {
+        return value->u.str.len < WH_FAR_BYTES ? sink_commit_prefix(key, kind, field, value->u.str)
+                                               : 0;
+    }
+    key[0] = (unsigned char)kind;
+    key[1] = (unsigned char)field;
+    wh_be_put64(key + 2, sink_time_key(value->u.i));
+    return 2 + 8;
 }
 
 enum wh_rc sink_offset_key(struct wh_slice topic, int32_t partition, struct wh_buf *out,

@@ -11,6 +11,9 @@
  *  backlinks   to id 16, kind 1, field 1, from id 16       the same
  *  by_time     kind 1, changed 8, entity id 16             - (wh_head_changed_ms)
  *  by_project  kind 1, project id 16, changed 8, id 16     -
+ *  by_value    kind 1, field 1, value, id 16               - for fields with sink_value_indexed: a time as
+ *                                                          8 bytes, the first 64 bytes of a commit in
+ *                                                          lower case. Nulls and long texts have none.
  *  source_ids  'u' url                                     kind 1, entity id 16
  *              'i' instance 0 source kind 0 project 0 iid  the same
  *  changes     sequence 8                                  kind 1, entity id 16, order 8, tie 8,
@@ -38,6 +41,7 @@
 
 #include "common/base/be.h"
 #include "common/event/entity.h"
+#include "common/event/history.h"
 #include "common/event/kind.h"
 #include "common/event/version.h"
 #include "common/store/store.h"
@@ -49,6 +53,7 @@ enum sink_family {
     SINK_BACKLINKS,
     SINK_BY_TIME,
     SINK_BY_PROJECT,
+    SINK_BY_VALUE,
     SINK_SOURCE_IDS,
     SINK_CHANGES,
     SINK_META,
@@ -61,7 +66,9 @@ enum {
     SINK_LINK_KEY = 16 + 1 + 1 + 16,
     SINK_BY_TIME_KEY = 1 + 8 + 16,
     SINK_BY_PROJECT_KEY = 1 + 16 + 8 + 16,
-    SINK_FORMAT_VERSION = 3,
+    SINK_VALUE_TEXT = 64,
+    SINK_BY_VALUE_KEY = 1 + 1 + SINK_VALUE_TEXT + 16, /* at most */
+    SINK_FORMAT_VERSION = 4,
 };
 
 extern const struct wh_store_family sink_families[SINK_FAMILY_COUNT];
@@ -74,6 +81,17 @@ WH_MUST_CHECK enum wh_rc sink_iid_key(const struct wh_source_id *source, struct 
                                       struct wh_err *err);
 WH_MUST_CHECK enum wh_rc sink_offset_key(struct wh_slice topic, int32_t partition,
                                          struct wh_buf *out, struct wh_err *err);
+
+/* True for fields whose values are keys of by_value: commits, and times of events that are asked for by
+ * range. */
+bool sink_value_indexed(const struct wh_field_def *field);
+/* The part of a key of by_value before the id; an indexed field's value. Gives its length; 0 when the
+ * value has no key. */
+size_t sink_value_prefix(unsigned char key[SINK_BY_VALUE_KEY], enum wh_kind kind, unsigned field,
+                         const struct wh_value *value);
+/* The same for the beginning of a commit, of at most SINK_VALUE_TEXT bytes. */
+size_t sink_commit_prefix(unsigned char key[SINK_BY_VALUE_KEY], enum wh_kind kind, unsigned field,
+                          struct wh_slice text);
 
 static inline uint64_t sink_time_key(int64_t ms)
 {

@@ -1,15 +1,14 @@
 /* Joins by columns without an index: lookups against plain scans over the same rows. */
 #include "stages/sink/sql/sql.h"
 
-#include <inttypes.h>
-
 #include "common/base/mem.h"
 #include "stages/sink/sql/spill.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_heads.h"
+#include "tests/lib/th_sql.h"
 #include "tests/lib/th_tmp.h"
 
-enum { ROWS = 150, TEXT_MAX_BYTES = 64 << 20, MANY_ROWS = 2500 };
+enum { ROWS = 150, MANY_ROWS = 2500 };
 
 struct fixture {
     struct wh_store *store;
@@ -67,57 +66,6 @@ static struct sql_engine *engine_over(struct fixture *f, int64_t memory, const c
     return engine;
 }
 
-static enum wh_rc on_columns(void *ctx, const struct wh_slice *names, size_t n, struct wh_err *err)
-{
-    (void)ctx;
-    (void)names;
-    (void)n;
-    (void)err;
-    return WH_OK;
-}
-
-static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bool *ret_full,
-                         struct wh_err *err)
-{
-    struct wh_buf *out = ctx;
-
-    (void)ret_full;
-    for (size_t i = 0; i < n; i++) {
-        enum wh_rc rc = values[i].type == SQL_INT
-                            ? wh_buf_printf(out, err, "%" PRId64 "|", values[i].i)
-                            : wh_buf_printf(out, err, "%.*s|", WH_SLICE_ARG(values[i].bytes));
-
-        if (rc != WH_OK) {
-            return rc;
-        }
-    }
-    return wh_buf_append_char(out, '\n', err);
-}
-
-/* The rows as text; free with wh_mem_free. */
-static char *rows_of(struct sql_engine *engine, const char *sql, int64_t *ret_read)
-{
-    const struct sql_param param = {WH_LIT("p"), {.type = SQL_TEXT, .bytes = WH_LIT("main")}};
-    const struct sql_query query = {.text = wh_slice_str(sql),
-                                    .params = &param,
-                                    .n_params = 1,
-                                    .timeout_ms = 60000,
-                                    .max_rows = 1 << 22};
-    struct sql_outcome outcome;
-    struct wh_buf out;
-    struct wh_err err;
-    const struct sql_rows rows = {on_columns, on_row, &out};
-    size_t len;
-
-    wh_buf_init(&out, TEXT_MAX_BYTES);
-    th_ok(wh_buf_printf(&out, &err, "rows\n"), &err);
-    if (sql_run(engine, &query, &rows, &outcome, &err) != WH_OK) {
-        fail_msg("%s: %s", sql, err.msg);
-    }
-    *ret_read = outcome.rows_read;
-    return wh_buf_take(&out, &len);
-}
-
 /* IS has no index and no lookup, and compares by the same affinities. */
 static void same_columns(struct sql_engine *engine, const char *columns, const char *from,
                          const char *a, const char *b, const char *rest)
@@ -133,8 +81,8 @@ static void same_columns(struct sql_engine *engine, const char *columns, const c
     (void)snprintf(without, sizeof(without),
                    "SELECT %s FROM %s WHERE %s IS %s AND %s IS NOT NULL %s", columns, from, a, b, a,
                    rest);
-    got = rows_of(engine, with, &read);
-    want = rows_of(engine, without, &read);
+    got = th_sql_rows(engine, with, &read);
+    want = th_sql_rows(engine, without, &read);
     if (strcmp(got, want) != 0) {
         fail_msg("%s\ngot\n%.600s\nwant\n%.600s", with, got, want);
     }
@@ -237,8 +185,8 @@ static void order_is_kept(void **state)
     engine = engine_over(f, 0, NULL);
     (void)snprintf(with, sizeof(with), sql, "=");
     (void)snprintf(without, sizeof(without), sql, "IS NOT NULL AND b.ref IS");
-    got = rows_of(engine, with, &read);
-    want = rows_of(engine, without, &(int64_t){0});
+    got = th_sql_rows(engine, with, &read);
+    want = th_sql_rows(engine, without, &(int64_t){0});
     assert_string_equal(got, want);
     assert_true(read < (int64_t)ROWS * 20);
     wh_mem_free(got);
@@ -250,10 +198,10 @@ static void order_is_kept(void **state)
 static int64_t rows_read(struct sql_engine *engine)
 {
     int64_t read;
-    char *got = rows_of(engine,
-                        "SELECT count(*) FROM (SELECT a.iid FROM build_records_all b"
-                        " CROSS JOIN work_items_all a ON a.source_id = b.source_id LIMIT 50)",
-                        &read);
+    char *got = th_sql_rows(engine,
+                            "SELECT count(*) FROM (SELECT a.iid FROM build_records_all b"
+                            " CROSS JOIN work_items_all a ON a.source_id = b.source_id LIMIT 50)",
+                            &read);
 
     assert_string_equal(got, "rows\n50|\n");
     wh_mem_free(got);
@@ -324,18 +272,18 @@ static void counters(void **state)
     engine = engine_over(f, 0, NULL);
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[i]);
-        got = rows_of(engine, sql, &read);
+        got = th_sql_rows(engine, sql, &read);
         assert_int_equal(read, 0);
         (void)snprintf(sql, sizeof(sql), "SELECT count(id) FROM %s", tables[i]);
-        want = rows_of(engine, sql, &read);
+        want = th_sql_rows(engine, sql, &read);
         assert_string_equal(got, want);
         wh_mem_free(got);
         wh_mem_free(want);
     }
-    got = rows_of(engine, "SELECT count(*) FROM work_items_all LIMIT 3", &read);
+    got = th_sql_rows(engine, "SELECT count(*) FROM work_items_all LIMIT 3", &read);
     assert_string_equal(got, "rows\n150|\n");
     wh_mem_free(got);
-    got = rows_of(engine, "SELECT rowid FROM work_items_all WHERE rowid < 3", &read);
+    got = th_sql_rows(engine, "SELECT rowid FROM work_items_all WHERE rowid < 3", &read);
     assert_string_equal(got, "rows\n1|\n2|\n");
     wh_mem_free(got);
     sql_engine_free(engine);

@@ -1,0 +1,20 @@
+/* entity_priv.h - how rows of a table of entities are found (entity_indexes.c), for entity_tables.c. */
+#ifndef WH_SINK_SQL_ENTITY_PRIV_H
+#define WH_SINK_SQL_ENTITY_PRIV_H
+
+#include "stages/sink/sql/sql_priv.h"
+
+enum { SQL_ENTITY_INDEXES = 13 };
+extern const struct sql_index_def sql_entity_indexes[SQL_ENTITY_INDEXES];
+
+WH_MUST_CHECK enum wh_rc sql_entity_filter(struct sql_cursor *c, unsigned index,
+                                           const struct sql_bounds *bounds, struct wh_err *err);
+/* The second part of an order: see struct sql_cursor. */
+WH_MUST_CHECK enum wh_rc sql_entity_more(struct sql_cursor *c, bool *ret_more, struct wh_err *err);
+/* True when the key is one of an index, which ends with the entity's id; otherwise it is the row's own. */
+bool sql_entity_by_index(const struct sql_cursor *c);
+/* Sets *ret_skip when the row belongs to the other part of the order. c->head.body is set. */
+WH_MUST_CHECK enum wh_rc sql_entity_other_part(struct sql_cursor *c, bool *ret_skip,
+                                               struct wh_err *err);
+
+#endif
