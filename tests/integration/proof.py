@@ -9,7 +9,7 @@ import truth
 from stack import Failure, Stack, await_true
 
 SMALL = ("--projects", "4", "--merge-requests", "200", "--issues", "160", "--pipelines", "40", "--deployments", "10")
-FAST = ("--read.links=false", "--repair.delay=500ms")
+FAST = ("--read.links=false", "--read.notes=none", "--repair.delay=500ms")
 
 
 def connection(s):

@@ -48,7 +48,7 @@ def two_fetchers(broker, stacks):
     """Two fetchers share the projects; one is killed in the middle, the other finishes; nothing is missing, little twice."""
     s = stacks(Stack(broker, "two", gitlab=("--projects", str(PROJECTS), "--merge-requests", str(ROWS), "--issues",
                                            str(ROWS), "--pipelines", "60", "--deployments", "20"),
-                     fetcher=("--read.links=false",)))
+                     fetcher=("--read.links=false", "--read.notes=none",)))
     other = s.one_more("fetcher")
     s.start("gitlab")
     s.cli("topics", "--quiet")
