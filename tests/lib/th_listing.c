@@ -161,6 +161,29 @@ static void next_link(struct wh_slice url, const struct th_row *last, struct th_
                      cut ? (int)(cut - url.ptr) : (int)url.len, url.ptr, last->us, last->id);
 }
 
+bool th_listing_is_bad(const struct th_listing *l, uint64_t id)
+{
+    for (size_t i = 0; i < l->n_bad; i++) {
+        if (l->bad[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void do_not_serve(struct th_listing *l, struct th_script_answer *a)
+{
+    struct wh_err err;
+
+    l->unserved++;
+    wh_buf_reset(&a->body);
+    if (l->html) {
+        (void)!wh_buf_append(&a->body, WH_LIT("<html>502</html>"), &err);
+    } else {
+        a->status = 500;
+    }
+}
+
 void th_listing_answer(struct th_listing *l, struct wh_slice url, struct th_script_answer *a)
 {
     struct query q = parse(url);
@@ -168,11 +191,16 @@ void th_listing_answer(struct th_listing *l, struct wh_slice url, struct th_scri
     const struct th_row *last = NULL;
     int64_t total = 0;
     int64_t put = 0;
+    bool bad = false;
     struct wh_err err;
 
     if (!q.keyset && l->offset_max && (size_t)(q.page * q.per_page) > l->offset_max) {
         l->refusals++;
         a->status = 405;
+        return;
+    }
+    if (l->down) {
+        do_not_serve(l, a);
         return;
     }
     l->requests++;
@@ -186,10 +214,15 @@ void th_listing_answer(struct th_listing *l, struct wh_slice url, struct th_scri
         }
         if (total++ >= skip && put < q.per_page) {
             put_row(a, row, put++ > 0);
+            bad = bad || th_listing_is_bad(l, row->id);
             last = row;
         }
     }
     (void)!wh_buf_append_char(&a->body, ']', &err);
+    if (bad) {
+        do_not_serve(l, a);
+        return;
+    }
     if (l->no_headers) {
         return;
     }

@@ -97,7 +97,7 @@ static void make_clients(struct th_reader *r)
                                        .clock = r->clock,
                                        .instance = INSTANCE,
                                        .max_in_flight = 8,
-                                       .retry_max = 8,
+                                       .retry_max = 4,
                                        .backoff_ms = 1,
                                        .backoff_max_ms = 60000,
                                        .timeout_ms = 60000,

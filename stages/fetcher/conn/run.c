@@ -380,9 +380,6 @@ static void take_failure(struct conn *c, const struct listing_task *task,
     /* A tool is refused, too, while a new token pair is on its way. */
     bool renews = task->tool && credential_there(access_credential(c->access));
 
-    if (result->error[0]) {
-        (void)snprintf(c->run.error, sizeof(c->run.error), "%s", result->error);
-    }
     if (result->why == CLIENT_SIGN_IN && !renews) {
         sign_in_needed(c);
     } else if (task->project && skippable(result->why)) {
@@ -411,8 +408,13 @@ void conn_listing_ended(void *ctx, const struct listing_task *task,
 {
     struct conn *c = ctx;
 
+    if (result->error[0]) {
+        (void)snprintf(c->run.error, sizeof(c->run.error), "%s", result->error);
+    }
     if (result->outcome == LISTING_CANNOT_GO_ON) {
         take_failure(c, task, result);
+    } else if (result->unread) {
+        c->run.counts[task->stream].failed++;
     }
     if (c->run.phase == RUN_PROJECTS && task->project == NULL) {
         projects_listed(c, result->outcome == LISTING_ENDED);

@@ -619,8 +619,8 @@ void client_wake(struct client *c)
     }
 }
 
-enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void *ctx,
-                      struct wh_err *err)
+static enum wh_rc begin(struct client *c, struct wh_slice path, const struct call *with,
+                        struct wh_err *err)
 {
     struct call *call;
 
@@ -630,8 +630,9 @@ enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void
     if (path.len > PATH_MAX_BYTES) {
         return wh_fail(err, WH_E_TOO_LARGE, "an API address is too long");
     }
-    call = wh_mem_zalloc(1, sizeof(*call));
+    call = wh_mem_alloc(sizeof(*call));
     if (call) {
+        *call = *with;
         call->path = wh_mem_dup(path.ptr, path.len);
     }
     if (call == NULL || call->path == NULL) {
@@ -639,8 +640,6 @@ enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void
         return wh_fail(err, WH_E_NOMEM, "no memory for a request");
     }
     call->client = c;
-    call->fn = fn;
-    call->ctx = ctx;
     call->all_next = c->all;
     if (c->all) {
         c->all->all_prev = call;
@@ -652,4 +651,18 @@ enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void
     /* Sent from the loop's next turn, so that fn never runs inside this call. */
     wh_timer_start(c->wait, 0, 0);
     return WH_OK;
+}
+
+enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void *ctx,
+                      struct wh_err *err)
+{
+    return begin(c, path, &(struct call){.fn = fn, .ctx = ctx}, err);
+}
+
+enum wh_rc client_try(struct client *c, struct wh_slice path, client_fn fn, void *ctx,
+                      struct wh_err *err)
+{
+    const struct call last = {.fn = fn, .ctx = ctx, .attempt = c->conf.retry_max - 1};
+
+    return begin(c, path, &last, err);
 }

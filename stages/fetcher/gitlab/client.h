@@ -92,6 +92,9 @@ void client_wake(struct client *c);
 /* path begins with "/api/v4/". Calls wait in line when too many are in flight. */
 WH_MUST_CHECK enum wh_rc client_get(struct client *c, struct wh_slice path, client_fn fn, void *ctx,
                                     struct wh_err *err);
+/* The same with a single attempt: a 5xx or a network error ends the call at once. */
+WH_MUST_CHECK enum wh_rc client_try(struct client *c, struct wh_slice path, client_fn fn, void *ctx,
+                                    struct wh_err *err);
 /* All zero for NULL. */
 struct client_stats client_stats(const struct client *c);
 size_t client_open(const struct client *c);

@@ -6,7 +6,7 @@
 
 #define API "/api/v4/"
 
-enum { PAGE_TEXT_MAX = 32 };
+enum { NUMBERS_TEXT_MAX = 64 };
 
 /* ---- links ---- */
 
@@ -82,51 +82,48 @@ static bool has_digit(struct wh_slice text)
     return false;
 }
 
-/* The page after that of the path; a path without a number is that of page 1. */
-static bool numbered(const char *path, char to[PAGING_PATH_MAX])
+bool paging_part(const char *path, size_t offset, size_t size, char to[PAGING_PATH_MAX])
 {
-    const char *at = strstr(path, "&page=");
-    const char *rest = "";
-    char *end;
+    const char *query = path + strcspn(path, "?");
+    size_t base = (size_t)(query - path);
+    size_t used = base;
     unsigned long page = 1;
-    size_t kept = strlen(path);
-    int n;
 
-    if (at == NULL) {
-        at = strstr(path, "?page=");
-    }
-    if (at) {
-        kept = (size_t)(at - path);
-        page = strtoul(at + strlen("&page="), &end, 10);
-        rest = end;
-    }
-    if (kept + strlen(rest) + PAGE_TEXT_MAX > PAGING_PATH_MAX) {
+    if (strstr(path, "pagination=keyset") || strlen(path) + NUMBERS_TEXT_MAX > PAGING_PATH_MAX) {
         return false;
     }
-    memcpy(to, path, kept);
-    n = snprintf(to + kept, PAGE_TEXT_MAX, "%cpage=%lu", memchr(path, '?', kept) ? '&' : '?',
-                 page + 1);
-    memcpy(to + kept + n, rest, strlen(rest) + 1);
+    memcpy(to, path, base);
+    while (*query) {
+        size_t len = 1 + strcspn(query + 1, "&");
+
+        if (strncmp(query + 1, "page=", 5) == 0) {
+            page = strtoul(query + 6, NULL, 10);
+        } else if (strncmp(query + 1, "per_page=", 9) != 0) {
+            memcpy(to + used, query, len);
+            used += len;
+        }
+        query += len;
+    }
+    (void)snprintf(to + used, NUMBERS_TEXT_MAX, "&per_page=%zu&page=%zu", size,
+                   ((page - 1) * PAGING_ROWS + offset) / size + 1);
+    to[base] = '?';
     return true;
 }
 
 void paging_next(const struct client_answer *answer, const char *path, size_t rows,
                  struct paging *ret)
 {
-    bool keyset = strstr(path, "pagination=keyset") != NULL;
-    bool full = rows >= PAGING_ROWS;
-
     *ret = (struct paging){.outcome = PAGING_MORE};
     if (linked(answer->link, ret->path)) {
         if (strcmp(ret->path, path) == 0) {
             ret->outcome = PAGING_STUCK;
             ret->reason = "GitLab names a page as its own next page";
         }
-    } else if (!full && !has_digit(answer->next_page)) {
+    } else if (rows < PAGING_ROWS && !has_digit(answer->next_page)) {
         ret->outcome = PAGING_ENDED;
-    } else if (keyset && strstr(path, "&cursor=") != NULL) {
+    } else if (strstr(path, "&cursor=") != NULL) {
         ret->outcome = PAGING_ENDED; /* the link to this page came, so that of a next one would */
-    } else if (keyset || !numbered(path, ret->path)) {
+    } else if (!paging_part(path, PAGING_ROWS, PAGING_ROWS, ret->path)) {
         ret->outcome = PAGING_STUCK;
         ret->reason = "GitLab's answer does not name the next page";
     }

@@ -34,4 +34,8 @@ struct paging {
 void paging_next(const struct client_answer *answer, const char *path, size_t rows,
                  struct paging *ret);
 
+/* Makes the path of a part of a page: of its rows, `size` from `offset` on. size divides PAGING_ROWS
+ * and offset. Returns false when the page has no number (keyset), or the path is too long. */
+bool paging_part(const char *path, size_t offset, size_t size, char to[PAGING_PATH_MAX]);
+
 #endif

@@ -1,6 +1,7 @@
 /* The listings of a connection: their start, their end, and what both implementations do alike. */
 #include "stages/fetcher/listing/listing_priv.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/mem.h"
@@ -21,6 +22,18 @@ void listing_fail(struct listing *l, enum client_outcome why, const char *text)
     if (text) {
         (void)snprintf(r->error, sizeof(r->error), "%s: %.120s",
                        l->task.tool ? l->task.tool : l->stream->name, text);
+    }
+}
+
+void listing_unread(struct listing *l, size_t n, const char *why)
+{
+    struct listing_result *r = &l->result;
+
+    r->unread += n;
+    if (n > 0 && r->outcome != LISTING_CANNOT_GO_ON) {
+        (void)snprintf(r->error, sizeof(r->error),
+                       "%s: GitLab cannot list %" PRIu64 " row%s: %.90s", l->stream->name,
+                       r->unread, r->unread == 1 ? "" : "s", why);
     }
 }
 

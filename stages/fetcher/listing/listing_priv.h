@@ -49,6 +49,8 @@ static inline struct wh_slice listing_project(const struct listing *l)
 
 /* The first failure counts. text NULL: what it is has been logged or counted. */
 void listing_fail(struct listing *l, enum client_outcome why, const char *text);
+/* n rows could not be listed, because of what `why` says; the listing goes on. */
+void listing_unread(struct listing *l, size_t n, const char *why);
 /* Frees the listing and reports its result. */
 void listing_end(struct listing *l);
 /* Whether any row of that stream has been read in the listing's project. */

@@ -33,8 +33,51 @@ struct listing_lane *listing_lane_add(struct listing_rest *r, struct listing_lan
     return lane;
 }
 
+static void owe(struct listing_lane *lane)
+{
+    lane->owed = true;
+    lane->unread = false;
+    lane->rest->n_owed++;
+    lane->rest->dirty = true;
+}
+
+void listing_lane_owe(struct listing_lane *lane)
+{
+    struct listing_span span = lane->span;
+    struct listing_lane *next;
+
+    if (strcmp(span.bound, span.after) == 0) {
+        if (span.listed && lane->next) {
+            owe(lane);
+        }
+        return;
+    }
+    next =
+        listing_lane_add(lane->rest, lane, wh_slice_str(span.after), span.after_ms, span.before_ms);
+    if (next == NULL) {
+        listing_fail(&lane->rest->base, CLIENT_FAILED, "no memory for a listing");
+        return;
+    }
+    next->span = span;
+    next->waits = lane->waits;
+    lane->waits = false;
+    lane->span = (struct listing_span){.before_ms = span.after_ms + 1, .listed = true};
+    owe(lane);
+}
+
+struct listing_lane *listing_last_lane(const struct listing_rest *r)
+{
+    struct listing_lane *lane = r->lanes;
+
+    while (lane->next && lane->owed) {
+        lane = lane->next;
+    }
+    return lane->next ? NULL : lane;
+}
+
 static void lane_free(struct listing_lane *lane)
 {
+    listing_split_free(lane);
     while (lane->first) {
         struct listing_page *next = lane->first->next;
 
@@ -54,7 +97,7 @@ static void drop_read_lanes(struct listing_rest *r)
     while ((*link)->next) {
         struct listing_lane *lane = *link;
 
-        if (lane->span.listed && !lane->asking && !lane->first) {
+        if (lane->span.listed && !lane->asking && !lane->first && !lane->owed) {
             *link = lane->next;
             r->n_lanes--;
             r->dirty = true;
@@ -195,9 +238,9 @@ static bool may_ask(const struct listing_rest *r)
  * lane has read. When it is the last lane, it reads on. */
 static void wake_open_lane(struct listing_rest *r)
 {
-    struct listing_lane *lane = r->lanes;
+    struct listing_lane *lane = listing_last_lane(r);
 
-    if (lane->next == NULL && lane->waits) {
+    if (lane && lane->waits) {
         lane->waits = false;
         lane->span.listed = false;
     }

@@ -96,10 +96,14 @@ static enum wh_rc fill_cursor(struct listing_rest *r, struct wh_err *err)
 
 static bool wholly_read(const struct listing_rest *r)
 {
-    const struct listing_lane *l = r->lanes;
+    const struct listing_lane *last = listing_last_lane(r);
 
-    return r->base.result.outcome == LISTING_ENDED && l->next == NULL && l->span.listed &&
-           !l->waits && !l->first && !l->asking;
+    for (const struct listing_lane *l = r->lanes; l; l = l->next) {
+        if (l->first || l->asking) {
+            return false;
+        }
+    }
+    return r->base.result.outcome == LISTING_ENDED && last && last->span.listed && !last->waits;
 }
 
 static bool has_cursor(const struct listing_rest *r)

@@ -54,7 +54,8 @@ enum wh_rc listing_page_publish(struct listing_page *p, const char *kind, struct
 /* The page whose rows are being published. */
 struct taking {
     struct listing_page *page;
-    size_t n;
+    size_t n; /* rows, with those that could not be listed */
+    const char *path;
     bool produce; /* false: the page is the same as in the last run */
     char last_id[24];
 };
@@ -97,8 +98,8 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     t->page->rows++;
     l->task.count->rows++;
     l->task.count->total_rows++;
-    if (listing_page_publish(t->page, l->stream->kind, wh_slice_str(row.id),
-                             wh_slice_str(lane->path), text, err) != WH_OK) {
+    if (listing_page_publish(t->page, l->stream->kind, wh_slice_str(row.id), wh_slice_str(t->path),
+                             text, err) != WH_OK) {
         return err->rc;
     }
     /* The links of a moved issue have moved with it: publishing them here would bring the issue
@@ -142,7 +143,7 @@ static void go_on_by_update(struct listing_lane *lane, const struct client_answe
         listing_rest_total(r, lane->span.before_ms == INT64_MAX ? page.total : 0);
     }
     listing_span_page_end(&lane->span, &page);
-    lane->waits = lane->span.listed && lane->next == NULL && r->n_lanes > 1;
+    lane->waits = lane->span.listed && lane->next == NULL && r->n_lanes - r->n_owed > 1;
 }
 
 static void go_on(struct listing_lane *lane, const struct client_answer *a, const struct taking *t)
@@ -167,33 +168,36 @@ static void go_on(struct listing_lane *lane, const struct client_answer *a, cons
 
 /* ---- one answer ---- */
 
-static struct listing_page *add_page(struct listing_lane *lane, struct wh_slice body)
+static struct listing_page *add_page(struct listing_lane *lane, const struct listing_part *parts)
 {
     struct listing_rest *r = lane->rest;
     struct listing_page *p = wh_mem_zalloc(1, sizeof(*p));
 
-    if (p) {
-        p->ack.fn = on_record;
-        p->lane = lane;
-        p->waiting = 1;
-        p->bytes = body.len;
-        p->index = r->page_index++;
-        p->hash = hashed(r) ? wh_hash64(body) : 0;
-        *lane->last = p;
-        lane->last = &p->next;
-        lane->n_pages++;
-        r->n_bytes += body.len;
-        r->base.task.count->pages++;
+    if (p == NULL) {
+        return NULL;
     }
+    p->ack.fn = on_record;
+    p->lane = lane;
+    p->waiting = 1;
+    p->index = r->page_index++;
+    p->hash = hashed(r) && parts && !parts->next ? wh_hash64(parts->body) : 0;
+    for (; parts; parts = parts->next) {
+        p->bytes += parts->body.len;
+    }
+    *lane->last = p;
+    lane->last = &p->next;
+    lane->n_pages++;
+    r->n_bytes += p->bytes;
+    r->base.task.count->pages++;
     return p;
 }
 
-static void take_page(struct listing_lane *lane, const struct client_answer *a)
+void listing_page_take(struct listing_lane *lane, const struct client_answer *a,
+                       const struct listing_part *parts, size_t unread)
 {
     struct listing_rest *r = lane->rest;
-    struct wh_slice body = wh_slice(a->body->ptr, a->body->len);
-    struct listing_page *p = add_page(lane, body);
-    struct taking t = {.page = p};
+    struct listing_page *p = add_page(lane, parts);
+    struct taking t = {.page = p, .n = unread};
     struct wh_err err;
 
     if (p == NULL) {
@@ -201,14 +205,23 @@ static void take_page(struct listing_lane *lane, const struct client_answer *a)
         return;
     }
     t.produce = !unchanged(r, p);
-    if (wh_json_split_array(r->base.env->arrays, body, on_row, &t, &err) != WH_OK) {
-        p->failed = true;
-        listing_fail(&r->base, CLIENT_FAILED, err.msg);
-    } else {
+    for (; parts && !p->failed; parts = parts->next) {
+        t.path = parts->path;
+        if (wh_json_split_array(r->base.env->arrays, parts->body, on_row, &t, &err) != WH_OK) {
+            p->failed = true;
+            listing_fail(&r->base, CLIENT_FAILED, err.msg);
+        }
+    }
+    if (!p->failed) {
         go_on(lane, a, &t);
     }
-    memcpy(p->after, lane->span.after, sizeof(p->after));
-    p->after_ms = lane->span.after_ms;
+    lane->unread = lane->unread || unread > 0;
+    if (!lane->unread) {
+        memcpy(p->after, lane->span.after, sizeof(p->after));
+        p->after_ms = lane->span.after_ms;
+    } else if (r->base.stream->mode == STREAM_BY_UPDATE) {
+        listing_lane_owe(lane);
+    }
     listing_page_done_one(p);
 }
 
@@ -219,14 +232,19 @@ static void on_page(void *ctx, const struct client_answer *a)
     struct listing_lane *lane = ctx;
     struct listing_rest *r = lane->rest;
 
-    if (a->outcome != CLIENT_OK) {
-        r->n_ahead--;
+    if (listing_split_needed(a) && listing_split_start(lane, a->error)) {
+        return;
     }
     if (a->outcome == CLIENT_OK) {
-        take_page(lane, a);
-    } else if (a->outcome != CLIENT_REFUSED || r->base.stream->mode != STREAM_BY_UPDATE ||
-               !listing_span_refused(&lane->span)) {
-        listing_fail(&r->base, a->outcome, a->error);
+        const struct listing_part whole = {.path = lane->path, .body = wh_buf_slice(a->body)};
+
+        listing_page_take(lane, a, &whole, 0);
+    } else {
+        r->n_ahead--;
+        if (a->outcome != CLIENT_REFUSED || r->base.stream->mode != STREAM_BY_UPDATE ||
+            !listing_span_refused(&lane->span)) {
+            listing_fail(&r->base, a->outcome, a->error);
+        }
     }
     lane->asking = false;
     listing_rest_pump(r);

@@ -18,7 +18,8 @@
 
 enum {
     LISTING_LANES_MAX = 8,
-    LISTING_AHEAD_MAX = 16, /* pages of one listing that would be read again after a kill */
+    LISTING_LANES_READ_MAX = 14, /* with those whose rows GitLab could not list */
+    LISTING_AHEAD_MAX = 16,      /* pages of one listing that would be read again after a kill */
     LISTING_FOLLOWED_AHEAD_MAX = 6,
     LISTING_BYTES_MAX = 24 << 20,
 };
@@ -41,6 +42,13 @@ struct listing_page {
     uint64_t hash;  /* of its content */
 };
 
+/* What is read of a page: all of it, or one of its parts. Borrowed. */
+struct listing_part {
+    struct listing_part *next;
+    const char *path; /* that was requested */
+    struct wh_slice body;
+};
+
 struct listing_lane {
     struct listing_lane *next;
     struct listing_rest *rest;
@@ -52,9 +60,12 @@ struct listing_lane {
     struct listing_page **last;
     size_t n_pages; /* not acknowledged */
     bool asking;    /* a page request is in flight */
+    bool unread;    /* rows from span.bound on could not be listed; it is not owed yet */
+    bool owed;      /* the span is read without such rows: the next listing reads it again */
     bool waits;     /* the open lane has reached the newest row while others still read */
     char next_path[PAGING_PATH_MAX]; /* GitLab's own address of the next page; or empty */
     char path[PAGING_PATH_MAX];      /* of the request under way */
+    struct listing_split *split;     /* of the page under way; or NULL */
 };
 
 struct listing_rest {
@@ -62,6 +73,7 @@ struct listing_rest {
     unsigned follow; /* enum stream_follow: the follow-ups of each row */
     struct listing_lane *lanes;
     unsigned n_lanes;
+    unsigned n_owed; /* of them */
     unsigned splits;
     uint64_t known_pages; /* a lower bound of the listing's pages */
     size_t n_ahead;       /* requested pages that no acknowledged cursor covers */
@@ -82,6 +94,11 @@ void listing_rest_pump(struct listing_rest *r);
  * memory. */
 struct listing_lane *listing_lane_add(struct listing_rest *r, struct listing_lane *before,
                                       struct wh_slice after, int64_t after_ms, int64_t before_ms);
+/* After a page with rows that could not be listed: divides the lane when the page has moved it, so
+ * that it reads on while the cursor keeps the span of the page as not read. */
+void listing_lane_owe(struct listing_lane *lane);
+/* Returns the open lane when all others are owed; otherwise NULL. */
+struct listing_lane *listing_last_lane(const struct listing_rest *r);
 /* Updates the number of pages after a full one. total: rows of the open span by x-total; -1 when it
  * is not known. */
 void listing_rest_total(struct listing_rest *r, int64_t total);
@@ -94,6 +111,21 @@ void listing_page_done_one(struct listing_page *p);
 WH_MUST_CHECK enum wh_rc listing_page_publish(struct listing_page *p, const char *kind,
                                               struct wh_slice id, struct wh_slice path,
                                               struct wh_slice row, struct wh_err *err);
+
+/* Publishes the rows of a page and notes where the lane goes on. unread: rows of the page that could
+ * not be listed. */
+void listing_page_take(struct listing_lane *lane, const struct client_answer *a,
+                       const struct listing_part *parts, size_t unread);
+
+/* ---- rest_split.c ---- */
+
+/* GitLab could not serve the page: it answered 5xx again and again, or something that is no list. */
+bool listing_split_needed(const struct client_answer *a);
+/* Reads the page under way in parts, and takes it then; the lane counts as asking until that is
+ * done. Returns false when the page cannot be divided. The listing may be freed when this returns
+ * true. */
+bool listing_split_start(struct listing_lane *lane, const char *error);
+void listing_split_free(struct listing_lane *lane);
 
 /* ---- rest_cursor.c ---- */
 

@@ -79,9 +79,9 @@ static void one_more_after_a_full_page(void **state)
     (void)state;
     goes_on_at(NULL, "", LIST, PAGING_ROWS, LIST "&page=2");
     goes_on_at(NULL, " ", LIST "&page=9", PAGING_ROWS, LIST "&page=10");
-    goes_on_at(NULL, NULL, "/api/v4/x?page=2&per_page=100", PAGING_ROWS,
-               "/api/v4/x?page=3&per_page=100");
-    goes_on_at(NULL, NULL, "/api/v4/x", PAGING_ROWS, "/api/v4/x?page=2");
+    goes_on_at(NULL, NULL, "/api/v4/x?page=2&per_page=100&a=b", PAGING_ROWS,
+               "/api/v4/x?a=b&per_page=100&page=3");
+    goes_on_at(NULL, NULL, "/api/v4/x", PAGING_ROWS, "/api/v4/x?per_page=100&page=2");
     assert_int_equal(next_of(NULL, NULL, LIST "&page=10", 0).outcome, PAGING_ENDED);
 }
 
@@ -106,6 +106,20 @@ static void no_page_follows_itself(void **state)
                      PAGING_STUCK);
 }
 
+static void parts_of_a_page(void **state)
+{
+    char path[PAGING_PATH_MAX];
+
+    (void)state;
+    assert_true(paging_part(LIST, 50, 50, path));
+    assert_string_equal(path, "/api/v4/projects/7/members/all?per_page=50&page=2");
+    assert_true(paging_part("/api/v4/x?page=3&per_page=100&scope=all", 75, 25, path));
+    assert_string_equal(path, "/api/v4/x?scope=all&per_page=25&page=12");
+    assert_true(paging_part("/api/v4/x?per_page=100&page=1", 99, 1, path));
+    assert_string_equal(path, "/api/v4/x?per_page=1&page=100");
+    assert_false(paging_part(KEYSET, 0, 50, path));
+}
+
 /* A path that would be too long is not cut. */
 static void long_paths(void **state)
 {
@@ -119,9 +133,13 @@ static void long_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_link_is_requested_here),   cmocka_unit_test(useless_links),
-        cmocka_unit_test(one_more_after_a_full_page), cmocka_unit_test(keyset_pages_need_a_link),
-        cmocka_unit_test(no_page_follows_itself),     cmocka_unit_test(long_paths),
+        cmocka_unit_test(a_link_is_requested_here),
+        cmocka_unit_test(useless_links),
+        cmocka_unit_test(one_more_after_a_full_page),
+        cmocka_unit_test(keyset_pages_need_a_link),
+        cmocka_unit_test(no_page_follows_itself),
+        cmocka_unit_test(parts_of_a_page),
+        cmocka_unit_test(long_paths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

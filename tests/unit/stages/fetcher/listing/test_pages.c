@@ -27,6 +27,7 @@ enum headers {
 struct world {
     enum headers headers;
     unsigned rows;     /* of the listing, or of the jobs of the only pipeline */
+    unsigned bad;      /* a page that holds this row is answered with 500; 0: none */
     unsigned requests; /* of pages of the rows */
     struct th_reader reader;
     struct th_script *http;
@@ -62,14 +63,18 @@ static void link_to(const struct world *w, const char *path, const char *param, 
                      path, param, n);
 }
 
-/* Rows from `from` on, at most a page of them. */
-static void put_rows(struct world *w, unsigned from, struct th_script_answer *a)
+/* n rows from `from` on, as far as there are any. */
+static void put_rows(struct world *w, unsigned from, unsigned n, struct th_script_answer *a)
 {
     struct wh_err err;
 
     w->requests++;
+    if (w->bad > from && w->bad <= from + n) {
+        a->status = 500;
+        return;
+    }
     th_ok(wh_buf_append_char(&a->body, '[', &err), &err);
-    for (unsigned i = from; i < from + PAGE && i < w->rows; i++) {
+    for (unsigned i = from; i < from + n && i < w->rows; i++) {
         th_ok(wh_buf_printf(&a->body, &err, "%s{\"id\":%u}", i > from ? "," : "", i + 1), &err);
     }
     th_ok(wh_buf_append_char(&a->body, ']', &err), &err);
@@ -79,9 +84,10 @@ static void put_numbered(struct world *w, struct wh_slice url, const char *path,
                          struct th_script_answer *a)
 {
     unsigned page = number(url, "&page=", 1);
-    bool more = page * PAGE < w->rows;
+    unsigned n = number(url, "per_page=", PAGE);
+    bool more = page * n < w->rows;
 
-    put_rows(w, (page - 1) * PAGE, a);
+    put_rows(w, (page - 1) * n, n, a);
     if (more && (w->headers == AS_GITLAB || w->headers == OTHER_HOST)) {
         link_to(w, path, "&page=", page + 1, a);
     }
@@ -97,7 +103,7 @@ static void put_projects(struct world *w, struct wh_slice url, struct th_script_
 {
     unsigned after = number(url, "id_after=", 0);
 
-    put_rows(w, after, a);
+    put_rows(w, after, PAGE, a);
     if (after + PAGE <= w->rows && (w->headers == AS_GITLAB || w->headers == OTHER_HOST)) {
         link_to(w, "/api/v4/projects?pagination=keyset&per_page=100&order_by=id",
                 "&id_after=", after + PAGE, a);
@@ -146,6 +152,8 @@ static void read_all(struct world *w, const char *stream)
         wh_loop_turn(w->reader.loop, false);
         if (th_script_waiting(w->http)) {
             th_script_answer_one(w->http, 0);
+        } else if (!wh_producer_pending(w->reader.producer) && !th_reader_rests(&w->reader)) {
+            wh_loop_turn(w->reader.loop, true); /* a request waits to be tried again */
         }
         (void)wh_producer_poll(w->reader.producer, 0);
     }
@@ -182,7 +190,7 @@ static void each_row_once(struct world *w, const char *kind)
     }
     wh_arena_done(&arena);
     for (unsigned i = 1; i <= IDS_MAX; i++) {
-        assert_int_equal(times[i], i <= w->rows);
+        assert_int_equal(times[i], i <= w->rows && i != w->bad);
     }
 }
 
@@ -217,6 +225,25 @@ static void the_list_of_projects(void **state)
     try_all("projects", "project");
 }
 
+static void a_bad_row(void **state)
+{
+    static const unsigned bad[] = {1, 50, 100, 101, 250};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct world w = {.headers = AS_GITLAB, .rows = 250, .bad = bad[i]};
+
+        read_all(&w, "members");
+        each_row_once(&w, "member");
+        assert_int_equal(w.reader.result.unread, 1);
+        assert_string_equal(w.reader.result.error,
+                            "members: GitLab cannot list 1 row: GitLab answers 500 to GET "
+                            "/api/v4/projects/7/members/all");
+        assert_in_range(w.requests, 10, 40);
+        done(&w);
+    }
+}
+
 static void follow_ups(void **state)
 {
     (void)state;
@@ -228,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_number),
         cmocka_unit_test(the_list_of_projects),
+        cmocka_unit_test(a_bad_row),
         cmocka_unit_test(follow_ups),
     };
 

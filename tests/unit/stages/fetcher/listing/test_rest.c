@@ -290,7 +290,7 @@ static size_t all_is_there(struct world *w)
     for (size_t i = 0; i < w->listing.n; i++) {
         const struct th_row *row = &w->listing.rows[i];
 
-        missing += by_id[row->id].ms != row->us / 1000;
+        missing += by_id[row->id].ms != row->us / 1000 && !th_listing_is_bad(&w->listing, row->id);
     }
     if (missing) {
         fail_msg("seed %" PRIu64 " (%s): %zu of %zu rows are missing or old", w->plan.seed,
@@ -458,6 +458,152 @@ static void with_faults(void **state)
     }
 }
 
+/* ---- rows that make GitLab fail ---- */
+
+static void make_bad(struct world *w, size_t first, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        w->listing.bad[w->listing.n_bad++] = w->listing.rows[first + i].id;
+    }
+}
+
+static void heal(struct world *w)
+{
+    w->listing.n_bad = 0;
+    w->listing.unserved = 0;
+    w->listing.requests = 0;
+}
+
+/* One row: all others are read, the row is counted, and the next run that can reads it, without
+ * reading the rest again. */
+static void one_bad_row(void **state)
+{
+    (void)state;
+    for (unsigned html = 0; html < 2; html++) {
+        const struct plan plan = {
+            .seed = 30, .rows = 1000, .total_max = 10000, .listing = "merge_requests"};
+        struct world w;
+
+        world_new(&w, &plan);
+        w.listing.html = html;
+        make_bad(&w, 437, 1);
+        run_to_its_end(&w);
+        assert_int_equal(all_is_there(&w), plan.rows - 1);
+        assert_int_equal(w.reader.result.unread, 1);
+        assert_string_equal(
+            w.reader.result.error,
+            html ? "merge_requests: GitLab cannot list 1 row: GitLab's answer is no list"
+                 : "merge_requests: GitLab cannot list 1 row: GitLab answers 500 to GET "
+                   "/api/v4/projects/7/merge_requests");
+        assert_in_range(w.listing.requests, 11, 60);
+        /* It is not forgotten: the page is tried again, also by the next reader. */
+        die_and_be_born(&w);
+        run_to_its_end(&w);
+        assert_int_equal(w.reader.result.unread, 1);
+        heal(&w);
+        run_again(&w);
+        assert_int_equal(w.reader.result.unread, 0);
+        (void)all_is_there(&w);
+        assert_in_range(w.listing.requests, 2, 4);
+        /* Nothing is left to do. */
+        heal(&w);
+        run_again(&w);
+        assert_int_equal(w.listing.requests, 1);
+        world_free(&w);
+    }
+}
+
+/* The first and the newest row, neighbours, rows of one time, several pages. */
+static void many_bad_rows(void **state)
+{
+    static const struct {
+        size_t first;
+        size_t n;
+    } bad[] = {{0, 1}, {998, 2}, {95, 8}, {349, 3}, {500, 1}};
+
+    (void)state;
+    for (unsigned same = 0; same < 2; same++) {
+        const struct plan plan = {.seed = 31 + same,
+                                  .rows = 1000,
+                                  .same = same ? 300 : 0,
+                                  .total_max = 10000,
+                                  .listing = "merge_requests"};
+        struct world w;
+        size_t n = 0;
+
+        world_new(&w, &plan);
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+            make_bad(&w, bad[i].first, bad[i].n);
+            n += bad[i].n;
+        }
+        run_to_its_end(&w);
+        (void)all_is_there(&w);
+        assert_true(w.reader.result.unread >= n);
+        heal(&w);
+        run_again(&w);
+        assert_int_equal(w.reader.result.unread, 0);
+        (void)all_is_there(&w);
+        world_free(&w);
+    }
+}
+
+static void bad_rows_among_changes_and_kills(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct plan plan = {.seed = seed + 40,
+                            .rows = 3000,
+                            .same = seed % 3 ? 0 : 500,
+                            .changes = 200,
+                            .kills = seed % 2 ? 4 : 0,
+                            .total_max = 10000,
+                            .listing = seed % 2 ? "issues" : "merge_requests"};
+        struct world w;
+
+        world_new(&w, &plan);
+        for (unsigned i = 0; i < 6; i++) {
+            make_bad(&w, dice(&w, w.listing.n), 1);
+        }
+        run_to_its_end(&w);
+        w.plan.changes = 0;
+        run_again(&w);
+        (void)all_is_there(&w);
+        heal(&w);
+        run_again(&w);
+        assert_int_equal(w.reader.result.unread, 0);
+        (void)all_is_there(&w);
+        world_free(&w);
+    }
+}
+
+/* GitLab serves nothing: that is no bad row. Few requests, and the cursor stays. */
+static void nothing_is_served(void **state)
+{
+    const struct plan plan = {
+        .seed = 33, .rows = 1000, .faults = 0, .total_max = 10000, .listing = "merge_requests"};
+    struct world w;
+    size_t before;
+
+    (void)state;
+    world_new(&w, &plan);
+    while (w.listing.requests < 4) {
+        one_step(&w);
+    }
+    before = w.listing.requests;
+    w.listing.down = true;
+    while (!th_reader_rests(&w.reader)) {
+        one_step(&w);
+    }
+    assert_int_equal(w.reader.result.outcome, LISTING_CANNOT_GO_ON);
+    assert_int_equal(w.reader.result.unread, 0);
+    assert_in_range(w.listing.unserved, 1, 40);
+    w.listing.down = false;
+    run_to_its_end(&w);
+    (void)all_is_there(&w);
+    assert_in_range(w.listing.requests, 11, before + 11);
+    world_free(&w);
+}
+
 static void with_kills(void **state)
 {
     (void)state;
@@ -579,6 +725,10 @@ int main(void)
         cmocka_unit_test(without_headers),
         cmocka_unit_test(keyset_without_headers_is_stuck),
         cmocka_unit_test(with_faults),
+        cmocka_unit_test(one_bad_row),
+        cmocka_unit_test(many_bad_rows),
+        cmocka_unit_test(bad_rows_among_changes_and_kills),
+        cmocka_unit_test(nothing_is_served),
         cmocka_unit_test(with_kills),
         cmocka_unit_test(a_kill_costs_little),
         cmocka_unit_test(another_member_goes_on),
