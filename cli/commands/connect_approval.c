@@ -77,10 +77,12 @@ static void ask_person(struct approval *a, struct wh_json_val root)
     memcpy(text, url.ptr, url.len);
     text[url.len] = '\0';
     cli_note(&a->cli->out, "\nApprove in your browser:\n\n  %s\n\n", text);
-    cli_note(&a->cli->out,
-             "If the browser runs elsewhere and ends at %.*s..., paste that whole\n"
-             "address here and press Enter.\n\n",
-             WH_SLICE_ARG(cli_get_str(root, "redirect_uri")));
+    if (a->stdin_open) {
+        cli_note(&a->cli->out,
+                 "If the browser runs elsewhere and ends at %.*s..., paste that whole\n"
+                 "address here and press Enter.\n\n",
+                 WH_SLICE_ARG(cli_get_str(root, "redirect_uri")));
+    }
     if (!a->cli->opt.no_browser && openable(url)) {
         open_browser(text);
     }
@@ -199,7 +201,7 @@ static bool poll_session(struct approval *a, struct wh_json_parser *parser, int 
 
 int connect_follow(struct cli *cli, struct wh_json_parser *parser, struct wh_slice session)
 {
-    struct approval a = {.cli = cli, .stdin_open = true};
+    struct approval a = {.cli = cli, .stdin_open = !cli->opt.no_input};
     int code = CLI_FAILED;
 
     (void)snprintf(a.session, sizeof(a.session), "%.*s", WH_SLICE_ARG(session));

@@ -4,14 +4,16 @@ static const struct cli_command table[] = {
     {"connect", CLI_CONNECT, "connect a GitLab: approve in the browser, or give a token, or both",
      "URL", 1,
      "  wellhead connect https://gitlab.example.com\n"
+     "  wellhead connect https://gitlab.example.com --no-browser   # paste the redirect address\n"
      "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n"
-     "  wellhead connect https://gitlab.example.com --no-browser    # prints the address; paste "
-     "the redirect\n"
-     "  wellhead connect https://gitlab.example.com --new-client    # GitLab deleted the "
+     "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token --oauth   # both\n"
+     "  wellhead connect https://gitlab.example.com --project 278964 --project 7071551\n"
+     "  wellhead connect https://gitlab.example.com --client-id ID --client-secret-file ~/secret\n"
+     "  wellhead connect https://gitlab.example.com --new-client   # GitLab deleted the "
      "application\n"
-     "  wellhead connect https://gitlab.example.com --new-secret    # the webhook's secret was "
+     "  wellhead connect https://gitlab.example.com --new-secret   # the webhook's secret was "
      "lost\n"
-     "  wellhead connect https://gitlab.example.com --move          # from http://, same host\n",
+     "  wellhead connect https://gitlab.example.com --move         # from http://, same host\n",
      cli_connect},
     {"status", CLI_STATUS, "what is running, how far each stream is, and how fresh the rows are",
      NULL, 0,
@@ -29,7 +31,11 @@ static const struct cli_command table[] = {
      "  wellhead sql --csv \"select * from incidents where severity = :s\" -p s=critical\n"
      "  wellhead sql --csv=safe \"select title, url from issues\" > issues.csv  # for a "
      "spreadsheet\n"
-     "  wellhead sql -x \"select * from merge_requests limit 1\"  # one column per line\n"
+     "  wellhead sql --ndjson --limit 0 \"select * from jobs\" | wc -l   # all rows, as they "
+     "arrive\n"
+     "  wellhead sql --timeout 60s \"select count(*) from jobs where name like '%test%'\"  # at "
+     "most 60s\n"
+     "  wellhead sql -x \"select * from merge_requests limit 1\"   # one column per line\n"
      "  echo \"select count(*) from jobs\" | wellhead sql -\n",
      cli_sql},
     {"show", CLI_SHOW, "one object: its fields, what changed it, and what it is linked to",
@@ -37,8 +43,7 @@ static const struct cli_command table[] = {
      "  wellhead show https://gitlab.example.com/group/project/-/issues/7   # as it is copied\n"
      "  wellhead show 'group/project!12'\n"
      "  wellhead show '#45'\n"
-     "  wellhead show '#45' --raw --revision 2   # the webhook or answer behind a change, byte for "
-     "byte\n"
+     "  wellhead show '#45' --raw --revision 2   # the bytes behind a change\n"
      "  wellhead show 6f1ed002-ab12-5a7b-9c3d-0123456789ab --json\n",
      cli_show},
     {"replay", CLI_REPLAY,
@@ -51,22 +56,25 @@ static const struct cli_command table[] = {
      cli_replay},
     {"disconnect", CLI_DISCONNECT,
      "stop reading, revoke the approval at GitLab and prove it; keep the rows", "CONNECTION", 1,
-     "  wellhead disconnect gitlab-example-com             # shows what it does, and asks for the "
+     "  wellhead disconnect gitlab-example-com             # shows what it does, asks for the "
      "name\n"
      "  wellhead disconnect gitlab-example-com --dry-run   # only shows it\n"
-     "  wellhead disconnect gitlab-example-com --confirm gitlab-example-com   # for scripts\n",
+     "  wellhead disconnect gitlab-example-com --confirm gitlab-example-com   # for scripts\n"
+     "  wellhead disconnect gitlab-example-com --timeout 2m   # GitLab is slow to answer\n",
      cli_disconnect},
     {"purge", CLI_PURGE,
      "disconnect, remove every row of the connection, and check that nothing is left", "CONNECTION",
      1,
-     "  wellhead purge gitlab-example-com             # shows what it removes, and asks for the "
-     "name\n"
+     "  wellhead purge gitlab-example-com             # shows what it removes, asks for the name\n"
      "  wellhead purge gitlab-example-com --dry-run   # only shows it\n"
-     "  wellhead purge gitlab-example-com --confirm gitlab-example-com --json   # for scripts\n",
+     "  wellhead purge gitlab-example-com --confirm gitlab-example-com --json   # for scripts\n"
+     "  wellhead purge gitlab-example-com --timeout 1h   # again: follows one that is under way\n",
      cli_purge},
     {"rotate-key", CLI_ROTATE_KEY,
-     "seal the secrets on Kafka by a new key while everything runs, then remove the old key", NULL,
-     0, "  wellhead rotate-key\n  wellhead rotate-key --json\n", cli_rotate_key},
+     "seal the secrets on Kafka by a new key, then remove the old one", NULL, 0,
+     "  wellhead rotate-key\n"
+     "  wellhead rotate-key --timeout 5m --json\n",
+     cli_rotate_key},
     {"topics", CLI_TOPICS,
      "list the topics and create missing ones; `topics read` prints records as JSON lines",
      "[read TOPIC]", 2,

@@ -3,7 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE_COLUMNS = 90, WORD_MAX_BYTES = 96, INDENT = 7, NAME_COLUMNS = 28 };
+enum {
+    LINE_COLUMNS = 90,
+    WORD_MAX_BYTES = 96,
+    INDENT = 7,
+    NAME_COLUMNS = 28,
+    HELP_COLUMN = NAME_COLUMNS + 3
+};
 
 static const char intro[] = "wellhead - GitLab as part of your own records\n\n"
                             "Examples:\n"
@@ -71,6 +77,29 @@ enum wh_rc cli_help_usage(const struct cli_command *command, struct wh_buf *out,
     return rc == WH_OK ? wh_buf_append_char(out, '\n', err) : rc;
 }
 
+/* The words of a text, in lines that begin below each other. */
+static enum wh_rc wrapped(const char *text, struct wh_buf *out, struct wh_err *err)
+{
+    size_t column = HELP_COLUMN;
+    enum wh_rc rc = WH_OK;
+
+    while (*text && rc == WH_OK) {
+        size_t word = strcspn(text, " ");
+
+        if (column > HELP_COLUMN && column + 1 + word > LINE_COLUMNS) {
+            rc = wh_buf_printf(out, err, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        } else if (column > HELP_COLUMN) {
+            rc = wh_buf_append_char(out, ' ', err);
+            column++;
+        }
+        rc = rc == WH_OK ? wh_buf_append(out, wh_slice(text, word), err) : rc;
+        column += word;
+        text += word + (text[word] == ' ');
+    }
+    return rc == WH_OK ? wh_buf_append_char(out, '\n', err) : rc;
+}
+
 static enum wh_rc option_line(const struct cli_option *o, struct wh_buf *out, struct wh_err *err)
 {
     char name[WORD_MAX_BYTES];
@@ -81,10 +110,12 @@ static enum wh_rc option_line(const struct cli_option *o, struct wh_buf *out, st
                    : o->value                ? " "
                                              : "",
                    o->value ? o->value : "", o->kind == CLI_OPTION_CSV ? "]" : "");
-    if (strlen(name) >= NAME_COLUMNS) {
-        return wh_buf_printf(out, err, "  %s\n  %-*s %s\n", name, NAME_COLUMNS, "", o->help);
+    if ((strlen(name) >= NAME_COLUMNS
+             ? wh_buf_printf(out, err, "  %s\n%*s", name, HELP_COLUMN, "")
+             : wh_buf_printf(out, err, "  %-*s ", NAME_COLUMNS, name)) != WH_OK) {
+        return err->rc;
     }
-    return wh_buf_printf(out, err, "  %-*s %s\n", NAME_COLUMNS, name, o->help);
+    return wrapped(o->help, out, err);
 }
 
 enum wh_rc cli_help_command(const struct cli_command *command, struct wh_buf *out,

@@ -62,6 +62,62 @@ static void help_is_data(void **state)
     says(th_cli_stdout(t), "wellhead ");
 }
 
+/* Is the option, by its name or its letter, a word of the text? */
+static bool has_option(const char *text, const struct cli_option *o)
+{
+    char word[64];
+
+    (void)snprintf(word, sizeof(word), " --%s", o->name);
+    if (strstr(text, word)) {
+        return true;
+    }
+    (void)snprintf(word, sizeof(word), " -%c ", o->letter ? o->letter : '?');
+    return o->letter && strstr(text, word);
+}
+
+/* Every option of a command's own stands in one of its examples; what the format or the amount of the output is needs
+ * none. */
+static void every_option_has_an_example(void **state)
+{
+    size_t n;
+    size_t n_options;
+    const struct cli_command *commands = cli_command_table(&n);
+    const struct cli_option *options = cli_option_table(&n_options);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n_options; j++) {
+            const struct cli_option *o = &options[j];
+
+            if (o->rank != CLI_COMMON && (o->commands & commands[i].bit) &&
+                strcmp(o->name, "json") != 0 && strcmp(o->name, "quiet") != 0 &&
+                !has_option(commands[i].examples, o)) {
+                fail_msg("`wellhead help %s` has no example of --%s", commands[i].name, o->name);
+            }
+        }
+    }
+}
+
+/* A line of help that a terminal of 100 columns breaks is hard to read. */
+static void help_fits(void **state)
+{
+    struct th_cli *t = *state;
+    size_t n;
+    const struct cli_command *commands = cli_command_table(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        char words[64];
+
+        (void)snprintf(words, sizeof(words), "help %s", commands[i].name);
+        assert_int_equal(th_cli_run(t, words), CLI_OK);
+        for (const char *line = th_cli_stdout(t); *line; line += strcspn(line, "\n") + 1) {
+            if (line[0] == ' ' && strcspn(line, "\n") > 100) {
+                fail_msg("too long: %.*s", (int)strcspn(line, "\n"), line);
+            }
+        }
+    }
+}
+
 static void mistakes_are_messages(void **state)
 {
     static const char *const cases[][2] = {
@@ -172,6 +228,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(help_is_data, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_option_has_an_example, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(help_fits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mistakes_are_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bad_setting_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_decide_the_exit_code, set_up, tear_down),
