@@ -10,6 +10,7 @@
 enum {
     PAGES_OF_A_BOUND = 50, /* deep offsets are slow, and refused at 50,000 rows */
     READS_IN_FLIGHT = 8,
+    UNSERVED_MAX = 10, /* failures without a good answer between them: GitLab answers nothing now */
     LIST_PATH_MAX = 256,
     READ_PATH_MAX = 128,
     TIME_MAX = 40,
@@ -34,7 +35,8 @@ struct job {
     char newest[TIME_MAX]; /* of the last row */
     unsigned page;
     char path[LIST_PATH_MAX];
-    bool asking; /* a page is under way */
+    unsigned unserved; /* pages and numbers since the last good answer */
+    bool asking;       /* a page is under way */
     struct single *singles;
     unsigned n_singles;
     int64_t at;    /* the number that was requested last */
@@ -64,6 +66,29 @@ static void job_fail(struct job *j, const char *text)
     }
     j->failed = true;
     count_of(j)->failed++;
+}
+
+/* GitLab cannot serve one page or one number: it always answers 5xx, or something that is no JSON. The
+ * failure is named, and the job goes on without a verdict about it. Returns false when GitLab serves
+ * nothing now. */
+static bool goes_without(struct job *j, const char *text)
+{
+    struct check_result *result = j->conf.result;
+
+    if (++j->unserved >= UNSERVED_MAX) {
+        return false;
+    }
+    count_of(j)->failed++;
+    (void)snprintf(result->error, sizeof(result->error), "checking %s: %.120s",
+                   numbered_name(j->conf.n->stream), text);
+    return true;
+}
+
+/* After a failure, one attempt at a time: what GitLab cannot serve takes minutes to find out. */
+static enum wh_rc ask(struct job *j, const char *path, client_fn fn, void *ctx, struct wh_err *err)
+{
+    return (j->unserved ? client_try : client_get)(j->conf.run->client, wh_slice_str(path), fn, ctx,
+                                                   err);
 }
 
 /* ---- the listing ---- */
@@ -132,8 +157,9 @@ static void on_page(void *ctx, const struct client_answer *a)
         count_of(j)->pages++;
         if (wh_json_split_array(j->conf.env->arrays, wh_buf_slice(a->body), on_row, j, &err) !=
             WH_OK) {
-            job_fail(j, NULL);
+            job_fail(j, err.msg);
         } else {
+            j->unserved = 0;
             go_on(j, a, count_of(j)->checked - before);
         }
         break;
@@ -147,7 +173,12 @@ static void on_page(void *ctx, const struct client_answer *a)
     case CLIENT_SIGN_IN:
     case CLIENT_FAILED:
     default:
-        job_fail(j, a->error);
+        /* The known numbers of the page are then read one by one, and so are those that are missing. */
+        if (a->status >= 500 && goes_without(j, a->error)) {
+            j->page++;
+        } else {
+            job_fail(j, a->error);
+        }
         break;
     }
     j->conf.progress(j->conf.ctx);
@@ -170,7 +201,7 @@ static void ask_page(struct job *j)
         j->conf.project->id, numbered_name(j->conf.n->stream),
         j->conf.n->stream == NUMBERED_PIPELINES ? "order_by=id" : "scope=all&order_by=created_at",
         PAGING_ROWS, j->page, wh_buf_str(&after));
-    if (client_get(j->conf.run->client, wh_slice_str(j->path), on_page, j, &err) != WH_OK) {
+    if (ask(j, j->path, on_page, j, &err) != WH_OK) {
         job_fail(j, NULL);
         return;
     }
@@ -237,8 +268,10 @@ static void on_single(void *ctx, const struct client_answer *a)
 
     switch (a->outcome) {
     case CLIENT_OK:
-        if (take_single(s, a, &err) != WH_OK) {
-            job_fail(j, NULL);
+        if (take_single(s, a, &err) == WH_OK) {
+            j->unserved = 0;
+        } else if (wh_rc_class(err.rc) != WH_CLASS_POISON || !goes_without(j, err.msg)) {
+            job_fail(j, err.msg);
         }
         break;
     case CLIENT_GONE:
@@ -260,7 +293,9 @@ static void on_single(void *ctx, const struct client_answer *a)
     case CLIENT_SIGN_IN:
     case CLIENT_FAILED:
     default:
-        job_fail(j, a->error);
+        if (a->status < 500 || !goes_without(j, a->error)) {
+            job_fail(j, a->error);
+        }
         break;
     }
     single_free(s);
@@ -287,7 +322,7 @@ static void ask_single(struct job *j, int64_t number, bool had)
                    numbered_name(j->conf.n->stream),
                    j->conf.n->stream == NUMBERED_PIPELINES ? ids_get(j->conf.n->ids, number).id
                                                            : number);
-    if (client_get(j->conf.run->client, wh_slice_str(s->path), on_single, s, &err) != WH_OK) {
+    if (ask(j, s->path, on_single, s, &err) != WH_OK) {
         job_fail(j, NULL);
         single_free(s);
     }

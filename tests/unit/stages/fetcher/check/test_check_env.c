@@ -36,6 +36,10 @@ struct fixture {
     unsigned saved;
     bool stopping;
     const char *list; /* NULL: the listing fails */
+    bool bad_page;    /* the first page fails */
+    const char *single;
+    unsigned single_status;
+    unsigned singles; /* requests for one issue */
 };
 
 static int64_t clock_now(void *ctx)
@@ -48,16 +52,20 @@ static int64_t clock_mono(void *ctx)
     return ((struct fixture *)ctx)->now_ms * 1000000;
 }
 
-/* A listing answers with x->list; no issue can be read by itself. */
+/* A listing answers with x->list; an issue alone as the fixture says, at first with 404. */
 static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
                    struct th_script_answer *a)
 {
-    const struct fixture *x = ctx;
+    struct fixture *x = ctx;
     struct wh_err err;
 
     (void)secret;
     if (memmem(url.ptr, url.len, "/projects/7/issues?", 19) == NULL) {
-        a->status = 404;
+        x->singles++;
+        a->status = x->single_status;
+        th_ok(wh_buf_append(&a->body, wh_slice_str(x->single), &err), &err);
+    } else if (x->bad_page && memmem(url.ptr, url.len, "&page=1", 7)) {
+        a->status = 500;
     } else if (x->list == NULL) {
         a->status = 500;
     } else {
@@ -199,6 +207,8 @@ static int set_up(void **state)
     assert_non_null(x);
     x->now_ms = 1700000000000;
     x->list = "[]";
+    x->single = "";
+    x->single_status = 404;
     x->bus = wh_bus_mem_new();
     x->loop = wh_loop_new();
     x->http = th_script_new(gitlab, x);
@@ -373,6 +383,49 @@ static void test_a_failed_listing_proves_nothing(void **state)
     assert_false(x->projects.first->relist);
 }
 
+/* A page that GitLab cannot serve: its known numbers are read one by one, and so are the missing. */
+static void test_a_bad_page(void **state)
+{
+    struct fixture *x = *state;
+
+    x->bad_page = true;
+    x->single = ROW("1");
+    x->single_status = 200;
+    check(x, false);
+    assert_true(x->result.ok);
+    assert_string_equal(x->result.error, "checking issues: GitLab answers 500 to GET "
+                                         "/api/v4/projects/7/issues");
+    assert_int_equal(x->result.tombstones, 0);
+    assert_int_equal(fate_of(x, 1), IDS_HAVE);
+    assert_int_equal(x->singles, 1);
+}
+
+/* A number that GitLab cannot serve is named, stays missing, and stops nothing else. */
+static void test_a_bad_number(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *body;
+    } answers[] = {{500, ""}, {200, "<html></html>"}};
+    struct fixture *x = *state;
+
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        x->list = "[" ROW("3") "]";
+        x->single_status = answers[i].status;
+        x->single = answers[i].body;
+        check(x, false);
+        assert_true(x->result.ok);
+        assert_non_null(strstr(x->result.error, "checking issues: "));
+        assert_int_equal(fate_of(x, 1), IDS_HAVE); /* no verdict */
+        assert_int_equal(fate_of(x, 2), IDS_UNKNOWN);
+        assert_int_equal(fate_of(x, 3), IDS_HAVE);
+    }
+    x->single_status = 404;
+    check(x, false);
+    assert_true(x->result.ok);
+    assert_string_equal(x->result.error, "");
+}
+
 static void test_a_refused_tombstone_is_published_again(void **state)
 {
     struct fixture *x = *state;
@@ -453,6 +506,8 @@ int main(void)
         ONE(test_too_many_are_held),
         ONE(test_held_and_shown_again),
         ONE(test_a_failed_listing_proves_nothing),
+        ONE(test_a_bad_page),
+        ONE(test_a_bad_number),
         ONE(test_a_refused_tombstone_is_published_again),
         ONE(test_back),
         ONE(test_freed_anywhere),
