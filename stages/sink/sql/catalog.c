@@ -1,4 +1,5 @@
 /* The catalogue of tables, views and columns. It needs no SQLite, so that the HTTP API can use it. */
+#include "stages/sink/sql/labels.h"
 #include "stages/sink/sql/sql.h"
 
 /* The order is that of `enum identity` in entity_tables.c. */
@@ -25,9 +26,11 @@ static const struct sql_column identity_columns[] = {
 static const struct sql_column links_columns[] = {
     {"from_id", "TEXT", SQL_SHAPE_PLAIN, "entity that has the reference; indexed"},
     {"from_kind", "TEXT", SQL_SHAPE_PLAIN, "its kind"},
+    {"from_url", "TEXT", SQL_SHAPE_PLAIN, "its page at the source"},
     {"relation", "TEXT", SQL_SHAPE_PLAIN, "name of the reference field"},
     {"to_id", "TEXT", SQL_SHAPE_PLAIN, "entity that is referred to; indexed"},
     {"to_kind", "TEXT", SQL_SHAPE_PLAIN, "its kind"},
+    {"to_url", "TEXT", SQL_SHAPE_PLAIN, "its page at the source, where it is known"},
     {"version", "TEXT", SQL_SHAPE_PLAIN, "revision of from_id that set it: revisions.version"},
     {"version_at", "TEXT", SQL_SHAPE_TIME, "time of that revision at the source"},
 };
@@ -58,6 +61,7 @@ static const struct sql_column changes_columns[] = {
     {"sequence", "INTEGER", SQL_SHAPE_PLAIN, "number of the change in this store; indexed"},
     {"kind", "TEXT", SQL_SHAPE_PLAIN, "kind of the entity"},
     {"entity_id", "TEXT", SQL_SHAPE_PLAIN, "entity"},
+    {"entity_url", "TEXT", SQL_SHAPE_PLAIN, "its page at the source"},
     {"version", "TEXT", SQL_SHAPE_PLAIN, "revisions.version"},
     {"version_at", "TEXT", SQL_SHAPE_TIME, "version time at the source"},
     {"outcome", "TEXT", SQL_SHAPE_PLAIN, "sighting, revision or late"},
@@ -264,7 +268,14 @@ static size_t kind_columns(const struct wh_kind_def *def, struct sql_column *out
 
     out[n++] = (struct sql_column){"id", "TEXT", SQL_SHAPE_PLAIN, "entity id (uuid); indexed"};
     for (unsigned i = 0; i < def->n_fields; i++) {
+        const struct sql_label *label = sql_label_of(&def->fields[i]);
+
         out[n++] = field_column(&def->fields[i]);
+        if (label) {
+            out[n] = out[n - 1];
+            out[n].name = label->column;
+            out[n++].doc = label->doc;
+        }
     }
     for (size_t i = 0; i < sizeof(identity_columns) / sizeof(identity_columns[0]); i++) {
         out[n++] = identity_columns[i];

@@ -85,6 +85,9 @@ static enum wh_rc add_table(struct sql_conn *conn, const struct sql_table_info *
     conn->n_tables++;
     t->n_columns = sql_columns(wh_slice_str(name), t->columns);
     sql_table_indexes(t);
+    if (t->kind) {
+        sql_entity_columns(t);
+    }
     if (sqlite3_create_module(conn->db, name, &sql_module, t) != SQLITE_OK) {
         return wh_fail(err, WH_E_INTERNAL, "SQLite: %s", sqlite3_errmsg(conn->db));
     }

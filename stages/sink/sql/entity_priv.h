@@ -17,4 +17,13 @@ bool sql_entity_by_index(const struct sql_cursor *c);
 WH_MUST_CHECK enum wh_rc sql_entity_other_part(struct sql_cursor *c, bool *ret_skip,
                                                struct wh_err *err);
 
+/* The label of the field; c->head.body is set. */
+WH_MUST_CHECK enum wh_rc sql_label_column(struct sql_cursor *c, struct sql_out *out, unsigned field,
+                                          struct wh_err *err);
+/* The label of an entity; a ptr of NULL when it is not known. Its bytes stay until the next row. */
+WH_MUST_CHECK enum wh_rc sql_label_text(struct sql_cursor *c, enum wh_kind kind,
+                                        const struct wh_entity_id *id,
+                                        const struct sql_label *label, struct wh_slice *ret,
+                                        struct wh_err *err);
+
 #endif

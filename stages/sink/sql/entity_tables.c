@@ -1,6 +1,7 @@
 /* Tables of entities: a row is a head of the store; columns are decoded when they are asked for. */
 #include "stages/sink/store/long_text.h"
 #include "stages/sink/sql/entity_priv.h"
+#include "stages/sink/sql/labels.h"
 
 /* Behind id and the kind's fields, in the order of sql_columns. */
 enum identity {
@@ -188,25 +189,46 @@ static enum wh_rc changed_at(struct sql_cursor *c, struct sql_out *out, struct w
     return WH_OK;
 }
 
+void sql_entity_columns(struct sql_table *table)
+{
+    size_t n = 0;
+
+    table->shown[n++].what = SQL_SHOWS_ID;
+    for (unsigned i = 0; i < table->kind->n_fields; i++) {
+        table->shown[n++] = (struct sql_shown){SQL_SHOWS_FIELD, (unsigned char)i};
+        if (sql_label_of(&table->kind->fields[i])) {
+            table->shown[n++] = (struct sql_shown){SQL_SHOWS_LABEL, (unsigned char)i};
+        }
+    }
+    for (unsigned i = 0; n < table->n_columns; i++) {
+        table->shown[n++] = (struct sql_shown){SQL_SHOWS_IDENTITY, (unsigned char)i};
+    }
+}
+
 static enum wh_rc column(struct sql_cursor *c, struct sql_out *out, int number, struct wh_err *err)
 {
-    int n_fields = (int)c->table->kind->n_fields;
+    struct sql_shown shown = c->table->shown[number > 0 ? number : 0];
 
-    if (number <= 0) {
+    switch (shown.what) {
+    case SQL_SHOWS_ID:
         sql_result_id(out, &c->id);
         return WH_OK;
-    }
-    if (number <= n_fields) {
-        return field(c, out, (unsigned)number - 1, err);
+    case SQL_SHOWS_FIELD:
+        return field(c, out, shown.number, err);
+    case SQL_SHOWS_LABEL:
+        return sql_label_column(c, out, shown.number, err);
+    case SQL_SHOWS_IDENTITY:
+    default:
+        break;
     }
     if (!c->head_ready && wh_head_view(c->value, &c->head, err) != WH_OK) {
         return err->rc;
     }
     c->head_ready = true;
-    if (number - n_fields - 1 == CHANGED_AT) {
+    if (shown.number == CHANGED_AT) {
         return changed_at(c, out, err);
     }
-    identity(&c->head, out, (enum identity)(number - n_fields - 1));
+    identity(&c->head, out, (enum identity)shown.number);
     return WH_OK;
 }
 

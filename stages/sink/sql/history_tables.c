@@ -3,8 +3,9 @@
 
 #include "common/base/be.h"
 #include "common/json/json_write.h"
-#include "stages/sink/sql/sql_priv.h"
+#include "stages/sink/sql/entity_priv.h"
 #include "stages/sink/sql/field_json.h"
+#include "stages/sink/sql/labels.h"
 
 static struct wh_version read_version(const char *bytes)
 {
@@ -24,6 +25,19 @@ static void kind_name(struct sql_out *out, unsigned kind)
     const struct wh_kind_def *def = wh_kind_def((enum wh_kind)kind);
 
     sql_result_maybe(out, wh_slice_str(def ? def->name : ""));
+}
+
+/* NULL when the entity is not known. */
+static enum wh_rc address(struct sql_cursor *c, struct sql_out *out, enum wh_kind kind,
+                          const struct wh_entity_id *id, struct wh_err *err)
+{
+    struct wh_slice text;
+
+    if (sql_label_text(c, kind, id, &sql_label_address, &text, err) != WH_OK) {
+        return err->rc;
+    }
+    sql_result_maybe(out, text);
+    return WH_OK;
 }
 
 /* All keys of a family that begin with prefix, which may be empty. */
@@ -52,7 +66,17 @@ static const struct sql_index_def links_indexes[] = {
     [LINKS_TO] = {"to_id", NULL, NULL, NULL, false, 100, 1, SQL_NONE, false},
 };
 
-enum links_column { L_FROM, L_FROM_KIND, L_RELATION, L_TO, L_TO_KIND, L_VERSION, L_VERSION_AT };
+enum links_column {
+    L_FROM,
+    L_FROM_KIND,
+    L_FROM_URL,
+    L_RELATION,
+    L_TO,
+    L_TO_KIND,
+    L_TO_URL,
+    L_VERSION,
+    L_VERSION_AT
+};
 
 static enum wh_rc links_filter(struct sql_cursor *c, unsigned index,
                                const struct sql_bounds *bounds, struct wh_err *err)
@@ -93,7 +117,6 @@ static enum wh_rc links_column(struct sql_cursor *c, struct sql_out *out, int nu
     const struct wh_kind_def *def = wh_kind_def((enum wh_kind)(unsigned char)c->key.ptr[16]);
     const struct wh_field_def *field = &def->fields[(unsigned char)c->key.ptr[17]];
 
-    (void)err;
     switch ((enum links_column)number) {
     case L_FROM:
         sql_result_id(out, &from);
@@ -101,6 +124,8 @@ static enum wh_rc links_column(struct sql_cursor *c, struct sql_out *out, int nu
     case L_FROM_KIND:
         sql_result_slice(out, wh_slice_str(def->name));
         break;
+    case L_FROM_URL:
+        return address(c, out, def->kind, &from, err);
     case L_RELATION:
         sql_result_slice(out, wh_slice_str(field->name));
         break;
@@ -110,6 +135,8 @@ static enum wh_rc links_column(struct sql_cursor *c, struct sql_out *out, int nu
     case L_TO_KIND:
         kind_name(out, field->ref_kind);
         break;
+    case L_TO_URL:
+        return address(c, out, field->ref_kind, &to, err);
     case L_VERSION:
         sql_result_version(out, read_version(c->value.ptr));
         break;
@@ -362,7 +389,16 @@ static const struct sql_index_def changes_indexes[] = {
     [CHANGES_ONE] = {"sequence", NULL, NULL, NULL, true, 1, 1, SQL_NONE, false},
 };
 
-enum changes_column { C_SEQUENCE, C_KIND, C_ENTITY, C_VERSION, C_VERSION_AT, C_OUTCOME, C_STORED };
+enum changes_column {
+    C_SEQUENCE,
+    C_KIND,
+    C_ENTITY,
+    C_ENTITY_URL,
+    C_VERSION,
+    C_VERSION_AT,
+    C_OUTCOME,
+    C_STORED
+};
 
 /* A whole number as a bound; others give none. */
 static bool sequence_of(sqlite3_value *value, uint64_t *ret)
@@ -433,7 +469,6 @@ static enum wh_rc changes_column(struct sql_cursor *c, struct sql_out *out, int 
     const char *v = c->value.ptr;
     struct wh_entity_id id = read_id(v + 1);
 
-    (void)err;
     switch ((enum changes_column)number) {
     case C_SEQUENCE:
         sql_result_int(out, (int64_t)wh_be_get64(c->key.ptr));
@@ -444,6 +479,10 @@ static enum wh_rc changes_column(struct sql_cursor *c, struct sql_out *out, int 
     case C_ENTITY:
         sql_result_id(out, &id);
         break;
+    case C_ENTITY_URL:
+        return wh_kind_def((enum wh_kind)(unsigned char)v[0])
+                   ? address(c, out, (enum wh_kind)(unsigned char)v[0], &id, err)
+                   : WH_OK;
     case C_VERSION:
         sql_result_version(out, read_version(v + 17));
         break;

@@ -10,7 +10,8 @@
  *
  * Times are RFC 3339 UTC text with milliseconds: text order is time order and SQLite's date
  * functions read them. Lists are JSON arrays as text, references are uuids as text, booleans 0
- * and 1.
+ * and 1. Behind each reference stands what people call that entity: author_name, project_path,
+ * assignee_names, merge_request_url (labels.h); looked up only when it is asked for.
  *
  * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; project =;
  * ranges of and order by changed_at, updated_at, created_at, closed_at, merged_at and finished_at; the
@@ -133,7 +134,8 @@ struct sql_column {
     const char *doc;
 };
 
-enum { SQL_COLUMNS_MAX = WH_FIELDS_MAX + 16 };
+/* id, fields, the labels of references, and the identity. */
+enum { SQL_COLUMNS_MAX = WH_FIELDS_MAX + 24 + 16 };
 
 struct sql_table_info {
     const char *name;

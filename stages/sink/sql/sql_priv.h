@@ -96,6 +96,14 @@ struct sql_table_def {
     enum wh_rc (*more)(struct sql_cursor *c, bool *ret_more, struct wh_err *err);
 };
 
+/* What a column of a table of entities shows: id, a field, the label of a field (labels.h), or a part of
+ * its identity. */
+enum { SQL_SHOWS_ID, SQL_SHOWS_FIELD, SQL_SHOWS_LABEL, SQL_SHOWS_IDENTITY };
+struct sql_shown {
+    unsigned char what;
+    unsigned char number; /* of the field; of the identity's columns */
+};
+
 /* One table of one connection. */
 struct sql_table {
     struct sql_conn *conn;
@@ -104,6 +112,7 @@ struct sql_table {
     bool all; /* deleted ones too */
     struct sql_column *columns;
     size_t n_columns;
+    struct sql_shown shown[SQL_COLUMNS_MAX]; /* of tables of entities */
     struct sql_index indexes[SQL_INDEXES_MAX];
     size_t n_indexes;
 };
@@ -128,6 +137,8 @@ struct sql_cursor {
     /* Scratch of the row. */
     struct wh_arena arena;
     struct wh_buf text;
+    struct wh_buf other;  /* the head of another entity */
+    struct wh_buf listed; /* labels */
     bool head_ready;
     struct wh_head_view head;
     bool body_ready;
@@ -157,6 +168,19 @@ struct sql_cursor {
 
 enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 9 };
 
+/* A label that a statement has read. */
+struct sql_label;
+enum { SQL_NAMES = 256 };
+struct sql_name {
+    uint64_t statement;
+    enum wh_kind kind;
+    struct wh_entity_id id;
+    const struct sql_label *label;
+    bool known;
+    size_t len;
+    char text[96];
+};
+
 /* One SQLite connection; used by one thread at a time. */
 struct sql_conn {
     sqlite3 *db;
@@ -181,6 +205,8 @@ struct sql_conn {
     struct sql_lookup *lookups;       /* of the statement that runs */
     size_t lookup_bytes;              /* of their files */
     int64_t counts[WH_KIND_COUNT][2]; /* entities and deleted ones in the snapshot; -1: not read */
+    uint64_t statements;              /* their number so far */
+    struct sql_name names[SQL_NAMES];
     struct sql_table tables[SQL_TABLES_MAX];
     size_t n_tables;
     struct sql_conn *next;
@@ -223,6 +249,9 @@ int sql_best_index(sqlite3_vtab *base, sqlite3_index_info *info);
 /* Rows of the table in the snapshot, by its counter; -1 when there is none. A counter that
  * cannot be read is an error of the statement (conn->err). */
 int64_t sql_table_rows(const struct sql_table *table);
+
+/* Fills in what the columns of a table of entities show; its columns are set. */
+void sql_entity_columns(struct sql_table *table);
 
 /* Opens a connection with all tables and limits; the store and *stopped are kept. NULL with *err
  * when it cannot be opened. */

@@ -315,6 +315,7 @@ static enum wh_rc run_on(struct sql_conn *conn, const struct sql_query *query,
         return err->rc;
     }
     conn->snap = snap;
+    conn->statements++;
     sql_conn_forget_counts(conn);
     rc = prepare(conn, query, &stmt, err);
     if (rc == WH_OK) {

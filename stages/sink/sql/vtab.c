@@ -105,6 +105,8 @@ void sql_cursor_init(struct sql_cursor *c, struct sql_table *table)
     c->null_field = SQL_NONE;
     wh_buf_init(&c->fetched, VALUE_MAX_BYTES);
     wh_buf_init(&c->text, VALUE_MAX_BYTES);
+    wh_buf_init(&c->other, VALUE_MAX_BYTES);
+    wh_buf_init(&c->listed, VALUE_MAX_BYTES);
     wh_arena_init(&c->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
 }
 
@@ -113,6 +115,8 @@ void sql_cursor_done(struct sql_cursor *c)
     wh_iter_free(c->it);
     wh_buf_done(&c->fetched);
     wh_buf_done(&c->text);
+    wh_buf_done(&c->other);
+    wh_buf_done(&c->listed);
     wh_arena_done(&c->arena);
 }
 
