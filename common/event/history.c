@@ -135,13 +135,13 @@ static bool see(struct wh_head *head, const struct wh_observation *o)
 {
     int64_t at_ms = o->provenance.observed_at_ms;
     bool first = head->first_seen_ms == 0 || at_ms < head->first_seen_ms;
-    bool last = at_ms > head->last_seen_ms;
+    bool last = wh_seen_ms(at_ms) > head->last_seen_ms;
 
     if (wh_version_is_aside(o->version)) {
         return false;
     }
     head->first_seen_ms = first ? at_ms : head->first_seen_ms;
-    head->last_seen_ms = last ? at_ms : head->last_seen_ms;
+    head->last_seen_ms = last ? wh_seen_ms(at_ms) : head->last_seen_ms;
     return first || last;
 }
 

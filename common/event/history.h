@@ -25,6 +25,16 @@
 
 enum { WH_FAR_BYTES = 256 };
 
+/*
+ * When an entity was last seen is kept to WH_SEEN_MS: wh_seen_ms rounds a time down. So the same content
+ * seen again within that time changes nothing, and the mapper need not send it a second time.
+ */
+enum { WH_SEEN_MS = 600000 };
+static inline int64_t wh_seen_ms(int64_t observed_at_ms)
+{
+    return observed_at_ms < 0 ? observed_at_ms : observed_at_ms - observed_at_ms % WH_SEEN_MS;
+}
+
 /* The current state of one entity. */
 struct wh_head {
     struct wh_entity_id id;
@@ -34,8 +44,8 @@ struct wh_head {
     struct wh_slice reason;            /* when deleted */
     struct wh_version deleted_version; /* the entry that set `deleted` */
     int64_t first_seen_ms;             /* smallest observed_at, without mentions; 0: none yet */
-    int64_t last_seen_ms;              /* largest observed_at, without mentions; 0: none yet */
-    struct wh_body body; /* fields that any entry has shown; after decoding, texts may be far */
+    int64_t last_seen_ms; /* wh_seen_ms of the largest observed_at, without mentions; 0: none yet */
+    struct wh_body body;  /* fields that any entry has shown; after decoding, texts may be far */
     /* For each present field: the version of the entry that last showed it, and of the entry that last
      * changed its value. */
     struct wh_version shown[WH_FIELDS_MAX];
@@ -48,6 +58,12 @@ struct wh_head {
  * advance it. Clamped to 0 and the latest version time, so that formatted times sort correctly.
  */
 int64_t wh_head_changed_ms(const struct wh_value *updated_at, struct wh_version version);
+
+/* When the entity was last seen, for people: at this time or less than WH_SEEN_MS later. */
+static inline int64_t wh_head_last_seen_ms(int64_t first_seen_ms, int64_t last_seen_ms)
+{
+    return last_seen_ms > first_seen_ms ? last_seen_ms : first_seen_ms;
+}
 
 /* One stored entry, without its key (entity id, order, tie). */
 struct wh_entry {

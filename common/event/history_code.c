@@ -177,7 +177,8 @@ static void read_lifecycle(struct wh_avro_reader *r, struct wh_head_view *view)
     view->reason = wh_avro_read_bytes(r);
     view->deleted_version = read_version(r);
     view->first_seen_ms = wh_avro_read_long(r);
-    view->last_seen_ms = wh_avro_read_long(r);
+    /* Heads of older builds have the time to the millisecond. */
+    view->last_seen_ms = wh_seen_ms(wh_avro_read_long(r));
 }
 
 enum wh_rc wh_head_view(struct wh_slice bytes, struct wh_head_view *ret, struct wh_err *err)

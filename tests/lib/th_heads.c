@@ -193,7 +193,7 @@ static struct wh_head *random_head(struct th_heads *h)
     head->reason = head->deleted ? WH_LIT("deleted") : WH_LIT("");
     head->deleted_version = head->version;
     head->first_seen_ms = wh_version_at_ms(head->version.order) + 5;
-    head->last_seen_ms = head->first_seen_ms + 1000;
+    head->last_seen_ms = wh_seen_ms(head->first_seen_ms) + WH_SEEN_MS;
     head->body.def = h->def;
     for (unsigned i = 0; i < h->def->n_fields; i++) {
         if (th_random_below(&h->random, 5) != 0) {

@@ -228,7 +228,7 @@ static void write_identity(const struct reading *r, struct wh_json_writer *w)
     str(w, "version", wh_slice_str(version_text(h->version, version)));
     time_member(w, "version_at", wh_version_at_ms(h->version.order));
     time_member(w, "first_seen", h->first_seen_ms);
-    time_member(w, "last_seen", h->last_seen_ms);
+    time_member(w, "last_seen", wh_head_last_seen_ms(h->first_seen_ms, h->last_seen_ms));
 }
 
 /* ---- who set a field ---- */

@@ -20,7 +20,7 @@ static const struct sql_column identity_columns[] = {
     {"changed_at", "TEXT", SQL_SHAPE_TIME,
      "last change at the source: updated_at, else version_at; indexed"},
     {"first_seen", "TEXT", SQL_SHAPE_TIME, "first observation"},
-    {"last_seen", "TEXT", SQL_SHAPE_TIME, "last observation"},
+    {"last_seen", "TEXT", SQL_SHAPE_TIME, "last observation, to ten minutes"},
 };
 
 static const struct sql_column links_columns[] = {

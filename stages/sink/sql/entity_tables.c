@@ -167,7 +167,7 @@ static void identity(const struct wh_head_view *h, struct sql_out *out, enum ide
         sql_result_time(out, h->first_seen_ms);
         break;
     case LAST_SEEN:
-        sql_result_time(out, h->last_seen_ms);
+        sql_result_time(out, wh_head_last_seen_ms(h->first_seen_ms, h->last_seen_ms));
         break;
     default:
         break;

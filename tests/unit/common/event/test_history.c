@@ -184,7 +184,7 @@ static void random_observation(uint64_t *seed, struct wh_observation *o)
     at.ms += at.has_fraction ? below(seed, 3) : 0;
     o->provenance.origin = origin;
     o->provenance.delivery_id = texts[below(seed, 2)];
-    o->provenance.observed_at_ms = 5000 + below(seed, 5);
+    o->provenance.observed_at_ms = 5000 + (int64_t)below(seed, 5) * (WH_SEEN_MS / 2);
     o->provenance.topic = WH_LIT("raw");
     o->provenance.partition = (int32_t)below(seed, 2);
     o->provenance.offset = below(seed, 100);
@@ -460,6 +460,41 @@ static void test_deletion_is_a_version(void **state)
     free(o);
 }
 
+/* The same content seen again counts once in WH_SEEN_MS; an earlier one always counts. */
+static void test_seen_again(void **state)
+{
+    static const int64_t at_ms[] = {WH_SEEN_MS + 5, WH_SEEN_MS + 6, 2 * WH_SEEN_MS - 1,
+                                    2 * WH_SEEN_MS, WH_SEEN_MS + 4};
+    static const bool same[] = {false, true, true, false, false};
+    struct wh_observation *o = calloc(5, sizeof(*o));
+    const size_t order[] = {0, 1, 2, 3, 4};
+    struct outcome before;
+    uint64_t seed = 42;
+
+    (void)state;
+    do {
+        random_observation(&seed, &o[0]);
+    } while (wh_version_is_aside(o[0].version));
+    run(o, order, 1, &before);
+    for (size_t i = 0; i < 5; i++) {
+        struct outcome now;
+
+        o[i] = o[0];
+        o[i].provenance.observed_at_ms = at_ms[i];
+        run(o, order, i + 1, &now);
+        assert_int_equal(now.entries.n, 1);
+        assert_int_equal(same[i], now.head.len == before.head.len &&
+                                      memcmp(now.head.ptr, before.head.ptr, now.head.len) == 0);
+        outcome_done(&before);
+        before = now;
+    }
+    outcome_done(&before);
+    assert_int_equal(wh_head_last_seen_ms(WH_SEEN_MS + 4, 2 * WH_SEEN_MS), 2 * WH_SEEN_MS);
+    assert_int_equal(wh_head_last_seen_ms(WH_SEEN_MS + 4, WH_SEEN_MS), WH_SEEN_MS + 4);
+    assert_int_equal(wh_head_last_seen_ms(0, 0), 0);
+    free(o);
+}
+
 /* updated_at where it is known, within what versions can say. */
 static void test_changed_ms(void **state)
 {
@@ -483,6 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_order_same_bytes),
         cmocka_unit_test(test_deletion_is_a_version),
+        cmocka_unit_test(test_seen_again),
         cmocka_unit_test(test_changed_ms),
     };
 
