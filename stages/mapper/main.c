@@ -61,6 +61,8 @@ static const struct wh_conf_key keys[] = {
      "maximum prefetched bytes"},
     {"produce.bulk", WH_CONF_BOOL, 0, "false", 0, 0, AT(bulk),
      "larger batches, up to 100 ms later: for replays"},
+    {"remember", WH_CONF_INT, 0, "262144", 0, 1 << 26, AT(conf.remember_max),
+     "observations that are remembered, so that unchanged ones are not produced again; 0: none"},
     {"commit.interval", WH_CONF_DURATION, 0, "1s", 10, 600000, AT(conf.commit_interval_ms),
      "interval between commits of offsets"},
     {"discover.interval", WH_CONF_DURATION, 0, "3s", 100, 600000, AT(discover_ms),

@@ -28,6 +28,7 @@ void mapper_conf_init(struct mapper_conf *conf)
         .max_record_bytes = 30 << 20,
         .commit_interval_ms = 1000,
         .flush_ms = 10000,
+        .remember_max = 1 << 18,
         .breaker_window = 1000,
         .breaker_min = 200,
         .breaker_share = 50,
@@ -551,6 +552,8 @@ static void make_metrics(struct mapper *m)
     m->passed_over = wh_metrics_counter(x, name, "result=\"held\"", help);
     m->observations = wh_metrics_counter(x, "wellhead_mapper_records_total", NULL,
                                          "observations and rereads produced");
+    m->unchanged = wh_metrics_counter(x, "wellhead_mapper_unchanged_total", NULL,
+                                      "observations that were not produced again");
     m->rereads_sent = wh_metrics_counter(x, "wellhead_mapper_rereads_total", NULL,
                                          "Requests to read an object again");
 }
@@ -580,7 +583,8 @@ enum wh_rc mapper_new(const struct mapper_deps *deps, const struct mapper_conf *
     };
     m->eval = mapper_eval_new(deps->views, conf->max_event_bytes, conf->max_event_depth);
     m->rereads = mapper_rereads_new(REREAD_PLACES);
-    if (m->eval == NULL || m->rereads == NULL) {
+    m->sent = sent_new(conf->remember_max);
+    if (m->eval == NULL || m->rereads == NULL || m->sent == NULL) {
         mapper_free(m);
         return wh_fail(err, WH_E_NOMEM, "no memory for the mapper");
     }
@@ -619,6 +623,7 @@ void mapper_free(struct mapper *m)
     }
     wh_mem_free(m->outs);
     mapper_rereads_free(m->rereads);
+    sent_free(m->sent);
     mapper_eval_free(m->eval);
     slabs_done(&m->slabs);
     wh_buf_done(&m->bytes);

@@ -33,7 +33,8 @@ struct mapper_conf {
     size_t max_event_depth;
     size_t max_record_bytes; /* of a produced record */
     int64_t commit_interval_ms;
-    int64_t flush_ms; /* longest wait for acknowledgements on revocation and at the end */
+    int64_t flush_ms;    /* longest wait for acknowledgements on revocation and at the end */
+    size_t remember_max; /* observations that are remembered (sent.h); 0: all are produced */
     size_t breaker_window;
     size_t breaker_min;
     size_t breaker_share;     /* percent */

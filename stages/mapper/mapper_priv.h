@@ -9,10 +9,11 @@
 #include "common/event/topics.h"
 #include "stages/mapper/mapper.h"
 #include "stages/mapper/rereads.h"
+#include "stages/mapper/sent.h"
 #include "stages/mapper/slabs.h"
 #include "stages/mapper/streams.h"
 
-enum { MAPPER_BATCH = 256, MAPPER_MENTIONED = 1 << 16 };
+enum { MAPPER_BATCH = 256 };
 
 /* One input partition. */
 struct part {
@@ -113,7 +114,8 @@ struct mapper {
     struct wh_buf scratch;
 
     struct mapper_hints hints;
-    uint64_t mentioned[MAPPER_MENTIONED]; /* mentions that were produced */
+    struct sent *sent;
+    uint64_t sent_salt; /* of the current event: its connection */
     struct mapper_rereads *rereads;
     char reread_topic[WH_TOPIC_MAX];
     struct stream_table streams;
@@ -131,6 +133,7 @@ struct mapper {
     struct wh_counter *poison;
     struct wh_counter *passed_over;
     struct wh_counter *observations;
+    struct wh_counter *unchanged;
     struct wh_counter *rereads_sent;
 };
 

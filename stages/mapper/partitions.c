@@ -199,8 +199,7 @@ static void on_assign(void *ctx, const struct wh_bus_partition *parts, size_t n)
     warm_outputs(m, parts, n);
     streams_retry(&m->streams);
     m->rejoin_until_ms = 0;
-    /* A topic may have been recreated without the mentions of the old one. */
-    memset(m->mentioned, 0, sizeof(m->mentioned));
+    sent_clear(m->sent);
     wh_log_info(m->deps.log, "partitions assigned", WH_I("partitions", n));
 }
 

@@ -60,35 +60,52 @@ static enum wh_rc finish_out(struct mapper *m, struct out *out, struct wh_err *e
     return WH_OK;
 }
 
-/*
- * A repeated mention has the same version and changes nothing, so it is produced once per connection's
- * topic. The table overwrites old entries; a forgotten mention is produced again.
- */
-static bool mentioned_before(struct mapper *m, const struct wh_observation *o)
-{
-    uint64_t key;
-    uint64_t *place;
+/* ---- what did not change ---- */
 
-    if (!wh_version_is_aside(o->version)) {
+static struct sent_origin origin_of(const struct mapper *m)
+{
+    return (struct sent_origin){m->event.observed_at_ms, m->origin.offset, m->origin.partition};
+}
+
+static bool on_known(void *ctx, uint64_t inputs)
+{
+    struct mapper *m = ctx;
+    const struct sent_origin at = origin_of(m);
+    bool known = sent_covers(m->sent, inputs ^ m->sent_salt, &at);
+
+    wh_counter_add(m->unchanged, known);
+    return known;
+}
+
+/*
+ * True when the observation need not be produced. What reads show is produced each time, because the
+ * sink counts the rows of a run. Values that are set aside are counted, too.
+ */
+static bool is_unchanged(struct mapper *m, const struct wh_observation *o, uint64_t inputs)
+{
+    uint64_t key = (inputs ? inputs : sent_key(o)) ^ m->sent_salt;
+    const struct sent_origin at = origin_of(m);
+
+    if (o->n_set_aside ||
+        (o->provenance.origin != WH_ORIGIN_WEBHOOK && !wh_version_is_aside(o->version))) {
         return false;
     }
-    memcpy(&key, o->id.bytes, sizeof(key));
-    key ^= o->version.tie ^ o->version.order ^ wh_hash64(m->event.connection);
-    place = &m->mentioned[(key ^ key >> 32) % MAPPER_MENTIONED];
-    if (*place == key) {
+    if (sent_covers(m->sent, key, &at)) {
+        wh_counter_add(m->unchanged, 1);
         return true;
     }
-    *place = key;
+    sent_add(m->sent, key, &at, wh_version_is_aside(o->version));
     return false;
 }
 
-static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, struct wh_err *err)
+static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, uint64_t inputs,
+                                 struct wh_err *err)
 {
     struct mapper *m = ctx;
     char id[WH_ENTITY_ID_TEXT + 1];
     struct out *out;
 
-    if (o->n_set_aside == 0 && mentioned_before(m, o)) {
+    if (is_unchanged(m, o, inputs)) {
         return WH_OK;
     }
     if (add_out(m, OUT_ENTITIES, &out, err) != WH_OK) {
@@ -235,8 +252,7 @@ static enum wh_rc add_dead_letter(struct mapper *m, const struct part *part,
 
     m->n_outs = 0;
     wh_buf_reset(&m->bytes);
-    /* The mentions of this event are not produced after all. */
-    memset(m->mentioned, 0, sizeof(m->mentioned));
+    sent_undo(m->sent);
     if (msg->value.len + msg->key.len > m->conf.max_record_bytes / 10 * 9) {
         d.value = wh_slice("", 0);
         d.text = too_large_text(m, text);
@@ -293,7 +309,8 @@ static enum wh_rc find_event(struct mapper *m, const struct part *part,
 static enum wh_rc map_event(struct mapper *m, const struct part *part, enum mapper_outcome *ret,
                             struct wh_err *err)
 {
-    const struct mapper_out sinks = {.observation = on_observation, .reread = on_reread, .ctx = m};
+    const struct mapper_out sinks = {
+        .known = on_known, .observation = on_observation, .reread = on_reread, .ctx = m};
     const struct wh_provenance at = {
         .topic = m->origin.topic, .partition = m->origin.partition, .offset = m->origin.offset};
 
@@ -308,6 +325,7 @@ static enum wh_rc map_event(struct mapper *m, const struct part *part, enum mapp
     if (m->event.instance.len == 0) {
         return wh_fail(err, WH_E_MISSING, "the event does not name its GitLab instance");
     }
+    m->sent_salt = wh_hash64(m->event.connection);
     return mapper_eval_map(m->eval, &m->event, &at, &sinks, ret, err);
 }
 
@@ -329,6 +347,7 @@ enum wh_rc prepare_event(struct mapper *m, const struct part *part, const struct
 
     m->n_outs = 0;
     wh_buf_reset(&m->bytes);
+    sent_begin(m->sent);
     if (rc == WH_E_BUSY) {
         *err = m->why;
         return rc;

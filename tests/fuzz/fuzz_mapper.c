@@ -55,11 +55,13 @@ static void must(int holds)
     }
 }
 
-static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, struct wh_err *err)
+static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, uint64_t inputs,
+                                 struct wh_err *err)
 {
     struct fuzz *f = ctx;
     uint64_t tie;
 
+    (void)inputs;
     wh_buf_reset(&f->wire);
     wh_arena_reset(&f->inner);
     must(wh_observation_encode(o, &f->wire, err) == WH_OK);

@@ -159,12 +159,14 @@ static void write_observation(struct wh_json_writer *w, const struct wh_observat
     wh_jw_end(w);
 }
 
-static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, struct wh_err *err)
+static enum wh_rc on_observation(void *ctx, const struct wh_observation *o, uint64_t inputs,
+                                 struct wh_err *err)
 {
     struct th_map *map = ctx;
     static struct wh_observation back;
     uint64_t tie;
 
+    (void)inputs;
     write_observation(&map->w, o);
     map->n++;
     wh_buf_reset(&map->wire);

@@ -52,10 +52,13 @@ int th_mapper_setup(void **state)
     struct wh_err err;
 
     s->now_ms = 1700000000000;
+    s->observed_ms = s->now_ms;
     s->bus = wh_bus_mem_new();
     s->metrics = wh_metrics_new("mapper");
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
-        th_ok(wh_bus_mem_topic(s->bus, topics[i], 1, &err), &err);
+        bool raw = strncmp(topics[i], "wellhead.raw.", 13) == 0;
+
+        th_ok(wh_bus_mem_topic(s->bus, topics[i], raw ? TH_MAPPER_PARTITIONS : 1, &err), &err);
     }
     th_ok(mapper_views_load(NULL, &s->views, &err), &err);
     wh_producer_conf_init(&pc);
@@ -122,7 +125,7 @@ void th_mapper_put_bytes(struct th_mapper *s, const char *connection, struct wh_
 {
     char topic[NAME_MAX_BYTES];
     const struct wh_bus_record record = {.topic = topic_of("raw", connection, topic),
-                                         .partition = 0,
+                                         .partition = s->partition,
                                          .key = WH_LIT("issue:1:5"),
                                          .value = value,
                                          .ack = &written};
@@ -141,7 +144,7 @@ void th_mapper_put(struct th_mapper *s, const char *connection, enum wh_origin o
                                    .kind = wh_slice_str(kind),
                                    .project = WH_LIT("14"),
                                    .object_id = WH_LIT("9"),
-                                   .observed_at_ms = 1700000000000,
+                                   .observed_at_ms = s->observed_ms,
                                    .delivery_id = WH_LIT("delivery-7"),
                                    .payload = wh_slice_str(json)};
     struct wh_err err;

@@ -29,7 +29,12 @@ struct th_mapper {
     struct wh_err fatal;
     bool drained;
     struct wh_buf value;
+    /* Of the events that are put. */
+    int32_t partition;
+    int64_t observed_ms;
 };
+
+enum { TH_MAPPER_PARTITIONS = 2 };
 
 /* For cmocka. */
 int th_mapper_setup(void **state);
@@ -41,7 +46,7 @@ void th_mapper_stop(struct th_mapper *s);
 /* Turns and ticks, 100 ms apart. */
 void th_mapper_run(struct th_mapper *s, unsigned turns);
 
-/* Writes to partition 0 of the connection's raw topic. */
+/* Writes to s->partition of the connection's raw topic. */
 void th_mapper_put_bytes(struct th_mapper *s, const char *connection, struct wh_slice value);
 void th_mapper_put(struct th_mapper *s, const char *connection, enum wh_origin origin,
                    const char *kind, const char *json);

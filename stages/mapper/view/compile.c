@@ -331,7 +331,8 @@ static bool compile_emission(struct view_loader *l, struct view *view, struct wh
            (src.when.doc == NULL ||
             view_conds_compile(l, &place, src.when, &e->conds, &e->n_conds)) &&
            compile_change(l, &place, src.del, e) &&
-           (src.fields.doc == NULL || compile_fields(l, &place, src.fields, e));
+           (src.fields.doc == NULL || compile_fields(l, &place, src.fields, e)) &&
+           view_inputs_compile(l, view, e);
 }
 
 /* ---- rereads ---- */
@@ -361,6 +362,7 @@ static bool compile_reread(struct view_loader *l, struct view *view, struct wh_j
     view->n_rereads++;
     r->trailing = trailing.doc && wh_json_bool(trailing);
     r->unless_emitted = unless_emitted.doc && wh_json_bool(unless_emitted);
+    view->asks_what_is_emitted = view->asks_what_is_emitted || r->unless_emitted;
     if (wh_num_duration_ms(wh_json_string(within), &r->within_ms, l->err) != WH_OK) {
         return view_loader_fail(l, "'within' is not a duration");
     }

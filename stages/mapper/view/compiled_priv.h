@@ -164,6 +164,21 @@ struct view_version {
     unsigned rank_fixed;
 };
 
+/*
+ * Everything that an observation depends on besides the GitLab address: nodes of the document and of the
+ * element, members of the event, and the version of the event's own object.
+ */
+struct view_inputs {
+    uint64_t number; /* of the emission, the same in every process */
+    const uint16_t *root;
+    const uint16_t *element;
+    unsigned n_root;
+    unsigned n_element;
+    bool meta[META_COUNT];
+    bool parent;
+    bool usable; /* false: it depends on the time of the event, or is the event's own object */
+};
+
 struct view_emission {
     const struct wh_kind_def *def;
     int scope; /* -1: the document; else the index of the array */
@@ -180,6 +195,7 @@ struct view_emission {
     struct view_alts reason;
     const struct view_field *fields;
     unsigned n_fields;
+    struct view_inputs inputs;
 };
 
 struct view_scope {
@@ -208,6 +224,7 @@ struct view {
     unsigned n_scopes;
     struct view_reread rereads[VIEW_REREADS_MAX];
     unsigned n_rereads;
+    bool asks_what_is_emitted; /* one of the rereads is unless_emitted */
 };
 
 /* ---- the set ---- */

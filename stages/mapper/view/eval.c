@@ -231,11 +231,49 @@ static enum wh_rc send(struct mapper_eval *ev, struct wh_err *err)
 
     ev->o.set_aside = notes->items;
     ev->o.n_set_aside = notes->n;
-    if (ev->out->observation(ev->out->ctx, &ev->o, err) != WH_OK) {
+    if (ev->out->observation(ev->out->ctx, &ev->o, ev->inputs, err) != WH_OK) {
         return err->rc;
     }
     ev->notes.n = 0;
     return WH_OK;
+}
+
+static void emitted(struct mapper_eval *ev, const struct view_emission *em)
+{
+    ev->emitted = true;
+    if (ev->main == NULL && em->scope < 0) {
+        ev->main = em;
+    }
+}
+
+/* An object that is known counts as emitted. False when it has no id after all. */
+static bool note_known(struct mapper_eval *ev, const struct view_emission *em)
+{
+    struct wh_entity_id id;
+    enum view_shown shown;
+    struct wh_err err;
+
+    if (!ev->view->asks_what_is_emitted) {
+        return true;
+    }
+    if (find_source(ev, em, &shown, &err) != WH_OK || shown != VIEW_SHOWN) {
+        return false;
+    }
+    id = view_idcache_make(ev->ids, ev->e->instance, em->source_kind, ev->o.source.id);
+    ev->seen[id.bytes[0]] = (struct eval_seen){.gen = ev->event_gen, .id = id};
+    return true;
+}
+
+/*
+ * Is the observation of a nested object known already? Never before the event's own object is
+ * evaluated, which sets the version of the parent, and never while notes wait for an observation.
+ */
+static bool is_known(struct mapper_eval *ev, const struct view_emission *em)
+{
+    ev->inputs = 0;
+    return ev->out->known && ev->emitted && ev->notes.n == 0 && ev->late == NULL &&
+           eval_hash_inputs(ev, em, &ev->inputs) && ev->out->known(ev->out->ctx, ev->inputs) &&
+           note_known(ev, em);
 }
 
 static enum wh_rc emit(struct mapper_eval *ev, const struct view_emission *em, struct wh_err *err)
@@ -244,6 +282,10 @@ static enum wh_rc emit(struct mapper_eval *ev, const struct view_emission *em, s
     enum view_shown shown;
 
     if (em->n_conds && !eval_conds_hold(ev, em->conds, em->n_conds)) {
+        return WH_OK;
+    }
+    if (is_known(ev, em)) {
+        emitted(ev, em);
         return WH_OK;
     }
     if (find_source(ev, em, &shown, err) != WH_OK) {
@@ -271,10 +313,7 @@ static enum wh_rc emit(struct mapper_eval *ev, const struct view_emission *em, s
         wh_observation_tie(o, &ev->scratch, &o->version.tie, err) != WH_OK) {
         return err->rc;
     }
-    ev->emitted = true;
-    if (ev->main == NULL && em->scope < 0) {
-        ev->main = em;
-    }
+    emitted(ev, em);
     return first_time(ev) || ev->notes.n || ev->late ? send(ev, err) : WH_OK;
 }
 

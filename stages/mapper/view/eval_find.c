@@ -114,6 +114,15 @@ enum view_shown eval_look_root(const struct mapper_eval *ev, unsigned node, stru
     return look(&ev->view->trie, ev->root, ev->root_gen, node, ret);
 }
 
+enum view_shown eval_look_element(const struct mapper_eval *ev, unsigned node,
+                                  struct wh_json_val *ret)
+{
+    if (ev->element_twice && is_twice(ev->element_trie, ev->element, ev->element_gen, node)) {
+        return VIEW_ABSENT;
+    }
+    return look(ev->element_trie, ev->element, ev->element_gen, node, ret);
+}
+
 /* ---- operands ---- */
 
 struct convert eval_converter(struct mapper_eval *ev, const struct view_operand *op)
@@ -133,11 +142,7 @@ static enum view_shown find_simple(const struct mapper_eval *ev, const struct vi
         return eval_look_root(ev, op->node, &ret->json);
     }
     if (op->type == OP_ELEMENT) {
-        if (ev->element_twice &&
-            is_twice(ev->element_trie, ev->element, ev->element_gen, op->node)) {
-            return VIEW_ABSENT;
-        }
-        return look(ev->element_trie, ev->element, ev->element_gen, op->node, &ret->json);
+        return eval_look_element(ev, op->node, &ret->json);
     }
     ret->form = FOUND_TEXT;
     switch (op->meta) {

@@ -43,6 +43,7 @@ struct mapper_eval {
     const struct wh_provenance *at;
     const struct mapper_out *out;
     struct wh_instant parent;
+    uint64_t inputs;                  /* hash of the inputs of the current emission; 0: none */
     struct set_aside notes;           /* not attached to an observation yet */
     const struct set_aside *late;     /* notes that are sent with the repeated main observation */
     const struct view_emission *main; /* the document's first emitted observation */
@@ -60,6 +61,14 @@ bool eval_walk(struct mapper_eval *ev, const struct view_trie *trie, struct eval
 /* The document's value at a node of its trie. A value that occurs twice is not shown. */
 enum view_shown eval_look_root(const struct mapper_eval *ev, unsigned node,
                                struct wh_json_val *ret);
+/* The array element's value at a node of its trie. */
+enum view_shown eval_look_element(const struct mapper_eval *ev, unsigned node,
+                                  struct wh_json_val *ret);
+/*
+ * A hash, never 0, of all that the emission's observation depends on; false when the emission has no
+ * such hash, or a value is an array or an object.
+ */
+bool eval_hash_inputs(const struct mapper_eval *ev, const struct view_emission *em, uint64_t *ret);
 /* The context of a conversion; messages name the operand's pointer. */
 struct convert eval_converter(struct mapper_eval *ev, const struct view_operand *op);
 /* Finds the value of an operand that is shown; only templates can fail. */

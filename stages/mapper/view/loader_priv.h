@@ -4,6 +4,7 @@
  *   load.c     finds the files and reads them in two passes
  *   compile.c  compiles one view: its emissions and rereads
  *   alts.c     compiles operands, conversions and conditions
+ *   inputs.c   collects what an emission depends on
  *   trie.c     stores the pointers of a view
  *   loader.c   memory, errors and names
  *
@@ -59,5 +60,8 @@ bool view_alts_compile(struct view_loader *l, const struct view_place *place,
                        enum view_conv_type fallback, struct view_alts *ret);
 bool view_conds_compile(struct view_loader *l, const struct view_place *place,
                         struct wh_json_val object, const struct view_cond **ret, unsigned *ret_n);
+
+/* Fills e->inputs of a compiled emission of the view. */
+bool view_inputs_compile(struct view_loader *l, const struct view *view, struct view_emission *e);
 
 #endif

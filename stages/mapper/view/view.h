@@ -4,7 +4,8 @@
  *   files -> mapper_views_load -> compiled set (read-only, shared)
  *   raw event -> mapper_eval_map -> observations and rereads, handed to a mapper_out
  *
- * Mapping is pure: the result depends on the raw event and the views alone, not on earlier events.
+ * Mapping is pure: the result depends on the raw event and the views alone, not on earlier events, unless
+ * the receiver knows an observation already.
  * Thread: an evaluator belongs to one thread; a set may be shared.
  */
 #ifndef WH_MAPPER_VIEW_H
@@ -38,9 +39,18 @@ struct mapper_reread {
     bool trailing;     /* a repeated request is published once more when the time is over */
 };
 
-/* Receives the results. An error of a callback ends the mapping and is returned. */
+/*
+ * Receives the results. An error of a callback ends the mapping and is returned.
+ *
+ * inputs is a hash of all that an observation of a nested object depends on: the same inputs always
+ * yield the same observation, except for its provenance. 0 for the event's own object, and where there
+ * is no such hash. known, which may be NULL, is asked before the object is evaluated; true means that
+ * it need not be, because its observation is known.
+ */
 struct mapper_out {
-    enum wh_rc (*observation)(void *ctx, const struct wh_observation *o, struct wh_err *err);
+    bool (*known)(void *ctx, uint64_t inputs);
+    enum wh_rc (*observation)(void *ctx, const struct wh_observation *o, uint64_t inputs,
+                              struct wh_err *err);
     enum wh_rc (*reread)(void *ctx, const struct mapper_reread *r, struct wh_err *err);
     void *ctx;
 };
