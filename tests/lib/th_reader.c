@@ -56,7 +56,7 @@ static struct outbox_row row(void *ctx)
         .topic = "raw.c", .connection = WH_LIT("c"), .instance = WH_LIT(INSTANCE), .run = 1};
 }
 
-static void on_row(void *ctx, const struct listing_task *task, const struct row *known,
+static void on_row(void *ctx, const struct listing_task *task, const struct gitlab_row *known,
                    struct wh_json_val value)
 {
     (void)task;

@@ -12,8 +12,8 @@ enum { PUBLISH_WINDOW = 1000, PATH_MAX_BYTES = 64 };
 enum step { STEP_PROJECTS, STEP_JOBS, STEP_PUBLISH, STEP_WAIT, STEP_SAVE };
 
 /* The request for a known project that the list of projects did not contain. */
-struct presence {
-    struct presence *next;
+struct check_presence {
+    struct check_presence *next;
     struct check *check;
     struct numbers *n;
     char path[PATH_MAX_BYTES];
@@ -26,7 +26,7 @@ struct check {
     struct wh_timer *wake;
     bool begun;
     enum step step;
-    struct presence *presences;
+    struct check_presence *presences;
     struct check_jobs jobs;
     struct project *project; /* of the next job, with stream */
     unsigned stream;
@@ -54,9 +54,9 @@ static const struct project *listed(const struct check *k, const char *id)
 
 /* ---- projects ---- */
 
-static void presence_free(struct presence *p)
+static void presence_free(struct check_presence *p)
 {
-    struct presence **link = &p->check->presences;
+    struct check_presence **link = &p->check->presences;
 
     while (*link != p) {
         link = &(*link)->next;
@@ -70,16 +70,17 @@ static void hold_all(struct check *k, struct numbers *project)
 {
     struct wh_err err;
 
-    for (unsigned s = 0; s < NUMBERED_STREAMS; s++) {
+    for (unsigned s = 0; s < NUMBERS_STREAMS; s++) {
         struct numbers *n = numbers_of(k->env->numbers, k->env->connection, project->project,
-                                       (enum numbered)s, false);
+                                       (enum numbers_stream)s, false);
         int64_t number = 0;
 
-        while (n && ids_next(n->ids, number, 1u << IDS_HAVE, &number)) {
-            struct ids_entry e = ids_get(n->ids, number);
+        while (n && number_set_next(n->set, number, 1u << NUMBER_HAVE, &number)) {
+            struct number_set_entry e = number_set_get(n->set, number);
 
-            k->result.ok = ids_set(n->ids, number, e.id, IDS_HELD, e.confidential, &err) == WH_OK &&
-                           k->result.ok;
+            k->result.ok =
+                number_set_put(n->set, number, e.id, NUMBER_HELD, e.confidential, &err) == WH_OK &&
+                k->result.ok;
         }
     }
 }
@@ -99,9 +100,9 @@ static bool left(const struct check *k, const struct client_answer *a)
 
 static void on_presence(void *ctx, const struct client_answer *a)
 {
-    struct presence *p = ctx;
+    struct check_presence *p = ctx;
     struct check *k = p->check;
-    struct ids_entry e = ids_get(p->n->ids, 1);
+    struct number_set_entry e = number_set_get(p->n->set, 1);
 
     switch (a->outcome) {
     case CLIENT_OK:
@@ -130,7 +131,7 @@ static void on_presence(void *ctx, const struct client_answer *a)
 
 static void ask_presence(struct check *k, struct numbers *n)
 {
-    struct presence *p = wh_mem_zalloc(1, sizeof(*p));
+    struct check_presence *p = wh_mem_zalloc(1, sizeof(*p));
     struct wh_err err;
 
     if (p == NULL) {
@@ -168,14 +169,15 @@ static void ask_presences(struct check *k)
     bool known = list_known(k);
 
     for (struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
-        enum ids_fate fate;
+        enum number_fate fate;
 
-        if (n->stream != NUMBERED_PROJECT || !ours(k, n)) {
+        if (n->stream != NUMBERS_PROJECT || !ours(k, n)) {
             continue;
         }
-        fate = ids_get(n->ids, 1).fate;
+        fate = number_set_get(n->set, 1).fate;
         n->lost = NULL;
-        if (known && (fate == IDS_HAVE || fate == IDS_HELD) && listed(k, n->project) == NULL) {
+        if (known && (fate == NUMBER_HAVE || fate == NUMBER_HELD) &&
+            listed(k, n->project) == NULL) {
             ask_presence(k, n);
         }
     }
@@ -183,10 +185,10 @@ static void ask_presences(struct check *k)
 
 /* ---- jobs ---- */
 
-static bool by_rest(const struct check *k, enum numbered stream)
+static bool by_rest(const struct check *k, enum numbers_stream stream)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
-        if (numbered_of(i) == stream) {
+        if (numbers_stream_of(i) == stream) {
             return k->env->by_rest(k->env->ctx, i);
         }
     }
@@ -202,9 +204,9 @@ static bool next_job(struct check *k, struct check_job_conf *ret)
 {
     while (k->project) {
         struct project *p = k->project;
-        enum numbered s = (enum numbered)k->stream;
+        enum numbers_stream s = (enum numbers_stream)k->stream;
 
-        if (++k->stream == NUMBERED_PROJECT) {
+        if (++k->stream == NUMBERS_PROJECT) {
             k->stream = 0;
             k->project = p->next;
         }
@@ -223,7 +225,8 @@ static bool next_job(struct check *k, struct check_job_conf *ret)
             .list = k->run.sweep || k->run.confirm || p->relist,
             .thorough = k->run.thorough || k->run.confirm,
         };
-        if (ret->n && (ret->list || (s < NUMBERED_PROOF && ids_counts(ret->n->ids).missing > 0))) {
+        if (ret->n &&
+            (ret->list || (s < NUMBERS_PROOF && number_set_counts(ret->n->set).missing > 0))) {
             return true;
         }
     }
@@ -253,7 +256,7 @@ static void decide(struct check *k)
 
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
         if (ours(k, n)) {
-            struct ids_counts counts = ids_counts(n->ids);
+            struct number_counts counts = number_set_counts(n->set);
 
             held += counts.held;
             known += counts.held + counts.have;
@@ -273,7 +276,7 @@ static bool know_lost(const struct check *k, const struct numbers *n, const char
 {
     const struct project *p = listed(k, n->project);
     const struct numbers *project =
-        numbers_of(k->env->numbers, k->env->connection, n->project, NUMBERED_PROJECT, false);
+        numbers_of(k->env->numbers, k->env->connection, n->project, NUMBERS_PROJECT, false);
 
     *ret_lost = p || project == NULL ? NULL : project->lost;
     *ret_access = p ? p->access : 0;
@@ -292,8 +295,8 @@ static bool publish_more(struct check *k)
         int64_t access;
 
         if (ours(k, n) && know_lost(k, n, &lost, &access)) {
-            while (ids_next(n->ids, k->published, 1u << IDS_HELD, &k->published)) {
-                struct ids_entry e = ids_get(n->ids, k->published);
+            while (number_set_next(n->set, k->published, 1u << NUMBER_HELD, &k->published)) {
+                struct number_set_entry e = number_set_get(n->set, k->published);
 
                 if (gone_publish(gone, n, k->published, gone_reason(n->stream, &e, lost, access),
                                  &err) != WH_OK) {
@@ -320,7 +323,7 @@ static void save_one(struct check *k, struct numbers *n)
     struct wh_err err;
 
     k->result.ok = k->env->save(k->env->ctx, n, &err) == WH_OK && k->result.ok;
-    if (n->stream == NUMBERED_PROJECT) {
+    if (n->stream == NUMBERS_PROJECT) {
         k->env->publish(k->env->ctx, n->project, p && p->path ? p->path : "");
     }
 }

@@ -16,28 +16,28 @@ enum {
     TIME_MAX = 40,
 };
 
-enum job_step { JOB_LIST, JOB_UNLISTED, JOB_MISSING, JOB_OVER };
+enum check_job_step { CHECK_JOB_LIST, CHECK_JOB_UNLISTED, CHECK_JOB_MISSING, CHECK_JOB_OVER };
 
 /* The request for one number. */
-struct single {
-    struct single *next;
-    struct job *job;
+struct check_single {
+    struct check_single *next;
+    struct check_job *job;
     int64_t number;
     bool had; /* the object was read before, and the listing did not contain it */
     char path[READ_PATH_MAX];
 };
 
-struct job {
-    struct job *next;
+struct check_job {
+    struct check_job *next;
     struct check_job_conf conf;
-    enum job_step step;
+    enum check_job_step step;
     char after[TIME_MAX];  /* created_at: the listing's bound */
     char newest[TIME_MAX]; /* of the last row */
     unsigned page;
     char path[LIST_PATH_MAX];
     unsigned unserved; /* pages and numbers since the last good answer */
     bool asking;       /* a page is under way */
-    struct single *singles;
+    struct check_single *singles;
     unsigned n_singles;
     int64_t at;    /* the number that was requested last */
     int64_t asked; /* requests for numbers that were never seen */
@@ -45,23 +45,23 @@ struct job {
     bool failed;
 };
 
-static struct stream_count *count_of(const struct job *j)
+static struct stream_count *count_of(const struct check_job *j)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
-        if (numbered_of(i) == j->conf.n->stream) {
+        if (numbers_stream_of(i) == j->conf.n->stream) {
             return &j->conf.run->counts[i];
         }
     }
     return &j->conf.run->counts[0];
 }
 
-static void job_fail(struct job *j, const char *text)
+static void job_fail(struct check_job *j, const char *text)
 {
     struct check_result *result = j->conf.result;
 
     if (!j->failed) {
         (void)snprintf(result->error, sizeof(result->error), "checking %s: %.100s",
-                       numbered_name(j->conf.n->stream),
+                       numbers_stream_name(j->conf.n->stream),
                        text ? text : "GitLab answers with errors");
     }
     j->failed = true;
@@ -71,7 +71,7 @@ static void job_fail(struct job *j, const char *text)
 /* GitLab cannot serve one page or one number: it always answers 5xx, or something that is no JSON. The
  * failure is named, and the job goes on without a verdict about it. Returns false when GitLab serves
  * nothing now. */
-static bool goes_without(struct job *j, const char *text)
+static bool goes_without(struct check_job *j, const char *text)
 {
     struct check_result *result = j->conf.result;
 
@@ -80,12 +80,13 @@ static bool goes_without(struct job *j, const char *text)
     }
     count_of(j)->failed++;
     (void)snprintf(result->error, sizeof(result->error), "checking %s: %.120s",
-                   numbered_name(j->conf.n->stream), text);
+                   numbers_stream_name(j->conf.n->stream), text);
     return true;
 }
 
 /* After a failure, one attempt at a time: what GitLab cannot serve takes minutes to find out. */
-static enum wh_rc ask(struct job *j, const char *path, client_fn fn, void *ctx, struct wh_err *err)
+static enum wh_rc ask(struct check_job *j, const char *path, client_fn fn, void *ctx,
+                      struct wh_err *err)
 {
     return (j->unserved ? client_try : client_get)(j->conf.run->client, wh_slice_str(path), fn, ctx,
                                                    err);
@@ -96,14 +97,14 @@ static enum wh_rc ask(struct job *j, const char *path, client_fn fn, void *ctx, 
 static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val value,
                          struct wh_err *err)
 {
-    struct job *j = ctx;
-    struct ids *ids = j->conf.n->ids;
+    struct check_job *j = ctx;
+    struct number_set *ids = j->conf.n->set;
     struct wh_json_val created;
     struct wh_json_val iid;
-    enum ids_fate fate;
-    struct row row;
+    enum number_fate fate;
+    struct gitlab_row row;
 
-    row_read(value, &row);
+    gitlab_row_read(value, &row);
     count_of(j)->checked++;
     if (wh_json_get(value, WH_LIT("created_at"), &created) &&
         wh_json_string(created).len < sizeof(j->newest)) {
@@ -112,22 +113,22 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     if (!wh_json_get(value, WH_LIT("iid"), &iid) || wh_json_type(iid) != WH_JSON_INT) {
         return WH_OK;
     }
-    fate = ids_get(ids, wh_json_int(iid)).fate;
-    if (fate == IDS_HAVE || fate == IDS_MOVED) {
-        ids_mark(ids, wh_json_int(iid));
+    fate = number_set_get(ids, wh_json_int(iid)).fate;
+    if (fate == NUMBER_HAVE || fate == NUMBER_MOVED) {
+        number_set_mark(ids, wh_json_int(iid));
         return WH_OK;
     }
-    if (fate == IDS_HELD) {
+    if (fate == NUMBER_HELD) {
         /* The object exists after all. */
-        ids_mark(ids, wh_json_int(iid));
-        return ids_set(ids, wh_json_int(iid), row.number, IDS_HAVE, numbers_row_confidential(value),
-                       err);
+        number_set_mark(ids, wh_json_int(iid));
+        return number_set_put(ids, wh_json_int(iid), row.number, NUMBER_HAVE,
+                              numbers_row_confidential(value), err);
     }
     count_of(j)->found++;
     return gone_row(j->conf.env->gone, j->conf.n, wh_slice_str(j->path), text, &row, value, err);
 }
 
-static void go_on(struct job *j, const struct client_answer *a, uint64_t rows)
+static void go_on(struct check_job *j, const struct client_answer *a, uint64_t rows)
 {
     struct paging next;
 
@@ -135,7 +136,7 @@ static void go_on(struct job *j, const struct client_answer *a, uint64_t rows)
     if (next.outcome == PAGING_STUCK) {
         job_fail(j, next.reason);
     } else if (next.outcome == PAGING_ENDED) {
-        j->step = JOB_UNLISTED;
+        j->step = CHECK_JOB_UNLISTED;
         j->at = 0;
     } else if (j->page >= PAGES_OF_A_BOUND && strcmp(j->after, j->newest) != 0) {
         memcpy(j->after, j->newest, sizeof(j->after));
@@ -147,7 +148,7 @@ static void go_on(struct job *j, const struct client_answer *a, uint64_t rows)
 
 static void on_page(void *ctx, const struct client_answer *a)
 {
-    struct job *j = ctx;
+    struct check_job *j = ctx;
     uint64_t before = count_of(j)->checked;
     struct wh_err err;
 
@@ -168,7 +169,7 @@ static void on_page(void *ctx, const struct client_answer *a)
     case CLIENT_REFUSED:
         /* Without a listing nothing is known about the objects. */
         count_of(j)->skipped++;
-        j->step = JOB_OVER;
+        j->step = CHECK_JOB_OVER;
         break;
     case CLIENT_SIGN_IN:
     case CLIENT_FAILED:
@@ -184,7 +185,7 @@ static void on_page(void *ctx, const struct client_answer *a)
     j->conf.progress(j->conf.ctx);
 }
 
-static void ask_page(struct job *j)
+static void ask_page(struct check_job *j)
 {
     WH_AUTO(buf) struct wh_buf after;
     struct wh_err err;
@@ -198,8 +199,8 @@ static void ask_page(struct job *j)
     /* Pipelines cannot be ordered by their creation; their ids are in that order. */
     (void)snprintf(
         j->path, sizeof(j->path), "/api/v4/projects/%s/%s?%s&sort=asc&per_page=%d&page=%u%s",
-        j->conf.project->id, numbered_name(j->conf.n->stream),
-        j->conf.n->stream == NUMBERED_PIPELINES ? "order_by=id" : "scope=all&order_by=created_at",
+        j->conf.project->id, numbers_stream_name(j->conf.n->stream),
+        j->conf.n->stream == NUMBERS_PIPELINES ? "order_by=id" : "scope=all&order_by=created_at",
         PAGING_ROWS, j->page, wh_buf_str(&after));
     if (ask(j, j->path, on_page, j, &err) != WH_OK) {
         job_fail(j, NULL);
@@ -210,9 +211,9 @@ static void ask_page(struct job *j)
 
 /* ---- single reads ---- */
 
-static void single_free(struct single *s)
+static void single_free(struct check_single *s)
 {
-    struct single **link = &s->job->singles;
+    struct check_single **link = &s->job->singles;
 
     while (*link != s) {
         link = &(*link)->next;
@@ -222,12 +223,12 @@ static void single_free(struct single *s)
     wh_mem_free(s);
 }
 
-static void set_fate(struct job *j, int64_t number, enum ids_fate fate)
+static void set_fate(struct check_job *j, int64_t number, enum number_fate fate)
 {
-    struct ids_entry e = ids_get(j->conf.n->ids, number);
+    struct number_set_entry e = number_set_get(j->conf.n->set, number);
     struct wh_err err;
 
-    if (ids_set(j->conf.n->ids, number, e.id, fate, e.confidential, &err) != WH_OK) {
+    if (number_set_put(j->conf.n->set, number, e.id, fate, e.confidential, &err) != WH_OK) {
         job_fail(j, NULL);
     }
 }
@@ -235,13 +236,13 @@ static void set_fate(struct job *j, int64_t number, enum ids_fate fate)
 static enum wh_rc on_single_row(void *ctx, struct wh_slice text, struct wh_json_val value,
                                 struct wh_err *err)
 {
-    struct single *s = ctx;
-    struct job *j = s->job;
-    struct row row;
+    struct check_single *s = ctx;
+    struct check_job *j = s->job;
+    struct gitlab_row row;
 
-    row_read(value, &row);
+    gitlab_row_read(value, &row);
     if (s->had) {
-        set_fate(j, s->number, IDS_HAVE);
+        set_fate(j, s->number, NUMBER_HAVE);
         return WH_OK;
     }
     count_of(j)->found++;
@@ -249,7 +250,8 @@ static enum wh_rc on_single_row(void *ctx, struct wh_slice text, struct wh_json_
 }
 
 /* The answer is one object, as a row of a listing is. */
-static enum wh_rc take_single(struct single *s, const struct client_answer *a, struct wh_err *err)
+static enum wh_rc take_single(struct check_single *s, const struct client_answer *a,
+                              struct wh_err *err)
 {
     struct wh_slice body = wh_buf_slice(a->body);
     struct wh_json_val value;
@@ -262,8 +264,8 @@ static enum wh_rc take_single(struct single *s, const struct client_answer *a, s
 
 static void on_single(void *ctx, const struct client_answer *a)
 {
-    struct single *s = ctx;
-    struct job *j = s->job;
+    struct check_single *s = ctx;
+    struct check_job *j = s->job;
     struct wh_err err;
 
     switch (a->outcome) {
@@ -277,13 +279,14 @@ static void on_single(void *ctx, const struct client_answer *a)
     case CLIENT_GONE:
         j->gone += s->had;
         set_fate(j, s->number,
-                 s->had ? IDS_HELD : gone_fate_unknown(j->conf.n->stream, j->conf.project->access));
+                 s->had ? NUMBER_HELD
+                        : gone_fate_unknown(j->conf.n->stream, j->conf.project->access));
         break;
     case CLIENT_DENIED:
         /* No verdict about an object that we have, as GitLab also answers 403 to too many requests.
          * */
         if (!s->had) {
-            set_fate(j, s->number, IDS_NO_ACCESS);
+            set_fate(j, s->number, NUMBER_NO_ACCESS);
         }
         count_of(j)->skipped++;
         break;
@@ -302,9 +305,9 @@ static void on_single(void *ctx, const struct client_answer *a)
     j->conf.progress(j->conf.ctx);
 }
 
-static void ask_single(struct job *j, int64_t number, bool had)
+static void ask_single(struct check_job *j, int64_t number, bool had)
 {
-    struct single *s = wh_mem_zalloc(1, sizeof(*s));
+    struct check_single *s = wh_mem_zalloc(1, sizeof(*s));
     struct wh_err err;
 
     if (s == NULL) {
@@ -319,9 +322,10 @@ static void ask_single(struct job *j, int64_t number, bool had)
     j->n_singles++;
     count_of(j)->singles++;
     (void)snprintf(s->path, sizeof(s->path), "/api/v4/projects/%s/%s/%" PRId64, j->conf.project->id,
-                   numbered_name(j->conf.n->stream),
-                   j->conf.n->stream == NUMBERED_PIPELINES ? ids_get(j->conf.n->ids, number).id
-                                                           : number);
+                   numbers_stream_name(j->conf.n->stream),
+                   j->conf.n->stream == NUMBERS_PIPELINES
+                       ? number_set_get(j->conf.n->set, number).id
+                       : number);
     if (ask(j, s->path, on_single, s, &err) != WH_OK) {
         job_fail(j, NULL);
         single_free(s);
@@ -330,41 +334,43 @@ static void ask_single(struct job *j, int64_t number, bool had)
 
 /* More objects are gone than may be published without a confirmation: further requests are useless.
  * */
-static bool enough_gone(const struct job *j)
+static bool enough_gone(const struct check_job *j)
 {
     const struct check_limits *limits = &j->conf.env->limits;
-    struct ids_counts n = ids_counts(j->conf.n->ids);
+    struct number_counts n = number_set_counts(j->conf.n->set);
 
     return !j->conf.thorough &&
            gone_too_many(j->gone, n.have + n.held, limits->hold_min, limits->hold_percent);
 }
 
-static void ask_unlisted(struct job *j)
+static void ask_unlisted(struct check_job *j)
 {
-    struct ids *ids = j->conf.n->ids;
+    struct number_set *ids = j->conf.n->set;
 
     while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
-        if (enough_gone(j) || !ids_next(ids, j->at, 1u << IDS_HAVE | 1u << IDS_HELD, &j->at)) {
-            j->step = j->n_singles ? j->step : JOB_MISSING;
-            j->at = j->step == JOB_MISSING ? 0 : j->at;
+        if (enough_gone(j) ||
+            !number_set_next(ids, j->at, 1u << NUMBER_HAVE | 1u << NUMBER_HELD, &j->at)) {
+            j->step = j->n_singles ? j->step : CHECK_JOB_MISSING;
+            j->at = j->step == CHECK_JOB_MISSING ? 0 : j->at;
             return;
         }
-        if (!ids_get(ids, j->at).listed) {
+        if (!number_set_get(ids, j->at).listed) {
             ask_single(j, j->at, true);
         }
     }
 }
 
-static void ask_missing(struct job *j)
+static void ask_missing(struct check_job *j)
 {
     int64_t most = j->conf.thorough ? INT64_MAX : j->conf.env->limits.numbers_max;
 
-    if (j->conf.n->stream >= NUMBERED_PROOF) {
+    if (j->conf.n->stream >= NUMBERS_PROOF) {
         most = 0;
     }
     while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
-        if (j->asked >= most || !ids_next(j->conf.n->ids, j->at, 1u << IDS_UNKNOWN, &j->at)) {
-            j->step = j->n_singles ? j->step : JOB_OVER;
+        if (j->asked >= most ||
+            !number_set_next(j->conf.n->set, j->at, 1u << NUMBER_UNKNOWN, &j->at)) {
+            j->step = j->n_singles ? j->step : CHECK_JOB_OVER;
             return;
         }
         j->asked++;
@@ -376,16 +382,16 @@ static void ask_missing(struct job *j)
 
 bool check_job_start(struct check_jobs *jobs, const struct check_job_conf *conf)
 {
-    struct job *j = wh_mem_zalloc(1, sizeof(*j));
+    struct check_job *j = wh_mem_zalloc(1, sizeof(*j));
 
     if (j == NULL) {
         return false;
     }
     j->conf = *conf;
-    j->step = conf->list ? JOB_LIST : JOB_MISSING;
+    j->step = conf->list ? CHECK_JOB_LIST : CHECK_JOB_MISSING;
     j->page = 1;
     if (conf->list) {
-        ids_unmark_all(conf->n->ids);
+        number_set_unmark_all(conf->n->set);
     }
     j->next = jobs->first;
     jobs->first = j;
@@ -393,32 +399,32 @@ bool check_job_start(struct check_jobs *jobs, const struct check_job_conf *conf)
     return true;
 }
 
-static void job_pump(struct job *j)
+static void job_pump(struct check_job *j)
 {
     if (j->failed) {
         return;
     }
-    if (j->step == JOB_LIST && !j->asking) {
+    if (j->step == CHECK_JOB_LIST && !j->asking) {
         ask_page(j);
     }
-    if (j->step == JOB_UNLISTED) {
+    if (j->step == CHECK_JOB_UNLISTED) {
         ask_unlisted(j);
     }
-    if (j->step == JOB_MISSING) {
+    if (j->step == CHECK_JOB_MISSING) {
         ask_missing(j);
     }
 }
 
 bool check_jobs_pump(struct check_jobs *jobs)
 {
-    struct job **link = &jobs->first;
+    struct check_job **link = &jobs->first;
     bool ok = true;
 
     while (*link) {
-        struct job *j = *link;
+        struct check_job *j = *link;
 
         job_pump(j);
-        if ((j->failed || j->step == JOB_OVER) && !j->asking && j->n_singles == 0) {
+        if ((j->failed || j->step == CHECK_JOB_OVER) && !j->asking && j->n_singles == 0) {
             ok = ok && !j->failed;
             *link = j->next;
             jobs->n--;
@@ -433,7 +439,7 @@ bool check_jobs_pump(struct check_jobs *jobs)
 void check_jobs_free(struct check_jobs *jobs)
 {
     while (jobs->first) {
-        struct job *next = jobs->first->next;
+        struct check_job *next = jobs->first->next;
 
         while (jobs->first->singles) {
             single_free(jobs->first->singles);

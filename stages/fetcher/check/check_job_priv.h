@@ -7,10 +7,10 @@
 
 #include "stages/fetcher/check/check_env.h"
 
-struct job;
+struct check_job;
 
 struct check_jobs {
-    struct job *first;
+    struct check_job *first;
     size_t n;
 };
 

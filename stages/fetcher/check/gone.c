@@ -10,29 +10,29 @@ enum { PAYLOAD_MAX = 256, NUMBER_TEXT = 24 };
 
 /* ---- what GitLab lets us know ---- */
 
-const char *gone_reason(enum numbered stream, const struct ids_entry *e, const char *lost,
-                        int64_t access)
+const char *gone_reason(enum numbers_stream stream, const struct number_set_entry *e,
+                        const char *lost, int64_t access)
 {
     if (lost) {
         return lost;
     }
-    if (stream == NUMBERED_ISSUES && (e->confidential || access < GITLAB_REPORTER)) {
+    if (stream == NUMBERS_ISSUES && (e->confidential || access < GITLAB_REPORTER)) {
         return "deleted_or_hidden";
     }
     return "deleted";
 }
 
-enum ids_fate gone_fate(const char *reason)
+enum number_fate gone_fate(const char *reason)
 {
     if (strcmp(reason, "deleted") == 0) {
-        return IDS_DELETED;
+        return NUMBER_DELETED;
     }
-    return strcmp(reason, "deleted_or_hidden") == 0 ? IDS_HIDDEN : IDS_NO_ACCESS;
+    return strcmp(reason, "deleted_or_hidden") == 0 ? NUMBER_HIDDEN : NUMBER_NO_ACCESS;
 }
 
-enum ids_fate gone_fate_unknown(enum numbered stream, int64_t access)
+enum number_fate gone_fate_unknown(enum numbers_stream stream, int64_t access)
 {
-    return stream == NUMBERED_ISSUES && access < GITLAB_REPORTER ? IDS_HIDDEN : IDS_DELETED;
+    return stream == NUMBERS_ISSUES && access < GITLAB_REPORTER ? NUMBER_HIDDEN : NUMBER_DELETED;
 }
 
 bool gone_too_many(int64_t held, int64_t known, int64_t hold_min, int64_t hold_percent)
@@ -51,7 +51,7 @@ struct gone_wait {
     struct gone *gone;
     struct numbers *n;
     int64_t number;
-    struct ids_entry becomes;
+    struct number_set_entry becomes;
     unsigned records;
     bool failed;
 };
@@ -94,8 +94,8 @@ static void settle(struct gone_wait *w)
     if (w->records > 0) {
         return;
     }
-    if (!w->failed && ids_set(w->n->ids, w->number, w->becomes.id, w->becomes.fate,
-                              w->becomes.confidential, &err) != WH_OK) {
+    if (!w->failed && number_set_put(w->n->set, w->number, w->becomes.id, w->becomes.fate,
+                                     w->becomes.confidential, &err) != WH_OK) {
         wh_log_debug(g->env.log, "number not recorded", WH_RC(&err));
     }
     unlink_wait(w);
@@ -112,7 +112,7 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 }
 
 static struct gone_wait *begin(struct gone *g, struct numbers *n, int64_t number,
-                               struct ids_entry becomes)
+                               struct number_set_entry becomes)
 {
     struct gone_wait *w = wh_mem_zalloc(1, sizeof(*w));
 
@@ -165,14 +165,14 @@ static enum wh_rc emit(struct gone_wait *w, struct outbox_row *row, struct wh_er
 static enum wh_rc emit_note(struct gone_wait *w, const char *kind, int64_t id, const char *reason,
                             struct wh_err *err)
 {
-    bool project = w->n->stream == NUMBERED_PROJECT;
+    bool project = w->n->stream == NUMBERS_PROJECT;
     char payload[PAYLOAD_MAX];
     char text[NUMBER_TEXT];
     struct outbox_row row = w->gone->env.row(w->gone->env.ctx);
     int n =
         snprintf(payload, sizeof(payload),
                  "{\"reason\":\"%s\",\"kind\":\"%s\",\"id\":\"%" PRId64 "\",\"project_id\":\"%s\"}",
-                 reason, numbered_kind(w->n->stream), id, project ? "" : w->n->project);
+                 reason, numbers_stream_kind(w->n->stream), id, project ? "" : w->n->project);
 
     (void)snprintf(text, sizeof(text), "%" PRId64, id);
     row.kind = wh_slice_str(kind);
@@ -183,23 +183,24 @@ static enum wh_rc emit_note(struct gone_wait *w, const char *kind, int64_t id, c
     return emit(w, &row, err);
 }
 
-static bool was_published(const struct ids_entry *e)
+static bool was_published(const struct number_set_entry *e)
 {
     return e->id != 0 &&
-           (e->fate == IDS_DELETED || e->fate == IDS_HIDDEN || e->fate == IDS_NO_ACCESS);
+           (e->fate == NUMBER_DELETED || e->fate == NUMBER_HIDDEN || e->fate == NUMBER_NO_ACCESS);
 }
 
 bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bool confidential)
 {
-    struct ids_entry e = ids_get(n->ids, number);
+    struct number_set_entry e = number_set_get(n->set, number);
     struct gone_wait *w;
     struct wh_err err;
 
     if (!was_published(&e)) {
         return true;
     }
-    w = begin(g, n, number,
-              (struct ids_entry){.id = id, .fate = IDS_HAVE, .confidential = confidential});
+    w = begin(
+        g, n, number,
+        (struct number_set_entry){.id = id, .fate = NUMBER_HAVE, .confidential = confidential});
     if (w) {
         end(w, emit_note(w, "back", id, "", &err) != WH_OK);
     }
@@ -209,7 +210,7 @@ bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bo
 enum wh_rc gone_publish(struct gone *g, struct numbers *n, int64_t number, const char *reason,
                         struct wh_err *err)
 {
-    struct ids_entry e = ids_get(n->ids, number);
+    struct number_set_entry e = number_set_get(n->set, number);
     struct gone_wait *w;
     enum wh_rc rc;
 
@@ -224,10 +225,10 @@ enum wh_rc gone_publish(struct gone *g, struct numbers *n, int64_t number, const
 }
 
 enum wh_rc gone_row(struct gone *g, struct numbers *n, struct wh_slice path, struct wh_slice text,
-                    const struct row *row, struct wh_json_val value, struct wh_err *err)
+                    const struct gitlab_row *row, struct wh_json_val value, struct wh_err *err)
 {
-    struct ids_entry was;
-    struct ids_entry becomes = {.id = row->number, .fate = IDS_HAVE};
+    struct number_set_entry was;
+    struct number_set_entry becomes = {.id = row->number, .fate = NUMBER_HAVE};
     struct outbox_row out = g->env.row(g->env.ctx);
     struct gone_wait *w;
     int64_t number = 0;
@@ -236,16 +237,16 @@ enum wh_rc gone_row(struct gone *g, struct numbers *n, struct wh_slice path, str
     if (wh_num_i64(wh_slice_str(row->iid), &number, err) != WH_OK) {
         return err->rc;
     }
-    if (n->stream == NUMBERED_ISSUES) {
+    if (n->stream == NUMBERS_ISSUES) {
         becomes.confidential = numbers_row_confidential(value);
-        becomes.fate = numbers_row_moved(value) ? IDS_MOVED : IDS_HAVE;
+        becomes.fate = numbers_row_moved(value) ? NUMBER_MOVED : NUMBER_HAVE;
     }
-    was = ids_get(n->ids, number);
+    was = number_set_get(n->set, number);
     w = begin(g, n, number, becomes);
     if (w == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a row");
     }
-    out.kind = wh_slice_str(numbered_kind(n->stream));
+    out.kind = wh_slice_str(numbers_stream_kind(n->stream));
     out.project = wh_slice_str(n->project);
     out.object_id = wh_slice_str(row->id);
     out.path = path;

@@ -2,7 +2,7 @@
  * gone.h - publishes that an object no longer exists, or that it exists again.
  *
  * An object that a full listing did not contain, and that GitLab answers with 404, is held first
- * (IDS_HELD). At the end of the check a tombstone is published for it, unless more objects are held
+ * (NUMBER_HELD). At the end of the check a tombstone is published for it, unless more objects are held
  * than a configured share; then the tombstones wait until a person confirms them, or until GitLab
  * shows the objects again. A tombstone names one of these reasons:
  *
@@ -51,19 +51,19 @@ void gone_free(struct gone *g);
 
 /* The reason for the tombstone of a held object. lost is the reason why its whole project is gone,
  * or NULL; access is our access level in the project, 0 when it is not known. */
-const char *gone_reason(enum numbered stream, const struct ids_entry *e, const char *lost,
-                        int64_t access);
+const char *gone_reason(enum numbers_stream stream, const struct number_set_entry *e,
+                        const char *lost, int64_t access);
 /* The fate of a number after a tombstone with this reason. */
-enum ids_fate gone_fate(const char *reason);
+enum number_fate gone_fate(const char *reason);
 /* The fate of a number that we never read and that GitLab answers with 404. */
-enum ids_fate gone_fate_unknown(enum numbered stream, int64_t access);
+enum number_fate gone_fate_unknown(enum numbers_stream stream, int64_t access);
 /* True when more objects are held than may be published without a confirmation: more than hold_min,
  * and more than hold_percent of the known ones (read or held). */
 bool gone_too_many(int64_t held, int64_t known, int64_t hold_min, int64_t hold_percent);
 
-/* GitLab shows an object. Returns true when the caller may set its number to IDS_HAVE at once. When
+/* GitLab shows an object. Returns true when the caller may set its number to NUMBER_HAVE at once. When
  * a tombstone was published for it, returns false and publishes that the object is back; the number
- * becomes IDS_HAVE when Kafka has acknowledged that record. */
+ * becomes NUMBER_HAVE when Kafka has acknowledged that record. */
 bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bool confidential);
 /* Publishes the tombstone of a held number. The number gets its new fate when Kafka has
  * acknowledged the record; it stays held when Kafka refuses it. Errors: WH_E_NOMEM, and those of
@@ -71,10 +71,10 @@ bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bo
 WH_MUST_CHECK enum wh_rc gone_publish(struct gone *g, struct numbers *n, int64_t number,
                                       const char *reason, struct wh_err *err);
 /* Publishes a row that no cursor covers: one that was read alone or by the listing of a check. Its
- * number becomes IDS_HAVE, or IDS_MOVED, when Kafka has acknowledged the record. Errors: WH_E_RANGE
+ * number becomes NUMBER_HAVE, or NUMBER_MOVED, when Kafka has acknowledged the record. Errors: WH_E_RANGE
  * or WH_E_INVALID when the row has no usable number, WH_E_NOMEM, and those of outbox_row. */
 WH_MUST_CHECK enum wh_rc gone_row(struct gone *g, struct numbers *n, struct wh_slice path,
-                                  struct wh_slice text, const struct row *row,
+                                  struct wh_slice text, const struct gitlab_row *row,
                                   struct wh_json_val value, struct wh_err *err);
 /* The numbers whose records Kafka has not answered yet. */
 size_t gone_waiting(const struct gone *g);

@@ -269,10 +269,10 @@ void conn_add_project(struct conn *c, struct wh_json_val row)
 
 void conn_project_listed(struct conn *c, struct project *p)
 {
-    const struct numbers *n =
-        numbers_of(c->fetcher->numbers, c->id, p->id, NUMBERED_PROJECT, false);
+    const struct numbers *n = numbers_of(c->fetcher->numbers, c->id, p->id, NUMBERS_PROJECT, false);
 
-    if (n && ids_get(n->ids, 1).fate != IDS_UNKNOWN && ids_get(n->ids, 1).fate != IDS_HAVE) {
+    if (n && number_set_get(n->set, 1).fate != NUMBER_UNKNOWN &&
+        number_set_get(n->set, 1).fate != NUMBER_HAVE) {
         p->relist = true;
     }
     p->listed_run = c->run.started_ms;

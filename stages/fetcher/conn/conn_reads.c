@@ -62,7 +62,7 @@ static bool stopped(void *ctx)
     return c->stopped || c->fetcher->draining;
 }
 
-static void on_row(void *ctx, const struct listing_task *task, const struct row *row,
+static void on_row(void *ctx, const struct listing_task *task, const struct gitlab_row *row,
                    struct wh_json_val value)
 {
     struct conn *c = ctx;

@@ -29,7 +29,7 @@ enum wh_rc number_ledger_save(struct fetcher *f, struct numbers *n, struct wh_er
 {
     uint32_t seq;
 
-    while (n && ids_dirty(n->ids, &seq)) {
+    while (n && number_set_dirty(n->set, &seq)) {
         if (save_segment(f, n, seq, err) != WH_OK) {
             return err->rc;
         }
@@ -40,9 +40,9 @@ enum wh_rc number_ledger_save(struct fetcher *f, struct numbers *n, struct wh_er
 enum wh_rc number_ledger_save_stream(struct conn *c, const struct project *project, unsigned stream,
                                      struct wh_err *err)
 {
-    enum numbered s = numbered_of(stream);
+    enum numbers_stream s = numbers_stream_of(stream);
 
-    if (project == NULL || s == NUMBERED_STREAMS) {
+    if (project == NULL || s == NUMBERS_STREAMS) {
         return WH_OK;
     }
     return number_ledger_save(c->fetcher,
@@ -52,34 +52,34 @@ enum wh_rc number_ledger_save_stream(struct conn *c, const struct project *proje
 /* ---- rows ---- */
 
 void number_ledger_row(struct conn *c, const struct project *project, unsigned stream,
-                       const struct row *row, struct wh_json_val value)
+                       const struct gitlab_row *row, struct wh_json_val value)
 {
-    enum numbered s = numbered_of(stream);
-    bool issue = s == NUMBERED_ISSUES;
+    enum numbers_stream s = numbers_stream_of(stream);
+    bool issue = s == NUMBERS_ISSUES;
     bool confidential = issue && numbers_row_confidential(value);
     int64_t number = 1;
     struct numbers *n;
     struct wh_err err;
 
-    if (s == NUMBERED_STREAMS || row->id[0] == '\0' ||
-        (s != NUMBERED_PROJECT && wh_num_i64(wh_slice_str(row->iid), &number, &err) != WH_OK)) {
+    if (s == NUMBERS_STREAMS || row->id[0] == '\0' ||
+        (s != NUMBERS_PROJECT && wh_num_i64(wh_slice_str(row->iid), &number, &err) != WH_OK)) {
         return;
     }
-    n = numbers_of(c->fetcher->numbers, c->id, s == NUMBERED_PROJECT ? row->id : project->id, s,
+    n = numbers_of(c->fetcher->numbers, c->id, s == NUMBERS_PROJECT ? row->id : project->id, s,
                    true);
     if (n == NULL || !gone_back(c->reads.gone, n, number, row->number, confidential)) {
         return;
     }
-    if (ids_set(n->ids, number, row->number,
-                issue && numbers_row_moved(value) ? IDS_MOVED : IDS_HAVE, confidential,
-                &err) != WH_OK) {
+    if (number_set_put(n->set, number, row->number,
+                       issue && numbers_row_moved(value) ? NUMBER_MOVED : NUMBER_HAVE, confidential,
+                       &err) != WH_OK) {
         wh_log_debug(c->fetcher->deps.log, "number not recorded", WH_RC(&err));
     }
 }
 
 /* ---- the health topic ---- */
 
-static void write_counts(struct wh_json_writer *w, const struct ids_counts *n)
+static void write_counts(struct wh_json_writer *w, const struct number_counts *n)
 {
     const struct {
         const char *key;
@@ -110,12 +110,12 @@ void number_ledger_write(struct wh_json_writer *w, const struct conn *c, const c
     wh_jw_int(w, wh_clock_now_ms(&c->fetcher->deps.clock));
     wh_jw_key(w, "streams");
     wh_jw_object(w);
-    for (unsigned s = 0; s < NUMBERED_PROOF; s++) {
+    for (unsigned s = 0; s < NUMBERS_PROOF; s++) {
         const struct numbers *n =
-            numbers_of(c->fetcher->numbers, c->id, project, (enum numbered)s, false);
-        struct ids_counts counts = n ? ids_counts(n->ids) : (struct ids_counts){0};
+            numbers_of(c->fetcher->numbers, c->id, project, (enum numbers_stream)s, false);
+        struct number_counts counts = n ? number_set_counts(n->set) : (struct number_counts){0};
 
-        wh_jw_key(w, numbered_name((enum numbered)s));
+        wh_jw_key(w, numbers_stream_name((enum numbers_stream)s));
         write_counts(w, &counts);
     }
     wh_jw_end(w);
@@ -126,10 +126,10 @@ static bool changed(struct conn *c, const char *project)
 {
     bool any = false;
 
-    for (unsigned s = 0; s < NUMBERED_PROOF; s++) {
+    for (unsigned s = 0; s < NUMBERS_PROOF; s++) {
         struct numbers *n =
-            numbers_of(c->fetcher->numbers, c->id, project, (enum numbered)s, false);
-        struct ids_counts now = n ? ids_counts(n->ids) : (struct ids_counts){0};
+            numbers_of(c->fetcher->numbers, c->id, project, (enum numbers_stream)s, false);
+        struct number_counts now = n ? number_set_counts(n->set) : (struct number_counts){0};
 
         if (n && memcmp(&now, &n->published, sizeof(now)) != 0) {
             n->published = now;

@@ -24,7 +24,7 @@ WH_MUST_CHECK enum wh_rc number_ledger_save_stream(struct conn *c, const struct 
                                                    unsigned stream, struct wh_err *err);
 /* Notes a row of a listing whose cursor moves over the row only when it is in Kafka. */
 void number_ledger_row(struct conn *c, const struct project *project, unsigned stream,
-                       const struct row *row, struct wh_json_val value);
+                       const struct gitlab_row *row, struct wh_json_val value);
 /* {"project","path","at_ms","streams":{"issues":{"expected",...},...}} */
 void number_ledger_write(struct wh_json_writer *w, const struct conn *c, const char *project,
                          const char *path);

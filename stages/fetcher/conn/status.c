@@ -172,7 +172,7 @@ static void write_completeness(struct wh_json_writer *w, const struct conn *c)
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
         const struct project *p;
 
-        if (n->stream != NUMBERED_PROJECT || strcmp(n->connection, c->id) != 0) {
+        if (n->stream != NUMBERS_PROJECT || strcmp(n->connection, c->id) != 0) {
             continue;
         }
         p = projects_find(&c->projects, n->project);

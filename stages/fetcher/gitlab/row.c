@@ -17,24 +17,24 @@ static void number_text(int64_t n, char text[24])
     text[sizeof(digits) - at] = '\0';
 }
 
-static void take_time(struct wh_json_val v, struct row *row)
+static void take_time(struct wh_json_val v, struct gitlab_row *row)
 {
     struct wh_slice text = wh_json_string(v);
     struct wh_err err;
 
-    row->has_update = wh_json_type(v) == WH_JSON_STRING && text.len < ROW_TIME_MAX &&
+    row->has_update = wh_json_type(v) == WH_JSON_STRING && text.len < GITLAB_ROW_TIME_MAX &&
                       wh_time_parse(text, &row->at, &err) == WH_OK;
     row->updated_at = row->has_update ? text : wh_slice(NULL, 0);
 }
 
-void row_read(struct wh_json_val value, struct row *ret)
+void gitlab_row_read(struct wh_json_val value, struct gitlab_row *ret)
 {
     struct wh_json_iter it = wh_json_iter(value);
     struct wh_json_val v;
     struct wh_slice key;
     unsigned missing = 3;
 
-    *ret = (struct row){0};
+    *ret = (struct gitlab_row){0};
     while (missing && it.object && wh_json_next(&it, &key, &v)) {
         if (wh_slice_eq(key, WH_LIT("id"))) {
             missing--;

@@ -7,9 +7,9 @@
 #include "common/base/time.h"
 #include "common/json/json_doc.h"
 
-enum { ROW_TIME_MAX = 40 /* bytes of a time's text, with its end */ };
+enum { GITLAB_ROW_TIME_MAX = 40 /* bytes of a time's text, with its end */ };
 
-struct row {
+struct gitlab_row {
     char id[24]; /* as text; empty where the row has none, as releases */
     char iid[24];
     int64_t number; /* id */
@@ -19,6 +19,6 @@ struct row {
 };
 
 /* Borrows from the value's parser. What is not there, or of a wrong type, is empty. */
-void row_read(struct wh_json_val value, struct row *ret);
+void gitlab_row_read(struct wh_json_val value, struct gitlab_row *ret);
 
 #endif

@@ -258,7 +258,7 @@ static void emit(struct listing_tool *t, const char *kind, struct wh_json_val ro
 static bool take_row(struct listing_tool *t, struct wh_json_val row, bool changed)
 {
     const struct listing_env *env = t->base.env;
-    struct row known = {0};
+    struct gitlab_row known = {0};
     struct wh_slice text;
     int64_t ms;
 

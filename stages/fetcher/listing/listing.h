@@ -73,7 +73,7 @@ struct listing_env {
     /* The connection's part of a row's record; the listing fills in the rest. */
     struct outbox_row (*row)(void *ctx);
     /* A row that is new; called before its record is published. By a tool, row has only the id. */
-    void (*on_row)(void *ctx, const struct listing_task *task, const struct row *row,
+    void (*on_row)(void *ctx, const struct listing_task *task, const struct gitlab_row *row,
                    struct wh_json_val value);
     /* Writes the cursor to fetch-state. What on_row noted of the rows must be written before it. */
     enum wh_rc (*save)(void *ctx, const struct listing_task *task, struct wh_slice key,

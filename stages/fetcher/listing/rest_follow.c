@@ -44,7 +44,7 @@ static void follow_end(struct listing_follow *follow)
 }
 
 /* The notes come with the latest change first. */
-static bool note_wanted(struct listing_follow *follow, const struct row *row,
+static bool note_wanted(struct listing_follow *follow, const struct gitlab_row *row,
                         struct wh_json_val value)
 {
     const struct listing_env *env = follow->page->lane->rest->base.env;
@@ -60,10 +60,10 @@ static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val
                              struct wh_err *err)
 {
     struct listing_follow *follow = ctx;
-    struct row row;
+    struct gitlab_row row;
 
     follow->rows++;
-    row_read(value, &row);
+    gitlab_row_read(value, &row);
     if (follow->notes && !note_wanted(follow, &row, value)) {
         return WH_OK;
     }
@@ -154,7 +154,7 @@ static void follow_get(struct listing_follow *follow)
 }
 
 static struct listing_follow *follow_new(struct listing_page *p, const char *kind,
-                                         const struct row *row)
+                                         const struct gitlab_row *row)
 {
     struct listing_follow *follow = wh_mem_zalloc(1, sizeof(*follow));
 
@@ -172,7 +172,7 @@ static struct listing_follow *follow_new(struct listing_page *p, const char *kin
 }
 
 static void follow_start(struct listing_page *p, const char *kind, bool array,
-                         const struct row *row, const char *resource, const char *id,
+                         const struct gitlab_row *row, const char *resource, const char *id,
                          const char *rest)
 {
     struct listing_follow *follow = follow_new(p, kind, row);
@@ -195,7 +195,8 @@ static bool has_notes(const struct listing_env *env, struct wh_json_val value)
             (!wh_json_get(value, WH_LIT("user_notes_count"), &count) || wh_json_int(count) > 0));
 }
 
-static void follow_notes(struct listing_page *p, const struct row *row, struct wh_json_val value)
+static void follow_notes(struct listing_page *p, const struct gitlab_row *row,
+                         struct wh_json_val value)
 {
     struct listing *l = &p->lane->rest->base;
     bool mr = l->stream->follow & FOLLOW_MR_CLOSES;
@@ -240,7 +241,8 @@ unsigned listing_follow_wanted(const struct listing *l)
     return follow;
 }
 
-void listing_follow_all(struct listing_page *p, const struct row *row, struct wh_json_val value)
+void listing_follow_all(struct listing_page *p, const struct gitlab_row *row,
+                        struct wh_json_val value)
 {
     unsigned what = p->lane->rest->follow;
 

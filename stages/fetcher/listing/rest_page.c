@@ -61,14 +61,14 @@ struct taking {
 };
 
 /* Rows that are not objects count as new: the mapper sets them aside and says why. */
-static bool is_new(struct listing_lane *lane, const struct row *row)
+static bool is_new(struct listing_lane *lane, const struct gitlab_row *row)
 {
     return lane->rest->base.stream->mode != STREAM_BY_UPDATE ||
            listing_span_take(&lane->span, (uint64_t)row->number, row->updated_at,
                              row->has_update ? &row->at : NULL);
 }
 
-static bool head_moved(const struct listing_rest *r, const struct row *row,
+static bool head_moved(const struct listing_rest *r, const struct gitlab_row *row,
                        struct wh_json_val value)
 {
     struct wh_json_val sha;
@@ -83,10 +83,10 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     struct taking *t = ctx;
     struct listing_lane *lane = t->page->lane;
     struct listing *l = &lane->rest->base;
-    struct row row;
+    struct gitlab_row row;
 
     t->n++;
-    row_read(value, &row);
+    gitlab_row_read(value, &row);
     memcpy(t->last_id, row.id, sizeof(t->last_id));
     if (!is_new(lane, &row)) {
         return WH_OK;

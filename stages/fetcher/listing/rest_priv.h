@@ -142,7 +142,8 @@ bool listing_rest_save(struct listing_rest *r);
 
 /* Returns the stream's follow-ups (enum stream_follow), without those that are switched off. */
 unsigned listing_follow_wanted(const struct listing *l);
-void listing_follow_all(struct listing_page *p, const struct row *row, struct wh_json_val value);
+void listing_follow_all(struct listing_page *p, const struct gitlab_row *row,
+                        struct wh_json_val value);
 void listing_follow_free_all(struct listing_page *p);
 
 #endif

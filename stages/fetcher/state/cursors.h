@@ -14,7 +14,7 @@
 #include "stages/fetcher/gitlab/row.h"
 
 enum {
-    CURSOR_AFTER_MAX = ROW_TIME_MAX,
+    CURSOR_AFTER_MAX = GITLAB_ROW_TIME_MAX,
     CURSOR_HASHES_MAX = 128,
     CURSOR_SPANS_MAX = 16,
     CURSOR_MARK_MAX = 1024,

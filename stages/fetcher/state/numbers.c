@@ -19,34 +19,34 @@ struct numbers_table {
 static const struct {
     const char *name;
     const char *kind;
-} numbered[NUMBERED_STREAMS] = {
-    [NUMBERED_ISSUES] = {"issues", "issue"},
-    [NUMBERED_MERGE_REQUESTS] = {"merge_requests", "merge_request"},
-    [NUMBERED_PIPELINES] = {"pipelines", "pipeline"},
-    [NUMBERED_PROJECT] = {"project", "project"},
+} numbered[NUMBERS_STREAMS] = {
+    [NUMBERS_ISSUES] = {"issues", "issue"},
+    [NUMBERS_MERGE_REQUESTS] = {"merge_requests", "merge_request"},
+    [NUMBERS_PIPELINES] = {"pipelines", "pipeline"},
+    [NUMBERS_PROJECT] = {"project", "project"},
 };
 
-const char *numbered_name(enum numbered stream)
+const char *numbers_stream_name(enum numbers_stream stream)
 {
     return numbered[stream].name;
 }
 
-const char *numbered_kind(enum numbered stream)
+const char *numbers_stream_kind(enum numbers_stream stream)
 {
     return numbered[stream].kind;
 }
 
-enum numbered numbered_of(unsigned stream)
+enum numbers_stream numbers_stream_of(unsigned stream)
 {
     if (streams[stream].mode == STREAM_PROJECTS) {
-        return NUMBERED_PROJECT;
+        return NUMBERS_PROJECT;
     }
-    for (unsigned i = 0; i < NUMBERED_PROJECT; i++) {
+    for (unsigned i = 0; i < NUMBERS_PROJECT; i++) {
         if (strcmp(streams[stream].name, numbered[i].name) == 0) {
-            return (enum numbered)i;
+            return (enum numbers_stream)i;
         }
     }
-    return NUMBERED_STREAMS;
+    return NUMBERS_STREAMS;
 }
 
 /* ---- the table ---- */
@@ -61,7 +61,7 @@ void numbers_table_free(struct numbers_table *t)
     while (t && t->all) {
         struct numbers *next = t->all->all;
 
-        ids_free(t->all->ids);
+        number_set_free(t->all->set);
         wh_mem_free(t->all);
         t->all = next;
     }
@@ -69,7 +69,7 @@ void numbers_table_free(struct numbers_table *t)
 }
 
 struct numbers *numbers_of(struct numbers_table *t, const char *connection, const char *project,
-                           enum numbered stream, bool make)
+                           enum numbers_stream stream, bool make)
 {
     uint64_t hash = wh_hash64(wh_slice_str(connection)) * 31 + wh_hash64(wh_slice_str(project));
     struct numbers **bucket = &t->buckets[(hash + (unsigned)stream) % BUCKETS];
@@ -84,9 +84,9 @@ struct numbers *numbers_of(struct numbers_table *t, const char *connection, cons
     }
     n = wh_mem_zalloc(1, sizeof(*n));
     if (n) {
-        n->ids = ids_new();
+        n->set = number_set_new();
     }
-    if (n == NULL || n->ids == NULL) {
+    if (n == NULL || n->set == NULL) {
         wh_mem_free(n);
         return NULL;
     }
@@ -130,7 +130,7 @@ void numbers_forget(struct numbers_table *t, const char *connection)
         }
         *link = n->all;
         unlink_from_bucket(t, n);
-        ids_free(n->ids);
+        number_set_free(n->set);
         wh_mem_free(n);
     }
 }
@@ -170,14 +170,14 @@ static struct numbers *of_key(struct numbers_table *t, struct wh_slice key, int6
         return NULL;
     }
     stream = part(&key);
-    while (s < NUMBERED_STREAMS && !wh_slice_eq(stream, wh_slice_str(numbered[s].name))) {
+    while (s < NUMBERS_STREAMS && !wh_slice_eq(stream, wh_slice_str(numbered[s].name))) {
         s++;
     }
-    if (s == NUMBERED_STREAMS || !wh_slice_eq(part(&key), WH_LIT("ids")) ||
+    if (s == NUMBERS_STREAMS || !wh_slice_eq(part(&key), WH_LIT("ids")) ||
         wh_num_i64(key, ret_seq, &err) != WH_OK || *ret_seq < 0 || *ret_seq > INT32_MAX) {
         return NULL;
     }
-    return numbers_of(t, connection, project, (enum numbered)s, true);
+    return numbers_of(t, connection, project, (enum numbers_stream)s, true);
 }
 
 enum numbers_taken numbers_take(struct numbers_table *t, struct wh_json_parser *parser,
@@ -198,7 +198,7 @@ enum numbers_taken numbers_take(struct numbers_table *t, struct wh_json_parser *
     if (n == NULL || wh_json_parse(parser, json, &root, &err) != WH_OK ||
         !wh_json_get(root, WH_LIT("ids"), &v) ||
         wh_base64_decode(wh_json_string(v), &bytes, &err) != WH_OK ||
-        ids_segment_take(n->ids, (uint32_t)seq, wh_buf_slice(&bytes), &err) != WH_OK) {
+        number_set_segment_take(n->set, (uint32_t)seq, wh_buf_slice(&bytes), &err) != WH_OK) {
         return NUMBERS_DAMAGED;
     }
     return NUMBERS_TAKEN;
@@ -212,7 +212,7 @@ enum wh_rc numbers_segment_write(struct numbers *n, uint32_t seq, char key[NUMBE
     wh_buf_init(&bytes, SEGMENT_MAX_BYTES);
     (void)snprintf(key, NUMBERS_KEY_MAX, "%s:%s:%s:ids:%u", n->connection, n->project,
                    numbered[n->stream].name, seq);
-    if (ids_segment_write(n->ids, seq, &bytes, err) != WH_OK ||
+    if (number_set_segment_write(n->set, seq, &bytes, err) != WH_OK ||
         wh_buf_printf(json, err, "{\"ids\":\"") != WH_OK ||
         wh_base64_encode(wh_buf_slice(&bytes), json, err) != WH_OK ||
         wh_buf_printf(json, err, "\"}") != WH_OK) {

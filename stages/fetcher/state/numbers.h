@@ -1,5 +1,5 @@
 /*
- * numbers.h - a table of the numbers (ids.h) of each project and stream. fetch-state keeps them
+ * numbers.h - a table of the numbers (number_set.h) of each project and stream. fetch-state keeps them
  * next to the project's cursors, so that a member that takes a project over knows them.
  * Pure data: no clock, no I/O; conn/number_ledger.h saves and publishes them.
  *
@@ -13,29 +13,29 @@
 #ifndef WH_FETCHER_NUMBERS_H
 #define WH_FETCHER_NUMBERS_H
 
-#include "stages/fetcher/state/ids.h"
+#include "stages/fetcher/state/number_set.h"
 #include "stages/fetcher/gitlab/row.h"
 
-enum numbered {
-    NUMBERED_ISSUES,
-    NUMBERED_MERGE_REQUESTS,
-    NUMBERED_PIPELINES,
-    NUMBERED_PROJECT,
-    NUMBERED_STREAMS
+enum numbers_stream {
+    NUMBERS_ISSUES,
+    NUMBERS_MERGE_REQUESTS,
+    NUMBERS_PIPELINES,
+    NUMBERS_PROJECT,
+    NUMBERS_STREAMS
 };
 
 /* From this stream on, completeness cannot be proved, as missing numbers cannot be read. */
-#define NUMBERED_PROOF NUMBERED_PIPELINES
+#define NUMBERS_PROOF NUMBERS_PIPELINES
 
 struct numbers {
     struct numbers *next; /* in the same bucket */
     struct numbers *all;  /* the next one of the whole table */
     char connection[65];
     char project[24];
-    enum numbered stream;
-    struct ids *ids;
-    struct ids_counts published; /* the counts that the health topic has */
-    const char *lost; /* NUMBERED_PROJECT: why this run found the project to be gone; or NULL */
+    enum numbers_stream stream;
+    struct number_set *set;
+    struct number_counts published; /* the counts that the health topic has */
+    const char *lost; /* NUMBERS_PROJECT: why this run found the project to be gone; or NULL */
 };
 
 struct numbers_table;
@@ -46,17 +46,17 @@ void numbers_table_free(struct numbers_table *t);
 
 /* "issues", "merge_requests", "pipelines" or "project". The first three are also the last part of
  * the API path of a project's listing. */
-const char *numbered_name(enum numbered stream);
+const char *numbers_stream_name(enum numbers_stream stream);
 /* The kind of the raw event: "issue", "merge_request", "pipeline" or "project". */
-const char *numbered_kind(enum numbered stream);
-/* stream is an index of streams.h. Returns NUMBERED_STREAMS when the numbers of its rows are not
+const char *numbers_stream_kind(enum numbers_stream stream);
+/* stream is an index of streams.h. Returns NUMBERS_STREAMS when the numbers of its rows are not
  * kept. */
-enum numbered numbered_of(unsigned stream);
+enum numbers_stream numbers_stream_of(unsigned stream);
 
 /* Returns the numbers of one stream of a project, or NULL when there are none. With make, empty
  * ones are added instead; then NULL means that there is no memory. */
 struct numbers *numbers_of(struct numbers_table *t, const char *connection, const char *project,
-                           enum numbered stream, bool make);
+                           enum numbers_stream stream, bool make);
 /* Iterates over the whole table in no particular order. prev NULL: returns the first. */
 struct numbers *numbers_next(const struct numbers_table *t, const struct numbers *prev);
 

@@ -108,7 +108,7 @@ static bool owns(void *ctx, const char *project)
 static bool by_rest(void *ctx, unsigned stream)
 {
     (void)ctx;
-    return numbered_of(stream) == NUMBERED_ISSUES;
+    return numbers_stream_of(stream) == NUMBERS_ISSUES;
 }
 
 static bool stopping(void *ctx)
@@ -184,16 +184,16 @@ static void make_client(struct fixture *x)
     th_ok(client_set_token(x->client, WH_LIT("glpat-1"), &err), &err);
 }
 
-static void set_issue(const struct fixture *x, int64_t number, enum ids_fate fate)
+static void set_issue(const struct fixture *x, int64_t number, enum number_fate fate)
 {
     struct wh_err err;
 
-    th_ok(ids_set(x->issues->ids, number, 5000 + number, fate, false, &err), &err);
+    th_ok(number_set_put(x->issues->set, number, 5000 + number, fate, false, &err), &err);
 }
 
-static enum ids_fate fate_of(const struct fixture *x, int64_t number)
+static enum number_fate fate_of(const struct fixture *x, int64_t number)
 {
-    return ids_get(x->issues->ids, number).fate;
+    return number_set_get(x->issues->set, number).fate;
 }
 
 /* The issue 1 of the project 7 is known; the listing is empty. */
@@ -226,9 +226,9 @@ static int set_up(void **state)
     assert_non_null(p);
     p->listed_run = RUN_MS;
     p->access = 30;
-    x->issues = numbers_of(x->env.numbers, "c", "7", NUMBERED_ISSUES, true);
+    x->issues = numbers_of(x->env.numbers, "c", "7", NUMBERS_ISSUES, true);
     assert_non_null(x->issues);
-    set_issue(x, 1, IDS_HAVE);
+    set_issue(x, 1, NUMBER_HAVE);
     *state = x;
     return 0;
 }
@@ -327,8 +327,8 @@ static void test_found_and_gone(void **state)
     assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 2);
     record_is(x, 0, "issue", "5002");
     record_is(x, 1, "gone", "5001");
-    assert_int_equal(fate_of(x, 1), IDS_DELETED);
-    assert_int_equal(fate_of(x, 2), IDS_HAVE);
+    assert_int_equal(fate_of(x, 1), NUMBER_DELETED);
+    assert_int_equal(fate_of(x, 2), NUMBER_HAVE);
     assert_true(x->saved > 0);
 }
 
@@ -342,24 +342,24 @@ static void test_too_many_are_held(void **state)
     assert_true(x->result.ok);
     assert_int_equal(x->result.held, 1);
     assert_int_equal(x->result.tombstones, 0);
-    assert_int_equal(fate_of(x, 1), IDS_HELD);
+    assert_int_equal(fate_of(x, 1), NUMBER_HELD);
     assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 0);
     check(x, true);
     assert_int_equal(x->result.held, 0);
     assert_int_equal(x->result.tombstones, 1);
     record_is(x, 0, "gone", "5001");
-    assert_int_equal(fate_of(x, 1), IDS_DELETED);
+    assert_int_equal(fate_of(x, 1), NUMBER_DELETED);
 }
 
 static void test_held_and_shown_again(void **state)
 {
     struct fixture *x = *state;
 
-    set_issue(x, 1, IDS_HELD);
+    set_issue(x, 1, NUMBER_HELD);
     x->list = "[" ROW("1") "]";
     check(x, false);
     assert_true(x->result.ok);
-    assert_int_equal(fate_of(x, 1), IDS_HAVE);
+    assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
     assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 0);
 }
 
@@ -374,7 +374,7 @@ static void test_a_failed_listing_proves_nothing(void **state)
     assert_false(x->result.ok);
     assert_non_null(strstr(x->result.error, "checking issues"));
     assert_int_equal(x->result.tombstones, 0);
-    assert_int_equal(fate_of(x, 1), IDS_HAVE);
+    assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
     assert_true(x->projects.first->relist);
     x->list = "[" ROW("1") "]";
     check(x, false);
@@ -396,7 +396,7 @@ static void test_a_bad_page(void **state)
     assert_string_equal(x->result.error, "checking issues: GitLab answers 500 to GET "
                                          "/api/v4/projects/7/issues");
     assert_int_equal(x->result.tombstones, 0);
-    assert_int_equal(fate_of(x, 1), IDS_HAVE);
+    assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
     assert_int_equal(x->singles, 1);
 }
 
@@ -416,9 +416,9 @@ static void test_a_bad_number(void **state)
         check(x, false);
         assert_true(x->result.ok);
         assert_non_null(strstr(x->result.error, "checking issues: "));
-        assert_int_equal(fate_of(x, 1), IDS_HAVE); /* no verdict */
-        assert_int_equal(fate_of(x, 2), IDS_UNKNOWN);
-        assert_int_equal(fate_of(x, 3), IDS_HAVE);
+        assert_int_equal(fate_of(x, 1), NUMBER_HAVE); /* no verdict */
+        assert_int_equal(fate_of(x, 2), NUMBER_UNKNOWN);
+        assert_int_equal(fate_of(x, 3), NUMBER_HAVE);
     }
     x->single_status = 404;
     check(x, false);
@@ -433,10 +433,10 @@ static void test_a_refused_tombstone_is_published_again(void **state)
     wh_bus_mem_fail(x->bus, WH_BUS_MEM_DELIVERY, 0, 1, WH_E_TOO_LARGE);
     check(x, false);
     assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 0);
-    assert_int_equal(fate_of(x, 1), IDS_HELD);
+    assert_int_equal(fate_of(x, 1), NUMBER_HELD);
     check(x, false);
     record_is(x, 0, "gone", "5001");
-    assert_int_equal(fate_of(x, 1), IDS_DELETED);
+    assert_int_equal(fate_of(x, 1), NUMBER_DELETED);
 }
 
 static void test_back(void **state)
@@ -445,16 +445,16 @@ static void test_back(void **state)
 
     assert_true(gone_back(x->env.gone, x->issues, 1, 5001, false));
     assert_true(gone_back(x->env.gone, x->issues, 2, 5002, false));
-    set_issue(x, 1, IDS_DELETED);
+    set_issue(x, 1, NUMBER_DELETED);
     assert_false(gone_back(x->env.gone, x->issues, 1, 5001, true));
-    assert_int_equal(fate_of(x, 1), IDS_DELETED); /* until Kafka has the record */
+    assert_int_equal(fate_of(x, 1), NUMBER_DELETED); /* until Kafka has the record */
     assert_int_equal(gone_waiting(x->env.gone), 1);
     while (gone_waiting(x->env.gone)) {
         (void)wh_producer_poll(x->producer, 0);
     }
     record_is(x, 0, "back", "5001");
-    assert_int_equal(fate_of(x, 1), IDS_HAVE);
-    assert_true(ids_get(x->issues->ids, 1).confidential);
+    assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
+    assert_true(number_set_get(x->issues->set, 1).confidential);
 }
 
 /* Freed at any point, a check says nothing, and what it waited for finds nobody. */
@@ -463,7 +463,7 @@ static void test_freed_anywhere(void **state)
     struct fixture *x = *state;
 
     for (unsigned steps = 0; steps < 6; steps++) {
-        set_issue(x, 1, IDS_HAVE);
+        set_issue(x, 1, NUMBER_HAVE);
         start(x, false);
         for (unsigned i = 0; i < steps && x->done == 0; i++) {
             step(x);

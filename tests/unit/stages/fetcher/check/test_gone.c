@@ -6,25 +6,25 @@
 
 static void reasons(void **state)
 {
-    const struct ids_entry open = {.id = 1, .fate = IDS_HELD};
-    const struct ids_entry secret = {.id = 1, .fate = IDS_HELD, .confidential = true};
+    const struct number_set_entry open = {.id = 1, .fate = NUMBER_HELD};
+    const struct number_set_entry secret = {.id = 1, .fate = NUMBER_HELD, .confidential = true};
 
     (void)state;
     /* A merge request is never hidden by itself; an issue may be, if we would not see it. */
-    assert_string_equal(gone_reason(NUMBERED_MERGE_REQUESTS, &open, NULL, 10), "deleted");
-    assert_string_equal(gone_reason(NUMBERED_ISSUES, &open, NULL, 20), "deleted");
-    assert_string_equal(gone_reason(NUMBERED_ISSUES, &open, NULL, 10), "deleted_or_hidden");
-    assert_string_equal(gone_reason(NUMBERED_ISSUES, &open, NULL, 0), "deleted_or_hidden");
-    assert_string_equal(gone_reason(NUMBERED_ISSUES, &secret, NULL, 40), "deleted_or_hidden");
-    assert_string_equal(gone_reason(NUMBERED_ISSUES, &secret, "lost_access", 0), "lost_access");
-    assert_string_equal(gone_reason(NUMBERED_PROJECT, &open, "project_removed", 0),
+    assert_string_equal(gone_reason(NUMBERS_MERGE_REQUESTS, &open, NULL, 10), "deleted");
+    assert_string_equal(gone_reason(NUMBERS_ISSUES, &open, NULL, 20), "deleted");
+    assert_string_equal(gone_reason(NUMBERS_ISSUES, &open, NULL, 10), "deleted_or_hidden");
+    assert_string_equal(gone_reason(NUMBERS_ISSUES, &open, NULL, 0), "deleted_or_hidden");
+    assert_string_equal(gone_reason(NUMBERS_ISSUES, &secret, NULL, 40), "deleted_or_hidden");
+    assert_string_equal(gone_reason(NUMBERS_ISSUES, &secret, "lost_access", 0), "lost_access");
+    assert_string_equal(gone_reason(NUMBERS_PROJECT, &open, "project_removed", 0),
                         "project_removed");
-    assert_int_equal(gone_fate("deleted"), IDS_DELETED);
-    assert_int_equal(gone_fate("deleted_or_hidden"), IDS_HIDDEN);
-    assert_int_equal(gone_fate("out_of_scope"), IDS_NO_ACCESS);
-    assert_int_equal(gone_fate_unknown(NUMBERED_ISSUES, 10), IDS_HIDDEN);
-    assert_int_equal(gone_fate_unknown(NUMBERED_ISSUES, 30), IDS_DELETED);
-    assert_int_equal(gone_fate_unknown(NUMBERED_MERGE_REQUESTS, 0), IDS_DELETED);
+    assert_int_equal(gone_fate("deleted"), NUMBER_DELETED);
+    assert_int_equal(gone_fate("deleted_or_hidden"), NUMBER_HIDDEN);
+    assert_int_equal(gone_fate("out_of_scope"), NUMBER_NO_ACCESS);
+    assert_int_equal(gone_fate_unknown(NUMBERS_ISSUES, 10), NUMBER_HIDDEN);
+    assert_int_equal(gone_fate_unknown(NUMBERS_ISSUES, 30), NUMBER_DELETED);
+    assert_int_equal(gone_fate_unknown(NUMBERS_MERGE_REQUESTS, 0), NUMBER_DELETED);
 }
 
 static void too_many(void **state)

@@ -61,17 +61,17 @@ static int tear_down(void **state)
 static void take_row(struct fixture *x, unsigned stream, const char *json)
 {
     struct wh_json_val value;
-    struct row row;
+    struct gitlab_row row;
     struct wh_err err;
 
     th_ok(wh_json_parse(x->parser, wh_slice_str(json), &value, &err), &err);
-    row_read(value, &row);
+    gitlab_row_read(value, &row);
     number_ledger_row(x->conn, x->project, stream, &row, value);
 }
 
 static const struct numbers *numbers(const struct fixture *x)
 {
-    return numbers_of(x->conn->fetcher->numbers, "c-example", "7", NUMBERED_ISSUES, false);
+    return numbers_of(x->conn->fetcher->numbers, "c-example", "7", NUMBERS_ISSUES, false);
 }
 
 /* The newest document of a topic with that key; "" when there is none. */
@@ -108,12 +108,12 @@ static void test_rows_become_numbers(void **state)
     take_row(x, x->issues, "{\"id\":506}");               /* without a number */
     take_row(x, x->issues, "{\"id\":507,\"iid\":\"x\"}"); /* a number that is none */
     take_row(x, x->labels, "{\"id\":508,\"iid\":8}");     /* of a stream without numbers */
-    assert_int_equal(ids_counts(numbers(x)->ids).expected, 4);
-    assert_int_equal(ids_get(numbers(x)->ids, 1).fate, IDS_HAVE);
-    assert_int_equal(ids_get(numbers(x)->ids, 1).id, 501);
-    assert_int_equal(ids_get(numbers(x)->ids, 2).fate, IDS_UNKNOWN);
-    assert_true(ids_get(numbers(x)->ids, 3).confidential);
-    assert_int_equal(ids_get(numbers(x)->ids, 4).fate, IDS_MOVED);
+    assert_int_equal(number_set_counts(numbers(x)->set).expected, 4);
+    assert_int_equal(number_set_get(numbers(x)->set, 1).fate, NUMBER_HAVE);
+    assert_int_equal(number_set_get(numbers(x)->set, 1).id, 501);
+    assert_int_equal(number_set_get(numbers(x)->set, 2).fate, NUMBER_UNKNOWN);
+    assert_true(number_set_get(numbers(x)->set, 3).confidential);
+    assert_int_equal(number_set_get(numbers(x)->set, 4).fate, NUMBER_MOVED);
 }
 
 static void test_changed_segments_are_saved_once(void **state)
@@ -174,11 +174,11 @@ static void test_an_object_that_is_back(void **state)
     struct wh_err err;
 
     take_row(x, x->issues, "{\"id\":501,\"iid\":1}");
-    th_ok(ids_set(numbers(x)->ids, 1, 501, IDS_DELETED, false, &err), &err);
+    th_ok(number_set_put(numbers(x)->set, 1, 501, NUMBER_DELETED, false, &err), &err);
     take_row(x, x->issues, "{\"id\":501,\"iid\":1}");
-    assert_int_equal(ids_get(numbers(x)->ids, 1).fate, IDS_DELETED);
+    assert_int_equal(number_set_get(numbers(x)->set, 1).fate, NUMBER_DELETED);
     th_control_turns(&x->world, 5);
-    assert_int_equal(ids_get(numbers(x)->ids, 1).fate, IDS_HAVE);
+    assert_int_equal(number_set_get(numbers(x)->set, 1).fate, NUMBER_HAVE);
 }
 
 int main(void)

@@ -440,22 +440,22 @@ static unsigned check_raw(struct world *w, struct fold folds[NUMBERS + 1])
 static void all_is_known(struct world *w)
 {
     struct fold folds[NUMBERS + 1];
-    const struct numbers *n = numbers_of(w->f->numbers, "c", "7", NUMBERED_ISSUES, false);
+    const struct numbers *n = numbers_of(w->f->numbers, "c", "7", NUMBERS_ISSUES, false);
 
     (void)check_raw(w, folds);
     assert_non_null(n);
-    assert_int_equal(ids_counts(n->ids).missing, 0);
-    assert_int_equal(ids_counts(n->ids).held, 0);
+    assert_int_equal(number_set_counts(n->set).missing, 0);
+    assert_int_equal(number_set_counts(n->set).held, 0);
     for (unsigned i = 1; i <= w->last; i++) {
-        struct ids_entry e = ids_get(n->ids, i);
+        struct number_set_entry e = number_set_get(n->set, i);
 
         if (w->issues[i].there) {
             assert_true(folds[i].seen);
             assert_false(folds[i].gone);
-            assert_int_equal(e.fate, IDS_HAVE);
+            assert_int_equal(e.fate, NUMBER_HAVE);
         } else if (folds[i].seen) {
             assert_true(folds[i].gone);
-            assert_int_equal(e.fate, IDS_DELETED);
+            assert_int_equal(e.fate, NUMBER_DELETED);
         }
     }
 }

@@ -8,12 +8,12 @@
 
 enum { JSON_MAX = 4096 };
 
-static void set(struct numbers *n, int64_t number, enum ids_fate fate)
+static void set(struct numbers *n, int64_t number, enum number_fate fate)
 {
     struct wh_err err;
 
     assert_non_null(n);
-    th_ok(ids_set(n->ids, number, number + 5000, fate, false, &err), &err);
+    th_ok(number_set_put(n->set, number, number + 5000, fate, false, &err), &err);
 }
 
 static void test_connections_are_apart(void **state)
@@ -24,14 +24,14 @@ static void test_connections_are_apart(void **state)
 
     (void)state;
     assert_non_null(t);
-    assert_null(numbers_of(t, "c", "7", NUMBERED_ISSUES, false));
-    mine = numbers_of(t, "c", "7", NUMBERED_ISSUES, true);
-    other = numbers_of(t, "d", "7", NUMBERED_ISSUES, true);
+    assert_null(numbers_of(t, "c", "7", NUMBERS_ISSUES, false));
+    mine = numbers_of(t, "c", "7", NUMBERS_ISSUES, true);
+    other = numbers_of(t, "d", "7", NUMBERS_ISSUES, true);
     assert_true(mine && other && mine != other);
-    assert_ptr_equal(numbers_of(t, "c", "7", NUMBERED_ISSUES, true), mine);
-    assert_null(numbers_of(t, "c", "7", NUMBERED_PIPELINES, false));
+    assert_ptr_equal(numbers_of(t, "c", "7", NUMBERS_ISSUES, true), mine);
+    assert_null(numbers_of(t, "c", "7", NUMBERS_PIPELINES, false));
     numbers_forget(t, "c");
-    assert_null(numbers_of(t, "c", "7", NUMBERED_ISSUES, false));
+    assert_null(numbers_of(t, "c", "7", NUMBERS_ISSUES, false));
     assert_ptr_equal(numbers_next(t, NULL), other);
     assert_null(numbers_next(t, other));
     numbers_table_free(t);
@@ -42,31 +42,31 @@ static void test_segments_are_read_back(void **state)
     struct numbers_table *from = numbers_table_new();
     struct numbers_table *to = numbers_table_new();
     struct wh_json_parser *parser = wh_json_parser_new(JSON_MAX, 16);
-    struct numbers *n = numbers_of(from, "c", "7", NUMBERED_ISSUES, true);
+    struct numbers *n = numbers_of(from, "c", "7", NUMBERS_ISSUES, true);
     WH_AUTO(buf) struct wh_buf json;
     char key[NUMBERS_KEY_MAX];
-    struct ids_counts counts;
+    struct number_counts counts;
     struct wh_err err;
     uint32_t seq = 0;
 
     (void)state;
     wh_buf_init(&json, JSON_MAX);
-    set(n, 1, IDS_HAVE);
-    set(n, 3, IDS_HELD);
-    assert_true(ids_dirty(n->ids, &seq));
+    set(n, 1, NUMBER_HAVE);
+    set(n, 3, NUMBER_HELD);
+    assert_true(number_set_dirty(n->set, &seq));
     th_ok(numbers_segment_write(n, seq, key, &json, &err), &err);
-    assert_false(ids_dirty(n->ids, &seq));
+    assert_false(number_set_dirty(n->set, &seq));
     assert_string_equal(key, "c:7:issues:ids:0");
     assert_int_equal(numbers_take(to, parser, wh_slice_str(key), wh_buf_slice(&json)),
                      NUMBERS_TAKEN);
-    n = numbers_of(to, "c", "7", NUMBERED_ISSUES, false);
+    n = numbers_of(to, "c", "7", NUMBERS_ISSUES, false);
     assert_non_null(n);
-    counts = ids_counts(n->ids);
+    counts = number_set_counts(n->set);
     assert_int_equal(counts.expected, 3);
     assert_int_equal(counts.have, 1);
     assert_int_equal(counts.held, 1);
     assert_int_equal(counts.missing, 1);
-    assert_int_equal(ids_get(n->ids, 3).id, 5003);
+    assert_int_equal(number_set_get(n->set, 3).id, 5003);
     wh_json_parser_free(parser);
     numbers_table_free(from);
     numbers_table_free(to);
@@ -100,7 +100,7 @@ static void test_damaged_segments_are_refused(void **state)
             cases[i].taken);
     }
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
-        assert_int_equal(ids_counts(n->ids).expected, 0);
+        assert_int_equal(number_set_counts(n->set).expected, 0);
     }
     wh_json_parser_free(parser);
     numbers_table_free(t);

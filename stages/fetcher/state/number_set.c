@@ -1,4 +1,4 @@
-#include "stages/fetcher/state/ids.h"
+#include "stages/fetcher/state/number_set.h"
 
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 
 enum {
     PAGE = 1024,
-    PAGES_MAX = IDS_NUMBER_MAX / PAGE + 1,
+    PAGES_MAX = NUMBER_SET_NUMBER_MAX / PAGE + 1,
     PAGES_FREE = 4096, /* pages that may be thin */
     DENSE = 64,        /* numbers that each further page asks for */
     FATE_BITS = 4,
@@ -28,128 +28,129 @@ struct segment {
     uint32_t n;
     bool dirty;
     bool closed; /* takes no more */
-    uint32_t numbers[IDS_SEGMENT];
+    uint32_t numbers[NUMBER_SET_SEGMENT];
 };
 
-struct ids {
+struct number_set {
     struct number **pages;
     size_t cap_pages; /* of the directory */
     size_t n_pages;
     int64_t highest;
     int64_t n_numbers;
-    int64_t by_fate[IDS_FATES];
+    int64_t by_fate[NUMBER_FATES];
     int64_t confidential;
     struct segment *segments; /* the last one is being filled */
     uint32_t next_seq;
 };
 
-struct ids *ids_new(void)
+struct number_set *number_set_new(void)
 {
-    return wh_mem_zalloc(1, sizeof(struct ids));
+    return wh_mem_zalloc(1, sizeof(struct number_set));
 }
 
-void ids_free(struct ids *ids)
+void number_set_free(struct number_set *set)
 {
-    if (ids == NULL) {
+    if (set == NULL) {
         return;
     }
-    for (size_t i = 0; i < ids->cap_pages; i++) {
-        wh_mem_free(ids->pages[i]);
+    for (size_t i = 0; i < set->cap_pages; i++) {
+        wh_mem_free(set->pages[i]);
     }
-    while (ids->segments) {
-        struct segment *next = ids->segments->next;
+    while (set->segments) {
+        struct segment *next = set->segments->next;
 
-        wh_mem_free(ids->segments);
-        ids->segments = next;
+        wh_mem_free(set->segments);
+        set->segments = next;
     }
-    wh_mem_free(ids->pages);
-    wh_mem_free(ids);
+    wh_mem_free(set->pages);
+    wh_mem_free(set);
 }
 
 /* ---- numbers ---- */
 
-static struct number *find(const struct ids *ids, int64_t number)
+static struct number *find(const struct number_set *set, int64_t number)
 {
     size_t page = (size_t)number / PAGE;
 
-    if (number < 1 || page >= ids->cap_pages || ids->pages[page] == NULL) {
+    if (number < 1 || page >= set->cap_pages || set->pages[page] == NULL) {
         return NULL;
     }
-    return &ids->pages[page][number % PAGE];
+    return &set->pages[page][number % PAGE];
 }
 
-static enum wh_rc grow_directory(struct ids *ids, size_t page, struct wh_err *err)
+static enum wh_rc grow_directory(struct number_set *set, size_t page, struct wh_err *err)
 {
-    size_t cap = ids->cap_pages ? ids->cap_pages : 16;
+    size_t cap = set->cap_pages ? set->cap_pages : 16;
     struct number **grown;
 
     while (cap <= page) {
         cap *= 2;
     }
-    grown = wh_mem_resize(ids->pages, cap, sizeof(struct number *));
+    grown = wh_mem_resize(set->pages, cap, sizeof(struct number *));
     if (grown == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for numbers");
     }
-    for (size_t i = ids->cap_pages; i < cap; i++) {
+    for (size_t i = set->cap_pages; i < cap; i++) {
         grown[i] = NULL;
     }
-    ids->pages = grown;
-    ids->cap_pages = cap;
+    set->pages = grown;
+    set->cap_pages = cap;
     return WH_OK;
 }
 
-static enum wh_rc make(struct ids *ids, int64_t number, struct number **ret, struct wh_err *err)
+static enum wh_rc make(struct number_set *set, int64_t number, struct number **ret,
+                       struct wh_err *err)
 {
     size_t page = (size_t)number / PAGE;
 
-    if (number < 1 || number > IDS_NUMBER_MAX) {
+    if (number < 1 || number > NUMBER_SET_NUMBER_MAX) {
         return wh_fail(err, WH_E_RANGE, "%lld is no number that is followed", (long long)number);
     }
-    if (page >= ids->cap_pages && grow_directory(ids, page, err) != WH_OK) {
+    if (page >= set->cap_pages && grow_directory(set, page, err) != WH_OK) {
         return err->rc;
     }
-    if (ids->pages[page] == NULL) {
-        if (ids->n_pages >= PAGES_FREE + (size_t)(ids->n_numbers / DENSE)) {
+    if (set->pages[page] == NULL) {
+        if (set->n_pages >= PAGES_FREE + (size_t)(set->n_numbers / DENSE)) {
             return wh_fail(err, WH_E_RANGE, "the numbers lie too far apart to be followed");
         }
-        ids->pages[page] = wh_mem_zalloc(PAGE, sizeof(struct number));
-        if (ids->pages[page] == NULL) {
+        set->pages[page] = wh_mem_zalloc(PAGE, sizeof(struct number));
+        if (set->pages[page] == NULL) {
             return wh_fail(err, WH_E_NOMEM, "no memory for numbers");
         }
-        ids->n_pages++;
+        set->n_pages++;
     }
-    *ret = &ids->pages[page][number % PAGE];
+    *ret = &set->pages[page][number % PAGE];
     return WH_OK;
 }
 
-static void put(struct ids *ids, struct number *n, int64_t number, int64_t id, enum ids_fate fate,
-                bool confidential)
+static void put(struct number_set *set, struct number *n, int64_t number, int64_t id,
+                enum number_fate fate, bool confidential)
 {
-    if (n->fate == IDS_UNKNOWN) {
-        ids->n_numbers++;
+    if (n->fate == NUMBER_UNKNOWN) {
+        set->n_numbers++;
     } else {
-        ids->by_fate[n->fate]--;
-        ids->confidential -= n->fate == IDS_HAVE && n->confidential;
+        set->by_fate[n->fate]--;
+        set->confidential -= n->fate == NUMBER_HAVE && n->confidential;
     }
     n->id = id;
     n->fate = (uint8_t)fate;
     n->confidential = confidential;
-    ids->by_fate[fate]++;
-    ids->confidential += fate == IDS_HAVE && confidential;
-    if (number > ids->highest) {
-        ids->highest = number;
+    set->by_fate[fate]++;
+    set->confidential += fate == NUMBER_HAVE && confidential;
+    if (number > set->highest) {
+        set->highest = number;
     }
 }
 
 /* The segment that takes the next number. */
-static struct segment *filling(struct ids *ids)
+static struct segment *filling(struct number_set *set)
 {
-    struct segment **last = &ids->segments;
+    struct segment **last = &set->segments;
 
     while (*last && (*last)->next) {
         last = &(*last)->next;
     }
-    if (*last && (*last)->n < IDS_SEGMENT && !(*last)->closed) {
+    if (*last && (*last)->n < NUMBER_SET_SEGMENT && !(*last)->closed) {
         return *last;
     }
     if (*last && !(*last)->dirty) {
@@ -160,74 +161,74 @@ static struct segment *filling(struct ids *ids)
     }
     *last = wh_mem_zalloc(1, sizeof(struct segment));
     if (*last) {
-        (*last)->seq = ids->next_seq++;
+        (*last)->seq = set->next_seq++;
     }
     return *last;
 }
 
-enum wh_rc ids_set(struct ids *ids, int64_t number, int64_t id, enum ids_fate fate,
-                   bool confidential, struct wh_err *err)
+enum wh_rc number_set_put(struct number_set *set, int64_t number, int64_t id, enum number_fate fate,
+                          bool confidential, struct wh_err *err)
 {
     struct segment *segment;
     struct number *n;
 
-    if (make(ids, number, &n, err) != WH_OK) {
+    if (make(set, number, &n, err) != WH_OK) {
         return err->rc;
     }
     if (n->fate == fate && n->id == id && n->confidential == confidential) {
         return WH_OK;
     }
-    segment = filling(ids);
+    segment = filling(set);
     if (segment == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a segment of numbers");
     }
-    if (n->fate == IDS_UNKNOWN || n->seq != segment->seq) {
+    if (n->fate == NUMBER_UNKNOWN || n->seq != segment->seq) {
         segment->numbers[segment->n++] = (uint32_t)number;
     }
     n->seq = segment->seq;
     segment->dirty = true;
-    put(ids, n, number, id, fate, confidential);
+    put(set, n, number, id, fate, confidential);
     return WH_OK;
 }
 
-struct ids_entry ids_get(const struct ids *ids, int64_t number)
+struct number_set_entry number_set_get(const struct number_set *set, int64_t number)
 {
-    const struct number *n = find(ids, number);
+    const struct number *n = find(set, number);
 
-    return n ? (struct ids_entry){.id = n->id,
-                                  .fate = (enum ids_fate)n->fate,
-                                  .confidential = n->confidential,
-                                  .listed = n->listed}
-             : (struct ids_entry){0};
+    return n ? (struct number_set_entry){.id = n->id,
+                                         .fate = (enum number_fate)n->fate,
+                                         .confidential = n->confidential,
+                                         .listed = n->listed}
+             : (struct number_set_entry){0};
 }
 
-struct ids_counts ids_counts(const struct ids *ids)
+struct number_counts number_set_counts(const struct number_set *set)
 {
-    return (struct ids_counts){
-        .expected = ids->highest,
-        .have = ids->by_fate[IDS_HAVE],
-        .missing = ids->highest - ids->n_numbers,
-        .deleted = ids->by_fate[IDS_DELETED],
-        .hidden = ids->by_fate[IDS_HIDDEN],
-        .moved = ids->by_fate[IDS_MOVED],
-        .no_access = ids->by_fate[IDS_NO_ACCESS],
-        .held = ids->by_fate[IDS_HELD],
-        .confidential = ids->confidential,
+    return (struct number_counts){
+        .expected = set->highest,
+        .have = set->by_fate[NUMBER_HAVE],
+        .missing = set->highest - set->n_numbers,
+        .deleted = set->by_fate[NUMBER_DELETED],
+        .hidden = set->by_fate[NUMBER_HIDDEN],
+        .moved = set->by_fate[NUMBER_MOVED],
+        .no_access = set->by_fate[NUMBER_NO_ACCESS],
+        .held = set->by_fate[NUMBER_HELD],
+        .confidential = set->confidential,
     };
 }
 
-bool ids_next(const struct ids *ids, int64_t after, unsigned fates, int64_t *ret)
+bool number_set_next(const struct number_set *set, int64_t after, unsigned fates, int64_t *ret)
 {
     int64_t i = after < 0 ? 1 : after + 1;
 
-    while (i <= ids->highest) {
-        const struct number *n = find(ids, i);
+    while (i <= set->highest) {
+        const struct number *n = find(set, i);
 
-        if (n == NULL && (fates & 1u << IDS_UNKNOWN) == 0) {
+        if (n == NULL && (fates & 1u << NUMBER_UNKNOWN) == 0) {
             i = (i / PAGE + 1) * PAGE;
             continue;
         }
-        if (fates & 1u << (n ? n->fate : IDS_UNKNOWN)) {
+        if (fates & 1u << (n ? n->fate : NUMBER_UNKNOWN)) {
             *ret = i;
             return true;
         }
@@ -236,18 +237,18 @@ bool ids_next(const struct ids *ids, int64_t after, unsigned fates, int64_t *ret
     return false;
 }
 
-void ids_unmark_all(struct ids *ids)
+void number_set_unmark_all(struct number_set *set)
 {
-    for (size_t p = 0; p < ids->cap_pages; p++) {
-        for (size_t i = 0; ids->pages[p] && i < PAGE; i++) {
-            ids->pages[p][i].listed = 0;
+    for (size_t p = 0; p < set->cap_pages; p++) {
+        for (size_t i = 0; set->pages[p] && i < PAGE; i++) {
+            set->pages[p][i].listed = 0;
         }
     }
 }
 
-void ids_mark(struct ids *ids, int64_t number)
+void number_set_mark(struct number_set *set, int64_t number)
 {
-    struct number *n = find(ids, number);
+    struct number *n = find(set, number);
 
     if (n) {
         n->listed = 1;
@@ -256,9 +257,9 @@ void ids_mark(struct ids *ids, int64_t number)
 
 /* ---- the log ---- */
 
-bool ids_dirty(const struct ids *ids, uint32_t *ret_seq)
+bool number_set_dirty(const struct number_set *set, uint32_t *ret_seq)
 {
-    for (const struct segment *s = ids->segments; s; s = s->next) {
+    for (const struct segment *s = set->segments; s; s = s->next) {
         if (s->dirty) {
             *ret_seq = s->seq;
             return true;
@@ -276,19 +277,20 @@ static int compare(const void *a, const void *b)
 }
 
 /* Segments that are full and written are not needed any more. */
-static void forget_written(struct ids *ids)
+static void forget_written(struct number_set *set)
 {
-    while (ids->segments && ids->segments->next && !ids->segments->dirty) {
-        struct segment *next = ids->segments->next;
+    while (set->segments && set->segments->next && !set->segments->dirty) {
+        struct segment *next = set->segments->next;
 
-        wh_mem_free(ids->segments);
-        ids->segments = next;
+        wh_mem_free(set->segments);
+        set->segments = next;
     }
 }
 
-enum wh_rc ids_segment_write(struct ids *ids, uint32_t seq, struct wh_buf *out, struct wh_err *err)
+enum wh_rc number_set_segment_write(struct number_set *set, uint32_t seq, struct wh_buf *out,
+                                    struct wh_err *err)
 {
-    struct segment *s = ids->segments;
+    struct segment *s = set->segments;
     struct wh_avro_writer w;
     int64_t number = 0;
     int64_t id = 0;
@@ -302,7 +304,7 @@ enum wh_rc ids_segment_write(struct ids *ids, uint32_t seq, struct wh_buf *out, 
     qsort(s->numbers, s->n, sizeof(s->numbers[0]), compare);
     wh_avro_writer_init(&w, out, err);
     for (uint32_t i = 0; i < s->n; i++) {
-        struct ids_entry n = ids_get(ids, s->numbers[i]);
+        struct number_set_entry n = number_set_get(set, s->numbers[i]);
 
         wh_avro_write_long(&w, ((int64_t)s->numbers[i] - number) << FATE_BITS |
                                    (int64_t)n.fate << 1 | n.confidential);
@@ -312,7 +314,7 @@ enum wh_rc ids_segment_write(struct ids *ids, uint32_t seq, struct wh_buf *out, 
     }
     if (w.rc == WH_OK) {
         s->dirty = false;
-        forget_written(ids);
+        forget_written(set);
     }
     return w.rc;
 }
@@ -333,8 +335,8 @@ static bool read_number(struct wh_avro_reader *r, int64_t *number, struct number
         return false;
     }
     head >>= FATE_BITS;
-    if (head < 1 || head > IDS_NUMBER_MAX - *number || ret->fate == IDS_UNKNOWN ||
-        ret->fate >= IDS_FATES) {
+    if (head < 1 || head > NUMBER_SET_NUMBER_MAX - *number || ret->fate == NUMBER_UNKNOWN ||
+        ret->fate >= NUMBER_FATES) {
         wh_avro_fail(r, WH_E_INVALID, "a segment of numbers is damaged");
         return false;
     }
@@ -356,13 +358,13 @@ static enum wh_rc check_segment(struct wh_slice bytes, struct wh_err *err)
     if (wh_avro_reader_end(&r, err) != WH_OK) {
         return err->rc;
     }
-    return count <= IDS_SEGMENT
+    return count <= NUMBER_SET_SEGMENT
                ? WH_OK
                : wh_fail(err, WH_E_RANGE, "a segment of numbers with %zu of them", count);
 }
 
-enum wh_rc ids_segment_take(struct ids *ids, uint32_t seq, struct wh_slice bytes,
-                            struct wh_err *err)
+enum wh_rc number_set_segment_take(struct number_set *set, uint32_t seq, struct wh_slice bytes,
+                                   struct wh_err *err)
 {
     struct wh_avro_reader r;
     struct number read = {0};
@@ -375,19 +377,19 @@ enum wh_rc ids_segment_take(struct ids *ids, uint32_t seq, struct wh_slice bytes
     while (read_number(&r, &number, &read)) {
         struct number *n = NULL;
 
-        if (make(ids, number, &n, err) != WH_OK || n == NULL) {
+        if (make(set, number, &n, err) != WH_OK || n == NULL) {
             return err->rc;
         }
-        if (n->fate != IDS_UNKNOWN && n->seq > seq) {
+        if (n->fate != NUMBER_UNKNOWN && n->seq > seq) {
             continue;
         }
-        put(ids, n, number, read.id, (enum ids_fate)read.fate, read.confidential);
+        put(set, n, number, read.id, (enum number_fate)read.fate, read.confidential);
         n->seq = seq;
     }
-    if (seq >= ids->next_seq) {
-        ids->next_seq = seq + 1;
+    if (seq >= set->next_seq) {
+        set->next_seq = seq + 1;
         /* Somebody else wrote: what is noted from now on must be newer than that. */
-        for (struct segment *s = ids->segments; s; s = s->next) {
+        for (struct segment *s = set->segments; s; s = s->next) {
             s->closed = true;
         }
     }
