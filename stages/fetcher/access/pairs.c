@@ -24,7 +24,7 @@ static struct wh_connection_pair *find(struct wh_connection *doc, const char *st
     return NULL;
 }
 
-/* at_ms 0: asked for at any time. */
+/* at_ms 0 finds a pair that was asked for at any time. */
 static struct wh_connection_pair *find_asked(struct wh_connection *doc, const char *by,
                                              int64_t at_ms)
 {
@@ -47,7 +47,7 @@ static void take_out(struct wh_connection *doc, const struct wh_connection_pair 
     doc->n_pairs--;
 }
 
-/* Room for one more: the oldest of those that are revoked gives way, and is only counted. */
+/* Adds an entry. When the list is full, the oldest revoked entry is removed and only counted. */
 static struct wh_connection_pair *add(const struct pairs *p, const char *state, struct wh_err *err)
 {
     struct wh_connection *doc = p->doc;
@@ -70,7 +70,7 @@ static struct wh_connection_pair *add(const struct pairs *p, const char *state, 
     return &doc->pairs[doc->n_pairs++];
 }
 
-/* Tokens are random and long: a part of their hash names them and gives nothing away. */
+/* Tokens are long and random, so a part of their hash identifies them and reveals nothing. */
 static enum wh_rc fingerprint(const struct pairs *p, const struct oauth_tokens *tokens,
                               struct wh_slice *ret, struct wh_err *err)
 {

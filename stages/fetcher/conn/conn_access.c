@@ -52,7 +52,7 @@ static bool revoked(void *ctx)
     return conn_forget_unconfigured(ctx);
 }
 
-/* What an answer holds becomes records: no request goes out while there is no room for them. */
+/* An answer becomes records, so no request is sent while there is no room for them. */
 static bool may_send(void *ctx)
 {
     const struct conn *c = ctx;
@@ -65,7 +65,7 @@ static void on_changed(void *ctx, enum access_event what, const char *why)
     struct conn *c = ctx;
 
     if (what == ACCESS_ENDED) {
-        /* A read_api token goes on reading. */
+        /* With a read_api token, reading continues. */
         conn_set_state(c, access_has_token(c->access) ? "degraded" : "need_reconnect", why);
     }
 }

@@ -79,7 +79,7 @@ static void on_row(void *ctx, const struct listing_task *task, const struct gitl
     }
 }
 
-/* First the numbers, then the cursor that moves over their rows. */
+/* Saves the numbers before the cursor that moves over their rows. */
 static enum wh_rc save_cursor(void *ctx, const struct listing_task *task, struct wh_slice key,
                               struct wh_slice json, struct wh_bus_ack *ack, struct wh_err *err)
 {

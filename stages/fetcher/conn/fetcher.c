@@ -164,8 +164,8 @@ static void log_unusable(const struct conn *c)
                  WH_STR("connection", c->id), WH_STR("why", c->seals.problem));
 }
 
-/* Until all records are read, this one may not be the newest of its connection: older ones may need
- * a key that is gone. */
+/* Tries to open the secrets. While the fetcher catches up, a failure is not logged: this may be an
+ * older record of the connection, which needs a key that is gone. */
 static bool try_credentials(struct conn *c)
 {
     struct wh_err err;
@@ -303,8 +303,8 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
     struct conn *news;
     struct wh_err err;
 
-    /* A tombstone is of a connection that was purged: its record's tombstone drops it all. What we
-     * work on we wrote ourselves; cursors of it are newer here. */
+    /* Tombstones come from a purge, and the tombstone of the connection removes everything. Records of
+     * the partitions that we work on are our own, and what we have in memory is newer. */
     if (project_handover_take(f, msg, &news)) {
         if (news) {
             conn_run_stale(news);
@@ -327,7 +327,7 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
     }
 }
 
-/* "<connection>:outcome" and "<connection>:webhooks:<intake>". */
+/* The keys are "<connection>:outcome" and "<connection>:webhooks:<intake>". */
 void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
 {
     const char *colon = msg->key.len ? memchr(msg->key.ptr, ':', msg->key.len) : NULL;
@@ -400,7 +400,7 @@ void fetcher_revoked(struct fetcher *f)
 void fetcher_drain(struct fetcher *f)
 {
     f->draining = true;
-    /* Those who wait for records are freed below; what they have read is read again later. */
+    /* Whoever waits for a record is freed below; the next start reads the same again. */
     outbox_abandon(f->outbox);
     for (struct conn *c = f->conns; c; c = c->next) {
         wh_timer_stop(c->run.timer);

@@ -60,7 +60,7 @@ static void say_why(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
     }
 }
 
-/* GitLab's word that the hook works is better than a guess. */
+/* When GitLab says that the hook works, a silence proves nothing. */
 static bool is_silent(const struct health_facts *f)
 {
     return f->silence_ms > 0 && f->last_ok_ms > 0 && f->hook != HOOK_WORKS &&
@@ -103,7 +103,7 @@ bool health_verdict(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
 
 /* ---- what is known ---- */
 
-/* Deliveries of one project and event by one intake. */
+/* The deliveries of one project and event, as one intake has counted them. */
 struct line {
     char project[PROJECT_MAX_BYTES];
     char event[EVENT_MAX_BYTES];
@@ -127,7 +127,7 @@ struct health {
     struct health_facts facts;
     struct intake intakes[INTAKES_MAX];
     unsigned n_intakes;
-    int64_t sink_last_ms;   /* newest webhook in the store */
+    int64_t sink_last_ms;   /* time of the newest webhook in the store */
     int64_t run;            /* id of the newest run that has ended */
     struct wh_outcome last; /* the newest that the sink has reported */
     struct wh_timer *later;

@@ -11,7 +11,7 @@
 #include "stages/fetcher/access/pairs.h"
 
 enum {
-    QUIET_MS = 100, /* between two looks whether reading has ended */
+    QUIET_MS = 100, /* how often it checks whether reading has ended */
     BACKOFF_MAX_MS = 300000,
     PROOF_MS = 15000,
     PROOF_BODY_MAX = 64 << 10,

@@ -1,4 +1,3 @@
-/* The numbers of a connection's objects on their way into Kafka. */
 #include "stages/fetcher/conn/number_ledger.h"
 
 #include <stdio.h>

@@ -19,7 +19,7 @@ struct reread {
     char id[200];
     int64_t due_ms;
     bool asked;
-    bool again; /* asked for while it was being read */
+    bool again; /* requested once more while it was being read */
     char path[600];
 };
 
@@ -30,7 +30,7 @@ struct rereads {
     struct wh_timer *tick;
 };
 
-/* What is read for each kind: <before><project><between><id>, without a project <before><id>. */
+/* The path of each kind is <before><project><between><id>, or <before><id> without a project. */
 struct resource {
     const char *kind;
     const char *raw_kind;
@@ -116,7 +116,7 @@ static enum wh_rc emit(struct reread *q, const char *kind, struct wh_slice paylo
     return outbox_row(q->owner->f->outbox, &row, &q->ack, err);
 }
 
-/* Of an object that is not there any more, while its project is. */
+/* Publishes that an object is gone although its project exists. */
 static enum wh_rc emit_gone(struct reread *q, struct wh_err *err)
 {
     char payload[400];
@@ -127,7 +127,7 @@ static enum wh_rc emit_gone(struct reread *q, struct wh_err *err)
     return emit(q, "gone", wh_slice(payload, n > 0 ? (size_t)n : 0), err);
 }
 
-/* Merge requests and issues are asked for by their number, so a 404 does not tell their id. */
+/* Merge requests and issues are requested by their number, so their id is not known after a 404. */
 static bool gone_is_known(const struct reread *q)
 {
     return strcmp(q->kind, "pipeline") == 0 || strcmp(q->kind, "job") == 0 ||
@@ -251,7 +251,7 @@ void rereads_take(struct rereads *r, const struct wh_reread *q)
     struct reread **bucket;
     struct reread *known;
 
-    /* What is past the limit is left to the next run, which reads all that changed. */
+    /* Requests beyond the limit are dropped: the next run reads everything that has changed. */
     if (conn == NULL || r->n >= OPEN_MAX || !copy_text(made.kind, sizeof(made.kind), q->kind) ||
         !copy_text(made.project, sizeof(made.project), q->project) ||
         !copy_text(made.id, sizeof(made.id), q->id) || made.id[0] == '\0' ||

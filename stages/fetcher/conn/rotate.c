@@ -8,9 +8,10 @@
 #include "stages/fetcher/conn/leave.h"
 
 enum {
-    LOOK_MS = 1000,        /* when the configuration does not say */
-    DROP_AFTER_MS = 15000, /* longer than a refresh that an earlier owner may have under way, so
-                              that its pair, which the old key may seal, has been seen */
+    CHECK_MS = 1000, /* without fetcher_conf.key_look_ms */
+    /* An earlier owner may still have a refresh under way, whose pair it seals by the old key. This is
+     * longer than a refresh takes, so its record has been seen when the old key is removed. */
+    DROP_AFTER_MS = 15000,
     SECRET_MAX_BYTES = 24 << 10,
     SEALED_MAX_BYTES = 48 << 10,
     ARENA_BLOCK = 8192,
@@ -21,9 +22,9 @@ struct rotation {
     struct wh_bus_ack ack; /* first: a document that was sealed again carries it */
     struct fetcher *f;
     struct wh_timer *timer;
-    char saving[65];        /* the connection whose document is on its way to Kafka; "": none */
-    int64_t clean_since_ms; /* no document has needed an older key since; 0: some do */
-    bool unreadable;        /* the key file could not be read; logged */
+    char saving[65];        /* id of the connection whose document is on its way to Kafka; or "" */
+    int64_t clean_since_ms; /* since when no document needs an older key; 0: some do */
+    bool unreadable;        /* the key file could not be read, and that was logged */
     uint64_t resealed;
 };
 
@@ -32,11 +33,11 @@ static int64_t now_ms(const struct rotation *r)
     return wh_clock_now_ms(&r->f->deps.clock);
 }
 
-static int64_t look_ms(const struct rotation *r)
+static int64_t check_ms(const struct rotation *r)
 {
     int64_t ms = r->f->deps.conf.key_look_ms;
 
-    return ms > 0 ? ms : LOOK_MS;
+    return ms > 0 ? ms : CHECK_MS;
 }
 
 /* ---- one document ---- */
@@ -127,12 +128,12 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
         wh_log_info(r->f->deps.log, "secrets resealed", WH_STR("connection", c->id),
                     WH_STR("key", r->f->deps.keys->keys[0].name));
     }
-    wh_timer_start(r->timer, d->rc == WH_OK ? 0 : look_ms(r), 0);
+    wh_timer_start(r->timer, d->rc == WH_OK ? 0 : check_ms(r), 0);
 }
 
 /* ---- all of them ---- */
 
-/* Only the owner writes a document: others may not have its newest pair of tokens. */
+/* Only the owner writes the document: others may not have the newest pair of tokens. */
 static bool may_seal(const struct rotation *r, const struct conn *c)
 {
     return fetcher_owns(r->f, c->id, "") && credential_settled(access_credential(c->access)) &&
@@ -178,7 +179,7 @@ static void drop_old_keys(struct rotation *r)
     wh_log_info(r->f->deps.log, "old key removed", WH_STR("key", keys->keys[0].name));
 }
 
-static void look_at_keys(struct rotation *r)
+static void check_key_file(struct rotation *r)
 {
     struct wh_keyring *keys = r->f->deps.keys;
     bool changed = false;
@@ -207,8 +208,8 @@ static void on_timer(void *ctx)
     if (r->f->draining || r->saving[0]) {
         return;
     }
-    wh_timer_start(r->timer, look_ms(r), 0);
-    look_at_keys(r);
+    wh_timer_start(r->timer, check_ms(r), 0);
+    check_key_file(r);
     if (!r->f->caught_up) {
         return;
     }
@@ -239,7 +240,7 @@ struct rotation *rotation_new(struct fetcher *f)
         wh_mem_free(r);
         return NULL;
     }
-    wh_timer_start(r->timer, look_ms(r), 0);
+    wh_timer_start(r->timer, check_ms(r), 0);
     return r;
 }
 
@@ -268,7 +269,7 @@ enum wh_rc rotation_begin(struct rotation *r, struct wh_err *err)
     return WH_OK;
 }
 
-/* ---- what is said of it ---- */
+/* ---- the status ---- */
 
 static void write_problems(const struct rotation *r, struct wh_json_writer *w)
 {

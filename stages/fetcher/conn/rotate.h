@@ -5,11 +5,11 @@
  *   connections it owns again, one document at a time ─ every document in Kafka is sealed by the
  *   new key ─ a while passes ─ the old key leaves the file
  *
- * The key file and the documents say how far it is; a fetcher that starts goes on from there. At
- * every moment the file holds each key that a document in Kafka needs, so a process may be killed
- * at any of them. Whoever meets an unknown key reads the file again, so nothing has to be
- * restarted. The same work seals values of the old form (seal.h) again, soon after they have been
- * read, and it begins by itself when a person has put a new key first in the file. Thread: app.
+ * The key file and the documents show the progress, and a fetcher that starts continues from there. At
+ * every moment the file holds each key that a document in Kafka needs, so a process may be killed at
+ * any time. A process that meets an unknown key reads the file again, so nothing has to be restarted.
+ * The rotation also reseals values of the old form (seal.h), and it begins by itself when a person has
+ * put a new key first into the file. Thread: app.
  */
 #ifndef WH_FETCHER_ROTATE_H
 #define WH_FETCHER_ROTATE_H
@@ -19,15 +19,15 @@
 
 struct rotation;
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 struct rotation *rotation_new(struct fetcher *f);
 /* Accepts NULL. */
 void rotation_free(struct rotation *r);
-/* Makes the new key. WH_OK also when a rotation is under way: it goes on. WH_E_CONFIG: the key file
- * cannot be written. */
+/* Makes the new key. Returns WH_OK also when a rotation is under way, which then continues.
+ * WH_E_CONFIG: the key file cannot be written. */
 WH_MUST_CHECK enum wh_rc rotation_begin(struct rotation *r, struct wh_err *err);
-/* Members of an object: names of the keys, how many connections there are, how many of them are
- * still sealed by other keys, and what cannot be sealed again. */
+/* Writes members of an object: the names of the keys, the number of connections, how many of them are
+ * still sealed by other keys, and which cannot be resealed. */
 void rotation_write(const struct rotation *r, struct wh_json_writer *w);
 
 #endif

@@ -20,7 +20,7 @@ static int64_t now_ms(const struct conn *c)
 
 /* ---- projects ---- */
 
-/* What the list did not show is not read in this run; the check finds out why. */
+/* Projects that the list did not contain are not read in this run; the check finds out why. */
 static void skip_unlisted(struct conn *c)
 {
     bool rest = source_of(access_sources(c->access), 0)->kind == SOURCE_REST;
@@ -41,7 +41,7 @@ static struct cursor *sweep_cursor(struct conn *c, char key[96])
     return cursors_get(c->fetcher->cursors, wh_slice_str(key));
 }
 
-/* The first run lists everything anyway: sweeps count from it. */
+/* The first run lists everything, so the interval of the sweeps begins with it. */
 static bool sweep_due(struct conn *c)
 {
     char key[96];
@@ -65,7 +65,7 @@ static void note_sweep(struct conn *c)
     }
     cursor->finished_at_ms = now_ms(c);
     if (!fetcher_owns(c->fetcher, c->id, NULL)) {
-        return; /* the record is its owner's; this member counts from its start */
+        return; /* only the owner writes the record; this member counts from its own start */
     }
     if (cursor_write(cursor, &json, &err) != WH_OK ||
         fetcher_save_state(c->fetcher, wh_slice_str(c->id), WH_LIT(""), wh_slice_str(key),
@@ -112,7 +112,7 @@ void conn_take_outcome(struct conn *c, const struct wh_outcome *o)
     }
 }
 
-/* Why a connection that never had a good run is not there yet. */
+/* Explains why a connection that has never had a good run is not ready. */
 static void say_failed(struct conn *c)
 {
     char detail[240];
@@ -131,7 +131,7 @@ static void plan_next(struct conn *c)
     int64_t wait = c->run.stale ? c->run.next_due_ms - now_ms(c) : interval;
 
     if (c->run.failed) {
-        /* A person must give another token. Trying this one again is only for a GitLab that was wrong. */
+        /* A person must give another token. This one is tried again in case GitLab was wrong. */
         wait = c->run.refused ? interval : RETRY_AFTER_MS;
     }
     if (c->run.again || c->run.again_stale || wait < 0) {
@@ -161,14 +161,14 @@ static void run_end(struct conn *c)
     }
     plan_next(c);
     if (c->run.failed) {
-        mr_heads_clear(c->reads.heads); /* what was seen may not be in Kafka */
+        mr_heads_clear(c->reads.heads); /* their records may not be in Kafka */
         say_failed(c);
         return;
     }
     c->run.succeeded = true;
     c->run.from_ms = 0;
     note_sweep(c);
-    /* Without a credential somebody has said why, and knows more. */
+    /* Without a credential the state already says why. */
     if (sources_any(access_sources(c->access))) {
         health_run_ended(c->health, &(struct health_run){.run = c->run.started_ms,
                                                          .sweep = c->run.sweeps,
@@ -212,8 +212,8 @@ static void run_check(struct conn *c)
     }
 }
 
-/* A run that only takes over leaves out what was read to its end within the interval, here or by
- * the member before. Objects under way have no cursor: they go with the pipelines. */
+/* A run that takes projects over leaves out the streams that this member or the previous one has read
+ * to their end within the interval. Streams without a cursor follow the pipelines. */
 static bool just_read(struct conn *c, const struct project *project, unsigned stream)
 {
     int64_t interval = c->fetcher->deps.conf.sync_interval_ms;
@@ -323,7 +323,7 @@ static void run_more(struct conn *c)
     if (c->reads.listings.n > 0 || c->run.phase != RUN_STREAMS) {
         return;
     }
-    /* Tools list no numbers: nothing can be said about what they do not show. */
+    /* Tools list no numbers, so nothing is known about objects that they do not show. */
     if (c->run.failed || access_client(c->access) == NULL || c->fetcher->draining ||
         source_of(access_sources(c->access), 0)->kind != SOURCE_REST) {
         run_end(c);
@@ -347,7 +347,7 @@ static void sign_in_needed(struct conn *c)
     }
     c->run.refused = true;
     if (wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
-        return; /* the reason is known, perhaps a better one */
+        return; /* the state already says why */
     }
     (void)snprintf(text, sizeof(text),
                    "GitLab refuses the token (expired or revoked?); give a valid one: wellhead "
@@ -356,7 +356,7 @@ static void sign_in_needed(struct conn *c)
     conn_set_state(c, "need_reconnect", text);
 }
 
-/* One stream that is switched off, not allowed or not known to an older GitLab stops nothing. */
+/* A stream may be switched off, not allowed, or unknown to an older GitLab; the others are read. */
 static bool skippable(enum client_outcome why)
 {
     return why == CLIENT_GONE || why == CLIENT_DENIED || why == CLIENT_REFUSED;
@@ -377,7 +377,7 @@ static void skip_stream(struct conn *c, struct project *project, unsigned stream
 static void take_failure(struct conn *c, const struct listing_task *task,
                          const struct listing_result *result)
 {
-    /* A tool is refused, too, while a new token pair is on its way. */
+    /* A tool is also refused while a new token pair is on its way. */
     bool renews = task->tool && credential_there(access_credential(c->access));
 
     if (result->why == CLIENT_SIGN_IN && !renews) {
@@ -428,7 +428,7 @@ static void on_sources(void *ctx)
     struct wh_err err;
 
     if (!fetcher_owns(c->fetcher, c->id, NULL)) {
-        /* Another member lists the projects and tells of them. */
+        /* Another member lists the projects and announces them. */
         project_handover_recall(c);
         skip_unlisted(c);
         begin_streams(c);
@@ -439,14 +439,14 @@ static void on_sources(void *ctx)
         not_started(c, &err);
         run_end(c);
     } else if (source_of(access_sources(c->access), 0)->kind == SOURCE_NONE) {
-        /* Nothing lists the projects: those that a person named are read. */
+        /* Nothing lists the projects, so those that a person named are read. */
         projects_listed(c, true);
         run_more(c);
     }
 }
 
-/* The first record of a topic waits up to a second for the topic's metadata. They are asked for before
- * the run needs them; without a broker that is done again by the next run. Nothing waits here. */
+/* The first record of a topic waits up to a second for the topic's metadata, so these are requested
+ * before the run needs them. Without a broker the next run requests them again. Nothing waits here. */
 static void warm_topics(struct conn *c)
 {
     struct fetcher *f = c->fetcher;

@@ -1,4 +1,3 @@
-/* What the fetcher says of itself. */
 #include "common/json/json_write.h"
 #include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/conn/conn_priv.h"
@@ -50,7 +49,7 @@ static const char *skip_word(unsigned why)
                                   : "refused";
 }
 
-/* stream "": the whole project. */
+/* stream is "" for the whole project. */
 static void write_skip(struct wh_json_writer *w, const struct project *p, const char *stream,
                        const char *reason)
 {
@@ -96,7 +95,7 @@ static void write_projects(struct wh_json_writer *w, const struct conn *c)
     wh_jw_end(w);
 }
 
-/* What the run read of each stream, and what came of it by kind; nothing of neither is left out. */
+/* What the run read of each stream, and what it changed of each kind; without zeros. */
 static void write_run_parts(struct wh_json_writer *w, const struct run_summary *s)
 {
     wh_jw_key(w, "streams");
@@ -198,7 +197,7 @@ static void write_requests(struct wh_json_writer *w, const struct conn *c)
     wh_jw_put_int(w, "open_requests", (int64_t)client_open(access_client(c->access)));
 }
 
-/* Each pair of tokens that GitLab has issued to the connection, and what has become of it. */
+/* Every pair of tokens that GitLab has issued to the connection, and its fate. */
 static void write_pairs(struct wh_json_writer *w, const struct conn *c)
 {
     wh_jw_key(w, "pairs");
@@ -301,7 +300,7 @@ static void write_partitions(struct wh_json_writer *w, const char *key, const st
     wh_jw_end(w);
 }
 
-/* Which part of the work is this fetcher's. */
+/* The partitions that this fetcher works for. */
 static void write_ownership(struct wh_json_writer *w, const struct ownership *s)
 {
     wh_jw_key(w, "share");

@@ -1,9 +1,9 @@
 /*
- * Connecting: approval by OAuth and the MCP handshake, or a token that is tried, or both; then
- * topics and the record (connect_save.c). Each step ends in the next one's start; the person who
- * asked may go away meanwhile.
+ * The first half of a connect: an approval by OAuth and the MCP handshake, or the test of a token, or
+ * both. The second half makes the topics and the record (connect_save.c). Each step starts the next
+ * one; the person who began it may go away meanwhile.
  */
-#include "stages/fetcher/control/connect.h"
+#include "stages/fetcher/control/connect_priv.h"
 
 #include <stdio.h>
 
@@ -21,7 +21,7 @@ enum {
 
 static void start_probe(struct connect *k);
 
-/* ---- the token, tried ---- */
+/* ---- the test of a token ---- */
 
 static void copy_field(struct fetcher *f, const struct client_answer *a, const char *key,
                        struct wh_buf *out)
@@ -47,7 +47,7 @@ static void on_scopes(void *ctx, const struct client_answer *a)
     struct wh_slice key;
     struct wh_err err;
 
-    /* Only personal tokens can say it of themselves: no answer is no fault. */
+    /* Only a personal token can read its own scopes, so a refusal is not an error. */
     if (a->outcome == CLIENT_OK &&
         wh_json_parse(fetcher_parser(k->f), wh_buf_slice(a->body), &root, &err) == WH_OK &&
         wh_json_get(root, WH_LIT("scopes"), &list)) {
@@ -226,8 +226,8 @@ static void on_open(void *ctx, struct wh_slice url)
     (void)!wh_buf_append(&k->approve_url, url, &err);
 }
 
-/* A client that was registered for this connection before is used again, unless GitLab has lost it:
- * it says so to a refresh, but to an approval on a page that only the person sees. */
+/* A client that was registered before is used again, unless GitLab no longer knows it. GitLab tells
+ * that to a refresh; an approval would show it to the person only, on a page of GitLab. */
 static const struct oauth_client *kept_client(const struct connect *k)
 {
     const struct conn *c = fetcher_find(k->f, wh_buf_slice(&k->id));

@@ -1,6 +1,6 @@
-/* Clients that failed connects registered. */
+/* Clients that failed connects have registered. */
 #include "common/base/mem.h"
-#include "stages/fetcher/control/connect.h"
+#include "stages/fetcher/control/connect_priv.h"
 
 enum { ARENA_BLOCK = 1024, ARENA_MAX = 32 << 10 };
 

@@ -1,4 +1,4 @@
-/* The sessions of connecting, as HTTP shows them. */
+/* A connect over HTTP: its request, its session, its answers and the redirect from GitLab. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/gitlab/address.h"
-#include "stages/fetcher/control/connect.h"
+#include "stages/fetcher/control/connect_priv.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/gitlab/streams.h"
 
@@ -45,7 +45,7 @@ static void unlink_connect(struct connect *k)
     }
 }
 
-/* Its secrets are not needed any more. */
+/* The connect has ended and needs its secrets no more. */
 static void forget_secrets(struct connect *k)
 {
     mcp_login_free(k->login);
@@ -100,7 +100,7 @@ void connects_free(struct connects *all)
     while (all->first) {
         struct connect *k = all->first;
 
-        /* What Kafka or a pool thread still has goes with the process. */
+        /* A connect that Kafka or a pool thread still uses is not freed: the process ends soon. */
         all->first = k->next;
         k->all = NULL;
         connect_free(k);
@@ -173,14 +173,14 @@ static void write_webhook(const struct connect *k, struct wh_json_writer *w)
         wh_jw_put_str(w, "url", wh_slice_str(url));
     }
     if (k->signing_key.len) {
-        /* Shown this once. */
+        /* They are shown this once. */
         wh_jw_put_str(w, "signing_key", wh_buf_slice(&k->signing_key));
         wh_jw_put_str(w, "token", wh_buf_slice(&k->webhook_token));
     }
     wh_jw_end(w);
 }
 
-/* The members of an answer about a connection that is made. */
+/* Writes the members that describe the new connection. */
 static void write_result(const struct connect *k, struct wh_json_writer *w)
 {
     wh_jw_put_str(w, "connection", wh_buf_slice(&k->id));
@@ -360,7 +360,7 @@ static struct connect *connect_new(struct connects *all)
     return k;
 }
 
-/* Whoever asks goes on; the session's name is a secret of its own. */
+/* Answers at once. The name of the session is a secret: it gives access to the webhook's secrets. */
 static enum wh_rc answer_session(struct connect *k, struct wh_http_req *req, struct wh_err *err)
 {
     unsigned char bytes[CONNECT_SESSION_TEXT / 2];
@@ -530,7 +530,7 @@ static void show_page(struct wh_http_req *req, unsigned status, struct wh_slice 
                                                .n_headers = 3});
 }
 
-/* A name that was made to resolve to this machine is not where GitLab was told to send anyone. */
+/* Only the host of the redirect address is served, not another name that resolves to this machine. */
 static bool right_host(const struct fetcher *f, struct wh_slice host)
 {
     struct oauth_url u;
@@ -563,7 +563,7 @@ void connect_redirected(struct connects *all, struct wh_http_req *req)
             return;
         }
     }
-    /* Another fetcher may be waiting for it: a proxy in front tries the next one after a 404. */
+    /* Another fetcher may wait for it: the proxy in front tries the next one after a 404. */
     show_page(req, 404,
               WH_LIT("<!doctype html><title>Wellhead</title><p>This is not the answer to an "
                      "approval that is being waited for. Begin again with <code>wellhead "

@@ -1,11 +1,11 @@
 /*
- * The token pairs of an approval in the connection's list (pairs.h): written down before GitLab is
- * asked for them, and revoked when the connect fails after they have come.
+ * The token pairs of an approval in the connection's list (pairs.h): a pair is listed in Kafka before
+ * GitLab is asked for it, and it is revoked when the connect fails after GitLab has issued it.
  */
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "stages/fetcher/control/connect.h"
+#include "stages/fetcher/control/connect_priv.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/access/pairs.h"
@@ -13,7 +13,7 @@
 enum {
     ARENA_BLOCK = 4096,
     ARENA_MAX = 512 << 10,
-    STALE_MS = 900000, /* an approval that old is over: a person has ten minutes */
+    STALE_MS = 900000, /* an approval of that age is over: a person has ten minutes */
 };
 
 static int64_t now_ms(const struct connect *k)
@@ -41,7 +41,7 @@ void connect_kept(const struct connect *k, struct oauth_kept *ret)
     };
 }
 
-/* The pair that this login got, in order to be revoked. */
+/* Lists the pair of this login as replaced, so that it is revoked. */
 static enum wh_rc replace_own(const struct connect *k, const struct pairs *p, struct wh_err *err)
 {
     struct oauth_kept kept;
@@ -60,7 +60,7 @@ static void on_noted(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 
     k->working = false;
     if (d->rc != WH_OK || k->dropped || c == NULL || k->login == NULL) {
-        k->asked_at_ms = 0; /* nothing was asked for */
+        k->asked_at_ms = 0; /* GitLab has not been asked */
         connect_fail(k, 503, "Kafka did not take the connection; try again");
         return;
     }
@@ -92,7 +92,7 @@ static enum wh_rc note_in(struct connect *k, struct conn **c, struct wh_arena *a
     if (k->asked_at_ms) {
         pairs_answered(&doc, PAIR_BY_APPROVAL, k->asked_at_ms);
     }
-    /* A second approval of the same login: the pair of the first is not used any more. */
+    /* This is a second approval of the same login: its first pair is not used any more. */
     if (oauth_tokens(mcp_login_oauth(k->login))->access.len && replace_own(k, &p, err) != WH_OK) {
         return err->rc;
     }
@@ -128,7 +128,7 @@ static enum wh_rc note(struct connect *k, struct wh_err *err)
     return rc;
 }
 
-/* Not from inside of the login, which calls it. */
+/* Runs in a turn of its own, because connect_fail frees the login that calls connect_hold. */
 static void on_hold_failed(void *ctx)
 {
     struct connect *k = ctx;
@@ -153,7 +153,7 @@ void connect_hold(void *ctx)
 
 /* ---- when it is saved ---- */
 
-/* The connection's pair so far, and the refresh of it that may be under way. */
+/* Lists the connection's old pair as replaced, and a refresh of it that is under way as lost. */
 static enum wh_rc replace_old(const struct pairs *p, const struct conn *old, struct wh_err *err)
 {
     const struct oauth_tokens *pair = credential_newest(access_credential(conn_access(old)));
@@ -219,7 +219,7 @@ void connect_give_up_pairs(struct connect *k)
         wh_log_error(fetcher_deps(k->f)->log, "the tokens of a failed connect are not listed",
                      WH_RC(&err));
     } else if (!conn_forget_unconfigured(c)) {
-        /* rotate.c saves it again until Kafka has it; then the pair is revoked. */
+        /* rotate.h saves the document until Kafka has it; then the pair is revoked. */
         conn_set_saved(c, false);
         if (conn_save(c, NULL, &err) != WH_OK) {
             wh_log_error(fetcher_deps(k->f)->log,

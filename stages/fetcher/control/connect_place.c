@@ -1,12 +1,12 @@
 /*
- * Which connection an address belongs to. The same address is the same connection. An id that
- * belongs to another address is never taken over: a sealed token, or the one that is about to be
- * given, would go to an address that nobody typed.
+ * Finds the connection of an address. The same address is the same connection. An id that belongs to
+ * another address is never taken over, because then a token, sealed or new, would be sent to an
+ * address that nobody typed.
  */
 #include "common/base/mem.h"
 
 #include "stages/fetcher/gitlab/address.h"
-#include "stages/fetcher/control/connect.h"
+#include "stages/fetcher/control/connect_priv.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/leave.h"
 
@@ -16,7 +16,7 @@ static enum wh_rc set_text(struct wh_buf *to, const char *text, struct wh_err *e
     return wh_buf_append(to, wh_slice_str(text), err);
 }
 
-/* A connection at the same host and path by the other scheme. Ports written out must be the same,
+/* Finds a connection at the same host and path with the other scheme. Explicit ports must be equal,
  * unless a person asks for the move. */
 static const struct conn *find_relation(const struct connect *k, enum address_relation relation,
                                         bool any_port, size_t *ret_n)
@@ -55,7 +55,7 @@ static enum wh_rc place_same(struct connect *k, const struct conn *c, struct wh_
     if (set_text(&k->id, conn_id(c), err) != WH_OK) {
         return err->rc;
     }
-    /* As it is stored: entity ids and seals are made of that spelling. */
+    /* The stored spelling is used, because entity ids and seals are made of it. */
     return set_text(&k->instance, conn_instance(c), err);
 }
 

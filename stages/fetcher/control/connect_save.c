@@ -1,7 +1,7 @@
-/* The end of connecting: topics, the sealed record, what each stream will be read by. */
+/* The second half of a connect: the topics, the sealed record, and the source of each stream. */
 #include "common/base/enc.h"
 #include "common/base/mem.h"
-#include "stages/fetcher/control/connect.h"
+#include "stages/fetcher/control/connect_priv.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/conn/run.h"
@@ -127,8 +127,8 @@ static enum wh_rc seal_approval(struct connect *k, struct wh_arena *arena,
 
 /* ---- the record ---- */
 
-/* Secrets that were sealed for the address that the connection leaves: those of the webhook are
- * ours and are sealed anew; what the old address issued stays with it. */
+/* Seals a secret of the webhook, which is our own, for the new address. Secrets that the old address
+ * has issued are not moved. */
 static enum wh_rc move_secret(struct connect *k, const struct conn *old, const char *purpose,
                               struct wh_arena *arena, struct wh_slice *sealed, struct wh_err *err)
 {
@@ -163,7 +163,7 @@ static enum wh_rc move_document(struct connect *k, const struct conn *old, struc
     return move_secret(k, old, "webhook_token", arena, &doc->webhook_token_sealed, err);
 }
 
-/* A new connection, or the old one with what is new. */
+/* Fills the document of a new connection, or the old document with what is new. */
 static enum wh_rc fill_document(struct connect *k, const struct conn *old, struct wh_arena *arena,
                                 struct wh_connection *doc, struct wh_err *err)
 {
@@ -221,7 +221,7 @@ static void save(struct connect *k)
         rc = fetcher_adopt(k->f, &doc, &c, &err);
     }
     if (rc == WH_OK) {
-        k->asked_at_ms = 0; /* from here on the document has the pair */
+        k->asked_at_ms = 0; /* from now on the document holds the pair */
         conn_set_saved(c, false);
         k->ack.fn = on_saved;
         k->working = true;

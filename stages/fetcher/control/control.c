@@ -10,7 +10,7 @@
 
 enum {
     ANSWER_MAX_BYTES = 16 << 20,
-    CONNECT_BODY_MAX = 64 << 10,  /* an address, a token, and names of projects */
+    CONNECT_BODY_MAX = 64 << 10,  /* an address, a token, and ids of projects */
     REDIRECT_BODY_MAX = 32 << 10, /* an address that was pasted */
 };
 
@@ -106,7 +106,7 @@ static void run_now(struct control *c, struct wh_http_req *req, struct wh_slice 
     accepted(req);
 }
 
-/* Disconnect or purge; what comes of it is in the list of connections. */
+/* Disconnects or purges; the list of connections shows the result. */
 static void leave(struct control *c, struct wh_http_req *req, struct wh_slice id,
                   enum wh_rc (*how)(struct conn *c, struct wh_err *err))
 {
@@ -123,7 +123,7 @@ static void leave(struct control *c, struct wh_http_req *req, struct wh_slice id
     }
 }
 
-/* How far the rotation of the key is. */
+/* Replies with the progress of a key rotation. */
 static void reply_keys(struct control *c, struct wh_http_req *req, unsigned status)
 {
     struct wh_json_writer w;
@@ -225,14 +225,14 @@ static void answer_purge(struct control *c, struct wh_http_req *req, struct wh_s
 
 enum route_kind {
     ROUTE_USUAL,
-    ROUTE_OPEN,     /* no token is needed: the browser of somebody who approves has none */
-    ROUTE_ANY_TIME, /* answered while the fetcher catches up or drains, too */
+    ROUTE_OPEN,     /* needs no token, because the browser of the person who approves has none */
+    ROUTE_ANY_TIME, /* is answered even while the fetcher catches up or drains */
 };
 
 struct route {
     const char *method;
     const char *before;
-    const char *after; /* an id stands between the two; NULL: the path is `before` */
+    const char *after; /* an id comes between the two; NULL: the path is `before` */
     enum route_kind kind;
     size_t body_max; /* bytes; 0: the route takes no body */
     void (*answer)(struct control *c, struct wh_http_req *req, struct wh_slice id);
@@ -256,7 +256,7 @@ static const struct route routes[] = {
     {"GET", CONNECTS, "", ROUTE_USUAL, 0, answer_show},
 };
 
-/* "<before>ID<after>" */
+/* The path is "<before>ID<after>". */
 static bool path_with_id(struct wh_slice path, const char *before, const char *after,
                          struct wh_slice *ret_id)
 {

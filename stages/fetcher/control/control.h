@@ -1,5 +1,6 @@
 /*
- * control.h - the fetcher's own HTTP: connect, list, status, sync now. Bearer token of a file.
+ * control.h - the control API of the fetcher. All calls but the redirect from GitLab need the bearer
+ * token of a file.
  *
  *   POST /api/v1/connections {"url":..., "token":..., "oauth":true, "client_id":...,
  *        "client_secret":..., "projects":[1]}   makes or renews a connection, see connect.h
@@ -7,6 +8,10 @@
  *   GET  /api/v1/connections
  *   GET  /api/v1/status
  *   POST /api/v1/connections/<id>/sync, .../disconnect, .../purge   see leave.h
+ *   POST /api/v1/connections/<id>/verify, .../confirm-deletes          see run_request.h
+ *   GET  /api/v1/keys, POST /api/v1/keys/rotate                        see rotate.h
+ *
+ * Thread: app.
  */
 #ifndef WH_FETCHER_CONTROL_H
 #define WH_FETCHER_CONTROL_H
@@ -16,7 +21,7 @@
 
 struct control;
 
-/* token_file is made when it is not there. */
+/* f is borrowed. token_file is made when it does not exist. WH_E_NOMEM, or an error of token_file.h. */
 WH_MUST_CHECK enum wh_rc control_new(struct fetcher *f, const char *token_file,
                                      struct control **ret, struct wh_err *err);
 struct wh_http_handler control_handler(struct control *c);
