@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -281,13 +282,19 @@ static const char *type_name(enum metric_type type)
     }
 }
 
+/* Prometheus writes NaN so, without the sign that C may give it. */
+static double unsigned_nan(double value)
+{
+    return isnan(value) ? fabs(value) : value;
+}
+
 static enum wh_rc render_value(const struct metric *m, double value, struct wh_buf *out,
                                struct wh_err *err)
 {
     if (m->labels) {
-        return wh_buf_printf(out, err, "%s{%s} %.17g\n", m->name, m->labels, value);
+        return wh_buf_printf(out, err, "%s{%s} %.17g\n", m->name, m->labels, unsigned_nan(value));
     }
-    return wh_buf_printf(out, err, "%s %.17g\n", m->name, value);
+    return wh_buf_printf(out, err, "%s %.17g\n", m->name, unsigned_nan(value));
 }
 
 static enum wh_rc render_histogram(const struct metric *m, struct wh_buf *out, struct wh_err *err)

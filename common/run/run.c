@@ -287,12 +287,15 @@ static enum wh_rc make_parts(struct wh_run *run, const struct wh_run_conf *conf,
     return WH_OK;
 }
 
-static void make_metrics(struct wh_run *run)
+static void make_metrics(struct wh_run *run, const char *stage)
 {
     static const char *const labels[] = {"level=\"error\"", "level=\"warn\"", "level=\"info\"",
                                          "level=\"debug\""};
 
-    run->heartbeat = wh_metrics_gauge(run->metrics, "wellhead_heartbeat_timestamp_seconds", NULL,
+    char label[64];
+
+    (void)snprintf(label, sizeof(label), "stage=\"%.32s\"", stage);
+    run->heartbeat = wh_metrics_gauge(run->metrics, "wellhead_heartbeat_timestamp_seconds", label,
                                       "When this process last answered, Unix time.");
     for (unsigned i = 0; i < WH_LOG_LEVEL_COUNT; i++) {
         run->log_lines[i] = wh_metrics_counter(run->metrics, "wellhead_log_messages_total",
@@ -313,7 +316,7 @@ static enum wh_rc start(struct wh_run *run, const struct wh_run_conf *conf, stru
     if (make_parts(run, conf, err) != WH_OK) {
         return err->rc;
     }
-    make_metrics(run);
+    make_metrics(run, conf->stage);
     if (wh_loop_on_signal(run->loop, SIGTERM, on_stop_signal, run, err) != WH_OK ||
         wh_loop_on_signal(run->loop, SIGINT, on_stop_signal, run, err) != WH_OK) {
         return err->rc;

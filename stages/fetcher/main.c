@@ -9,6 +9,7 @@
 #include "common/base/build_version.h"
 #include "common/run/stage.h"
 #include "stages/fetcher/control/control.h"
+#include "stages/fetcher/conn/collect.h"
 #include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/conn/rereads.h"
 #include "stages/fetcher/members/group.h"
@@ -198,6 +199,11 @@ static void drain(void *ctx)
 static const char *not_ready(void *ctx)
 {
     return members_waiting_for(((struct app *)ctx)->members);
+}
+
+static void collect(void *ctx)
+{
+    fetcher_collect(((struct app *)ctx)->fetcher);
 }
 
 static void beat(void *ctx, struct wh_heartbeat *h)
@@ -478,6 +484,7 @@ int main(int argc, char **argv)
         .start = start,
         .drain = drain,
         .not_ready = not_ready,
+        .collect = collect,
         .beat = beat,
         .release = release,
     };

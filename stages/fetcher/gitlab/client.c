@@ -76,7 +76,6 @@ struct client {
     struct wh_counter *requests_ok;
     struct wh_counter *requests_bad;
     struct wh_histogram *duration;
-    struct wh_gauge *remaining;
 };
 
 static void pump(struct client *c);
@@ -109,8 +108,6 @@ struct client *client_new(const struct client_conf *conf)
         c->duration = wh_metrics_histogram(
             conf->metrics, "wellhead_source_request_duration_seconds", NULL,
             "Time of one request to GitLab.", wh_latency_bounds, wh_latency_bounds_n);
-        c->remaining = wh_metrics_gauge(conf->metrics, "wellhead_source_rate_limit_remaining", NULL,
-                                        "Newest RateLimit-Remaining; -1 when there is none.");
     }
     return c;
 }
@@ -249,7 +246,6 @@ static void read_budget(struct client *c, struct line *line, const struct wh_htt
                       (int64_t)c->n_in_flight);
         c->stats.rate_limit = limit;
         c->stats.rate_left = left;
-        wh_gauge_set(c->remaining, (double)left);
     }
     if (a->status != 429) {
         line->strikes = 0;

@@ -47,6 +47,7 @@ struct cover {
 };
 
 struct sink_outcomes {
+    struct sink_repairs repairs;
     struct wh_store *store;
     struct wh_json_parser *parser;
     struct run runs[RUNS];
@@ -385,6 +386,7 @@ enum wh_rc sink_outcomes_note(struct sink_outcomes *o, const char *connection,
     n->deleted += result->deleted_changed && x->change == WH_CHANGE_DELETE;
     if (repairs(o, connection, x, before, result, err)) {
         note_repair(o, r, kind, x);
+        wh_counter_add(before->is_new ? o->repairs.missing[kind] : o->repairs.stale[kind], 1);
     }
     r->dirty = true;
     r->used = ++o->clock;
@@ -610,6 +612,11 @@ enum wh_rc sink_outcomes_new(struct wh_store *store, struct wh_json_parser *pars
     }
     *ret = o;
     return WH_OK;
+}
+
+void sink_outcomes_set_counters(struct sink_outcomes *o, const struct sink_repairs *repairs)
+{
+    o->repairs = *repairs;
 }
 
 void sink_outcomes_free(struct sink_outcomes *o)

@@ -19,14 +19,24 @@
 
 #include "common/event/health.h"
 #include "common/json/json_doc.h"
+#include "common/metrics/metrics.h"
 #include "stages/sink/batch/apply.h"
 
 struct sink_outcomes;
+
+/* Repairs since the start, before late webhooks take some back: of entities that were missing and of those
+ * that were out of date. Each may be NULL. */
+struct sink_repairs {
+    struct wh_counter *missing[WH_OUTCOME_KINDS];
+    struct wh_counter *stale[WH_OUTCOME_KINDS];
+};
 
 /* The store and the parser are kept; the parser is used only during calls. */
 WH_MUST_CHECK enum wh_rc sink_outcomes_new(struct wh_store *store, struct wh_json_parser *parser,
                                            struct sink_outcomes **ret, struct wh_err *err);
 void sink_outcomes_free(struct sink_outcomes *o);
+/* Counts repairs there, too. The struct is copied. */
+void sink_outcomes_set_counters(struct sink_outcomes *o, const struct sink_repairs *repairs);
 
 /* Counts one observation of the connection's topic, right after `a` applied it. */
 WH_MUST_CHECK enum wh_rc sink_outcomes_note(struct sink_outcomes *o, const char *connection,

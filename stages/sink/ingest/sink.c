@@ -8,6 +8,7 @@
 
 #include "common/base/mem.h"
 #include "stages/sink/ingest/freshness.h"
+#include "stages/sink/ingest/outcomes.h"
 #include "stages/sink/ingest/writer.h"
 
 enum {
@@ -433,13 +434,13 @@ static void make_live_metrics(struct sink *s, unsigned k, const struct wh_kind_d
     static const char *const windows[LIVE_WINDOWS] = {
         "since=\"receipt\",window=\"hour\"", "since=\"receipt\",window=\"day\"",
         "since=\"event\",window=\"hour\"", "since=\"event\",window=\"day\""};
-    static const char *const quantiles[2] = {"0.5", "0.99"};
+    static const char *const percentiles[2] = {"50", "99"};
     char label[LABEL_MAX];
 
     for (unsigned i = 0; i < LIVE_WINDOWS; i++) {
         for (unsigned q = 0; q < 2; q++) {
-            (void)snprintf(label, sizeof(label), "kind=\"%s\",%s,quantile=\"%s\"", def->name,
-                           windows[i], quantiles[q]);
+            (void)snprintf(label, sizeof(label), "kind=\"%s\",%s,percentile=\"%s\"", def->name,
+                           windows[i], percentiles[q]);
             s->live[k][i][q] = wh_metrics_gauge(
                 s->deps.metrics, "wellhead_freshness_quantile_seconds", label,
                 "Webhooks of the last hour or day, since receipt or GitLab's own time, to durable");
@@ -499,19 +500,36 @@ static void make_metrics(struct sink *s)
     s->ready = wh_metrics_gauge(m, "wellhead_ready", NULL, "1 when /ready answers 200");
 }
 
+static void make_repairs(struct wh_metrics *m, struct sink_repairs *repairs)
+{
+    static const char name[] = "wellhead_reconcile_repairs_total";
+    static const char help[] = "Changes that a read found although a webhook should have told them";
+    char label[LABEL_MAX];
+
+    for (unsigned i = 0; i < WH_OUTCOME_KINDS; i++) {
+        (void)snprintf(label, sizeof(label), "kind=\"%s\",reason=\"missing\"", wh_outcome_kind(i));
+        repairs->missing[i] = wh_metrics_counter(m, name, label, help);
+        (void)snprintf(label, sizeof(label), "kind=\"%s\",reason=\"stale\"", wh_outcome_kind(i));
+        repairs->stale[i] = wh_metrics_counter(m, name, label, help);
+    }
+}
+
 static enum wh_rc make_parts(struct sink *s, struct wh_err *err)
 {
+    struct sink_repairs repairs;
     const struct sink_writer_deps deps = {
         .store = s->deps.store,
         .consumer = s->deps.consumer,
         .dead_letters = s->deps.dead_letters,
         .clock = s->deps.clock,
         .log = s->deps.log,
+        .repairs = &repairs,
         .on_commit = on_commit,
         .on_pause = on_pause,
         .ctx = s,
     };
 
+    make_repairs(s->deps.metrics, &repairs);
     s->topics = wh_mem_zalloc(SINK_TOPICS_MAX, sizeof(*s->topics));
     s->ring = wh_mem_zalloc(1, sizeof(*s->ring));
     s->scout_timer = wh_timer_new(s->deps.loop, scout_start, s);

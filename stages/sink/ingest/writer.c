@@ -652,6 +652,9 @@ enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sin
         sink_writer_free(w);
         return err->rc;
     }
+    if (deps->repairs) {
+        sink_outcomes_set_counters(w->outcomes, deps->repairs);
+    }
     w->apply = w->applies[0];
     if (sink_purge_new(deps->store, deps->clock, deps->log, conf->sync, &w->purge, err) != WH_OK) {
         sink_writer_free(w);

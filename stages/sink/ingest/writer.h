@@ -40,12 +40,15 @@ struct sink_commit {
     size_t n_samples;
 };
 
+struct sink_repairs;
+
 struct sink_writer_deps {
     struct wh_store *store;
     struct wh_consumer *consumer;
     struct wh_producer *dead_letters;
     struct wh_clock clock;
     struct wh_log *log;
+    const struct sink_repairs *repairs; /* counters; copied; may be NULL */
     void (*on_commit)(void *ctx, const struct sink_commit *commit);
     /* Writing is paused; why is NULL when it continues. */
     void (*on_pause)(void *ctx, const char *why);

@@ -1,11 +1,8 @@
-/* What the watch found, as JSON and as metrics. */
-#include <math.h>
+/* What the watch found, as JSON. */
 #include <stdio.h>
 
 #include "common/base/time.h"
 #include "stages/sink/watch/watch_priv.h"
-
-enum { LABEL_MAX = 512 };
 
 static void put_time(struct wh_json_writer *w, const char *key, int64_t ms)
 {
@@ -124,85 +121,4 @@ enum wh_rc watch_write(const struct sink_watch *w, struct wh_buf *out, struct wh
     write_letters(&j, &w->evidence);
     wh_jw_end(&j);
     return wh_jw_finish(&j, err);
-}
-
-/* ---- metrics ---- */
-
-static void set(struct sink_watch *w, const char *name, const char *labels, const char *help,
-                double value)
-{
-    wh_gauge_set(wh_metrics_gauge(w->deps.metrics, name, labels, help), value);
-}
-
-static void set_lags(struct sink_watch *w)
-{
-    char label[LABEL_MAX];
-
-    for (size_t i = 0; i < w->n_own_lags; i++) {
-        const struct wh_lag *lag = &w->lags[i];
-
-        (void)snprintf(label, sizeof(label), "topic=\"%s\",partition=\"%d\"", lag->topic,
-                       lag->partition);
-        set(w, "wellhead_consumer_lag_records", label,
-            "Records that wait for the mapper, the fetcher or this sink, by Kafka's offsets",
-            lag->records < 0 ? (double)NAN : (double)lag->records);
-    }
-    for (size_t i = 0; i < w->evidence.n_flows; i++) {
-        const struct wh_seen_flow *flow = &w->flows[i];
-
-        if (flow->process.len && !wh_slice_eq(flow->process, w->evidence.observer)) {
-            continue;
-        }
-        (void)snprintf(label, sizeof(label), "topic=\"%.*s\"", WH_SLICE_ARG(flow->topic));
-        set(w, "wellhead_consumer_lag_seconds", label,
-            "Age of the oldest record that waits, by Kafka's timestamps",
-            flow->lag_ms < 0 ? (double)NAN : (double)flow->lag_ms / 1000);
-    }
-}
-
-static void set_processes(struct sink_watch *w)
-{
-    char label[LABEL_MAX];
-
-    for (size_t i = 0; i < w->evidence.n_processes; i++) {
-        const struct wh_seen_process *p = &w->processes[i];
-
-        (void)snprintf(label, sizeof(label), "stage=\"%.*s\",process=\"%.*s\"",
-                       WH_SLICE_ARG(p->beat.stage), WH_SLICE_ARG(p->beat.process));
-        set(w, "wellhead_process_up", label,
-            "1 while heartbeats of the process arrive, 0 when they do not",
-            wh_judge_lives(&w->evidence, p));
-        set(w, "wellhead_process_last_heartbeat_timestamp_seconds", label,
-            "The last heartbeat of the process that arrived, Unix time",
-            (double)p->beat.at_ms / 1000);
-        set(w, "wellhead_process_held", label, "Inputs that an open breaker holds",
-            (double)p->beat.n_held);
-    }
-}
-
-static void set_letters(struct sink_watch *w)
-{
-    char label[LABEL_MAX];
-
-    for (size_t i = 0; i < w->evidence.n_letters; i++) {
-        const struct wh_seen_letters *l = &w->evidence.letters[i];
-
-        (void)snprintf(label, sizeof(label), "connection=\"%.*s\",stage=\"%.*s\",class=\"%.*s\"",
-                       WH_SLICE_ARG(l->connection), WH_SLICE_ARG(l->stage),
-                       WH_SLICE_ARG(l->class_));
-        set(w, "wellhead_dead_letters_unreplayed", label, "Dead letters after the last replay",
-            (double)l->count);
-    }
-}
-
-void watch_set_metrics(struct sink_watch *w)
-{
-    enum wh_verdict verdict = wh_findings_verdict(&w->findings);
-
-    wh_gauge_set(w->verdict, verdict == WH_VERDICT_HEALTHY       ? 1
-                             : verdict == WH_VERDICT_NOT_HEALTHY ? 0
-                                                                 : (double)NAN);
-    set_lags(w);
-    set_processes(w);
-    set_letters(w);
 }

@@ -95,7 +95,8 @@ static void look(void *ctx)
     struct wh_err err;
 
     begin(w);
-    if (watch_processes(w, &err) != WH_OK || watch_connections(w, &err) != WH_OK) {
+    if (watch_processes(w, &err) != WH_OK || watch_connections(w, &err) != WH_OK ||
+        watch_progress(w, &err) != WH_OK) {
         wh_log_warn(w->deps.log, "the watch cannot read the store", WH_RC(&err));
         return;
     }
@@ -174,10 +175,11 @@ static enum wh_rc make_parts(struct sink_watch *w, struct wh_err *err)
     w->stands = wh_mem_zalloc(WATCH_FLOWS_MAX, sizeof(*w->stands));
     w->processes = wh_mem_zalloc(WATCH_PROCESSES_MAX, sizeof(*w->processes));
     w->flows = wh_mem_zalloc(WATCH_FLOWS_MAX, sizeof(*w->flows));
+    w->counts = wh_mem_zalloc(WATCH_COUNTS_MAX, sizeof(*w->counts));
     w->lags = wh_mem_zalloc(WATCH_PARTITIONS_MAX, sizeof(*w->lags));
     w->letters = watch_letters_new();
     if (!w->timer || !w->json || !w->stands || !w->processes || !w->flows || !w->lags ||
-        !w->letters) {
+        !w->counts || !w->letters) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the watch");
     }
     w->verdict = wh_metrics_gauge(w->deps.metrics, "wellhead_healthy", NULL,
@@ -229,6 +231,8 @@ void sink_watch_free(struct sink_watch *w)
     wh_mem_free(w->processes);
     wh_mem_free(w->flows);
     wh_mem_free(w->lags);
+    wh_mem_free(w->counts);
+    wh_mem_free(w->gauges);
     wh_buf_done(&w->told);
     wh_arena_done(&w->arena);
     pthread_mutex_destroy(&w->lock);

@@ -21,6 +21,7 @@ enum {
     WATCH_FLOWS_MAX = 1024,
     WATCH_PARTITIONS_MAX = 4096,
     WATCH_LETTERS_MAX = 256,
+    WATCH_COUNTS_MAX = 1024,
     WATCH_NAME_MAX = 256,
     WATCH_TIMEOUT_MS = 5000,
 };
@@ -39,7 +40,17 @@ struct watch_stand {
     int64_t advanced_ms;
 };
 
+/* GitLab's numbers of one kind of a connection, over its projects. */
+struct watch_count {
+    char connection[72];
+    char kind[32];
+    int64_t numbers;
+    int64_t have;
+    int64_t missing;
+};
+
 struct watch_letters;
+struct watch_gauge;
 
 struct sink_watch {
     struct sink_watch_deps deps;
@@ -67,18 +78,30 @@ struct sink_watch {
     size_t n_lags;
     size_t n_own_lags; /* without those of other sinks */
     struct wh_findings findings;
+    int64_t success_ms[WATCH_CONNECTIONS_MAX]; /* of each connection of the evidence; 0: none */
+    struct watch_count *counts;                /* WATCH_COUNTS_MAX; counted once in a while */
+    size_t n_counts;
+    int64_t counted_ms;
 
     pthread_mutex_t lock; /* protects told and told_ms */
     struct wh_buf told;
     int64_t told_ms;
 
     struct wh_gauge *verdict;
+    struct watch_gauge *gauges;
+    size_t n_gauges;
+    size_t cap_gauges;
+    size_t at_gauge;
+    unsigned look;
 };
 
 /* ---- seen.c: what the store says ---- */
 
 WH_MUST_CHECK enum wh_rc watch_processes(struct sink_watch *w, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc watch_connections(struct sink_watch *w, struct wh_err *err);
+
+/* The last success of each connection, and GitLab's numbers. */
+WH_MUST_CHECK enum wh_rc watch_progress(struct sink_watch *w, struct wh_err *err);
 
 /* ---- flows.c: what Kafka says ---- */
 
@@ -96,6 +119,9 @@ WH_MUST_CHECK enum wh_rc watch_letters_count(struct sink_watch *w, struct wh_err
 /* Writes the evidence and the findings. */
 WH_MUST_CHECK enum wh_rc watch_write(const struct sink_watch *w, struct wh_buf *out,
                                      struct wh_err *err);
+
+/* ---- measure.c ---- */
+
 /* In the loop's thread, after a look. */
 void watch_set_metrics(struct sink_watch *w);
 
