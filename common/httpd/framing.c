@@ -27,20 +27,37 @@ static bool eq_nocase(struct wh_slice a, const char *b)
 /* RFC 9110 section 5.6.2: no white space, so "Content-Length : 1" is caught here. */
 static bool is_token(struct wh_slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        bool alnum = (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
+    /* Bit c: the character c of 0 to 63, 64 to 127: digits, letters and !#$%&'*+-.^_`|~ */
+    static const uint64_t allowed[2] = {UINT64_C(0x3FF6CFA00000000), UINT64_C(0x57FFFFFFC7FFFFFE)};
 
-        if (!alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if (c > 127 || (allowed[c >> 6] >> (c & 63) & 1) == 0) {
             return false;
         }
     }
     return text.len > 0;
 }
 
+/* Eight bytes at a time: is one of them smaller than 0x20, or 0x7F? May say yes of others, too. */
+static bool may_have_controls(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t x;
+
+    memcpy(&x, p, sizeof(x));
+    return (((x - ones * 0x20) | ((x ^ ones * 0x7F) - ones)) & ones << 7) != 0;
+}
+
 static bool has_controls(struct wh_slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    size_t from = 0;
+
+    while (text.len - from >= sizeof(uint64_t) && !may_have_controls(text.ptr + from)) {
+        from += sizeof(uint64_t);
+    }
+    for (size_t i = from; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
 
         if ((c < 0x20 && c != '\t') || c == 0x7f) {
@@ -131,28 +148,39 @@ static const char *read_header(struct httpd_framing *framing, struct wh_slice na
     return eq_nocase(name, "transfer-encoding") ? read_coding(framing, value) : NULL;
 }
 
+struct reading {
+    struct httpd_req *req;
+    struct httpd_framing framing;
+};
+
 static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char *name,
                                  size_t name_len, const char *value, size_t value_len)
 {
-    struct httpd_framing *framing = ctx;
+    struct reading *r = ctx;
+    const struct wh_http_header header = {wh_slice(name, name_len), wh_slice(value, value_len)};
 
     (void)kind;
-    framing->wrong =
-        value == NULL ? "a header has no value"
-                      : read_header(framing, wh_slice(name, name_len), wh_slice(value, value_len));
-    return framing->wrong ? MHD_NO : MHD_YES;
+    if (r->req->n_headers < HTTPD_HEADERS_MAX) {
+        r->req->headers[r->req->n_headers] = header;
+    }
+    r->req->n_headers++;
+    r->framing.wrong = value == NULL ? "a header has no value"
+                                     : read_header(&r->framing, header.name, header.value);
+    return r->framing.wrong ? MHD_NO : MHD_YES;
 }
 
 /*
  * A Content-Length that is not a number never gets here: libmicrohttpd itself replies 400 (and, in
  * 0.9.75, writes the head of that reply twice before it closes the connection).
  */
-struct httpd_framing httpd_framing_read(struct MHD_Connection *connection, const char *version)
+struct httpd_framing httpd_framing_read(struct httpd_req *req, const char *version)
 {
     const bool http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
-    struct httpd_framing framing = {.wrong = NULL};
+    struct reading reading = {.req = req};
+    struct httpd_framing framing;
 
-    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &framing);
+    (void)MHD_get_connection_values_n(req->connection, MHD_HEADER_KIND, on_header, &reading);
+    framing = reading.framing;
     if (framing.wrong) {
         return framing;
     }

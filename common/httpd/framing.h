@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct MHD_Connection;
+struct httpd_req;
 
 struct httpd_framing {
     const char *wrong; /* why the request is refused; NULL when its framing is sound */
@@ -19,7 +19,7 @@ struct httpd_framing {
     uint64_t length; /* Content-Length; 0 without one */
 };
 
-/* The head is complete. version is that of the request line, for example "HTTP/1.1". */
-struct httpd_framing httpd_framing_read(struct MHD_Connection *connection, const char *version);
+/* The head is complete; its first headers are noted in req. version is that of the request line, for example "HTTP/1.1". */
+struct httpd_framing httpd_framing_read(struct httpd_req *req, const char *version);
 
 #endif

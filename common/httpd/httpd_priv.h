@@ -17,6 +17,7 @@
 enum {
     HTTPD_URL_MAX = 8192,
     HTTPD_KEPT_MAX = 32,
+    HTTPD_HEADERS_MAX = 24,
     HTTPD_CONSTANTS_MAX = 8,
     HTTPD_ACCEPT_MAX = 64, /* connections accepted in one turn */
     /* The memory that libmicrohttpd reserves for each connection's head and clears after a request. */
@@ -56,6 +57,9 @@ struct httpd_req {
     unsigned status;
     struct httpd_peer *client;      /* whose share this request counts against, behind a proxy */
     char peer[HTTPD_ADDR_TEXT_MAX]; /* formatted when first asked for */
+    /* The first headers of the n; libmicrohttpd has them all, and takes longer to find one. */
+    struct wh_http_header headers[HTTPD_HEADERS_MAX];
+    size_t n_headers;
     /* Decoded query arguments that the handler requested. */
     char *kept[HTTPD_KEPT_MAX];
     size_t n_kept;

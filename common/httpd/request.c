@@ -31,11 +31,28 @@ static struct wh_slice get_path(const struct wh_http_req *http)
     return req->path.len ? wh_buf_slice(&req->path) : wh_slice("/", 1);
 }
 
+static bool is_named(const struct wh_http_header *h, const char *name, size_t len)
+{
+    /* Most names differ in their length or in their first letter. */
+    return h->name.len == len && ((h->name.ptr[0] ^ name[0]) & ~('a' ^ 'A')) == 0 &&
+           strncasecmp(h->name.ptr, name, len) == 0;
+}
+
 static struct wh_slice get_header(const struct wh_http_req *http, const char *name)
 {
+    const struct httpd_req *req = of(http);
     const char *value = NULL;
-    size_t len = 0;
+    size_t len = strlen(name);
+    size_t n = req->n_headers < HTTPD_HEADERS_MAX ? req->n_headers : HTTPD_HEADERS_MAX;
 
+    for (size_t i = 0; i < n; i++) {
+        if (is_named(&req->headers[i], name, len)) {
+            return req->headers[i].value;
+        }
+    }
+    if (req->n_headers <= HTTPD_HEADERS_MAX) {
+        return wh_slice(NULL, 0);
+    }
     if (MHD_lookup_connection_value_n(of(http)->connection, MHD_HEADER_KIND, name, strlen(name),
                                       &value, &len) != MHD_YES ||
         value == NULL) {

@@ -192,7 +192,7 @@ static void check_body(struct httpd_req *req, const struct httpd_framing *framin
 static void check_head(struct httpd_req *req, const char *version)
 {
     const struct wh_http_handler *handler = &req->httpd->handler;
-    const struct httpd_framing framing = httpd_framing_read(req->connection, version);
+    const struct httpd_framing framing = httpd_framing_read(req, version);
 
     if (framing.wrong) {
         wh_http_reply_error(&req->http, 400, framing.wrong, 0);

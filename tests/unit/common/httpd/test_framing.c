@@ -162,6 +162,42 @@ static void test_accepted(void **state)
     }
 }
 
+static void answers(const struct th_echo *e, const char *head, bool accepted)
+{
+    int fd = th_raw_dial(HERE, e->port);
+
+    th_raw_say(fd, head);
+    th_raw_contains(th_raw_hear(fd, "\r\n\r\n"), accepted ? "HTTP/1.1 200" : "HTTP/1.1 400");
+    (void)close(fd);
+}
+
+/* Heads are looked at several bytes at a time: every byte, at the places that differ. */
+static void test_every_byte(void **state)
+{
+    const struct th_echo *e = *state;
+    char head[128];
+
+    for (int c = 1; c < 256; c++) {
+        bool control = (c < 0x20 && c != '\t') || c == 0x7F;
+        bool token = c < 128 && (strchr("!#$%&'*+-.^_`|~", c) || (c >= '0' && c <= '9') ||
+                                 ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'));
+
+        if (c == '\r' || c == '\n') {
+            continue;
+        }
+        (void)snprintf(head, sizeof(head), "GET /x HTTP/1.1\r\nHost: x\r\nA: abc%cefghijkl\r\n\r\n",
+                       c);
+        answers(e, head, !control);
+        (void)snprintf(head, sizeof(head), "GET /x HTTP/1.1\r\nHost: x\r\nA: abcdefghij%cl\r\n\r\n",
+                       c);
+        answers(e, head, !control);
+        if (c != ':') {
+            (void)snprintf(head, sizeof(head), "GET /x HTTP/1.1\r\nHost: x\r\nab%cd: e\r\n\r\n", c);
+            answers(e, head, token);
+        }
+    }
+}
+
 /* The same heads, cut at every byte: nothing depends on how they are received. */
 static void test_in_pieces(void **state)
 {
@@ -193,7 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         T(test_refused),  T(test_a_nul_in_a_header), T(test_a_length_out_of_range),
-        T(test_accepted), T(test_in_pieces),
+        T(test_accepted), T(test_every_byte),        T(test_in_pieces),
     };
 
     return cmocka_run_group_tests_name("framing", tests, NULL, NULL);

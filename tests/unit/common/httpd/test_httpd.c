@@ -157,6 +157,11 @@ static void on_request(void *ctx, struct wh_http_req *req)
             &(struct wh_http_stream){.fill = fill_and_break, .done = filled, .ctx = s});
     } else if (wh_slice_eq(path, WH_LIT("/pauses"))) {
         stream_with_pauses(s, req, 0);
+    } else if (wh_slice_eq(path, WH_LIT("/header"))) {
+        struct wh_slice value = wh_http_header(req, "x-WANTED");
+
+        wh_http_reply(req, &(struct wh_http_reply){.status = 200,
+                                                   .body = value.ptr ? value : WH_LIT("absent")});
     } else if (wh_slice_eq(path, WH_LIT("/same"))) {
         wh_http_reply(req, &(struct wh_http_reply){.status = 304});
     } else if (wh_slice_eq(path, WH_LIT("/six"))) {
@@ -545,6 +550,30 @@ static void test_shorter_body_after_longer(void **state)
     (void)close(fd);
 }
 
+/* Of two with the name the first, behind however many others. */
+static void test_a_header_is_found(void **state)
+{
+    int fd = dial(*state);
+
+    for (size_t others = 0; others < 60; others += 4) {
+        WH_AUTO(buf) struct wh_buf head;
+        struct wh_err err;
+
+        wh_buf_init(&head, 4096);
+        th_ok(wh_buf_printf(&head, &err, "GET /header HTTP/1.1\r\nHost: x\r\n"), &err);
+        for (size_t i = 0; i < others; i++) {
+            th_ok(wh_buf_printf(&head, &err, "X-Other%zu: no\r\n", i), &err);
+        }
+        say(fd, wh_buf_str(&head));
+        say(fd, "\r\n");
+        contains(hear(fd, "absent"), "200 OK");
+        say(fd, wh_buf_str(&head));
+        say(fd, "X-Wanter: no\r\nX-wanted: found\r\nX-Wanted: no\r\n\r\n");
+        contains(hear(fd, "found"), "200 OK");
+    }
+    (void)close(fd);
+}
+
 static void test_peer(void **state)
 {
     int fd = dial(*state);
@@ -601,6 +630,7 @@ int main(void)
         T(test_constant_reply_again_and_again),
         T(test_replies_without_a_body),
         T(test_shorter_body_after_longer),
+        T(test_a_header_is_found),
         T(test_peer),
         T(test_json_reply_takes_the_buffer),
         T(test_free_with_open_requests),
