@@ -226,6 +226,8 @@ const char *api_format_type(enum api_format format);
 /* Begins the answer: {"ok":true, ... "rows":[ when it is JSON. */
 void api_rows_init(struct api_rows *rows, struct api_job *job, enum api_format format);
 void api_rows_done(struct api_rows *rows);
+/* The time limit that a request asks for; 0: the usual one, or the longest for all rows. */
+int64_t api_time_limit(const struct api_job *job, int64_t asked_ms);
 /*
  * Runs the query of the job within timeout_ms, its wait for a thread included, and writes its rows. The
  * caller sets text, params and max_rows.

@@ -132,8 +132,8 @@ static enum wh_rc build(struct api_list *l, struct wh_err *err)
     if (read_kind(l, err) != WH_OK || read_columns(l, err) != WH_OK || read_sort(l, err) != WH_OK ||
         api_arg_int(&l->job->request, "_size", 0, SIZE_MAX_ROWS, SIZE_DEFAULT, &l->size, err) !=
             WH_OK ||
-        api_arg_int(&l->job->request, "_timelimit", 1, conf->sql_timeout_max_ms,
-                    conf->sql_timeout_ms, &l->timeout_ms, err) != WH_OK ||
+        api_arg_int(&l->job->request, "_timelimit", 1, conf->sql_timeout_max_ms, 0, &l->timeout_ms,
+                    err) != WH_OK ||
         write_select(l, err) != WH_OK || api_list_filters(l, err) != WH_OK ||
         api_list_place(l, err) != WH_OK) {
         return err->rc;
@@ -161,7 +161,7 @@ static enum wh_rc run(struct api_list *l, enum api_format format, struct wh_err 
     rows.hidden = 2;
     rows.on_hidden = api_list_keep;
     rows.ctx = l;
-    rc = api_rows_run(&rows, l->job, &query, l->timeout_ms, &outcome, err);
+    rc = api_rows_run(&rows, l->job, &query, api_time_limit(l->job, l->timeout_ms), &outcome, err);
     if (rc == WH_OK) {
         l->job->cut = outcome.cut == SQL_WHOLE ? NULL : API_CUT_PAGE;
         rc = api_list_next(l, outcome.cut != SQL_WHOLE, &members, err);

@@ -16,8 +16,8 @@ struct sql_request {
     struct wh_slice text;
     struct wh_slice format;
     struct wh_slice shape;
-    int64_t limit; /* -1: not given */
-    int64_t timeout_ms;
+    int64_t limit;      /* -1: not given */
+    int64_t timeout_ms; /* 0: not given */
     struct sql_param params[PARAMS_MAX];
     size_t n_params;
 };
@@ -244,7 +244,7 @@ static enum wh_rc run(struct api_job *job, const struct sql_request *r, enum api
     api_rows_init(&rows, job, format);
     rows.arrays = wh_slice_eq(r->shape, WH_LIT("arrays"));
     wh_buf_init(&members, MEMBERS_MAX_BYTES);
-    rc = api_rows_run(&rows, job, &query, r->timeout_ms, &outcome, err);
+    rc = api_rows_run(&rows, job, &query, api_time_limit(job, r->timeout_ms), &outcome, err);
     count_result(job, rc);
     job->cut = cut_of(r, outcome.cut);
     if (rc == WH_OK) {
@@ -278,7 +278,7 @@ static enum wh_rc answer_with(struct api_job *job, struct wh_json_parser *parser
 
 enum wh_rc api_answer_sql(struct api_job *job, struct wh_err *err)
 {
-    struct sql_request r = {.limit = -1, .timeout_ms = job->api->deps.conf.sql_timeout_ms};
+    struct sql_request r = {.limit = -1};
     struct wh_json_parser *parser = NULL;
     enum wh_rc rc;
 

@@ -309,6 +309,16 @@ static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bo
     return api_spool_write(rows->out, wh_buf_slice(&rows->row), err);
 }
 
+int64_t api_time_limit(const struct api_job *job, int64_t asked_ms)
+{
+    const struct sink_api_conf *conf = &job->api->deps.conf;
+
+    if (asked_ms) {
+        return asked_ms;
+    }
+    return job->out.flow ? conf->sql_timeout_max_ms : conf->sql_timeout_ms;
+}
+
 enum wh_rc api_rows_run(struct api_rows *rows, struct api_job *job, struct sql_query *query,
                         int64_t timeout_ms, struct sql_outcome *ret, struct wh_err *err)
 {
