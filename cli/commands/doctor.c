@@ -50,7 +50,7 @@ static void check_kafka(struct cli *cli, struct report *r)
 static void check_stage(struct cli *cli, struct report *r, const char *name, const char *url)
 {
     struct check *c =
-        add(r, name, "start it, or read its log; GET /ready on its port gives the reason");
+        add(r, name, "start it; if it runs, its reason stands above, and more in its log");
     struct cli_answer answer;
     struct wh_err err;
 

@@ -23,6 +23,14 @@ static enum wh_rc read_input(int fd, struct wh_buf *out, struct wh_err *err)
     return n < 0 ? wh_fail(err, WH_E_IO, "cannot read standard input") : WH_OK;
 }
 
+static bool is_blank(struct wh_slice text)
+{
+    while (text.len && strchr(" \t\r\n;", text.ptr[0])) {
+        text = wh_slice_from(text, 1);
+    }
+    return text.len == 0;
+}
+
 static enum wh_rc request_body(struct cli *cli, struct wh_slice query, struct wh_buf *out,
                                struct wh_err *err)
 {
@@ -117,6 +125,10 @@ int cli_sql(struct cli *cli)
              : wh_buf_append(&query, wh_slice_str(cli->opt.args[1]), &err)) != WH_OK ||
         request_body(cli, wh_buf_slice(&query), &body, &err) != WH_OK) {
         return cli_fail(cli, "sql", &err);
+    }
+    if (is_blank(wh_buf_slice(&query))) {
+        cli_note(&cli->out, "wellhead: sql: the query is empty\n");
+        return CLI_USAGE;
     }
     if (sql_print_init(&print, cli)) {
         code = ask(cli, &print, wh_buf_slice(&body));

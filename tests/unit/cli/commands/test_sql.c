@@ -48,6 +48,16 @@ static void a_query_may_come_from_standard_input(void **state)
     says(th_cli_request(t, 0), "{\"query\":\"select 1\\n\"");
 }
 
+static void an_empty_query_is_not_sent(void **state)
+{
+    static const char *const words[] = {"sql", " \n;", NULL};
+    struct th_cli *t = *state;
+
+    assert_int_equal(th_cli_run_words(t, words), CLI_USAGE);
+    says(th_cli_stderr(t), "the query is empty");
+    assert_int_equal(th_cli_requests(t), 0);
+}
+
 static void an_unreadable_input_is_an_error(void **state)
 {
     struct th_cli *t = *state;
@@ -210,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_query_is_sent_as_it_is_typed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_query_may_come_from_standard_input, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_empty_query_is_not_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unreadable_input_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_become_a_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_become_csv, set_up, tear_down),
