@@ -1,6 +1,18 @@
 /* What a statement may do: SQLite asks for every action while it prepares one. */
 #include "stages/sink/sql/functions_priv.h"
 
+static bool is_description(const char *pragma)
+{
+    static const char *const names[] = {"table_info", "table_xinfo", "table_list"};
+
+    for (size_t i = 0; pragma && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (sqlite3_stricmp(pragma, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *sql_refusal(int action, const char *a, const char *b)
 {
     static const char only_reads[] = "only SELECT, WITH and VALUES are permitted";
@@ -13,7 +25,9 @@ const char *sql_refusal(int action, const char *a, const char *b)
     case SQLITE_FUNCTION:
         return b && sql_function_rule(b) ? NULL : "this function is not available";
     case SQLITE_PRAGMA:
-        return "PRAGMA is not permitted; /api/v1/kinds lists tables and columns";
+        return is_description(a) ? NULL
+                                 : "of PRAGMA only table_info, table_xinfo and table_list are "
+                                   "permitted; `.tables` and `describe TABLE` tell more";
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
         return "ATTACH and DETACH are not permitted";

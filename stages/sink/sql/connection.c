@@ -65,6 +65,32 @@ static const struct sql_table_def *def_of(const char *name, enum wh_kind kind)
     return strcmp(name, "connection_documents") == 0 ? &sql_connections : NULL;
 }
 
+static enum wh_rc execute(struct sql_conn *conn, const char *sql, struct wh_err *err)
+{
+    return sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? WH_OK
+               : wh_fail(err, WH_E_INTERNAL, "SQLite: %s", sqlite3_errmsg(conn->db));
+}
+
+/* The columns are named so that sqlite_master shows them. */
+static enum wh_rc create_table(struct sql_conn *conn, const struct sql_table *t, struct wh_err *err)
+{
+    sqlite3_str *text = sqlite3_str_new(conn->db);
+    char *sql;
+    enum wh_rc rc;
+
+    sqlite3_str_appendf(text, "CREATE VIRTUAL TABLE \"%w\" USING wellhead(", t->name);
+    for (size_t i = 0; i < t->n_columns; i++) {
+        sqlite3_str_appendf(text, "%s\"%w\" %s", i ? ", " : "", t->columns[i].name,
+                            t->columns[i].type);
+    }
+    sqlite3_str_appendall(text, ")");
+    sql = sqlite3_str_finish(text);
+    rc = sql ? execute(conn, sql, err) : wh_fail(err, WH_E_NOMEM, "no memory for a table");
+    sqlite3_free(sql);
+    return rc;
+}
+
 static enum wh_rc add_table(struct sql_conn *conn, const struct sql_table_info *info, bool all,
                             struct wh_err *err)
 {
@@ -77,28 +103,19 @@ static enum wh_rc add_table(struct sql_conn *conn, const struct sql_table_info *
         .def = def_of(info->name, info->kind),
         .kind = wh_kind_def(info->kind),
         .all = all,
+        .name = wh_mem_dup(name, strlen(name)),
         .columns = wh_mem_zalloc(SQL_COLUMNS_MAX, sizeof(struct sql_column)),
     };
-    if (t->columns == NULL) {
+    conn->n_tables++;
+    if (t->columns == NULL || t->name == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a table");
     }
-    conn->n_tables++;
     t->n_columns = sql_columns(wh_slice_str(name), t->columns);
     sql_table_indexes(t);
     if (t->kind) {
         sql_entity_columns(t);
     }
-    if (sqlite3_create_module(conn->db, name, &sql_module, t) != SQLITE_OK) {
-        return wh_fail(err, WH_E_INTERNAL, "SQLite: %s", sqlite3_errmsg(conn->db));
-    }
-    return WH_OK;
-}
-
-static enum wh_rc execute(struct sql_conn *conn, const char *sql, struct wh_err *err)
-{
-    return sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK
-               ? WH_OK
-               : wh_fail(err, WH_E_INTERNAL, "SQLite: %s", sqlite3_errmsg(conn->db));
+    return create_table(conn, t, err);
 }
 
 static enum wh_rc add_tables(struct sql_conn *conn, struct wh_err *err)
@@ -107,6 +124,9 @@ static enum wh_rc add_tables(struct sql_conn *conn, struct wh_err *err)
     size_t n;
 
     infos = sql_tables(&n);
+    if (sqlite3_create_module(conn->db, "wellhead", &sql_module, conn) != SQLITE_OK) {
+        return wh_fail(err, WH_E_INTERNAL, "SQLite: %s", sqlite3_errmsg(conn->db));
+    }
     for (size_t i = 0; i < n; i++) {
         if (infos[i].base || def_of(infos[i].name, infos[i].kind) == NULL) {
             continue;
@@ -139,6 +159,7 @@ void sql_conn_free(struct sql_conn *conn)
     (void)sqlite3_close(conn->db);
     for (size_t i = 0; i < conn->n_tables; i++) {
         wh_mem_free(conn->tables[i].columns);
+        wh_mem_free(conn->tables[i].name);
     }
     wh_mem_free(conn);
 }
@@ -171,7 +192,10 @@ static enum wh_rc conn_open(struct sql_conn *conn, struct wh_err *err)
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_COMPOUND_SELECT, COMPOUNDS_MAX);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_TRIGGER_DEPTH, 1);
     /* Made known now: to SQLite that is a CREATE TABLE, which is refused later. */
-    if (execute(conn, "SELECT 1 FROM json_each('[]'), json_tree('[]')", err) != WH_OK) {
+    if (execute(conn,
+                "SELECT 1 FROM json_each('[]'), json_tree('[]'), pragma_table_list,"
+                " pragma_table_info('links'), pragma_table_xinfo('links')",
+                err) != WH_OK) {
         return err->rc;
     }
     if (sql_functions_install(conn) != SQLITE_OK) {

@@ -127,6 +127,12 @@ static const struct sql_function_rule rules[] = {
     {"zeroblob", SQL_FUNCTION_LINEAR, 1},
 };
 
+const struct sql_function_rule *sql_function_rules(size_t *ret_n)
+{
+    *ret_n = sizeof(rules) / sizeof(rules[0]);
+    return rules;
+}
+
 const struct sql_function_rule *sql_function_rule(const char *name)
 {
     size_t low = 0;

@@ -37,6 +37,8 @@ struct sql_function_rule {
     unsigned ns_per_byte; /* LINEAR: most time per byte of its largest argument or result */
 };
 
+/* All of them, in alphabetical order. */
+const struct sql_function_rule *sql_function_rules(size_t *ret_n);
 /* NULL when no statement may call the function. Case does not matter. */
 const struct sql_function_rule *sql_function_rule(const char *name);
 /* Puts our functions in the place of SQLite's, and adds those that SQLite lacks. An SQLite code. */

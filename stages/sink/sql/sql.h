@@ -23,7 +23,10 @@
  * Functions beside SQLite's: median(x), percentile(x, 0 to 100), stddev(x), text REGEXP pattern
  * (PCRE2), date_trunc(unit, time[, zone]), local(time, zone), concat(x, ...).
  *
- * Refused: everything that is not a read, PRAGMA, ATTACH, extensions, more than one statement, and
+ * Statements about the tables: .tables, describe TABLE, .schema [TABLE] (describe.h); sqlite_master,
+ * pragma_table_info and pragma_table_list answer too.
+ *
+ * Refused: everything that is not a read, other PRAGMAs, ATTACH, extensions, more than one statement, and
  * the few functions of SQLite that have no use here or no bound on their time (functions.c lists
  * what may be called).
  *
@@ -142,6 +145,7 @@ struct sql_table_info {
     const char *base;  /* table of a view, else NULL */
     enum wh_kind kind; /* WH_KIND_NONE: not a table of entities */
     const char *doc;
+    const char *example; /* a query */
 };
 
 /* All tables and views except the _all variants. */

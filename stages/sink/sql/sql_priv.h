@@ -110,6 +110,7 @@ struct sql_table {
     const struct sql_table_def *def;
     const struct wh_kind_def *kind;
     bool all; /* deleted ones too */
+    char *name;
     struct sql_column *columns;
     size_t n_columns;
     struct sql_shown shown[SQL_COLUMNS_MAX]; /* of tables of entities */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "stages/sink/sql/describe.h"
 #include "stages/sink/sql/functions_priv.h"
 #include "stages/sink/sql/lookup.h"
 #include "stages/sink/sql/near.h"
@@ -76,7 +77,7 @@ static enum wh_rc failure(struct sql_conn *conn, const struct sql_query *query, 
     if (strstr(text, "may not be modified") || strstr(text, "cannot modify")) {
         return wh_fail(err, WH_E_FORBIDDEN, "refused: %s", sql_refusal(SQLITE_INSERT, NULL, NULL));
     }
-    sql_near_hint(text, near, sizeof(near));
+    sql_near_hint(text, query->text, near, sizeof(near));
     if (at >= 0) {
         return wh_fail(err, WH_E_INVALID, "%s (at character %d)%s", text, at + 1, near);
     }
@@ -337,6 +338,25 @@ static enum wh_rc run_on(struct sql_conn *conn, const struct sql_query *query,
     return rc;
 }
 
+/* A statement about the tables themselves is replaced by the SELECT that answers it. */
+static enum wh_rc run_text(struct sql_conn *conn, const struct sql_query *query,
+                           const struct sql_rows *rows, struct sql_outcome *ret, struct wh_err *err)
+{
+    struct sql_query described = *query;
+    char *sql = NULL;
+    enum wh_rc rc = sql_describe(query->text, &sql, err);
+
+    if (rc != WH_OK) {
+        return rc;
+    }
+    if (sql) {
+        described.text = wh_slice_str(sql);
+    }
+    rc = run_on(conn, &described, rows, ret, err);
+    sqlite3_free(sql);
+    return rc;
+}
+
 /* Everything that the statement allocates, also for its rows, counts against its budget. */
 enum wh_rc sql_statement_run(struct sql_conn *conn, const struct sql_query *query,
                              const struct sql_rows *rows, struct sql_outcome *ret,
@@ -347,7 +367,7 @@ enum wh_rc sql_statement_run(struct sql_conn *conn, const struct sql_query *quer
     conn->budget = (struct wh_mem_budget){
         .limit = (size_t)conn->memory_bytes, .stop = stop_allocating, .ctx = conn};
     wh_mem_budget_begin(&conn->budget);
-    rc = run_on(conn, query, rows, ret, err);
+    rc = run_text(conn, query, rows, ret, err);
     wh_mem_budget_end();
     return rc == WH_E_NOMEM ? out_of_memory(conn, query, err) : rc;
 }

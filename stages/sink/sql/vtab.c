@@ -19,27 +19,37 @@ enum {
 
 /* ---- tables ---- */
 
+static struct sql_table *table_of(struct sql_conn *conn, const char *name)
+{
+    for (size_t i = 0; i < conn->n_tables; i++) {
+        if (strcmp(conn->tables[i].name, name) == 0) {
+            return &conn->tables[i];
+        }
+    }
+    return NULL;
+}
+
 static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
                          sqlite3_vtab **ret, char **ret_error)
 {
-    struct sql_table *table = aux;
+    struct sql_table *table = argc > 2 ? table_of(aux, argv[2]) : NULL;
     sqlite3_str *text = sqlite3_str_new(db);
     struct sql_vtab *vtab;
     char *sql;
     int rc;
 
-    (void)argc;
-    (void)argv;
     (void)ret_error;
     sqlite3_str_appendall(text, "CREATE TABLE x(");
-    for (size_t i = 0; i < table->n_columns; i++) {
+    for (size_t i = 0; table && i < table->n_columns; i++) {
         sqlite3_str_appendf(text, "%s\"%w\" %s", i ? "," : "", table->columns[i].name,
                             table->columns[i].type);
     }
     sqlite3_str_appendall(text, ")");
     sql = sqlite3_str_finish(text);
-    if (sql == NULL) {
-        return SQLITE_NOMEM;
+    if (sql == NULL || table == NULL) {
+        rc = sql ? SQLITE_ERROR : SQLITE_NOMEM;
+        sqlite3_free(sql);
+        return rc;
     }
     table->conn->declaring = true;
     rc = sqlite3_declare_vtab(db, sql);
@@ -57,6 +67,13 @@ static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *ar
     vtab->table = table;
     *ret = &vtab->base;
     return SQLITE_OK;
+}
+
+/* Another function than connect_table: the module itself is no table. */
+static int create_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                        sqlite3_vtab **ret, char **ret_error)
+{
+    return connect_table(db, aux, argc, argv, ret, ret_error);
 }
 
 static int disconnect_table(sqlite3_vtab *base)
@@ -445,9 +462,11 @@ static int row_number(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
 
 const sqlite3_module sql_module = {
     .iVersion = 1,
+    .xCreate = create_table,
     .xConnect = connect_table,
     .xBestIndex = sql_best_index,
     .xDisconnect = disconnect_table,
+    .xDestroy = disconnect_table,
     .xOpen = open_cursor,
     .xClose = close_cursor,
     .xFilter = filter,

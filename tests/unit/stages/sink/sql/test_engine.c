@@ -530,6 +530,82 @@ static void catalogue_is_what_sqlite_sees(void **state)
     }
 }
 
+static void refused(struct sql_engine *engine, const char *sql, enum wh_rc rc, const char *why);
+
+/* ---- statements about the tables ---- */
+
+static void tables_describe_themselves(void **state)
+{
+    struct fixture *f = *state;
+    const struct sql_table_info *tables;
+    struct sql_column columns[SQL_COLUMNS_MAX];
+    size_t n;
+
+    tables = sql_tables(&n);
+    for (size_t i = 0; i < n; i++) {
+        char sql[256];
+        char want[64];
+        char *rows;
+        size_t n_columns = sql_columns(wh_slice_str(tables[i].name), columns);
+
+        wh_mem_free(rows_of(f->engine, tables[i].example));
+        (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s')",
+                       tables[i].name);
+        (void)snprintf(want, sizeof(want), "%zu\n", n_columns);
+        rows_are(f->engine, sql, want);
+        (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM sqlite_master WHERE name = '%s'",
+                       tables[i].name);
+        rows_are(f->engine, sql, "1\n");
+        (void)snprintf(sql, sizeof(sql), "describe %s", tables[i].name);
+        rows = rows_of(f->engine, sql);
+        for (size_t k = 0; k < n_columns; k++) {
+            assert_non_null(strstr(rows, columns[k].doc));
+        }
+        wh_mem_free(rows);
+        (void)snprintf(sql, sizeof(sql), ".schema \"%s\"", tables[i].name);
+        rows = rows_of(f->engine, sql);
+        assert_non_null(strstr(rows, "CREATE TABLE"));
+        wh_mem_free(rows);
+    }
+}
+
+/* Types, joins and a value as an example; keywords in any case. */
+static void descriptions(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *part;
+    } cases[] = {
+        {".tables", "merge_requests|work items of type merge_request|select"},
+        {" Show Tables ; ", "connections|connections|select"},
+        {"DESC work_items_all;", "author|text|who made it|team_members.id|"},
+        {"describe work_items", "assignees|JSON (text)|who is to work on it|team_members.id, by"},
+        {"describe issues", "updated_at|time (text)|"},
+        {"describe 'links'", "from_id|text|entity that has the reference; indexed|id of the table"},
+        {"describe jobs", "tag|boolean (0 or 1)|ref is a tag|NULL|NULL"},
+        {"describe work_items",
+         "instance|text|base address of the source|NULL|https://gitlab.test"},
+        {".schema issues", "  \"title\" TEXT, -- one line\n"},
+        {".schema", "CREATE TABLE \"completeness\" ("},
+        {"PRAGMA table_info(issues)", "|title|TEXT|"},
+        {"SELECT sql FROM sqlite_master WHERE name = 'jobs'", "\"pipeline_url\" TEXT"},
+        {"SELECT name FROM pragma_table_list WHERE type = 'virtual'", "work_items_all"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *rows = rows_of(f->engine, cases[i].sql);
+
+        if (strstr(rows, cases[i].part) == NULL) {
+            fail_msg("%s: no %s in\n%.1500s", cases[i].sql, cases[i].part, rows);
+        }
+        wh_mem_free(rows);
+    }
+    rows_are(f->engine, "SELECT 1 AS describe", "1\n");
+    refused(f->engine, "describe", WH_E_INVALID, "syntax error");
+    refused(f->engine, "describe a b", WH_E_INVALID, "syntax error");
+}
+
 /* ---- refusals and limits ---- */
 
 static void refused(struct sql_engine *engine, const char *sql, enum wh_rc rc, const char *why)
@@ -565,7 +641,10 @@ static void only_reads(void **state)
         {"ALTER TABLE work_items RENAME TO x", ""},
         {"PRAGMA user_version", "PRAGMA"},
         {"PRAGMA temp_store_directory = '/tmp'", "PRAGMA"},
-        {"SELECT * FROM pragma_table_info('work_items')", "only SELECT"},
+        {"PRAGMA writable_schema = 1", "PRAGMA"},
+        {"SELECT * FROM pragma_database_list", "only SELECT"},
+        {"SELECT * FROM wellhead", "no such table"},
+        {"CREATE VIRTUAL TABLE t USING wellhead(a)", ""},
         {"ATTACH 'x.db' AS x", "ATTACH"},
         {"ATTACH ':memory:' AS x", "ATTACH"},
         {"DETACH main", "DETACH"},
@@ -604,6 +683,14 @@ static void messages_help(void **state)
     refused(f->engine, "SELECT titel FROM work_items", WH_E_INVALID, "title");
     refused(f->engine, "SELECT w.stat FROM work_items w", WH_E_INVALID, "state");
     refused(f->engine, "SELECT * FROM workitems", WH_E_INVALID, "work_items");
+    refused(f->engine, "SELECT * FROM users", WH_E_INVALID, "did you mean team_members?");
+    refused(f->engine, "SELECT * FROM zzzzzzzz", WH_E_INVALID, "`.tables` lists them");
+    refused(f->engine, "SELECT environment_nam FROM issues", WH_E_INVALID,
+            "`describe issues` lists its columns");
+    refused(f->engine, "SELECT d.environment_nam FROM deployments_all d", WH_E_INVALID,
+            "did you mean environment_name, ");
+    refused(f->engine, "SELECT mediam(iid) FROM issues", WH_E_INVALID, "did you mean median?");
+    refused(f->engine, "describe isues", WH_E_INVALID, "issues");
     refused(f->engine, "SELEC 1", WH_E_INVALID, "character 1");
     refused(f->engine, "SELECT 1; SELECT 2", WH_E_INVALID, "one statement");
     refused(f->engine, "", WH_E_INVALID, "empty");
@@ -887,6 +974,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(points, set_up, tear_down),
         cmocka_unit_test(every_column_of_every_kind),
         cmocka_unit_test_setup_teardown(catalogue_is_what_sqlite_sees, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tables_describe_themselves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(descriptions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_reads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(messages_help, set_up, tear_down),
         cmocka_unit_test_setup_teardown(time_is_limited, set_up, tear_down),
