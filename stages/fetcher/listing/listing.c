@@ -70,8 +70,8 @@ enum wh_rc listing_save(struct listing *l, struct wh_err *err)
 /* Rows by tools show less: they have a cursor of their own. */
 static void write_key(const struct listing *l, const char *stream, char ret[LISTING_KEY_MAX])
 {
-    (void)snprintf(ret, LISTING_KEY_MAX, "%s:%.*s:%s%s", l->env->connection,
-                   WH_SLICE_ARG(listing_project(l)), stream, l->task.tool ? "@mcp" : "");
+    (void)snprintf(ret, LISTING_KEY_MAX, "%s:%s:%s%s", l->env->connection,
+                   l->task.project ? l->task.project->id : "", stream, l->task.tool ? "@mcp" : "");
 }
 
 bool listing_has_read(const struct listing *l, unsigned stream)
