@@ -7,6 +7,7 @@
 EMBED(raw_event, "schemas/raw_event.avsc")
 EMBED(observation, "schemas/observation.avsc")
 EMBED(observation_1, "schemas/observation_1.avsc")
+EMBED(observation_2, "schemas/observation_2.avsc")
 EMBED(dead_letter, "schemas/dead_letter.avsc")
 EMBED(reread, "schemas/reread.avsc")
 EMBED(connection, "schemas/connection.avsc")

@@ -108,7 +108,7 @@ static const struct wh_field_def build_record_fields[] = {
     REF("parent", BUILD_RECORD, "pipeline that started it"),
     STR("yaml_errors", "why the configuration was refused"),
     TIME("committed_at", "commit time"),
-    {"merge_request_iid", WH_FIELD_LONG, WH_KIND_NONE, 2,
+    {"merge_request_iid", WH_FIELD_LONG, WH_KIND_NONE, 3,
      "number of the merge request it ran for, from its ref"},
 };
 
