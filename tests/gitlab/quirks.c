@@ -55,6 +55,8 @@ static const struct quirk quirks[] = {
     {"rest_by_mcp", AT(rest_by_mcp), 0, {0}},
     {"honest_hints", AT(honest_hints), 0, {0}},
     {"auto_disable_hooks", AT(auto_disable_hooks), 0, {0}},
+    {"page_headers", AT(page_headers), 0, {"here", "elsewhere", "none"}},
+    {"bad_id", AT(bad_id), 0, {0}},
 };
 enum { QUIRKS = sizeof(quirks) / sizeof(quirks[0]) };
 

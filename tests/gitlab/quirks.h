@@ -26,6 +26,7 @@ enum gl_foreign {
     GL_FOREIGN_CHALLENGE
 };
 enum gl_consent { GL_CONSENT_APPROVE, GL_CONSENT_DENY, GL_CONSENT_PAGE };
+enum gl_page_links { GL_PAGES_HERE, GL_PAGES_ELSEWHERE, GL_PAGES_WITHOUT };
 enum gl_transport { GL_TRANSPORT_JSON, GL_TRANSPORT_SSE };
 enum gl_resource_form { GL_RESOURCE_STRING, GL_RESOURCE_ARRAY };
 enum gl_error_id { GL_ID_BY_VERSION, GL_ID_NULL, GL_ID_ECHO };
@@ -70,6 +71,8 @@ struct gl_quirks {
     int64_t rest_by_mcp;
     int64_t honest_hints;
     int64_t auto_disable_hooks;
+    int64_t page_headers; /* enum gl_page_links */
+    int64_t bad_id;       /* 0: none */
 };
 
 void gl_quirks_init(struct gl_quirks *q);

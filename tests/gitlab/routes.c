@@ -80,17 +80,27 @@ static void send_page(struct gl_call *call, const struct gl_ctx *c, enum gl_kind
                       const struct gl_set *set, const struct gl_query *q, render_fn render,
                       const char *path)
 {
+    const struct gl_quirks *quirks = &call->server->quirks;
+    const char *base = quirks->page_headers == GL_PAGES_ELSEWHERE ? "http://gitlab.internal:8080"
+                                                                  : c->model->base_url;
     struct gl_page page;
 
     gl_select(c->model, c->project, set, q, &page);
     gl_out_str(&call->out, "[");
     for (unsigned i = 0; i < page.n; i++) {
+        if (quirks->bad_id && set->items[page.pos[i]].id == quirks->bad_id) {
+            call->out.len = 0;
+            gl_out_str(&call->out, "{\"message\":\"500 Internal Server Error\"}");
+            gl_rest_send(call, 500);
+            return;
+        }
         gl_out_str(&call->out, i ? "," : "");
         render(c, kind, page.pos[i], &call->out);
     }
     gl_out_str(&call->out, "]");
-    gl_page_headers(&call->headers, q, &page, set, c->model->base_url, path,
-                    wh_http_raw_query(call->req));
+    if (quirks->page_headers != GL_PAGES_WITHOUT) {
+        gl_page_headers(&call->headers, q, &page, set, base, path, wh_http_raw_query(call->req));
+    }
     gl_rest_send(call, 200);
 }
 
