@@ -69,9 +69,14 @@ static int fail_call(struct sql_print *p, const struct wh_err *err)
 {
     bool left = p->failed && p->cli->out.pager;
 
-    cli_page_end(&p->cli->out);
+    sql_print_rest(p);
     if (p->failed) {
         return left ? CLI_OK : CLI_FAILED;
+    }
+    if (err->rc == WH_E_IO) {
+        cli_note(&p->cli->out, "wellhead: sql: %s; the %" PRId64 " rows before are not all\n",
+                 err->msg, p->n);
+        return CLI_FAILED;
     }
     if (err->rc == WH_E_CANCELED && !cli_interrupted(p->cli)) {
         cli_note(&p->cli->out, "wellhead: sql: the sink's answer cannot be read\n");

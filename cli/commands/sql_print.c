@@ -183,13 +183,7 @@ bool sql_print_take(void *ctx, struct wh_slice bytes)
 static int say_cut(const struct sql_print *p, struct wh_json_val end)
 {
     struct wh_slice by = cli_get_str(end, "truncated_by");
-    struct wh_slice failed = cli_get_str(end, "error");
 
-    if (failed.len) {
-        cli_note(&p->cli->out, "wellhead: sql: %.*s; the %" PRId64 " rows before are not all\n",
-                 WH_SLICE_ARG(failed), p->n);
-        return CLI_FAILED;
-    }
     if (!cli_get_flag(end, "truncated")) {
         return CLI_OK;
     }
@@ -215,6 +209,14 @@ static bool parse_tail(struct sql_print *p, struct wh_json_val *ret)
     return wh_buf_append_char(&p->line, '{', &err) == WH_OK &&
            wh_buf_append(&p->line, tail, &err) == WH_OK &&
            wh_json_parse(p->parser, wh_buf_slice(&p->line), ret, &err) == WH_OK;
+}
+
+void sql_print_rest(struct sql_print *p)
+{
+    if (p->begun && !p->failed && p->cli->opt.format == CLI_TEXT) {
+        cli_table_print(&p->table, &p->cli->out);
+    }
+    cli_page_end(&p->cli->out);
 }
 
 int sql_print_end(struct sql_print *p)

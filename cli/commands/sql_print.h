@@ -26,6 +26,8 @@ void sql_print_done(struct sql_print *p);
 bool sql_print_wants_objects(const struct cli *cli);
 /* For cli_request.on_data; ctx is the struct. */
 bool sql_print_take(void *ctx, struct wh_slice bytes);
+/* Prints the rows that wait for others to be aligned with, and leaves the pager. */
+void sql_print_rest(struct sql_print *p);
 /* After an answer that ended well: prints what is left, and says when rows are missing. Gives the exit code. */
 int sql_print_end(struct sql_print *p);
 

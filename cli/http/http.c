@@ -25,6 +25,12 @@ struct call {
     bool interrupted;
 };
 
+/* A stream that fails ends like any other, and says so in a field behind it. */
+static bool has_failed(const struct wh_httpc_answer *answer)
+{
+    return wh_slice_eq(wh_httpc_answer_header(answer, "wellhead-result"), WH_LIT("failed"));
+}
+
 static void on_answer(void *ctx, const struct wh_httpc_answer *answer)
 {
     struct call *call = ctx;
@@ -32,6 +38,10 @@ static void on_answer(void *ctx, const struct wh_httpc_answer *answer)
     call->rc = answer->rc;
     if (answer->rc != WH_OK) {
         *call->err = answer->err;
+    } else if (has_failed(answer)) {
+        call->answer->status = answer->status;
+        call->rc = wh_fail(call->err, WH_E_IO, "%.*s",
+                           WH_SLICE_ARG(wh_httpc_answer_header(answer, "wellhead-reason")));
     } else {
         call->answer->status = answer->status;
         call->rc = wh_buf_append(&call->answer->body, wh_buf_slice(answer->body), call->err);
@@ -132,7 +142,10 @@ void cli_http_free(struct cli_http *http)
 static enum wh_rc call_with_token(struct cli_http_client *client, const struct cli_request *request,
                                   const char *token, struct cli_answer *ret, struct wh_err *err)
 {
-    static const struct wh_httpc_header json = {{"Content-Type", 12}, {"application/json", 16}};
+    static const struct wh_httpc_header headers[] = {
+        {{"TE", 2}, {"trailers", 8}},
+        {{"Content-Type", 12}, {"application/json", 16}},
+    };
     WH_AUTO(buf) struct wh_buf url;
     struct wh_httpc_request http;
 
@@ -143,8 +156,8 @@ static enum wh_rc call_with_token(struct cli_http_client *client, const struct c
     http = (struct wh_httpc_request){
         .method = wh_slice_str(request->method),
         .url = wh_buf_slice(&url),
-        .headers = &json,
-        .n_headers = request->body.len ? 1 : 0,
+        .headers = headers,
+        .n_headers = request->body.len ? 2 : 1,
         .body = request->body,
         .secret_header = token ? "Authorization: Bearer " : NULL,
         .secret = wh_slice_str(token),
@@ -154,7 +167,7 @@ static enum wh_rc call_with_token(struct cli_http_client *client, const struct c
         .stall_timeout_ms = request->timeout_ms,
     };
     if (perform(client, request, &http, ret, err) != WH_OK) {
-        return wh_err_prefix(err, "%s", request->base);
+        return err->rc == WH_E_IO ? err->rc : wh_err_prefix(err, "%s", request->base);
     }
     return WH_OK;
 }

@@ -38,7 +38,8 @@ struct cli_http_client;
 struct cli_http {
     struct cli_http_client *client; /* of cli_http_curl; made by its first call */
     /*
-     * Any HTTP status is a success. WH_E_NET when nobody answers, WH_E_TIMEOUT, and the errors of
+     * Any HTTP status is a success. WH_E_NET when nobody answers, WH_E_TIMEOUT, WH_E_IO when a stream says
+     * at its end that it has failed (the message is its reason), and the errors of
      * wh_conf_secret_read for the token file; the message names the base.
      * ret->body is initialised in any case; free it with wh_buf_done.
      */

@@ -177,11 +177,9 @@ static void a_failure_amid_rows_is_an_error(void **state)
 {
     struct th_cli *t = *state;
 
-    th_cli_answer(t, "POST http://sink/api/v1/sql", 200,
-                  "{\"columns\":[\"id\"],\"rows\":[[1]],\"error\":\"the disk is full\"}");
+    th_cli_refuse(t, "POST http://sink/api/v1/sql", WH_E_IO, "the time limit is over");
     assert_int_equal(th_cli_run(t, "sql X --csv"), CLI_FAILED);
-    assert_string_equal(th_cli_stdout(t), "id\n1\n");
-    says(th_cli_stderr(t), "sql: the disk is full; the 1 rows before are not all");
+    says(th_cli_stderr(t), "sql: the time limit is over; the 0 rows before are not all\n");
 }
 
 static void no_limit_is_asked_for(void **state)

@@ -119,6 +119,7 @@ static void a_call_brings_token_and_body(void **state)
     assert_memory_equal(s.request, "POST /api/v1/sql HTTP/1.1\r\n", 27);
     assert_non_null(strstr(s.request, "Authorization: Bearer t0ken\r\n"));
     assert_non_null(strstr(s.request, "Content-Type: application/json\r\n"));
+    assert_non_null(strstr(s.request, "TE: trailers\r\n"));
     wh_buf_done(&answer.body);
     th_tmp_remove(folder);
 }
@@ -243,6 +244,30 @@ static void an_answer_that_ends_early_is_no_answer(void **state)
     wh_buf_done(&answer.body);
 }
 
+/* The sink tells it behind the last row. */
+static void a_stream_may_fail_at_its_end(void **state)
+{
+    struct taken taken = {.most = 64};
+    struct cli_answer answer;
+    struct wh_err err;
+
+    (void)state;
+    assert_int_equal(
+        take_answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: "
+                    "Wellhead-Result\r\n\r\n3\r\nrow\r\n0\r\nWellhead-Result: failed\r\n"
+                    "Wellhead-Reason: out of time\r\n\r\n",
+                    &taken, &answer, &err),
+        WH_E_IO);
+    assert_string_equal(err.msg, "out of time");
+    assert_int_equal(taken.len, 3);
+    wh_buf_done(&answer.body);
+    th_ok(take_answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nrow\r\n0\r\n"
+                      "Wellhead-Result: complete\r\n\r\n",
+                      &taken, &answer, &err),
+          &err);
+    wh_buf_done(&answer.body);
+}
+
 static void an_interrupt_ends_the_call(void **state)
 {
     struct cli_request request = {.method = "GET", .path = WH_LIT("/"), .timeout_ms = TIMEOUT_MS};
@@ -320,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_consumer_gets_the_body_of_a_good_answer),
         cmocka_unit_test(a_consumer_may_end_the_call),
         cmocka_unit_test(an_answer_that_ends_early_is_no_answer),
+        cmocka_unit_test(a_stream_may_fail_at_its_end),
         cmocka_unit_test(an_interrupt_ends_the_call),
         cmocka_unit_test(a_silent_server_times_out),
         cmocka_unit_test(a_missing_token_is_no_call),
