@@ -100,6 +100,7 @@ $(B)/version: FORCE
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 .PHONY: FORCE
 $(B)/common/base/build_version.c.o: DEFINES := -DWH_VERSION='"$(VERSION)"'
+$(B)/cli/commands/table.c.o: DEFINES := -DWH_SQLITE_VERSION='"$(shell pkg-config --modversion sqlite3)"'
 $(B)/common/base/build_version.c.o: $(B)/version
 
 # Files that the assembler embeds with .incbin.

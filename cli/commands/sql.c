@@ -8,7 +8,7 @@
 #include "cli/commands/sql_print.h"
 #include "common/json/json_write.h"
 
-enum { QUERY_MAX_BYTES = 1 << 20 };
+enum { QUERY_MAX_BYTES = 1 << 20, TIMED_OUT = 504 };
 
 static enum wh_rc read_input(int fd, struct wh_buf *out, struct wh_err *err)
 {
@@ -65,7 +65,7 @@ static enum wh_rc request_body(struct cli *cli, struct wh_slice query, struct wh
 }
 
 /* A user who leaves the pager has seen enough. */
-static int fail_call(struct sql_print *p, const struct wh_err *err)
+static int fail_call(struct sql_print *p, const char *doing, const struct wh_err *err)
 {
     bool left = p->failed && p->cli->out.pager;
 
@@ -79,13 +79,23 @@ static int fail_call(struct sql_print *p, const struct wh_err *err)
         return CLI_FAILED;
     }
     if (err->rc == WH_E_CANCELED && !cli_interrupted(p->cli)) {
-        cli_note(&p->cli->out, "wellhead: sql: the sink's answer cannot be read\n");
+        cli_note(&p->cli->out, "wellhead: %s: the sink's answer cannot be read\n", doing);
         return CLI_FAILED;
     }
-    return cli_fail(p->cli, "sql", err);
+    return cli_fail(p->cli, doing, err);
 }
 
-static int ask(struct cli *cli, struct sql_print *p, struct wh_slice body)
+static int fail_answer(struct cli *cli, const char *doing, const struct cli_answer *answer)
+{
+    int code = cli_fail_answer(cli, doing, answer);
+
+    if (answer->status == TIMED_OUT) {
+        cli_note(&cli->out, "  `--timeout TIME` gives it more time, as in --timeout 60s\n");
+    }
+    return code;
+}
+
+static int ask(struct cli *cli, const char *doing, struct sql_print *p, struct wh_slice body)
 {
     struct cli_request request = {
         .method = "POST",
@@ -101,9 +111,9 @@ static int ask(struct cli *cli, struct sql_print *p, struct wh_slice body)
     int code;
 
     if (cli_call_with(cli, &request, &answer, &err) != WH_OK) {
-        code = fail_call(p, &err);
+        code = fail_call(p, doing, &err);
     } else if (answer.status != 200) {
-        code = cli_fail_answer(cli, "sql", &answer);
+        code = fail_answer(cli, doing, &answer);
     } else {
         code = sql_print_end(p);
     }
@@ -111,36 +121,45 @@ static int ask(struct cli *cli, struct sql_print *p, struct wh_slice body)
     return code;
 }
 
-int cli_sql(struct cli *cli)
+int cli_sql_query(struct cli *cli, const char *doing, struct wh_slice query)
 {
-    WH_AUTO(buf) struct wh_buf query = {0};
     WH_AUTO(buf) struct wh_buf body = {0};
     struct sql_print print;
     struct wh_err err;
     int code;
+
+    wh_buf_init(&body, (size_t)2 * QUERY_MAX_BYTES);
+    if (request_body(cli, query, &body, &err) != WH_OK) {
+        return cli_fail(cli, doing, &err);
+    }
+    if (sql_print_init(&print, cli)) {
+        code = ask(cli, doing, &print, wh_buf_slice(&body));
+    } else {
+        cli_note(&cli->out, "wellhead: %s: out of memory\n", doing);
+        code = CLI_FAILED;
+    }
+    sql_print_done(&print);
+    return code;
+}
+
+int cli_sql(struct cli *cli)
+{
+    WH_AUTO(buf) struct wh_buf query = {0};
+    struct wh_err err;
 
     if (cli->opt.n_args != 2) {
         cli_note(&cli->out, "wellhead: sql needs one query, or - to read it from standard input\n");
         return CLI_USAGE;
     }
     wh_buf_init(&query, QUERY_MAX_BYTES);
-    wh_buf_init(&body, (size_t)2 * QUERY_MAX_BYTES);
     if ((strcmp(cli->opt.args[1], "-") == 0
              ? read_input(cli->world.input, &query, &err)
-             : wh_buf_append(&query, wh_slice_str(cli->opt.args[1]), &err)) != WH_OK ||
-        request_body(cli, wh_buf_slice(&query), &body, &err) != WH_OK) {
+             : wh_buf_append(&query, wh_slice_str(cli->opt.args[1]), &err)) != WH_OK) {
         return cli_fail(cli, "sql", &err);
     }
     if (is_blank(wh_buf_slice(&query))) {
         cli_note(&cli->out, "wellhead: sql: the query is empty\n");
         return CLI_USAGE;
     }
-    if (sql_print_init(&print, cli)) {
-        code = ask(cli, &print, wh_buf_slice(&body));
-    } else {
-        cli_note(&cli->out, "wellhead: sql: out of memory\n");
-        code = CLI_FAILED;
-    }
-    sql_print_done(&print);
-    return code;
+    return cli_sql_query(cli, "sql", wh_buf_slice(&query));
 }

@@ -1,5 +1,10 @@
 #include "cli/commands/commands.h"
 
+/* The Makefile knows it from pkg-config. */
+#ifndef WH_SQLITE_VERSION
+#define WH_SQLITE_VERSION "3"
+#endif
+
 static const struct cli_command table[] = {
     {"connect", CLI_CONNECT, "connect a GitLab: approve in the browser, or give a token, or both",
      "URL", 1,
@@ -36,8 +41,28 @@ static const struct cli_command table[] = {
      "  wellhead sql --timeout 60s \"select count(*) from jobs where name like '%test%'\"  # at "
      "most 60s\n"
      "  wellhead sql -x \"select * from merge_requests limit 1\"   # one column per line\n"
-     "  echo \"select count(*) from jobs\" | wellhead sql -\n",
+     "  echo \"select count(*) from jobs\" | wellhead sql -\n"
+     "\nThe language is that of SQLite " WH_SQLITE_VERSION ", with which the sink is built, for "
+     "reading only:\n"
+     "SELECT, WITH, VALUES and EXPLAIN as on https://www.sqlite.org/lang.html. It also has\n"
+     "  median(x), percentile(x, 0 to 100), stddev(x), concat(x, ...)\n"
+     "  text REGEXP pattern                 a regular expression of PCRE2\n"
+     "  date_trunc(unit, time[, zone])      the begin of the hour, day, week, month, quarter, "
+     "year\n"
+     "  local(time, zone)                   as in local(merged_at, 'Europe/Berlin')\n"
+     "Times are UTC as text, lists are JSON: select value from issues, json_each(labels).\n"
+     "`wellhead tables` lists the tables; .tables, describe TABLE and .schema TABLE are queries "
+     "too.\n",
      cli_sql},
+    {"tables", CLI_TABLES, "list the tables for sql, or the columns of one and what they mean",
+     "[NAME]", 1,
+     "  wellhead tables\n"
+     "  wellhead tables merge_requests       # columns, types, meaning, joins, and an example\n"
+     "  wellhead tables merge_requests -x    # one property per line\n"
+     "  wellhead tables jobs --json\n"
+     "  wellhead tables jobs --csv > jobs-columns.csv\n"
+     "  wellhead tables --ndjson | jq -r .table\n",
+     cli_tables},
     {"show", CLI_SHOW, "one object: its fields, what changed it, and what it is linked to",
      "ADDRESS|PROJECT!N|#N|ID", 1,
      "  wellhead show https://gitlab.example.com/group/project/-/issues/7   # as it is copied\n"

@@ -401,7 +401,7 @@ enum wh_rc api_answer_entity(struct api_job *job, struct wh_err *err)
 
     if (wh_entity_id_parse(job->id, &id, err) != WH_OK) {
         return wh_fail(err, WH_E_INVALID,
-                       "the id is a uuid; to find one by its page use /api/v1/entities?url=");
+                       "the id is a uuid; an entity is also found by the address of its page");
     }
     return entity_job(job, &id, err);
 }
