@@ -10,6 +10,7 @@
 #include "common/base/slice.h"
 
 #define WH_TOPIC_MAX 250
+#define WH_CONNECTION_ID_MAX 65 /* bytes of a connection id, with its end */
 
 /* After the prefix: the group whose offsets say how far the dead letters have been replayed. */
 #define WH_DEAD_LETTER_GROUP "dead-letters"

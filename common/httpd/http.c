@@ -23,12 +23,9 @@ void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *m
     wh_buf_init(&body, ERROR_MAX_BYTES);
     wh_json_writer_init(&w, &body);
     wh_jw_object(&w);
-    wh_jw_key(&w, "ok");
-    wh_jw_bool(&w, false);
-    wh_jw_key(&w, "error");
-    wh_jw_str(&w, wh_slice_str(message));
-    wh_jw_key(&w, "status");
-    wh_jw_int(&w, status);
+    wh_jw_put_bool(&w, "ok", false);
+    wh_jw_put_str(&w, "error", wh_slice_str(message));
+    wh_jw_put_int(&w, "status", status);
     wh_jw_end(&w);
     if (wh_jw_finish(&w, &err) != WH_OK) {
         wh_buf_reset(&body);
@@ -40,4 +37,16 @@ void wh_http_reply_error(struct wh_http_req *req, unsigned status, const char *m
                                                .body_taken = true,
                                                .headers = headers,
                                                .n_headers = retry_after_s ? 1 : 0});
+}
+
+void wh_http_reply_written(struct wh_http_req *req, unsigned status, struct wh_json_writer *w)
+{
+    struct wh_err err;
+
+    if (wh_jw_finish(w, &err) != WH_OK) {
+        wh_buf_done(w->out);
+        wh_http_reply_error(req, 500, err.msg, 0);
+        return;
+    }
+    wh_http_reply_json(req, status, w->out);
 }

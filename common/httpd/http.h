@@ -187,6 +187,10 @@ static inline void wh_http_reply_json(struct wh_http_req *req, unsigned status, 
     wh_http_reply_buf(req, status, "application/json", body);
 }
 
+struct wh_json_writer;
+/* Finishes the writer, and replies with its buffer, which is taken; or with 500 and the writer's error. */
+void wh_http_reply_written(struct wh_http_req *req, unsigned status, struct wh_json_writer *w);
+
 static inline void wh_http_reply_stream(struct wh_http_req *req, unsigned status,
                                         const char *content_type,
                                         const struct wh_http_stream *stream)

@@ -18,10 +18,10 @@
 #include "stages/webhook-intake/health.h"
 #include "stages/webhook-intake/verify.h"
 
-enum { INTAKE_CONNECTIONS_MAX = 4096, INTAKE_CONNECTION_ID_SIZE = 65 };
+enum { INTAKE_CONNECTIONS_MAX = 4096 };
 
 struct intake_connection {
-    char id[INTAKE_CONNECTION_ID_SIZE];
+    char id[WH_CONNECTION_ID_MAX];
     char raw_topic[WH_TOPIC_MAX];
     struct wh_buf instance; /* as entity ids name it */
     struct wh_buf key;      /* decoded; empty: none */

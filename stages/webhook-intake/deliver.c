@@ -237,7 +237,7 @@ void intake_on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *deli
 
 static enum wh_rc tell_one(struct intake *intake, struct intake_connection *c, struct wh_err *err)
 {
-    char key[INTAKE_CONNECTION_ID_SIZE + 160];
+    char key[WH_CONNECTION_ID_MAX + 160];
     int n = snprintf(key, sizeof(key), "%s:webhooks:%.128s", c->id, intake->conf.name);
     int64_t now_ms = wh_clock_now_ms(&intake->deps.clock);
     WH_AUTO(buf) struct wh_buf json;

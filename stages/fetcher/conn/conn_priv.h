@@ -21,7 +21,7 @@
 #include "stages/fetcher/state/projects.h"
 #include "stages/fetcher/state/stream_count.h"
 
-enum { CONN_ID_MAX = 65, RUNS_KEPT = 12 };
+enum { RUNS_KEPT = 12 };
 
 enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS, RUN_CHECK };
 
@@ -107,7 +107,7 @@ struct conn_announced {
 struct conn {
     struct conn *next;
     struct fetcher *fetcher;
-    char id[CONN_ID_MAX];
+    char id[WH_CONNECTION_ID_MAX];
     char *instance;
     char raw_topic[WH_TOPIC_MAX];
     struct wh_arena arena; /* holds the texts of doc */

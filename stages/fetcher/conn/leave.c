@@ -45,7 +45,7 @@ static const unsigned transitions[LEAVE_PHASES] = {
 /* A purge on a pool thread, which works on nothing else. */
 struct purge {
     struct leave *leave; /* for the loop's thread; NULL: the connection was freed meanwhile */
-    char connection[CONN_ID_MAX];
+    char connection[WH_CONNECTION_ID_MAX];
     struct wipe_task task;
     struct wipe_report report;
     enum wh_rc rc;

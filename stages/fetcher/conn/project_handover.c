@@ -1,36 +1,43 @@
 #include "stages/fetcher/conn/project_handover.h"
 
 #include <stdio.h>
+
 #include "stages/fetcher/conn/conn_priv.h"
 
-enum { KEY_MAX_BYTES = 160 };
+enum { EPOCH_MAX = 64 };
 
 #define PROJECT_SUFFIX ":project"
 #define PROJECTS_SUFFIX "::projects"
 
 /* ---- the owner announces ---- */
 
-static enum wh_rc announce_one(struct conn *c, struct project *p, bool there, struct wh_err *err)
+/* A record is a cursor whose rows are the epoch. */
+static struct wh_slice write_epoch(const struct conn *c, char text[EPOCH_MAX])
 {
-    char key[KEY_MAX_BYTES];
-    char json[64];
-    int n = snprintf(json, sizeof(json), "{\"rows\":%lld}", (long long)c->announced.epoch_ms);
+    int n = snprintf(text, EPOCH_MAX, "{\"rows\":%lld}", (long long)c->announced.epoch_ms);
 
-    (void)snprintf(key, sizeof(key), "%s:%s" PROJECT_SUFFIX, c->id, p->id);
-    return fetcher_save_state(c->fetcher, wh_slice_str(c->id), wh_slice_str(p->id),
-                              wh_slice_str(key), wh_slice(json, there && n > 0 ? (size_t)n : 0),
-                              NULL, err);
+    return wh_slice(text, n > 0 ? (size_t)n : 0);
+}
+
+static enum wh_rc announce_one(struct conn *c, const struct project *p, bool there,
+                               struct wh_err *err)
+{
+    struct wh_slice id = wh_slice_str(p->id);
+    char key[CURSOR_KEY_MAX];
+    char json[EPOCH_MAX];
+
+    cursor_key(key, c->id, id, "project");
+    return fetcher_save_state(c->fetcher, wh_slice_str(c->id), id, wh_slice_str(key),
+                              there ? write_epoch(c, json) : WH_LIT(""), NULL, err);
 }
 
 static enum wh_rc announce_all(struct conn *c, struct wh_err *err)
 {
-    char key[KEY_MAX_BYTES];
-    char json[64];
-    int n = snprintf(json, sizeof(json), "{\"rows\":%lld}", (long long)c->announced.epoch_ms);
+    char key[CURSOR_KEY_MAX];
+    char json[EPOCH_MAX];
 
-    (void)snprintf(key, sizeof(key), "%s" PROJECTS_SUFFIX, c->id);
-    return fetcher_save_everywhere(c->fetcher, c, key, wh_slice(json, n > 0 ? (size_t)n : 0), true,
-                                   err);
+    cursor_key(key, c->id, WH_LIT(""), "projects");
+    return fetcher_save_everywhere(c->fetcher, c, key, write_epoch(c, json), true, err);
 }
 
 void project_handover_announce(struct conn *c)
@@ -97,9 +104,9 @@ void project_handover_recall(struct conn *c)
 {
     struct recall r = {.conn = c};
     const struct cursor *epoch;
-    char key[KEY_MAX_BYTES];
+    char key[CURSOR_KEY_MAX];
 
-    (void)snprintf(key, sizeof(key), "%s" PROJECTS_SUFFIX, c->id);
+    cursor_key(key, c->id, WH_LIT(""), "projects");
     epoch = cursors_get(c->fetcher->cursors, wh_slice_str(key));
     if (epoch == NULL || epoch->rows == 0) {
         return;

@@ -22,9 +22,10 @@ struct rotation {
     struct wh_bus_ack ack; /* first: a document that was sealed again carries it */
     struct fetcher *f;
     struct wh_timer *timer;
-    char saving[65];        /* id of the connection whose document is on its way to Kafka; or "" */
-    int64_t clean_since_ms; /* since when no document needs an older key; 0: some do */
-    bool unreadable;        /* the key file could not be read, and that was logged */
+    char saving
+        [WH_CONNECTION_ID_MAX]; /* id of the connection whose document is on its way to Kafka; or "" */
+    int64_t clean_since_ms;     /* since when no document needs an older key; 0: some do */
+    bool unreadable;            /* the key file could not be read, and that was logged */
     uint64_t resealed;
 };
 

@@ -35,16 +35,16 @@ static void skip_unlisted(struct conn *c)
 
 /* ---- sweeps ---- */
 
-static struct cursor *sweep_cursor(struct conn *c, char key[96])
+static struct cursor *sweep_cursor(struct conn *c, char key[CURSOR_KEY_MAX])
 {
-    (void)snprintf(key, 96, "%s::sweep", c->id);
+    cursor_key(key, c->id, WH_LIT(""), "sweep");
     return cursors_get(c->fetcher->cursors, wh_slice_str(key));
 }
 
 /* The first run lists everything, so the interval of the sweeps begins with it. */
 static bool sweep_due(struct conn *c)
 {
-    char key[96];
+    char key[CURSOR_KEY_MAX];
     const struct cursor *cursor = sweep_cursor(c, key);
     int64_t interval_ms = c->fetcher->deps.conf.sweep_interval_ms;
 
@@ -54,7 +54,7 @@ static bool sweep_due(struct conn *c)
 
 static void note_sweep(struct conn *c)
 {
-    char key[96];
+    char key[CURSOR_KEY_MAX];
     struct cursor *cursor = sweep_cursor(c, key);
     WH_AUTO(buf) struct wh_buf json;
     struct wh_err err;
@@ -220,12 +220,12 @@ static bool just_read(struct conn *c, const struct project *project, unsigned st
     bool no_cursor = streams[stream].mode == STREAM_OPEN || streams[stream].mode == STREAM_HEADS;
     const char *name = no_cursor ? "pipelines" : streams[stream].name;
     const struct cursor *cursor;
-    char key[160];
+    char key[CURSOR_KEY_MAX];
 
     if (!c->run.stale) {
         return false;
     }
-    (void)snprintf(key, sizeof(key), "%s:%s:%s", c->id, project->id, name);
+    cursor_key(key, c->id, wh_slice_str(project->id), name);
     cursor = cursors_get(c->fetcher->cursors, wh_slice_str(key));
     if (cursor == NULL || cursor->finished_at_ms + interval <= now_ms(c)) {
         return false;

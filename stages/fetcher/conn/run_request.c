@@ -7,14 +7,14 @@
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/run.h"
 
-enum { JSON_MAX_BYTES = 1024, KEY_MAX_BYTES = 160 };
+enum { JSON_MAX_BYTES = 1024 };
 
 #define SYNC_SUFFIX "::sync"
 
 enum wh_rc run_request(struct conn *c, bool verify, bool confirm, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf json;
-    char key[KEY_MAX_BYTES];
+    char key[CURSOR_KEY_MAX];
     struct wh_json_writer w;
 
     if (c->stopped) {
@@ -33,7 +33,7 @@ enum wh_rc run_request(struct conn *c, bool verify, bool confirm, struct wh_err 
     if (wh_jw_finish(&w, err) != WH_OK) {
         return err->rc;
     }
-    (void)snprintf(key, sizeof(key), "%s" SYNC_SUFFIX, c->id);
+    cursor_key(key, c->id, WH_LIT(""), "sync");
     return fetcher_save_everywhere(c->fetcher, c, key, wh_buf_slice(&json), false, err);
 }
 

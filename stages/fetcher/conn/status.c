@@ -311,24 +311,20 @@ static void write_ownership(struct wh_json_writer *w, const struct ownership *s)
     wh_jw_end(w);
 }
 
-enum wh_rc status_write(const struct fetcher *f, struct wh_buf *out, bool full, struct wh_err *err)
+void status_write(const struct fetcher *f, struct wh_json_writer *w, bool full)
 {
-    struct wh_json_writer w;
-
-    wh_json_writer_init(&w, out);
-    wh_jw_object(&w);
-    wh_jw_put_bool(&w, "ok", true);
-    wh_jw_put_bool(&w, "caught_up", f->caught_up);
-    write_ownership(&w, &f->ownership);
-    wh_jw_put_int(&w, "rereads_open", (int64_t)rereads_open(f->rereads));
-    wh_jw_key(&w, "connections");
-    wh_jw_array(&w);
+    wh_jw_object(w);
+    wh_jw_put_bool(w, "ok", true);
+    wh_jw_put_bool(w, "caught_up", f->caught_up);
+    write_ownership(w, &f->ownership);
+    wh_jw_put_int(w, "rereads_open", (int64_t)rereads_open(f->rereads));
+    wh_jw_key(w, "connections");
+    wh_jw_array(w);
     for (const struct conn *c = f->conns; c; c = c->next) {
         if (!c->dropped) {
-            write_conn(&w, c, full);
+            write_conn(w, c, full);
         }
     }
-    wh_jw_end(&w);
-    wh_jw_end(&w);
-    return wh_jw_finish(&w, err);
+    wh_jw_end(w);
+    wh_jw_end(w);
 }

@@ -6,15 +6,12 @@
 
 #include <stdbool.h>
 
-#include "common/base/buf.h"
-#include "common/base/err.h"
+#include "common/json/json_write.h"
 
 struct fetcher;
 
-/* Appends the state of the fetcher and of its connections as a JSON object. full: also what each run
- * has read, the health of the webhooks, and completeness. Errors: WH_E_NOMEM, and WH_E_TOO_LARGE
- * when out is full. */
-WH_MUST_CHECK enum wh_rc status_write(const struct fetcher *f, struct wh_buf *out, bool full,
-                                      struct wh_err *err);
+/* Writes the state of the fetcher and of its connections as an object. full: also what each run has
+ * read, the health of the webhooks, and completeness. */
+void status_write(const struct fetcher *f, struct wh_json_writer *w, bool full);
 
 #endif

@@ -201,7 +201,6 @@ static void answer_waiting(struct connect *k)
     struct wh_http_req *req = k->req;
     struct wh_json_writer w;
     struct wh_buf out;
-    struct wh_err err;
 
     wh_http_set_user(req, NULL);
     k->req = NULL;
@@ -211,12 +210,7 @@ static void answer_waiting(struct connect *k)
     wh_jw_put_bool(&w, "ok", true);
     write_result(k, &w);
     wh_jw_end(&w);
-    if (wh_jw_finish(&w, &err) != WH_OK) {
-        wh_buf_done(&out);
-        wh_http_reply_error(req, 500, err.msg, 0);
-        return;
-    }
-    wh_http_reply_json(req, 200, &out);
+    wh_http_reply_written(req, 200, &w);
 }
 
 void connect_done(struct connect *k)
@@ -381,11 +375,7 @@ static enum wh_rc answer_session(struct connect *k, struct wh_http_req *req, str
     wh_jw_put_str(&w, "session", wh_slice_str(k->session));
     wh_jw_put_str(&w, "connection", wh_buf_slice(&k->id));
     wh_jw_end(&w);
-    if (wh_jw_finish(&w, err) != WH_OK) {
-        wh_buf_done(&out);
-        return err->rc;
-    }
-    wh_http_reply_json(req, 202, &out);
+    wh_http_reply_written(req, 202, &w);
     return WH_OK;
 }
 
@@ -468,7 +458,6 @@ void connect_show(struct connects *all, struct wh_http_req *req, struct wh_slice
     struct connect *k = find_session(all, session);
     struct wh_json_writer w;
     struct wh_buf out;
-    struct wh_err err;
 
     if (k == NULL) {
         wh_http_reply_error(req, 404, "no such session, or it is over", 0);
@@ -477,12 +466,7 @@ void connect_show(struct connects *all, struct wh_http_req *req, struct wh_slice
     wh_buf_init(&out, ANSWER_MAX_BYTES);
     wh_json_writer_init(&w, &out);
     write_session(k, &w);
-    if (wh_jw_finish(&w, &err) != WH_OK) {
-        wh_buf_done(&out);
-        wh_http_reply_error(req, 500, err.msg, 0);
-        return;
-    }
-    wh_http_reply_json(req, 200, &out);
+    wh_http_reply_written(req, 200, &w);
     if (k->phase == CONNECT_DONE) {
         connect_free(k);
     }

@@ -59,16 +59,13 @@ void control_free(struct control *c)
 
 static void reply_status(struct control *c, struct wh_http_req *req, bool full)
 {
+    struct wh_json_writer w;
     struct wh_buf out;
-    struct wh_err err;
 
     wh_buf_init(&out, ANSWER_MAX_BYTES);
-    if (status_write(c->f, &out, full, &err) != WH_OK) {
-        wh_buf_done(&out);
-        wh_http_reply_error(req, 500, err.msg, 0);
-        return;
-    }
-    wh_http_reply_json(req, 200, &out);
+    wh_json_writer_init(&w, &out);
+    status_write(c->f, &w, full);
+    wh_http_reply_written(req, 200, &w);
 }
 
 static void accepted(struct wh_http_req *req)
@@ -128,7 +125,6 @@ static void reply_keys(struct control *c, struct wh_http_req *req, unsigned stat
 {
     struct wh_json_writer w;
     struct wh_buf out;
-    struct wh_err err;
 
     wh_buf_init(&out, ANSWER_MAX_BYTES);
     wh_json_writer_init(&w, &out);
@@ -136,12 +132,7 @@ static void reply_keys(struct control *c, struct wh_http_req *req, unsigned stat
     wh_jw_put_bool(&w, "ok", true);
     rotation_write(fetcher_rotation(c->f), &w);
     wh_jw_end(&w);
-    if (wh_jw_finish(&w, &err) != WH_OK) {
-        wh_buf_done(&out);
-        wh_http_reply_error(req, 500, err.msg, 0);
-        return;
-    }
-    wh_http_reply_json(req, status, &out);
+    wh_http_reply_written(req, status, &w);
 }
 
 /* ---- routes ---- */

@@ -10,7 +10,12 @@
 #include "common/crypto/crypto.h"
 #include "common/event/topics.h"
 
-enum { HOST_MAX_BYTES = 253, LABEL_MAX_BYTES = 63, ID_MAX = 64, HASH_DIGITS = 8 };
+enum {
+    HOST_MAX_BYTES = 253,
+    LABEL_MAX_BYTES = 63,
+    ID_MAX = WH_CONNECTION_ID_MAX - 1,
+    HASH_DIGITS = 8
+};
 
 struct parts {
     bool https;

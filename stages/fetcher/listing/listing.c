@@ -68,15 +68,18 @@ enum wh_rc listing_save(struct listing *l, struct wh_err *err)
 }
 
 /* Rows by tools show less: they have a cursor of their own. */
-static void write_key(const struct listing *l, const char *stream, char ret[LISTING_KEY_MAX])
+static void write_key(const struct listing *l, const char *stream, char ret[CURSOR_KEY_MAX])
 {
-    (void)snprintf(ret, LISTING_KEY_MAX, "%s:%s:%s%s", l->env->connection,
-                   l->task.project ? l->task.project->id : "", stream, l->task.tool ? "@mcp" : "");
+    char name[64];
+
+    (void)snprintf(name, sizeof(name), "%s%s", stream, l->task.tool ? "@mcp" : "");
+    cursor_key(ret, l->env->connection, wh_slice_str(l->task.project ? l->task.project->id : ""),
+               name);
 }
 
 bool listing_has_read(const struct listing *l, unsigned stream)
 {
-    char key[LISTING_KEY_MAX];
+    char key[CURSOR_KEY_MAX];
     const struct cursor *cursor;
 
     write_key(l, streams[stream].name, key);

@@ -7,8 +7,6 @@
 #include "stages/fetcher/gitlab/streams.h"
 #include "stages/fetcher/listing/listing.h"
 
-enum { LISTING_KEY_MAX = 160 };
-
 struct listing_kind {
     size_t size; /* of the struct that begins with a struct listing */
     /* Sends the first request. The listing may have ended and be freed when it returns WH_OK. */
@@ -32,7 +30,7 @@ struct listing {
     struct listing_task task;
     const struct stream *stream;
     struct cursor *cursor;
-    char key[LISTING_KEY_MAX]; /* the cursor's */
+    char key[CURSOR_KEY_MAX]; /* the cursor's */
     /* As if it ended now: LISTING_ENDED until listing_fail or listings_stop_foreign. */
     struct listing_result result;
 };

@@ -1,5 +1,6 @@
 #include "stages/fetcher/state/cursors.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,14 @@ struct slot {
 struct cursors {
     struct slot *buckets[BUCKETS];
 };
+
+void cursor_key(char ret[CURSOR_KEY_MAX], const char *connection, struct wh_slice project,
+                const char *stream)
+{
+    int n = snprintf(ret, CURSOR_KEY_MAX, "%s:%.*s:%s", connection, WH_SLICE_ARG(project), stream);
+
+    assert(n > 0 && n < CURSOR_KEY_MAX);
+}
 
 struct cursors *cursors_new(void)
 {

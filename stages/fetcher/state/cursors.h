@@ -18,6 +18,7 @@ enum {
     CURSOR_HASHES_MAX = 128,
     CURSOR_SPANS_MAX = 16,
     CURSOR_MARK_MAX = 1024,
+    CURSOR_KEY_MAX = 160,
 };
 
 /* A part of a listing that is not read completely. */
@@ -48,6 +49,10 @@ struct cursor {
 };
 
 struct cursors;
+
+/* Writes the key of a cursor. project "": the connection itself. Every key fits. */
+void cursor_key(char ret[CURSOR_KEY_MAX], const char *connection, struct wh_slice project,
+                const char *stream);
 
 struct cursors *cursors_new(void);
 void cursors_free(struct cursors *s);

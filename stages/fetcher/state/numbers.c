@@ -159,7 +159,7 @@ static bool copy(struct wh_slice text, char *to, size_t size)
 
 static struct numbers *of_key(struct numbers_table *t, struct wh_slice key, int64_t *ret_seq)
 {
-    char connection[65];
+    char connection[WH_CONNECTION_ID_MAX];
     char project[24];
     struct wh_slice stream;
     struct wh_err err;

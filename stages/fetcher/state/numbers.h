@@ -13,6 +13,7 @@
 #ifndef WH_FETCHER_NUMBERS_H
 #define WH_FETCHER_NUMBERS_H
 
+#include "common/event/topics.h"
 #include "stages/fetcher/state/number_set.h"
 #include "stages/fetcher/gitlab/row.h"
 
@@ -30,7 +31,7 @@ enum numbers_stream {
 struct numbers {
     struct numbers *next; /* in the same bucket */
     struct numbers *all;  /* the next one of the whole table */
-    char connection[65];
+    char connection[WH_CONNECTION_ID_MAX];
     char project[24];
     enum numbers_stream stream;
     struct number_set *set;

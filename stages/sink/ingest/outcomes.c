@@ -11,13 +11,12 @@ enum {
     PENDING = 1 << 12, /* repairs that a late webhook may still undo */
     KEY_MAX_BYTES = 256,
     DOCUMENT_MAX_BYTES = 64 << 10,
-    CONNECTION_TEXT = 65,
 };
 
 struct run {
     struct wh_outcome now; /* including the current batch; its connection is `connection` */
     struct wh_outcome durable;
-    char connection[CONNECTION_TEXT];
+    char connection[WH_CONNECTION_ID_MAX];
     bool dirty;   /* the current batch changes it */
     bool untaken; /* changed durably since sink_outcomes_next returned it */
     uint64_t used;
@@ -36,7 +35,7 @@ struct pending {
 
 /* First and last webhook of one project. */
 struct cover {
-    char connection[CONNECTION_TEXT];
+    char connection[WH_CONNECTION_ID_MAX];
     char project[24];
     int64_t first_ms;
     int64_t last_ms;
@@ -548,12 +547,12 @@ static enum wh_rc load_cover(struct sink_outcomes *o, struct wh_slice key, struc
                              struct wh_err *err)
 {
     const char *zero = memchr(key.ptr, '\0', key.len);
-    char connection[CONNECTION_TEXT];
+    char connection[WH_CONNECTION_ID_MAX];
     struct cover *c;
     size_t len;
 
-    len = zero ? (size_t)(zero - key.ptr) - 1 : CONNECTION_TEXT;
-    if (len >= CONNECTION_TEXT || value.len != 16) {
+    len = zero ? (size_t)(zero - key.ptr) - 1 : WH_CONNECTION_ID_MAX;
+    if (len >= WH_CONNECTION_ID_MAX || value.len != 16) {
         return wh_fail(err, WH_E_CORRUPT, "a damaged record of a project's webhooks");
     }
     memcpy(connection, key.ptr + 1, len);

@@ -6,7 +6,6 @@
 #include "stages/sink/batch/removal.h"
 
 enum {
-    ID_MAX = 65,
     INSTANCE_MAX = 1024,
     REPORT_MAX_BYTES = 4096,
     DOCUMENT_MAX_BYTES = 1 << 20,
@@ -27,7 +26,7 @@ struct sink_purge {
     struct wh_json_parser *json;
     struct wh_buf text;
     enum purge_phase phase;
-    char connection[ID_MAX];
+    char connection[WH_CONNECTION_ID_MAX];
     char instance[INSTANCE_MAX];
     int64_t requested_at_ms;
     uint64_t entities;
@@ -82,7 +81,7 @@ static enum wh_rc put_report(struct sink_purge *p, int64_t finished_at_ms, struc
     WH_AUTO(buf) struct wh_buf key;
     WH_AUTO(buf) struct wh_buf value;
 
-    wh_buf_init(&key, ID_MAX + 1);
+    wh_buf_init(&key, WH_CONNECTION_ID_MAX + 1);
     wh_buf_init(&value, REPORT_MAX_BYTES);
     if (sink_purge_report_key(wh_slice_str(p->connection), &key, err) != WH_OK ||
         write_report(p, finished_at_ms, &value, err) != WH_OK) {
@@ -188,7 +187,7 @@ static enum wh_rc instance_of(struct sink_purge *p, struct sink_apply *apply,
     bool found = false;
 
     ret[0] = '\0';
-    wh_buf_init(&key, ID_MAX + 1);
+    wh_buf_init(&key, WH_CONNECTION_ID_MAX + 1);
     wh_buf_reset(&p->text);
     if (wh_buf_append_char(&key, 'x', err) != WH_OK ||
         wh_buf_append(&key, connection, err) != WH_OK ||

@@ -29,8 +29,8 @@ struct sink_found_partition {
 
 struct sink_found_topic {
     char name[WH_TOPIC_MAX];
-    char connection[65];     /* empty: a shared topic */
-    enum wh_topic_role role; /* connections, runs, health or entities */
+    char connection[WH_CONNECTION_ID_MAX]; /* empty: a shared topic */
+    enum wh_topic_role role;               /* connections, runs, health or entities */
     int32_t partitions;
     struct wh_counter *consumed; /* may be NULL */
 };
@@ -64,7 +64,7 @@ struct sink_partition {
 
 struct sink_topic {
     char name[WH_TOPIC_MAX];
-    char connection[65]; /* empty: a shared topic */
+    char connection[WH_CONNECTION_ID_MAX]; /* empty: a shared topic */
     enum wh_topic_role role;
     struct sink_partition *partitions;
     int32_t n_partitions;
@@ -81,7 +81,7 @@ struct sink_table {
     bool known; /* at least one listing was taken over */
     char held_reason[WH_ERR_MSG_MAX];
     char purging
-        [65]; /* the connection that is being purged, whose topics are not read; "" for none */
+        [WH_CONNECTION_ID_MAX]; /* the connection that is being purged, whose topics are not read; "" for none */
     /* The result of the last lookup, as neighbouring records share a topic. */
     const char *last_name;
     struct sink_topic *last_topic;

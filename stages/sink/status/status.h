@@ -13,6 +13,7 @@
 
 #include "common/bus/bus.h"
 #include "common/event/kind.h"
+#include "common/event/topics.h"
 #include "common/event/version.h"
 
 enum sink_state {
@@ -62,7 +63,7 @@ struct sink_status {
 
 struct sink_topic_status {
     char topic[WH_BUS_TOPIC_MAX + 1];
-    char connection[65]; /* empty for the connections topic */
+    char connection[WH_CONNECTION_ID_MAX]; /* empty for the connections topic */
     int32_t partitions;
     int64_t stored_records; /* sum of next offsets minus the logs' starts */
     int64_t lag_records;    /* -1 while not known */

@@ -326,12 +326,15 @@ static void check_lists(const struct world *w, bool ended)
     struct wh_json_val c;
     struct wh_json_iter it;
     struct wh_slice key;
+    struct wh_json_writer writer;
     struct wh_buf text;
     struct wh_err err;
 
     assert_non_null(parser);
     wh_buf_init(&text, 1 << 20);
-    th_ok(status_write(w->f, &text, true, &err), &err);
+    wh_json_writer_init(&writer, &text);
+    status_write(w->f, &writer, true);
+    th_ok(wh_jw_finish(&writer, &err), &err);
     th_ok(wh_json_parse(parser, wh_buf_slice(&text), &root, &err), &err);
     assert_true(wh_json_get(root, WH_LIT("connections"), &list));
     it = wh_json_iter(list);
