@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "common/base/build_version.h"
+#include "common/httpc/url.h"
 #include "common/run/stage.h"
 #include "stages/fetcher/control/control.h"
 #include "stages/fetcher/conn/collect.h"
 #include "stages/fetcher/conn/fetcher.h"
 #include "stages/fetcher/conn/rereads.h"
 #include "stages/fetcher/members/group.h"
-#include "stages/fetcher/oauth/url.h"
 
 enum {
     QUEUE_MAX_BYTES = 96 << 20,
@@ -217,7 +217,7 @@ static void beat(void *ctx, struct wh_heartbeat *h)
 static enum wh_rc read_public_url(struct app *app, struct wh_err *err)
 {
     struct wh_slice text = wh_slice_str(app->conf.public_url);
-    struct oauth_url url;
+    struct wh_url url;
 
     while (text.len && text.ptr[text.len - 1] == '/') {
         text.len--;
@@ -225,7 +225,7 @@ static enum wh_rc read_public_url(struct app *app, struct wh_err *err)
     if (text.len >= sizeof(app->public_url)) {
         return wh_fail(err, WH_E_CONFIG, "public.url is longer than %d bytes", URL_TEXT - 1);
     }
-    if (text.len && (oauth_url_parse(text, &url, err) != WH_OK || url.query.len)) {
+    if (text.len && (wh_url_parse(text, &url, err) != WH_OK || url.query.len)) {
         return wh_fail(err, WH_E_CONFIG,
                        "public.url must be an http or https address without a query, as in "
                        "https://wellhead.example.com");

@@ -40,12 +40,12 @@ static void try_tools(struct wh_json_val result)
     mcp_tools_done(&tools);
 }
 
-static bool same_origin(struct wh_slice text, const struct oauth_url *other)
+static bool same_origin(struct wh_slice text, const struct wh_url *other)
 {
-    struct oauth_url u;
+    struct wh_url u;
     struct wh_err err;
 
-    return oauth_url_parse(text, &u, &err) == WH_OK && oauth_url_same_origin(&u, other);
+    return wh_url_parse(text, &u, &err) == WH_OK && oauth_url_same_origin(&u, other);
 }
 
 static void try_documents(struct wh_json_parser *parser, struct wh_slice json)
@@ -55,12 +55,12 @@ static void try_documents(struct wh_json_parser *parser, struct wh_slice json)
     struct oauth_server server;
     struct oauth_client client;
     struct oauth_tokens tokens;
-    struct oauth_url endpoint;
+    struct wh_url endpoint;
     struct wh_arena arena;
     struct wh_err err;
 
     wh_arena_init(&arena, 4096, 1 << 20);
-    check(oauth_url_parse(WH_LIT("https://g.example/api/v4/mcp"), &endpoint, &err) == WH_OK);
+    check(wh_url_parse(WH_LIT("https://g.example/api/v4/mcp"), &endpoint, &err) == WH_OK);
     if (oauth_resource_read(json, parser, &endpoint, &arena, &resource, &err) == WH_OK) {
         check(same_origin(resource.resource, &endpoint));
     }

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct oauth_challenge c = {0};
     struct oauth_challenge again = {0};
     struct oauth_redirect r;
-    struct oauth_url u;
+    struct wh_url u;
     struct wh_err err;
 
     oauth_challenge_read(input, &c);
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(c.bearer || (c.scope[0] == '\0' && c.error[0] == '\0'));
     oauth_challenge_read(input, &again);
     check(memcmp(&c, &again, sizeof(c)) == 0);
-    if (oauth_url_parse(input, &u, &err) == WH_OK) {
+    if (wh_url_parse(input, &u, &err) == WH_OK) {
         check(u.host.len > 0 && u.port > 0);
         check(u.origin.len + u.path.len <= size);
     }

@@ -94,7 +94,7 @@ credential_new(const struct access_env *env,
                                  .allow_http = env->allow_http,
                                  .timeout_ms = REQUEST_MS};
     if (cr->timer == NULL || cr->net.parser == NULL ||
-        oauth_url_parse(wh_slice_str(env->instance), &cr->net.home, &err) != WH_OK) {
+        wh_url_parse(wh_slice_str(env->instance), &cr->net.home, &err) != WH_OK) {
         credential_free(cr);
         return NULL;
     }

@@ -155,7 +155,7 @@ static enum wh_rc open_pair(struct revoke *r, const struct wh_connection_pair *p
         pairs_open(&p, pair, r->net.parser, &r->kept, &r->tokens, err) != WH_OK) {
         return err->rc;
     }
-    return oauth_url_parse(address, &r->net.home, err);
+    return wh_url_parse(address, &r->net.home, err);
 }
 
 static void begin(struct revoke *r, const struct wh_connection_pair *pair)

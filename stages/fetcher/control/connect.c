@@ -280,7 +280,7 @@ static enum wh_rc start_approval(struct connect *k, struct wh_err *err)
         .body_max = MCP_BODY_MAX,
     };
 
-    wh_buf_init(&endpoint, OAUTH_URL_MAX);
+    wh_buf_init(&endpoint, WH_URL_MAX);
     if (wh_buf_printf(&endpoint, err, "%s/api/v4/mcp", wh_buf_str(&k->instance)) != WH_OK) {
         return err->rc;
     }

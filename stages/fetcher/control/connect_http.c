@@ -517,11 +517,11 @@ static void show_page(struct wh_http_req *req, unsigned status, struct wh_slice 
 /* Only the host of the redirect address is served, not another name that resolves to this machine. */
 static bool right_host(const struct fetcher *f, struct wh_slice host)
 {
-    struct oauth_url u;
+    struct wh_url u;
     struct wh_err err;
     struct wh_slice authority;
 
-    if (oauth_url_parse(wh_slice_str(fetcher_deps(f)->conf.redirect_url), &u, &err) != WH_OK) {
+    if (wh_url_parse(wh_slice_str(fetcher_deps(f)->conf.redirect_url), &u, &err) != WH_OK) {
         return false;
     }
     authority = wh_slice_from(u.origin, u.https ? 8 : 7);

@@ -6,23 +6,15 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
-#include "common/base/num.h"
 #include "common/crypto/crypto.h"
 #include "common/event/topics.h"
+#include "common/httpc/url.h"
 
 enum {
     HOST_MAX_BYTES = 253,
     LABEL_MAX_BYTES = 63,
     ID_MAX = WH_CONNECTION_ID_MAX - 1,
     HASH_DIGITS = 8
-};
-
-struct parts {
-    bool https;
-    struct wh_slice host; /* without brackets */
-    bool v6;
-    int64_t port; /* 0: the scheme's own */
-    struct wh_slice path;
 };
 
 static bool strip(struct wh_slice *text, const char *prefix)
@@ -87,53 +79,31 @@ static enum wh_rc check_characters(struct wh_slice text, struct wh_err *err)
     return WH_OK;
 }
 
-static enum wh_rc split_scheme(struct wh_slice *text, bool allow_http, struct parts *p,
+/* Copies the address, with the scheme that is meant and without slashes at the end. */
+static enum wh_rc copy_address(struct wh_slice text, bool allow_http, struct wh_buf *out,
                                struct wh_err *err)
 {
-    p->https = true;
-    if (strip(text, "http://")) {
-        p->https = false;
-        return allow_http ? WH_OK
-                          : wh_fail(err, WH_E_INVALID,
-                                    "http:// is refused; use https://, or allow it with "
-                                    "allow.http=true");
+    bool https = !strip(&text, "http://");
+
+    if (!https && !allow_http) {
+        return wh_fail(err, WH_E_INVALID,
+                       "http:// is refused; use https://, or allow it with allow.http=true");
     }
-    if (!strip(text, "https://") && memmem(text->ptr, text->len, "://", 3) != NULL) {
+    if (https && !strip(&text, "https://") && memmem(text.ptr, text.len, "://", 3) != NULL) {
         return wh_fail(err, WH_E_INVALID, "an address begins with https://");
     }
-    return WH_OK;
-}
-
-/* "host", "host:port", "[v6]", "[v6]:port"; an empty port is the scheme's own (RFC 3986 3.2.3). */
-static enum wh_rc split_authority(struct wh_slice authority, struct parts *p, struct wh_err *err)
-{
-    struct wh_slice rest;
-    size_t n;
-
-    if (memchr(authority.ptr, '@', authority.len) != NULL) {
+    while (text.len && text.ptr[text.len - 1] == '/') {
+        text.len--;
+    }
+    if (memchr(text.ptr, '@', until(text, "/")) != NULL) {
         return wh_fail(err, WH_E_INVALID,
                        "an address takes no user name or password; a token is given with "
                        "--token-file");
     }
-    p->v6 = authority.ptr[0] == '[';
-    n = until(authority, p->v6 ? "]" : ":");
-    p->host = p->v6 ? wh_slice(authority.ptr + 1, n - 1) : wh_slice(authority.ptr, n);
-    if (p->v6 && n == authority.len) {
-        return wh_fail(err, WH_E_INVALID, "the ] of an IPv6 address is missing");
+    if (wh_buf_append(out, https ? WH_LIT("https://") : WH_LIT("http://"), err) != WH_OK) {
+        return err->rc;
     }
-    rest = wh_slice_from(authority, p->v6 ? n + 1 : n);
-    if (rest.len == 0 || wh_slice_eq(rest, WH_LIT(":"))) {
-        return WH_OK;
-    }
-    rest = rest.ptr[0] == ':' ? wh_slice_from(rest, 1) : wh_slice("", 0);
-    for (size_t i = 0; i < rest.len; i++) {
-        rest = is_digit(rest.ptr[i]) ? rest : wh_slice("", 0);
-    }
-    if (wh_num_i64(rest, &p->port, err) != WH_OK || p->port < 1 || p->port > 65535) {
-        return wh_fail(err, WH_E_INVALID, "a port is a number from 1 to 65535");
-    }
-    p->port = p->port == (p->https ? 443 : 80) ? 0 : p->port;
-    return WH_OK;
+    return wh_buf_append(out, text, err);
 }
 
 static enum wh_rc check_path(struct wh_slice path, struct wh_err *err)
@@ -151,29 +121,20 @@ static enum wh_rc check_path(struct wh_slice path, struct wh_err *err)
     return WH_OK;
 }
 
-static enum wh_rc split(struct wh_slice text, bool allow_http, struct parts *p, struct wh_err *err)
+/* Takes the address apart; *ret borrows from the text that copy gets. */
+static enum wh_rc split(struct wh_slice text, bool allow_http, struct wh_buf *copy,
+                        struct wh_url *ret, struct wh_err *err)
 {
-    size_t n;
-
-    *p = (struct parts){0};
+    wh_buf_init(copy, ADDRESS_MAX_BYTES + sizeof("https://"));
     if (text.len > ADDRESS_MAX_BYTES) {
         return wh_fail(err, WH_E_INVALID, "an address is at most %d characters", ADDRESS_MAX_BYTES);
     }
-    if (check_characters(text, err) != WH_OK || split_scheme(&text, allow_http, p, err) != WH_OK) {
+    if (check_characters(text, err) != WH_OK ||
+        copy_address(text, allow_http, copy, err) != WH_OK ||
+        wh_url_parse(wh_buf_slice(copy), ret, err) != WH_OK) {
         return err->rc;
     }
-    n = until(text, "/");
-    if (n == 0) {
-        return wh_fail(err, WH_E_INVALID, "the address of a GitLab has a host");
-    }
-    p->path = wh_slice_from(text, n);
-    while (p->path.len && p->path.ptr[p->path.len - 1] == '/') {
-        p->path.len--;
-    }
-    if (split_authority(wh_slice(text.ptr, n), p, err) != WH_OK) {
-        return err->rc;
-    }
-    return check_path(p->path, err);
+    return check_path(ret->path, err);
 }
 
 /* ---- hosts ---- */
@@ -183,8 +144,8 @@ static enum wh_rc put_v6(struct wh_slice host, struct wh_buf *out, struct wh_err
     char text[INET6_ADDRSTRLEN + 1] = "";
     unsigned char bytes[sizeof(struct in6_addr)];
 
-    if (host.len < sizeof(text)) {
-        memcpy(text, host.ptr, host.len);
+    if (host.len - 2 < sizeof(text)) {
+        memcpy(text, host.ptr + 1, host.len - 2);
     }
     if (inet_pton(AF_INET6, text, bytes) != 1 ||
         inet_ntop(AF_INET6, bytes, text, sizeof(text)) == NULL) {
@@ -193,25 +154,13 @@ static enum wh_rc put_v6(struct wh_slice host, struct wh_buf *out, struct wh_err
     return wh_buf_printf(out, err, "[%s]", text);
 }
 
-/* Resolvers read a name whose last label is a number as an IPv4 address in one of many spellings:
- * "127.1" and "2130706433" would be 127.0.0.1. */
+/* Resolvers read a name whose last label is a number as an IPv4 address. */
 static bool is_numeric(struct wh_slice host)
 {
-    struct wh_slice last = host;
-    size_t n;
-
-    while ((n = until(last, ".")) < last.len) {
-        last = wh_slice_from(last, n + 1);
+    while (host.len && is_digit(host.ptr[host.len - 1])) {
+        host.len--;
     }
-    if (strip(&last, "0x")) {
-        return true;
-    }
-    for (size_t i = 0; i < last.len; i++) {
-        if (!is_digit(last.ptr[i])) {
-            return false;
-        }
-    }
-    return last.len > 0;
+    return host.len == 0 || host.ptr[host.len - 1] == '.';
 }
 
 static enum wh_rc check_v4(struct wh_slice host, struct wh_err *err)
@@ -264,18 +213,24 @@ static enum wh_rc put_name(struct wh_slice host, struct wh_buf *out, struct wh_e
     return WH_OK;
 }
 
+static enum wh_rc put_host(const struct wh_url *u, struct wh_buf *out, struct wh_err *err)
+{
+    return u->host.ptr[0] == '[' ? put_v6(u->host, out, err) : put_name(u->host, out, err);
+}
+
 enum wh_rc address_canonical(struct wh_slice text, bool allow_http, struct wh_buf *out,
                              struct wh_err *err)
 {
-    struct parts p;
+    WH_AUTO(buf) struct wh_buf copy;
+    struct wh_url u;
 
-    if (split(text, allow_http, &p, err) != WH_OK ||
-        wh_buf_append(out, p.https ? WH_LIT("https://") : WH_LIT("http://"), err) != WH_OK ||
-        (p.v6 ? put_v6(p.host, out, err) : put_name(p.host, out, err)) != WH_OK ||
-        (p.port && wh_buf_printf(out, err, ":%lld", (long long)p.port) != WH_OK)) {
+    if (split(text, allow_http, &copy, &u, err) != WH_OK ||
+        wh_buf_append(out, u.https ? WH_LIT("https://") : WH_LIT("http://"), err) != WH_OK ||
+        put_host(&u, out, err) != WH_OK ||
+        (u.port != (u.https ? 443 : 80) && wh_buf_printf(out, err, ":%u", u.port) != WH_OK)) {
         return err->rc;
     }
-    return wh_buf_append(out, p.path, err);
+    return wh_buf_append(out, u.path, err);
 }
 
 /* ---- ids ---- */
@@ -330,15 +285,15 @@ enum wh_rc address_second_id(struct wh_slice address, struct wh_buf *out, struct
 /* Without scheme and port; false when the text is no address. */
 static bool host_and_path(struct wh_slice address, struct wh_buf *out, bool *ret_https)
 {
-    struct parts p;
+    WH_AUTO(buf) struct wh_buf copy;
+    struct wh_url u;
     struct wh_err err;
 
-    if (split(address, true, &p, &err) != WH_OK ||
-        (p.v6 ? put_v6(p.host, out, &err) : put_name(p.host, out, &err)) != WH_OK ||
-        wh_buf_append(out, p.path, &err) != WH_OK) {
+    if (split(address, true, &copy, &u, &err) != WH_OK || put_host(&u, out, &err) != WH_OK ||
+        wh_buf_append(out, u.path, &err) != WH_OK) {
         return false;
     }
-    *ret_https = p.https;
+    *ret_https = u.https;
     return true;
 }
 

@@ -24,7 +24,7 @@ enum wh_rc mcp_new(const struct mcp_conf *conf, struct mcp **ret, struct wh_err 
     m->arguments = wh_json_parser_new(ARGUMENTS_MAX, JSON_DEPTH_MAX);
     if (!m->endpoint || !m->parser || !m->arguments) {
         (void)wh_fail(err, WH_E_NOMEM, "no memory for an MCP client");
-    } else if (oauth_url_parse(wh_slice_str(m->endpoint), &m->url, err) == WH_OK &&
+    } else if (wh_url_parse(wh_slice_str(m->endpoint), &m->url, err) == WH_OK &&
                oauth_url_secure(&m->url, conf->allow_http, err) == WH_OK) {
         *ret = m;
         return WH_OK;

@@ -83,7 +83,7 @@ struct mcp_replies {
 struct mcp {
     struct mcp_conf conf;
     char *endpoint;
-    struct oauth_url url;
+    struct wh_url url;
     struct wh_json_parser *parser;
     struct wh_json_parser *arguments;
     struct mcp_tools tools;

@@ -105,11 +105,11 @@ enum wh_rc oauth_request_url(const struct oauth_request *r, struct wh_buf *out, 
 {
     WH_AUTO(buf) struct wh_buf form;
     WH_AUTO(buf) struct wh_buf proof;
-    struct oauth_url u;
+    struct wh_url u;
 
     wh_buf_init(&form, 4 * PARAM_MAX_BYTES);
     wh_buf_init(&proof, 64);
-    if (oauth_url_parse(r->endpoint, &u, err) != WH_OK ||
+    if (wh_url_parse(r->endpoint, &u, err) != WH_OK ||
         oauth_challenge_s256(wh_slice_str(r->secrets->verifier), &proof, err) != WH_OK ||
         endpoint_params(u.query, &form, err) != WH_OK ||
         oauth_form_add(&form, "response_type", WH_LIT("code"), err) != WH_OK ||

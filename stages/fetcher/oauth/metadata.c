@@ -13,7 +13,7 @@ static enum wh_rc add_place(struct oauth_places *p, struct wh_arena *arena, stru
     WH_AUTO(buf) struct wh_buf url;
     struct wh_slice kept;
 
-    wh_buf_init(&url, 2 * OAUTH_URL_MAX);
+    wh_buf_init(&url, 2 * WH_URL_MAX);
     if (wh_buf_printf(&url, err, "%.*s%.*s/.well-known/%s%.*s", WH_SLICE_ARG(origin),
                       WH_SLICE_ARG(before), known, WH_SLICE_ARG(after)) != WH_OK ||
         wh_arena_dup(arena, wh_buf_slice(&url), &kept, err) != WH_OK) {
@@ -30,7 +30,7 @@ static enum wh_rc add_place(struct oauth_places *p, struct wh_arena *arena, stru
     return WH_OK;
 }
 
-static struct wh_slice bare_path(const struct oauth_url *u)
+static struct wh_slice bare_path(const struct wh_url *u)
 {
     struct wh_slice path = u->path;
 
@@ -40,15 +40,15 @@ static struct wh_slice bare_path(const struct oauth_url *u)
     return path;
 }
 
-static enum wh_rc add_named(const struct oauth_url *endpoint, struct wh_slice named,
+static enum wh_rc add_named(const struct wh_url *endpoint, struct wh_slice named,
                             struct oauth_places *p, struct wh_err *err)
 {
-    struct oauth_url u;
+    struct wh_url u;
 
     if (named.len == 0) {
         return WH_OK;
     }
-    if (oauth_url_parse(named, &u, err) != WH_OK || !oauth_url_same_origin(&u, endpoint)) {
+    if (wh_url_parse(named, &u, err) != WH_OK || !oauth_url_same_origin(&u, endpoint)) {
         return wh_fail(err, WH_E_FORBIDDEN,
                        "the challenge names metadata at another origin than the server's");
     }
@@ -56,7 +56,7 @@ static enum wh_rc add_named(const struct oauth_url *endpoint, struct wh_slice na
     return WH_OK;
 }
 
-enum wh_rc oauth_resource_places(const struct oauth_url *endpoint, struct wh_slice named,
+enum wh_rc oauth_resource_places(const struct wh_url *endpoint, struct wh_slice named,
                                  struct wh_arena *arena, struct oauth_places *ret,
                                  struct wh_err *err)
 {
@@ -73,7 +73,7 @@ enum wh_rc oauth_resource_places(const struct oauth_url *endpoint, struct wh_sli
     return add_place(ret, arena, endpoint->origin, path, known, none, err);
 }
 
-enum wh_rc oauth_server_places(const struct oauth_url *issuer, const struct oauth_url *endpoint,
+enum wh_rc oauth_server_places(const struct wh_url *issuer, const struct wh_url *endpoint,
                                struct wh_arena *arena, struct oauth_places *ret, struct wh_err *err)
 {
     static const char oauth[] = "oauth-authorization-server";
@@ -152,17 +152,17 @@ static enum wh_rc words_of(struct wh_json_val root, const char *key, struct wh_a
     return wh_arena_dup(arena, wh_buf_slice(&words), ret, err);
 }
 
-static bool fits(struct wh_slice resource, const struct oauth_url *endpoint)
+static bool fits(struct wh_slice resource, const struct wh_url *endpoint)
 {
-    struct oauth_url u;
+    struct wh_url u;
     struct wh_err err;
 
-    return oauth_url_parse(resource, &u, &err) == WH_OK && oauth_url_same_origin(&u, endpoint) &&
+    return wh_url_parse(resource, &u, &err) == WH_OK && oauth_url_same_origin(&u, endpoint) &&
            oauth_url_below(&u, endpoint);
 }
 
 /* Of several that fit (an older GitLab names two) the longest is the closest. */
-static struct wh_slice pick_resource(struct wh_json_val v, const struct oauth_url *endpoint)
+static struct wh_slice pick_resource(struct wh_json_val v, const struct wh_url *endpoint)
 {
     struct wh_slice best = wh_slice(NULL, 0);
     struct wh_json_val item;
@@ -186,7 +186,7 @@ static struct wh_slice pick_resource(struct wh_json_val v, const struct oauth_ur
 }
 
 enum wh_rc oauth_resource_read(struct wh_slice json, struct wh_json_parser *parser,
-                               const struct oauth_url *endpoint, struct wh_arena *arena,
+                               const struct wh_url *endpoint, struct wh_arena *arena,
                                struct oauth_resource *ret, struct wh_err *err)
 {
     struct oauth_resource r;
@@ -237,15 +237,14 @@ static bool same_issuer(struct wh_slice a, struct wh_slice b)
 }
 
 static enum wh_rc check_endpoint(struct wh_slice text, const char *what,
-                                 const struct oauth_url *issuer, bool allow_http,
-                                 struct wh_err *err)
+                                 const struct wh_url *issuer, bool allow_http, struct wh_err *err)
 {
-    struct oauth_url u;
+    struct wh_url u;
 
     if (text.len == 0) {
         return WH_OK;
     }
-    if (oauth_url_parse(text, &u, err) != WH_OK || oauth_url_secure(&u, allow_http, err) != WH_OK) {
+    if (wh_url_parse(text, &u, err) != WH_OK || oauth_url_secure(&u, allow_http, err) != WH_OK) {
         return wh_err_prefix(err, "%s", what);
     }
     if (!oauth_url_same_origin(&u, issuer)) {
@@ -258,7 +257,7 @@ static enum wh_rc check_server(const struct oauth_server *s, struct wh_json_val 
                                bool allow_http, struct wh_arena *arena, struct wh_err *err)
 {
     struct wh_slice methods;
-    struct oauth_url issuer;
+    struct wh_url issuer;
 
     if (s->authorization_endpoint.len == 0 || s->token_endpoint.len == 0) {
         return wh_fail(err, WH_E_MISSING, "server metadata without its endpoints");
@@ -269,7 +268,7 @@ static enum wh_rc check_server(const struct oauth_server *s, struct wh_json_val 
     if (!oauth_scope_has(methods, WH_LIT("S256"))) {
         return wh_fail(err, WH_E_FORBIDDEN, "the server does not offer PKCE with S256");
     }
-    if (oauth_url_parse(s->issuer, &issuer, err) != WH_OK ||
+    if (wh_url_parse(s->issuer, &issuer, err) != WH_OK ||
         check_endpoint(s->authorization_endpoint, "authorization endpoint", &issuer, allow_http,
                        err) != WH_OK ||
         check_endpoint(s->token_endpoint, "token endpoint", &issuer, allow_http, err) != WH_OK ||

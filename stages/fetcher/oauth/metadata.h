@@ -25,15 +25,14 @@ struct oauth_places {
 
 /* Where the protected-resource document may be. named is the address in a challenge, or empty;
  * WH_E_FORBIDDEN when its origin is not the endpoint's. */
-WH_MUST_CHECK enum wh_rc oauth_resource_places(const struct oauth_url *endpoint,
-                                               struct wh_slice named, struct wh_arena *arena,
-                                               struct oauth_places *ret, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc oauth_resource_places(const struct wh_url *endpoint, struct wh_slice named,
+                                               struct wh_arena *arena, struct oauth_places *ret,
+                                               struct wh_err *err);
 /* Where the authorization server's document may be: at the issuer, and below endpoint unless that is
  * NULL. */
-WH_MUST_CHECK enum wh_rc oauth_server_places(const struct oauth_url *issuer,
-                                             const struct oauth_url *endpoint,
-                                             struct wh_arena *arena, struct oauth_places *ret,
-                                             struct wh_err *err);
+WH_MUST_CHECK enum wh_rc oauth_server_places(const struct wh_url *issuer,
+                                             const struct wh_url *endpoint, struct wh_arena *arena,
+                                             struct oauth_places *ret, struct wh_err *err);
 
 struct oauth_resource {
     struct wh_slice resource; /* to the letter, as it is sent from then on */
@@ -57,9 +56,8 @@ struct oauth_server {
  * such a document. WH_E_FORBIDDEN: it names a resource or a server that must not be used.
  * WH_E_TOO_LARGE: a list is too long. Otherwise the errors of wh_json_parse. */
 WH_MUST_CHECK enum wh_rc oauth_resource_read(struct wh_slice json, struct wh_json_parser *parser,
-                                             const struct oauth_url *endpoint,
-                                             struct wh_arena *arena, struct oauth_resource *ret,
-                                             struct wh_err *err);
+                                             const struct wh_url *endpoint, struct wh_arena *arena,
+                                             struct oauth_resource *ret, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc oauth_server_read(struct wh_slice json, struct wh_json_parser *parser,
                                            struct wh_slice issuer, bool allow_http,
                                            struct wh_arena *arena, struct oauth_server *ret,

@@ -20,7 +20,7 @@ enum phase { IDLE, RESOURCE, SERVER, REGISTER, APPROVE, TOKEN };
 struct oauth {
     struct oauth_conf conf; /* its texts are in own */
     struct oauth_net net;
-    struct oauth_url endpoint;
+    struct wh_url endpoint;
     struct wh_arena own;    /* for life: settings, the client */
     struct wh_arena arena;  /* of the approval under way */
     struct wh_buf scopes;   /* all that was ever asked for */
@@ -79,7 +79,7 @@ static enum wh_rc keep_conf(struct oauth *o, struct wh_err *err)
         return err->rc;
     }
     c->kept = NULL;
-    if (oauth_url_parse(c->endpoint, &o->endpoint, err) != WH_OK) {
+    if (wh_url_parse(c->endpoint, &o->endpoint, err) != WH_OK) {
         return err->rc;
     }
     return oauth_url_secure(&o->endpoint, c->allow_http, err);
@@ -174,10 +174,10 @@ static enum wh_rc start_request(struct oauth *o, struct wh_slice url, struct wh_
         {{"MCP-Protocol-Version", 20}, {"2025-11-25", 10}},
         {{"Content-Type", 12}, {"application/json", 16}},
     };
-    struct oauth_url u;
+    struct wh_url u;
     struct wh_httpc_request req;
 
-    if (oauth_url_parse(url, &u, err) != WH_OK ||
+    if (wh_url_parse(url, &u, err) != WH_OK ||
         oauth_url_secure(&u, o->conf.allow_http, err) != WH_OK) {
         return err->rc;
     }
@@ -540,12 +540,12 @@ static void server_known(struct oauth *o)
 /* NOLINTNEXTLINE(misc-no-recursion): each turn uses up a place, and those are few */
 static void begin_server(struct oauth *o)
 {
-    struct oauth_url issuer;
+    struct wh_url issuer;
     struct wh_err err;
 
     o->phase = SERVER;
     o->place = 0;
-    if (oauth_url_parse(o->resource.issuer, &issuer, &err) != WH_OK ||
+    if (wh_url_parse(o->resource.issuer, &issuer, &err) != WH_OK ||
         oauth_url_secure(&issuer, o->conf.allow_http, &err) != WH_OK) {
         (void)wh_err_prefix(&err, "authorization server");
         end(o, &err);

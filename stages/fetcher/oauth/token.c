@@ -237,10 +237,10 @@ static enum wh_rc send(struct oauth_call *call, struct wh_slice endpoint, struct
         {{"Accept", 6}, {"application/json", 16}},
     };
     const struct oauth_net *net = call->net;
-    struct oauth_url u;
+    struct wh_url u;
     struct wh_httpc_request req;
 
-    if (oauth_url_parse(endpoint, &u, err) != WH_OK ||
+    if (wh_url_parse(endpoint, &u, err) != WH_OK ||
         oauth_url_secure(&u, net->allow_http, err) != WH_OK) {
         return err->rc;
     }

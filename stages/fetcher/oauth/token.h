@@ -45,7 +45,7 @@ struct oauth_net {
     struct wh_httpc *http;
     struct wh_clock clock;
     struct wh_json_parser *parser;
-    struct oauth_url home; /* the configured address: the only origin that may be private */
+    struct wh_url home; /* the configured address: the only origin that may be private */
     bool allow_http;
     int64_t timeout_ms;
 };

@@ -82,30 +82,30 @@ static const struct {
 
 static void test_urls(void **state)
 {
-    struct oauth_url a;
-    struct oauth_url b;
+    struct wh_url a;
+    struct wh_url b;
     struct wh_err err;
 
     (void)state;
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
-        bool good = oauth_url_parse(wh_slice_str(urls[i].text), &a, &err) == WH_OK;
+        bool good = wh_url_parse(wh_slice_str(urls[i].text), &a, &err) == WH_OK;
 
         if (good != urls[i].good || (good && oauth_url_loopback(&a) != urls[i].loopback)) {
             fail_msg("%s", urls[i].text);
         }
     }
-    th_ok(oauth_url_parse(WH_LIT("https://A.example/x"), &a, &err), &err);
-    th_ok(oauth_url_parse(WH_LIT("https://a.example:443/x/y"), &b, &err), &err);
+    th_ok(wh_url_parse(WH_LIT("https://A.example/x"), &a, &err), &err);
+    th_ok(wh_url_parse(WH_LIT("https://a.example:443/x/y"), &b, &err), &err);
     assert_true(oauth_url_same_origin(&a, &b));
     assert_true(oauth_url_below(&a, &b));
     assert_false(oauth_url_below(&b, &a));
-    th_ok(oauth_url_parse(WH_LIT("https://a.example/xy"), &b, &err), &err);
+    th_ok(wh_url_parse(WH_LIT("https://a.example/xy"), &b, &err), &err);
     assert_false(oauth_url_below(&a, &b)); /* by segments, not by letters */
-    th_ok(oauth_url_parse(WH_LIT("http://a.example/x"), &b, &err), &err);
+    th_ok(wh_url_parse(WH_LIT("http://a.example/x"), &b, &err), &err);
     assert_false(oauth_url_same_origin(&a, &b));
     assert_int_equal(oauth_url_secure(&b, true, &err), WH_E_FORBIDDEN);
     assert_int_equal(oauth_url_peer(&a, &a, false), WH_HTTPC_PEER_ANY);
-    th_ok(oauth_url_parse(WH_LIT("https://b.example/"), &b, &err), &err);
+    th_ok(wh_url_parse(WH_LIT("https://b.example/"), &b, &err), &err);
     assert_int_equal(oauth_url_peer(&b, &a, true), WH_HTTPC_PEER_PUBLIC);
 }
 
@@ -113,18 +113,18 @@ static void test_places(void **state)
 {
     struct wh_arena arena;
     struct oauth_places p;
-    struct oauth_url u;
+    struct wh_url u;
     struct wh_err err;
 
     (void)state;
     wh_arena_init(&arena, 1024, 65536);
-    th_ok(oauth_url_parse(WH_LIT("https://h/gitlab/api/v4/mcp"), &u, &err), &err);
+    th_ok(wh_url_parse(WH_LIT("https://h/gitlab/api/v4/mcp"), &u, &err), &err);
     th_ok(oauth_resource_places(&u, wh_slice("", 0), &arena, &p, &err), &err);
     assert_int_equal(p.n, 3);
     th_slice_is(p.url[0], "https://h/.well-known/oauth-protected-resource/gitlab/api/v4/mcp");
     th_slice_is(p.url[1], "https://h/.well-known/oauth-protected-resource");
     th_slice_is(p.url[2], "https://h/gitlab/api/v4/mcp/.well-known/oauth-protected-resource");
-    th_ok(oauth_url_parse(WH_LIT("https://h/t/"), &u, &err), &err);
+    th_ok(wh_url_parse(WH_LIT("https://h/t/"), &u, &err), &err);
     th_ok(oauth_server_places(&u, NULL, &arena, &p, &err), &err);
     assert_int_equal(p.n, 3);
     th_slice_is(p.url[0], "https://h/.well-known/oauth-authorization-server/t");

@@ -14,7 +14,7 @@ enum { DOCUMENT_MAX = 256 << 10 };
 struct world {
     struct wh_json_parser *parser;
     struct wh_arena arena;
-    struct oauth_url endpoint;
+    struct wh_url endpoint;
     struct wh_buf text;
 };
 
@@ -26,7 +26,7 @@ static void begin(struct world *w)
     assert_non_null(w->parser);
     wh_arena_init(&w->arena, 4096, DOCUMENT_MAX);
     wh_buf_init(&w->text, DOCUMENT_MAX);
-    th_ok(oauth_url_parse(WH_LIT("https://g.example/api/v4/mcp"), &w->endpoint, &err), &err);
+    th_ok(wh_url_parse(WH_LIT("https://g.example/api/v4/mcp"), &w->endpoint, &err), &err);
 }
 
 static void end(struct world *w)

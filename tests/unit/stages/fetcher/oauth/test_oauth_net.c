@@ -560,7 +560,7 @@ static void test_refresh(void **state)
         begin(&f, &cases[i].twist, NULL);
         net.http = f.http;
         net.parser = wh_json_parser_new(65536, 16);
-        th_ok(oauth_url_parse(wh_slice_str(f.endpoint), &net.home, &err), &err);
+        th_ok(wh_url_parse(wh_slice_str(f.endpoint), &net.home, &err), &err);
         (void)snprintf(endpoint, sizeof(endpoint), "%s/oauth/token", th_server_origin(f.server));
         th_ok(oauth_refresh(&net, wh_slice_str(endpoint), &client, WH_LIT("res"), WH_LIT("rt-0"),
                             on_call, &e, &call, &err),
