@@ -66,6 +66,7 @@ LDLIBS := -lrdkafka -lavro -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig 
 # librdkafka allocates each record in one thread and frees it in another, which costs the C
 # library's heap a sixth of the mapper's CPU. The sanitizers have heaps of their own.
 HEAP_mapper := $(if $(SAN),,-lmimalloc)
+$(B)/stages/mapper/main.c.o: CPPFLAGS += $(if $(HEAP_mapper),-DWH_MIMALLOC)
 
 STAGES := fetcher webhook-intake mapper sink
 COMMON_SRC := $(sort $(wildcard common/*/*.c common/*/*.cpp common/*/*.S))
