@@ -8,7 +8,14 @@
 
 #define INSTANCE "https://gitlab.example.com"
 
-enum { LARGE_QUEUE = 100000, TINY_QUEUE = 4, OVERLAP_MS = 30000, BODY_MAX = 16 << 20, DEPTH = 32 };
+enum {
+    LARGE_QUEUE = 100000,
+    TINY_QUEUE = 4,
+    OVERLAP_MS = 30000,
+    BODY_MAX = 16 << 20,
+    DEPTH = 32,
+    STEPS_MAX = 100000
+};
 
 static size_t queue_max_records = LARGE_QUEUE;
 
@@ -211,4 +218,56 @@ void th_reader_start(struct th_reader *r, const char *stream, const char *tool)
 bool th_reader_rests(const struct th_reader *r)
 {
     return r->listings.n == 0 && outbox_pending(r->outbox) == 0;
+}
+
+/* ---- the whole ---- */
+
+static int64_t now_ms(void *ctx)
+{
+    (void)ctx;
+    return INT64_C(1700000000000);
+}
+
+static int64_t mono_ns(void *ctx)
+{
+    (void)ctx;
+    return 42;
+}
+
+void th_reader_open(struct th_reader *r, th_script_fn gitlab, void *ctx)
+{
+    struct wh_err err;
+
+    r->bus = wh_bus_mem_new();
+    r->loop = wh_loop_new();
+    r->script = th_script_new(gitlab, ctx);
+    assert_true(r->bus && r->loop && r->script);
+    r->clock = (struct wh_clock){now_ms, mono_ns, r};
+    r->http = th_script_http(r->script);
+    th_ok(wh_bus_mem_topic(r->bus, "fetch-state", 1, &err), &err);
+    th_ok(wh_bus_mem_topic(r->bus, "raw.c", 1, &err), &err);
+    th_reader_born(r);
+}
+
+void th_reader_close(struct th_reader *r)
+{
+    th_reader_die(r);
+    th_script_free(r->script);
+    wh_loop_free(r->loop);
+    wh_bus_mem_free(r->bus);
+}
+
+void th_reader_read(struct th_reader *r, const char *stream)
+{
+    th_reader_start(r, stream, NULL);
+    for (unsigned i = 0; !th_reader_rests(r); i++) {
+        assert_true(i < STEPS_MAX);
+        wh_loop_turn(r->loop, false);
+        if (th_script_waiting(r->script)) {
+            th_script_answer_one(r->script, 0);
+        } else if (!wh_producer_pending(r->producer) && !th_reader_rests(r)) {
+            wh_loop_turn(r->loop, true); /* a request waits to be tried again */
+        }
+        (void)wh_producer_poll(r->producer, 0);
+    }
 }

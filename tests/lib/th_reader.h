@@ -8,6 +8,7 @@
 
 #include "stages/fetcher/listing/listing.h"
 #include "tests/lib/bus_mem.h"
+#include "tests/lib/httpc_script.h"
 
 struct th_reader {
     /* Set by the test; they outlive every reader. */
@@ -15,6 +16,7 @@ struct th_reader {
     struct wh_loop *loop;
     struct wh_clock clock;
     struct wh_httpc *http;
+    struct th_script *script; /* of th_reader_open */
     bool read_links;
     /* The answers of listing_env.owns and listing_env.stopped. */
     bool foreign;
@@ -47,5 +49,12 @@ void th_reader_die(struct th_reader *r);
 void th_reader_start(struct th_reader *r, const char *stream, const char *tool);
 /* No listing is under way, and every record is acknowledged. */
 bool th_reader_rests(const struct th_reader *r);
+
+/* The whole in one: a bus, a loop, a script of answers and a reader, at a time that stands still. The
+ * members that a test sets stay as they are. */
+void th_reader_open(struct th_reader *r, th_script_fn gitlab, void *ctx);
+void th_reader_close(struct th_reader *r);
+/* Starts a listing by REST and answers its requests, oldest first, until it rests. */
+void th_reader_read(struct th_reader *r, const char *stream);
 
 #endif

@@ -25,6 +25,14 @@ void listing_fail(struct listing *l, enum client_outcome why, const char *text)
     }
 }
 
+bool listing_json_begins(struct wh_slice body, char first)
+{
+    while (body.len && strchr(" \t\r\n", body.ptr[0])) {
+        body = wh_slice_from(body, 1);
+    }
+    return body.len && body.ptr[0] == first;
+}
+
 void listing_unread(struct listing *l, size_t n, const char *why)
 {
     struct listing_result *r = &l->result;
@@ -32,8 +40,8 @@ void listing_unread(struct listing *l, size_t n, const char *why)
     r->unread += n;
     if (n > 0 && r->outcome != LISTING_CANNOT_GO_ON) {
         (void)snprintf(r->error, sizeof(r->error),
-                       "%s: GitLab cannot list %" PRIu64 " row%s: %.90s", l->stream->name,
-                       r->unread, r->unread == 1 ? "" : "s", why);
+                       "%s: %" PRIu64 " row%s not read completely: %.90s", l->stream->name,
+                       r->unread, r->unread == 1 ? " is" : "s are", why);
     }
 }
 

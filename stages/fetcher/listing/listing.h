@@ -47,7 +47,8 @@ struct listing_result {
     enum listing_outcome outcome;
     /* Why it cannot go on. CLIENT_SIGN_IN means by a tool, too, that the credential was refused. */
     enum client_outcome why;
-    /* Rows that GitLab could not list, whatever the outcome is; the next listing tries them again. */
+    /* Rows that GitLab could not list and follow-ups that failed, whatever the outcome is; the next
+     * listing tries them again. */
     uint64_t unread;
     char error[160]; /* readable text; empty when there is none */
 };

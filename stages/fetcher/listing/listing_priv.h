@@ -47,7 +47,9 @@ static inline struct wh_slice listing_project(const struct listing *l)
 
 /* The first failure counts. text NULL: what it is has been logged or counted. */
 void listing_fail(struct listing *l, enum client_outcome why, const char *text);
-/* n rows could not be listed, because of what `why` says; the listing goes on. */
+/* The body begins like a JSON text of that type: '[' or '{'. */
+bool listing_json_begins(struct wh_slice body, char first);
+/* n rows could not be read completely, because of what `why` says; the listing goes on. */
 void listing_unread(struct listing *l, size_t n, const char *why);
 /* Frees the listing and reports its result. */
 void listing_end(struct listing *l);

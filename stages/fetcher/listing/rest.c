@@ -65,6 +65,35 @@ void listing_lane_owe(struct listing_lane *lane)
     owe(lane);
 }
 
+void listing_rest_owe(struct listing_rest *r, const char *after, int64_t after_ms)
+{
+    struct listing_lane *lane = r->lanes;
+
+    while (lane &&
+           !(lane->owed && (r->n_lanes >= LISTING_LANES_READ_MAX ||
+                            (lane->saved_ms <= after_ms && after_ms < lane->span.before_ms)))) {
+        lane = lane->next;
+    }
+    if (lane == NULL) {
+        lane = listing_lane_add(r, NULL, wh_slice_str(after), after_ms, after_ms + 1);
+        if (lane == NULL) {
+            listing_fail(&r->base, CLIENT_FAILED, "no memory for a listing");
+            return;
+        }
+        lane->span.listed = true;
+        owe(lane);
+    }
+    /* Past the limit, one of them takes in more than it must. */
+    if (after_ms < lane->saved_ms) {
+        lane->saved_ms = after_ms;
+        (void)snprintf(lane->saved, sizeof(lane->saved), "%s", after);
+    }
+    if (after_ms >= lane->span.before_ms) {
+        lane->span.before_ms = after_ms + 1;
+    }
+    r->dirty = true;
+}
+
 struct listing_lane *listing_last_lane(const struct listing_rest *r)
 {
     struct listing_lane *lane = r->lanes;

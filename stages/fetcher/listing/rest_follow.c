@@ -14,7 +14,9 @@ struct listing_follow {
     bool notes;  /* the newest first; older ones than since_ms are not published */
     bool enough; /* an older one was reached */
     int64_t since_ms;
-    size_t rows; /* of the page that was received last */
+    size_t rows;                  /* of the page that was received last */
+    char after[CURSOR_AFTER_MAX]; /* updated_at of the row; empty: it has none */
+    int64_t after_ms;
     char path[PAGING_PATH_MAX];
 };
 
@@ -71,18 +73,28 @@ static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val
                                 wh_slice_str(follow->path), text, err);
 }
 
+/* The follow-up failed: it is owed. The row is read again by every listing until it succeeds. A row
+ * without a time belongs to a stream that every run reads again anyway. */
+static void owe(const struct listing_follow *follow, const char *why)
+{
+    struct listing_rest *r = follow->page->lane->rest;
+
+    listing_unread(&r->base, 1, why);
+    if (follow->after[0] && r->base.stream->mode == STREAM_BY_UPDATE) {
+        listing_rest_owe(r, follow->after, follow->after_ms);
+    }
+}
+
 /* Requests the next page of an array. Returns false when there is none, or when it failed. */
 static bool follow_on(struct listing_follow *follow, const struct client_answer *a)
 {
-    struct listing_page *p = follow->page;
     struct paging next = {.outcome = PAGING_ENDED};
 
     if (follow->array && !follow->enough) {
         paging_next(a, follow->path, follow->rows, &next);
     }
     if (next.outcome == PAGING_STUCK) {
-        p->failed = true;
-        listing_fail(&p->lane->rest->base, CLIENT_FAILED, next.reason);
+        owe(follow, next.reason);
     }
     if (next.outcome != PAGING_MORE) {
         return false;
@@ -99,6 +111,9 @@ static enum wh_rc take_answer(struct listing_follow *follow, const struct client
     const struct listing_env *env = follow->page->lane->rest->base.env;
     struct wh_slice body = wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len);
 
+    if (!listing_json_begins(body, strcmp(follow->kind, "pipeline_detail") == 0 ? '{' : '[')) {
+        return wh_fail(err, WH_E_INVALID, "GitLab answers no JSON to GET %s", follow->path);
+    }
     if (follow->array) {
         return wh_json_split_array(env->arrays, body, follow_row, follow, err);
     }
@@ -120,6 +135,8 @@ static void on_follow(void *ctx, const struct client_answer *a)
         rc = take_answer(follow, a, &err);
         break;
     case CLIENT_FAILED:
+        owe(follow, a->error);
+        break;
     case CLIENT_SIGN_IN:
         p->failed = true;
         listing_fail(l, a->outcome, a->error);
@@ -132,9 +149,11 @@ static void on_follow(void *ctx, const struct client_answer *a)
         l->task.count->skipped++;
         break;
     }
-    if (rc != WH_OK) {
+    if (rc != WH_OK && wh_rc_class(rc) == WH_CLASS_POISON) {
+        owe(follow, err.msg);
+    } else if (rc != WH_OK) {
         l->task.count->failed++;
-        p->failed = p->failed || wh_rc_class(rc) != WH_CLASS_POISON;
+        p->failed = true;
     } else if (a->outcome == CLIENT_OK && follow_on(follow, a)) {
         return;
     }
@@ -167,6 +186,10 @@ static struct listing_follow *follow_new(struct listing_page *p, const char *kin
     p->follows = follow;
     follow->kind = kind;
     memcpy(follow->object_id, row->id, sizeof(follow->object_id));
+    if (row->has_update) {
+        memcpy(follow->after, row->updated_at.ptr, row->updated_at.len);
+        follow->after_ms = row->at.ms;
+    }
     p->waiting++;
     return follow;
 }

@@ -97,6 +97,8 @@ struct listing_lane *listing_lane_add(struct listing_rest *r, struct listing_lan
 /* After a page with rows that could not be listed: divides the lane when the page has moved it, so
  * that it reads on while the cursor keeps the span of the page as not read. */
 void listing_lane_owe(struct listing_lane *lane);
+/* The row with that time is not read completely: the cursor keeps the time of the row as not read. */
+void listing_rest_owe(struct listing_rest *r, const char *after, int64_t after_ms);
 /* Returns the open lane when all others are owed; otherwise NULL. */
 struct listing_lane *listing_last_lane(const struct listing_rest *r);
 /* Updates the number of pages after a full one. total: rows of the open span by x-total; -1 when it

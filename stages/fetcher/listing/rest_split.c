@@ -143,19 +143,9 @@ static void ask(struct listing_split *s)
 
 /* ---- the start ---- */
 
-static bool is_array(const struct wh_buf *body)
-{
-    size_t at = 0;
-
-    while (at < body->len && strchr(" \t\r\n", body->ptr[at])) {
-        at++;
-    }
-    return at < body->len && body->ptr[at] == '[';
-}
-
 bool listing_split_needed(const struct client_answer *a)
 {
-    return a->outcome == CLIENT_OK ? !is_array(a->body)
+    return a->outcome == CLIENT_OK ? !listing_json_begins(wh_buf_slice(a->body), '[')
                                    : a->outcome == CLIENT_FAILED && a->status >= 500;
 }
 

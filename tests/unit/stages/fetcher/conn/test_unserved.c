@@ -165,8 +165,9 @@ static void it_is_read_by_its_number(void **state)
     const struct conn *c = run_once(w);
 
     assert_false(c->run.failed);
-    assert_string_equal(c->run.error, "merge_requests: GitLab cannot list 1 row: GitLab answers "
-                                      "500 to GET /api/v4/projects/7/merge_requests");
+    assert_string_equal(c->run.error,
+                        "merge_requests: 1 row is not read completely: GitLab answers "
+                        "500 to GET /api/v4/projects/7/merge_requests");
     assert_int_equal(published(w), ROWS);
 }
 

@@ -8,12 +8,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/base/mem.h"
 #include "common/event/raw_event.h"
-#include "tests/lib/httpc_script.h"
 #include "tests/lib/th_reader.h"
 
-enum { STEPS_MAX = 100000, PAGE = 100, IDS_MAX = 1000 };
+enum { PAGE = 100, IDS_MAX = 1000 };
 
 enum headers {
     AS_GITLAB,  /* x-next-page and links at the connection's address */
@@ -30,20 +28,7 @@ struct world {
     unsigned bad;      /* a page that holds this row is answered with 500; 0: none */
     unsigned requests; /* of pages of the rows */
     struct th_reader reader;
-    struct th_script *http;
 };
-
-static int64_t clock_now(void *ctx)
-{
-    (void)ctx;
-    return INT64_C(1700000000000);
-}
-
-static int64_t clock_mono(void *ctx)
-{
-    (void)ctx;
-    return 42;
-}
 
 /* ---- GitLab ---- */
 
@@ -134,38 +119,9 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
 
 static void read_all(struct world *w, const char *stream)
 {
-    struct wh_err err;
-
-    w->http = th_script_new(gitlab, w);
-    assert_non_null(w->http);
-    w->reader = (struct th_reader){.bus = wh_bus_mem_new(),
-                                   .loop = wh_loop_new(),
-                                   .clock = {clock_now, clock_mono, w},
-                                   .http = th_script_http(w->http)};
-    assert_true(w->reader.bus && w->reader.loop);
-    th_ok(wh_bus_mem_topic(w->reader.bus, "fetch-state", 1, &err), &err);
-    th_ok(wh_bus_mem_topic(w->reader.bus, "raw.c", 1, &err), &err);
-    th_reader_born(&w->reader);
-    th_reader_start(&w->reader, stream, NULL);
-    for (unsigned i = 0; !th_reader_rests(&w->reader); i++) {
-        assert_true(i < STEPS_MAX);
-        wh_loop_turn(w->reader.loop, false);
-        if (th_script_waiting(w->http)) {
-            th_script_answer_one(w->http, 0);
-        } else if (!wh_producer_pending(w->reader.producer) && !th_reader_rests(&w->reader)) {
-            wh_loop_turn(w->reader.loop, true); /* a request waits to be tried again */
-        }
-        (void)wh_producer_poll(w->reader.producer, 0);
-    }
+    th_reader_open(&w->reader, gitlab, w);
+    th_reader_read(&w->reader, stream);
     assert_int_equal(w->reader.result.outcome, LISTING_ENDED);
-}
-
-static void done(struct world *w)
-{
-    th_reader_die(&w->reader);
-    th_script_free(w->http);
-    wh_loop_free(w->reader.loop);
-    wh_bus_mem_free(w->reader.bus);
 }
 
 static void each_row_once(struct world *w, const char *kind)
@@ -206,7 +162,7 @@ static void try_all(const char *stream, const char *kind)
             each_row_once(&w, kind);
             /* One request for each page, and one more where the last page is full. */
             assert_int_equal(w.requests, rows[i] / PAGE + 1);
-            done(&w);
+            th_reader_close(&w.reader);
         }
     }
 }
@@ -237,10 +193,10 @@ static void a_bad_row(void **state)
         each_row_once(&w, "member");
         assert_int_equal(w.reader.result.unread, 1);
         assert_string_equal(w.reader.result.error,
-                            "members: GitLab cannot list 1 row: GitLab answers 500 to GET "
+                            "members: 1 row is not read completely: GitLab answers 500 to GET "
                             "/api/v4/projects/7/members/all");
         assert_in_range(w.requests, 10, 40);
-        done(&w);
+        th_reader_close(&w.reader);
     }
 }
 

@@ -492,8 +492,8 @@ static void one_bad_row(void **state)
         assert_int_equal(w.reader.result.unread, 1);
         assert_string_equal(
             w.reader.result.error,
-            html ? "merge_requests: GitLab cannot list 1 row: GitLab's answer is no list"
-                 : "merge_requests: GitLab cannot list 1 row: GitLab answers 500 to GET "
+            html ? "merge_requests: 1 row is not read completely: GitLab's answer is no list"
+                 : "merge_requests: 1 row is not read completely: GitLab answers 500 to GET "
                    "/api/v4/projects/7/merge_requests");
         assert_in_range(w.listing.requests, 11, 60);
         /* It is not forgotten: the page is tried again, also by the next reader. */
