@@ -14,6 +14,7 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/base/slice.h"
+#include "common/store/stamps.h"
 
 struct wh_store;
 struct wh_batch;
@@ -25,11 +26,13 @@ struct wh_store_family {
     bool point_reads;    /* a Bloom filter over whole keys */
     size_t prefix_bytes; /* fixed key prefix of range scans; 0: none */
     bool sorted;         /* batches are in key order, which makes writes faster; no remove_range */
+    bool owned;          /* each key names its owner, at owner_at (wh_store_stamp) */
+    size_t owner_at;
 };
 
 struct wh_store_conf {
     const char *path;
-    const struct wh_store_family *families; /* the index in this array is the family's number */
+    const struct wh_store_family *families; /* kept; the index is the family's number */
     size_t n_families;
     size_t cache_bytes;
     size_t memtable_bytes; /* each family's write buffer */
@@ -71,9 +74,13 @@ struct wh_store_ops {
 };
 struct wh_store {
     const struct wh_store_ops *ops;
+    const struct wh_store_family *families; /* of the stamps */
+    struct store_stamps *stamps;            /* NULL: no family has owners */
 };
 struct wh_batch {
     const struct wh_store_ops *ops;
+    const struct wh_store *store; /* of the stamps; NULL: none are kept */
+    struct store_touched touched;
 };
 struct wh_iter {
     const struct wh_store_ops *ops;
@@ -95,19 +102,35 @@ static inline WH_MUST_CHECK enum wh_rc wh_store_get(struct wh_store *s,
 static inline WH_MUST_CHECK enum wh_rc wh_batch_new(struct wh_store *s, struct wh_batch **ret,
                                                     struct wh_err *err)
 {
-    return s->ops->batch_new(s, ret, err);
+    enum wh_rc rc = s->ops->batch_new(s, ret, err);
+
+    if (rc == WH_OK && s->stamps) {
+        (*ret)->store = s;
+    }
+    return rc;
+}
+
+static inline void wh_batch_touch(struct wh_batch *b, unsigned family, struct wh_slice key)
+{
+    const struct wh_store_family *f = b->store ? &b->store->families[family] : NULL;
+
+    if (f && f->owned && key.len >= f->owner_at + WH_STORE_OWNER_BYTES) {
+        store_touch(&b->touched, key.ptr + f->owner_at);
+    }
 }
 
 static inline WH_MUST_CHECK enum wh_rc wh_batch_put(struct wh_batch *b, unsigned family,
                                                     struct wh_slice key, struct wh_slice value,
                                                     struct wh_err *err)
 {
+    wh_batch_touch(b, family, key);
     return b->ops->put(b, family, key, value, err);
 }
 
 static inline WH_MUST_CHECK enum wh_rc wh_batch_remove(struct wh_batch *b, unsigned family,
                                                        struct wh_slice key, struct wh_err *err)
 {
+    wh_batch_touch(b, family, key);
     return b->ops->remove(b, family, key, err);
 }
 
@@ -116,11 +139,13 @@ static inline WH_MUST_CHECK enum wh_rc wh_batch_remove_range(struct wh_batch *b,
                                                              struct wh_slice from,
                                                              struct wh_slice to, struct wh_err *err)
 {
+    b->touched.all |= b->store && b->store->families[family].owned;
     return b->ops->remove_range(b, family, from, to, err);
 }
 
 static inline void wh_batch_reset(struct wh_batch *b)
 {
+    store_touched_reset(&b->touched);
     b->ops->batch_reset(b);
 }
 
@@ -132,6 +157,7 @@ static inline size_t wh_batch_bytes(const struct wh_batch *b)
 static inline void wh_batch_free(struct wh_batch *b)
 {
     if (b) {
+        store_touched_done(&b->touched);
         b->ops->batch_free(b);
     }
 }
@@ -140,7 +166,16 @@ static inline void wh_batch_free(struct wh_batch *b)
 static inline WH_MUST_CHECK enum wh_rc wh_store_write(struct wh_store *s, struct wh_batch *b,
                                                       bool sync, struct wh_err *err)
 {
-    return s->ops->write(s, b, sync, err);
+    enum wh_rc rc;
+
+    if (s->stamps) {
+        store_stamps_begin(s->stamps, &b->touched);
+    }
+    rc = s->ops->write(s, b, sync, err);
+    if (s->stamps) {
+        store_stamps_end(s->stamps, &b->touched);
+    }
+    return rc;
 }
 
 static inline WH_MUST_CHECK enum wh_rc
@@ -230,10 +265,27 @@ static inline uint64_t wh_store_sequence(struct wh_store *s)
     return s->ops->sequence(s);
 }
 
+/*
+ * The stamp of an owner, which every write of one of its keys changes: as long as it is the same, what
+ * was read about the owner after it was taken still holds. False while such a write is under way; then
+ * nothing that is read now may be kept. Owners may share a stamp.
+ */
+static inline bool wh_store_stamp(const struct wh_store *s, const void *owner, uint64_t *ret)
+{
+    return s->stamps && store_stamps_get(s->stamps, owner, ret);
+}
+
+/* For implementations: after ops is set. WH_E_NOMEM. */
+WH_MUST_CHECK enum wh_rc wh_store_init(struct wh_store *s, const struct wh_store_conf *conf,
+                                       struct wh_err *err);
+
 static inline void wh_store_free(struct wh_store *s)
 {
     if (s) {
+        struct store_stamps *stamps = s->stamps;
+
         s->ops->free(s);
+        store_stamps_free(stamps);
     }
 }
 

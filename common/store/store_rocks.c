@@ -736,12 +736,15 @@ enum wh_rc wh_store_rocks_open(const struct wh_store_conf *conf, struct wh_store
         return wh_fail(err, WH_E_NOMEM, "no memory for the store");
     }
     s->base.ops = &rocks_ops;
-    rc = make_options(s, conf, err);
+    rc = wh_store_init(&s->base, conf, err);
+    if (rc == WH_OK) {
+        rc = make_options(s, conf, err);
+    }
     if (rc == WH_OK) {
         rc = open_db(s, conf, err);
     }
     if (rc != WH_OK) {
-        rocks_free(&s->base);
+        wh_store_free(&s->base);
         if (rc == WH_E_BUSY) {
             return wh_fail(err, WH_E_BUSY,
                            "the store %s is in use by another process: stop that one, or give "

@@ -439,7 +439,8 @@ enum wh_rc wh_store_mem_open(const struct wh_store_conf *conf, struct wh_store *
             break;
         }
     }
-    if (s->tables == NULL || (s->n_families && s->tables[s->n_families - 1] == NULL)) {
+    if (s->tables == NULL || (s->n_families && s->tables[s->n_families - 1] == NULL) ||
+        wh_store_init(&s->base, conf, err) != WH_OK) {
         mem_free(&s->base);
         return wh_fail(err, WH_E_NOMEM, "no memory for the store");
     }

@@ -7,10 +7,10 @@
 #include "tests/lib/th_cmocka.h"
 
 const struct wh_store_family th_store_families[TH_STORE_FAMILIES] = {
-    {"points", true, 0, false},
-    {"ranges", false, 2, false},
-    {"meta", false, 0, false},
-    {"sorted", true, 0, true},
+    {.name = "points", .point_reads = true},
+    {.name = "ranges", .prefix_bytes = 2},
+    {.name = "meta"},
+    {.name = "sorted", .point_reads = true, .sorted = true},
 };
 
 enum { MODEL_KEYS = 64, ROUNDS = 60 };

@@ -1,16 +1,16 @@
 #include "stages/sink/store/keyspace.h"
 
 const struct wh_store_family sink_families[SINK_FAMILY_COUNT] = {
-    [SINK_ENTITIES] = {"entities", true, 1, true},
-    [SINK_REVISIONS] = {"revisions", true, 16, true},
-    [SINK_LINKS] = {"links", false, 16, true},
-    [SINK_BACKLINKS] = {"backlinks", false, 16, true},
-    [SINK_BY_TIME] = {"by_time", false, 1, true},
-    [SINK_BY_PROJECT] = {"by_project", false, 17, true},
-    [SINK_BY_VALUE] = {"by_value", false, 2, true},
-    [SINK_SOURCE_IDS] = {"source_ids", true, 0, true},
-    [SINK_CHANGES] = {"changes", false, 0, true},
-    [SINK_META] = {"meta", false, 0, false},
+    [SINK_ENTITIES] = {"entities", true, 1, true, true, 1},
+    [SINK_REVISIONS] = {"revisions", true, 16, true, true, 0},
+    [SINK_LINKS] = {"links", false, 16, true, false, 0},
+    [SINK_BACKLINKS] = {"backlinks", false, 16, true, true, 0},
+    [SINK_BY_TIME] = {"by_time", false, 1, true, false, 0},
+    [SINK_BY_PROJECT] = {"by_project", false, 17, true, false, 0},
+    [SINK_BY_VALUE] = {"by_value", false, 2, true, false, 0},
+    [SINK_SOURCE_IDS] = {"source_ids", true, 0, true, false, 0},
+    [SINK_CHANGES] = {"changes", false, 0, true, false, 0},
+    [SINK_META] = {"meta", false, 0, false, false, 0},
 };
 
 static enum wh_rc append_all(struct wh_buf *out, const struct wh_slice *parts, size_t n,
