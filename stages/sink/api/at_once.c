@@ -4,8 +4,10 @@
  *
  * One snapshot with its iterators serves all reads until the store is written again; making them costs
  * as much as a read. They keep old data from being dropped, so they are released when nobody reads.
+ * What was written last is kept, and sent again as long as nothing was written about the entity.
  */
 #include "common/base/mem.h"
+#include "stages/sink/api/answers.h"
 #include "stages/sink/api/api_priv.h"
 
 enum {
@@ -15,6 +17,7 @@ enum {
     ANSWER_MAX_BYTES = 1 << 20,
     ARENA_BLOCK_BYTES = 16 << 10,
     ARENA_MAX_BYTES = 1 << 20,
+    ANSWERS_BYTES = 32 << 20,
 };
 
 struct api_at_once {
@@ -25,6 +28,7 @@ struct api_at_once {
     bool used;                /* since the timer last fired */
     struct wh_arena arena;
     struct wh_buf out;
+    struct api_answers *answers;
 };
 
 static void release(struct api_at_once *at)
@@ -60,8 +64,9 @@ struct api_at_once *api_at_once_new(struct wh_loop *loop, struct wh_store *store
         (struct api_entity_source){.store = store, .max_bytes = BYTES_MAX, .max_keys = KEYS_MAX};
     wh_arena_init(&at->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     wh_buf_init(&at->out, ANSWER_MAX_BYTES);
+    at->answers = api_answers_new(ANSWERS_BYTES);
     at->idle = wh_timer_new(loop, on_idle, at);
-    if (at->idle == NULL) {
+    if (at->answers == NULL || at->idle == NULL) {
         api_at_once_free(at);
         return NULL;
     }
@@ -75,6 +80,7 @@ void api_at_once_free(struct api_at_once *at)
     }
     release(at);
     wh_timer_free(at->idle);
+    api_answers_free(at->answers);
     wh_arena_done(&at->arena);
     wh_buf_done(&at->out);
     wh_mem_free(at);
@@ -114,19 +120,41 @@ static enum wh_rc refresh(struct api_at_once *at, struct wh_err *err)
     return take(at, sequence, err);
 }
 
+static enum wh_rc read_entity(struct api_at_once *at, const struct wh_entity_id *id,
+                              struct wh_slice *ret, struct wh_err *err)
+{
+    /* Before the snapshot, which then has every write that the stamp stands for. */
+    uint64_t stamp = 0;
+    bool may_keep = wh_store_stamp(at->from.store, id->bytes, &stamp);
+
+    if (may_keep) {
+        *ret = api_answers_get(at->answers, id, stamp);
+        if (ret->ptr) {
+            return WH_OK;
+        }
+    }
+    wh_arena_reset(&at->arena);
+    wh_buf_reset(&at->out);
+    if (refresh(at, err) != WH_OK ||
+        api_entity_write(&at->from, id, &at->arena, &at->out, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret = wh_buf_slice(&at->out);
+    if (may_keep) {
+        api_answers_put(at->answers, id, stamp, *ret);
+    }
+    return WH_OK;
+}
+
 enum wh_rc api_at_once_read(struct api_at_once *at, struct wh_slice id, struct wh_slice url,
                             struct wh_slice *ret, struct wh_err *err)
 {
     struct wh_entity_id found;
 
-    wh_arena_reset(&at->arena);
-    wh_buf_reset(&at->out);
-    if ((id.ptr && wh_entity_id_parse(id, &found, err) != WH_OK) || refresh(at, err) != WH_OK ||
-        (id.ptr == NULL &&
-         api_find_url(at->from.store, at->from.snap, url, &found, err) != WH_OK) ||
-        api_entity_write(&at->from, &found, &at->arena, &at->out, err) != WH_OK) {
+    if (id.ptr ? wh_entity_id_parse(id, &found, err) != WH_OK
+               : refresh(at, err) != WH_OK ||
+                     api_find_url(at->from.store, at->from.snap, url, &found, err) != WH_OK) {
         return err->rc;
     }
-    *ret = wh_buf_slice(&at->out);
-    return WH_OK;
+    return read_entity(at, &found, ret, err);
 }
