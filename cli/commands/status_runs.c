@@ -109,7 +109,9 @@ int status_runs_await(struct cli *cli, const struct status_runs *runs)
             quiet = 0;
         }
         last_rows = rows;
-        status_progress(cli, &progress, &view);
+        if (!cli_interrupted(cli)) { /* it may have cut off the answers */
+            status_progress(cli, &progress, &view);
+        }
         status_view_done(&view);
         if (cli_interrupted(cli)) {
             status_progress_end(cli);

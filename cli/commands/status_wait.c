@@ -110,7 +110,9 @@ int status_wait(struct cli *cli)
         bool is_synced = status_view_read(cli, &view) && synced(&view, &rows);
         bool done = settled(&settling, &view, is_synced, rows, cli_now_ms(cli));
 
-        status_progress(cli, &progress, &view);
+        if (!cli_interrupted(cli)) { /* it may have cut off the answers */
+            status_progress(cli, &progress, &view);
+        }
         status_view_done(&view);
         if (done || cli_interrupted(cli) || cli_now_ms(cli) > end_ms) {
             status_progress_end(cli);

@@ -149,5 +149,5 @@ void cli_progress_end(const struct cli_out *out)
 
 bool cli_out_flush(const struct cli_out *out)
 {
-    return fflush(out->data) == 0 && !ferror(out->data);
+    return fflush(out->data) == 0 && !ferror(out->data) && !out->lost;
 }

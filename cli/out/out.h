@@ -28,6 +28,7 @@ struct cli_out {
     /* Columns of the terminal that data go to; 0: no terminal, and nothing is cut. */
     unsigned columns;
     pid_t pager;   /* data go through it; 0: none */
+    bool lost;     /* the pager could not be run, and took data with it */
     FILE *unpaged; /* data without it */
 };
 

@@ -86,6 +86,7 @@ void cli_page_end(struct cli_out *out)
     }
     out->pager = 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == NO_SUCH_PROGRAM) {
+        out->lost = true;
         cli_note(out, "wellhead: the pager was not found; --no-pager prints without one\n");
     }
 }

@@ -357,6 +357,7 @@ static void data_go_through_the_pager(void **state)
     cli_say(&f->out, "lost\n");
     cli_page_end(&f->out);
     says(messages_of(f), "the pager was not found; --no-pager");
+    assert_false(cli_out_flush(&f->out));
     th_tmp_remove(folder);
 }
 
