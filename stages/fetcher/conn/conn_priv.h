@@ -124,6 +124,7 @@ struct conn {
     struct conn_reads reads;
     struct health *health; /* never NULL */
     struct leave *leave;   /* never NULL */
+    struct purge *purge;   /* the one under way, or NULL */
 };
 
 struct fetcher {

@@ -11,6 +11,7 @@
 #include "stages/fetcher/conn/conn_parts.h"
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/conn/project_handover.h"
+#include "stages/fetcher/conn/purge.h"
 #include "stages/fetcher/conn/rereads.h"
 #include "stages/fetcher/conn/run.h"
 #include "stages/fetcher/conn/run_request.h"
@@ -116,6 +117,7 @@ static void on_run_timer(void *ctx)
 static void conn_free(struct conn *c)
 {
     leave_free(c->leave);
+    purge_free(c->purge);
     listings_free(&c->reads.listings);
     access_free(c->access);
     check_free(c->reads.check);

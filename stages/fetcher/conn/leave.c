@@ -6,7 +6,6 @@
 #include "common/base/backoff.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/conn/conn_priv.h"
-#include "stages/fetcher/conn/wipe.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/access/pairs.h"
 
@@ -26,31 +25,19 @@ enum leave_phase {
     LEAVE_REVOKE, /* asks GitLab to revoke the refresh token, then the access token */
     LEAVE_PROVE,  /* tries the old access token, which GitLab must refuse */
     LEAVE_FORGET, /* the record without secrets is on its way to Kafka */
-    LEAVE_PURGE,  /* a pool thread removes topics and keys; then the tombstone is on its way */
     LEAVE_PHASES
 };
 
 #define TO(phase) (1U << (phase))
 static const unsigned transitions[LEAVE_PHASES] = {
-    [LEAVE_NONE] = TO(LEAVE_QUIET) | TO(LEAVE_PURGE),
+    [LEAVE_NONE] = TO(LEAVE_QUIET),
     [LEAVE_QUIET] = TO(LEAVE_NONE) | TO(LEAVE_QUIET) | TO(LEAVE_REVOKE) | TO(LEAVE_FORGET),
     [LEAVE_REVOKE] =
         TO(LEAVE_NONE) | TO(LEAVE_QUIET) | TO(LEAVE_REVOKE) | TO(LEAVE_PROVE) | TO(LEAVE_FORGET),
     [LEAVE_PROVE] = TO(LEAVE_NONE) | TO(LEAVE_QUIET) | TO(LEAVE_FORGET),
     [LEAVE_FORGET] = TO(LEAVE_NONE) | TO(LEAVE_QUIET),
-    [LEAVE_PURGE] = TO(LEAVE_NONE),
 };
 #undef TO
-
-/* A purge on a pool thread, which works on nothing else. */
-struct purge {
-    struct leave *leave; /* for the loop's thread; NULL: the connection was freed meanwhile */
-    char connection[WH_CONNECTION_ID_MAX];
-    struct wipe_task task;
-    struct wipe_report report;
-    enum wh_rc rc;
-    struct wh_err err;
-};
 
 struct leave {
     struct wh_bus_ack ack; /* first: the connection's record carries it */
@@ -64,7 +51,6 @@ struct leave {
     struct oauth_call *call;
     struct wh_httpc_transfer *proof;
     char outcome[160]; /* of the revocation, for people */
-    struct purge *purge;
 };
 
 static void go_on(void *ctx);
@@ -112,9 +98,6 @@ void leave_free(struct leave *l)
         return;
     }
     cancel_requests(l);
-    if (l->purge) {
-        l->purge->leave = NULL;
-    }
     wh_timer_free(l->timer);
     wh_mem_free(l);
 }
@@ -135,11 +118,6 @@ bool leave_under_way(const struct conn *c)
     return is_disabled(c) && has_secrets(c);
 }
 
-bool leave_is_purging(const struct conn *c)
-{
-    return c->leave->phase == LEAVE_PURGE;
-}
-
 /* ---- stop reading ---- */
 
 static void stop_reading(struct leave *l)
@@ -157,6 +135,11 @@ static void stop_reading(struct leave *l)
 static bool is_quiet(const struct conn *c)
 {
     return c->reads.listings.n == 0 && c->run.phase == RUN_IDLE && access_idle(c->access);
+}
+
+bool leave_is_done(const struct conn *c)
+{
+    return is_disabled(c) && !has_secrets(c) && c->leave->phase == LEAVE_NONE && is_quiet(c);
 }
 
 /* ---- revoke ---- */
@@ -406,7 +389,7 @@ static void connected_again(struct leave *l)
     l->conn->stopped = false;
     wh_timer_stop(l->timer);
     cancel_requests(l);
-    if (l->phase != LEAVE_PURGE && l->phase != LEAVE_NONE) {
+    if (l->phase != LEAVE_NONE) {
         move(l, LEAVE_NONE);
     }
 }
@@ -429,98 +412,6 @@ void leave_document(struct conn *c)
     begin(l);
 }
 
-/* ---- purge ---- */
-
-static void purge_work(void *ctx)
-{
-    struct purge *p = ctx;
-
-    p->rc = wipe_connection(&p->task, &p->report, &p->err);
-}
-
-static void purge_failed(struct leave *l, const char *why)
-{
-    char text[240];
-
-    move(l, LEAVE_NONE);
-    (void)snprintf(text, sizeof(text), "disconnected; the purge failed: %.160s; ask for it again",
-                   why);
-    conn_set_state(l->conn, "disabled", text);
-}
-
-static void purge_wiped(struct leave *l, const struct purge *p)
-{
-    const struct conn *c = l->conn;
-    struct wh_err err;
-
-    if (c->fetcher->draining) {
-        return;
-    }
-    if (p->rc != WH_OK) {
-        purge_failed(l, p->err.msg);
-        return;
-    }
-    wh_log_info(c->fetcher->deps.log, "topics and keys of a connection removed",
-                WH_STR("connection", c->id), WH_I("topics", p->report.topics),
-                WH_I("keys", (int64_t)p->report.keys));
-    if (conn_save_removed(c, &l->ack, &err) != WH_OK) {
-        purge_failed(l, err.msg);
-    }
-}
-
-static void purge_done(void *ctx)
-{
-    struct purge *p = ctx;
-
-    if (p->leave) {
-        p->leave->purge = NULL;
-        purge_wiped(p->leave, p);
-    }
-    wh_mem_free(p);
-}
-
-static enum wh_rc purge_start(struct leave *l, struct wh_err *err)
-{
-    const struct fetcher_deps *d = &l->conn->fetcher->deps;
-    struct purge *p = wh_mem_zalloc(1, sizeof(*p));
-
-    if (p == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for a purge");
-    }
-    p->leave = l;
-    memcpy(p->connection, l->conn->id, sizeof(p->connection));
-    p->task = (struct wipe_task){.connection = p->connection,
-                                 .topic_prefix = d->conf.topic_prefix,
-                                 .admin = d->admin,
-                                 .consumer_new = d->consumer_new,
-                                 .producer_new = d->producer_new,
-                                 .ctx = d->bus_ctx};
-    if (wh_loop_work(d->loop, purge_work, purge_done, p, err) != WH_OK) {
-        wh_mem_free(p);
-        return err->rc;
-    }
-    l->purge = p;
-    move(l, LEAVE_PURGE);
-    return WH_OK;
-}
-
-enum wh_rc leave_purge(struct conn *c, struct wh_err *err)
-{
-    struct leave *l = c->leave;
-
-    if (l->phase == LEAVE_PURGE) {
-        return WH_OK;
-    }
-    if (!is_disabled(c)) {
-        return wh_fail(err, WH_E_BUSY, "disconnect it first");
-    }
-    if (has_secrets(c) || l->phase != LEAVE_NONE || !is_quiet(c)) {
-        return wh_fail(err, WH_E_BUSY, "it is not disconnected yet: %.200s",
-                       c->detail[0] ? c->detail : "its secrets are still there");
-    }
-    return purge_start(l, err);
-}
-
 /* ---- the record is in Kafka, or not ---- */
 
 static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
@@ -528,15 +419,6 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     struct leave *l = (struct leave *)ack;
     struct conn *c = l->conn;
 
-    if (l->phase == LEAVE_PURGE) {
-        if (d->rc != WH_OK) {
-            purge_failed(l, "Kafka did not take it");
-            return;
-        }
-        move(l, LEAVE_NONE);
-        conn_drop(c);
-        return;
-    }
     if (!l->stopped) {
         return; /* it was connected again meanwhile */
     }

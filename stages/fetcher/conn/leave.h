@@ -1,8 +1,7 @@
 /*
- * leave.h - the end of a connection: disconnect, and then perhaps purge.
+ * leave.h - disconnects a connection:
  *
- *   disconnect  disabled ─ reading ends ─ revoked at GitLab ─ GitLab refuses the token ─ secrets removed
- *   purge       its topics removed ─ its keys in shared topics removed ─ its record removed (a tombstone)
+ *   disabled ─ reading ends ─ revoked at GitLab ─ GitLab refuses the token ─ secrets removed
  *
  * The connection's record says how far a disconnect has come: a disabled connection that still has
  * secrets is still to be revoked. The fetcher that owns the connection does that, also after a restart,
@@ -23,13 +22,11 @@ void leave_free(struct leave *l);
 /* Disconnects; the connection's detail tells the result. A second call changes nothing. Errors: as
  * conn_save. */
 WH_MUST_CHECK enum wh_rc leave_disconnect(struct conn *c, struct wh_err *err);
-/* Purges; when it is done, the connection is found no more. A failure is told in its detail, and the
- * purge may be asked for again. WH_E_BUSY: the connection is not disconnected, or still has secrets. */
-WH_MUST_CHECK enum wh_rc leave_purge(struct conn *c, struct wh_err *err);
 /* The connection has a new document, which may begin, continue or end a disconnect. */
 void leave_document(struct conn *c);
 /* True while a disconnected connection still has secrets that are to be revoked. */
 bool leave_under_way(const struct conn *c);
-bool leave_is_purging(const struct conn *c);
+/* True when a disconnect has ended: nothing is read, and no secret is left. */
+bool leave_is_done(const struct conn *c);
 
 #endif

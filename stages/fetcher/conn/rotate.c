@@ -5,7 +5,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/access/access.h"
-#include "stages/fetcher/conn/leave.h"
+#include "stages/fetcher/conn/purge.h"
 
 enum {
     CHECK_MS = 1000, /* without fetcher_conf.key_look_ms */
@@ -138,7 +138,7 @@ static void on_saved(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 static bool may_seal(const struct rotation *r, const struct conn *c)
 {
     return fetcher_owns(r->f, c->id, "") && credential_settled(access_credential(c->access)) &&
-           !leave_is_purging(c) &&
+           !purge_under_way(c) &&
            (c->seals.problem[0] == '\0' || c->seals.problem_at_ms != c->doc.updated_at_ms);
 }
 

@@ -6,6 +6,7 @@
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/conn/rereads.h"
 #include "stages/fetcher/conn/leave.h"
+#include "stages/fetcher/conn/purge.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 enum { PATHS_MAX = 20 };
@@ -264,7 +265,7 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_put_str(w, "state", c->doc.state);
     wh_jw_put_str(w, "detail", c->doc.detail);
     wh_jw_put_bool(w, "leaving", leave_under_way(c));
-    wh_jw_put_bool(w, "purging", leave_is_purging(c));
+    wh_jw_put_bool(w, "purging", purge_under_way(c));
     wh_jw_put_str(w, "gitlab_version", c->doc.gitlab_version);
     wh_jw_put_str(w, "phase", wh_slice_str(phases[c->run.phase]));
     wh_jw_put_int(w, "projects", (int64_t)c->projects.n);

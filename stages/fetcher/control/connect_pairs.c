@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/control/connect_priv.h"
 #include "stages/fetcher/access/access.h"
-#include "stages/fetcher/conn/leave.h"
+#include "stages/fetcher/conn/purge.h"
 #include "stages/fetcher/access/pairs.h"
 
 enum {
@@ -109,7 +109,7 @@ static enum wh_rc note(struct connect *k, struct wh_err *err)
     struct wh_arena arena;
     enum wh_rc rc;
 
-    if (c && leave_is_purging(c)) {
+    if (c && purge_under_way(c)) {
         return wh_fail(err, WH_E_BUSY, "it is being purged; try again when that is done");
     }
     wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);

@@ -9,6 +9,7 @@
 #include "stages/fetcher/control/connect_priv.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/leave.h"
+#include "stages/fetcher/conn/purge.h"
 
 static enum wh_rc set_text(struct wh_buf *to, const char *text, struct wh_err *err)
 {
@@ -75,7 +76,7 @@ static enum wh_rc place_moved(struct connect *k, struct wh_err *err)
                        "several connections could be moved to that address; disconnect and purge "
                        "those that are not meant");
     }
-    if (leave_under_way(c) || leave_is_purging(c) ||
+    if (leave_under_way(c) || purge_under_way(c) ||
         !credential_settled(access_credential(conn_access(c)))) {
         return wh_fail(err, WH_E_BUSY, "%s is being disconnected or refreshed; try again",
                        conn_id(c));

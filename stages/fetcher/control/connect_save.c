@@ -3,7 +3,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/control/connect_priv.h"
 #include "stages/fetcher/access/access.h"
-#include "stages/fetcher/conn/leave.h"
+#include "stages/fetcher/conn/purge.h"
 #include "stages/fetcher/conn/run.h"
 
 enum {
@@ -206,7 +206,7 @@ static void save(struct connect *k)
     struct wh_err err;
     enum wh_rc rc;
 
-    if (old && leave_is_purging(old)) {
+    if (old && purge_under_way(old)) {
         connect_fail(k, 409, "it is being purged; try again when that is done");
         return;
     }

@@ -4,6 +4,7 @@
 #include "common/run/token_file.h"
 #include "stages/fetcher/control/connect.h"
 #include "stages/fetcher/conn/leave.h"
+#include "stages/fetcher/conn/purge.h"
 #include "stages/fetcher/conn/rotate.h"
 #include "stages/fetcher/conn/run_request.h"
 #include "stages/fetcher/conn/status.h"
@@ -211,7 +212,7 @@ static void answer_disconnect(struct control *c, struct wh_http_req *req, struct
 
 static void answer_purge(struct control *c, struct wh_http_req *req, struct wh_slice id)
 {
-    leave(c, req, id, leave_purge);
+    leave(c, req, id, purge_begin);
 }
 
 enum route_kind {

@@ -7,7 +7,7 @@
  *   GET  /api/v1/connects/<session>, POST /api/v1/connects/<session>/redirect, GET /oauth/callback
  *   GET  /api/v1/connections
  *   GET  /api/v1/status
- *   POST /api/v1/connections/<id>/sync, .../disconnect, .../purge   see leave.h
+ *   POST /api/v1/connections/<id>/sync, .../disconnect, .../purge   see leave.h, purge.h
  *   POST /api/v1/connections/<id>/verify, .../confirm-deletes          see run_request.h
  *   GET  /api/v1/keys, POST /api/v1/keys/rotate                        see rotate.h
  *
