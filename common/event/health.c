@@ -69,8 +69,8 @@ enum wh_rc wh_outcome_write(const struct wh_outcome *o, struct wh_buf *out, stru
     wh_jw_put_str(&w, "connection", o->connection);
     wh_jw_put_int(&w, "run", o->run);
     wh_jw_put_int(&w, "at_ms", o->at_ms);
-    wh_jw_put_int(&w, "last_webhook_ms", o->last_webhook_ms);
-    wh_jw_put_int(&w, "repaired_oldest_ms", o->repaired_oldest_ms);
+    wh_jw_put_ms(&w, "last_webhook_ms", o->last_webhook_ms);
+    wh_jw_put_ms(&w, "repaired_oldest_ms", o->repaired_oldest_ms);
     wh_jw_key(&w, "kinds");
     wh_jw_object(&w);
     for (unsigned i = 0; i < WH_OUTCOME_KINDS; i++) {
@@ -128,8 +128,8 @@ enum wh_rc wh_webhook_health_write(const struct wh_webhook_health *h, struct wh_
     wh_jw_put_str(&w, "connection", h->connection);
     wh_jw_put_str(&w, "intake", h->intake);
     wh_jw_put_int(&w, "at_ms", h->at_ms);
-    wh_jw_put_int(&w, "last_ok_ms", h->last_ok_ms);
-    wh_jw_put_int(&w, "last_unauthorized_ms", h->last_unauthorized_ms);
+    wh_jw_put_ms(&w, "last_ok_ms", h->last_ok_ms);
+    wh_jw_put_ms(&w, "last_unauthorized_ms", h->last_unauthorized_ms);
     wh_jw_put_int(&w, "accepted", h->accepted);
     wh_jw_put_int(&w, "unauthorized", h->unauthorized);
     wh_jw_put_int(&w, "refused", h->refused);

@@ -360,6 +360,16 @@ void wh_jw_put_int(struct wh_json_writer *w, const char *key, int64_t v)
     wh_jw_int(w, v);
 }
 
+void wh_jw_put_ms(struct wh_json_writer *w, const char *key, int64_t ms)
+{
+    wh_jw_key(w, key);
+    if (ms == 0) {
+        wh_jw_null(w);
+    } else {
+        wh_jw_int(w, ms);
+    }
+}
+
 void wh_jw_put_bool(struct wh_json_writer *w, const char *key, bool v)
 {
     wh_jw_key(w, key);

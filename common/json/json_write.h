@@ -42,6 +42,8 @@ void wh_jw_null(struct wh_json_writer *w);
 void wh_jw_put_str(struct wh_json_writer *w, const char *key, struct wh_slice text);
 void wh_jw_put_int(struct wh_json_writer *w, const char *key, int64_t v);
 void wh_jw_put_bool(struct wh_json_writer *w, const char *key, bool v);
+/* A time in ms since 1970; null for 0, which means that it is not known or never was. */
+void wh_jw_put_ms(struct wh_json_writer *w, const char *key, int64_t ms);
 /* Writes text that is already JSON; it is not checked. */
 void wh_jw_raw(struct wh_json_writer *w, struct wh_slice json);
 /* Returns the first error: WH_E_TOO_LARGE, WH_E_NOMEM, WH_E_INTERNAL for wrong nesting. */

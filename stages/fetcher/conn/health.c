@@ -56,7 +56,7 @@ static void say_why(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
                        "webhooks are lost: %" PRId64
                        " changes came by reads only; the last delivery "
                        "came at %s: is the webhook there and enabled?",
-                       f->repaired, since);
+                       f->repaired ? f->repaired : f->repaired_before, since);
     }
 }
 
@@ -78,6 +78,12 @@ static void say_silence(const struct health_facts *f, char detail[HEALTH_DETAIL_
                    since);
 }
 
+/* One delivery is not enough while reads go on repairing: `settling` and `repaired` come first. */
+static bool is_heard_again(const struct health_facts *f)
+{
+    return f->last_ok_ms >= f->degraded_ms || f->hook == HOOK_WORKS;
+}
+
 bool health_verdict(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX])
 {
     bool on = f->last_ok_ms > 0 || f->last_unauthorized_ms > 0 || f->hook == HOOK_WORKS ||
@@ -95,7 +101,7 @@ bool health_verdict(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
         say_why(f, detail);
     } else if (is_silent(f)) {
         say_silence(f, detail);
-    } else if (f->degraded_ms > 0 && f->last_ok_ms < f->degraded_ms && f->hook != HOOK_WORKS) {
+    } else if (f->degraded_ms > 0 && (f->settling || !is_heard_again(f))) {
         say_why(f, detail);
     }
     return detail[0] == '\0';
@@ -131,6 +137,8 @@ struct health {
     int64_t run;            /* id of the newest run that has ended */
     struct wh_outcome last; /* the newest that the sink has reported */
     struct wh_timer *later;
+    bool later_due;
+    bool settling; /* late webhooks of the newest run still have their time */
     struct hooks *hooks;
     bool hooks_seen; /* GitLab was asked for them since the start */
 };
@@ -157,6 +165,8 @@ static void sum_up(struct health *h)
     }
     f->silence_ms = h->env.silence_ms;
     f->repaired = h->last.run == h->run ? wh_outcome_sum(&h->last).repaired : 0;
+    f->repaired_before = f->repaired > 0 ? f->repaired : f->repaired_before;
+    f->settling = h->settling;
 }
 
 /* ---- judging ---- */
@@ -230,20 +240,28 @@ static void on_later(void *ctx)
 {
     struct health *h = ctx;
 
+    h->settling = false;
+    h->later_due = false;
     if (h->env.judgeable(h->env.ctx)) {
         judge(h);
     }
 }
 
+/* Deliveries come all the time and do not put the judgement off. */
 static void judge_later(struct health *h)
 {
-    wh_timer_start(h->later, h->env.repair_delay_ms, 0);
+    if (!h->later_due) {
+        h->later_due = true;
+        wh_timer_start(h->later, h->env.repair_delay_ms, 0);
+    }
 }
 
 void health_run_ended(struct health *h, const struct health_run *run)
 {
     h->run = run->run;
     h->facts.held = run->held;
+    h->settling = true;
+    h->later_due = false; /* the delay begins anew */
     sum_up(h);
     /* Repairs are judged when late webhooks have had their time, everything else at once. */
     if (h->facts.repaired == 0 || h->facts.degraded_ms) {
@@ -346,7 +364,7 @@ static void write_lines(const struct health *h, struct wh_json_writer *w)
             wh_jw_put_str(w, "intake", wh_slice_str(n->name));
             wh_jw_put_str(w, "project", wh_slice_str(n->lines[k].project));
             wh_jw_put_str(w, "event", wh_slice_str(n->lines[k].event));
-            wh_jw_put_int(w, "last_ms", n->lines[k].last_ms);
+            wh_jw_put_ms(w, "last_ms", n->lines[k].last_ms);
             wh_jw_put_int(w, "count", n->lines[k].count);
             wh_jw_end(w);
         }
@@ -372,12 +390,12 @@ void health_write(const struct health *h, struct wh_json_writer *w)
     }
     wh_jw_key(w, "webhooks");
     wh_jw_object(w);
-    wh_jw_put_int(w, "last_delivery_ms", last_ok_ms);
-    wh_jw_put_int(w, "last_unauthorized_ms", h->facts.last_unauthorized_ms);
+    wh_jw_put_ms(w, "last_delivery_ms", last_ok_ms);
+    wh_jw_put_ms(w, "last_unauthorized_ms", h->facts.last_unauthorized_ms);
     wh_jw_put_int(w, "accepted", accepted);
     wh_jw_put_int(w, "unauthorized", unauthorized);
     wh_jw_put_int(w, "refused", refused);
-    wh_jw_put_int(w, "degraded_since_ms", h->facts.degraded_ms);
+    wh_jw_put_ms(w, "degraded_since_ms", h->facts.degraded_ms);
     wh_jw_put_str(w, "hook", wh_slice_str(hooks[h->facts.hook]));
     wh_jw_put_str(w, "hook_disabled_until", wh_slice_str(h->facts.hook_until));
     write_lines(h, w);

@@ -27,8 +27,10 @@ struct health_facts {
     int64_t last_unauthorized_ms; /* newest delivery with a wrong secret; 0: none known */
     int64_t silence_ms;           /* time without a delivery that is an alarm; 0: never */
     int64_t repaired;             /* by the newest run */
-    int64_t held;                 /* tombstones that wait for a person */
-    int64_t degraded_ms;          /* when the connection became degraded; 0: it is not */
+    int64_t repaired_before;      /* by the newest run that repaired anything */
+    bool settling; /* late webhooks of the newest run still have their time: its repairs may come */
+    int64_t held;  /* tombstones that wait for a person */
+    int64_t degraded_ms; /* when the connection became degraded; 0: it is not */
     enum hook_state hook;
     char hook_until[40]; /* with HOOK_DISABLED: until when; empty: not known, or for good */
 };

@@ -147,7 +147,7 @@ static void write_runs(struct wh_json_writer *w, const struct conn *c)
         wh_jw_put_int(w, "run", s->run);
         wh_jw_put_str(w, "kind", s->sweep ? WH_LIT("sweep") : WH_LIT("sync"));
         wh_jw_put_bool(w, "ok", s->ok);
-        wh_jw_put_int(w, "finished_ms", s->finished_ms);
+        wh_jw_put_ms(w, "finished_ms", s->finished_ms);
         wh_jw_put_int(w, "read", (int64_t)s->rows);
         wh_jw_put_int(w, "new", sum.added);
         wh_jw_put_int(w, "changed", sum.changed);
@@ -211,7 +211,7 @@ static void write_pairs(struct wh_json_writer *w, const struct conn *c)
         wh_jw_put_str(w, "state", pair->state);
         wh_jw_put_str(w, "reason", pair->reason);
         wh_jw_put_str(w, "address", pair->address);
-        wh_jw_put_int(w, "at_ms", pair->at_ms);
+        wh_jw_put_ms(w, "at_ms", pair->at_ms);
         wh_jw_end(w);
     }
     wh_jw_end(w);
@@ -226,7 +226,7 @@ static void write_credentials(struct wh_json_writer *w, const struct conn *c)
     wh_jw_put_bool(w, "oauth", credential_there(access_credential(c->access)));
     wh_jw_put_str(w, "phase", wh_slice_str(credential_phase(access_credential(c->access))));
     wh_jw_put_int(w, "refreshes", (int64_t)credential_refreshes(access_credential(c->access)));
-    wh_jw_put_int(w, "expires_at_ms", credential_expires_ms(access_credential(c->access)));
+    wh_jw_put_ms(w, "expires_at_ms", credential_expires_ms(access_credential(c->access)));
     wh_jw_end(w);
 }
 
@@ -271,9 +271,9 @@ static void write_conn(struct wh_json_writer *w, const struct conn *c, bool full
     wh_jw_put_int(w, "projects", (int64_t)c->projects.n);
     write_lists(w, c);
     wh_jw_put_int(w, "runs", (int64_t)c->run.count);
-    wh_jw_put_int(w, "run_started_ms", c->run.started_ms);
-    wh_jw_put_int(w, "run_finished_ms", c->run.finished_ms);
-    wh_jw_put_int(w, "next_run_ms", c->run.next_ms);
+    wh_jw_put_ms(w, "run_started_ms", c->run.started_ms);
+    wh_jw_put_ms(w, "run_finished_ms", c->run.finished_ms);
+    wh_jw_put_ms(w, "next_run_ms", c->run.next_ms);
     wh_jw_put_str(w, "error", wh_slice_str(c->run.error));
     write_credentials(w, c);
     write_pairs(w, c);

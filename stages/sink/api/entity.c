@@ -52,7 +52,11 @@ static void time_member(struct wh_json_writer *w, const char *key, int64_t ms)
     char text[WH_TIME_TEXT_MAX];
 
     wh_jw_key(w, key);
-    wh_jw_str(w, wh_slice_str(wh_time_format(ms, text)));
+    if (ms == 0) {
+        wh_jw_null(w); /* not known */
+    } else {
+        wh_jw_str(w, wh_slice_str(wh_time_format(ms, text)));
+    }
 }
 
 /* ---- reading ---- */

@@ -88,8 +88,8 @@ SELECT connection,
        count(*) AS count,
        min(json_extract(document, '$.reason')) AS reason,
        min(json_extract(document, '$.example')) AS example,
-       strftime('%Y-%m-%dT%H:%M:%fZ', min(json_extract(document, '$.observed_at_ms')) / 1000.0, 'unixepoch') AS first_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', max(json_extract(document, '$.observed_at_ms')) / 1000.0, 'unixepoch') AS last_at
+       strftime('%Y-%m-%dT%H:%M:%fZ', min(nullif(json_extract(document, '$.observed_at_ms'), 0)) / 1000.0, 'unixepoch') AS first_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', max(nullif(json_extract(document, '$.observed_at_ms'), 0)) / 1000.0, 'unixepoch') AS last_at
 FROM set_aside_documents
 GROUP BY connection, view, pointer;
 

@@ -269,11 +269,21 @@ void sql_result_maybe(struct sql_out *out, struct wh_slice text)
     }
 }
 
-void sql_result_time(struct sql_out *out, int64_t ms)
+/* A field that GitLab sent: 1970 is what it says. */
+static void instant(struct sql_out *out, int64_t ms)
 {
     char text[WH_TIME_TEXT_MAX];
 
     sql_result_slice(out, wh_slice_str(wh_time_format(ms, text)));
+}
+
+void sql_result_time(struct sql_out *out, int64_t ms)
+{
+    if (ms == 0) {
+        sql_result_null(out);
+    } else {
+        instant(out, ms);
+    }
 }
 
 void sql_result_id(struct sql_out *out, const struct wh_entity_id *id)
@@ -336,7 +346,7 @@ enum wh_rc sql_result_value(struct sql_out *out, struct wh_buf *scratch, enum wh
         sql_result_int(out, value->u.b);
         return WH_OK;
     case WH_FIELD_TIME:
-        sql_result_time(out, value->u.i);
+        instant(out, value->u.i);
         return WH_OK;
     case WH_FIELD_REF:
         sql_result_id(out, &value->u.ref);

@@ -46,6 +46,14 @@ static void test_verdicts(void **state)
     f.hook = HOOK_UNKNOWN;
     f.last_ok_ms = 700001;
     assert_true(health_verdict(&f, detail));
+    /* But not while the newest run may still turn out to have repaired something. */
+    f.settling = true;
+    f.repaired_before = 7;
+    assert_true(says(&f, "7 changes came by reads only"));
+    f.hook = HOOK_WORKS;
+    assert_true(says(&f, "7 changes came by reads only"));
+    f.degraded_ms = 0;
+    assert_true(health_verdict(&f, detail));
     /* Switched off, and nothing has changed since. */
     f = (struct health_facts){.last_ok_ms = 5, .hook = HOOK_DISABLED};
     assert_true(says(&f, "switched the webhook off"));
@@ -233,6 +241,48 @@ static void test_repairs_are_judged_when_late_webhooks_have_had_their_time(void 
     assert_true(x->healthy);
 }
 
+static void test_one_delivery_does_not_end_an_alarm_while_repairs_go_on(void **state)
+{
+    struct fixture *x = *state;
+
+    take_deliveries(x, "i1", 70000, 0);
+    take_outcome(x, RUN, 4, 60000);
+    end_run(x, RUN, 0);
+    await_verdict(x);
+    assert_false(x->healthy);
+    take_deliveries(x, "i1", 100001, 0);
+    await_verdict(x);
+    assert_false(x->healthy);
+    /* The next run has ended; whether it repaired anything is not known yet. */
+    end_run(x, RUN + 1, 0);
+    assert_false(x->healthy);
+    assert_non_null(strstr(x->detail, "4 changes came by reads only"));
+    take_outcome(x, RUN + 1, 3, 90000);
+    await_verdict(x);
+    assert_false(x->healthy);
+    assert_non_null(strstr(x->detail, "3 changes came by reads only"));
+    /* A whole run without a repair, after deliveries: that ends it. */
+    end_run(x, RUN + 2, 0);
+    assert_false(x->healthy);
+    await_verdict(x);
+    assert_true(x->healthy);
+    assert_int_equal(x->gaps, 1);
+}
+
+static void test_deliveries_do_not_put_the_judgement_off(void **state)
+{
+    struct fixture *x = *state;
+
+    take_deliveries(x, "i1", 70000, 0);
+    take_outcome(x, RUN, 4, 60000);
+    end_run(x, RUN, 0);
+    while (x->verdicts == 0) {
+        take_deliveries(x, "i1", 70001, 0);
+        wh_loop_turn(x->loop, false);
+    }
+    assert_false(x->healthy);
+}
+
 static void test_an_outcome_counts_for_its_own_run(void **state)
 {
     struct fixture *x = *state;
@@ -300,6 +350,8 @@ int main(void)
         cmocka_unit_test(test_verdicts),
         T(test_a_run_without_repairs_is_healthy_at_once),
         T(test_repairs_are_judged_when_late_webhooks_have_had_their_time),
+        T(test_one_delivery_does_not_end_an_alarm_while_repairs_go_on),
+        T(test_deliveries_do_not_put_the_judgement_off),
         T(test_an_outcome_counts_for_its_own_run),
         T(test_nothing_is_judged_while_a_run_is_under_way),
         T(test_intakes_are_summed_up),
