@@ -155,6 +155,26 @@ static void add_window(struct cli_table *t, struct wh_slice kind, const char *la
     add_quantiles(t, live, event);
 }
 
+/* Why events of a kind were old when they became queryable. */
+static void print_why(const struct cli *cli, struct wh_slice kind, struct wh_json_val live)
+{
+    static const char *const keys[] = {"why_hour", "why_day"};
+    static const char *const windows[] = {"hour", "day"};
+    struct wh_json_val why;
+    struct wh_slice before = WH_LIT("");
+
+    for (size_t i = 0; i < 2; i++) {
+        struct wh_slice text =
+            wh_json_get(live, wh_slice_str(keys[i]), &why) ? cli_get_str(why, "text") : WH_LIT("");
+
+        if (text.len > 0 && !wh_slice_eq(text, before)) {
+            cli_say(&cli->out, "%.*s of the last %s: %.*s\n", WH_SLICE_ARG(kind), windows[i],
+                    WH_SLICE_ARG(text));
+        }
+        before = text;
+    }
+}
+
 /* Webhooks by kind, of the last hour and day: since receipt, and since GitLab's own time (cut to
  * the second), to queryable. */
 static void print_live(const struct cli *cli, const struct status_view *view)
@@ -189,6 +209,9 @@ static void print_live(const struct cli *cli, const struct status_view *view)
         cli_table_print(&t, &cli->out);
     }
     cli_table_done(&t);
+    for (it = wh_json_iter(all); wh_json_next(&it, &kind, &f);) {
+        print_why(cli, kind, f);
+    }
 }
 
 static void print_freshness(const struct cli *cli, const struct status_view *view)

@@ -1,7 +1,8 @@
 /* GET /api/v1/kinds and /api/v1/status. */
 #include "stages/sink/api/api_priv.h"
+#include "stages/sink/ingest/freshness.h"
 
-enum { TOPICS_MAX = 512, DOCUMENT_MAX_BYTES = 1 << 20 };
+enum { TOPICS_MAX = 512 };
 
 static void str(struct wh_json_writer *w, const char *key, const char *text)
 {
@@ -150,16 +151,39 @@ static void write_lag(struct wh_json_writer *w, int64_t records)
     }
 }
 
+static void seconds(struct wh_json_writer *w, const char *key, double s, bool known)
+{
+    wh_jw_key(w, key);
+    if (known) {
+        wh_jw_double(w, s);
+    } else {
+        wh_jw_null(w);
+    }
+}
+
 static void write_quantiles(struct wh_json_writer *w, const char *key,
                             const struct sink_freshness *f)
 {
     wh_jw_key(w, key);
     wh_jw_object(w);
     num(w, "count", (int64_t)f->count);
-    wh_jw_key(w, "p50_s");
-    wh_jw_double(w, f->p50_s);
-    wh_jw_key(w, "p99_s");
-    wh_jw_double(w, f->p99_s);
+    seconds(w, "p50_s", f->p50_s, f->count > 0);
+    seconds(w, "p99_s", f->p99_s, f->count > 0);
+    wh_jw_end(w);
+}
+
+static void write_why(struct wh_json_writer *w, const char *key, const struct sink_why *y,
+                      uint64_t all)
+{
+    char text[SINK_WHY_TEXT_MAX];
+
+    sink_why_text(y, all, text);
+    wh_jw_key(w, key);
+    wh_jw_object(w);
+    num(w, "late", (int64_t)y->counts[SINK_LATE]);
+    num(w, "backlog", (int64_t)y->counts[SINK_BACKLOG]);
+    num(w, "clock", (int64_t)y->counts[SINK_CLOCK]);
+    str(w, "text", text);
     wh_jw_end(w);
 }
 
@@ -184,6 +208,8 @@ static void write_freshness(struct wh_json_writer *w, const struct sink_status *
             write_quantiles(w, "receipt_day", &l->receipt_day);
             write_quantiles(w, "event_hour", &l->event_hour);
             write_quantiles(w, "event_day", &l->event_day);
+            write_why(w, "why_hour", &l->why_hour, l->event_hour.count);
+            write_why(w, "why_day", &l->why_day, l->event_day.count);
             wh_jw_end(w);
         }
     }

@@ -113,16 +113,6 @@ static void publish(struct sink *s)
     atomic_store(&s->sequence, s->status.sequence);
 }
 
-static void observe_live(struct sink *s, const struct sink_sample *x, int64_t now_ms,
-                         int64_t age_ms)
-{
-    int64_t event_ms = now_ms > x->version_at_ms ? now_ms - x->version_at_ms : 0;
-
-    sink_freshness_add(s->ring, now_ms, sink_freshness_by_kind((enum wh_kind)x->kind), age_ms);
-    sink_freshness_add(s->ring, now_ms, sink_freshness_of_event((enum wh_kind)x->kind), event_ms);
-    wh_histogram_observe(s->event_age[x->kind], (double)event_ms / 1000);
-}
-
 static void observe(struct sink *s, const struct sink_commit *commit)
 {
     for (size_t i = 0; i < commit->n_samples; i++) {
@@ -137,7 +127,11 @@ static void observe(struct sink *s, const struct sink_commit *commit)
                            sink_freshness_by_origin((enum wh_origin)x->origin), age_ms);
         wh_histogram_observe(s->freshness[x->kind][x->origin], (double)age_ms / 1000);
         if (x->origin == WH_ORIGIN_WEBHOOK && x->version_at_ms > 0) {
-            observe_live(s, x, commit->now_ms, age_ms);
+            int64_t event_ms =
+                sink_freshness_add_webhook(s->ring, commit->now_ms, (enum wh_kind)x->kind,
+                                           x->observed_at_ms, x->version_at_ms);
+
+            wh_histogram_observe(s->event_age[x->kind], (double)event_ms / 1000);
         }
     }
 }
@@ -614,6 +608,8 @@ static struct sink_live live_of(const struct sink *s, enum wh_kind kind, int64_t
         .receipt_day = sink_freshness_get(s->ring, now_ms, receipt, true),
         .event_hour = sink_freshness_get(s->ring, now_ms, event, false),
         .event_day = sink_freshness_get(s->ring, now_ms, event, true),
+        .why_hour = sink_freshness_why(s->ring, now_ms, kind, false),
+        .why_day = sink_freshness_why(s->ring, now_ms, kind, true),
     };
 }
 

@@ -36,6 +36,18 @@ struct sink_freshness {
     double p99_s;
 };
 
+/* What made webhooks old. Late: GitLab delivered it more than SINK_SLOW_MS after the event. Backlog: it
+ * waited in Wellhead for at least half of an age above SINK_SLOW_MS, as after a stop or a replay. Clock: GitLab's
+ * time of the event is after its receipt, by more than SINK_CLOCK_MS. */
+enum sink_cause { SINK_LATE, SINK_BACKLOG, SINK_CLOCK, SINK_CAUSES };
+enum { SINK_SLOW_MS = 60000, SINK_CLOCK_MS = 2000 };
+
+struct sink_why {
+    uint64_t counts[SINK_CAUSES];
+    int64_t
+        least_delay_ms; /* between event and receipt, of all webhooks; 0 when one came at once */
+};
+
 /* Webhooks of one kind: since receipt at our door, and since GitLab's own time of the event (which
  * webhooks cut to the second). */
 struct sink_live {
@@ -43,6 +55,8 @@ struct sink_live {
     struct sink_freshness receipt_day;
     struct sink_freshness event_hour;
     struct sink_freshness event_day;
+    struct sink_why why_hour;
+    struct sink_why why_day;
 };
 
 struct sink_status {

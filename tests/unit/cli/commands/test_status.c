@@ -40,7 +40,8 @@ static const char sink[] =
     "\"freshness\":{\"webhook\":{\"count\":3,\"p50_s\":0.012,\"p99_s\":1.5},\"rest\":{\"count\":0}}"
     ","
     "\"live\":{\"issue\":{\"receipt_hour\":{\"count\":2,\"p50_s\":0.01,\"p99_s\":0.02},"
-    "\"receipt_day\":{\"count\":3,\"p50_s\":0.03,\"p99_s\":0.04},\"event_day\":{\"count\":0}},"
+    "\"receipt_day\":{\"count\":3,\"p50_s\":0.03,\"p99_s\":0.04},\"event_day\":{\"count\":0},\"why_"
+    "hour\":{\"text\":null},\"why_day\":{\"text\":\"late delivery: 2\"}},"
     "\"note\":{\"receipt_hour\":{\"count\":1},\"receipt_day\":{\"count\":1}}}}";
 
 static int set_up(void **state)
@@ -85,6 +86,7 @@ static void the_overview_tells_all(void **state)
         "sink: running, 0 records behind, 2 dead letters\n",
         "issue        hour       2      10.0 ms      20.0 ms  -          -\n",
         "issue        day        3      30.0 ms      40.0 ms  -          -\n",
+        "issue of the last day: late delivery: 2\n",
         "note         hour, day  1",
     };
     struct th_cli *t = *state;
