@@ -224,7 +224,10 @@ class Stack:
         for name in names:
             url = (f"http://127.0.0.1:{self.ports['control']}/control/live" if name == "gitlab"
                    else f"http://127.0.0.1:{self.ports[name]}/ready")
-            await_true(f"{name} ready", seconds, lambda u=url: call("GET", u)[0] == 200)
+            try:
+                await_true(f"{name} ready", seconds, lambda u=url: call("GET", u)[0] == 200)
+            except Failure as e:
+                raise Failure(f"{e}; it says: {call('GET', url)[1].strip()[:300]}") from None
 
     def kill(self, name):
         self.processes[name].send_signal(signal.SIGKILL)
