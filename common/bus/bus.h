@@ -366,6 +366,7 @@ struct wh_admin {
  */
 WH_MUST_CHECK enum wh_rc wh_bus_kafka_check(const struct wh_conf_pairs *pairs, struct wh_err *err);
 
+/* client_id and extra are borrowed until wh_admin_free. */
 WH_MUST_CHECK enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *client_id,
                                             const struct wh_conf_pairs *extra, struct wh_log *log,
                                             struct wh_admin **ret, struct wh_err *err);

@@ -32,6 +32,28 @@ WH_MUST_CHECK enum wh_rc bus_kafka_conf(rd_kafka_type_t type, const char *bootst
 /* Creates the handle; consumes conf, also on failure. */
 WH_MUST_CHECK enum wh_rc bus_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf,
                                        rd_kafka_t **ret, struct wh_err *err);
+/*
+ * The committed offsets of groups (bus_kafka_groups.c). Each group has a client of its own, which is made when
+ * it is needed and never joins the group. The texts are borrowed. Thread: one at a time.
+ */
+struct bus_kafka_group;
+struct bus_kafka_groups {
+    const char *bootstrap;
+    const char *client_id;
+    const struct wh_conf_pairs *extra;
+    void *opaque;
+    struct bus_kafka_group *first;
+    size_t n;
+};
+/* See wh_admin_group_get and wh_admin_group_set. */
+WH_MUST_CHECK enum wh_rc bus_kafka_group_get(struct bus_kafka_groups *groups, const char *group,
+                                             struct wh_bus_partition *parts, size_t n,
+                                             int timeout_ms, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc bus_kafka_group_set(struct bus_kafka_groups *groups, const char *group,
+                                             const struct wh_bus_partition *parts, size_t n,
+                                             int timeout_ms, struct wh_err *err);
+void bus_kafka_groups_free(struct bus_kafka_groups *groups);
+
 /* Maps an error of librdkafka to a wh_rc. */
 enum wh_rc bus_kafka_rc(rd_kafka_resp_err_t code);
 /* Logs an error event of a handle; nothing else reacts to it. */

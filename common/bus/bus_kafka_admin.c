@@ -1,5 +1,6 @@
-/* Topics, offsets and groups by the admin API; every call blocks until its result arrives. */
+/* Topics, offsets and groups; every call blocks until its result arrives. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "common/base/mem.h"
@@ -10,7 +11,9 @@ struct kafka_admin {
     struct bus_kafka_opaque opaque;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
-    char *bootstrap; /* for messages */
+    char *bootstrap;
+    pthread_mutex_t lock; /* of groups */
+    struct bus_kafka_groups groups;
 };
 
 static struct kafka_admin *self(struct wh_admin *a)
@@ -285,98 +288,21 @@ static enum wh_rc ka_offsets(struct wh_admin *base, struct wh_bus_partition *par
     return WH_OK;
 }
 
-/* The only group of a result, or NULL with *err set. */
-static const rd_kafka_topic_partition_list_t *
-group_partitions(const rd_kafka_group_result_t **groups, size_t n_groups, const char *group,
-                 struct wh_err *err)
-{
-    const rd_kafka_error_t *error = n_groups == 1 ? rd_kafka_group_result_error(groups[0]) : NULL;
-
-    if (n_groups == 1 && error == NULL) {
-        return rd_kafka_group_result_partitions(groups[0]);
-    }
-    (void)wh_fail(err, error ? bus_kafka_rc(rd_kafka_error_code(error)) : WH_E_UNAVAILABLE,
-                  "offsets of group %.80s: %s", group,
-                  error ? rd_kafka_error_string(error) : "no answer");
-    return NULL;
-}
-
-static enum wh_rc check_set(rd_kafka_event_t *event, const char *group, struct wh_err *err)
-{
-    size_t n = 0;
-    const rd_kafka_group_result_t **groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
-        rd_kafka_event_AlterConsumerGroupOffsets_result(event), &n);
-    const rd_kafka_topic_partition_list_t *list = group_partitions(groups, n, group, err);
-
-    for (int i = 0; list && i < list->cnt; i++) {
-        rd_kafka_resp_err_t code = list->elems[i].err;
-
-        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
-            code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
-            code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS) {
-            return wh_fail(err, WH_E_BUSY, "group %.80s has members; stop them first", group);
-        }
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return wh_fail(err, bus_kafka_rc(code), "setting offsets of group %.80s: %s", group,
-                           rd_kafka_err2str(code));
-        }
-    }
-    return list ? WH_OK : err->rc;
-}
+/* ---- groups ---- */
 
 static enum wh_rc ka_group_set(struct wh_admin *base, const char *group,
                                const struct wh_bus_partition *parts, size_t n, int timeout_ms,
                                struct wh_err *err)
 {
     struct kafka_admin *a = self(base);
-    rd_kafka_AlterConsumerGroupOffsets_t *request;
-    rd_kafka_topic_partition_list_t *list;
-    rd_kafka_AdminOptions_t *o;
-    rd_kafka_event_t *event;
-    enum wh_rc rc;
+    enum wh_rc rc = WH_OK;
 
-    if (n == 0) {
-        return WH_OK;
+    if (n > 0) {
+        pthread_mutex_lock(&a->lock);
+        rc = bus_kafka_group_set(&a->groups, group, parts, n, timeout_ms, err);
+        pthread_mutex_unlock(&a->lock);
     }
-    list = rd_kafka_topic_partition_list_new((int)n);
-    for (size_t i = 0; i < n; i++) {
-        rd_kafka_topic_partition_list_add(list, parts[i].topic, parts[i].partition)->offset =
-            parts[i].offset;
-    }
-    request = rd_kafka_AlterConsumerGroupOffsets_new(group, list);
-    o = options(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, timeout_ms);
-    rd_kafka_AlterConsumerGroupOffsets(a->rk, &request, 1, o, a->queue);
-    rd_kafka_AdminOptions_destroy(o);
-    event = await(a, timeout_ms, "setting offsets of a group", err);
-    rc = event ? check_set(event, group, err) : err->rc;
-    if (event) {
-        rd_kafka_event_destroy(event);
-    }
-    rd_kafka_AlterConsumerGroupOffsets_destroy(request);
-    rd_kafka_topic_partition_list_destroy(list);
     return rc;
-}
-
-static enum wh_rc take_committed(rd_kafka_event_t *event, const char *group,
-                                 struct wh_bus_partition *parts, size_t n, struct wh_err *err)
-{
-    size_t n_groups = 0;
-    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-        rd_kafka_event_ListConsumerGroupOffsets_result(event), &n_groups);
-    const rd_kafka_topic_partition_list_t *list = group_partitions(groups, n_groups, group, err);
-
-    for (size_t i = 0; list && i < n; i++) {
-        parts[i].offset = WH_OFFSET_STORED;
-        for (int k = 0; k < list->cnt; k++) {
-            const rd_kafka_topic_partition_t *e = &list->elems[k];
-
-            if (e->partition == parts[i].partition && strcmp(e->topic, parts[i].topic) == 0 &&
-                e->err == RD_KAFKA_RESP_ERR_NO_ERROR && e->offset >= 0) {
-                parts[i].offset = e->offset;
-            }
-        }
-    }
-    return list ? WH_OK : err->rc;
 }
 
 static enum wh_rc ka_group_get(struct wh_admin *base, const char *group,
@@ -384,30 +310,13 @@ static enum wh_rc ka_group_get(struct wh_admin *base, const char *group,
                                struct wh_err *err)
 {
     struct kafka_admin *a = self(base);
-    rd_kafka_topic_partition_list_t *list;
-    rd_kafka_ListConsumerGroupOffsets_t *request;
-    rd_kafka_AdminOptions_t *o;
-    rd_kafka_event_t *event;
-    enum wh_rc rc;
+    enum wh_rc rc = WH_OK;
 
-    if (n == 0) {
-        return WH_OK;
+    if (n > 0) {
+        pthread_mutex_lock(&a->lock);
+        rc = bus_kafka_group_get(&a->groups, group, parts, n, timeout_ms, err);
+        pthread_mutex_unlock(&a->lock);
     }
-    list = rd_kafka_topic_partition_list_new((int)n);
-    for (size_t i = 0; i < n; i++) {
-        (void)rd_kafka_topic_partition_list_add(list, parts[i].topic, parts[i].partition);
-    }
-    request = rd_kafka_ListConsumerGroupOffsets_new(group, list);
-    o = options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms);
-    rd_kafka_ListConsumerGroupOffsets(a->rk, &request, 1, o, a->queue);
-    rd_kafka_AdminOptions_destroy(o);
-    event = await(a, timeout_ms, "offsets of a group", err);
-    rc = event ? take_committed(event, group, parts, n, err) : err->rc;
-    if (event) {
-        rd_kafka_event_destroy(event);
-    }
-    rd_kafka_ListConsumerGroupOffsets_destroy(request);
-    rd_kafka_topic_partition_list_destroy(list);
     return rc;
 }
 
@@ -415,6 +324,8 @@ static void ka_free(struct wh_admin *base)
 {
     struct kafka_admin *a = self(base);
 
+    bus_kafka_groups_free(&a->groups);
+    pthread_mutex_destroy(&a->lock);
     if (a->queue) {
         rd_kafka_queue_destroy(a->queue);
     }
@@ -447,6 +358,7 @@ enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *client_id,
     }
     a->base.ops = &kafka_admin_ops;
     a->opaque = (struct bus_kafka_opaque){.log = log, .self = a};
+    pthread_mutex_init(&a->lock, NULL);
     a->bootstrap = wh_mem_dup(bootstrap, strlen(bootstrap));
     if (a->bootstrap == NULL) {
         ka_free(&a->base);
@@ -459,6 +371,8 @@ enum wh_rc wh_admin_kafka_new(const char *bootstrap, const char *client_id,
         return err->rc;
     }
     a->queue = rd_kafka_queue_new(a->rk);
+    a->groups = (struct bus_kafka_groups){
+        .bootstrap = a->bootstrap, .client_id = client_id, .extra = extra, .opaque = &a->opaque};
     *ret = &a->base;
     return WH_OK;
 }

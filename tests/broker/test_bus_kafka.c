@@ -508,6 +508,34 @@ static void test_list(void **state)
     wh_admin_free(admin);
 }
 
+/* The admin API's requests to a coordinator ended the process here, by an assertion of librdkafka. */
+static void test_group_offsets(void **state)
+{
+    struct fixture *f = *state;
+    struct wh_bus_partition part = {"t", 1, 7};
+    struct wh_admin *admin;
+    struct wh_err err;
+
+    th_ok(wh_admin_kafka_new(f->bootstrap, "test", NULL, NULL, &admin, &err), &err);
+    th_ok(wh_admin_group_get(admin, "of-nobody", &part, 1, WAIT_MS, &err), &err);
+    assert_int_equal(part.offset, WH_OFFSET_STORED);
+    part.offset = 42;
+    th_ok(wh_admin_group_set(admin, "g", &part, 1, WAIT_MS, &err), &err);
+    for (unsigned i = 0; i < 3; i++) {
+        part.offset = 0;
+        th_ok(wh_admin_group_get(admin, "g", &part, 1, WAIT_MS, &err), &err);
+        assert_int_equal(part.offset, 42);
+        all_brokers(f, false);
+        assert_int_not_equal(wh_admin_group_get(admin, "g", &part, 1, 300, &err), WH_OK);
+        assert_int_equal(wh_rc_class(err.rc), WH_CLASS_TRANSIENT);
+        part.offset = 42;
+        assert_int_not_equal(wh_admin_group_set(admin, "g", &part, 1, 300, &err), WH_OK);
+        assert_int_equal(wh_rc_class(err.rc), WH_CLASS_TRANSIENT);
+        all_brokers(f, true);
+    }
+    wh_admin_free(admin);
+}
+
 /* ---- settings of the user's ---- */
 
 static enum wh_rc producer_with(struct fixture *f, char *name, char *value, struct wh_log *log)
@@ -646,6 +674,7 @@ int main(void)
         TEST(test_group),
         TEST(test_subscribe_again),
         TEST(test_list),
+        TEST(test_group_offsets),
         TEST(test_bad_setting),
         TEST(test_setting_has_its_client),
         TEST(test_setting_of_another_client_is_no_warning),

@@ -227,7 +227,9 @@ class Stack:
             try:
                 await_true(f"{name} ready", seconds, lambda u=url: call("GET", u)[0] == 200)
             except Failure as e:
-                raise Failure(f"{e}; it says: {call('GET', url)[1].strip()[:300]}") from None
+                code = self.processes[name].poll()
+                says = call("GET", url)[1].strip()[:300] if code is None else f"ended with {code}"
+                raise Failure(f"{e}; it says: {says or 'nothing'}") from None
 
     def kill(self, name):
         self.processes[name].send_signal(signal.SIGKILL)
