@@ -23,7 +23,7 @@ static void become_mapper(char *const argv[])
     sigset_t none;
 
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     (void)execvp(argv[0], argv);
     _exit(NO_SUCH_PROGRAM);
 }

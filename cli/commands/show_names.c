@@ -19,8 +19,8 @@ enum {
 
 /* What a person calls an entity. */
 static const char *const labels[WH_KIND_COUNT] = {
-    [WH_KIND_WORK_ITEM] = "case t.type when 'merge_request' then '!' else '#' end || "
-                          "coalesce(t.iid, '?') || ' ' || coalesce(t.title, '')",
+    [WH_KIND_WORK_ITEM] = ("case t.type when 'merge_request' then '!' else '#' end || "
+                           "coalesce(t.iid, '?') || ' ' || coalesce(t.title, '')"),
     [WH_KIND_BUILD_RECORD] = "'pipeline ' || t.source_id || coalesce(' of ' || t.ref, '')",
     [WH_KIND_JOB] = "t.name",
     [WH_KIND_TEAM_MEMBER] =

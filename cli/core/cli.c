@@ -37,7 +37,7 @@ void cli_catch_interrupt(struct cli *cli)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     fd = signalfd(-1, &set, SFD_CLOEXEC);
-    if (fd > 0 && sigprocmask(SIG_BLOCK, &set, NULL) == 0) {
+    if (fd > 0 && pthread_sigmask(SIG_BLOCK, &set, NULL) == 0) {
         cli->world.interrupt = fd;
     }
 }

@@ -103,7 +103,8 @@ static enum wh_rc perform(struct cli_http_client *client, const struct cli_reque
     return await(client, &call, err);
 }
 
-static enum wh_rc client_new(struct cli_http_client **ret, struct wh_err *err)
+/* NULL: err says why. */
+static struct cli_http_client *client_new(struct wh_err *err)
 {
     const struct wh_httpc_conf conf = {.max_connections = 1,
                                        .user_agent = "wellhead-cli",
@@ -111,20 +112,21 @@ static enum wh_rc client_new(struct cli_http_client **ret, struct wh_err *err)
     struct cli_http_client *c = wh_mem_zalloc(1, sizeof(*c));
 
     if (c == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for an HTTP client");
+        (void)wh_fail(err, WH_E_NOMEM, "no memory for an HTTP client");
+        return NULL;
     }
     c->loop = wh_loop_new();
     if (c->loop == NULL) {
         wh_mem_free(c);
-        return wh_fail(err, WH_E_NOMEM, "no memory for an event loop");
+        (void)wh_fail(err, WH_E_NOMEM, "no memory for an event loop");
+        return NULL;
     }
     if (wh_httpc_curl_new(c->loop, NULL, &conf, &c->http, err) != WH_OK) {
         wh_loop_free(c->loop);
         wh_mem_free(c);
-        return err->rc;
+        return NULL;
     }
-    *ret = c;
-    return WH_OK;
+    return c;
 }
 
 void cli_http_free(struct cli_http *http)
@@ -180,7 +182,10 @@ static enum wh_rc call_by_curl(struct cli_http *http, const struct cli_request *
 
     ret->status = 0;
     wh_buf_init(&ret->body, CLI_ANSWER_MAX_BYTES);
-    if (http->client == NULL && client_new(&http->client, err) != WH_OK) {
+    if (http->client == NULL) {
+        http->client = client_new(err);
+    }
+    if (http->client == NULL) {
         return err->rc;
     }
     if (request->token_file && request->token_file[0] &&

@@ -1,7 +1,6 @@
 /* Data through a pager, so that a long answer does not run off the terminal. */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,19 +13,20 @@ enum { NO_SUCH_PROGRAM = 127 };
 static const char less_or_cat[] =
     "if command -v less >/dev/null 2>&1; then exec less; else exec cat; fi";
 
+static const char with_less[] = "LESS=${LESS-FRX}; export LESS; eval \"$1\"";
+
 /* In the child. -F: no pager for what fits on the screen; -R: bold headings; -X: the text stays. */
 static void run(const char *command, const int ends[2])
 {
     sigset_t none;
 
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
-    (void)setenv("LESS", "FRX", 0);
     if (dup2(ends[0], STDIN_FILENO) >= 0) {
         (void)close(ends[0]);
         (void)close(ends[1]);
-        (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        (void)execl("/bin/sh", "sh", "-c", with_less, "sh", command, (char *)NULL);
     }
     _exit(NO_SUCH_PROGRAM);
 }
