@@ -13,6 +13,7 @@
  *   408  the head did not arrive within head_timeout_ms, or the body within body_timeout_ms
  *   411  a POST, PUT or PATCH that may have a body has neither Content-Length nor chunks
  *   413  the body is larger than on_head allows; 431 and 414: the head is larger than 16 KiB
+ *   505  the answer is a stream of unknown length, and the client speaks HTTP/1.0
  *   503  with Retry-After: out of memory, or the client's share of open requests is used up
  * The connection is closed when a request is refused before its body is complete.
  *
