@@ -136,6 +136,7 @@ static void serve(struct app *app, struct wh_store *store, const char *folder,
                                                 .sql_timeout_max_ms = 60000,
                                                 .sql_rows = 10000,
                                                 .sql_bytes = 32 << 20,
+                                                .answers_bytes = 32 << 20,
                                                 .data_path = folder,
                                                 .token_file = token_path}};
     const struct wh_http_handler handler = {

@@ -269,7 +269,7 @@ static enum wh_rc make_lanes(struct sink_api *api, struct wh_err *err)
         [API_QUERIES] = QUERY_THREADS, [API_READS] = READ_THREADS, [API_STREAMS] = STREAM_THREADS};
 
     api->flow_wake = wh_wake_new(api->deps.loop, api_streams_serve, api);
-    api->at_once = api_at_once_new(api->deps.loop, api->deps.store);
+    api->at_once = api_at_once_new(api->deps.loop, api->deps.store, api->deps.conf.answers_bytes);
     if (api->flow_wake == NULL || api->at_once == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the API");
     }

@@ -23,6 +23,7 @@ struct sink_api_conf {
     int64_t sql_timeout_max_ms; /* longest time that a request may ask for */
     int64_t sql_rows;           /* of an answer whose request names no limit */
     int64_t sql_bytes;          /* most bytes of an answer of at most sql_rows rows */
+    size_t answers_bytes;       /* of kept answers of entities; 0: none are kept */
     const char *data_path;      /* folder for the unnamed files of long answers */
     const char *token_file;     /* the bearer token; made with mode 0600 when it is not there */
 };

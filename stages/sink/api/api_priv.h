@@ -290,8 +290,9 @@ WH_MUST_CHECK enum wh_rc api_find_url(struct wh_store *store, const struct wh_sn
 
 struct api_at_once;
 
-/* NULL: no memory. */
-struct api_at_once *api_at_once_new(struct wh_loop *loop, struct wh_store *store);
+/* Keeps at most answers_bytes of answers. NULL: no memory. */
+struct api_at_once *api_at_once_new(struct wh_loop *loop, struct wh_store *store,
+                                    size_t answers_bytes);
 void api_at_once_free(struct api_at_once *at);
 /*
  * Thread: loop. Reads an entity by its id or, with id.ptr NULL, by its page, if all that it needs is in

@@ -17,7 +17,6 @@ enum {
     ANSWER_MAX_BYTES = 1 << 20,
     ARENA_BLOCK_BYTES = 16 << 10,
     ARENA_MAX_BYTES = 1 << 20,
-    ANSWERS_BYTES = 32 << 20,
 };
 
 struct api_at_once {
@@ -53,7 +52,8 @@ static void on_idle(void *ctx)
     at->used = false;
 }
 
-struct api_at_once *api_at_once_new(struct wh_loop *loop, struct wh_store *store)
+struct api_at_once *api_at_once_new(struct wh_loop *loop, struct wh_store *store,
+                                    size_t answers_bytes)
 {
     struct api_at_once *at = wh_mem_zalloc(1, sizeof(*at));
 
@@ -64,7 +64,7 @@ struct api_at_once *api_at_once_new(struct wh_loop *loop, struct wh_store *store
         (struct api_entity_source){.store = store, .max_bytes = BYTES_MAX, .max_keys = KEYS_MAX};
     wh_arena_init(&at->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     wh_buf_init(&at->out, ANSWER_MAX_BYTES);
-    at->answers = api_answers_new(ANSWERS_BYTES);
+    at->answers = api_answers_new(answers_bytes);
     at->idle = wh_timer_new(loop, on_idle, at);
     if (at->answers == NULL || at->idle == NULL) {
         api_at_once_free(at);

@@ -14,7 +14,8 @@ static int set_up(void **state)
     const struct sink_api_conf conf = {.sql_timeout_ms = 60000,
                                        .sql_timeout_max_ms = 60000,
                                        .sql_rows = 1000,
-                                       .sql_bytes = 1 << 20};
+                                       .sql_bytes = 1 << 20,
+                                       .answers_bytes = 1 << 20};
     struct th_api *f = th_api_new(&conf, HEADS / 2, 7);
 
     f->heads.long_texts = true;
