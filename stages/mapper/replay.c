@@ -8,8 +8,8 @@ static enum wh_rc add_partition(struct wh_admin *admin, const char *group, int32
                                 struct replay_ends *ends, struct wh_err *err)
 {
     struct wh_bus_partition at = {.topic = ends->topic, .partition = partition};
-    int64_t begin;
-    int64_t end;
+    int64_t begin = 0;
+    int64_t end = 0;
 
     if (wh_admin_offset(admin, ends->topic, partition, WH_OFFSET_END, ASK_TIMEOUT_MS, &end, err) !=
             WH_OK ||
