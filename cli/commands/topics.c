@@ -100,7 +100,7 @@ static const struct wh_bus_topic_info *find(const struct wh_bus_topic_info *list
                                             const char *name)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i].name, name) == 0) {
+        if (name && strcmp(list[i].name, name) == 0) {
             return &list[i];
         }
     }
