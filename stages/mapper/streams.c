@@ -94,9 +94,9 @@ void stream_table_done(struct stream_table *t)
 
 /* ---- holding ---- */
 
-bool stream_is_held(const struct streams *s, unsigned stream)
+bool stream_is_held(const struct streams *of, unsigned stream)
 {
-    return s->items[stream].held_since_ms != 0;
+    return of->items[stream].held_since_ms != 0;
 }
 
 static bool all_held(const struct streams *of)

@@ -59,14 +59,14 @@ struct streams *streams_use(struct stream_table *t, struct wh_slice connection);
 /* The partition is not read any more. The state of the streams survives a rebalance of a minute. */
 void streams_leave(struct stream_table *t, struct streams *s);
 
-bool stream_is_held(const struct streams *s, unsigned stream);
+bool stream_is_held(const struct streams *of, unsigned stream);
 /* Counts an event of a stream that is not held; why->rc is WH_OK when it was mapped. True when the
  * stream is held from now on. */
-bool stream_count(struct stream_table *t, struct streams *s, unsigned stream,
+bool stream_count(struct stream_table *t, struct streams *of, unsigned stream,
                   const struct wh_err *why);
 /* Nothing happens to streams that are held already. */
-void stream_hold(struct stream_table *t, struct streams *s, unsigned stream, const char *reason);
-void streams_hold_all(struct stream_table *t, struct streams *s, const char *reason);
+void stream_hold(struct stream_table *t, struct streams *of, unsigned stream, const char *reason);
+void streams_hold_all(struct stream_table *t, struct streams *of, const char *reason);
 
 /* Counts a dead letter of the connection by its reason. */
 void streams_dead_letter(struct stream_table *t, struct streams *s, enum wh_rc code);

@@ -18,29 +18,25 @@ struct collected {
     struct view_inputs *inputs;
 };
 
+static void collect_simple(struct collected *c, const struct view_operand *op)
+{
+    if (op->type == OP_ROOT) {
+        c->root[op->node] = true;
+    } else if (op->type == OP_ELEMENT) {
+        c->element[op->node] = true;
+    } else if (op->type == OP_META) {
+        c->inputs->meta[op->meta] = true;
+    }
+}
+
+/* The holes of a template are not templates themselves. */
 static void collect_operand(struct collected *c, const struct view_operand *op)
 {
-    switch (op->type) {
-    case OP_ROOT:
-        c->root[op->node] = true;
-        break;
-    case OP_ELEMENT:
-        c->element[op->node] = true;
-        break;
-    case OP_META:
-        c->inputs->meta[op->meta] = true;
-        break;
-    case OP_TEMPLATE:
-    default:
-        for (unsigned i = 0; i < op->n_parts; i++) {
-            /* Templates contain no templates. */
-            const struct view_operand *hole = op->parts[i].hole;
-
-            if (hole && hole->type != OP_TEMPLATE) {
-                collect_operand(c, hole);
-            }
+    collect_simple(c, op);
+    for (unsigned i = 0; op->type == OP_TEMPLATE && i < op->n_parts; i++) {
+        if (op->parts[i].hole) {
+            collect_simple(c, op->parts[i].hole);
         }
-        break;
     }
 }
 
