@@ -95,21 +95,28 @@ static rd_kafka_NewTopic_t *new_topic(const struct wh_bus_topic *t, struct wh_er
     return topic;
 }
 
-static enum wh_rc check_created(rd_kafka_event_t *event, struct wh_err *err)
+/* harmless: the error of a topic that is as it should be already. */
+static enum wh_rc check_topics(const rd_kafka_topic_result_t **topics, size_t n,
+                               rd_kafka_resp_err_t harmless, const char *doing, struct wh_err *err)
 {
-    const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
-    size_t n = 0;
-    const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &n);
-
     for (size_t i = 0; i < n; i++) {
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[i]);
 
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != harmless) {
             return topic_error(code, rd_kafka_topic_result_error_string(topics[i]),
-                               rd_kafka_topic_result_name(topics[i]), "making", err);
+                               rd_kafka_topic_result_name(topics[i]), doing, err);
         }
     }
     return WH_OK;
+}
+
+static enum wh_rc check_created(rd_kafka_event_t *event, struct wh_err *err)
+{
+    size_t n = 0;
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+
+    return check_topics(topics, n, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, "making", err);
 }
 
 static enum wh_rc ka_create(struct wh_admin *base, const struct wh_bus_topic *topics, size_t n,
@@ -150,19 +157,11 @@ static enum wh_rc ka_create(struct wh_admin *base, const struct wh_bus_topic *to
 
 static enum wh_rc check_deleted(rd_kafka_event_t *event, struct wh_err *err)
 {
-    const rd_kafka_DeleteTopics_result_t *result = rd_kafka_event_DeleteTopics_result(event);
     size_t n = 0;
-    const rd_kafka_topic_result_t **topics = rd_kafka_DeleteTopics_result_topics(result, &n);
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
 
-    for (size_t i = 0; i < n; i++) {
-        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[i]);
-
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-            return topic_error(code, rd_kafka_topic_result_error_string(topics[i]),
-                               rd_kafka_topic_result_name(topics[i]), "deleting", err);
-        }
-    }
-    return WH_OK;
+    return check_topics(topics, n, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "deleting", err);
 }
 
 static enum wh_rc ka_remove(struct wh_admin *base, const char *const *topics, size_t n,

@@ -6,7 +6,7 @@
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/access/pairs.h"
 
-enum { ARENA_BLOCK = 4096, ARENA_MAX = 256 << 10, DOCUMENT_MAX_BYTES = 128 << 10 };
+enum { DOCUMENT_MAX_BYTES = 128 << 10 };
 
 /* ---- the fetcher ---- */
 
@@ -144,17 +144,27 @@ static enum wh_rc write_record(const struct conn *c, struct wh_slice json, struc
     return outbox_document(c->fetcher->outbox, &record, ack, err);
 }
 
-enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc, struct wh_err *err)
+enum wh_rc conn_copy_document(const struct fetcher *f, const struct wh_connection *doc,
+                              struct wh_arena *arena, struct wh_connection *ret, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf json;
+
+    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
+    wh_arena_init(arena, CONN_ARENA_BLOCK, CONN_ARENA_MAX);
+    if (wh_connection_write(doc, &json, err) != WH_OK ||
+        wh_connection_parse(wh_buf_slice(&json), f->rows, arena, ret, err) != WH_OK) {
+        wh_arena_done(arena);
+        return err->rc;
+    }
+    return WH_OK;
+}
+
+enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc, struct wh_err *err)
+{
     struct wh_connection copy;
     struct wh_arena arena;
 
-    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
-    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
-    if (wh_connection_write(doc, &json, err) != WH_OK ||
-        wh_connection_parse(wh_buf_slice(&json), c->fetcher->rows, &arena, &copy, err) != WH_OK) {
-        wh_arena_done(&arena);
+    if (conn_copy_document(c->fetcher, doc, &arena, &copy, err) != WH_OK) {
         return err->rc;
     }
     wh_arena_done(&c->arena);

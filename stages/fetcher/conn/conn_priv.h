@@ -21,7 +21,7 @@
 #include "stages/fetcher/state/projects.h"
 #include "stages/fetcher/state/stream_count.h"
 
-enum { RUNS_KEPT = 12 };
+enum { RUNS_KEPT = 12, CONN_ARENA_BLOCK = 4096, CONN_ARENA_MAX = 256 << 10 };
 
 enum run_phase { RUN_IDLE, RUN_PROJECTS, RUN_STREAMS, RUN_CHECK };
 
@@ -162,6 +162,10 @@ WH_MUST_CHECK enum wh_rc fetcher_save_everywhere(const struct fetcher *f, const 
                                                  const char *key, struct wh_slice json, bool own,
                                                  struct wh_err *err);
 
+/* Copies a document; its texts are in the arena, which is initialised, and empty after an error. */
+WH_MUST_CHECK enum wh_rc conn_copy_document(const struct fetcher *f,
+                                            const struct wh_connection *doc, struct wh_arena *arena,
+                                            struct wh_connection *ret, struct wh_err *err);
 /* Writes a tombstone for the document. ack may be NULL. */
 WH_MUST_CHECK enum wh_rc conn_save_removed(const struct conn *c, struct wh_bus_ack *ack,
                                            struct wh_err *err);

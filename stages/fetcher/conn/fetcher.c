@@ -20,12 +20,9 @@
 #include "stages/fetcher/conn/rotate.h"
 
 enum {
-    ARENA_BLOCK = 4096,
-    ARENA_MAX = 256 << 10,
     ROW_MAX_BYTES = 16 << 20,
     PAGE_MAX_BYTES = 64 << 20,
     DEPTH_MAX = 64,
-    DOCUMENT_MAX_BYTES = 128 << 10,
 };
 
 static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
@@ -140,7 +137,7 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
         return NULL;
     }
     c->fetcher = f;
-    wh_arena_init(&c->arena, ARENA_BLOCK, ARENA_MAX);
+    wh_arena_init(&c->arena, CONN_ARENA_BLOCK, CONN_ARENA_MAX);
     (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
     c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
     c->run.timer = wh_timer_new(f->deps.loop, on_run_timer, c);
@@ -231,7 +228,7 @@ static void take_document(struct fetcher *f, const struct wh_bus_msg *msg)
     const struct conn *c;
     struct wh_err err;
 
-    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    wh_arena_init(&arena, CONN_ARENA_BLOCK, CONN_ARENA_MAX);
     if (wh_document_decode(msg->value, &doc, &err) != WH_OK ||
         wh_connection_parse(doc.document, f->rows, &arena, &parsed, &err) != WH_OK) {
         wh_log_error(f->deps.log, "damaged connection record", WH_RC(&err),
@@ -267,16 +264,11 @@ void fetcher_take_connection(struct fetcher *f, const struct wh_bus_msg *msg)
 enum wh_rc fetcher_adopt(struct fetcher *f, const struct wh_connection *doc, struct conn **ret,
                          struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf json;
     struct wh_connection copy;
     struct wh_arena arena;
     struct conn *c;
 
-    wh_buf_init(&json, DOCUMENT_MAX_BYTES);
-    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
-    if (wh_connection_write(doc, &json, err) != WH_OK ||
-        wh_connection_parse(wh_buf_slice(&json), f->rows, &arena, &copy, err) != WH_OK) {
-        wh_arena_done(&arena);
+    if (conn_copy_document(f, doc, &arena, &copy, err) != WH_OK) {
         return err->rc;
     }
     c = put_document(f, &copy, &arena, false, err);
@@ -347,7 +339,7 @@ void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
         return;
     }
     rest = wh_slice_from(msg->key, (size_t)(colon - msg->key.ptr) + 1);
-    wh_arena_init(&arena, ARENA_BLOCK, ARENA_MAX);
+    wh_arena_init(&arena, CONN_ARENA_BLOCK, CONN_ARENA_MAX);
     if (wh_slice_eq(rest, WH_LIT("outcome"))) {
         if (wh_outcome_parse(doc.document, f->rows, &outcome, &err) == WH_OK) {
             health_take_outcome(c->health, &outcome);
