@@ -92,7 +92,9 @@ static const struct sql_column run_documents_columns[] = {
 
 static const struct sql_column health_documents_columns[] = {
     {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
-    {"subject", "TEXT", SQL_SHAPE_PLAIN, "webhooks:<intake>, completeness:<project>, outcome"},
+    {"subject", "TEXT", SQL_SHAPE_PLAIN,
+     "webhooks:<intake>, completeness:<project>, outcome; of "
+     "the connection _process: a heartbeat"},
     {"document", "TEXT", SQL_SHAPE_JSON, "as it was told"},
 };
 
