@@ -36,10 +36,22 @@ static enum wh_rc each_document(struct sink_watch *w, struct wh_slice from, stru
 
 /* ---- processes ---- */
 
+/* Names of processes change with their containers; the place of the longest silent one is free. */
+static struct watch_sign *oldest_sign(struct sink_watch *w)
+{
+    struct watch_sign *oldest = &w->signs[0];
+
+    for (size_t i = 1; i < w->n_signs; i++) {
+        oldest = w->signs[i].at_ms < oldest->at_ms ? &w->signs[i] : oldest;
+    }
+    return oldest;
+}
+
 /* The first look takes a heartbeat for a sign of life if it is young enough to be the last one. */
 static struct watch_sign *sign_of(struct sink_watch *w, const struct wh_heartbeat *h)
 {
     int64_t age_ms = w->evidence.now_ms - h->at_ms;
+    struct watch_sign *sign;
     char key[WATCH_NAME_MAX];
 
     (void)snprintf(key, sizeof(key), "%.*s:%.*s", WH_SLICE_ARG(h->stage), WH_SLICE_ARG(h->process));
@@ -48,13 +60,11 @@ static struct watch_sign *sign_of(struct sink_watch *w, const struct wh_heartbea
             return &w->signs[i];
         }
     }
-    if (w->n_signs == WATCH_PROCESSES_MAX) {
-        return NULL;
-    }
-    w->signs[w->n_signs] = (struct watch_sign){
-        .at_ms = h->at_ms, .seen_ms = age_ms < WH_JUDGE_SILENCE_MS ? h->at_ms : 0};
-    memcpy(w->signs[w->n_signs].key, key, sizeof(key));
-    return &w->signs[w->n_signs++];
+    sign = w->n_signs < WATCH_PROCESSES_MAX ? &w->signs[w->n_signs++] : oldest_sign(w);
+    *sign = (struct watch_sign){.at_ms = h->at_ms,
+                                .seen_ms = age_ms < WH_JUDGE_SILENCE_MS ? h->at_ms : 0};
+    memcpy(sign->key, key, sizeof(key));
+    return sign;
 }
 
 static int64_t seen_at(struct sink_watch *w, const struct wh_heartbeat *h)
@@ -62,9 +72,6 @@ static int64_t seen_at(struct sink_watch *w, const struct wh_heartbeat *h)
     int64_t now_ms = w->evidence.now_ms;
     struct watch_sign *sign = sign_of(w, h);
 
-    if (sign == NULL) {
-        return 0;
-    }
     if (h->at_ms != sign->at_ms) {
         sign->at_ms = h->at_ms;
         sign->seen_ms = now_ms - h->at_ms < HISTORY_MS ? now_ms : sign->seen_ms;
@@ -77,14 +84,34 @@ static enum wh_rc copy(struct sink_watch *w, struct wh_slice *text, struct wh_er
     return wh_arena_dup(&w->arena, *text, text, err);
 }
 
+static bool is_old(const struct sink_watch *w, const struct wh_heartbeat *h)
+{
+    return w->evidence.now_ms - h->at_ms > WH_JUDGE_FORGET_MS;
+}
+
+/* Where the process belongs among those that were seen; NULL: it is left out. Of the old ones of a stage, which
+ * the store keeps for ever, the newest says what became of the stage. */
+static struct wh_seen_process *place_of(struct sink_watch *w, const struct wh_heartbeat *h)
+{
+    for (size_t i = 0; is_old(w, h) && i < w->evidence.n_processes; i++) {
+        struct wh_seen_process *p = &w->processes[i];
+
+        if (is_old(w, &p->beat) && wh_slice_eq(p->beat.stage, h->stage)) {
+            return p->beat.at_ms < h->at_ms ? p : NULL;
+        }
+    }
+    return w->evidence.n_processes < WATCH_PROCESSES_MAX ? &w->processes[w->evidence.n_processes++]
+                                                         : NULL;
+}
+
 static enum wh_rc keep_process(struct sink_watch *w, struct wh_slice value, struct wh_err *err)
 {
     struct wh_heartbeat h;
+    struct wh_seen_process *place;
     struct wh_heartbeat_held *held;
     void *memory;
 
-    if (w->evidence.n_processes == WATCH_PROCESSES_MAX ||
-        wh_heartbeat_parse(value, w->json, &w->arena, &h, err) != WH_OK) {
+    if (wh_heartbeat_parse(value, w->json, &w->arena, &h, err) != WH_OK) {
         return WH_OK; /* a heartbeat of another version */
     }
     if (wh_arena_zalloc(&w->arena, h.n_held + 1, sizeof(*held), &memory, err) != WH_OK ||
@@ -102,8 +129,10 @@ static enum wh_rc keep_process(struct sink_watch *w, struct wh_slice value, stru
         }
     }
     h.held = held;
-    w->processes[w->evidence.n_processes++] =
-        (struct wh_seen_process){.beat = h, .seen_ms = seen_at(w, &h)};
+    place = place_of(w, &h);
+    if (place) {
+        *place = (struct wh_seen_process){.beat = h, .seen_ms = seen_at(w, &h)};
+    }
     return WH_OK;
 }
 

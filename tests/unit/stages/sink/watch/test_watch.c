@@ -270,6 +270,36 @@ static void silence_is_told(void **state)
     says(w, "\"healthy\":true");
 }
 
+static size_t occurrences(const struct world *w, const char *part)
+{
+    size_t n = 0;
+
+    for (const char *at = wh_buf_str(&w->told); (at = strstr(at, part)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+/* Containers get new names; the old ones stay in the store. */
+static void old_names_do_not_take_the_places_of_the_living(void **state)
+{
+    struct world *w = *state;
+    char name[16];
+
+    for (int i = 0; i < 200; i++) {
+        (void)snprintf(name, sizeof(name), "a-%d", i);
+        beat(w, i % 2 ? "fetcher" : "mapper", name, "");
+    }
+    begin(w);
+    look(w);
+    pass(w, 2 * 3600000);
+    all_beat(w);
+    look(w);
+    says(w, "\"healthy\":true");
+    assert_int_equal(occurrences(w, "\"process\":\"a-"), 2);
+    says(w, "\"process\":\"h-3\",\"state\":\"up\"");
+}
+
 static void lag_is_told_and_standing_still(void **state)
 {
     struct world *w = *state;
@@ -411,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_young_heartbeat_is_believed_at_once),
         TEST(silence_is_told),
+        TEST(old_names_do_not_take_the_places_of_the_living),
         TEST(lag_is_told_and_standing_still),
         TEST(the_own_offsets_are_committed),
         TEST(dead_letters_are_told_until_they_are_replayed),
