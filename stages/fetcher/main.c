@@ -103,6 +103,8 @@ static const struct wh_conf_key keys[] = {
     {"webhooks.silence", WH_CONF_DURATION, 0, "72h", 0, INT64_C(31536000000),
      AT(conf.webhook_silence_ms),
      "how long no webhook comes, after some, before that is an alarm; 0: never"},
+    {"gone.confirm", WH_CONF_DURATION, 0, "5m", 0, 86400000, AT(conf.gone_confirm_ms),
+     "an object that is read again counts as deleted when GitLab says so twice, this far apart"},
     {"reread.delay", WH_CONF_DURATION, 0, "2s", 0, 600000, AT(conf.reread_delay_ms),
      "how long a re-read waits for others of the same object"},
     {"requests.max", WH_CONF_INT, 0, "8", 1, 256, AT(conf.max_in_flight),

@@ -184,7 +184,7 @@ class Stack:
                        "--control-port", str(self.ports["control"]), "--fixtures",
                        os.path.join(ROOT, "tests/fixtures/gitlab-standin"), *gitlab],
             "fetcher": [*kafka, *key, self.port_key("fetcher"), "--allow.http=true", "--sync.interval=1h",
-                        "--reread.delay=300ms", f"--control.token_file={self.path('control.token')}", *fetcher],
+                        "--reread.delay=300ms", "--gone.confirm=1s", f"--control.token_file={self.path('control.token')}", *fetcher],
             "webhook-intake": [*kafka, *key, self.port_key("webhook-intake")],
             "mapper": [*kafka, self.port_key("mapper"), "--discover.interval=500ms"],
             "sink": [*kafka, self.port_key("sink"), f"--data.path={self.data_path}", "--discover.interval=500ms",

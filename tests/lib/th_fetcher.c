@@ -31,6 +31,7 @@ struct fetcher_conf th_fetcher_conf(void)
                                  .sync_overlap_ms = 30000,
                                  .backoff_ms = 1,
                                  .reread_delay_ms = 1000,
+                                 .gone_confirm_ms = 5000,
                                  .max_in_flight = 8,
                                  .max_walks = 6,
                                  .request_timeout_ms = 60000,

@@ -42,6 +42,7 @@ struct fetcher_conf {
     int64_t webhook_silence_ms; /* without a delivery, after some, that is an alarm; 0: never */
     int64_t repair_delay_ms;    /* how long a webhook may be late before a repair counts */
     int64_t reread_delay_ms;    /* re-reads wait so long, to be coalesced */
+    int64_t gone_confirm_ms;    /* between two answers that an object does not exist */
     size_t max_in_flight;       /* requests of one connection */
     size_t max_walks;           /* listings of one connection at a time */
     int64_t partitions;

@@ -18,6 +18,8 @@ struct reread {
     char project[24];
     char id[200];
     int64_t due_ms;
+    int64_t gone_ms; /* when GitLab first said that there is no such object; 0: it did not */
+    unsigned gone_n; /* how often it said so since then */
     bool asked;
     bool again; /* requested once more while it was being read */
     char path[600];
@@ -116,7 +118,8 @@ static enum wh_rc emit(struct reread *q, const char *kind, struct wh_slice paylo
     return outbox_row(q->owner->f->outbox, &row, &q->ack, err);
 }
 
-/* Publishes that an object is gone although its project exists. */
+/* ---- an object that is not there ---- */
+
 static enum wh_rc emit_gone(struct reread *q, struct wh_err *err)
 {
     char payload[400];
@@ -131,25 +134,83 @@ static enum wh_rc emit_gone(struct reread *q, struct wh_err *err)
 static bool gone_is_known(const struct reread *q)
 {
     return strcmp(q->kind, "pipeline") == 0 || strcmp(q->kind, "job") == 0 ||
-           strcmp(q->kind, "deployment") == 0;
+           strcmp(q->kind, "deployment") == 0 || strcmp(q->kind, "user") == 0;
 }
+
+/* The credential must still be able to read what contains the object: a 404 is also GitLab's answer to a
+ * token that lost the right to see it. */
+static void on_container(void *ctx, const struct client_answer *a)
+{
+    struct reread *q = ctx;
+    struct wh_err err;
+
+    if (a->outcome != CLIENT_OK) {
+        done(q, a->outcome == CLIENT_FAILED);
+    } else if (emit_gone(q, &err) != WH_OK) {
+        done(q, true);
+    }
+}
+
+static void ask_container(struct reread *q)
+{
+    char path[64] = "/api/v4/user";
+    struct wh_err err;
+
+    if (q->project[0]) {
+        (void)snprintf(path, sizeof(path), "/api/v4/projects/%s", q->project);
+    }
+    if (client_get(access_client(q->conn->access), wh_slice_str(path), on_container, q, &err) !=
+        WH_OK) {
+        done(q, true);
+    }
+}
+
+/* GitLab's API can lag behind its webhooks. So the object is requested again, soon at first, and it is
+ * gone only when GitLab still says so after gone.confirm. */
+static void on_gone(struct reread *q)
+{
+    const struct fetcher_conf *conf = &q->owner->f->deps.conf;
+    int64_t now = wh_clock_now_ms(&q->owner->f->deps.clock);
+    int64_t wait_ms = conf->reread_delay_ms << (q->gone_n < 16 ? q->gone_n : 16);
+
+    if (!gone_is_known(q)) {
+        done(q, false);
+        return;
+    }
+    q->gone_n++;
+    q->gone_ms = q->gone_ms ? q->gone_ms : now;
+    if (q->gone_n > 1 && now - q->gone_ms >= conf->gone_confirm_ms) {
+        ask_container(q);
+        return;
+    }
+    q->asked = false;
+    q->again = false;
+    q->due_ms = now + wait_ms;
+    if (q->due_ms > q->gone_ms + conf->gone_confirm_ms) {
+        q->due_ms = q->gone_ms + conf->gone_confirm_ms;
+    }
+}
+
+/* ---- requests ---- */
 
 static void on_answer(void *ctx, const struct client_answer *a)
 {
     struct reread *q = ctx;
     const struct resource *res = resource_of(q->kind);
     struct wh_err err;
-    enum wh_rc rc = WH_OK;
 
-    if (a->outcome == CLIENT_OK) {
-        rc = emit(q, res->raw_kind, wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len), &err);
-    } else if (a->outcome == CLIENT_GONE && gone_is_known(q)) {
-        rc = emit_gone(q, &err);
-    } else {
+    if (a->outcome == CLIENT_GONE) {
+        on_gone(q);
+        return;
+    }
+    if (a->outcome != CLIENT_OK) {
         done(q, a->outcome == CLIENT_FAILED);
         return;
     }
-    if (rc != WH_OK) {
+    q->gone_ms = 0;
+    q->gone_n = 0;
+    if (emit(q, res->raw_kind, wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len), &err) !=
+        WH_OK) {
         done(q, true);
     }
 }
@@ -281,4 +342,16 @@ void rereads_take(struct rereads *r, const struct wh_reread *q)
 size_t rereads_open(const struct rereads *r)
 {
     return r->n;
+}
+
+size_t rereads_unsure(const struct rereads *r, const struct conn *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (const struct reread *q = r->buckets[i]; q; q = q->next) {
+            n += q->conn == c && q->gone_ms != 0;
+        }
+    }
+    return n;
 }

@@ -432,6 +432,18 @@ static void describe(const struct call *call, const struct wh_httpc_answer *a,
                    path < PATH_SHOWN_MAX ? path : PATH_SHOWN_MAX, call->path);
 }
 
+/* A 404 of GitLab's own has a JSON object as its body. That of a proxy, or a sign-in page, says nothing
+ * about the object. */
+static bool is_object(const struct wh_buf *body)
+{
+    size_t i = 0;
+
+    while (i < body->len && isspace((unsigned char)body->ptr[i])) {
+        i++;
+    }
+    return i < body->len && body->ptr[i] == '{';
+}
+
 static void finish(struct call *call, const struct wh_httpc_answer *a)
 {
     char error[ERROR_TEXT_MAX];
@@ -451,6 +463,9 @@ static void finish(struct call *call, const struct wh_httpc_answer *a)
     if (a->rc == WH_OK && answer.outcome != CLIENT_OK) {
         describe(call, a, error);
         answer.error = error;
+    }
+    if (answer.outcome == CLIENT_GONE && !is_object(a->body)) {
+        answer.outcome = CLIENT_FAILED;
     }
     if (answer.outcome == CLIENT_OK && wh_buf_reserve(a->body, PADDING_BYTES, &err) != WH_OK) {
         answer.outcome = CLIENT_REFUSED;

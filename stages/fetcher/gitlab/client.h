@@ -21,7 +21,7 @@
 
 enum client_outcome {
     CLIENT_OK,      /* 2xx with a complete body */
-    CLIENT_GONE,    /* 404, 410 */
+    CLIENT_GONE,    /* 404, 410, with a JSON object as body; otherwise CLIENT_FAILED */
     CLIENT_DENIED,  /* 403 */
     CLIENT_SIGN_IN, /* 401: the credential is not valid any more */
     CLIENT_REFUSED, /* 400, 405, other 4xx and redirects: a retry would not help */

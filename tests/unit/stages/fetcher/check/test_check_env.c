@@ -406,7 +406,7 @@ static void test_a_bad_number(void **state)
     static const struct {
         unsigned status;
         const char *body;
-    } answers[] = {{500, ""}, {200, "<html></html>"}};
+    } answers[] = {{500, ""}, {200, "<html></html>"}, {404, "<html></html>"}};
     struct fixture *x = *state;
 
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
@@ -421,6 +421,7 @@ static void test_a_bad_number(void **state)
         assert_int_equal(fate_of(x, 3), NUMBER_HAVE);
     }
     x->single_status = 404;
+    x->single = "";
     check(x, false);
     assert_true(x->result.ok);
     assert_string_equal(x->result.error, "");

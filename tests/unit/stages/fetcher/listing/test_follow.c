@@ -29,7 +29,7 @@ static void answer(enum answer how, struct wh_slice good, struct th_script_answe
 
     a->rc = how == NETWORK ? WH_E_TIMEOUT : WH_OK;
     a->status = how == STATUS_500 ? 500 : how == NOT_THERE ? 404 : 200;
-    th_ok(wh_buf_append(&a->body, body, &err), &err);
+    th_ok(wh_buf_append(&a->body, how == NOT_THERE ? WH_LIT("{}") : body, &err), &err);
 }
 
 static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
