@@ -6,7 +6,7 @@ enum index {
     BY_SCAN,
     BY_ID,
     BY_URL,
-    BY_CHANGED,
+    BY_CHANGED = SQL_ENTITIES_NEWEST,
     BY_PROJECT,
     BY_UPDATED,
     BY_PROJECT_UPDATED,

@@ -24,7 +24,7 @@ enum {
     SQL_LOOKUP_KEYS = 4,     /* columns that are compared */
     SQL_LOOKUP_COVERED = 24, /* columns that are copied */
     SQL_LOOKUP_TEXT = 1 + SQL_LOOKUP_KEYS + SQL_LOOKUP_COVERED + 1,
-    SQL_LOOKUP_FILES = 512 << 20,
+    SQL_LOOKUP_FILES = 256 << 20,
 };
 
 struct sql_lookup_key {

@@ -6,6 +6,8 @@
 /* A question to a lookup, once it is built. Other indexes that find few rows are cheaper. */
 enum { LOOKUP_ROWS = 10, LOOKUP_COST = 60 };
 
+enum { SAMPLE_ROWS = 64, RARE_COST = 4 };
+
 enum op { OP_EQ, OP_LOWER, OP_UPPER, OP_PATTERN };
 
 static bool op_is(unsigned char sqlite_op, enum op op)
@@ -141,6 +143,76 @@ static double selected(const struct sql_table *table, sqlite3_index_info *info, 
     }
     return part;
 }
+
+/* ---- rare words ---- */
+
+/* The literal that a column is compared with and its hash; false when there is none. */
+static bool literal_of(const struct sql_table *table, sqlite3_index_info *info, int *ret_column,
+                       uint64_t *ret_hash)
+{
+    sqlite3_value *literal = NULL;
+
+    for (int i = 0; table->kind && i < info->nConstraint; i++) {
+        if (info->aConstraint[i].usable && info->aConstraint[i].iColumn > 0 &&
+            info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_EQ &&
+            sqlite3_vtab_rhs_value(info, i, &literal) == SQLITE_OK) {
+            *ret_column = info->aConstraint[i].iColumn;
+            return sql_hash_value(literal, ret_hash);
+        }
+    }
+    return false;
+}
+
+/* Has one of the newest rows the value? A failure is one of the statement later on, too. */
+static bool is_among_newest(struct sql_table *table, int column, uint64_t hash)
+{
+    struct sql_cursor *c = wh_mem_zalloc(1, sizeof(*c));
+    const struct sql_bounds newest = {.backwards = true};
+    struct wh_err err;
+    bool among = false;
+    enum wh_rc rc;
+
+    if (c == NULL) {
+        return true;
+    }
+    sql_cursor_init(c, table);
+    rc = sql_cursor_start(c, SQL_ENTITIES_NEWEST, &newest, &err);
+    for (int i = 0; rc == WH_OK && !c->eof && !among && i < SAMPLE_ROWS; i++) {
+        struct sql_out out = {.is_null = true};
+
+        rc = table->def->column(c, &out, column, &err);
+        among = rc == WH_OK && !out.is_null && out.hash == hash;
+        rc = rc == WH_OK ? sql_cursor_next(c, &err) : rc;
+    }
+    sql_cursor_done(c);
+    wh_mem_free(c);
+    return among || rc != WH_OK;
+}
+
+/*
+ * An order with a limit reads few rows by an index when most rows are wanted, and all of them, one by one,
+ * when hardly any is, as for the incidents among many issues.
+ */
+static bool is_rare(struct sql_table *table, sqlite3_index_info *info)
+{
+    struct sql_conn *conn = table->conn;
+    int64_t read = conn->rows_read;
+    uint64_t hash;
+    int column;
+
+    if (info->nOrderBy == 0 || !literal_of(table, info, &column, &hash)) {
+        return false;
+    }
+    if (conn->sample.statement != conn->statements || conn->sample.table != table ||
+        conn->sample.column != column || conn->sample.hash != hash) {
+        conn->sample = (struct sql_sample){conn->statements, table, column, hash,
+                                           !is_among_newest(table, column, hash)};
+        conn->rows_read = read;
+    }
+    return conn->sample.rare;
+}
+
+/* ---- plans ---- */
 
 static bool plan_with(const struct sql_table *table, sqlite3_index_info *info,
                       const struct sql_index *index, struct plan *ret)
@@ -311,17 +383,24 @@ static bool only_counts(const struct sql_table *table, sqlite3_index_info *info)
 
 int sql_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
-    const struct sql_table *table = ((struct sql_vtab *)base)->table;
+    struct sql_table *table = ((struct sql_vtab *)base)->table;
     struct plan best = {.cost = -1};
+    bool rare;
 
     if (only_counts(table, info)) {
         return SQLITE_OK;
     }
+    rare = is_rare(table, info);
     for (size_t i = 0; i < table->n_indexes; i++) {
         struct plan plan;
 
-        if (plan_with(table, info, &table->indexes[i], &plan) &&
-            (best.cost < 0 || plan.cost < best.cost)) {
+        if (!plan_with(table, info, &table->indexes[i], &plan)) {
+            continue;
+        }
+        if (rare && plan.ordered && plan.def->eq == NULL && plan.def->row_cost > 1) {
+            plan.cost *= RARE_COST;
+        }
+        if (best.cost < 0 || plan.cost < best.cost) {
             best = plan;
         }
     }

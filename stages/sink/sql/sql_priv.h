@@ -169,6 +169,15 @@ struct sql_cursor {
 
 enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 9 };
 
+/* Whether a value is rare among the newest rows of a table, as one statement has found out. */
+struct sql_sample {
+    uint64_t statement;
+    const struct sql_table *table;
+    int column;
+    uint64_t hash;
+    bool rare;
+};
+
 /* A label that a statement has read. */
 struct sql_label;
 enum { SQL_NAMES = 256 };
@@ -208,6 +217,7 @@ struct sql_conn {
     int64_t counts[WH_KIND_COUNT][2]; /* entities and deleted ones in the snapshot; -1: not read */
     uint64_t statements;              /* their number so far */
     struct sql_name names[SQL_NAMES];
+    struct sql_sample sample;
     struct sql_table tables[SQL_TABLES_MAX];
     size_t n_tables;
     struct sql_conn *next;
@@ -247,6 +257,8 @@ enum {
 
 /* xBestIndex */
 int sql_best_index(sqlite3_vtab *base, sqlite3_index_info *info);
+/* The index of tables of entities that has the newest change last. */
+enum { SQL_ENTITIES_NEWEST = 3 };
 /* Rows of the table in the snapshot, by its counter; -1 when there is none. A counter that
  * cannot be read is an error of the statement (conn->err). */
 int64_t sql_table_rows(const struct sql_table *table);

@@ -213,6 +213,17 @@ static int64_t rows_read(struct fixture *f, const char *sql)
     return read;
 }
 
+/* What hardly any row has is found by one scan, not row by row in the order. */
+static void rare_words_are_scanned(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(rows_read(f, "SELECT id FROM work_items_all WHERE type = 'rare'"
+                             " ORDER BY created_at DESC LIMIT 5") <= ROWS);
+    assert_true(rows_read(f, "SELECT id FROM work_items_all WHERE type = 'main'"
+                             " ORDER BY created_at DESC LIMIT 2") < ROWS / 2);
+}
+
 static void few_rows_are_read(void **state)
 {
     struct fixture *f = *state;
@@ -236,6 +247,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ranges, set_up, tear_down),
         cmocka_unit_test_setup_teardown(orders_in_a_project, set_up, tear_down),
         cmocka_unit_test_setup_teardown(commits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rare_words_are_scanned, set_up, tear_down),
         cmocka_unit_test_setup_teardown(few_rows_are_read, set_up, tear_down),
     };
 

@@ -8,7 +8,7 @@
 #include "tests/lib/th_sql.h"
 #include "tests/lib/th_tmp.h"
 
-enum { ROWS = 150, MANY_ROWS = 2500 };
+enum { ROWS = 80, MANY_ROWS = 2500 };
 
 struct fixture {
     struct wh_store *store;
@@ -281,7 +281,7 @@ static void counters(void **state)
         wh_mem_free(want);
     }
     got = th_sql_rows(engine, "SELECT count(*) FROM work_items_all LIMIT 3", &read);
-    assert_string_equal(got, "rows\n150|\n");
+    assert_string_equal(got, "rows\n80|\n");
     wh_mem_free(got);
     got = th_sql_rows(engine, "SELECT rowid FROM work_items_all WHERE rowid < 3", &read);
     assert_string_equal(got, "rows\n1|\n2|\n");
