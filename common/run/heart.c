@@ -48,7 +48,9 @@ static void on_producer(void *ctx, int fd, unsigned events)
 
     (void)fd;
     (void)events;
-    (void)wh_producer_poll(heart->producer, 0);
+    if (heart->producer) {
+        (void)wh_producer_poll(heart->producer, 0);
+    }
 }
 
 static void drop_producer(struct wh_heart *heart)
@@ -101,8 +103,11 @@ static enum wh_rc send(struct wh_heart *heart, bool stopped, struct wh_err *err)
     WH_AUTO(buf) struct wh_buf value;
 
     wh_buf_init(&value, RECORD_MAX_BYTES);
-    if (need_producer(heart, err) != WH_OK || encode(heart, stopped, &value, err) != WH_OK) {
+    if (encode(heart, stopped, &value, err) != WH_OK || need_producer(heart, err) != WH_OK) {
         return err->rc;
+    }
+    if (heart->producer == NULL) {
+        return wh_fail(err, WH_E_INTERNAL, "no producer for heartbeats");
     }
     return wh_producer_produce(heart->producer,
                                &(struct wh_bus_record){.topic = heart->topic,

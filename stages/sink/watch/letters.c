@@ -207,7 +207,8 @@ static enum wh_rc read_on(struct sink_watch *w, struct wh_err *err)
     struct watch_letters *l = w->letters;
     size_t n = 0;
 
-    while (!all_read(l) && !atomic_load(&w->stop) && wh_clock_mono_ns(&w->deps.clock) < until_ns) {
+    while (l->consumer && !all_read(l) && !atomic_load(&w->stop) &&
+           wh_clock_mono_ns(&w->deps.clock) < until_ns) {
         if (wh_consumer_poll(l->consumer, POLL_MS, BATCH, l->msgs, &n, err) != WH_OK) {
             wh_consumer_free(l->consumer);
             l->consumer = NULL;

@@ -67,8 +67,8 @@ static struct watch_count *count_of(struct sink_watch *w, struct wh_slice connec
             return n;
         }
     }
-    if (w->n_counts == WATCH_COUNTS_MAX || connection.len >= sizeof(n->connection) ||
-        kind.len >= sizeof(n->kind)) {
+    if (w->n_counts == WATCH_COUNTS_MAX || connection.len == 0 || kind.len == 0 ||
+        connection.len >= sizeof(n->connection) || kind.len >= sizeof(n->kind)) {
         return NULL;
     }
     n = &w->counts[w->n_counts++];
