@@ -254,7 +254,7 @@ TSAN_TESTS := common/loop common/log common/metrics common/httpd common/httpc co
 TSAN_SET := suppressions=$(CURDIR)/tests/supp/tsan.supp ignore_noninstrumented_modules=1 halt_on_error=1
 .PHONY: tsan-run
 tsan-run: $(foreach t,$(TSAN_TESTS),$(foreach b,$(TEST_BIN),$(if $(findstring /$(t)/,$(b)),$(b))))
-	@TSAN_OPTIONS="$(TSAN_SET)" scripts/run-tests $(B) $^
+	@TEST_TIMEOUT=600 TSAN_OPTIONS="$(TSAN_SET)" scripts/run-tests $(B) $^
 
 # Only the real programs run the sink's threads and the fetcher's pool work together.
 TSAN_SCENARIOS := first_sync live two_fetchers disconnect
