@@ -140,7 +140,7 @@ $(B)/bin/wellhead-gitlab: $(call obj,$(GITLAB_SRC)) $(COMMON_LIB)
 	@echo "  LD   $@"
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/bin/wellhead-lag: $(call obj,tests/lag/main.c) $(COMMON_LIB)
+$(B)/bin/wellhead-lag: $(call obj,tests/lag/main.c) $(TSAN_THREADS) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
