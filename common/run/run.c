@@ -1,6 +1,8 @@
 #include "common/run/run.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,7 @@ struct wh_run {
     int exit_code;
     pthread_t watchdog; /* bounds the release; see bound_release */
     bool has_watchdog;
+    sem_t released; /* posted for the watchdog */
 };
 
 void wh_run_conf_init(struct wh_run_conf *conf, const char *stage)
@@ -373,19 +376,25 @@ struct wh_httpd *wh_run_httpd(struct wh_run *run)
  * The stage has finished its work. librdkafka 2.0.2 may block for half a minute in its destructors for
  * a broker connection that is being opened, which nothing needs any more.
  */
-static void *leave_anyway(void *exit_code)
+static void *leave_anyway(void *ctx)
 {
-    const struct timespec patience = {.tv_sec = RELEASE_SECONDS};
+    struct wh_run *run = ctx;
+    struct timespec until;
 
-    (void)nanosleep(&patience, NULL); /* wh_run_free cancels the thread here */
-    _exit((int)(intptr_t)exit_code);
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RELEASE_SECONDS;
+    while (sem_timedwait(&run->released, &until) != 0) {
+        if (errno != EINTR) {
+            _exit(run->exit_code);
+        }
+    }
+    return NULL;
 }
 
 static void bound_release(struct wh_run *run)
 {
-    void *exit_code = (void *)(intptr_t)run->exit_code;
-
-    run->has_watchdog = pthread_create(&run->watchdog, NULL, leave_anyway, exit_code) == 0;
+    run->has_watchdog = sem_init(&run->released, 0, 0) == 0 &&
+                        pthread_create(&run->watchdog, NULL, leave_anyway, run) == 0;
 }
 
 int wh_run_main(struct wh_run *run, const struct wh_run_stage *stage)
@@ -429,8 +438,9 @@ void wh_run_free(struct wh_run *run)
     wh_metrics_free(run->metrics);
     wh_log_free(run->log);
     if (run->has_watchdog) {
-        (void)pthread_cancel(run->watchdog);
+        (void)sem_post(&run->released);
         (void)pthread_join(run->watchdog, NULL);
+        (void)sem_destroy(&run->released);
     }
     wh_mem_free(run);
 }
