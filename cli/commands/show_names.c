@@ -79,7 +79,7 @@ static int by_id(const void *a, const void *b)
 
 static struct name *find(const struct show_names *names, struct wh_slice id)
 {
-    struct name key;
+    struct name key = {.kind = WH_KIND_NONE};
 
     if (id.len != ID_LENGTH) {
         return NULL;

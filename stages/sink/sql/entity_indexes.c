@@ -108,7 +108,7 @@ static enum wh_rc time_range(struct sql_cursor *c, unsigned family, struct wh_sl
     unsigned char lower[SQL_KEY_MAX];
     unsigned char upper[SQL_KEY_MAX];
     size_t lower_len = prefix.len;
-    size_t upper_len = prefix.len;
+    size_t upper_len = lower_len; /* the bounds share the prefix */
     int64_t ms;
 
     memcpy(lower, prefix.ptr, prefix.len);
