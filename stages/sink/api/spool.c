@@ -1,14 +1,11 @@
 /* A long answer: in memory first, then in an unlinked file; compressed if the client accepts that. */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/base/tempfile.h"
 #include "stages/sink/api/api_priv.h"
 
-enum { MEMORY_MAX_BYTES = 1 << 20, PATH_BYTES = 1024 };
+enum { MEMORY_MAX_BYTES = 1 << 20 };
 
 void api_spool_init(struct api_spool *out, const char *folder)
 {
@@ -32,27 +29,6 @@ int64_t api_spool_bytes(const struct api_spool *out)
     return out->in_file + (int64_t)out->memory.len;
 }
 
-static int make_file(const char *folder)
-{
-    char path[PATH_BYTES];
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    int n;
-
-    if (fd >= 0) {
-        return fd;
-    }
-    /* Not every file system has nameless files. */
-    n = snprintf(path, sizeof(path), "%s/answer.XXXXXX", folder);
-    if (n < 0 || (size_t)n >= sizeof(path)) {
-        return -1;
-    }
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0) {
-        (void)unlink(path);
-    }
-    return fd;
-}
-
 static enum wh_rc to_file(struct api_spool *out, struct wh_slice bytes, struct wh_err *err)
 {
     size_t done = 0;
@@ -72,7 +48,7 @@ static enum wh_rc to_file(struct api_spool *out, struct wh_slice bytes, struct w
 static enum wh_rc spill(struct api_spool *out, struct wh_err *err)
 {
     if (out->fd < 0) {
-        out->fd = make_file(out->folder && out->folder[0] ? out->folder : "/tmp");
+        out->fd = wh_tempfile_open(out->folder && out->folder[0] ? out->folder : "/tmp");
     }
     if (out->fd < 0) {
         return wh_fail(err, WH_E_IO, "cannot make a file for a long answer");

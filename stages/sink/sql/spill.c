@@ -1,16 +1,14 @@
 #include "stages/sink/sql/spill.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/base/tempfile.h"
 
-enum { FIRST_BYTES = 64 << 10, PATH_BYTES = 1024 };
+enum { FIRST_BYTES = 64 << 10 };
 
 void sql_spill_init(struct sql_spill *s, const char *folder, size_t memory_max, size_t *file_bytes,
                     size_t file_max)
@@ -20,27 +18,6 @@ void sql_spill_init(struct sql_spill *s, const char *folder, size_t memory_max, 
                             .memory_max = memory_max,
                             .file_bytes = file_bytes,
                             .file_max = file_max};
-}
-
-static int make_file(const char *folder)
-{
-    char path[PATH_BYTES];
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    int n;
-
-    if (fd >= 0) {
-        return fd;
-    }
-    /* Not every file system has nameless files. */
-    n = snprintf(path, sizeof(path), "%s/lookup.XXXXXX", folder);
-    if (n < 0 || (size_t)n >= sizeof(path)) {
-        return -1;
-    }
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0) {
-        (void)unlink(path);
-    }
-    return fd;
 }
 
 /* The disk must have the blocks before they are mapped: a write to a hole of a full disk would be a
@@ -68,7 +45,7 @@ static enum wh_rc grow_file(struct sql_spill *s, size_t cap, struct wh_err *err)
                        s->file_max >> 20);
     }
     if (fd < 0) {
-        fd = s->folder ? make_file(s->folder) : -1;
+        fd = s->folder ? wh_tempfile_open(s->folder) : -1;
     }
     at = fd >= 0 ? map(fd, had ? s->ptr : NULL, had, cap) : NULL;
     if (at == NULL) {
