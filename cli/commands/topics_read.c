@@ -340,7 +340,7 @@ static int read_topic(struct reading *r, struct wh_admin *admin, const char *nam
 
         return err.rc == WH_E_NOT_FOUND ? CLI_NOTHING : code;
     }
-    /* A line is printed whole, and what could not be decoded is told. */
+    /* An interrupt ends the command between two lines, and the command then reports what it could not decode. */
     cli_catch_interrupt(r->cli);
     if (cli_schemas_new(r->cli, r->own, &r->schemas, &err) != WH_OK ||
         cli_line_new(r->schemas, r->own, &r->line, &err) != WH_OK ||

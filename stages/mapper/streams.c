@@ -234,7 +234,7 @@ void streams_retry(struct stream_table *t)
     }
 }
 
-/* ---- what is told ---- */
+/* ---- reports ---- */
 
 static void update_gauges(const struct streams *of)
 {

@@ -44,7 +44,8 @@ struct app {
     struct sink *sink;
     struct sink_watch *watch; /* NULL while a store is rebuilt */
     struct sink_api *api;
-    char group[WH_TOPIC_MAX + WH_STAGE_CLIENT_ID_MAX]; /* where its offsets are told */
+    char group[WH_TOPIC_MAX +
+               WH_STAGE_CLIENT_ID_MAX]; /* the group to which it commits its offsets, for the lag */
 };
 
 #define AT(member) offsetof(struct app, member)

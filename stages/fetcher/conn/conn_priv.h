@@ -113,7 +113,7 @@ struct conn {
     struct wh_arena arena; /* holds the texts of doc */
     struct wh_connection doc;
     char state[24];   /* the text of doc.state, once conn_set_state has set it */
-    char detail[400]; /* the text of doc.detail, likewise */
+    char detail[400]; /* holds the text of doc.detail */
     bool stopped;     /* nothing is read: it is disconnected, or gone */
     bool dropped;     /* it is gone: fetcher_find and fetcher_next leave it out */
     struct conn_seals seals;

@@ -12,7 +12,7 @@
 
 struct purge;
 
-/* Purges; when it is done, the connection is found no more. A failure is told in its detail. A second
+/* Purges the connection, which cannot be found any more afterwards. Its detail names a failure. A second
  * call changes nothing. WH_E_BUSY: the connection is not disconnected; WH_E_NOMEM. */
 WH_MUST_CHECK enum wh_rc purge_begin(struct conn *c, struct wh_err *err);
 bool purge_under_way(const struct conn *c);

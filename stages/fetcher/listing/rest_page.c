@@ -110,7 +110,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     return WH_OK;
 }
 
-/* ---- pages without versions are told apart by their content ---- */
+/* ---- pages without versions: their content shows whether they changed ---- */
 
 static bool hashed(const struct listing_rest *r)
 {
