@@ -33,6 +33,13 @@ static const char *const labels[WH_KIND_COUNT] = {
     [WH_KIND_MILESTONE] = "t.title",
     [WH_KIND_NOTE] = "substr(t.text, 1, 60)",
     [WH_KIND_MEMBERSHIP] = "t.scope || ' ' || t.scope_id",
+    [WH_KIND_SERVICE] = "t.name",
+    [WH_KIND_CUSTOMER] = "t.name",
+    [WH_KIND_SERVICE_CUSTOMER] = "t.customer || ' uses ' || t.service",
+    [WH_KIND_SUBSCRIPTION] = "'subscription ' || t.source_id || ' of ' || t.customer",
+    [WH_KIND_PERSON] = "t.name",
+    [WH_KIND_SERVICE_OWNERSHIP] = "'owned by ' || t.service || ': ' || "
+                                  "coalesce(t.environment, t.path, t.project, t.label)",
 };
 
 struct name {

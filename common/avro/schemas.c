@@ -8,6 +8,7 @@ EMBEDDED(raw_event);
 EMBEDDED(observation);
 EMBEDDED(observation_1);
 EMBEDDED(observation_2);
+EMBEDDED(observation_3);
 EMBEDDED(dead_letter);
 EMBEDDED(reread);
 EMBEDDED(connection);
@@ -31,7 +32,8 @@ static const struct wh_schema_info schemas[] = {
     SCHEMA(7, RUN, 1, "Run", run),
     SCHEMA(8, HEALTH, 1, "Health", health),
     SCHEMA(9, OBSERVATION, 2, "Observation", observation_2),
-    SCHEMA(10, OBSERVATION, 3, "Observation", observation),
+    SCHEMA(10, OBSERVATION, 3, "Observation", observation_3),
+    SCHEMA(11, OBSERVATION, 4, "Observation", observation),
 };
 
 enum { N_SCHEMAS = sizeof(schemas) / sizeof(schemas[0]), NEWER_MAX = 1000 };

@@ -35,6 +35,28 @@
         name, WH_FIELD_REFS, WH_KIND_##kind, 1, doc                                                \
     }
 
+/* Fields of schema version 4: rules about work items, and imported kinds. */
+#define STR4(name, doc)                                                                            \
+    {                                                                                              \
+        name, WH_FIELD_STRING, WH_KIND_NONE, 4, doc                                                \
+    }
+#define LONG4(name, doc)                                                                           \
+    {                                                                                              \
+        name, WH_FIELD_LONG, WH_KIND_NONE, 4, doc                                                  \
+    }
+#define TIME4(name, doc)                                                                           \
+    {                                                                                              \
+        name, WH_FIELD_TIME, WH_KIND_NONE, 4, doc                                                  \
+    }
+#define STRS4(name, doc)                                                                           \
+    {                                                                                              \
+        name, WH_FIELD_STRINGS, WH_KIND_NONE, 4, doc                                               \
+    }
+#define REF4(name, kind, doc)                                                                      \
+    {                                                                                              \
+        name, WH_FIELD_REF, WH_KIND_##kind, 4, doc                                                 \
+    }
+
 static const struct wh_field_def work_item_fields[] = {
     STR("type", "merge_request, issue, incident, task, ... in lower case"),
     LONG("iid", "number within the project"),
@@ -81,6 +103,21 @@ static const struct wh_field_def work_item_fields[] = {
     BOOL("discussion_locked", "no more comments"),
     {"external_links", WH_FIELD_STRINGS, WH_KIND_NONE, 2,
      "references to other trackers: a key, then an address if there is one"},
+    REF4("parent", WORK_ITEM, "the work item whose child it is"),
+    STRS4("categories", "pairs of a category and the rule that assigned it"),
+    STR4("stated_severity", "severity that a label states: low, medium, high, critical"),
+    TIME4("stated_started_at", "start of the impact, from a line of the description"),
+    TIME4("stated_detected_at", "when it was detected, from a line of the description"),
+    TIME4("stated_mitigated_at", "when it was mitigated, from a line of the description"),
+    TIME4("stated_restored_at", "when service was restored, from a line of the description"),
+    STRS4("label_services", "services that scoped labels name, as written"),
+    STRS4("stated_services", "services that the description lists, as written"),
+    STRS4("label_environments", "environments that scoped labels name, as written"),
+    STRS4("stated_environments", "environments that lines of the description name, as written"),
+    STR4("postmortem_rule", "what marks it as a postmortem: label or heading"),
+    STR4("follow_up_label", "label that marks it as a follow-up"),
+    STRS4("mentions", "addresses of issues and merge requests that its texts refer to"),
+    STRS4("reverts", "commits and addresses of merge requests that it reverts"),
 };
 
 static const struct wh_field_def build_record_fields[] = {
@@ -110,6 +147,7 @@ static const struct wh_field_def build_record_fields[] = {
     TIME("committed_at", "commit time"),
     {"merge_request_iid", WH_FIELD_LONG, WH_KIND_NONE, 3,
      "number of the merge request it ran for, from its ref"},
+    STRS4("categories", "pairs of a category and the rule that assigned it"),
 };
 
 static const struct wh_field_def job_fields[] = {
@@ -247,6 +285,65 @@ static const struct wh_field_def membership_fields[] = {
     REF("project", PROJECT, "where, for projects"),
 };
 
+static const struct wh_field_def service_fields[] = {
+    STR4("name", "what people call it"),
+    STRS4("aliases", "other names, which are found as well"),
+    STR4("tier", "importance"),
+    STR4("team", "team that runs it"),
+    STRS4("labels", "labels of work items that mean this service"),
+    STR4("attributes", "columns of the file that the model does not know, as a JSON object"),
+};
+
+static const struct wh_field_def customer_fields[] = {
+    STR4("name", "what people call it"),
+    STRS4("aliases", "other names, which are found as well"),
+    STR4("domain", "internet domain"),
+    STR4("segment", "kind of customer"),
+    STR4("region", "where it is"),
+    STR4("owner_email", "who looks after it"),
+    STR4("attributes", "columns of the file that the model does not know, as a JSON object"),
+};
+
+static const struct wh_field_def service_customer_fields[] = {
+    STR4("service", "key of the service: id, name or alias"),
+    STR4("customer", "key of the customer: id, name or alias"),
+    STR4("since", "first day; open when empty"),
+    STR4("until", "last day; open when empty"),
+    STR4("attributes", "columns of the file that the model does not know, as a JSON object"),
+};
+
+static const struct wh_field_def subscription_fields[] = {
+    STR4("customer", "key of the customer: id, name or alias"),
+    LONG4("amount_minor", "amount of one period in the smallest unit of the currency"),
+    STR4("currency", "ISO 4217, in upper case"),
+    STR4("period", "month, quarter, year or once"),
+    STR4("service", "key of the service it is for; none when it is for no service in particular"),
+    STR4("product", "what was sold"),
+    STR4("starts_on", "first day; open when empty"),
+    STR4("ends_on", "last day; open when empty"),
+    STR4("attributes", "columns of the file that the model does not know, as a JSON object"),
+};
+
+static const struct wh_field_def person_fields[] = {
+    STR4("name", "display name"),
+    STRS4("emails", "verified mail addresses"),
+    STRS4("accounts", "accounts, as system:name"),
+    STR4("team", "team"),
+    STR4("title", "job title"),
+    STR4("type", "person, bot or shared"),
+    STR4("status", "active or left"),
+    STR4("attributes", "columns of the file that the model does not know, as a JSON object"),
+};
+
+static const struct wh_field_def service_ownership_fields[] = {
+    STR4("service", "key of the service: id, name or alias"),
+    STR4("project", "path or number of a project"),
+    STR4("path", "folder within the project"),
+    STR4("environment", "environment name"),
+    STR4("label", "label of work items"),
+    STR4("attributes", "columns of the file that the model does not know, as a JSON object"),
+};
+
 #define KIND(code, name, table, record, doc, fields)                                               \
     [WH_KIND_##code] = {                                                                           \
         WH_KIND_##code, name, table, record, doc, fields, sizeof(fields) / sizeof((fields)[0])}
@@ -268,6 +365,16 @@ static const struct wh_kind_def kinds[WH_KIND_COUNT] = {
     KIND(NOTE, "note", "notes", "Note", "comment", note_fields),
     KIND(MEMBERSHIP, "membership", "memberships", "Membership",
          "a team member in a project or group", membership_fields),
+    KIND(SERVICE, "service", "services", "Service", "service that the company runs",
+         service_fields),
+    KIND(CUSTOMER, "customer", "customers", "Customer", "customer of the company", customer_fields),
+    KIND(SERVICE_CUSTOMER, "service_customer", "service_customers", "ServiceCustomer",
+         "customer that uses a service", service_customer_fields),
+    KIND(SUBSCRIPTION, "subscription", "subscriptions", "Subscription", "contract of a customer",
+         subscription_fields),
+    KIND(PERSON, "person", "people", "Person", "row of a directory of people", person_fields),
+    KIND(SERVICE_OWNERSHIP, "service_ownership", "service_ownership", "ServiceOwnership",
+         "what belongs to a service; the columns of a row hold together", service_ownership_fields),
 };
 
 const struct wh_kind_def *wh_kind_def(enum wh_kind kind)

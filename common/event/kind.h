@@ -26,6 +26,13 @@ enum wh_kind {
     WH_KIND_MILESTONE = 9,
     WH_KIND_NOTE = 10,
     WH_KIND_MEMBERSHIP = 11, /* a team member in a project or group */
+    /* Imported kinds: a company's own records (schemas/views/imports.json). */
+    WH_KIND_SERVICE = 12,
+    WH_KIND_CUSTOMER = 13,
+    WH_KIND_SERVICE_CUSTOMER = 14, /* a customer that uses a service */
+    WH_KIND_SUBSCRIPTION = 15,
+    WH_KIND_PERSON = 16,            /* a row of a directory of people */
+    WH_KIND_SERVICE_OWNERSHIP = 17, /* what belongs to a service */
     WH_KIND_COUNT
 };
 

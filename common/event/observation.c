@@ -546,7 +546,7 @@ static void read_body(struct wh_avro_reader *r, struct wh_arena *arena, int vers
         }
         return;
     }
-    if (branch != (unsigned)body->def->kind || body->present >> n != 0) {
+    if (branch != (unsigned)body->def->kind || n == 0 || body->present >> n != 0) {
         wh_avro_fail(r, WH_E_INVALID, "the body is not of the record's kind");
         return;
     }

@@ -21,7 +21,13 @@ enum { OUTS_FIRST = 64, OUTS_MAX = 200000, HEADERS_MAX = 12 };
         [WH_KIND_RELEASE] = "wellhead.release." suffix,                                            \
         [WH_KIND_MILESTONE] = "wellhead.milestone." suffix,                                        \
         [WH_KIND_NOTE] = "wellhead.note." suffix,                                                  \
-        [WH_KIND_MEMBERSHIP] = "wellhead.membership." suffix                                       \
+        [WH_KIND_MEMBERSHIP] = "wellhead.membership." suffix,                                      \
+        [WH_KIND_SERVICE] = "wellhead.service." suffix,                                            \
+        [WH_KIND_CUSTOMER] = "wellhead.customer." suffix,                                          \
+        [WH_KIND_SERVICE_CUSTOMER] = "wellhead.service_customer." suffix,                          \
+        [WH_KIND_SUBSCRIPTION] = "wellhead.subscription." suffix,                                  \
+        [WH_KIND_PERSON] = "wellhead.person." suffix,                                              \
+        [WH_KIND_SERVICE_OWNERSHIP] = "wellhead.service_ownership." suffix                         \
     }
 
 static const char *const observed_types[WH_KIND_COUNT] = TYPES("observed");

@@ -190,6 +190,12 @@ static struct wh_slice default_source_kind(enum wh_kind kind)
     case WH_KIND_WORK_ITEM:
     case WH_KIND_RELEASE:
     case WH_KIND_MEMBERSHIP:
+    case WH_KIND_SERVICE:
+    case WH_KIND_CUSTOMER:
+    case WH_KIND_SERVICE_CUSTOMER:
+    case WH_KIND_SUBSCRIPTION:
+    case WH_KIND_PERSON:
+    case WH_KIND_SERVICE_OWNERSHIP:
     case WH_KIND_COUNT:
     default:
         return wh_slice(NULL, 0);

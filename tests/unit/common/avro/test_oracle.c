@@ -206,10 +206,21 @@ static void field_of(avro_value_t *record, const char *name, avro_value_t *ret)
     must(avro_value_get_by_name(record, name, ret, NULL));
 }
 
+/* Kinds are appended as fields are; a version has those that have fields in it. */
+static unsigned kinds_at(int version)
+{
+    unsigned n = 1;
+
+    while (n < WH_KIND_COUNT && wh_kind_fields_at(wh_kind_def((enum wh_kind)n), version) > 0) {
+        n++;
+    }
+    return n;
+}
+
 /* An observation's parts depend on each other: kind, branch of the body, which fields are shown. */
 static void fill_observation(struct th_random *r, int version, avro_value_t *record)
 {
-    unsigned kind = 1 + th_random_below(r, WH_KIND_COUNT - 1);
+    unsigned kind = 1 + th_random_below(r, kinds_at(version) - 1);
     const struct wh_kind_def *def = wh_kind_def((enum wh_kind)kind);
     unsigned n_fields = wh_kind_fields_at(def, version);
     bool gone = th_random_below(r, 8) == 0;
