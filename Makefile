@@ -152,7 +152,7 @@ TEST_LIB := $(B)/libtest.a
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-# The fetcher's golden test replaces the loop and runs the GitLab stand-in in its own process.
+# These tests of the fetcher replace the loop and run the GitLab stand-in in their own process.
 GOLDEN_LIB := $(B)/libgolden.a
 $(GOLDEN_LIB): $(call obj,$(sort $(wildcard tests/golden/*.c)) $(filter-out tests/gitlab/main.c,$(GITLAB_SRC)))
 	$(Q)rm -f $@ && ar rcs $@ $^

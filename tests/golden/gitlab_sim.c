@@ -65,15 +65,8 @@ struct wh_httpc_transfer {
 
 /* ---- the server ---- */
 
-static void make_server(struct gitlab_sim *sim, uint64_t seed)
+static void make_server(struct gitlab_sim *sim, uint64_t seed, const struct gl_sizes *sizes)
 {
-    const struct gl_sizes sizes = {.projects = 3,
-                                   .users = 8,
-                                   .mrs = 16,
-                                   .issues = 18,
-                                   .pipelines = 8,
-                                   .deployments = 6,
-                                   .releases = 2};
     struct gl_server *s = &sim->server;
     struct gl_hooks_conf hooks = {.loop = sim->loop, .concurrency = 1};
     struct wh_err err;
@@ -86,7 +79,7 @@ static void make_server(struct gitlab_sim *sim, uint64_t seed)
     gl_quirks_init(&s->quirks);
     s->quirks.token_life_s = 7200;
     assert_true(gl_quirks_version(&s->quirks, WH_LIT("19.5")));
-    th_ok(gl_model_new(seed, &sizes, GITLAB_SIM_URL, &s->model, &err), &err);
+    th_ok(gl_model_new(seed, sizes, GITLAB_SIM_URL, &s->model, &err), &err);
     s->model->clock = loop_sim_clock(sim->loop);
     assert_true(gl_render_prepare(s->model));
     hooks.model = s->model;
@@ -97,7 +90,8 @@ static void make_server(struct gitlab_sim *sim, uint64_t seed)
     assert_non_null(s->live);
 }
 
-struct gitlab_sim *gitlab_sim_new(struct wh_loop *loop, uint64_t seed, struct wh_buf *log)
+struct gitlab_sim *gitlab_sim_new(struct wh_loop *loop, uint64_t seed, const struct gl_sizes *sizes,
+                                  struct wh_buf *log)
 {
     struct gitlab_sim *sim = wh_mem_zalloc(1, sizeof(*sim));
 
@@ -105,7 +99,7 @@ struct gitlab_sim *gitlab_sim_new(struct wh_loop *loop, uint64_t seed, struct wh
     sim->loop = loop;
     sim->log = log;
     sim->seed = seed;
-    make_server(sim, seed);
+    make_server(sim, seed, sizes);
     return sim;
 }
 

@@ -17,9 +17,11 @@
 #define GITLAB_SIM_TOKEN "glpat-golden-0123456789"
 
 struct gitlab_sim;
+struct gl_sizes; /* tests/gitlab/model.h */
 
 /* log takes one line for each request that is answered; kept. Fails the test when it cannot. */
-struct gitlab_sim *gitlab_sim_new(struct wh_loop *loop, uint64_t seed, struct wh_buf *log);
+struct gitlab_sim *gitlab_sim_new(struct wh_loop *loop, uint64_t seed, const struct gl_sizes *sizes,
+                                  struct wh_buf *log);
 void gitlab_sim_free(struct gitlab_sim *sim);
 /* A client of its own for each process; freed by wh_httpc_free. */
 struct wh_httpc *gitlab_sim_client(struct gitlab_sim *sim);
