@@ -156,7 +156,7 @@ $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
 GOLDEN_LIB := $(B)/libgolden.a
 $(GOLDEN_LIB): $(call obj,$(sort $(wildcard tests/golden/*.c)) $(filter-out tests/gitlab/main.c,$(GITLAB_SRC)))
 	$(Q)rm -f $@ && ar rcs $@ $^
-$(B)/tests/stage/test_fetcher_golden: $(GOLDEN_LIB)
+$(B)/tests/stage/test_fetcher_golden $(B)/tests/stage/test_fetcher_idle: $(GOLDEN_LIB)
 
 TEST_SRC := $(sort $(shell find tests/unit tests/stage tests/fault tests/broker -name 'test_*.c' 2>/dev/null))
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
@@ -164,7 +164,7 @@ STAGE_LIBS := $(foreach s,$(STAGES),$(B)/libstage-$(s).a) $(CLI_LIB)
 
 $(TEST_BIN): $(B)/%: $(B)/%.c.o $(TSAN_THREADS) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
 	@echo "  LD   $@"
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring fetcher_golden,$@),$(GOLDEN_LIB)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka $(LDLIBS)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(TSAN_THREADS) -Wl,--start-group $(if $(findstring stage/test_fetcher_,$@),$(GOLDEN_LIB)) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka $(LDLIBS)
 
 PICKED := $(if $(TEST),$(foreach t,$(TEST_BIN),$(if $(findstring $(TEST),$(t)),$(t))),$(TEST_BIN))
 

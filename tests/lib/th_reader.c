@@ -203,8 +203,11 @@ void th_reader_die(struct th_reader *r)
 
 void th_reader_start(struct th_reader *r, const char *stream, const char *tool)
 {
-    struct listing_task task = {
-        .client = r->client, .tool = tool, .mcp = r->mcp, .count = &r->count};
+    struct listing_task task = {.client = r->client,
+                                .tool = tool,
+                                .mcp = r->mcp,
+                                .from_ms = r->from_ms,
+                                .count = &r->count};
     struct wh_err err;
 
     while (strcmp(streams[task.stream].name, stream) != 0) {

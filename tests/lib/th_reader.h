@@ -18,6 +18,7 @@ struct th_reader {
     struct wh_httpc *http;
     struct th_script *script; /* of th_reader_open */
     bool read_links;
+    int64_t from_ms; /* of the listings that start next */
     /* The answers of listing_env.owns and listing_env.stopped. */
     bool foreign;
     bool stopped;

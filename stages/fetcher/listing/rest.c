@@ -110,8 +110,7 @@ static void lane_free(struct listing_lane *lane)
     while (lane->first) {
         struct listing_page *next = lane->first->next;
 
-        listing_follow_free_all(lane->first);
-        wh_mem_free(lane->first);
+        listing_page_free(lane->first);
         lane->first = next;
     }
     listing_span_done(&lane->span);
@@ -239,6 +238,7 @@ static void done(struct listing *l)
         lane_free(r->lanes);
         r->lanes = next;
     }
+    listing_overlap_done(&r->overlap);
 }
 
 static bool under_way(const struct listing_rest *r)

@@ -26,6 +26,7 @@ static enum wh_rc restore_open(struct listing_rest *r, const struct cursor *c,
     /* Webhooks were lost: the time since then is read again. */
     if (ms && r->base.task.from_ms && r->base.task.from_ms < from_ms) {
         from_ms = r->base.task.from_ms;
+        r->takes_all = true;
     }
     if (ms) {
         (void)wh_time_format(from_ms, text);
@@ -128,6 +129,9 @@ bool listing_rest_save(struct listing_rest *r)
     r->n_settled = 0;
     if (wholly_read(r)) {
         r->base.cursor->finished_at_ms = wh_clock_now_ms(&r->base.env->clock);
+        if (r->base.stream->mode == STREAM_BY_UPDATE) {
+            listing_overlap_keep(&r->overlap, r->base.env->overlap_ms, r->base.cursor);
+        }
     }
     if (fill_cursor(r, &err) != WH_OK || listing_save(&r->base, &err) != WH_OK) {
         listing_fail(&r->base, CLIENT_FAILED, err.msg);
@@ -159,13 +163,16 @@ void listing_lane_settle(struct listing_lane *lane)
                 lane->saved_ms = p->after_ms;
             }
             r->base.cursor->rows += p->rows;
+            for (size_t i = 0; i < p->n_read; i++) {
+                listing_overlap_add(&r->overlap, p->read[i], r->base.env->overlap_ms);
+            }
             /* Not earlier: a page that is not in Kafka must not look known to the next run. */
             if (p->hash) {
                 cursor_set_hash(r->base.cursor, p->index, p->hash);
             }
             r->dirty = true;
         }
-        wh_mem_free(p);
+        listing_page_free(p);
     }
     (void)listing_rest_save(r);
     listing_rest_pump(r);

@@ -17,6 +17,7 @@ struct listing_follow {
     size_t rows;                  /* of the page that was received last */
     char after[CURSOR_AFTER_MAX]; /* updated_at of the row; empty: it has none */
     int64_t after_ms;
+    uint64_t row; /* its hash */
     char path[PAGING_PATH_MAX];
 };
 
@@ -80,6 +81,7 @@ static void owe(const struct listing_follow *follow, const char *why)
     struct listing_rest *r = follow->page->lane->rest;
 
     listing_unread(&r->base, 1, why);
+    listing_page_forget(follow->page, follow->row);
     if (follow->after[0] && r->base.stream->mode == STREAM_BY_UPDATE) {
         listing_rest_owe(r, follow->after, follow->after_ms);
     }
@@ -142,6 +144,10 @@ static void on_follow(void *ctx, const struct client_answer *a)
         listing_fail(l, a->outcome, a->error);
         break;
     case CLIENT_GONE:
+        /* Its answers may lag behind its listings: the next listing asks again. */
+        listing_page_forget(p, follow->row);
+        l->task.count->skipped++;
+        break;
     case CLIENT_DENIED:
     case CLIENT_REFUSED:
     default:
@@ -185,6 +191,7 @@ static struct listing_follow *follow_new(struct listing_page *p, const char *kin
     follow->next = p->follows;
     p->follows = follow;
     follow->kind = kind;
+    follow->row = p->row;
     memcpy(follow->object_id, row->id, sizeof(follow->object_id));
     if (row->has_update) {
         memcpy(follow->after, row->updated_at.ptr, row->updated_at.len);

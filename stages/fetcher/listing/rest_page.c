@@ -49,6 +49,47 @@ enum wh_rc listing_page_publish(struct listing_page *p, const char *kind, struct
     return WH_OK;
 }
 
+/* ---- rows that the next listing meets again ---- */
+
+/* A row is read when its follow-ups are, too: those that are wanted now are a part of its hash. */
+static uint64_t row_hash(const struct listing_rest *r, struct wh_slice text)
+{
+    uint64_t parts[2] = {wh_hash64(text), r->follow};
+
+    return wh_hash64(wh_slice(parts, sizeof(parts)));
+}
+
+/* Notes that the row is read, and returns true when an earlier listing has read the same bytes. */
+static bool row_is_known(struct listing_page *p, const struct gitlab_row *row, struct wh_slice text)
+{
+    const struct listing_rest *r = p->lane->rest;
+
+    p->row = 0;
+    if (r->base.stream->mode != STREAM_BY_UPDATE || !row->has_update) {
+        return false;
+    }
+    p->row = row_hash(r, text);
+    if (p->read == NULL) {
+        p->read = wh_mem_zalloc(PAGING_ROWS, sizeof(*p->read));
+    }
+    if (p->read && p->n_read < PAGING_ROWS) {
+        p->read[p->n_read++] = (struct listing_overlap_row){p->row, row->at.ms};
+    }
+    return !r->takes_all && listing_overlap_knows(r->base.cursor, p->row);
+}
+
+void listing_page_forget(struct listing_page *p, uint64_t row)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_read; i++) {
+        if (p->read[i].hash != row) {
+            p->read[n++] = p->read[i];
+        }
+    }
+    p->n_read = n;
+}
+
 /* ---- rows ---- */
 
 /* The page whose rows are being published. */
@@ -92,7 +133,8 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
         return WH_OK;
     }
     l->env->on_row(l->env->ctx, &l->task, &row, value);
-    if (!t->produce || (l->stream->mode == STREAM_HEADS && !head_moved(lane->rest, &row, value))) {
+    if (!t->produce || row_is_known(t->page, &row, text) ||
+        (l->stream->mode == STREAM_HEADS && !head_moved(lane->rest, &row, value))) {
         return WH_OK;
     }
     t->page->rows++;
@@ -167,6 +209,13 @@ static void go_on(struct listing_lane *lane, const struct client_answer *a, cons
 }
 
 /* ---- one answer ---- */
+
+void listing_page_free(struct listing_page *p)
+{
+    listing_follow_free_all(p);
+    wh_mem_free(p->read);
+    wh_mem_free(p);
+}
 
 static struct listing_page *add_page(struct listing_lane *lane, const struct listing_part *parts)
 {

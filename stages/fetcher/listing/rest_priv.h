@@ -14,6 +14,7 @@
 
 #include "stages/fetcher/gitlab/paging.h"
 #include "stages/fetcher/listing/listing_priv.h"
+#include "stages/fetcher/listing/overlap.h"
 #include "stages/fetcher/listing/span.h"
 
 enum {
@@ -30,7 +31,10 @@ struct listing_page {
     struct wh_bus_ack ack; /* first: records carry it */
     struct listing_lane *lane;
     struct listing_page *next;
-    struct listing_follow *follows; /* in flight */
+    struct listing_follow *follows;   /* in flight */
+    struct listing_overlap_row *read; /* rows without a follow-up that failed; or NULL */
+    size_t n_read;
+    uint64_t row; /* hash of the row that is being published; 0: it has none */
     /* number of records and follow-ups that are not done, plus one during parsing */
     size_t waiting;
     size_t bytes;
@@ -71,6 +75,8 @@ struct listing_lane {
 struct listing_rest {
     struct listing base;
     unsigned follow; /* enum stream_follow: the follow-ups of each row */
+    struct listing_overlap overlap;
+    bool takes_all; /* rows that the cursor knows, too */
     struct listing_lane *lanes;
     unsigned n_lanes;
     unsigned n_owed; /* of them */
@@ -108,6 +114,9 @@ void listing_rest_total(struct listing_rest *r, int64_t total);
 /* ---- rest_page.c ---- */
 
 void listing_page_ask(struct listing_lane *lane);
+/* A follow-up of the row with that hash failed: the next listing takes the row again. */
+void listing_page_forget(struct listing_page *p, uint64_t row);
+void listing_page_free(struct listing_page *p);
 /* One of the page's records or follow-ups is done. The listing may be freed when this returns. */
 void listing_page_done_one(struct listing_page *p);
 WH_MUST_CHECK enum wh_rc listing_page_publish(struct listing_page *p, const char *kind,

@@ -15,7 +15,7 @@
 
 enum {
     CURSOR_AFTER_MAX = GITLAB_ROW_TIME_MAX,
-    CURSOR_HASHES_MAX = 128,
+    CURSOR_HASHES_MAX = 1024,
     CURSOR_SPANS_MAX = 16,
     CURSOR_MARK_MAX = 1024,
     CURSOR_KEY_MAX = 160,
@@ -40,7 +40,9 @@ struct cursor_place {
 struct cursor {
     char after[CURSOR_AFTER_MAX]; /* updated_at of the last row, as GitLab wrote it; or empty */
     uint64_t rows;                /* number of rows read */
-    uint64_t *hashes;             /* of each page of a listing without updated_at; or NULL */
+    /* Of each page of a listing without updated_at, or of each row that the next listing by updated_at
+     * meets again; or NULL. */
+    uint64_t *hashes;
     unsigned n_hashes;
     struct cursor_span *spans; /* or NULL */
     unsigned n_spans;
