@@ -22,7 +22,7 @@ Q := $(if $(V),,@)
 PREFIX ?= /usr/local
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
-PKGS := rdkafka libcurl libmicrohttpd libuv sqlite3 openssl libconfig libxxhash zlib rocksdb simdjson libpcre2-8 cmocka avro-c
+PKGS := rdkafka libcurl libmicrohttpd libuv sqlite3 openssl libconfig libxxhash zlib rocksdb simdjson libpcre2-8 libutf8proc cmocka avro-c
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wvla -Walloca \
@@ -61,7 +61,7 @@ CFLAGS := -std=c17 $(OPT) $(WARN) $(WARN_C) $(HARDEN) $(SANFLAGS)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -fno-exceptions -fno-rtti $(HARDEN) $(SANFLAGS)
 LDFLAGS := $(LDHARDEN) $(SANFLAGS) $(if $(filter tsan,$(SAN)),-rdynamic)
 LDLIBS := -lrdkafka -lavro -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -lxxhash -lz \
-	-lrocksdb -lsimdjson -lpcre2-8 -lcctz -lstdc++ -lm -lpthread
+	-lrocksdb -lsimdjson -lpcre2-8 -lutf8proc -lcctz -lstdc++ -lm -lpthread
 
 # librdkafka allocates each record in one thread and frees it in another, which costs the C
 # library's heap a sixth of the mapper's CPU. The sanitizers have heaps of their own.
