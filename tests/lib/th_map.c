@@ -123,6 +123,7 @@ static void write_observation(struct wh_json_writer *w, const struct wh_observat
     write_text(w, "kind", wh_slice_str(o->body.def->name));
     wh_jw_key(w, "id");
     write_id(w, &o->id);
+    write_text(w, "system", o->source.system);
     write_text(w, "source_kind", o->source.kind);
     write_text(w, "source_id", o->source.id);
     write_text(w, "project", o->source.project);

@@ -2,7 +2,7 @@
  * th_map.h - mapping one payload in a test: what came out as JSON.
  *
  *   {"rc":"ok","err":"","outcome":"mapped",
- *    "observations":[{"kind","id","source_kind","source_id","project","iid","url","order","at",
+ *    "observations":[{"kind","id","system","source_kind","source_id","project","iid","url","order","at",
  *                     "change","reason","view","fields":{...}}],
  *    "rereads":[{"kind","project","id","reason"}]}
  */

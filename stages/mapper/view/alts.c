@@ -139,14 +139,16 @@ static const struct {
     {"double", CONV_DOUBLE},   {"bool", CONV_BOOL},     {"time", CONV_TIME},
     {"strings", CONV_STRINGS}, {"ref", CONV_REF},       {"refs", CONV_REFS},
     {"foreign", CONV_FOREIGN}, {"commit", CONV_COMMIT}, {"mr_iid", CONV_MR_IID},
+    {"upper", CONV_UPPER},     {"others", CONV_OTHERS},
 };
 
 static bool fits(enum wh_field_type type, enum view_conv_type conv)
 {
     switch (type) {
     case WH_FIELD_STRING:
-        return conv == CONV_STRING || conv == CONV_LOWER || conv == CONV_EMAIL ||
-               conv == CONV_DATE || conv == CONV_MAP || conv == CONV_COMMIT;
+        return conv == CONV_STRING || conv == CONV_LOWER || conv == CONV_UPPER ||
+               conv == CONV_EMAIL || conv == CONV_DATE || conv == CONV_MAP || conv == CONV_COMMIT ||
+               conv == CONV_OTHERS;
     case WH_FIELD_LONG:
         return conv == CONV_LONG || conv == CONV_MAP || conv == CONV_MR_IID;
     case WH_FIELD_DOUBLE:

@@ -190,13 +190,16 @@ static bool compile_source(struct view_loader *l, const struct view_place *place
     struct wh_json_val project = {0};
     struct wh_json_val iid = {0};
     struct wh_json_val url = {0};
-    const struct member list[] = {MEMBER(kind), MEMBER(id), MEMBER(project), MEMBER(iid),
-                                  MEMBER(url)};
+    struct wh_json_val system = {0};
+    const struct member list[] = {MEMBER(kind), MEMBER(id),  MEMBER(project),
+                                  MEMBER(iid),  MEMBER(url), MEMBER(system)};
 
     if (v.doc == NULL || !members(l, v, list, COUNT(list)) || id.doc == NULL) {
         return view_loader_fail(l, "an emission needs 'source' with 'kind' and 'id'");
     }
+    e->system = WH_LIT("gitlab");
     return text(l, kind, "source kind", &e->source_kind) &&
+           (system.doc == NULL || text(l, system, "system", &e->system)) &&
            optional_alts(l, place, id, CONV_LONG, &e->id) &&
            optional_alts(l, place, project, CONV_LONG, &e->project) &&
            optional_alts(l, place, iid, CONV_LONG, &e->iid) &&

@@ -87,6 +87,8 @@ struct view_part {
 enum view_conv_type {
     CONV_STRING,
     CONV_LOWER,  /* lower case, blanks become '_' */
+    CONV_UPPER,  /* upper case */
+    CONV_OTHERS, /* of an object: the members that the view does not name, as JSON text */
     CONV_EMAIL,  /* "[REDACTED]" is not shown, "" is null */
     CONV_DATE,   /* the date of a date or a time */
     CONV_COMMIT, /* the full commit id at the end of an address; a short one is not shown */
@@ -185,6 +187,7 @@ struct view_emission {
     bool optional;
     const struct view_cond *conds;
     unsigned n_conds;
+    struct wh_slice system; /* "gitlab" unless the view says otherwise */
     struct wh_slice source_kind;
     struct view_alts id;
     struct view_alts project;

@@ -171,8 +171,18 @@ static enum wh_rc want_text(const struct convert *c, const struct view_found *fo
     return convert_text(c, found->json, ret, err);
 }
 
-static enum wh_rc to_lower(const struct convert *c, struct wh_slice text, struct wh_value *ret,
-                           struct wh_err *err)
+static char lower(char ch)
+{
+    return ch == ' ' ? '_' : ch >= 'A' && ch <= 'Z' ? (char)(ch + ('a' - 'A')) : ch;
+}
+
+static char upper(char ch)
+{
+    return ch >= 'a' && ch <= 'z' ? (char)(ch - ('a' - 'A')) : ch;
+}
+
+static enum wh_rc each_byte(const struct convert *c, struct wh_slice text, char (*of)(char),
+                            struct wh_value *ret, struct wh_err *err)
 {
     void *copy;
     char *p;
@@ -182,9 +192,7 @@ static enum wh_rc to_lower(const struct convert *c, struct wh_slice text, struct
     }
     p = copy;
     for (size_t i = 0; i < text.len; i++) {
-        char ch = text.ptr[i];
-
-        p[i] = ch == ' ' ? '_' : ch >= 'A' && ch <= 'Z' ? (char)(ch + ('a' - 'A')) : ch;
+        p[i] = of(text.ptr[i]);
     }
     ret->u.str = wh_slice(p, text.len);
     return WH_OK;
@@ -223,8 +231,8 @@ static enum wh_rc to_text(const struct convert *c, const struct view_conv *conv,
         return err->rc;
     }
     ret->u.str = text;
-    if (conv->type == CONV_LOWER) {
-        return to_lower(c, text, ret, err);
+    if (conv->type == CONV_LOWER || conv->type == CONV_UPPER) {
+        return each_byte(c, text, conv->type == CONV_LOWER ? lower : upper, ret, err);
     }
     if (conv->type == CONV_EMAIL) {
         *ret_shown = wh_slice_eq(text, WH_LIT("[REDACTED]")) ? VIEW_ABSENT
@@ -475,9 +483,12 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
     switch (conv->type) {
     case CONV_STRING:
     case CONV_LOWER:
+    case CONV_UPPER:
     case CONV_EMAIL:
     case CONV_DATE:
         return to_text(c, conv, found, ret_shown, ret, err);
+    case CONV_OTHERS:
+        return convert_others(c, found, ret_shown, ret, err);
     case CONV_COMMIT:
         return to_commit(c, found, ret_shown, ret, err);
     case CONV_MAP:

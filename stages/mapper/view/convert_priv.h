@@ -31,8 +31,10 @@ struct convert {
     struct wh_arena *arena;
     struct view_idcache *ids;
     struct wh_slice instance;
-    const char *pointer;     /* for messages */
-    struct set_aside *notes; /* receives a note for each array element that is left out */
+    const char *pointer;          /* for messages */
+    const struct view_trie *trie; /* which members the view names; NULL for what is no JSON */
+    unsigned node;                /* the operand's place in it */
+    struct set_aside *notes;      /* receives a note for each array element that is left out */
 };
 
 /* Both may set VIEW_ABSENT for a value that counts as not shown. */
@@ -46,6 +48,13 @@ WH_MUST_CHECK enum wh_rc convert_id(const struct convert *c, const struct view_f
                                     struct wh_slice *ret, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc convert_time(const struct convert *c, const struct view_found *found,
                                       struct wh_instant *ret, struct wh_err *err);
+
+/* The child of a node of a trie by its key; 0: none. */
+unsigned view_trie_child(const struct view_trie *trie, unsigned node, struct wh_slice key);
+/* CONV_OTHERS: the members of an object that the view does not name, as JSON text; null without any. */
+WH_MUST_CHECK enum wh_rc convert_others(const struct convert *c, const struct view_found *found,
+                                        enum view_shown *ret_shown, struct wh_value *ret,
+                                        struct wh_err *err);
 
 /* ---- shared by convert.c and convert_list.c ---- */
 

@@ -175,7 +175,7 @@ static enum wh_rc find_source(struct mapper_eval *ev, const struct view_emission
     enum view_shown shown;
 
     *s = (struct wh_source_id){
-        .system = WH_LIT("gitlab"), .instance = ev->e->instance, .kind = em->source_kind};
+        .system = em->system, .instance = ev->e->instance, .kind = em->source_kind};
     if ((is_own(em) ? eval_id : eval_id_optional)(ev, &em->id, false, ret_shown, &s->id, err) !=
         WH_OK) {
         return err->rc;

@@ -34,6 +34,11 @@ static void note_twice(struct mapper_eval *ev, struct eval_slot *slot, const cha
     note(ev, pointer, &why, slot->val);
 }
 
+unsigned view_trie_child(const struct view_trie *trie, unsigned node, struct wh_slice key)
+{
+    return trie->nodes[node].table ? find_child(trie, node, key) : 0;
+}
+
 bool eval_walk(struct mapper_eval *ev, const struct view_trie *trie, struct eval_slot *slots,
                struct wh_json_val root)
 {
@@ -131,6 +136,10 @@ struct convert eval_converter(struct mapper_eval *ev, const struct view_operand 
                             .ids = ev->ids,
                             .instance = ev->e->instance,
                             .pointer = op->text,
+                            .trie = op->type == OP_ROOT      ? &ev->view->trie
+                                    : op->type == OP_ELEMENT ? ev->element_trie
+                                                             : NULL,
+                            .node = op->node,
                             .notes = &ev->notes};
 }
 
