@@ -6,8 +6,9 @@
 
 #include "common/base/mem.h"
 #include "tests/gitlab/extras.h"
+#include "tests/gitlab/story.h"
 
-/* 2023-01-01 to 2025-06-01. */
+/* 2023-01-01 to 2025-06-01, before model->shift_ms is added. */
 static const int64_t span_start_ms = 1672531200000;
 static const int64_t span_end_ms = 1748736000000;
 /* A mass edit: every sixteenth older issue and merge request has this very updated_at. */
@@ -27,9 +28,14 @@ static int64_t between(uint64_t h, int64_t low, int64_t high)
     return high <= low ? low : low + (int64_t)(h % (uint64_t)(high - low));
 }
 
-static int64_t clip(int64_t ms)
+static int64_t span_end(const struct gl_model *model)
 {
-    return ms > span_end_ms ? span_end_ms : ms;
+    return span_end_ms + model->shift_ms;
+}
+
+static int64_t clip(const struct gen *g, int64_t ms)
+{
+    return ms > span_end(g->model) ? span_end(g->model) : ms;
 }
 
 static int64_t take_id(struct gl_model *model, enum gl_kind kind, uint64_t h)
@@ -41,7 +47,7 @@ static int64_t take_id(struct gl_model *model, enum gl_kind kind, uint64_t h)
 /* The i-th of n objects: made in order, evenly spread with jitter, never twice in one ms. */
 static int64_t created_at(const struct gen *g, uint64_t h, uint32_t i, uint32_t n)
 {
-    int64_t step = (span_end_ms - g->project->created_ms) / ((int64_t)n + 1);
+    int64_t step = (span_end(g->model) - g->project->created_ms) / ((int64_t)n + 1);
 
     return g->project->created_ms + step * ((int64_t)i + 1) +
            (int64_t)(h % (uint64_t)(step / 2 + 1));
@@ -86,10 +92,12 @@ static struct gl_obj *start_object(struct gen *g, enum gl_kind kind, uint32_t i,
     return obj;
 }
 
-static void mass_edit(struct gl_obj *obj, uint32_t i)
+static void mass_edit(const struct gen *g, struct gl_obj *obj, uint32_t i)
 {
-    if (i % MASS_EDIT_EVERY == 5 && obj->created_ms < mass_edit_ms) {
-        obj->updated_ms = mass_edit_ms;
+    int64_t at = mass_edit_ms + g->model->shift_ms;
+
+    if (i % MASS_EDIT_EVERY == 5 && obj->created_ms < at) {
+        obj->updated_ms = at;
     }
 }
 
@@ -99,13 +107,16 @@ static void fill_issue(struct gen *g, uint32_t i, uint32_t n)
     struct gl_obj *obj = start_object(g, GL_ISSUE, i, n, &h);
 
     obj->type = h % 16 == 0 ? GL_T_TASK : h % 16 < 3 ? GL_T_INCIDENT : GL_T_ISSUE;
+    if (g->model->story && obj->created_ms > span_end(g->model) - GL_STORY_DAYS * DAY_MS) {
+        obj->type = GL_T_ISSUE;
+    }
     obj->severity = obj->type == GL_T_INCIDENT ? (uint8_t)((h >> 4) % GL_SEVERITIES) : 0;
     obj->labels = some_labels(h >> 8);
     obj->notes = (uint16_t)(h >> 24 & 15);
     obj->rev = (uint32_t)(h >> 28 & 1);
     obj->milestone = (uint8_t)((h >> 30) % (g->project->sets[GL_MILESTONE].n + 1));
     obj->flags = h >> 36 & 31 ? 0 : GL_F_CONFIDENTIAL;
-    obj->updated_ms = clip(between(h >> 3, obj->created_ms, obj->created_ms + 30ll * DAY_MS));
+    obj->updated_ms = clip(g, between(h >> 3, obj->created_ms, obj->created_ms + 30ll * DAY_MS));
     if (h >> 41 & 1) {
         obj->assignee = some_user(g, h >> 42);
     }
@@ -115,7 +126,7 @@ static void fill_issue(struct gen *g, uint32_t i, uint32_t n)
         obj->finished_ms = obj->updated_ms;
         obj->actor = some_user(g, h >> 44);
     }
-    mass_edit(obj, i);
+    mass_edit(g, obj, i);
 }
 
 static void fill_mr(struct gen *g, uint32_t i, uint32_t n)
@@ -128,7 +139,7 @@ static void fill_mr(struct gen *g, uint32_t i, uint32_t n)
     obj->notes = (uint16_t)(h >> 24 & 31);
     obj->rev = (uint32_t)(h >> 28 & 1);
     obj->milestone = (uint8_t)((h >> 30) % (g->project->sets[GL_MILESTONE].n + 1));
-    obj->updated_ms = clip(between(h >> 3, obj->created_ms, obj->created_ms + 12ll * DAY_MS));
+    obj->updated_ms = clip(g, between(h >> 3, obj->created_ms, obj->created_ms + 12ll * DAY_MS));
     obj->reviewer = h & 3 ? some_user(g, h >> 33) : GL_NOBODY;
     obj->assignee = h & 4 ? some_user(g, h >> 38) : GL_NOBODY;
     obj->parent = n_issues && (h >> 43) % 3 == 0 ? (uint32_t)((h >> 20) % n_issues) + 1 : 0;
@@ -140,7 +151,7 @@ static void fill_mr(struct gen *g, uint32_t i, uint32_t n)
     } else {
         obj->flags = h >> 55 & 1 ? GL_F_DRAFT : 0;
     }
-    mass_edit(obj, i);
+    mass_edit(g, obj, i);
 }
 
 static void fill_job(struct gen *g, const struct gl_obj *pipeline, uint32_t pos, uint32_t at,
@@ -244,7 +255,7 @@ static void fill_small(struct gen *g, enum gl_kind kind, uint32_t i, uint32_t n)
         obj->finished_ms = obj->created_ms;
         break;
     default: /* milestone */
-        obj->updated_ms = clip(obj->created_ms + (int64_t)(h % (20u * DAY_MS)));
+        obj->updated_ms = clip(g, obj->created_ms + (int64_t)(h % (20u * DAY_MS)));
         obj->state = i + 2 < n ? GL_S_CLOSED : GL_S_ACTIVE;
     }
 }
@@ -315,7 +326,7 @@ static bool fill_links(struct gen *g)
                                .source = i,
                                .target = (uint32_t)((i + 1 + h % (n - 1)) % n),
                                .blocks = h >> 40 & 1,
-                               .created_ms = span_end_ms - 1};
+                               .created_ms = span_end(g->model) - 1};
 
         if (!gl_links_add(g->project, &link)) {
             return false;
@@ -410,7 +421,7 @@ static bool make_project(struct gl_model *model, uint32_t i, const struct gl_siz
     project->id = 101 + (int64_t)i * 7;
     project->name = wh_mem_dup(name, n_name);
     project->path = wh_mem_dup(path, strlen(path));
-    project->created_ms = span_start_ms + (int64_t)i * 3600000;
+    project->created_ms = span_start_ms + model->shift_ms + (int64_t)i * 3600000;
     project->creator = i % model->n_users;
     if (n[GL_PIPELINE] == 0) {
         n[GL_DEPLOYMENT] = 0;
@@ -429,7 +440,7 @@ static bool make_users(struct gl_model *model)
 
         user->seed = gl_mix(model->seed ^ 0x5555u ^ i);
         user->id = 501 + (int64_t)i * 3;
-        user->created_ms = span_start_ms - 400ll * DAY_MS + (int64_t)i * 60000;
+        user->created_ms = span_start_ms + model->shift_ms - 400ll * DAY_MS + (int64_t)i * 60000;
         user->blocked = i % 40 == 39;
         name = gl_person(text, user->seed);
         user->name = wh_mem_dup(name.ptr, name.len);
@@ -450,8 +461,11 @@ enum wh_rc gl_generate(struct gl_model *model, const struct gl_sizes *sizes, str
 {
     model->n_users = (uint32_t)sizes->users;
     model->users = wh_mem_zalloc(model->n_users, sizeof(*model->users));
+    model->story = sizes->story;
+    model->shift_ms = sizes->until_ms ? sizes->until_ms - span_end_ms : 0;
     /* One more for the recorded project. */
-    model->projects = wh_mem_zalloc((size_t)sizes->projects + 1, sizeof(*model->projects));
+    model->projects =
+        wh_mem_zalloc((size_t)sizes->projects + GL_STORY_PROJECTS + 1, sizeof(*model->projects));
     if (!model->users || !model->projects || !make_users(model)) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the data set");
     }
@@ -473,9 +487,10 @@ enum wh_rc gl_generate(struct gl_model *model, const struct gl_sizes *sizes, str
         }
     }
     model->n_generated = model->n_projects;
-    if (sizes->extras && !gl_extras_add(model)) {
+    if ((sizes->extras && !gl_extras_add(model)) ||
+        (sizes->story && !gl_story_add(model, span_end(model)))) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the data set");
     }
-    model->last_ms = span_end_ms;
+    model->last_ms = span_end(model);
     return WH_OK;
 }

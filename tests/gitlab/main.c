@@ -31,6 +31,7 @@ struct settings {
     char *token_file;
     int64_t seed;
     int64_t scale;
+    const char *until;
     struct gl_sizes sizes;
     char *fixtures;
     char *webhook_url;
@@ -71,6 +72,10 @@ static const struct wh_conf_key keys[] = {
      "of the first project"},
     {"releases", WH_CONF_INT, 0, "12", 0, 10000, AT(sizes.releases),
      "of the first project (not scaled)"},
+    {"until", WH_CONF_STRING, 0, "2025-06-01T00:00:00Z", 0, 0, AT(until),
+     "when the data end: a time, or now"},
+    {"story", WH_CONF_BOOL, 0, "false", 0, 0, AT(sizes.story),
+     "adds two months of incidents in projects of their own (story.h)"},
     {"extras", WH_CONF_BOOL, 0, "false", 0, 0, AT(sizes.extras),
      "adds what plain listings leave out: child pipelines, trigger jobs, retried jobs, notes, "
      "milestones of the group"},
@@ -171,9 +176,17 @@ static enum wh_rc make_data(struct app *app, struct wh_err *err)
 {
     struct settings *set = &app->set;
     struct gl_sizes sizes = set->sizes;
+    struct wh_clock clock = wh_clock_real();
+    struct wh_instant until = {0};
     struct wh_log *log = wh_run_log(app->run);
     char url[URL_BYTES];
 
+    if (wh_slice_eq(wh_slice_str(set->until), WH_LIT("now"))) {
+        until.ms = wh_clock_now_ms(&clock);
+    } else if (wh_time_parse(wh_slice_str(set->until), &until, err) != WH_OK) {
+        return wh_err_prefix(err, "--until");
+    }
+    sizes.until_ms = until.ms;
     sizes.mrs *= set->scale;
     sizes.issues *= set->scale;
     sizes.pipelines *= set->scale;

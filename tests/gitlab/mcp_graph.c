@@ -170,16 +170,14 @@ static void put_people(const struct gl_ctx *c, uint32_t user, struct gl_out *out
     gl_out_str(out, "]}");
 }
 
-static void put_label_nodes(const struct gl_obj *obj, struct gl_out *out)
+static void put_label_nodes(const struct gl_ctx *c, const struct gl_obj *obj, struct gl_out *out)
 {
-    bool comma = false;
+    struct wh_slice names[GL_LABELS];
+    size_t n = gl_labels_of(c->project, obj, names);
 
     gl_out_str(out, "{\"nodes\":[");
-    for (unsigned i = 0; i < GL_LABELS; i++) {
-        if (obj->labels >> i & 1) {
-            gl_out_tpl(out, "%s{'title':'%s'}", comma ? WH_LIT(",") : WH_LIT(""), gl_label(i));
-            comma = true;
-        }
+    for (size_t i = 0; i < n; i++) {
+        gl_out_tpl(out, "%s{'title':'%s'}", i ? WH_LIT(",") : WH_LIT(""), names[i]);
     }
     gl_out_str(out, "]}");
 }
@@ -282,7 +280,7 @@ enum gl_tool_end gl_tool_graph_merge_request(struct gl_tool_call *t)
     gl_out_str(&t->result, ",\"reviewers\":");
     put_people(&c, mr->reviewer, &t->result);
     gl_out_str(&t->result, ",\"labels\":");
-    put_label_nodes(mr, &t->result);
+    put_label_nodes(&c, mr, &t->result);
     gl_out_str(&t->result, "}");
     return GL_TOOL_OK;
 }
@@ -438,7 +436,7 @@ enum gl_tool_end gl_tool_get_work_item(struct gl_tool_call *t)
     gl_out_str(&t->result, ",\"assignees\":");
     put_people(&c, item->assignee, &t->result);
     gl_out_str(&t->result, ",\"labels\":");
-    put_label_nodes(item, &t->result);
+    put_label_nodes(&c, item, &t->result);
     gl_out_str(&t->result, "}");
     return GL_TOOL_OK;
 }

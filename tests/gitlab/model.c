@@ -61,6 +61,23 @@ const char *gl_issue_type_name(unsigned type)
     return type_names[type % GL_T_COUNT];
 }
 
+size_t gl_labels_of(const struct gl_project *project, const struct gl_obj *obj,
+                    struct wh_slice to[GL_LABELS])
+{
+    const struct gl_told *told = gl_told(project, obj);
+    size_t n = 0;
+
+    for (unsigned i = 0; told && i < GL_TOLD_LABELS && told->labels[i]; i++) {
+        to[n++] = wh_slice_str(told->labels[i]);
+    }
+    for (unsigned i = 0; told == NULL && i < GL_LABELS; i++) {
+        if (obj->labels >> i & 1) {
+            to[n++] = gl_label(i);
+        }
+    }
+    return n;
+}
+
 const char *gl_env_name(unsigned env)
 {
     return env_names[env % GL_ENVS];
@@ -343,6 +360,7 @@ static void free_project(struct gl_project *project)
     wh_mem_free(project->links);
     wh_mem_free(project->running);
     wh_mem_free(project->rows);
+    wh_mem_free(project->told);
 }
 
 void gl_model_free(struct gl_model *model)

@@ -121,6 +121,7 @@ struct gl_obj {
     uint32_t moved_to; /* id of the issue that a moved one became */
     uint32_t upstream;
     uint32_t bridge;
+    uint32_t told; /* words of its own (story.h) + 1 */
 };
 
 /* Positions in items never change; the indexes leave out what was deleted. */
@@ -155,6 +156,15 @@ struct gl_recorded {
     int64_t pipeline_id;
 };
 
+/* Words of an object that are not made from its seed. Texts are escaped for JSON. */
+enum { GL_TOLD_LABELS = 4, GL_TOLD_TITLE = 120, GL_TOLD_BODY = 900 };
+struct gl_told {
+    char title[GL_TOLD_TITLE];
+    char body[GL_TOLD_BODY];
+    const char *labels[GL_TOLD_LABELS]; /* the first NULL ends them */
+    uint64_t sha; /* seed of the commit of a pipeline, and that a merge request was merged by */
+};
+
 struct gl_project {
     int64_t id;
     char *name;
@@ -175,6 +185,8 @@ struct gl_project {
     struct gl_recorded *rows;
     uint32_t n_rows;
     char *rows_text[GL_KIND_COUNT]; /* the files that rows point into */
+    struct gl_told *told;
+    uint32_t n_told;
 };
 
 struct gl_user {
@@ -213,7 +225,9 @@ struct gl_sizes {
     int64_t pipelines;
     int64_t deployments;
     int64_t releases;
-    bool extras; /* what plain listings leave out; see extras.h */
+    bool extras;      /* what plain listings leave out; see extras.h */
+    bool story;       /* incidents of two months; see story.h */
+    int64_t until_ms; /* when the data end; 0: 2025-06-01 */
 };
 
 struct gl_model {
@@ -226,10 +240,12 @@ struct gl_model {
     struct gl_project *projects;
     uint32_t n_projects;
     uint32_t n_generated;   /* projects that may be changed come first */
+    int64_t shift_ms;       /* from the times of the default data to those of these */
     struct gl_set user_set; /* ids and times alone, for lists */
     struct gl_set project_set;
     struct gl_set group_milestones; /* of GL_GROUP_ID */
     bool extras;
+    bool story;
     int64_t next_id[GL_KIND_COUNT];
     int64_t next_link_id;
     struct wh_clock clock;
@@ -266,6 +282,17 @@ void gl_set_delete(struct gl_set *set, uint32_t pos);
 WH_MUST_CHECK bool gl_set_reindex(struct gl_set *set);
 void gl_set_free(struct gl_set *set);
 uint32_t gl_set_pos(const struct gl_set *set, const struct gl_obj *obj);
+
+/* Its words, or NULL. */
+static inline const struct gl_told *gl_told(const struct gl_project *project,
+                                            const struct gl_obj *obj)
+{
+    return obj->told ? &project->told[obj->told - 1] : NULL;
+}
+
+/* The names of its labels; gives their number. */
+size_t gl_labels_of(const struct gl_project *project, const struct gl_obj *obj,
+                    struct wh_slice to[GL_LABELS]);
 
 const char *gl_state_name(unsigned state);
 const char *gl_severity_name(unsigned severity); /* lower case */

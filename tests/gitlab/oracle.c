@@ -21,16 +21,14 @@ struct oracle {
     uint64_t counts[GL_KIND_COUNT];
 };
 
-static void put_labels(const struct gl_obj *obj, struct gl_out *out)
+static void put_labels(const struct gl_ctx *c, const struct gl_obj *obj, struct gl_out *out)
 {
-    bool comma = false;
+    struct wh_slice names[GL_LABELS];
+    size_t n = gl_labels_of(c->project, obj, names);
 
     gl_out_str(out, ",\"labels\":[");
-    for (unsigned i = 0; i < GL_LABELS; i++) {
-        if (obj->labels >> i & 1) {
-            gl_out_tpl(out, "%s'%s'", comma ? WH_LIT(",") : WH_LIT(""), gl_label(i));
-            comma = true;
-        }
+    for (size_t i = 0; i < n; i++) {
+        gl_out_tpl(out, "%s'%s'", i ? WH_LIT(",") : WH_LIT(""), names[i]);
     }
     gl_out_str(out, "]");
 }
@@ -82,7 +80,7 @@ static void put_name(const struct gl_ctx *c, enum gl_kind kind, const struct gl_
         gl_out_tpl(out, ",'type':'merge_request','draft':%b", (obj->flags & GL_F_DRAFT) != 0);
     }
     if (kind == GL_MR || kind == GL_ISSUE) {
-        put_labels(obj, out);
+        put_labels(c, obj, out);
     }
 }
 

@@ -37,6 +37,9 @@ struct wh_slice gl_obj_title(const struct gl_ctx *c, enum gl_kind kind, const st
 {
     int n;
 
+    if (obj->told) {
+        return wh_slice_str(gl_told(c->project, obj)->title);
+    }
     if (kind == GL_RELEASE || kind == GL_MILESTONE) {
         n = snprintf(to, GL_TITLE_MAX, kind == GL_RELEASE ? "v1.%lld.0" : "Milestone %lld",
                      (long long)obj->iid);
@@ -57,6 +60,9 @@ struct wh_slice gl_obj_body(const struct gl_ctx *c, const struct gl_obj *obj)
 {
     uint64_t seed = gl_mix(gl_obj_seed(c, obj) + obj->rev);
 
+    if (obj->told) {
+        return wh_slice_str(gl_told(c->project, obj)->body);
+    }
     return gl_text_body(c->model->text, seed, 2 + (unsigned)(seed >> 50) % 11);
 }
 

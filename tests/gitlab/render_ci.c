@@ -5,7 +5,9 @@
 
 uint64_t gl_sha_seed(const struct gl_ctx *c, const struct gl_obj *pipeline)
 {
-    return gl_obj_seed(c, pipeline) ^ 0x91u;
+    const struct gl_told *told = gl_told(c->project, pipeline);
+
+    return told ? told->sha : gl_obj_seed(c, pipeline) ^ 0x91u;
 }
 
 struct wh_slice gl_pipeline_ref(const struct gl_ctx *c, const struct gl_obj *pipeline,

@@ -2,18 +2,14 @@
 #include "tests/gitlab/extras.h"
 #include "tests/gitlab/render.h"
 
-static void put_labels(const struct gl_obj *obj, struct gl_out *out)
+static void put_labels(const struct gl_ctx *c, const struct gl_obj *obj, struct gl_out *out)
 {
-    bool comma = false;
+    struct wh_slice names[GL_LABELS];
+    size_t n = gl_labels_of(c->project, obj, names);
 
     gl_out_str(out, "[");
-    for (unsigned i = 0; i < GL_LABELS; i++) {
-        if (obj->labels >> i & 1) {
-            gl_out_str(out, comma ? ",\"" : "\"");
-            gl_out_raw(out, gl_label(i));
-            gl_out_str(out, "\"");
-            comma = true;
-        }
+    for (size_t i = 0; i < n; i++) {
+        gl_out_tpl(out, "%s'%s'", i ? WH_LIT(",") : WH_LIT(""), names[i]);
     }
     gl_out_str(out, "]");
 }
@@ -113,7 +109,10 @@ static void put_mr_tail(const struct gl_ctx *c, const struct gl_obj *mr, struct 
                                         : WH_LIT("mergeable"),
                gl_mr_sha_seed(c, mr));
     if (mr->state == GL_S_MERGED) {
-        gl_out_tpl(out, "'merge_commit_sha':'%h',", gl_mr_sha_seed(c, mr) ^ 0x77u);
+        const struct gl_told *told = gl_told(c->project, mr);
+
+        gl_out_tpl(out, "'merge_commit_sha':'%h',",
+                   told && told->sha ? told->sha : gl_mr_sha_seed(c, mr) ^ 0x77u);
     } else {
         gl_out_str(out, "\"merge_commit_sha\":null,");
     }
@@ -190,7 +189,7 @@ void gl_render_mr(const struct gl_ctx *c, const struct gl_obj *mr, bool detail, 
     put_people(c, mr->reviewer, out);
     gl_out_tpl(out, ",'source_project_id':%d,'target_project_id':%d,'labels':", c->project->id,
                c->project->id);
-    put_labels(mr, out);
+    put_labels(c, mr, out);
     gl_out_tpl(out,
                ",'draft':%b,'imported':false,'imported_from':'none','work_in_progress':%b,"
                "'milestone':",
@@ -218,7 +217,7 @@ static void put_issue_people(const struct gl_ctx *c, const struct gl_obj *issue,
 {
     static const char *const types[GL_T_COUNT] = {"ISSUE", "INCIDENT", "TASK"};
 
-    put_labels(issue, out);
+    put_labels(c, issue, out);
     gl_out_str(out, ",\"milestone\":");
     put_milestone_of(c, issue, out);
     gl_out_str(out, ",\"assignees\":");
