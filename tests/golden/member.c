@@ -112,6 +112,7 @@ static void make_fetcher(struct member *m)
                  .webhook_silence_ms = INT64_C(259200000),
                  .repair_delay_ms = 15000,
                  .reread_delay_ms = 2000,
+                 .gone_confirm_ms = 300000,
                  .max_in_flight = 4,
                  .max_walks = 3,
                  .partitions = PARTITIONS,

@@ -9,13 +9,17 @@
 
 enum { PUBLISH_WINDOW = 1000, PATH_MAX_BYTES = 64 };
 
+#define PROJECT_KIND "project" /* of its absence */
+
 enum step { STEP_PROJECTS, STEP_JOBS, STEP_PUBLISH, STEP_WAIT, STEP_SAVE };
 
-/* The request for a known project that the list of projects did not contain. */
+/* The request for a known project that the list of projects did not contain; then, when it seems to be
+ * gone, for something else of the instance. */
 struct check_presence {
     struct check_presence *next;
     struct check *check;
     struct numbers *n;
+    const char *reason; /* why the project is gone, if that is proved */
     char path[PATH_MAX_BYTES];
 };
 
@@ -53,6 +57,13 @@ static const struct project *listed(const struct check *k, const char *id)
 }
 
 /* ---- projects ---- */
+
+static struct absence *absence_of(const struct check *k, const struct numbers *n)
+{
+    const struct absence_key key = {k->env->connection, n->project, PROJECT_KIND, n->project};
+
+    return absences_find(k->env->absences, &key);
+}
 
 static void presence_free(struct check_presence *p)
 {
@@ -98,22 +109,73 @@ static bool left(const struct check *k, const struct client_answer *a)
            wh_json_type(permissions) == WH_JSON_OBJECT && project_access_of(root) == 0;
 }
 
+static void presence_end(struct check_presence *p)
+{
+    struct check *k = p->check;
+
+    presence_free(p);
+    check_pump(k);
+}
+
+static void presence_proved(struct check_presence *p)
+{
+    p->n->lost = p->reason;
+    hold_all(p->check, p->n);
+    absences_remove(p->check->env->absences, absence_of(p->check, p->n));
+}
+
+/* The credential must still read something else: otherwise the 404 may be about the credential. */
+static void on_instance(void *ctx, const struct client_answer *a)
+{
+    struct check_presence *p = ctx;
+
+    if (a->outcome == CLIENT_OK) {
+        presence_proved(p);
+    }
+    presence_end(p);
+}
+
+/* The project is not there, or not ours any more. What is held was proved by an earlier run. Returns
+ * false when nothing more is to be asked. */
+static bool not_there(struct check_presence *p, bool proof, const char *reason)
+{
+    struct check *k = p->check;
+    const struct check_env *env = k->env;
+    bool held = number_set_get(p->n->set, 1).fate == NUMBER_HELD;
+    const struct absence_key key = {env->connection, p->n->project, PROJECT_KIND, p->n->project};
+    const struct absence *a;
+    struct wh_err err;
+
+    a = held ? NULL : absences_note(env->absences, &key, 1, wh_clock_now_ms(&env->clock), proof);
+    if (!proof || (!held && (a == NULL || !absence_proved(a, env->limits.confirm_ms)))) {
+        return false;
+    }
+    p->reason = reason;
+    return client_get(k->run.client, WH_LIT("/api/v4/user"), on_instance, p, &err) == WH_OK;
+}
+
 static void on_presence(void *ctx, const struct client_answer *a)
 {
     struct check_presence *p = ctx;
     struct check *k = p->check;
-    struct number_set_entry e = number_set_get(p->n->set, 1);
+    /* GitLab answers 404 for hidden projects too. Only an earlier mark proves a removal. */
+    bool marked = number_set_get(p->n->set, 1).confidential;
 
     switch (a->outcome) {
     case CLIENT_OK:
-        p->n->lost = left(k, a) ? "out_of_scope" : NULL;
+        if (!left(k, a)) {
+            absences_remove(k->env->absences, absence_of(k, p->n));
+        } else if (not_there(p, true, "out_of_scope")) {
+            return;
+        }
         break;
     case CLIENT_GONE:
-        /* GitLab answers 404 for hidden projects too. Only an earlier mark proves a removal. */
-        p->n->lost = e.confidential ? "project_removed" : "lost_access";
+        if (not_there(p, true, marked ? "project_removed" : "lost_access")) {
+            return;
+        }
         break;
     case CLIENT_DENIED:
-        p->n->lost = "lost_access";
+        (void)not_there(p, false, "lost_access");
         break;
     case CLIENT_SIGN_IN:
     case CLIENT_REFUSED:
@@ -122,11 +184,7 @@ static void on_presence(void *ctx, const struct client_answer *a)
         k->result.ok = false;
         break;
     }
-    if (p->n->lost) {
-        hold_all(k, p->n);
-    }
-    presence_free(p);
-    check_pump(k);
+    presence_end(p);
 }
 
 static void ask_presence(struct check *k, struct numbers *n)
@@ -179,6 +237,8 @@ static void ask_presences(struct check *k)
         if (known && (fate == NUMBER_HAVE || fate == NUMBER_HELD) &&
             listed(k, n->project) == NULL) {
             ask_presence(k, n);
+        } else if (known) {
+            absences_remove(k->env->absences, absence_of(k, n));
         }
     }
 }
@@ -198,6 +258,12 @@ static bool by_rest(const struct check *k, enum numbers_stream stream)
 static void on_progress(void *ctx)
 {
     check_pump(ctx);
+}
+
+static bool is_unsure(const struct check *k, const struct numbers *n)
+{
+    return absences_next(k->env->absences, k->env->connection, n->project,
+                         numbers_stream_kind(n->stream), "") != NULL;
 }
 
 static bool next_job(struct check *k, struct check_job_conf *ret)
@@ -225,8 +291,8 @@ static bool next_job(struct check *k, struct check_job_conf *ret)
             .list = k->run.sweep || k->run.confirm || p->relist,
             .thorough = k->run.thorough || k->run.confirm,
         };
-        if (ret->n &&
-            (ret->list || (s < NUMBERS_PROOF && number_set_counts(ret->n->set).missing > 0))) {
+        if (ret->n && (ret->list || is_unsure(k, ret->n) ||
+                       (s < NUMBERS_PROOF && number_set_counts(ret->n->set).missing > 0))) {
             return true;
         }
     }

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/base/time.h"
 #include "common/loop/loop.h"
+#include "stages/fetcher/check/absence.h"
 #include "stages/fetcher/check/gone.h"
 #include "stages/fetcher/gitlab/client.h"
 #include "stages/fetcher/state/projects.h"
@@ -17,7 +19,8 @@ struct check_limits {
     size_t max_jobs;      /* streams that are read at the same time */
     int64_t hold_min;     /* see gone_too_many */
     int64_t hold_percent; /* see gone_too_many */
-    int64_t numbers_max;  /* missing numbers that are read alone, per stream and run */
+    int64_t numbers_max;  /* numbers that are read alone, per stream and run */
+    int64_t confirm_ms;   /* between two 404s that prove an absence (absence.h) */
 };
 
 /* Borrowed from the connection for as long as the connection lives. */
@@ -26,6 +29,8 @@ struct check_env {
     struct outbox *outbox;
     struct gone *gone;
     struct numbers_table *numbers;
+    struct absences *absences;
+    struct wh_clock clock;
     struct wh_json_parser *rows;   /* one row */
     struct wh_json_parser *arrays; /* pages */
     const char *connection;        /* its id */

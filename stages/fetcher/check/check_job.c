@@ -5,6 +5,7 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
+#include "common/base/num.h"
 #include "stages/fetcher/gitlab/paging.h"
 
 enum {
@@ -14,9 +15,16 @@ enum {
     LIST_PATH_MAX = 256,
     READ_PATH_MAX = 128,
     TIME_MAX = 40,
+    NUMBER_TEXT = 24,
 };
 
-enum check_job_step { CHECK_JOB_LIST, CHECK_JOB_UNLISTED, CHECK_JOB_MISSING, CHECK_JOB_OVER };
+enum check_job_step {
+    CHECK_JOB_LIST,
+    CHECK_JOB_UNLISTED, /* what the listing did not contain; without a listing, what is unsure */
+    CHECK_JOB_PROVE,    /* can the project still be read? */
+    CHECK_JOB_MISSING,
+    CHECK_JOB_OVER
+};
 
 /* The request for one number. */
 struct check_single {
@@ -36,12 +44,12 @@ struct check_job {
     unsigned page;
     char path[LIST_PATH_MAX];
     unsigned unserved; /* pages and numbers since the last good answer */
-    bool asking;       /* a page is under way */
+    bool asking;       /* a page, or the project, is under way */
     struct check_single *singles;
     unsigned n_singles;
-    int64_t at;    /* the number that was requested last */
-    int64_t asked; /* requests for numbers that were never seen */
-    int64_t gone;  /* objects that were read before and now answer 404 */
+    int64_t at;                 /* the number that was requested last */
+    char at_id[ABSENCE_ID_MAX]; /* the absence that was requested last */
+    int64_t asked;              /* numbers that were requested in this step */
     bool failed;
 };
 
@@ -92,6 +100,49 @@ static enum wh_rc ask(struct check_job *j, const char *path, client_fn fn, void 
                                                    err);
 }
 
+/* ---- absences ---- */
+
+static const char *kind_of(const struct check_job *j)
+{
+    return numbers_stream_kind(j->conf.n->stream);
+}
+
+static struct absence_key key_of(const struct check_job *j, const char *id)
+{
+    return (struct absence_key){.connection = j->conf.env->connection,
+                                .project = j->conf.project->id,
+                                .kind = kind_of(j),
+                                .id = id};
+}
+
+static struct absence *next_absence(const struct check_job *j, const char *after)
+{
+    return absences_next(j->conf.env->absences, j->conf.env->connection, j->conf.project->id,
+                         kind_of(j), after);
+}
+
+/* GitLab shows the object. */
+static void shown(const struct check_job *j, const char *id)
+{
+    const struct absence_key key = key_of(j, id);
+
+    absences_remove(j->conf.env->absences, absences_find(j->conf.env->absences, &key));
+}
+
+/* proof: GitLab has said so itself. What is held has been proved before. */
+static void not_there(const struct check_job *j, int64_t number, bool proof)
+{
+    const struct check_env *env = j->conf.env;
+    char id[NUMBER_TEXT];
+    const struct absence_key key = key_of(j, id);
+
+    if (number_set_get(j->conf.n->set, number).fate == NUMBER_HELD) {
+        return;
+    }
+    (void)snprintf(id, sizeof(id), "%" PRId64, number_set_get(j->conf.n->set, number).id);
+    (void)absences_note(env->absences, &key, number, wh_clock_now_ms(&env->clock), proof);
+}
+
 /* ---- the listing ---- */
 
 static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val value,
@@ -106,6 +157,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
 
     gitlab_row_read(value, &row);
     count_of(j)->checked++;
+    shown(j, row.id);
     if (wh_json_get(value, WH_LIT("created_at"), &created) &&
         wh_json_string(created).len < sizeof(j->newest)) {
         (void)snprintf(j->newest, sizeof(j->newest), "%.*s", WH_SLICE_ARG(wh_json_string(created)));
@@ -241,6 +293,7 @@ static enum wh_rc on_single_row(void *ctx, struct wh_slice text, struct wh_json_
     struct gitlab_row row;
 
     gitlab_row_read(value, &row);
+    shown(j, row.id);
     if (s->had) {
         set_fate(j, s->number, NUMBER_HAVE);
         return WH_OK;
@@ -277,15 +330,17 @@ static void on_single(void *ctx, const struct client_answer *a)
         }
         break;
     case CLIENT_GONE:
-        j->gone += s->had;
-        set_fate(j, s->number,
-                 s->had ? NUMBER_HELD
-                        : gone_fate_unknown(j->conf.n->stream, j->conf.project->access));
+        if (s->had) {
+            not_there(j, s->number, true);
+        } else {
+            set_fate(j, s->number, gone_fate_unknown(j->conf.n->stream, j->conf.project->access));
+        }
         break;
     case CLIENT_DENIED:
-        /* No verdict about an object that we have, as GitLab also answers 403 to too many requests.
-         * */
-        if (!s->had) {
+        /* No proof about an object that we have, as GitLab also answers 403 to too many requests. */
+        if (s->had) {
+            not_there(j, s->number, false);
+        } else {
             set_fate(j, s->number, NUMBER_NO_ACCESS);
         }
         count_of(j)->skipped++;
@@ -332,15 +387,19 @@ static void ask_single(struct check_job *j, int64_t number, bool had)
     }
 }
 
-/* More objects are gone than may be published without a confirmation: further requests are useless.
- * */
-static bool enough_gone(const struct check_job *j)
+/* How many numbers a step may request. */
+static int64_t most(const struct check_job *j)
 {
-    const struct check_limits *limits = &j->conf.env->limits;
-    struct number_counts n = number_set_counts(j->conf.n->set);
+    return j->conf.thorough ? INT64_MAX : j->conf.env->limits.numbers_max;
+}
 
-    return !j->conf.thorough &&
-           gone_too_many(j->gone, n.have + n.held, limits->hold_min, limits->hold_percent);
+static void next_step(struct check_job *j, enum check_job_step step)
+{
+    if (j->n_singles == 0) {
+        j->step = step;
+        j->at = 0;
+        j->asked = 0;
+    }
 }
 
 static void ask_unlisted(struct check_job *j)
@@ -348,29 +407,127 @@ static void ask_unlisted(struct check_job *j)
     struct number_set *ids = j->conf.n->set;
 
     while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
-        if (enough_gone(j) ||
+        if (j->asked >= most(j) ||
             !number_set_next(ids, j->at, 1u << NUMBER_HAVE | 1u << NUMBER_HELD, &j->at)) {
-            j->step = j->n_singles ? j->step : CHECK_JOB_MISSING;
-            j->at = j->step == CHECK_JOB_MISSING ? 0 : j->at;
+            next_step(j, CHECK_JOB_PROVE);
             return;
         }
         if (!number_set_get(ids, j->at).listed) {
+            j->asked++;
             ask_single(j, j->at, true);
         }
     }
 }
 
+/* A re-read knows the id of a pipeline, but not its number. */
+static int64_t number_of(const struct check_job *j, const struct absence *a)
+{
+    const struct number_set *ids = j->conf.n->set;
+    int64_t number = a->number;
+    int64_t id = 0;
+    struct wh_err err;
+
+    if (number || wh_num_i64(wh_slice_str(a->id), &id, &err) != WH_OK) {
+        return number;
+    }
+    while (number_set_next(ids, number, 1u << NUMBER_HAVE, &number)) {
+        if (number_set_get(ids, number).id == id) {
+            return number;
+        }
+    }
+    return 0;
+}
+
+/* Asks for the objects that were not there before. What is not known as read any more has another
+ * fate. */
+static void ask_unsure(struct check_job *j)
+{
+    const struct check_env *env = j->conf.env;
+
+    while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
+        struct absence *a = next_absence(j, j->at_id);
+        int64_t number;
+
+        if (a == NULL) {
+            next_step(j, CHECK_JOB_PROVE);
+            return;
+        }
+        memcpy(j->at_id, a->id, sizeof(j->at_id));
+        number = number_of(j, a);
+        if (number_set_get(j->conf.n->set, number).fate != NUMBER_HAVE) {
+            absences_remove(env->absences, a);
+        } else if (wh_clock_now_ms(&env->clock) >= absence_due_ms(a, env->limits.confirm_ms)) {
+            a->number = number;
+            ask_single(j, number, true);
+        }
+    }
+}
+
+/* ---- the proof ---- */
+
+static bool proved(const struct check_job *j, const struct absence *a)
+{
+    return a->number && absence_proved(a, j->conf.env->limits.confirm_ms);
+}
+
+/* From here on the number set keeps the fate of what is gone. */
+static void hold_proved(struct check_job *j)
+{
+    char after[ABSENCE_ID_MAX] = "";
+    struct absence *a;
+
+    while ((a = next_absence(j, after)) != NULL) {
+        memcpy(after, a->id, sizeof(after));
+        if (proved(j, a)) {
+            set_fate(j, a->number, NUMBER_HELD);
+            absences_remove(j->conf.env->absences, a);
+        }
+    }
+}
+
+/* Without the project, a 404 may mean that we lost the right to see it: nothing is proved. */
+static void on_project(void *ctx, const struct client_answer *a)
+{
+    struct check_job *j = ctx;
+
+    j->asking = false;
+    if (a->outcome == CLIENT_OK) {
+        hold_proved(j);
+    } else if (a->outcome == CLIENT_FAILED || a->outcome == CLIENT_SIGN_IN) {
+        job_fail(j, a->error);
+    }
+    next_step(j, CHECK_JOB_MISSING);
+    j->conf.progress(j->conf.ctx);
+}
+
+static void ask_project(struct check_job *j)
+{
+    const struct absence *a = next_absence(j, "");
+    struct wh_err err;
+
+    while (a && !proved(j, a)) {
+        a = next_absence(j, a->id);
+    }
+    if (a == NULL) {
+        next_step(j, CHECK_JOB_MISSING);
+        return;
+    }
+    (void)snprintf(j->path, sizeof(j->path), "/api/v4/projects/%s", j->conf.project->id);
+    if (ask(j, j->path, on_project, j, &err) != WH_OK) {
+        job_fail(j, NULL);
+        return;
+    }
+    j->asking = true;
+}
+
 static void ask_missing(struct check_job *j)
 {
-    int64_t most = j->conf.thorough ? INT64_MAX : j->conf.env->limits.numbers_max;
+    int64_t limit = j->conf.n->stream >= NUMBERS_PROOF ? 0 : most(j);
 
-    if (j->conf.n->stream >= NUMBERS_PROOF) {
-        most = 0;
-    }
     while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
-        if (j->asked >= most ||
+        if (j->asked >= limit ||
             !number_set_next(j->conf.n->set, j->at, 1u << NUMBER_UNKNOWN, &j->at)) {
-            j->step = j->n_singles ? j->step : CHECK_JOB_OVER;
+            next_step(j, CHECK_JOB_OVER);
             return;
         }
         j->asked++;
@@ -388,7 +545,7 @@ bool check_job_start(struct check_jobs *jobs, const struct check_job_conf *conf)
         return false;
     }
     j->conf = *conf;
-    j->step = conf->list ? CHECK_JOB_LIST : CHECK_JOB_MISSING;
+    j->step = conf->list ? CHECK_JOB_LIST : CHECK_JOB_UNLISTED;
     j->page = 1;
     if (conf->list) {
         number_set_unmark_all(conf->n->set);
@@ -408,7 +565,10 @@ static void job_pump(struct check_job *j)
         ask_page(j);
     }
     if (j->step == CHECK_JOB_UNLISTED) {
-        ask_unlisted(j);
+        (j->conf.list ? ask_unlisted : ask_unsure)(j);
+    }
+    if (j->step == CHECK_JOB_PROVE && !j->asking) {
+        ask_project(j);
     }
     if (j->step == CHECK_JOB_MISSING) {
         ask_missing(j);

@@ -1,14 +1,14 @@
 /*
  * gone.h - publishes that an object no longer exists, or that it exists again.
  *
- * An object that a full listing did not contain, and that GitLab answers with 404, is held first
- * (NUMBER_HELD). At the end of the check a tombstone is published for it, unless more objects are held
- * than a configured share; then the tombstones wait until a person confirms them, or until GitLab
- * shows the objects again. A tombstone names one of these reasons:
+ * An object that is proved to be gone (absence.h) is held first (NUMBER_HELD). At the end of the check a
+ * tombstone is published for it, unless more objects are held than a configured share; then the
+ * tombstones wait until a person confirms them, or until GitLab shows the objects again. A tombstone
+ * names one of these reasons:
  *
  *   deleted            a merge request, or an issue that this token could see if it existed
  *   deleted_or_hidden  an issue that was confidential, or that may have become confidential
- *   lost_access        its project answers 404 or 403; GitLab does not say whether the project was
+ *   lost_access        its project answers 404; GitLab does not say whether the project was
  *                      removed or we lost the right to see it
  *   project_removed    as lost_access, and the project was marked for deletion when last read
  *   out_of_scope       its project can be read, but the token is no longer a member

@@ -243,6 +243,7 @@ void conn_drop(struct conn *c)
     if (c->run.phase == RUN_IDLE && wh_buf_printf(&prefix, &err, "%s:", c->id) == WH_OK) {
         cursors_forget(f->cursors, wh_buf_slice(&prefix));
         numbers_forget(f->numbers, c->id);
+        absences_forget(f->absences, c->id);
     }
 }
 

@@ -134,6 +134,7 @@ struct fetcher {
     struct outbox *outbox;
     struct cursors *cursors;
     struct numbers_table *numbers;
+    struct absences *absences;
     struct ownership ownership;
     struct conn *conns;
     struct wh_json_parser *rows;   /* for one row or document */

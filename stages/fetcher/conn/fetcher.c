@@ -23,6 +23,7 @@ enum {
     ROW_MAX_BYTES = 16 << 20,
     PAGE_MAX_BYTES = 64 << 20,
     DEPTH_MAX = 64,
+    ABSENCE_MAX_BYTES = 1024,
 };
 
 static enum wh_rc name_topics(struct fetcher *f, struct wh_err *err)
@@ -64,6 +65,24 @@ static void on_lost(void *ctx, const struct wh_err *err)
     }
 }
 
+/* ---- absences ---- */
+
+static void on_absence(void *ctx, const struct absence *a, bool removed)
+{
+    struct fetcher *f = ctx;
+    WH_AUTO(buf) struct wh_buf json;
+    char key[ABSENCE_KEY_MAX];
+    struct wh_err err;
+
+    wh_buf_init(&json, ABSENCE_MAX_BYTES);
+    if (absence_write(a, key, &json, &err) != WH_OK ||
+        fetcher_save_state(f, wh_slice_str(a->connection), wh_slice_str(a->project),
+                           wh_slice_str(key), removed ? WH_LIT("") : wh_buf_slice(&json), NULL,
+                           &err) != WH_OK) {
+        wh_log_warn(f->deps.log, "absence of an object not saved", WH_STR("key", key), WH_RC(&err));
+    }
+}
+
 /* ---- life ---- */
 
 enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, struct wh_err *err)
@@ -80,13 +99,14 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
                                                  .on_lost = on_lost,
                                                  .ctx = f});
     f->numbers = numbers_table_new();
+    f->absences = absences_new(on_absence, f);
     f->cursors = cursors_new();
     f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
     f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
     f->rereads = rereads_new(f);
     f->rotation = rotation_new(f);
-    if (!f->outbox || !f->numbers || !f->cursors || !f->rows || !f->arrays || !f->rereads ||
-        !f->rotation) {
+    if (!f->outbox || !f->numbers || !f->absences || !f->cursors || !f->rows || !f->arrays ||
+        !f->rereads || !f->rotation) {
         fetcher_free(f);
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
@@ -290,6 +310,18 @@ static bool take_numbers(struct fetcher *f, struct wh_slice key, struct wh_slice
     return taken != NUMBERS_OTHER;
 }
 
+static bool take_absence(struct fetcher *f, const struct wh_bus_msg *msg)
+{
+    bool ours = f->caught_up && ownership_works_on(&f->ownership, msg->partition);
+    struct wh_document doc = {.document = WH_LIT("")};
+    struct wh_err err;
+
+    if (msg->value.ptr && wh_document_decode(msg->value, &doc, &err) != WH_OK) {
+        return false;
+    }
+    return absences_take(f->absences, f->rows, msg->key, doc.document, ours);
+}
+
 void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
 {
     struct wh_document doc;
@@ -305,7 +337,7 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
         }
         return;
     }
-    if (run_request_take(f, msg) || msg->value.ptr == NULL ||
+    if (take_absence(f, msg) || run_request_take(f, msg) || msg->value.ptr == NULL ||
         (f->caught_up && ownership_works_on(&f->ownership, msg->partition))) {
         return;
     }
@@ -433,5 +465,6 @@ void fetcher_free(struct fetcher *f)
     cursors_free(f->cursors);
     outbox_free(f->outbox);
     numbers_table_free(f->numbers);
+    absences_free(f->absences);
     wh_mem_free(f);
 }

@@ -1,10 +1,13 @@
 #include "stages/fetcher/conn/rereads.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/enc.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/json/json_write.h"
 #include "stages/fetcher/conn/conn_priv.h"
 
 enum { OPEN_MAX = 20000, TICK_MS = 200, BUCKETS = 1024 };
@@ -18,10 +21,10 @@ struct reread {
     char project[24];
     char id[200];
     int64_t due_ms;
-    int64_t gone_ms; /* when GitLab first said that there is no such object; 0: it did not */
-    unsigned gone_n; /* how often it said so since then */
+    unsigned gone_n; /* 404s in a row */
     bool asked;
     bool again; /* requested once more while it was being read */
+    bool tells; /* its record is a tombstone */
     char path[600];
 };
 
@@ -30,6 +33,14 @@ struct rereads {
     struct reread *buckets[BUCKETS];
     size_t n;
     struct wh_timer *tick;
+};
+
+/* What may be gone. The id is that of the entity, and empty when it is not known. */
+struct subject {
+    char id[240];
+    char project[24]; /* of the absence */
+    int64_t number;
+    bool numbered; /* the check of the next run concludes (check.h) */
 };
 
 /* The path of each kind is <before><project><between><id>, or <before><id> without a project. */
@@ -100,9 +111,18 @@ static void done(struct reread *q, bool again)
     q->due_ms = wh_clock_now_ms(&q->owner->f->deps.clock) + q->owner->f->deps.conf.reread_delay_ms;
 }
 
+static struct absence *absence_of(const struct reread *q);
+
 static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
 {
-    done((struct reread *)ack, d->rc != WH_OK);
+    struct reread *q = (struct reread *)ack;
+    struct absence *a = q->tells ? absence_of(q) : NULL;
+
+    if (a && d->rc == WH_OK) {
+        absences_tell(q->owner->f->absences, a, "deleted");
+    }
+    q->tells = false;
+    done(q, d->rc != WH_OK);
 }
 
 static enum wh_rc emit(struct reread *q, const char *kind, struct wh_slice payload,
@@ -120,21 +140,73 @@ static enum wh_rc emit(struct reread *q, const char *kind, struct wh_slice paylo
 
 /* ---- an object that is not there ---- */
 
-static enum wh_rc emit_gone(struct reread *q, struct wh_err *err)
+static enum numbers_stream numbers_kind(const char *kind)
 {
-    char payload[400];
-    int n = snprintf(payload, sizeof(payload),
-                     "{\"reason\":\"deleted\",\"kind\":\"%s\",\"id\":\"%s\",\"project_id\":\"%s\"}",
-                     q->kind, q->id, q->project);
+    unsigned s = 0;
 
-    return emit(q, "gone", wh_slice(payload, n > 0 ? (size_t)n : 0), err);
+    while (s < NUMBERS_PROJECT && strcmp(numbers_stream_kind((enum numbers_stream)s), kind) != 0) {
+        s++;
+    }
+    return s < NUMBERS_PROJECT ? (enum numbers_stream)s : NUMBERS_STREAMS;
 }
 
-/* Merge requests and issues are requested by their number, so their id is not known after a 404. */
-static bool gone_is_known(const struct reread *q)
+/* Merge requests and issues are requested by their number; what was read before tells the id. */
+static void find_by_number(const struct reread *q, enum numbers_stream stream, struct subject *s)
 {
-    return strcmp(q->kind, "pipeline") == 0 || strcmp(q->kind, "job") == 0 ||
-           strcmp(q->kind, "deployment") == 0 || strcmp(q->kind, "user") == 0;
+    const struct numbers *n =
+        numbers_of(q->owner->f->numbers, q->conn->id, q->project, stream, false);
+    struct number_set_entry e = {0};
+    struct wh_err err;
+
+    s->id[0] = '\0';
+    if (n && wh_num_i64(wh_slice_str(q->id), &s->number, &err) == WH_OK) {
+        e = number_set_get(n->set, s->number);
+    }
+    if (e.fate == NUMBER_HAVE && e.id != 0) {
+        (void)snprintf(s->id, sizeof(s->id), "%" PRId64, e.id);
+    }
+}
+
+static struct absence_key find_subject(const struct reread *q, struct subject *s)
+{
+    enum numbers_stream stream = numbers_kind(q->kind);
+    bool release = strcmp(q->kind, "release") == 0;
+
+    *s = (struct subject){.numbered = stream != NUMBERS_STREAMS};
+    (void)snprintf(s->project, sizeof(s->project), "%s", q->project);
+    (void)snprintf(s->id, sizeof(s->id), "%s%s%s", release ? q->project : "", release ? ":" : "",
+                   q->id);
+    if (s->numbered && stream != NUMBERS_PIPELINES) {
+        find_by_number(q, stream, s);
+    }
+    return (struct absence_key){q->conn->id, s->project, q->kind, s->id};
+}
+
+static struct absence *absence_of(const struct reread *q)
+{
+    struct subject s;
+    const struct absence_key key = find_subject(q, &s);
+
+    return absences_find(q->owner->f->absences, &key);
+}
+
+static enum wh_rc emit_gone(struct reread *q, const struct absence *a, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf payload;
+    struct wh_json_writer w;
+
+    wh_buf_init(&payload, 1024);
+    wh_json_writer_init(&w, &payload);
+    wh_jw_object(&w);
+    wh_jw_put_str(&w, "reason", WH_LIT("deleted"));
+    wh_jw_put_str(&w, "kind", wh_slice_str(q->kind));
+    wh_jw_put_str(&w, "id", wh_slice_str(a->id));
+    wh_jw_put_str(&w, "project_id", wh_slice_str(q->project));
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, err) != WH_OK) {
+        return err->rc;
+    }
+    return emit(q, "gone", wh_buf_slice(&payload), err);
 }
 
 /* The credential must still be able to read what contains the object: a 404 is also GitLab's answer to a
@@ -142,12 +214,17 @@ static bool gone_is_known(const struct reread *q)
 static void on_container(void *ctx, const struct client_answer *a)
 {
     struct reread *q = ctx;
+    struct absence *absence = absence_of(q);
     struct wh_err err;
 
-    if (a->outcome != CLIENT_OK) {
+    if (a->outcome != CLIENT_OK || absence == NULL) {
         done(q, a->outcome == CLIENT_FAILED);
-    } else if (emit_gone(q, &err) != WH_OK) {
-        done(q, true);
+    } else {
+        q->tells = true;
+        if (emit_gone(q, absence, &err) != WH_OK) {
+            q->tells = false;
+            done(q, true);
+        }
     }
 }
 
@@ -165,29 +242,40 @@ static void ask_container(struct reread *q)
     }
 }
 
-/* GitLab's API can lag behind its webhooks. So the object is requested again, soon at first, and it is
- * gone only when GitLab still says so after gone.confirm. */
-static void on_gone(struct reread *q)
+static void ask_again(struct reread *q, const struct absence *a, int64_t now)
 {
     const struct fetcher_conf *conf = &q->owner->f->deps.conf;
-    int64_t now = wh_clock_now_ms(&q->owner->f->deps.clock);
-    int64_t wait_ms = conf->reread_delay_ms << (q->gone_n < 16 ? q->gone_n : 16);
+    int64_t due = absence_due_ms(a, conf->gone_confirm_ms);
 
-    if (!gone_is_known(q)) {
+    q->asked = false;
+    q->again = false;
+    q->due_ms = now + (conf->reread_delay_ms << (q->gone_n < 16 ? q->gone_n : 16));
+    q->due_ms = q->due_ms > due ? due : q->due_ms;
+}
+
+/* GitLab's API can lag behind its webhooks. So the object is requested again, soon at first, and it is
+ * gone only when GitLab still says so after gone.confirm. Of objects with numbers the check of the next
+ * run says so, which also knows how many others are gone. */
+static void on_gone(struct reread *q)
+{
+    struct fetcher *f = q->owner->f;
+    int64_t now = wh_clock_now_ms(&f->deps.clock);
+    struct subject s;
+    const struct absence_key key = find_subject(q, &s);
+    const struct absence *a = absences_find(f->absences, &key);
+
+    if (strcmp(q->kind, "project") == 0 || (a && a->told)) {
         done(q, false);
         return;
     }
+    a = absences_note(f->absences, &key, s.number, now, true);
     q->gone_n++;
-    q->gone_ms = q->gone_ms ? q->gone_ms : now;
-    if (q->gone_n > 1 && now - q->gone_ms >= conf->gone_confirm_ms) {
+    if (a == NULL || (s.numbered && absence_proved(a, f->deps.conf.gone_confirm_ms))) {
+        done(q, false);
+    } else if (absence_proved(a, f->deps.conf.gone_confirm_ms)) {
         ask_container(q);
-        return;
-    }
-    q->asked = false;
-    q->again = false;
-    q->due_ms = now + wait_ms;
-    if (q->due_ms > q->gone_ms + conf->gone_confirm_ms) {
-        q->due_ms = q->gone_ms + conf->gone_confirm_ms;
+    } else {
+        ask_again(q, a, now);
     }
 }
 
@@ -197,6 +285,7 @@ static void on_answer(void *ctx, const struct client_answer *a)
 {
     struct reread *q = ctx;
     const struct resource *res = resource_of(q->kind);
+    struct absence *absence;
     struct wh_err err;
 
     if (a->outcome == CLIENT_GONE) {
@@ -207,8 +296,11 @@ static void on_answer(void *ctx, const struct client_answer *a)
         done(q, a->outcome == CLIENT_FAILED);
         return;
     }
-    q->gone_ms = 0;
     q->gone_n = 0;
+    absence = absence_of(q);
+    if (absence && !absence->told) {
+        absences_remove(q->owner->f->absences, absence);
+    }
     if (emit(q, res->raw_kind, wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len), &err) !=
         WH_OK) {
         done(q, true);
@@ -342,16 +434,4 @@ void rereads_take(struct rereads *r, const struct wh_reread *q)
 size_t rereads_open(const struct rereads *r)
 {
     return r->n;
-}
-
-size_t rereads_unsure(const struct rereads *r, const struct conn *c)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (const struct reread *q = r->buckets[i]; q; q = q->next) {
-            n += q->conn == c && q->gone_ms != 0;
-        }
-    }
-    return n;
 }

@@ -16,8 +16,5 @@ void rereads_free(struct rereads *r);
 void rereads_take(struct rereads *r, const struct wh_reread *q);
 /* The number of requests that are not done yet. */
 size_t rereads_open(const struct rereads *r);
-/* Those of the connection to which GitLab answered that there is no such object, but not yet twice and
- * gone.confirm apart. */
-size_t rereads_unsure(const struct rereads *r, const struct conn *c);
 
 #endif

@@ -167,7 +167,7 @@ static void write_completeness(struct wh_json_writer *w, const struct conn *c)
     const struct numbers_table *t = c->fetcher->numbers;
 
     wh_jw_put_int(w, "held_deletes", c->run.held);
-    wh_jw_put_int(w, "unsure_deletes", (int64_t)rereads_unsure(c->fetcher->rereads, c));
+    wh_jw_put_int(w, "unsure_deletes", (int64_t)absences_unsure(c->fetcher->absences, c->id));
     wh_jw_key(w, "completeness");
     wh_jw_array(w);
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {

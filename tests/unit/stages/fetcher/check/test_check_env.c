@@ -12,7 +12,7 @@
 #include "tests/lib/bus_mem.h"
 #include "tests/lib/httpc_script.h"
 
-enum { RUN_MS = 1000, TURNS_MAX = 10000 };
+enum { RUN_MS = 1000, TURNS_MAX = 10000, CONFIRM_MS = 60000 };
 
 #define ROW(iid)                                                                                   \
     "{\"id\":500" iid ",\"iid\":" iid ",\"created_at\":\"2026-01-0" iid "T00:00:00Z\","            \
@@ -37,9 +37,13 @@ struct fixture {
     bool stopping;
     const char *list; /* NULL: the listing fails */
     bool bad_page;    /* the first page fails */
+    bool no_sweep;    /* the checks are those of ordinary runs */
     const char *single;
     unsigned single_status;
-    unsigned singles; /* requests for one issue */
+    unsigned singles;         /* requests for one issue */
+    unsigned project_status;  /* of the project alone */
+    const char *project;      /* its row */
+    unsigned instance_status; /* of something else */
 };
 
 static int64_t clock_now(void *ctx)
@@ -52,6 +56,21 @@ static int64_t clock_mono(void *ctx)
     return ((struct fixture *)ctx)->now_ms * 1000000;
 }
 
+static void put(struct th_script_answer *a, unsigned status, const char *body)
+{
+    struct wh_err err;
+
+    a->status = status;
+    th_ok(wh_buf_append(&a->body, wh_slice_str(body), &err), &err);
+}
+
+static bool ends(struct wh_slice url, const char *end)
+{
+    size_t len = strlen(end);
+
+    return url.len >= len && memcmp(url.ptr + url.len - len, end, len) == 0;
+}
+
 /* A listing answers with x->list; an issue alone as the fixture says, at first with 404. */
 static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
                    struct th_script_answer *a)
@@ -60,10 +79,13 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
     struct wh_err err;
 
     (void)secret;
-    if (memmem(url.ptr, url.len, "/projects/7/issues?", 19) == NULL) {
+    if (ends(url, "/api/v4/user")) {
+        put(a, x->instance_status, "{}");
+    } else if (ends(url, "/projects/7")) {
+        put(a, x->project_status, x->project);
+    } else if (memmem(url.ptr, url.len, "/projects/7/issues?", 19) == NULL) {
         x->singles++;
-        a->status = x->single_status;
-        th_ok(wh_buf_append(&a->body, wh_slice_str(x->single), &err), &err);
+        put(a, x->single_status, x->single);
     } else if (x->bad_page && memmem(url.ptr, url.len, "&page=1", 7)) {
         a->status = 500;
     } else if (x->list == NULL) {
@@ -147,22 +169,27 @@ static void make_env(struct fixture *x)
     const struct gone_env gone = {
         .outbox = x->outbox, .row = run_row, .settled = on_settled, .ctx = x};
 
-    x->env = (struct check_env){
-        .loop = x->loop,
-        .outbox = x->outbox,
-        .gone = gone_new(&gone),
-        .numbers = numbers_table_new(),
-        .rows = wh_json_parser_new(1 << 16, 16),
-        .arrays = wh_json_parser_new(1 << 16, 16),
-        .connection = "c",
-        .limits = {.max_jobs = 2, .hold_min = 20, .hold_percent = 10, .numbers_max = 100},
-        .owns = owns,
-        .by_rest = by_rest,
-        .stopping = stopping,
-        .save = save,
-        .publish = publish,
-        .ctx = x};
-    assert_true(x->env.gone && x->env.numbers && x->env.rows && x->env.arrays);
+    x->env = (struct check_env){.loop = x->loop,
+                                .outbox = x->outbox,
+                                .gone = gone_new(&gone),
+                                .numbers = numbers_table_new(),
+                                .absences = absences_new(NULL, NULL),
+                                .clock = {clock_now, clock_mono, x},
+                                .rows = wh_json_parser_new(1 << 16, 16),
+                                .arrays = wh_json_parser_new(1 << 16, 16),
+                                .connection = "c",
+                                .limits = {.max_jobs = 2,
+                                           .hold_min = 20,
+                                           .hold_percent = 10,
+                                           .numbers_max = 100,
+                                           .confirm_ms = CONFIRM_MS},
+                                .owns = owns,
+                                .by_rest = by_rest,
+                                .stopping = stopping,
+                                .save = save,
+                                .publish = publish,
+                                .ctx = x};
+    assert_true(x->env.gone && x->env.numbers && x->env.absences && x->env.rows && x->env.arrays);
 }
 
 static void make_client(struct fixture *x)
@@ -209,6 +236,9 @@ static int set_up(void **state)
     x->list = "[]";
     x->single = "";
     x->single_status = 404;
+    x->project_status = 200;
+    x->project = "{\"id\":7}";
+    x->instance_status = 200;
     x->bus = wh_bus_mem_new();
     x->loop = wh_loop_new();
     x->http = th_script_new(gitlab, x);
@@ -244,6 +274,7 @@ static int tear_down(void **state)
     wh_producer_free(x->producer);
     outbox_free(x->outbox);
     numbers_table_free(x->env.numbers);
+    absences_free(x->env.absences);
     projects_free(&x->projects);
     wh_json_parser_free(x->env.rows);
     wh_json_parser_free(x->env.arrays);
@@ -258,7 +289,7 @@ static int tear_down(void **state)
 
 static void start(struct fixture *x, bool confirm)
 {
-    const struct check_run run = {.sweep = true,
+    const struct check_run run = {.sweep = !x->no_sweep,
                                   .confirm = confirm,
                                   .client = x->client,
                                   .projects = &x->projects,
@@ -296,6 +327,15 @@ static void check(struct fixture *x, bool confirm)
     assert_int_equal(x->done, 1);
 }
 
+/* GitLab answers as before, gone.confirm later. */
+static void check_twice(struct fixture *x)
+{
+    check(x, false);
+    assert_int_equal(x->result.tombstones, 0);
+    x->now_ms += CONFIRM_MS;
+    check(x, false);
+}
+
 static void record_is(const struct fixture *x, size_t index, const char *kind, const char *id)
 {
     const struct wh_bus_header *headers;
@@ -320,9 +360,10 @@ static void test_found_and_gone(void **state)
     struct fixture *x = *state;
 
     x->list = "[" ROW("2") "]";
-    check(x, false);
+    check_twice(x);
     assert_true(x->result.ok);
     assert_int_equal(x->result.tombstones, 1);
+    assert_int_equal(absences_unsure(x->env.absences, "c"), 0);
     assert_int_equal(x->result.held, 0);
     assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 2);
     record_is(x, 0, "issue", "5002");
@@ -332,13 +373,170 @@ static void test_found_and_gone(void **state)
     assert_true(x->saved > 0);
 }
 
+/* One 404, however often the check is repeated at once, only makes the object unsure. */
+static void test_one_answer_proves_nothing(void **state)
+{
+    struct fixture *x = *state;
+
+    for (int i = 0; i < 3; i++) {
+        check(x, false);
+        assert_true(x->result.ok);
+        assert_int_equal(x->result.tombstones, 0);
+        assert_int_equal(absences_unsure(x->env.absences, "c"), 1);
+        assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
+    }
+    assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 0);
+    x->list = "[" ROW("1") "]";
+    check(x, false);
+    assert_int_equal(absences_unsure(x->env.absences, "c"), 0);
+    x->list = "[]";
+    x->now_ms += CONFIRM_MS;
+    check(x, false); /* the first 404 of another absence */
+    assert_int_equal(x->result.tombstones, 0);
+}
+
+/* What is unsure is asked for again by the next run, which lists nothing; not before it is time. */
+static void test_unsure_is_asked_again(void **state)
+{
+    struct fixture *x = *state;
+
+    check(x, false);
+    x->no_sweep = true;
+    check(x, false);
+    assert_int_equal(x->singles, 1);
+    x->now_ms += CONFIRM_MS;
+    check(x, false);
+    assert_int_equal(x->singles, 2);
+    assert_int_equal(x->result.tombstones, 1);
+    record_is(x, 0, "gone", "5001");
+    check(x, false);
+    assert_int_equal(x->singles, 2);
+}
+
+static void test_unsure_and_shown(void **state)
+{
+    struct fixture *x = *state;
+
+    check(x, false);
+    x->no_sweep = true;
+    x->now_ms += CONFIRM_MS;
+    x->single = ROW("1");
+    x->single_status = 200;
+    check(x, false);
+    assert_int_equal(x->result.tombstones, 0);
+    assert_int_equal(absences_unsure(x->env.absences, "c"), 0);
+    assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
+}
+
+/* The answers are of GitLab's own, but they are not about the object. */
+static void test_without_the_project_nothing_is_proved(void **state)
+{
+    static const unsigned statuses[] = {404, 403, 500};
+    struct fixture *x = *state;
+
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        x->project_status = statuses[i];
+        check_twice(x);
+        assert_int_equal(x->result.tombstones, 0);
+        assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
+        assert_int_equal(absences_unsure(x->env.absences, "c"), 1);
+    }
+    x->project_status = 200;
+    check(x, false);
+    assert_int_equal(x->result.tombstones, 1);
+}
+
+static void test_a_403_proves_nothing(void **state)
+{
+    struct fixture *x = *state;
+
+    x->single_status = 403;
+    check_twice(x);
+    check_twice(x);
+    assert_int_equal(x->result.tombstones, 0);
+    assert_int_equal(absences_unsure(x->env.absences, "c"), 1);
+    assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
+}
+
+/* ---- a project that the list of projects does not contain ---- */
+
+static enum number_fate project_fate(const struct fixture *x)
+{
+    const struct numbers *n = numbers_of(x->env.numbers, "c", "7", NUMBERS_PROJECT, false);
+
+    return number_set_get(n->set, 1).fate;
+}
+
+static void lose_project(struct fixture *x)
+{
+    struct numbers *n = numbers_of(x->env.numbers, "c", "7", NUMBERS_PROJECT, true);
+    struct wh_err err;
+
+    assert_non_null(n);
+    th_ok(number_set_put(n->set, 1, 7, NUMBER_HAVE, false, &err), &err);
+    x->projects.first->listed_run = 0;
+    x->project_status = 404;
+    x->project = "{}";
+}
+
+static void test_a_lost_project(void **state)
+{
+    struct fixture *x = *state;
+
+    lose_project(x);
+    check_twice(x);
+    assert_true(x->result.ok);
+    assert_int_equal(x->result.tombstones, 2);
+    assert_int_equal(project_fate(x), NUMBER_NO_ACCESS);
+    assert_int_equal(fate_of(x, 1), NUMBER_NO_ACCESS);
+    assert_int_equal(absences_unsure(x->env.absences, "c"), 0);
+}
+
+/* The credential reads nothing at all; or GitLab does not say that the project is not there. */
+static void test_a_project_that_is_unsure(void **state)
+{
+    static const struct {
+        unsigned project;
+        unsigned instance;
+    } cases[] = {{404, 404}, {404, 403}, {403, 200}};
+    struct fixture *x = *state;
+
+    lose_project(x);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        x->project_status = cases[i].project;
+        x->instance_status = cases[i].instance;
+        check_twice(x);
+        assert_true(x->result.ok);
+        assert_int_equal(x->result.tombstones, 0);
+        assert_int_equal(project_fate(x), NUMBER_HAVE);
+        assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
+        assert_int_equal(absences_unsure(x->env.absences, "c"), 1);
+    }
+    x->projects.first->listed_run = RUN_MS;
+    x->list = "[" ROW("1") "]";
+    check(x, false);
+    assert_int_equal(absences_unsure(x->env.absences, "c"), 0);
+}
+
+static void test_a_project_without_us(void **state)
+{
+    struct fixture *x = *state;
+
+    lose_project(x);
+    x->project_status = 200;
+    x->project = "{\"id\":7,\"permissions\":{\"project_access\":null}}";
+    check_twice(x);
+    assert_int_equal(x->result.tombstones, 2);
+    assert_int_equal(project_fate(x), NUMBER_NO_ACCESS);
+}
+
 static void test_too_many_are_held(void **state)
 {
     struct fixture *x = *state;
 
     x->env.limits.hold_min = 0;
     x->env.limits.hold_percent = 0;
-    check(x, false);
+    check_twice(x);
     assert_true(x->result.ok);
     assert_int_equal(x->result.held, 1);
     assert_int_equal(x->result.tombstones, 0);
@@ -432,7 +630,7 @@ static void test_a_refused_tombstone_is_published_again(void **state)
     struct fixture *x = *state;
 
     wh_bus_mem_fail(x->bus, WH_BUS_MEM_DELIVERY, 0, 1, WH_E_TOO_LARGE);
-    check(x, false);
+    check_twice(x);
     assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), 0);
     assert_int_equal(fate_of(x, 1), NUMBER_HELD);
     check(x, false);
@@ -504,6 +702,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ONE(test_found_and_gone),
+        ONE(test_one_answer_proves_nothing),
+        ONE(test_unsure_is_asked_again),
+        ONE(test_unsure_and_shown),
+        ONE(test_without_the_project_nothing_is_proved),
+        ONE(test_a_403_proves_nothing),
+        ONE(test_a_lost_project),
+        ONE(test_a_project_that_is_unsure),
+        ONE(test_a_project_without_us),
         ONE(test_too_many_are_held),
         ONE(test_held_and_shown_again),
         ONE(test_a_failed_listing_proves_nothing),

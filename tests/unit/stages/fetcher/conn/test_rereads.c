@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/event/raw_event.h"
+#include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/rereads.h"
 #include "tests/lib/th_control.h"
 
@@ -235,6 +236,80 @@ static void test_one_answer_proves_nothing(void **state)
     th_control_done(t);
 }
 
+static void know_issue(struct th_control *t, int64_t number, int64_t id)
+{
+    struct numbers *n = numbers_of(t->f->numbers, "c-example", "7", NUMBERS_ISSUES, true);
+    struct wh_err err;
+
+    assert_non_null(n);
+    th_ok(number_set_put(n->set, number, id, NUMBER_HAVE, false, &err), &err);
+}
+
+/* Of objects with numbers the check of a run says so; it continues with what the re-read has found. */
+static void test_objects_with_numbers_wait_for_the_check(void **state)
+{
+    static const struct {
+        const char *kind;
+        const char *asked;
+        const char *id;
+        int64_t number;
+    } cases[] = {{"issue", "3", "5003", 3}, {"pipeline", "9", "9", 0}};
+    struct gitlab g;
+    struct th_control *t = world(&g);
+
+    (void)state;
+    g.status = 404;
+    know_issue(t, 3, 5003);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct absence_key key = {"c-example", "7", cases[i].kind, cases[i].id};
+        size_t before = wh_bus_mem_count(t->bus, "raw.c-example");
+        const struct absence *a;
+
+        request(t, "c-example", cases[i].kind, "7", cases[i].asked);
+        th_control_until(t, none_open);
+        assert_int_equal(wh_bus_mem_count(t->bus, "raw.c-example"), before);
+        a = absences_find(t->f->absences, &key);
+        assert_non_null(a);
+        assert_int_equal(a->number, cases[i].number);
+        assert_false(a->told);
+        assert_true(absence_proved(a, CONFIRM_MS));
+    }
+    th_control_done(t);
+}
+
+/* The ids of tombstones are those of the entities. */
+static void test_each_kind_has_its_tombstone(void **state)
+{
+    static const struct {
+        const char *kind;
+        const char *project;
+        const char *id;
+        const char *text;
+    } cases[] = {
+        {"deployment", "7", "9", "\"id\":\"9\",\"project_id\":\"7\""},
+        {"environment", "7", "8", "\"id\":\"8\",\"project_id\":\"7\""},
+        {"milestone", "7", "6", "\"id\":\"6\",\"project_id\":\"7\""},
+        {"release", "7", "v1\"", "\"id\":\"7:v1\\\"\",\"project_id\":\"7\""},
+        {"user", "", "12", "\"id\":\"12\",\"project_id\":\"\""},
+    };
+    struct gitlab g;
+    struct th_control *t = world(&g);
+    char kind[32] = "";
+    char text[256] = "";
+
+    (void)state;
+    g.status = 404;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        request(t, "c-example", cases[i].kind, cases[i].project, cases[i].id);
+        th_control_until(t, none_open);
+        (void)newest(t, kind, text, sizeof(text));
+        assert_string_equal(kind, "gone");
+        assert_non_null(strstr(text, cases[i].text));
+    }
+    assert_int_equal(absences_unsure(t->f->absences, "c-example"), 0);
+    th_control_done(t);
+}
+
 /* It may be that we lost the right to see it. */
 static void test_a_project_that_cannot_be_read_proves_nothing(void **state)
 {
@@ -286,6 +361,8 @@ int main(void)
         cmocka_unit_test(test_the_same_object_is_read_once),
         cmocka_unit_test(test_an_object_that_is_gone),
         cmocka_unit_test(test_one_answer_proves_nothing),
+        cmocka_unit_test(test_objects_with_numbers_wait_for_the_check),
+        cmocka_unit_test(test_each_kind_has_its_tombstone),
         cmocka_unit_test(test_a_project_that_cannot_be_read_proves_nothing),
         cmocka_unit_test(test_a_record_that_kafka_refuses_is_read_again),
         cmocka_unit_test(test_a_disconnected_connection_is_not_read),

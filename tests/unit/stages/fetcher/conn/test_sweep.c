@@ -195,6 +195,8 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
                       : WH_LIT("[]"),
                   &err),
               &err);
+    } else if (memmem(url.ptr, url.len, "/api/v4/user", 12)) {
+        th_ok(wh_buf_append(&a->body, WH_LIT("{}"), &err), &err);
     } else if (!w->project_there) {
         a->status = 404;
     } else if (memmem(url.ptr, url.len, "/projects/7/issues?", 19)) {
@@ -483,6 +485,7 @@ static void whatever_happens(void **state)
         }
         w.changes = 0;
         w.faults = 0;
+        run_again(&w); /* what went has the first 404 */
         run_again(&w);
         all_is_known(&w);
         world_free(&w);
@@ -518,6 +521,35 @@ static void nothing_from_bad_answers(void **state)
     world_free(&w);
 }
 
+/* GitLab shows less than it has, for one run: the list lacks objects, and single reads answer 404. */
+static void not_there_once(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_new(&w, 9, 200, 1000);
+    be_born(&w);
+    run(&w);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 1 + round; i <= 200; i += 4) {
+            w.issues[i].there = false;
+        }
+        run_again(&w);
+        assert_int_equal(absences_unsure(w.f->absences, "c"), 50);
+        for (unsigned i = 1; i <= 200; i++) {
+            w.issues[i].there = true;
+        }
+        run_again(&w);
+        assert_int_equal(absences_unsure(w.f->absences, "c"), 0);
+    }
+    w.project_there = false;
+    run_again(&w);
+    w.project_there = true;
+    run_again(&w);
+    all_is_known(&w); /* and nothing was told */
+    world_free(&w);
+}
+
 static void a_mass_waits(void **state)
 {
     struct fold folds[NUMBERS + 1];
@@ -531,8 +563,13 @@ static void a_mass_waits(void **state)
         vanish(&w, i);
     }
     run_again(&w);
+    assert_int_equal(w.f->conns->run.held, 0);
+    die(&w); /* whoever goes on knows the first answers */
+    be_born(&w);
+    run(&w);
+    run_again(&w);
     assert_int_equal(check_raw(&w, folds), 0);
-    assert_true(w.f->conns->run.held > 10);
+    assert_int_equal(w.f->conns->run.held, 60);
     /* Another process knows what is held; some of it is shown again; a person lets the rest go. */
     die(&w);
     be_born(&w);
@@ -561,6 +598,8 @@ static void a_project_goes_and_returns(void **state)
     w.project_there = false;
     w.project_was_gone = true;
     run_again(&w);
+    assert_int_equal(check_raw(&w, folds), 0);
+    run_again(&w);
     assert_int_equal(check_raw(&w, folds), 150);
     w.project_there = true;
     w.now_ms += 1000;
@@ -575,6 +614,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_happens),
         cmocka_unit_test(nothing_from_bad_answers),
+        cmocka_unit_test(not_there_once),
         cmocka_unit_test(a_mass_waits),
         cmocka_unit_test(a_project_goes_and_returns),
     };
