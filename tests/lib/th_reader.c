@@ -164,6 +164,7 @@ void th_reader_born(struct th_reader *r)
     r->env = (struct listing_env){.outbox = r->outbox,
                                   .cursors = cursors_new(),
                                   .heads = mr_heads_new(),
+                                  .open = open_pipelines_new(),
                                   .arrays = wh_json_parser_new(BODY_MAX, DEPTH),
                                   .clock = r->clock,
                                   .connection = "c",
@@ -177,7 +178,8 @@ void th_reader_born(struct th_reader *r)
                                   .save = save,
                                   .on_end = on_end,
                                   .ctx = r};
-    assert_true(r->outbox && r->documents && r->env.cursors && r->env.heads && r->env.arrays);
+    assert_true(r->outbox && r->documents && r->env.cursors && r->env.heads && r->env.open &&
+                r->env.arrays);
     outbox_set_producer(r->outbox, r->producer);
     r->project = (struct project){.id = "7"};
     make_clients(r);
@@ -195,6 +197,7 @@ void th_reader_die(struct th_reader *r)
     outbox_free(r->outbox);
     cursors_free(r->env.cursors);
     mr_heads_free(r->env.heads);
+    open_pipelines_free(r->env.open);
     wh_json_parser_free(r->env.arrays);
     wh_json_parser_free(r->documents);
 }

@@ -89,6 +89,7 @@ struct conn_reads {
     struct check *check; /* the one under way, or NULL */
     struct gone *gone;   /* never NULL */
     struct mr_heads *heads;
+    struct open_pipelines *open;
 };
 
 /* The seals of the document's secrets; rotate.h. */

@@ -130,6 +130,7 @@ enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err)
         .outbox = f->outbox,
         .cursors = f->cursors,
         .heads = c->reads.heads,
+        .open = c->reads.open,
         .arrays = f->arrays,
         .clock = f->deps.clock,
         .log = f->deps.log,

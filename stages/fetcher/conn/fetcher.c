@@ -141,6 +141,7 @@ static void conn_free(struct conn *c)
     gone_free(c->reads.gone);
     health_free(c->health);
     mr_heads_free(c->reads.heads);
+    open_pipelines_free(c->reads.open);
     wh_timer_free(c->run.timer);
     projects_free(&c->projects);
     wh_arena_done(&c->arena);
@@ -163,10 +164,11 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     c->run.timer = wh_timer_new(f->deps.loop, on_run_timer, c);
     c->health = conn_health_new(c);
     c->reads.heads = mr_heads_new();
+    c->reads.open = open_pipelines_new();
     c->access = c->instance ? conn_access_new(c) : NULL;
     c->leave = leave_new(c);
-    if (!c->instance || !c->run.timer || !c->health || !c->reads.heads || !c->access || !c->leave ||
-        conn_reads_init(c, err) != WH_OK ||
+    if (!c->instance || !c->run.timer || !c->health || !c->reads.heads || !c->reads.open ||
+        !c->access || !c->leave || conn_reads_init(c, err) != WH_OK ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);

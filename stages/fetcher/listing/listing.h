@@ -22,6 +22,7 @@
 #include "stages/fetcher/outbox/outbox.h"
 #include "stages/fetcher/state/cursors.h"
 #include "stages/fetcher/state/mr_heads.h"
+#include "stages/fetcher/state/open_pipelines.h"
 #include "stages/fetcher/state/projects.h"
 #include "stages/fetcher/state/stream_count.h"
 
@@ -59,6 +60,7 @@ struct listing_env {
     struct outbox *outbox;
     struct cursors *cursors;
     struct mr_heads *heads;
+    struct open_pipelines *open;
     struct wh_json_parser *arrays; /* pages */
     struct wh_clock clock;
     struct wh_log *log;

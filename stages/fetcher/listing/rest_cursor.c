@@ -163,6 +163,7 @@ void listing_lane_settle(struct listing_lane *lane)
                 lane->saved_ms = p->after_ms;
             }
             r->base.cursor->rows += p->rows;
+            listing_open_keep(p);
             for (size_t i = 0; i < p->n_read; i++) {
                 listing_overlap_add(&r->overlap, p->read[i], r->base.env->overlap_ms);
             }

@@ -17,7 +17,8 @@ struct listing_follow {
     size_t rows;                  /* of the page that was received last */
     char after[CURSOR_AFTER_MAX]; /* updated_at of the row; empty: it has none */
     int64_t after_ms;
-    uint64_t row; /* its hash */
+    uint64_t row;                    /* its hash */
+    struct listing_open_row *opened; /* or NULL */
     char path[PAGING_PATH_MAX];
 };
 
@@ -70,8 +71,20 @@ static enum wh_rc follow_row(void *ctx, struct wh_slice text, struct wh_json_val
     if (follow->notes && !note_wanted(follow, &row, value)) {
         return WH_OK;
     }
+    if (follow->opened) {
+        listing_open_job(follow->opened, row.number, value);
+    }
     return listing_page_publish(follow->page, follow->kind, wh_slice_str(row.id),
                                 wh_slice_str(follow->path), text, err);
+}
+
+/* The row is not read completely. */
+static void forget(const struct listing_follow *follow)
+{
+    listing_page_forget(follow->page, follow->row);
+    if (follow->opened) {
+        listing_open_failed(follow->opened);
+    }
 }
 
 /* The follow-up failed: it is owed. The row is read again by every listing until it succeeds. A row
@@ -81,7 +94,7 @@ static void owe(const struct listing_follow *follow, const char *why)
     struct listing_rest *r = follow->page->lane->rest;
 
     listing_unread(&r->base, 1, why);
-    listing_page_forget(follow->page, follow->row);
+    forget(follow);
     if (follow->after[0] && r->base.stream->mode == STREAM_BY_UPDATE) {
         listing_rest_owe(r, follow->after, follow->after_ms);
     }
@@ -145,7 +158,7 @@ static void on_follow(void *ctx, const struct client_answer *a)
         break;
     case CLIENT_GONE:
         /* Its answers may lag behind its listings: the next listing asks again. */
-        listing_page_forget(p, follow->row);
+        forget(follow);
         l->task.count->skipped++;
         break;
     case CLIENT_DENIED:
@@ -162,6 +175,8 @@ static void on_follow(void *ctx, const struct client_answer *a)
         p->failed = true;
     } else if (a->outcome == CLIENT_OK && follow_on(follow, a)) {
         return;
+    } else if (a->outcome == CLIENT_OK && follow->opened && follow->array) {
+        listing_open_read(follow->opened);
     }
     follow_end(follow);
 }
@@ -192,6 +207,7 @@ static struct listing_follow *follow_new(struct listing_page *p, const char *kin
     p->follows = follow;
     follow->kind = kind;
     follow->row = p->row;
+    follow->opened = p->opened;
     memcpy(follow->object_id, row->id, sizeof(follow->object_id));
     if (row->has_update) {
         memcpy(follow->after, row->updated_at.ptr, row->updated_at.len);

@@ -65,6 +65,10 @@ static bool row_is_known(struct listing_page *p, const struct gitlab_row *row, s
     const struct listing_rest *r = p->lane->rest;
 
     p->row = 0;
+    p->opened = NULL;
+    if (r->base.stream->mode == STREAM_OPEN) {
+        return listing_open_take(p, row, row_hash(r, text));
+    }
     if (r->base.stream->mode != STREAM_BY_UPDATE || !row->has_update) {
         return false;
     }
@@ -214,6 +218,7 @@ void listing_page_free(struct listing_page *p)
 {
     listing_follow_free_all(p);
     wh_mem_free(p->read);
+    wh_mem_free(p->open);
     wh_mem_free(p);
 }
 
@@ -263,6 +268,9 @@ void listing_page_take(struct listing_lane *lane, const struct client_answer *a,
     }
     if (!p->failed) {
         go_on(lane, a, &t);
+    }
+    if (!p->failed) {
+        listing_open_check(p);
     }
     lane->unread = lane->unread || unread > 0;
     if (!lane->unread) {

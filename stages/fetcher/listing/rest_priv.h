@@ -34,7 +34,10 @@ struct listing_page {
     struct listing_follow *follows;   /* in flight */
     struct listing_overlap_row *read; /* rows without a follow-up that failed; or NULL */
     size_t n_read;
-    uint64_t row; /* hash of the row that is being published; 0: it has none */
+    struct listing_open *open; /* of a page of pipelines that are not final; or NULL */
+    /* The row whose follow-ups are being requested: its hash, or 0; its part of `open`, or NULL. */
+    uint64_t row;
+    struct listing_open_row *opened;
     /* number of records and follow-ups that are not done, plus one during parsing */
     size_t waiting;
     size_t bytes;
@@ -148,6 +151,20 @@ void listing_lane_settle(struct listing_lane *lane);
 /* Writes the cursor when it has moved and no record of it is in flight. Returns true while one is
  * in flight. */
 bool listing_rest_save(struct listing_rest *r);
+
+/* ---- rest_open.c ---- */
+
+/* Takes the row of a pipeline that is not final, with its hash. Returns true when it has not changed:
+ * listing_open_check finds out whether it must be followed up. */
+bool listing_open_take(struct listing_page *p, const struct gitlab_row *row, uint64_t hash);
+/* Checks the jobs of the page's unchanged rows, after all of them. */
+void listing_open_check(struct listing_page *p);
+/* A job of the row was published; all of them were; a follow-up of the row failed. */
+void listing_open_job(struct listing_open_row *row, int64_t id, struct wh_json_val value);
+void listing_open_read(struct listing_open_row *row);
+void listing_open_failed(struct listing_open_row *row);
+/* Remembers the page's pipelines once all of its records are acknowledged. */
+void listing_open_keep(const struct listing_page *p);
 
 /* ---- rest_follow.c ---- */
 
