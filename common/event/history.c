@@ -91,7 +91,7 @@ static struct step step_of(const struct wh_observation *o)
 }
 
 static void entry_of(const struct wh_observation *o, uint64_t changed, bool revision,
-                     struct wh_entry *e)
+                     int64_t stored_ms, struct wh_entry *e)
 {
     e->version = o->version;
     e->revision = revision;
@@ -107,6 +107,7 @@ static void entry_of(const struct wh_observation *o, uint64_t changed, bool revi
     }
     e->provenance = o->provenance;
     e->source = o->source;
+    e->stored_ms = stored_ms;
 }
 
 /* ---- the same observation again ---- */
@@ -151,10 +152,15 @@ static enum wh_rc apply_duplicate(struct wh_head *head, struct wh_entry *known,
 {
     ret->outcome = WH_HISTORY_DUPLICATE;
     ret->head_changed = see(head, o);
-    if (provenance_cmp(&o->provenance, &known->provenance) >= 0) {
+    if (provenance_cmp(&o->provenance, &known->provenance) >= 0 && io->now_ms >= known->stored_ms) {
         return WH_OK;
     }
-    known->provenance = o->provenance;
+    if (provenance_cmp(&o->provenance, &known->provenance) < 0) {
+        known->provenance = o->provenance;
+    }
+    if (io->now_ms < known->stored_ms) {
+        known->stored_ms = io->now_ms;
+    }
     return io->put(io->ctx, &o->id, known, err);
 }
 
@@ -173,7 +179,7 @@ static enum wh_rc apply_newest(struct wh_head *head, bool is_new, const struct w
     ret->head_changed = true;
     ret->outcome = ret->changed || deletion ? WH_HISTORY_REVISION : WH_HISTORY_SIGHTING;
     (void)see(head, o);
-    entry_of(o, ret->changed, ret->changed || deletion, &entry);
+    entry_of(o, ret->changed, ret->changed || deletion, io->now_ms, &entry);
     return io->put(io->ctx, &o->id, &entry, err);
 }
 
@@ -217,8 +223,8 @@ static void rebuild(struct refold *f, const struct wh_entry *e)
     }
 }
 
-static enum wh_rc refold_entry(struct refold *f, struct wh_entry *e, const struct wh_entity_id *id,
-                               const struct wh_history_io *io, struct wh_err *err)
+/* False: the entry is as it was. */
+static bool refold_step(struct refold *f, struct wh_entry *e)
 {
     struct step s = {.version = e->version,
                      .change = e->change,
@@ -226,14 +232,12 @@ static enum wh_rc refold_entry(struct refold *f, struct wh_entry *e, const struc
                      .source = &e->source,
                      .shown = e->shown,
                      .values = f->full};
-    uint64_t changed;
     bool deletion;
+    uint64_t changed = fold(&f->after, f->first, &s, &deletion);
 
-    rebuild(f, e);
-    changed = fold(&f->after, f->first, &s, &deletion);
     f->first = false;
     if (changed == e->delta.present && (changed || deletion) == e->revision) {
-        return WH_OK;
+        return false;
     }
     e->revision = changed || deletion;
     e->delta.present = changed;
@@ -242,7 +246,14 @@ static enum wh_rc refold_entry(struct refold *f, struct wh_entry *e, const struc
             e->delta.values[i] = f->full[i];
         }
     }
-    return io->put(io->ctx, id, e, err);
+    return true;
+}
+
+static enum wh_rc refold_entry(struct refold *f, struct wh_entry *e, const struct wh_entity_id *id,
+                               const struct wh_history_io *io, struct wh_err *err)
+{
+    rebuild(f, e);
+    return refold_step(f, e) ? io->put(io->ctx, id, e, err) : WH_OK;
 }
 
 static enum wh_rc refold_late(struct refold *f, const struct wh_observation *o,
@@ -260,7 +271,7 @@ static enum wh_rc refold_late(struct refold *f, const struct wh_observation *o,
     changed = fold(&f->after, f->first, &s, &deletion);
     f->first = false;
     *ret_revision = changed || deletion;
-    entry_of(o, changed, *ret_revision, memory);
+    entry_of(o, changed, *ret_revision, io->now_ms, memory);
     return io->put(io->ctx, &o->id, memory, err);
 }
 
@@ -356,4 +367,72 @@ enum wh_rc wh_history_apply(struct wh_head *head, bool is_new, const struct wh_o
         return apply_duplicate(head, &known, o, io, ret, err);
     }
     return apply_late(head, o, io, arena, ret, err);
+}
+
+/* ---- the past ---- */
+
+struct wh_history_past {
+    struct refold fold; /* before: of all entries; after: of those that count */
+    struct wh_history_when when;
+    int64_t now_seen_ms; /* when the entity was last seen, of all observations */
+    bool all;            /* every entry counts so far */
+};
+
+enum wh_rc wh_history_past_new(const struct wh_head *now, struct wh_history_when when,
+                               struct wh_arena *arena, struct wh_history_past **ret,
+                               struct wh_err *err)
+{
+    struct wh_history_past *p;
+    void *memory = NULL;
+
+    if (wh_arena_alloc(arena, sizeof(*p), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    p = memory;
+    p->when = when;
+    p->all = true;
+    p->now_seen_ms = now->last_seen_ms;
+    p->fold.first = true;
+    empty_state(&p->fold.before, now);
+    empty_state(&p->fold.after, now);
+    p->fold.after.first_seen_ms = 0;
+    p->fold.after.last_seen_ms = 0;
+    *ret = p;
+    return WH_OK;
+}
+
+static void see_entry(struct wh_history_past *p, const struct wh_entry *e)
+{
+    struct wh_head *head = &p->fold.after;
+    int64_t at_ms = e->provenance.observed_at_ms;
+
+    if (wh_version_is_aside(e->version)) {
+        return;
+    }
+    if (head->first_seen_ms == 0 || at_ms < head->first_seen_ms) {
+        head->first_seen_ms = at_ms;
+    }
+    if (wh_seen_ms(at_ms) > head->last_seen_ms) {
+        head->last_seen_ms = wh_seen_ms(at_ms);
+    }
+}
+
+bool wh_history_past_add(struct wh_history_past *p, struct wh_entry *e)
+{
+    rebuild(&p->fold, e);
+    if (e->stored_ms > p->when.stored_ms || wh_version_at_ms(e->version.order) > p->when.valid_ms) {
+        p->all = false;
+        return false;
+    }
+    (void)refold_step(&p->fold, e);
+    see_entry(p, e);
+    return true;
+}
+
+const struct wh_head *wh_history_past_head(struct wh_history_past *p)
+{
+    if (p->all && p->now_seen_ms <= p->when.stored_ms) {
+        p->fold.after.last_seen_ms = p->now_seen_ms;
+    }
+    return p->fold.first ? NULL : &p->fold.after;
 }

@@ -16,7 +16,10 @@
  * their hash; the text is in the delta of the entry whose version is `set` of that field.
  *
  * Of an observation delivered twice, the provenance with the smallest (observed_at, topic, partition,
- * offset) is kept.
+ * offset) is kept, and the earliest time at which it was stored.
+ *
+ * The past is the fold of fewer entries: those that were stored by then, or those whose versions are not
+ * newer (struct wh_history_when).
  */
 #ifndef WH_EVENT_HISTORY_H
 #define WH_EVENT_HISTORY_H
@@ -75,6 +78,7 @@ struct wh_entry {
     struct wh_body delta; /* the fields that it changed */
     struct wh_provenance provenance;
     struct wh_source_id source; /* as the observation had it */
+    int64_t stored_ms;          /* when the sink stored it (wh_history_io.now_ms) */
 };
 
 /* The stored form of a head, without id and kind, which are in its key. */
@@ -139,6 +143,7 @@ struct wh_history_io {
     enum wh_rc (*put)(void *ctx, const struct wh_entity_id *id, const struct wh_entry *entry,
                       struct wh_err *err);
     void *ctx;
+    int64_t now_ms; /* stored_ms of the entry of this observation, when it has none yet */
 };
 
 enum wh_history_outcome {
@@ -163,5 +168,34 @@ WH_MUST_CHECK enum wh_rc wh_history_apply(struct wh_head *head, bool is_new,
                                           const struct wh_observation *o,
                                           const struct wh_history_io *io, struct wh_arena *arena,
                                           struct wh_history_result *ret, struct wh_err *err);
+
+/* ---- the past ---- */
+
+/* Which entries count. INT64_MAX: all of them. */
+struct wh_history_when {
+    int64_t stored_ms; /* those that were stored by then */
+    int64_t
+        valid_ms; /* those whose version time is not later; mentions have none and count always */
+};
+
+struct wh_history_past;
+
+/* now: the present head of the entity, which the past takes its identity from; it is only read here.
+ * The result lives in the arena. */
+WH_MUST_CHECK enum wh_rc wh_history_past_new(const struct wh_head *now, struct wh_history_when when,
+                                             struct wh_arena *arena, struct wh_history_past **ret,
+                                             struct wh_err *err);
+/*
+ * Takes the stored entries of the entity in version order, without a gap. False: this one does not
+ * count. Otherwise its `revision` and `delta` become what they were then. The bytes that it was decoded from
+ * must live as long as the past.
+ */
+bool wh_history_past_add(struct wh_history_past *p, struct wh_entry *e);
+/*
+ * The head as a store would have it that has seen only the entries that count; NULL when none does. Its texts are
+ * never far. Only the times when it was first and last seen can differ, because of the deliveries of the same
+ * content only the first and the newest are known.
+ */
+const struct wh_head *wh_history_past_head(struct wh_history_past *p);
 
 #endif

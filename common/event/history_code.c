@@ -294,6 +294,7 @@ enum wh_rc wh_entry_encode(const struct wh_entry *e, struct wh_buf *out, struct 
     wh_avro_write_bytes(&w, e->source.project);
     wh_avro_write_bytes(&w, e->source.iid);
     wh_avro_write_bytes(&w, e->source.url);
+    wh_avro_write_long(&w, e->stored_ms);
     return w.rc;
 }
 
@@ -350,6 +351,7 @@ enum wh_rc wh_entry_decode(const struct wh_kind_def *def, struct wh_slice bytes,
     ret->source.project = wh_avro_read_bytes(&r);
     ret->source.iid = wh_avro_read_bytes(&r);
     ret->source.url = wh_avro_read_bytes(&r);
+    ret->stored_ms = wh_avro_read_long(&r);
     if (wh_avro_reader_end(&r, err) != WH_OK) {
         return wh_err_prefix(err, "stored entry");
     }

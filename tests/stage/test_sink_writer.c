@@ -19,7 +19,15 @@
 #define DEAD_TOPIC "wellhead.dead-letter.c1"
 #define CONNECTIONS_TOPIC "wellhead.connections"
 
-enum { N = 200, ENTITIES = 25, PARTITIONS = 2, TURNS_MAX = 10000 };
+/* Kafka took the records before the store was begun, so they count as stored then. */
+enum {
+    N = 200,
+    ENTITIES = 25,
+    PARTITIONS = 2,
+    TURNS_MAX = 10000,
+    OLDER_MS = 1,
+    BEGUN_MS = 1000000
+};
 
 struct fixture {
     struct wh_bus_mem *bus;
@@ -32,6 +40,7 @@ struct fixture {
     struct sink_conf conf;
     struct th_encoded *list;
     int64_t mono_ns;
+    int64_t sent_ms; /* when Kafka takes the records */
     uint64_t observations;
     uint64_t duplicates;
     uint64_t dead_letters;
@@ -44,7 +53,7 @@ static int64_t fake_now(void *ctx)
 {
     const struct fixture *f = ctx;
 
-    return 1000000 + f->mono_ns / 1000000;
+    return BEGUN_MS + f->mono_ns / 1000000;
 }
 
 static int64_t fake_mono(void *ctx)
@@ -127,6 +136,7 @@ static int setup(void **state)
     sink_conf_init(&f->conf);
     f->conf.batch_records = 37;
     f->list = th_observations_new(5, N, ENTITIES, 1000);
+    f->sent_ms = OLDER_MS;
     start_consumer(f);
     start_writer(f);
     *state = f;
@@ -160,8 +170,12 @@ static void restart(struct fixture *f)
 static void send(struct fixture *f, const char *topic, int32_t partition, struct wh_slice key,
                  struct wh_slice value)
 {
-    const struct wh_bus_record r = {
-        .topic = topic, .partition = partition, .key = key, .value = value, .ack = &fed};
+    const struct wh_bus_record r = {.topic = topic,
+                                    .partition = partition,
+                                    .key = key,
+                                    .value = value,
+                                    .timestamp_ms = f->sent_ms,
+                                    .ack = &fed};
     struct wh_err err;
 
     th_ok(wh_producer_produce(f->feed, &r, &err), &err);
@@ -230,7 +244,7 @@ static void assert_store_is(struct fixture *f, size_t n)
         th_ok(wh_observation_decode(wh_slice(f->list[i].bytes, f->list[i].len), sink_apply_arena(a),
                                     &o, &err),
               &err);
-        th_ok(sink_apply_observation(a, &o, 1, &result, &err), &err);
+        th_ok(sink_apply_observation(a, &o, OLDER_MS, &result, &err), &err);
     }
     th_ok(sink_apply_seal(a, &err), &err);
     th_ok(sink_apply_commit(a, false, &err), &err);
@@ -287,6 +301,44 @@ static void test_records_and_offsets(void **state)
     assert_int_equal(f->observations, N);
     assert_int_equal(f->samples + f->duplicates, N / 2);
     assert_store_is(f, N);
+}
+
+/* When the newest change was stored. */
+static int64_t stored_ms(struct fixture *f)
+{
+    unsigned char key[8];
+    struct wh_buf value;
+    struct wh_err err;
+    bool found = false;
+    int64_t at_ms;
+
+    wh_be_put64(key, sink_writer_sequence(f->writer));
+    wh_buf_init(&value, 64);
+    th_ok(wh_store_get(f->store, NULL, SINK_CHANGES, wh_slice(key, sizeof(key)), &value, &found,
+                       &err),
+          &err);
+    assert_true(found);
+    at_ms = (int64_t)wh_be_get64(value.ptr + value.len - 8);
+    wh_buf_done(&value);
+    return at_ms;
+}
+
+/* What Kafka had before the store was begun counts as stored when Kafka took it; the rest, when it is stored. */
+static void test_stored_at(void **state)
+{
+    struct fixture *f = *state;
+
+    find_topics(f);
+    send_observations(f, 0, N / 2);
+    drain_ok(f);
+    assert_int_equal(stored_ms(f), OLDER_MS);
+    f->mono_ns += INT64_C(7000000000);
+    restart(f);
+    find_topics(f);
+    f->sent_ms = BEGUN_MS + 1;
+    send_observations(f, N / 2, N);
+    drain_ok(f);
+    assert_int_equal(stored_ms(f), BEGUN_MS + 7000);
 }
 
 /* Killed at any turn, with a batch in the air or not: what is stored is what its offsets say. */
@@ -976,6 +1028,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_records_and_offsets),
+        TEST(test_stored_at),
         TEST(test_killed_at_any_turn),
         TEST(test_topics_come_later),
         TEST(test_damaged_records),

@@ -4,7 +4,8 @@
  *   GET /api/v1/entities?kind=TABLE          a list: COLUMN[__OPERATOR]=VALUE, _sort or _sort_desc,
  *                                            _size, _next, _col, _deleted=include, _shape
  *   GET /api/v1/entities?url=PAGE            the entity of that page at the source
- *   GET /api/v1/entities/ID                  every field, and which revision set it
+ *   GET /api/v1/entities/ID                  every field, and which revision set it; as_of, valid_at: at
+ *                                            that time, by when it was stored and by the source's own times
  *   GET /api/v1/entities/ID/revisions        newest first; _size, _next
  *   GET /api/v1/entities/ID/links            both directions; _size, _next
  *   GET /api/v1/sql?sql=TEXT&NAME=VALUE      _size, _timelimit (ms), _shape=objects or arrays
@@ -165,6 +166,11 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
     return 0;
 }
 
+static bool asks_for_past(const struct wh_http_req *req)
+{
+    return wh_http_query(req, "as_of").ptr || wh_http_query(req, "valid_at").ptr;
+}
+
 /* Replies when the answer is an entity that can be read without waiting. */
 static bool reply_at_once(struct sink_api *api, struct wh_http_req *req, const struct route *route,
                           struct wh_slice id)
@@ -178,7 +184,7 @@ static bool reply_at_once(struct sink_api *api, struct wh_http_req *req, const s
     if (route->answer == api_answer_entities && wh_http_query(req, "kind").ptr == NULL) {
         url = wh_http_query(req, "url");
     }
-    if (route->answer != api_answer_entity && url.ptr == NULL) {
+    if ((route->answer != api_answer_entity && url.ptr == NULL) || asks_for_past(req)) {
         return false;
     }
     rc = api_at_once_read(api->at_once, id, url, &body, &err);

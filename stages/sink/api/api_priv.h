@@ -26,6 +26,7 @@
 #include "stages/sink/api/api.h"
 #include "stages/sink/api/flow.h"
 #include "stages/sink/api/lane.h"
+#include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/sql/sql.h"
 
@@ -79,6 +80,12 @@ struct wh_slice api_arg(const struct api_request *request, const char *name);
 WH_MUST_CHECK enum wh_rc api_arg_int(const struct api_request *request, const char *name,
                                      int64_t min, int64_t max, int64_t otherwise, int64_t *ret,
                                      struct wh_err *err);
+
+/* The time that is asked about: as_of and valid_at, each now when it is absent. */
+WH_MUST_CHECK enum wh_rc api_arg_when(const struct api_request *request,
+                                      struct wh_history_when *ret, struct wh_err *err);
+/* Members "as_of" and "valid_at" of an answer about the past; none of one about the present. */
+void api_write_when(struct wh_json_writer *w, struct wh_history_when when);
 
 struct api_job;
 
@@ -272,6 +279,7 @@ extern const enum sink_family api_entity_families[API_ENTITY_ITERS];
 struct api_entity_source {
     struct wh_store *store;
     const struct wh_snapshot *snap;
+    struct wh_history_when when;
     struct wh_iter *iters[API_ENTITY_ITERS];
     size_t max_bytes; /* more stored bytes are WH_E_BUSY; 0: no bound */
     int64_t max_keys; /* more keys of a family are WH_E_BUSY; 0: no bound */

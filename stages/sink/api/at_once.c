@@ -60,8 +60,8 @@ struct api_at_once *api_at_once_new(struct wh_loop *loop, struct wh_store *store
     if (at == NULL) {
         return NULL;
     }
-    at->from =
-        (struct api_entity_source){.store = store, .max_bytes = BYTES_MAX, .max_keys = KEYS_MAX};
+    at->from = (struct api_entity_source){
+        .store = store, .when = SINK_NOW, .max_bytes = BYTES_MAX, .max_keys = KEYS_MAX};
     wh_arena_init(&at->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     wh_buf_init(&at->out, ANSWER_MAX_BYTES);
     at->answers = api_answers_new(answers_bytes);

@@ -1,4 +1,4 @@
-/* GET /api/v1/entities/<id>: the head of an entity, and which revision set each field. */
+/* GET /api/v1/entities/<id>: the head of an entity, now or in the past, and which revision set each field. */
 #include "common/base/mem.h"
 #include "common/event/history.h"
 #include "stages/sink/api/api_priv.h"
@@ -22,6 +22,7 @@ struct reading {
     size_t n_setters;
     size_t of_field[WH_FIELDS_MAX]; /* index of its setter, for present fields */
     size_t bytes;                   /* read so far */
+    int64_t known;                  /* revisions and sightings that count in the past */
     int64_t counts[API_ENTITY_ITERS];
 };
 
@@ -95,6 +96,36 @@ static enum wh_rc find_head(struct reading *r, const struct wh_entity_id *id, st
         return err->rc;
     }
     r->head.id = *id;
+    return WH_OK;
+}
+
+static enum wh_rc count_known(void *ctx, const struct wh_entry *entry, struct wh_err *err)
+{
+    struct reading *r = ctx;
+
+    (void)entry;
+    (void)err;
+    r->known++;
+    return WH_OK;
+}
+
+/* The head becomes what it was. */
+static enum wh_rc go_back(struct reading *r, struct wh_err *err)
+{
+    const struct sink_history_visit visit = {.entry = count_known, .ctx = r};
+    const struct wh_head *past = NULL;
+
+    if (sink_is_now(r->from->when)) {
+        return WH_OK;
+    }
+    if (sink_head_at(r->from->store, r->from->snap, &r->head, r->from->when, r->arena, &visit,
+                     &past, err) != WH_OK) {
+        return err->rc;
+    }
+    if (past == NULL) {
+        return wh_fail(err, WH_E_NOT_FOUND, "nothing was known of this entity then");
+    }
+    r->head = *past;
     return WH_OK;
 }
 
@@ -308,8 +339,12 @@ static void write_counts(const struct reading *r, struct wh_json_writer *w)
     wh_jw_key(w, "counts");
     wh_jw_object(w);
     wh_jw_put_int(w, "links_out", links_out(r));
-    wh_jw_put_int(w, "links_in", r->counts[API_ENTITY_BACKLINKS]);
-    wh_jw_put_int(w, "revisions", r->counts[API_ENTITY_REVISIONS]);
+    if (sink_is_now(r->from->when)) {
+        wh_jw_put_int(w, "links_in", r->counts[API_ENTITY_BACKLINKS]);
+        wh_jw_put_int(w, "revisions", r->counts[API_ENTITY_REVISIONS]);
+    } else {
+        wh_jw_put_int(w, "revisions", r->known);
+    }
     wh_jw_end(w);
 }
 
@@ -320,6 +355,7 @@ static enum wh_rc write_entity(struct reading *r, struct wh_buf *out, struct wh_
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
     wh_jw_put_bool(&w, "ok", true);
+    api_write_when(&w, r->from->when);
     wh_jw_key(&w, "entity");
     wh_jw_object(&w);
     write_identity(r, &w);
@@ -338,7 +374,7 @@ enum wh_rc api_entity_write(const struct api_entity_source *from, const struct w
     struct reading r = {.from = from, .arena = arena};
 
     /* out has room for the stored head until the answer is written. */
-    if (find_head(&r, id, out, err) != WH_OK) {
+    if (find_head(&r, id, out, err) != WH_OK || go_back(&r, err) != WH_OK) {
         return err->rc;
     }
     wh_buf_reset(out);
@@ -380,7 +416,8 @@ static enum wh_rc entity_job(struct api_job *job, const struct wh_entity_id *id,
     struct wh_snapshot *snap;
     enum wh_rc rc;
 
-    if (wh_store_snapshot(from.store, &snap, err) != WH_OK) {
+    if (api_arg_when(&job->request, &from.when, err) != WH_OK ||
+        wh_store_snapshot(from.store, &snap, err) != WH_OK) {
         return err->rc;
     }
     from.snap = snap;

@@ -372,13 +372,14 @@ enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err *err)
         "SELECT entity_id, kind, version, version_at, revision, change, reason, origin, "
         "delivery_id,"
         " observed_at, topic, partition, offset, view, shown, changed, source_project_id,"
-        " source_iid, url, version FROM revisions"
+        " source_iid, url, stored_at, version FROM revisions"
         " WHERE entity_id = :id AND version < :next ORDER BY version DESC";
     static const enum sql_shape shapes[] = {
         SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_BOOL,
         SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN,
         SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_JSON,
         SQL_SHAPE_JSON,  SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN, SQL_SHAPE_PLAIN,
+        SQL_SHAPE_PLAIN,
     };
     struct sql_param params[2];
     int64_t size = 0;

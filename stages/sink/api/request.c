@@ -33,6 +33,47 @@ enum wh_rc api_arg_int(const struct api_request *request, const char *name, int6
     return WH_OK;
 }
 
+static enum wh_rc arg_time(const struct api_request *request, const char *name, int64_t *ret_ms,
+                           struct wh_err *err)
+{
+    struct wh_slice text = api_arg(request, name);
+    struct wh_instant at;
+
+    *ret_ms = INT64_MAX;
+    if (text.ptr == NULL) {
+        return WH_OK;
+    }
+    if (wh_time_parse(text, &at, err) != WH_OK) {
+        return wh_fail(err, WH_E_INVALID, "%s must be a time, as in 2026-11-24T10:00:00Z", name);
+    }
+    *ret_ms = at.ms;
+    return WH_OK;
+}
+
+enum wh_rc api_arg_when(const struct api_request *request, struct wh_history_when *ret,
+                        struct wh_err *err)
+{
+    return arg_time(request, "as_of", &ret->stored_ms, err) == WH_OK
+               ? arg_time(request, "valid_at", &ret->valid_ms, err)
+               : err->rc;
+}
+
+static void write_time(struct wh_json_writer *w, const char *key, int64_t ms)
+{
+    char text[WH_TIME_TEXT_MAX];
+
+    if (ms != INT64_MAX) {
+        wh_jw_key(w, key);
+        wh_jw_str(w, wh_slice_str(wh_time_format(ms, text)));
+    }
+}
+
+void api_write_when(struct wh_json_writer *w, struct wh_history_when when)
+{
+    write_time(w, "as_of", when.stored_ms);
+    write_time(w, "valid_at", when.valid_ms);
+}
+
 void api_json_begin(struct api_json *j)
 {
     wh_buf_init(&j->buf, JSON_MAX_BYTES);

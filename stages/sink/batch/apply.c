@@ -375,7 +375,7 @@ enum wh_rc sink_apply_observation(struct sink_apply *a, const struct wh_observat
                                   int64_t now_ms, struct wh_history_result *ret, struct wh_err *err)
 {
     const struct wh_history_io io = {
-        .entries = io_entries, .find = io_find, .put = io_put, .ctx = a};
+        .entries = io_entries, .find = io_find, .put = io_put, .ctx = a, .now_ms = now_ms};
     struct sink_cached *c = get_cached(a, o, err);
     bool was_deleted;
     bool was_new;

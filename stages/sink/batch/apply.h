@@ -38,7 +38,7 @@ void sink_apply_begin(struct sink_apply *a);
 /* Begins a batch on top of `before`, which is sealed and must be written first. Until this batch is
  * sealed, `before` may be neither begun again nor freed. NULL: as sink_apply_begin. */
 void sink_apply_begin_over(struct sink_apply *a, struct sink_apply *before);
-/* Applies one observation. WH_E_TOO_LARGE when the memory of the batch is used up: begin again with
+/* Applies one observation, which is stored at now_ms. WH_E_TOO_LARGE when the memory of the batch is used up: begin again with
  * fewer observations. */
 WH_MUST_CHECK enum wh_rc sink_apply_observation(struct sink_apply *a,
                                                 const struct wh_observation *o, int64_t now_ms,

@@ -47,6 +47,16 @@ static void sample(struct sink_writer *w, const struct sink_partition *p,
                              .version_at_ms = event_ms(o)};
 }
 
+/*
+ * When a record counts as stored. One that was in Kafka before the store was begun was stored by an
+ * earlier store, at an unknown time after Kafka took it: that time is the nearest that is known, and the
+ * same in every rebuild.
+ */
+static int64_t stored_ms(const struct sink_writer *w, const struct wh_bus_msg *msg, int64_t now_ms)
+{
+    return msg->timestamp_ms > 0 && msg->timestamp_ms < w->begun_ms ? msg->timestamp_ms : now_ms;
+}
+
 static void put_aside(struct sink_writer *w, size_t index, const struct sink_topic *topic,
                       enum wh_rc rc)
 {
@@ -75,7 +85,7 @@ static enum wh_rc keep_observation(struct sink_writer *w, const struct sink_topi
         return WH_OK;
     }
     if (rc == WH_OK) {
-        rc = sink_apply_observation(w->apply, &o, now_ms, &result, err);
+        rc = sink_apply_observation(w->apply, &o, stored_ms(w, msg, now_ms), &result, err);
     }
     if (rc == WH_OK) {
         sample(w, p, msg, &o, result.outcome);
@@ -619,6 +629,32 @@ void sink_conf_init(struct sink_conf *conf)
     };
 }
 
+/* Reads when the store was begun; a new one begins now. */
+static enum wh_rc read_begun(struct sink_writer *w, struct wh_err *err)
+{
+    unsigned char begun[8];
+    bool found = false;
+
+    wh_buf_reset(&w->scratch);
+    if (wh_store_get(w->deps.store, NULL, SINK_META, WH_LIT("b"), &w->scratch, &found, err) !=
+        WH_OK) {
+        return err->rc;
+    }
+    if (found && w->scratch.len == sizeof(begun)) {
+        w->begun_ms = (int64_t)wh_be_get64(w->scratch.ptr);
+        return WH_OK;
+    }
+    w->begun_ms = wh_clock_now_ms(&w->deps.clock);
+    wh_be_put64(begun, (uint64_t)w->begun_ms);
+    if (sink_apply_meta(w->apply, WH_LIT("b"), wh_slice(begun, sizeof(begun)), err) != WH_OK ||
+        sink_apply_seal(w->apply, err) != WH_OK ||
+        sink_apply_commit(w->apply, w->conf.sync, err) != WH_OK) {
+        return err->rc;
+    }
+    sink_apply_begin(w->apply);
+    return WH_OK;
+}
+
 enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sink_conf *conf,
                            struct sink_writer **ret, struct wh_err *err)
 {
@@ -656,7 +692,8 @@ enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sin
         sink_outcomes_set_counters(w->outcomes, deps->repairs);
     }
     w->apply = w->applies[0];
-    if (sink_purge_new(deps->store, deps->clock, deps->log, conf->sync, &w->purge, err) != WH_OK) {
+    if (read_begun(w, err) != WH_OK ||
+        sink_purge_new(deps->store, deps->clock, deps->log, conf->sync, &w->purge, err) != WH_OK) {
         sink_writer_free(w);
         return err->rc;
     }

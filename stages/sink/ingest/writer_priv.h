@@ -24,6 +24,7 @@ struct sink_writer {
     struct sink_conf conf;
     struct sink_apply *applies[2];
     struct sink_apply *apply; /* of the current batch */
+    int64_t begun_ms;         /* when the store was begun */
     struct sink_committer *committer;
     struct sink_flight flight;
     struct sink_purge *purge;

@@ -55,6 +55,7 @@ static const struct sql_column revisions_columns[] = {
     {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "project id it was seen in"},
     {"source_iid", "TEXT", SQL_SHAPE_PLAIN, "number it was seen with"},
     {"url", "TEXT", SQL_SHAPE_PLAIN, "page it was seen at"},
+    {"stored_at", "TEXT", SQL_SHAPE_TIME, "when it was stored"},
 };
 
 static const struct sql_column changes_columns[] = {

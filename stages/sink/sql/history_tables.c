@@ -181,6 +181,7 @@ enum revisions_column {
     R_SOURCE_PROJECT,
     R_SOURCE_IID,
     R_URL,
+    R_STORED,
 };
 
 static bool version_of(sqlite3_value *value, struct wh_version *ret)
@@ -322,6 +323,9 @@ static enum wh_rc entry_column(struct sql_cursor *c, struct sql_out *out,
     case R_URL:
         sql_result_maybe(out, e->source.url);
         break;
+    case R_STORED:
+        sql_result_time(out, e->stored_ms);
+        break;
     case R_ENTITY:
     case R_KIND:
     case R_VERSION:
@@ -363,6 +367,7 @@ static enum wh_rc revisions_column(struct sql_cursor *c, struct sql_out *out, in
     case R_SOURCE_PROJECT:
     case R_SOURCE_IID:
     case R_URL:
+    case R_STORED:
     default:
         break;
     }

@@ -19,7 +19,8 @@
  *  changes     sequence 8                                  kind 1, entity id 16, order 8, tie 8,
  *                                                          outcome 1, stored_at ms 8
  *  meta        'o' topic 0 partition 4                     next offset 8
- *              'f'                                         format version 4
+ *              'f'                                         format version 5
+ *              'b'                                         when the store was begun, ms 8
  *              'n'                                         last sequence 8
  *              'c' kind 1                                  entities 8, deleted 8, revisions 8
  *              'x' connection id                           connection document (JSON, no secrets)
@@ -68,7 +69,7 @@ enum {
     SINK_BY_PROJECT_KEY = 1 + 16 + 8 + 16,
     SINK_VALUE_TEXT = 64,
     SINK_BY_VALUE_KEY = 1 + 1 + SINK_VALUE_TEXT + 16, /* at most */
-    SINK_FORMAT_VERSION = 4,
+    SINK_FORMAT_VERSION = 5,
 };
 
 extern const struct wh_store_family sink_families[SINK_FAMILY_COUNT];

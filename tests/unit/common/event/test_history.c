@@ -216,10 +216,12 @@ struct outcome {
     struct memory entries;
 };
 
-static void run(const struct wh_observation *o, const size_t *order, size_t n, struct outcome *out)
+/* The i-th one is stored at the time i; only where stored is true. */
+static void run_at(const struct wh_observation *o, const size_t *order, size_t n, bool stored,
+                   struct outcome *out)
 {
     struct wh_arena arena;
-    struct wh_history_io io = {memory_entries, memory_find, memory_put, &out->entries};
+    struct wh_history_io io = {memory_entries, memory_find, memory_put, &out->entries, 0};
     struct wh_head *head = calloc(1, sizeof(*head));
     struct wh_err err;
 
@@ -239,12 +241,18 @@ static void run(const struct wh_observation *o, const size_t *order, size_t n, s
             th_ok(wh_head_decode(out->entries.def, copy, &arena, head, &err), &err);
             head->id = o[0].id;
         }
+        io.now_ms = stored ? (int64_t)i : 0;
         th_ok(wh_history_apply(head, i == 0, &o[order[i]], &io, &arena, &result, &err), &err);
         wh_buf_reset(&out->head);
         th_ok(wh_head_encode(head, &out->head, &err), &err);
     }
     free(head);
     wh_arena_done(&arena);
+}
+
+static void run(const struct wh_observation *o, const size_t *order, size_t n, struct outcome *out)
+{
+    run_at(o, order, n, false, out);
 }
 
 static void outcome_done(struct outcome *out)
@@ -425,6 +433,161 @@ static void test_any_order_same_bytes(void **state)
     }
 }
 
+/* ---- the past ---- */
+
+static void same_entry(const struct wh_entry *got, const struct stored *want, uint64_t seed)
+{
+    struct wh_buf bytes;
+    struct wh_err err;
+
+    wh_buf_init(&bytes, 65536);
+    th_ok(wh_entry_encode(got, &bytes, &err), &err);
+    if (wh_version_cmp(got->version, want->version) != 0 || bytes.len != want->len ||
+        memcmp(bytes.ptr, want->bytes, bytes.len) != 0) {
+        fail_msg("an entry of the past differs, seed %llu", (unsigned long long)seed);
+    }
+    wh_buf_done(&bytes);
+}
+
+/* The head and entries of `all` at a time are those of `then`, which has seen only what had arrived. */
+static void check_past(struct outcome *all, const struct outcome *then, struct wh_history_when when,
+                       uint64_t seed)
+{
+    struct wh_history_past *past = NULL;
+    struct wh_head *head = calloc(1, sizeof(*head));
+    struct wh_arena arena;
+    struct wh_buf bytes;
+    struct wh_err err;
+    size_t n = 0;
+
+    wh_arena_init(&arena, 65536, 8 << 20);
+    wh_buf_init(&bytes, 65536);
+    th_ok(wh_head_decode(all->entries.def, wh_buf_slice(&all->head), &arena, head, &err), &err);
+    th_ok(wh_history_past_new(head, when, &arena, &past, &err), &err);
+    for (size_t i = 0; i < all->entries.n; i++) {
+        struct wh_entry e;
+
+        (void)!memory_decode(&all->entries, i, &arena, &e, &err);
+        if (wh_history_past_add(past, &e)) {
+            assert_true(n < then->entries.n);
+            same_entry(&e, &then->entries.items[n++], seed);
+        }
+    }
+    assert_int_equal(n, then->entries.n);
+    th_ok(wh_head_encode(wh_history_past_head(past), &bytes, &err), &err);
+    if (bytes.len != then->head.len || memcmp(bytes.ptr, then->head.ptr, bytes.len) != 0) {
+        fail_msg("a head of the past differs, seed %llu", (unsigned long long)seed);
+    }
+    wh_buf_done(&bytes);
+    wh_arena_done(&arena);
+    free(head);
+}
+
+static size_t distinct_observations(uint64_t *seed, struct wh_observation *o, size_t n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bool again = false;
+
+        random_observation(seed, &o[kept]);
+        for (size_t k = 0; k < kept; k++) {
+            again = again || wh_version_cmp(o[k].version, o[kept].version) == 0;
+        }
+        kept += !again;
+    }
+    return kept;
+}
+
+/* At any time, the past is what a store would have that saw only what had been stored by then. */
+static void test_past_is_a_store_of_then(void **state)
+{
+    (void)state;
+    for (uint64_t c = 1; c <= CASES; c++) {
+        uint64_t seed = c * 0x9E3779B97F4A7C15ULL;
+        struct wh_observation *o = calloc(OBSERVATIONS, sizeof(*o));
+        size_t n = distinct_observations(&seed, o, 2 + below(&seed, OBSERVATIONS - 2));
+        size_t order[OBSERVATIONS];
+        struct outcome all;
+
+        for (size_t i = 0; i < n; i++) {
+            order[i] = i;
+        }
+        run_at(o, order, n, true, &all);
+        for (size_t m = 1; m <= n; m++) {
+            struct outcome then;
+
+            run_at(o, order, m, true, &then);
+            check_past(&all, &then, (struct wh_history_when){(int64_t)m - 1, INT64_MAX}, c);
+            outcome_done(&then);
+        }
+        outcome_done(&all);
+        free(o);
+    }
+}
+
+/* By the source's own times, the past is what the observations of versions by then make. */
+static void test_past_by_versions(void **state)
+{
+    (void)state;
+    for (uint64_t c = 1; c <= CASES; c++) {
+        uint64_t seed = c * 0x9E3779B97F4A7C15ULL;
+        struct wh_observation *o = calloc(OBSERVATIONS, sizeof(*o));
+        size_t n = distinct_observations(&seed, o, OBSERVATIONS);
+        size_t order[OBSERVATIONS];
+        struct wh_history_when when = {INT64_MAX, 1000 + (int64_t)below(&seed, 3000)};
+        struct outcome all;
+        struct outcome then;
+        size_t m = 0;
+
+        for (size_t i = 0; i < n; i++) {
+            order[i] = i;
+        }
+        run(o, order, n, &all);
+        for (size_t i = 0; i < n; i++) {
+            if (wh_version_at_ms(o[i].version.order) <= when.valid_ms) {
+                order[m++] = i;
+            }
+        }
+        if (m) {
+            run(o, order, m, &then);
+            check_past(&all, &then, when, c);
+            outcome_done(&then);
+        }
+        outcome_done(&all);
+        free(o);
+    }
+}
+
+/* A later delivery of the same content does not change when it was stored. */
+static void test_stored_first(void **state)
+{
+    static const int64_t at_ms[] = {70, 90, 50};
+    struct wh_observation *o = calloc(3, sizeof(*o));
+    const size_t order[] = {0, 1, 2};
+    struct wh_arena arena;
+    struct wh_entry e;
+    struct outcome out;
+    struct wh_err err;
+    uint64_t seed = 42;
+
+    (void)state;
+    wh_arena_init(&arena, 65536, 1 << 20);
+    random_observation(&seed, &o[0]);
+    for (size_t i = 0; i < 3; i++) {
+        o[i] = o[0];
+        o[i].provenance.observed_at_ms = at_ms[i];
+    }
+    run_at(o, order, 3, true, &out);
+    assert_int_equal(out.entries.n, 1);
+    (void)!memory_decode(&out.entries, 0, &arena, &e, &err);
+    assert_int_equal(e.stored_ms, 0);
+    assert_int_equal(e.provenance.observed_at_ms, 50);
+    outcome_done(&out);
+    wh_arena_done(&arena);
+    free(o);
+}
+
 /* A late read cannot bring back what was deleted after it; a later one can. */
 static void test_deletion_is_a_version(void **state)
 {
@@ -520,6 +683,9 @@ int main(void)
         cmocka_unit_test(test_deletion_is_a_version),
         cmocka_unit_test(test_seen_again),
         cmocka_unit_test(test_changed_ms),
+        cmocka_unit_test(test_past_is_a_store_of_then),
+        cmocka_unit_test(test_past_by_versions),
+        cmocka_unit_test(test_stored_first),
     };
 
     return cmocka_run_group_tests_name("event/history", tests, NULL, NULL);
