@@ -4,6 +4,7 @@
  *   <connection>:outcome                 from the sink: what the newest run changed
  *   <connection>:webhooks:<intake>       from an intake: deliveries accepted and refused
  *   <connection>:completeness:<project>  from the fetcher: numbers expected, present and missing
+ *   <connection>:streams:<fetcher>       from each fetcher: how its reads fare (streams.h)
  *
  * Other stages read the first two, whose format is defined here.
  */

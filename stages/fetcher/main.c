@@ -35,6 +35,7 @@ struct app {
     char *key_file;
     char *token_file;
     char *member_id;
+    char member[MEMBER_MAX]; /* this process among the fetchers */
     char *ca_file;
     char *read_notes;
     struct wh_keyring keys;
@@ -302,6 +303,18 @@ static enum wh_rc make_http(struct app *app, struct wh_err *err)
                              &app->http, err);
 }
 
+/* The same after a restart, so that a fetcher that comes back soon keeps its part. */
+static void name_member(struct app *app)
+{
+    char host[256] = "";
+
+    if (app->member_id[0]) {
+        (void)snprintf(app->member, sizeof(app->member), "%s", app->member_id);
+    } else if (app->base.http_port != 0 && gethostname(host, sizeof(host) - 1) == 0) {
+        (void)snprintf(app->member, sizeof(app->member), "%s:%" PRId64, host, app->base.http_port);
+    }
+}
+
 static enum wh_rc make_fetcher(struct app *app, struct wh_err *err)
 {
     struct wh_run *run = app->base.run;
@@ -320,6 +333,8 @@ static enum wh_rc make_fetcher(struct app *app, struct wh_err *err)
         .conf = app->conf,
     };
 
+    name_member(app);
+    deps.conf.member = app->member[0] ? app->member : "fetcher";
     deps.conf.topic_prefix = app->base.topic_prefix;
     deps.conf.backoff_ms = BACKOFF_MS;
     deps.conf.key_look_ms = KEY_LOOK_MS;
@@ -351,22 +366,6 @@ static enum wh_rc start_fetcher(struct app *app, struct wh_err *err)
     return WH_OK;
 }
 
-/* The same after a restart, so that a fetcher that comes back soon keeps its part. */
-static const char *name_member(const struct app *app, char to[MEMBER_MAX])
-{
-    char host[256] = "";
-
-    if (app->member_id[0]) {
-        (void)snprintf(to, MEMBER_MAX, "%s", app->member_id);
-        return to;
-    }
-    if (app->base.http_port == 0 || gethostname(host, sizeof(host) - 1) != 0) {
-        return NULL;
-    }
-    (void)snprintf(to, MEMBER_MAX, "%s:%" PRId64, host, app->base.http_port);
-    return to;
-}
-
 static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer,
                                struct wh_err *err)
 {
@@ -377,7 +376,6 @@ static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer
                                       .fatal = wh_stage_fatal,
                                       .ctx = app};
     char group[WH_TOPIC_MAX + 16];
-    char member[MEMBER_MAX];
 
     app->members = members_new(&conf);
     if (app->members == NULL) {
@@ -386,7 +384,7 @@ static enum wh_rc join_members(struct app *app, struct wh_consumer_conf consumer
     /* By the prefix: other fetchers on the same Kafka have topics of their own. */
     (void)snprintf(group, sizeof(group), "%sfetchers", app->base.topic_prefix);
     consumer.group = group;
-    consumer.instance_id = name_member(app, member);
+    consumer.instance_id = app->member[0] ? app->member : NULL;
     consumer.rebalance = members_rebalance(app->members);
     return wh_consumer_kafka_new(&consumer, &app->state, err);
 }

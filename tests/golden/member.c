@@ -97,6 +97,7 @@ static void make_fetcher(struct member *m)
         .bus_ctx = m,
         .keys = m->conf.keys,
         .conf = {.topic_prefix = "",
+                 .member = "golden",
                  .public_url = "",
                  .redirect_url = "http://127.0.0.1:8701/oauth/callback",
                  .client_metadata_url = "",

@@ -27,6 +27,7 @@ int th_fetcher_tiny_queue(void **state)
 struct fetcher_conf th_fetcher_conf(void)
 {
     return (struct fetcher_conf){.topic_prefix = "",
+                                 .member = "h:8701",
                                  .sync_interval_ms = 3600000,
                                  .sync_overlap_ms = 30000,
                                  .backoff_ms = 1,

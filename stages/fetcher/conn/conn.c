@@ -225,6 +225,7 @@ static void stop(struct conn *c)
     c->dropped = true;
     c->stopped = true;
     wh_timer_stop(c->run.timer);
+    wh_timer_stop(c->run.teller);
     access_stop(c->access);
 }
 

@@ -26,6 +26,7 @@ struct rotation;
 
 struct fetcher_conf {
     const char *topic_prefix;
+    const char *member;       /* its name among the fetchers, in reports */
     const char *redirect_url; /* where GitLab sends a browser back */
     const char *public_url;   /* of this installation, without a slash at the end; "": not known */
     const char *client_metadata_url; /* "" : none */

@@ -1,6 +1,7 @@
 /* What a connection lends to its health. */
 #include "stages/fetcher/conn/conn_parts.h"
 #include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/stream_report.h"
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/conn/run.h"
 
@@ -30,8 +31,12 @@ static void judged(void *ctx, bool healthy, const char *detail)
 {
     struct conn *c = ctx;
     const struct sources *s = access_sources(c->access);
+    struct wh_streams_verdict v;
 
-    if (healthy) {
+    stream_report_judge(c, &v);
+    if (v.detail[0] && (healthy || strcmp(v.state, "error") == 0)) {
+        conn_set_state(c, v.state, v.detail);
+    } else if (healthy) {
         conn_set_state(c, sources_state(s), sources_missing(s));
     } else {
         conn_set_state(c, "degraded", detail);

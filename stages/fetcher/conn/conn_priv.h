@@ -14,6 +14,7 @@
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/check/check.h"
 #include "stages/fetcher/conn/conn.h"
+#include "stages/fetcher/conn/stream_trace.h"
 #include "stages/fetcher/listing/listing.h"
 #include "stages/fetcher/outbox/outbox.h"
 #include "stages/fetcher/state/cursors.h"
@@ -46,8 +47,10 @@ enum { FIRST_PROJECT_STREAM = 1 };
 
 struct conn_run {
     enum run_phase phase;
-    struct wh_timer *timer; /* starts the next run */
-    int64_t id;             /* of the present reads; 0 outside of runs */
+    struct wh_timer *timer;  /* starts the next run */
+    struct wh_timer *teller; /* reports of the present one */
+    int64_t begun_ms;        /* start of the first run */
+    int64_t id;              /* of the present reads; 0 outside of runs */
     int64_t started_ms;
     int64_t finished_ms;
     int64_t next_ms; /* when the next run begins by itself; 0: one is under way, or there is none */
@@ -65,6 +68,7 @@ struct conn_run {
     struct project *next_project; /* of the listing that starts next */
     unsigned next_stream;
     struct stream_count counts[STREAMS];
+    struct stream_traces traces;
     struct client_stats stats_before;
     int64_t next_due_ms; /* when the first stream that was left out is due */
     uint64_t tombstones;

@@ -131,6 +131,11 @@ static void on_run_timer(void *ctx)
     conn_run_due(ctx);
 }
 
+static void on_teller(void *ctx)
+{
+    conn_run_tell(ctx);
+}
+
 static void conn_free(struct conn *c)
 {
     leave_free(c->leave);
@@ -143,6 +148,7 @@ static void conn_free(struct conn *c)
     mr_heads_free(c->reads.heads);
     open_pipelines_free(c->reads.open);
     wh_timer_free(c->run.timer);
+    wh_timer_free(c->run.teller);
     projects_free(&c->projects);
     wh_arena_done(&c->arena);
     wh_mem_free(c->instance);
@@ -162,13 +168,14 @@ static struct conn *conn_new(struct fetcher *f, const struct wh_connection *doc,
     (void)snprintf(c->id, sizeof(c->id), "%.*s", WH_SLICE_ARG(doc->id));
     c->instance = wh_mem_dup(doc->instance.ptr, doc->instance.len);
     c->run.timer = wh_timer_new(f->deps.loop, on_run_timer, c);
+    c->run.teller = wh_timer_new(f->deps.loop, on_teller, c);
     c->health = conn_health_new(c);
     c->reads.heads = mr_heads_new();
     c->reads.open = open_pipelines_new();
     c->access = c->instance ? conn_access_new(c) : NULL;
     c->leave = leave_new(c);
-    if (!c->instance || !c->run.timer || !c->health || !c->reads.heads || !c->reads.open ||
-        !c->access || !c->leave || conn_reads_init(c, err) != WH_OK ||
+    if (!c->instance || !c->run.timer || !c->run.teller || !c->health || !c->reads.heads ||
+        !c->reads.open || !c->access || !c->leave || conn_reads_init(c, err) != WH_OK ||
         wh_topic_name(f->deps.conf.topic_prefix, WH_TOPIC_RAW, doc->id, c->raw_topic, err) !=
             WH_OK) {
         conn_free(c);
@@ -432,6 +439,7 @@ void fetcher_drain(struct fetcher *f)
     outbox_abandon(f->outbox);
     for (struct conn *c = f->conns; c; c = c->next) {
         wh_timer_stop(c->run.timer);
+        wh_timer_stop(c->run.teller);
         listings_free(&c->reads.listings);
         access_drain(c->access);
         check_free(c->reads.check);

@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/stream_report.h"
 #include "stages/fetcher/check/check.h"
 #include "stages/fetcher/conn/project_handover.h"
 #include "stages/fetcher/conn/run_report.h"
@@ -112,17 +113,24 @@ void conn_take_outcome(struct conn *c, const struct wh_outcome *o)
     }
 }
 
-/* Explains why a connection that has never had a good run is not ready. */
-static void say_failed(struct conn *c)
+/* The state that follows from the streams. Without a valid credential the state already says why. */
+static void judge_streams(struct conn *c)
 {
-    char detail[240];
+    struct wh_streams_verdict v;
 
-    if (c->run.succeeded || wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
+    if (wh_slice_eq(c->doc.state, WH_LIT("need_reconnect"))) {
         return;
     }
-    (void)snprintf(detail, sizeof(detail), "the first run failed and is tried again: %.160s",
-                   c->run.error[0] ? c->run.error : "see the fetcher's log");
-    conn_set_state(c, "error", detail);
+    stream_report_judge(c, &v);
+    if (v.detail[0]) {
+        conn_set_state(c, v.state, v.detail);
+    }
+}
+
+void conn_run_tell(struct conn *c)
+{
+    stream_report_publish(c);
+    judge_streams(c);
 }
 
 static void plan_next(struct conn *c)
@@ -132,7 +140,7 @@ static void plan_next(struct conn *c)
 
     if (c->run.failed) {
         /* A person must give another token. This one is tried again in case GitLab was wrong. */
-        wait = c->run.refused ? interval : RETRY_AFTER_MS;
+        wait = c->run.refused || stream_report_all_skipped(c) ? interval : RETRY_AFTER_MS;
     }
     if (c->run.again || c->run.again_stale || wait < 0) {
         wait = 0;
@@ -141,16 +149,33 @@ static void plan_next(struct conn *c)
     wh_timer_start(c->run.timer, wait, 0);
 }
 
+/* A run that GitLab has given nothing but refusals has not read. */
+static void fail_if_all_skipped(struct conn *c)
+{
+    char first[sizeof(c->run.error)];
+
+    if (!c->run.failed && stream_report_all_skipped(c)) {
+        memcpy(first, c->run.error, sizeof(first));
+        c->run.failed = true;
+        (void)snprintf(c->run.error, sizeof(c->run.error),
+                       "GitLab refuses every stream of every project: %.110s", first);
+    }
+}
+
 static void run_end(struct conn *c)
 {
     struct fetcher *f = c->fetcher;
+
     c->run.phase = RUN_IDLE;
+    wh_timer_stop(c->run.teller);
     c->run.id = 0;
     c->run.finished_ms = now_ms(c);
     c->run.count++;
     if (f->draining) {
         return;
     }
+    fail_if_all_skipped(c);
+    stream_report_run_ended(c);
     summarise(c);
     run_report(c, true);
     wh_log_info(f->deps.log, "run ended", WH_STR("connection", c->id), WH_B("ok", !c->run.failed),
@@ -160,9 +185,10 @@ static void run_end(struct conn *c)
         return;
     }
     plan_next(c);
+    stream_report_publish(c);
     if (c->run.failed) {
         mr_heads_clear(c->reads.heads); /* their records may not be in Kafka */
-        say_failed(c);
+        judge_streams(c);
         return;
     }
     c->run.succeeded = true;
@@ -188,6 +214,7 @@ static void on_checked(void *ctx, const struct check_result *result)
     if (result->error[0]) {
         (void)snprintf(c->run.error, sizeof(c->run.error), "%s", result->error);
     }
+    stream_report_check_ended(c, result);
     c->run.failed = c->run.failed || !result->ok;
     run_end(c);
 }
@@ -205,6 +232,7 @@ static void run_check(struct conn *c)
                                   .ctx = c};
 
     c->run.phase = RUN_CHECK;
+    stream_report_check_begins(c);
     c->reads.check = check_start(&c->reads.check_env, &run);
     if (c->reads.check == NULL) {
         c->run.failed = true;
@@ -256,6 +284,7 @@ static enum wh_rc source_start(struct conn *c, struct project *project, unsigned
     }
     if (sources_unanswered(sources)) {
         c->run.counts[stream].failed++;
+        stream_report_listing_failed(c, stream, source->reason);
         return wh_fail(err, WH_E_UNAVAILABLE, "%s: %s", streams[stream].name, source->reason);
     }
     c->run.counts[stream].skipped++;
@@ -356,10 +385,11 @@ static void sign_in_needed(struct conn *c)
     conn_set_state(c, "need_reconnect", text);
 }
 
-/* A stream may be switched off, not allowed, or unknown to an older GitLab; the others are read. */
-static bool skippable(enum client_outcome why)
+/* A stream may be switched off, not allowed, or unknown to an older GitLab; the others are read. A tool that
+ * GitLab lists and then refuses has failed. */
+static bool skippable(const struct listing_task *task, enum client_outcome why)
 {
-    return why == CLIENT_GONE || why == CLIENT_DENIED || why == CLIENT_REFUSED;
+    return !task->tool && (why == CLIENT_GONE || why == CLIENT_DENIED || why == CLIENT_REFUSED);
 }
 
 static void skip_stream(struct conn *c, struct project *project, unsigned stream,
@@ -382,11 +412,12 @@ static void take_failure(struct conn *c, const struct listing_task *task,
 
     if (result->why == CLIENT_SIGN_IN && !renews) {
         sign_in_needed(c);
-    } else if (task->project && skippable(result->why)) {
+    } else if (task->project && skippable(task, result->why)) {
         skip_stream(c, task->project, task->stream, result->why);
     } else {
         c->run.failed = true;
         c->run.counts[task->stream].failed++;
+        stream_report_listing_failed(c, task->stream, result->error);
     }
 }
 
@@ -411,6 +442,7 @@ void conn_listing_ended(void *ctx, const struct listing_task *task,
     if (result->error[0]) {
         (void)snprintf(c->run.error, sizeof(c->run.error), "%s", result->error);
     }
+    stream_report_listing_ended(c, task, result);
     if (result->outcome == LISTING_CANNOT_GO_ON) {
         take_failure(c, task, result);
     } else if (result->unread) {
@@ -427,6 +459,8 @@ static void on_sources(void *ctx)
     struct conn *c = ctx;
     struct wh_err err;
 
+    stream_report_publish(c);
+    wh_timer_start(c->run.teller, WH_STREAMS_MS, WH_STREAMS_MS);
     if (!fetcher_owns(c->fetcher, c->id, NULL)) {
         /* Another member lists the projects and announces them. */
         project_handover_recall(c);
@@ -483,6 +517,8 @@ static void begin_run(struct conn *c, bool stale)
     c->run.error[0] = '\0';
     c->run.started_ms = now_ms(c);
     c->run.id = c->run.started_ms;
+    c->run.begun_ms = c->run.begun_ms > 0 ? c->run.begun_ms : c->run.started_ms;
+    stream_report_run_begins(c);
     c->run.verifies = c->run.want_verify;
     c->run.confirms = c->run.want_confirm;
     c->run.sweeps = c->run.want_verify || c->run.want_confirm || sweep_due(c);

@@ -15,6 +15,8 @@ void conn_run(struct conn *c);
 void conn_run_stale(struct conn *c);
 /* Starts the run that was asked for meanwhile; without any, an ordinary one. */
 void conn_run_due(struct conn *c);
+/* Reports how the streams fare in the run under way, and what follows for the connection's state. */
+void conn_run_tell(struct conn *c);
 /* The sink has reported what a run changed: the summary of that run shows it. */
 void conn_take_outcome(struct conn *c, const struct wh_outcome *o);
 /* For listing_env.on_end. */

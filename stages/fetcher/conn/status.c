@@ -1,6 +1,7 @@
 #include "common/json/json_write.h"
 #include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/stream_report.h"
 #include "stages/fetcher/conn/status.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/health.h"
@@ -11,33 +12,53 @@
 
 enum { PATHS_MAX = 20 };
 
+static void write_part(struct wh_json_writer *w, const struct conn *c, unsigned i)
+{
+    const struct source *source = source_of(access_sources(c->access), i);
+
+    wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));
+    wh_jw_put_str(w, "read_by", wh_slice_str(source_word(source)));
+    if (source->reason) {
+        wh_jw_put_str(w, "reason", wh_slice_str(source->reason));
+    }
+}
+
+static void write_counted(struct wh_json_writer *w, const struct stream_count *n)
+{
+    wh_jw_put_int(w, "rows", (int64_t)n->rows);
+    wh_jw_put_int(w, "rows_total", (int64_t)n->total_rows);
+    wh_jw_put_int(w, "records", (int64_t)n->produced);
+    wh_jw_put_int(w, "pages", (int64_t)n->pages);
+    wh_jw_put_int(w, "follow_ups", (int64_t)n->follow_ups);
+    wh_jw_put_int(w, "checked", (int64_t)n->checked);
+    wh_jw_put_int(w, "single_reads", (int64_t)n->singles);
+    wh_jw_put_int(w, "skipped", (int64_t)n->skipped);
+    wh_jw_put_int(w, "failed", (int64_t)n->failed);
+}
+
+/* Each stream with its state, and after it, its parts. */
 static void write_streams(struct wh_json_writer *w, const struct conn *c)
 {
+    int64_t now_ms = wh_clock_now_ms(&c->fetcher->deps.clock);
+    struct stream_texts texts;
+    struct wh_streams all;
+    size_t at = 0;
+
+    stream_report_fill(c, &all, &texts);
     wh_jw_key(w, "streams");
     wh_jw_array(w);
     for (unsigned i = 0; i < STREAMS; i++) {
-        const struct stream_count *n = &c->run.counts[i];
-
         wh_jw_object(w);
-        wh_jw_put_str(w, "stream", wh_slice_str(streams[i].name));
-        wh_jw_put_str(w, "read_by",
-                      wh_slice_str(source_word(source_of(access_sources(c->access), i))));
-        if (source_of(access_sources(c->access), i)->tool) {
-            wh_jw_put_str(w, "tool", wh_slice_str(source_of(access_sources(c->access), i)->tool));
+        if (at < all.n && wh_slice_eq(all.list[at].name, wh_slice_str(streams[i].name))) {
+            const struct wh_stream *one = &all.list[at++];
+
+            wh_stream_write(one, w);
+            wh_jw_put_str(w, "state",
+                          wh_slice_str(wh_stream_state_name(wh_stream_state(&all, one, now_ms))));
+        } else {
+            write_part(w, c, i);
         }
-        if (source_of(access_sources(c->access), i)->reason) {
-            wh_jw_put_str(w, "reason",
-                          wh_slice_str(source_of(access_sources(c->access), i)->reason));
-        }
-        wh_jw_put_int(w, "rows", (int64_t)n->rows);
-        wh_jw_put_int(w, "rows_total", (int64_t)n->total_rows);
-        wh_jw_put_int(w, "records", (int64_t)n->produced);
-        wh_jw_put_int(w, "pages", (int64_t)n->pages);
-        wh_jw_put_int(w, "follow_ups", (int64_t)n->follow_ups);
-        wh_jw_put_int(w, "checked", (int64_t)n->checked);
-        wh_jw_put_int(w, "single_reads", (int64_t)n->singles);
-        wh_jw_put_int(w, "skipped", (int64_t)n->skipped);
-        wh_jw_put_int(w, "failed", (int64_t)n->failed);
+        write_counted(w, &c->run.counts[i]);
         wh_jw_end(w);
     }
     wh_jw_end(w);

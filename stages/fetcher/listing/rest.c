@@ -303,6 +303,7 @@ void listing_rest_pump(struct listing_rest *r)
         listing_page_ask(lane);
     }
     if (!under_way(r) && !listing_rest_save(r)) {
+        listing_rest_finish(r);
         listing_end(&r->base);
     }
 }

@@ -112,6 +112,13 @@ static bool has_cursor(const struct listing_rest *r)
     return r->base.stream->mode != STREAM_OPEN && r->base.stream->mode != STREAM_HEADS;
 }
 
+void listing_rest_finish(struct listing_rest *r)
+{
+    if (has_cursor(r) && wholly_read(r)) {
+        r->base.cursor->finished_at_ms = wh_clock_now_ms(&r->base.env->clock);
+    }
+}
+
 bool listing_rest_save(struct listing_rest *r)
 {
     struct wh_err err;
@@ -127,11 +134,9 @@ bool listing_rest_save(struct listing_rest *r)
     r->dirty = false;
     r->n_saving = r->n_settled;
     r->n_settled = 0;
-    if (wholly_read(r)) {
-        r->base.cursor->finished_at_ms = wh_clock_now_ms(&r->base.env->clock);
-        if (r->base.stream->mode == STREAM_BY_UPDATE) {
-            listing_overlap_keep(&r->overlap, r->base.env->overlap_ms, r->base.cursor);
-        }
+    listing_rest_finish(r);
+    if (wholly_read(r) && r->base.stream->mode == STREAM_BY_UPDATE) {
+        listing_overlap_keep(&r->overlap, r->base.env->overlap_ms, r->base.cursor);
     }
     if (fill_cursor(r, &err) != WH_OK || listing_save(&r->base, &err) != WH_OK) {
         listing_fail(&r->base, CLIENT_FAILED, err.msg);

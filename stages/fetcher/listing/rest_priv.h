@@ -148,6 +148,8 @@ WH_MUST_CHECK enum wh_rc listing_rest_restore(struct listing_rest *r, struct wh_
 /* Moves the lane's cursor over its acknowledged pages. The listing may be freed when this
  * returns. */
 void listing_lane_settle(struct listing_lane *lane);
+/* Notes in the cursor when the listing has been read completely, also when it has no rows. */
+void listing_rest_finish(struct listing_rest *r);
 /* Writes the cursor when it has moved and no record of it is in flight. Returns true while one is
  * in flight. */
 bool listing_rest_save(struct listing_rest *r);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/judge/streams.h"
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/run.h"
 #include "tests/lib/th_control.h"
@@ -18,6 +19,35 @@ static bool answer(struct th_control *t, struct wh_slice url, struct wh_slice to
     (void)token;
     if (*status && memmem(url.ptr, url.len, "/projects", 9)) {
         a->status = *status;
+        return true;
+    }
+    return false;
+}
+
+/* One project; of its streams those whose address contains the word are answered with that status. */
+struct world {
+    const char *word;
+    unsigned status;
+};
+
+static bool answer_project(struct th_control *t, struct wh_slice url, struct wh_slice token,
+                           struct th_script_answer *a)
+{
+    const struct world *w = t->ctx;
+    struct wh_err err;
+
+    (void)token;
+    if (memmem(url.ptr, url.len, "membership=true", 15)) {
+        th_ok(
+            wh_buf_append(&a->body,
+                          WH_LIT("[{\"id\":7,\"path_with_namespace\":\"acme/web\",\"permissions\":{"
+                                 "\"project_access\":{\"access_level\":30}}}]"),
+                          &err),
+            &err);
+        return true;
+    }
+    if (w->status && memmem(url.ptr, url.len, w->word, strlen(w->word))) {
+        a->status = w->status;
         return true;
     }
     return false;
@@ -118,6 +148,130 @@ static void test_a_run_that_is_asked_for_meanwhile_follows_at_once(void **state)
     th_control_done(&t);
 }
 
+/* ---- states ---- */
+
+/* The newest report of the streams in the topic `health`. */
+static void last_report(struct th_control *t, struct wh_json_parser *parser, struct wh_streams *ret)
+{
+    const struct wh_bus_header *headers;
+    struct wh_document doc = {.document = {NULL, 0}};
+    struct wh_bus_msg msg;
+    struct wh_err err;
+    size_t n;
+
+    th_control_turns(t, 10);
+    for (size_t i = 0; wh_bus_mem_get(t->bus, "health", i, &msg, &headers, &n); i++) {
+        if (memmem(msg.key.ptr, msg.key.len, ":streams:h:8701", 15)) {
+            th_ok(wh_document_decode(msg.value, &doc, &err), &err);
+        }
+    }
+    th_ok(wh_streams_parse(doc.document, parser, ret, &err), &err);
+}
+
+static const struct wh_stream *find(const struct wh_streams *all, const char *name)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        if (wh_slice_eq(all->list[i].name, wh_slice_str(name))) {
+            return &all->list[i];
+        }
+    }
+    fail_msg("no stream %s", name);
+    return NULL;
+}
+
+/* The state stayed "enabled", as if the last good run said all. */
+static void test_failing_runs_show_after_a_good_one(void **state)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(1 << 20, 16);
+    static struct th_control t;
+    unsigned status = 0;
+    struct conn *c = connect_to(&t, &status);
+    struct wh_streams all;
+
+    (void)state;
+    run_once(&t, c);
+    th_slice_is(conn_document(c)->state, "enabled");
+    status = 500;
+    run_once(&t, c);
+    th_slice_is(conn_document(c)->state, "degraded");
+    run_once(&t, c);
+    run_once(&t, c);
+    th_slice_is(conn_document(c)->state, "error");
+    assert_non_null(memmem(conn_document(c)->detail.ptr, conn_document(c)->detail.len,
+                           "GET /api/v4/projects", 20));
+    last_report(&t, parser, &all);
+    assert_int_equal(all.failing_runs, 3);
+    assert_int_equal(wh_stream_state(&all, find(&all, "projects"), t.now_ms), WH_STREAM_FAILING);
+    status = 0;
+    run_once(&t, c);
+    th_slice_is(conn_document(c)->state, "enabled");
+    last_report(&t, parser, &all);
+    assert_int_equal(wh_stream_state(&all, find(&all, "projects"), t.now_ms), WH_STREAM_ON_TIME);
+    wh_json_parser_free(parser);
+    th_control_done(&t);
+}
+
+static struct conn *connect_to_project(struct th_control *t, struct world *w)
+{
+    th_control_init(t);
+    t->gitlab = answer_project;
+    t->ctx = w;
+    return th_control_connected(t);
+}
+
+static void test_one_failing_stream_is_named(void **state)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(1 << 20, 16);
+    struct world w = {.word = "/issues?"};
+    static struct th_control t;
+    struct conn *c = connect_to_project(&t, &w);
+    struct wh_streams all;
+
+    (void)state;
+    run_once(&t, c);
+    w.status = 502;
+    run_once(&t, c);
+    last_report(&t, parser, &all);
+    assert_int_equal(wh_stream_state(&all, find(&all, "issues"), t.now_ms), WH_STREAM_LATE);
+    assert_int_equal(wh_stream_state(&all, find(&all, "pipelines"), t.now_ms), WH_STREAM_ON_TIME);
+    assert_int_equal(all.succeeded_ms, c->run.summaries[c->run.n_summaries - 2].finished_ms);
+    th_slice_is(conn_document(c)->state, "degraded");
+    assert_non_null(memmem(conn_document(c)->detail.ptr, conn_document(c)->detail.len,
+                           "issues failed in the newest run", 31));
+    th_slice_is(find(&all, "issues")->read_by, "rest");
+    th_slice_is(find(&all, "issues")->credential, "read_api token");
+    wh_json_parser_free(parser);
+    th_control_done(&t);
+}
+
+/* It was "ok", and the connection stayed "enabled". */
+static void test_a_run_that_is_refused_everything_is_not_good(void **state)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(1 << 20, 16);
+    struct world w = {.word = "/projects/7/", .status = 403};
+    static struct th_control t;
+    struct conn *c = connect_to_project(&t, &w);
+    struct wh_streams all;
+
+    (void)state;
+    run_once(&t, c);
+    assert_true(c->run.failed);
+    assert_int_equal(c->run.next_ms, c->run.finished_ms + INTERVAL_MS);
+    th_slice_is(conn_document(c)->state, "error");
+    last_report(&t, parser, &all);
+    assert_int_equal(wh_stream_state(&all, find(&all, "issues"), t.now_ms), WH_STREAM_NOT_READ);
+    th_slice_is(find(&all, "issues")->reason, "not allowed (403) in the project");
+    /* Some of them is a start. */
+    w.word = "/issues?";
+    run_once(&t, c);
+    assert_false(c->run.failed);
+    th_slice_is(conn_document(c)->state, "enabled");
+    last_report(&t, parser, &all);
+    assert_int_equal(wh_stream_state(&all, find(&all, "issues"), t.now_ms), WH_STREAM_NOT_READ);
+    wh_json_parser_free(parser);
+    th_control_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +279,9 @@ int main(void)
         cmocka_unit_test(test_a_failed_run_is_repeated_soon),
         cmocka_unit_test(test_a_refused_token_is_tried_again_after_the_interval),
         cmocka_unit_test(test_a_run_that_is_asked_for_meanwhile_follows_at_once),
+        cmocka_unit_test(test_failing_runs_show_after_a_good_one),
+        cmocka_unit_test(test_one_failing_stream_is_named),
+        cmocka_unit_test(test_a_run_that_is_refused_everything_is_not_good),
     };
 
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);

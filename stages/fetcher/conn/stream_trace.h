@@ -1,0 +1,36 @@
+/*
+ * stream_trace.h - what the runs of a connection leave behind of its streams; stream_report.h fills it in. Types
+ * only.
+ */
+#ifndef WH_FETCHER_STREAM_TRACE_H
+#define WH_FETCHER_STREAM_TRACE_H
+
+#include <stdint.h>
+
+#include "stages/fetcher/gitlab/streams.h"
+
+enum { STREAM_TEXT_MAX = 200 };
+
+/* One stream, or part of a stream. */
+struct stream_trace {
+    int64_t failing_runs; /* the newest ones, in a row */
+    int64_t failing_since_ms;
+    /* The present run, or the last one. */
+    uint64_t ended; /* listings */
+    uint64_t failed;
+    uint64_t unread; /* rows */
+    char error[STREAM_TEXT_MAX];
+};
+
+/* What the runs of a connection leave behind. Zeros: nothing. */
+struct stream_traces {
+    struct stream_trace list[STREAMS];
+    int64_t failing_runs;
+    int64_t failing_since_ms;
+    int64_t succeeded_ms;
+    int64_t progress_ms; /* when the counts last changed */
+    uint64_t progress;   /* their sum then */
+    uint64_t before_check[STREAMS];
+};
+
+#endif
