@@ -488,7 +488,7 @@ def deletes(s, project):
     """What is deleted does not stay for ever; more kinds and reasons: scenario tombstones."""
     o = [o for o in s.oracle() if o.get("kind") == "issue" and o["project_id"] == project and not o.get("deleted")][0]
     delete(s, project, "issue", o["iid"])
-    verify(s)
+    verify_until_sure(s)
     reason_is(s, "issue", project, o["iid"], "deleted")
 
 

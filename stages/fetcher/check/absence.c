@@ -280,6 +280,11 @@ struct absence *absences_next(const struct absences *t, const char *connection, 
     return g && at < g->n && strcmp(g->items[at]->kind, kind) == 0 ? g->items[at] : NULL;
 }
 
+bool absences_any(const struct absences *t)
+{
+    return t->n > 0;
+}
+
 size_t absences_unsure(const struct absences *t, const char *connection)
 {
     size_t n = 0;

@@ -49,6 +49,7 @@ struct absence {
     int64_t last_ms; /* of the newest 404 */
     unsigned times;  /* how many there were */
     bool told;       /* its tombstone was published */
+    bool returning;  /* for the caller: a record that it is back is under way; not saved */
     char reason[20]; /* of the tombstone */
 };
 
@@ -83,6 +84,8 @@ void absences_remove(struct absences *t, struct absence *a);
  * NULL: there is none. */
 struct absence *absences_next(const struct absences *t, const char *connection, const char *project,
                               const char *kind, const char *after);
+/* False when nothing at all is known to be absent. */
+bool absences_any(const struct absences *t);
 /* How many objects of the connection are unsure: absences without a tombstone. */
 size_t absences_unsure(const struct absences *t, const char *connection);
 /* Removes the absences of a connection without saving. */

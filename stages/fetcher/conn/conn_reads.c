@@ -3,6 +3,7 @@
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/conn/run.h"
+#include "stages/fetcher/conn/shown.h"
 
 static struct outbox_row run_row(void *ctx)
 {
@@ -77,6 +78,7 @@ static void on_row(void *ctx, const struct listing_task *task, const struct gitl
     if (task->tool == NULL) {
         number_ledger_row(c, task->project, task->stream, row, value);
     }
+    shown_by_listing(c, task, row, value);
 }
 
 /* Saves the numbers before the cursor that moves over their rows. */

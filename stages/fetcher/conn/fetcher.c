@@ -18,6 +18,7 @@
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/access/pairs.h"
 #include "stages/fetcher/conn/rotate.h"
+#include "stages/fetcher/conn/shown.h"
 
 enum {
     ROW_MAX_BYTES = 16 << 20,
@@ -65,6 +66,16 @@ static void on_lost(void *ctx, const struct wh_err *err)
     }
 }
 
+static void on_outbox_row(void *ctx, const struct outbox_row *row)
+{
+    const struct fetcher *f = ctx;
+    struct conn *c = absences_any(f->absences) ? fetcher_find(f, row->connection) : NULL;
+
+    if (c) {
+        shown_by_record(c, row);
+    }
+}
+
 /* ---- absences ---- */
 
 static void on_absence(void *ctx, const struct absence *a, bool removed)
@@ -97,6 +108,7 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
                                                  .clock = deps->clock,
                                                  .on_room = on_room,
                                                  .on_lost = on_lost,
+                                                 .on_row = on_outbox_row,
                                                  .ctx = f});
     f->numbers = numbers_table_new();
     f->absences = absences_new(on_absence, f);

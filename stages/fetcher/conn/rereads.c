@@ -9,6 +9,7 @@
 #include "common/base/num.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/shown.h"
 
 enum { OPEN_MAX = 20000, TICK_MS = 200, BUCKETS = 1024 };
 
@@ -281,11 +282,22 @@ static void on_gone(struct reread *q)
 
 /* ---- requests ---- */
 
+static void is_shown(struct reread *q, struct wh_slice body)
+{
+    struct subject s;
+    const struct absence_key key = find_subject(q, &s);
+    struct wh_json_val value;
+    struct wh_err err;
+
+    if (wh_json_parse(q->owner->f->rows, body, &value, &err) == WH_OK) {
+        shown_by_reread(q->conn, &key, value);
+    }
+}
+
 static void on_answer(void *ctx, const struct client_answer *a)
 {
     struct reread *q = ctx;
     const struct resource *res = resource_of(q->kind);
-    struct absence *absence;
     struct wh_err err;
 
     if (a->outcome == CLIENT_GONE) {
@@ -297,10 +309,7 @@ static void on_answer(void *ctx, const struct client_answer *a)
         return;
     }
     q->gone_n = 0;
-    absence = absence_of(q);
-    if (absence && !absence->told) {
-        absences_remove(q->owner->f->absences, absence);
-    }
+    is_shown(q, wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len));
     if (emit(q, res->raw_kind, wh_slice(a->body->ptr ? a->body->ptr : "", a->body->len), &err) !=
         WH_OK) {
         done(q, true);

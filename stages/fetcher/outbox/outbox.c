@@ -228,7 +228,13 @@ enum wh_rc outbox_row(struct outbox *o, const struct outbox_row *row, struct wh_
     if (outbox_record_row(row, wh_clock_now_ms(&o->conf.clock), &r, err) != WH_OK) {
         return err->rc;
     }
-    return post(o, r, ack, err);
+    if (post(o, r, ack, err) != WH_OK) {
+        return err->rc;
+    }
+    if (o->conf.on_row) {
+        o->conf.on_row(o->conf.ctx, row);
+    }
+    return WH_OK;
 }
 
 enum wh_rc outbox_state(struct outbox *o, int32_t partition, const struct outbox_document *doc,

@@ -36,6 +36,9 @@ struct outbox_conf {
     /* The producer is lost (WH_E_FATAL_BUS): every record from now on fails. Called once, from the
      * loop. May be NULL. */
     void (*on_lost)(void *ctx, const struct wh_err *err);
+    /* A row was taken; it is borrowed. Called from inside outbox_row, which may be called again from
+     * here. May be NULL. */
+    void (*on_row)(void *ctx, const struct outbox_row *row);
     void *ctx;
 };
 

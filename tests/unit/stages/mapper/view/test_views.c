@@ -358,6 +358,27 @@ static void test_back_and_moved(void **state)
     assert_int_equal(count(v, "observations"), 1);
 }
 
+/* Whatever can be told to be gone can be told to be back, but for people, whose row has a state. */
+static void test_back_of_each_kind(void **state)
+{
+    static const char *const kinds[] = {"issue",      "merge_request", "pipeline",  "job",
+                                        "deployment", "environment",   "milestone", "note",
+                                        "release",    "membership",    "project"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        char json[80];
+        struct wh_json_val v;
+
+        (void)snprintf(json, sizeof(json), "{\"kind\":\"%s\",\"id\":\"9\"}", kinds[i]);
+        v = text(state, WH_ORIGIN_REST, "gone", json);
+        ref_is(v, "observations.0.id", kinds[i], "9");
+        is(v, "observations.0.change", "delete");
+        v = text(state, WH_ORIGIN_REST, "back", json);
+        ref_is(v, "observations.0.id", kinds[i], "9");
+        is(v, "observations.0.change", "upsert");
+    }
+}
+
 static void test_release_deleted(void **state)
 {
     struct wh_json_val v = text(state, WH_ORIGIN_WEBHOOK, "release",
@@ -795,6 +816,7 @@ int main(void)
         T(test_state_rank),
         T(test_links_and_gone),
         T(test_back_and_moved),
+        T(test_back_of_each_kind),
         T(test_pushed),
         T(test_release_deleted),
         T(test_shown),
