@@ -92,6 +92,10 @@ static enum wh_rc read_head(struct sink_apply *a, struct sink_cached *c, struct 
     }
     c->head->id = c->id;
     c->head->body.def = wh_kind_def(c->kind);
+    if (!c->head->deleted &&
+        sink_names_add(a, &c->head->source, &c->head->body, &c->old_names, err) != WH_OK) {
+        return err->rc;
+    }
     return sink_derived_take(a, &a->refs[c->kind], c->head, &c->old, err);
 }
 
@@ -371,6 +375,20 @@ static void count_entity(struct sink_apply *a, enum wh_kind kind, bool was_new, 
     counts->deleted -= (uint64_t)(!was_new && was_deleted);
 }
 
+/* An observation that leaves the head alone may show names that it does not have. */
+static enum wh_rc note_names(struct sink_apply *a, struct sink_cached *c,
+                             const struct wh_observation *o, struct wh_err *err)
+{
+    if (o->change == WH_CHANGE_DELETE) {
+        return WH_OK;
+    }
+    if (sink_names_add(a, &o->source, &o->body, &c->shown_names, err) != WH_OK) {
+        return err->rc;
+    }
+    c->dirty = c->dirty || c->shown_names != NULL;
+    return WH_OK;
+}
+
 enum wh_rc sink_apply_observation(struct sink_apply *a, const struct wh_observation *o,
                                   int64_t now_ms, struct wh_history_result *ret, struct wh_err *err)
 {
@@ -398,6 +416,9 @@ enum wh_rc sink_apply_observation(struct sink_apply *a, const struct wh_observat
     c->is_new = false;
     c->dirty = c->dirty || ret->head_changed;
     count_entity(a, c->kind, was_new, was_deleted, c->head->deleted);
+    if (ret->outcome != WH_HISTORY_DUPLICATE && note_names(a, c, o, err) != WH_OK) {
+        return err->rc;
+    }
     if (ret->outcome != WH_HISTORY_REVISION && ret->outcome != WH_HISTORY_LATE) {
         return WH_OK;
     }
@@ -488,7 +509,7 @@ static enum wh_rc seal_head(struct sink_apply *a, const struct sink_cached *c, s
             WH_OK) {
         return err->rc;
     }
-    return sink_derive(a, c, err);
+    return sink_derive(a, c, err) == WH_OK ? sink_derive_names(a, c, err) : err->rc;
 }
 
 static enum wh_rc seal_counts(struct sink_apply *a, struct wh_err *err)
@@ -716,6 +737,7 @@ static enum wh_rc new_apply(struct wh_store *store, size_t max_records, struct s
     wh_arena_init(&a->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     wh_buf_init(&a->scratch, SCRATCH_MAX_BYTES);
     sink_refs_init(a->refs);
+    keys_init(&a->keys);
     if (a->cached == NULL || a->slots == NULL) {
         sink_apply_free(a);
         return wh_fail(err, WH_E_NOMEM, "no memory for the sink");

@@ -1,12 +1,13 @@
 /*
  * batch_priv.h - the state of a batch, for the files of this room: apply.c (entities and their
- * history), derive.c (links and index keys, which follow from heads), ops.c (the changes of keys)
- * and removal.c.
+ * history), derive.c (links and index keys, which follow from heads), names.c (claims and mentions), ops.c
+ * (the changes of keys) and removal.c.
  */
 #ifndef WH_SINK_BATCH_PRIV_H
 #define WH_SINK_BATCH_PRIV_H
 
 #include "stages/sink/batch/apply.h"
+#include "stages/sink/keys/keys.h"
 
 /* The part of a head that its derived keys depend on. Values live in the batch's arena. */
 struct sink_derived {
@@ -37,6 +38,13 @@ struct sink_put {
     struct wh_slice bytes;
 };
 
+/* A name that an entity claims or mentions. */
+struct sink_name {
+    struct sink_name *next;
+    unsigned family;
+    struct wh_slice name;
+};
+
 struct sink_cached {
     enum wh_kind kind;
     struct wh_entity_id id;
@@ -44,6 +52,8 @@ struct sink_cached {
     bool is_new;
     bool dirty;
     struct sink_derived old;
+    struct sink_name *old_names;   /* of the head before the batch */
+    struct sink_name *shown_names; /* of the observations of the batch */
     struct sink_put *puts;
 };
 
@@ -84,6 +94,7 @@ struct sink_apply {
     struct wh_arena arena;
     struct wh_buf scratch;
     struct sink_refs refs[WH_KIND_COUNT];
+    struct keys keys;
     struct sink_cached *cached;
     size_t n_cached;
     size_t max_cached;
@@ -139,5 +150,18 @@ WH_MUST_CHECK enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cac
 /* Removes the derived keys of a head that is removed (c->old; c->head is not used). */
 WH_MUST_CHECK enum wh_rc sink_underive(struct sink_apply *a, const struct sink_cached *c,
                                        struct wh_err *err);
+
+/* ---- names.c ---- */
+
+/* Adds the names that an entity with this identity and these fields claims and mentions. */
+WH_MUST_CHECK enum wh_rc sink_names_add(struct sink_apply *a, const struct wh_source_id *source,
+                                        const struct wh_body *body, struct sink_name **list,
+                                        struct wh_err *err);
+/* Updates the names after a change of one head. */
+WH_MUST_CHECK enum wh_rc sink_derive_names(struct sink_apply *a, const struct sink_cached *c,
+                                           struct wh_err *err);
+/* Removes all names of an entity. */
+WH_MUST_CHECK enum wh_rc sink_remove_names(struct sink_apply *a, enum wh_kind kind,
+                                           const struct wh_entity_id *id, struct wh_err *err);
 
 #endif

@@ -81,7 +81,7 @@ enum wh_rc sink_remove_entity(struct sink_apply *a, enum wh_kind kind,
     sink_entity_key(key, kind, id);
     c.head->body.def = wh_kind_def(kind);
     if (sink_derived_take(a, &a->refs[kind], c.head, &c.old, err) != WH_OK ||
-        sink_underive(a, &c, err) != WH_OK ||
+        sink_underive(a, &c, err) != WH_OK || sink_remove_names(a, kind, id, err) != WH_OK ||
         remove_below(a, SINK_REVISIONS, c.head->body.def, id, ret_revisions, err) != WH_OK ||
         sink_op_remove(a, SINK_ENTITIES, wh_slice((const char *)key, sizeof(key)), err) != WH_OK) {
         return err->rc;

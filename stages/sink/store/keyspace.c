@@ -9,6 +9,8 @@ const struct wh_store_family sink_families[SINK_FAMILY_COUNT] = {
     [SINK_BY_PROJECT] = {"by_project", false, 17, true, false, 0},
     [SINK_BY_VALUE] = {"by_value", false, 2, true, false, 0},
     [SINK_SOURCE_IDS] = {"source_ids", true, 0, true, false, 0},
+    [SINK_CLAIMS] = {"claims", false, 0, true, false, 0},
+    [SINK_MENTIONS] = {"mentions", false, 0, true, false, 0},
     [SINK_CHANGES] = {"changes", false, 0, true, false, 0},
     [SINK_META] = {"meta", false, 0, false, false, 0},
 };
@@ -90,6 +92,34 @@ size_t sink_value_prefix(unsigned char key[SINK_BY_VALUE_KEY], enum wh_kind kind
     key[1] = (unsigned char)field;
     wh_be_put64(key + 2, sink_time_key(value->u.i));
     return 2 + 8;
+}
+
+enum wh_rc sink_name_prefix(struct wh_slice name, struct wh_buf *out, struct wh_err *err)
+{
+    const struct wh_slice parts[] = {WH_LIT("k"), name, wh_slice("", 1)};
+
+    return append_all(out, parts, sizeof(parts) / sizeof(parts[0]), err);
+}
+
+enum wh_rc sink_name_key(struct wh_slice name, enum wh_kind kind, const struct wh_entity_id *id,
+                         struct wh_buf *out, struct wh_err *err)
+{
+    unsigned char entity[SINK_ENTITY_KEY];
+
+    sink_entity_key(entity, kind, id);
+    return sink_name_prefix(name, out, err) == WH_OK
+               ? wh_buf_append(out, wh_slice(entity, sizeof(entity)), err)
+               : err->rc;
+}
+
+enum wh_rc sink_namer_key(enum wh_kind kind, const struct wh_entity_id *id, struct wh_slice name,
+                          struct wh_buf *out, struct wh_err *err)
+{
+    unsigned char entity[SINK_ENTITY_KEY];
+    const struct wh_slice parts[] = {WH_LIT("e"), wh_slice(entity, sizeof(entity)), name};
+
+    sink_entity_key(entity, kind, id);
+    return append_all(out, parts, sizeof(parts) / sizeof(parts[0]), err);
 }
 
 enum wh_rc sink_offset_key(struct wh_slice topic, int32_t partition, struct wh_buf *out,

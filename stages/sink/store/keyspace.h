@@ -16,6 +16,10 @@
  *                                                          lower case. Nulls and long texts have none.
  *  source_ids  'u' url                                     kind 1, entity id 16
  *              'i' instance 0 source kind 0 project 0 iid  the same
+ *  claims      'k' name 0 kind 1, entity id 16             names that the entity claims (keys/keys.h), 1 byte:
+ *                                                          SINK_NAME_CURRENT, SINK_NAME_SHOWN
+ *              'e' kind 1, entity id 16, name              the same
+ *  mentions    as claims                                   as claims, for names that it mentions
  *  changes     sequence 8                                  kind 1, entity id 16, order 8, tie 8,
  *                                                          outcome 1, stored_at ms 8
  *  meta        'o' topic 0 partition 4                     next offset 8
@@ -56,6 +60,8 @@ enum sink_family {
     SINK_BY_PROJECT,
     SINK_BY_VALUE,
     SINK_SOURCE_IDS,
+    SINK_CLAIMS,
+    SINK_MENTIONS,
     SINK_CHANGES,
     SINK_META,
     SINK_FAMILY_COUNT
@@ -72,6 +78,9 @@ enum {
     SINK_FORMAT_VERSION = 5,
 };
 
+/* Of claims and mentions: the head has the name; one observation showed it. */
+enum { SINK_NAME_CURRENT = 1, SINK_NAME_SHOWN = 2 };
+
 extern const struct wh_store_family sink_families[SINK_FAMILY_COUNT];
 
 /* Keys of variable length, appended to out. Those of source_ids are WH_E_TOO_LARGE past
@@ -80,6 +89,16 @@ enum { SINK_SOURCE_KEY_MAX = 4096 };
 WH_MUST_CHECK enum wh_rc sink_url_key(struct wh_slice url, struct wh_buf *out, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc sink_iid_key(const struct wh_source_id *source, struct wh_buf *out,
                                       struct wh_err *err);
+/* The two keys of a name in the families claims and mentions. */
+WH_MUST_CHECK enum wh_rc sink_name_key(struct wh_slice name, enum wh_kind kind,
+                                       const struct wh_entity_id *id, struct wh_buf *out,
+                                       struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_namer_key(enum wh_kind kind, const struct wh_entity_id *id,
+                                        struct wh_slice name, struct wh_buf *out,
+                                        struct wh_err *err);
+/* What all keys of a name begin with, and how much longer each of them is. */
+WH_MUST_CHECK enum wh_rc sink_name_prefix(struct wh_slice name, struct wh_buf *out,
+                                          struct wh_err *err);
 WH_MUST_CHECK enum wh_rc sink_offset_key(struct wh_slice topic, int32_t partition,
                                          struct wh_buf *out, struct wh_err *err);
 
