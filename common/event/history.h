@@ -84,6 +84,9 @@ struct wh_entry {
 /* The stored form of a head, without id and kind, which are in its key. */
 WH_MUST_CHECK enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out,
                                         struct wh_err *err);
+/* The same with every text, for readers of a head that no entry stands behind (wh_history_past_head). */
+WH_MUST_CHECK enum wh_rc wh_head_encode_whole(const struct wh_head *h, struct wh_buf *out,
+                                              struct wh_err *err);
 WH_MUST_CHECK enum wh_rc wh_head_decode(const struct wh_kind_def *def, struct wh_slice bytes,
                                         struct wh_arena *arena, struct wh_head *ret,
                                         struct wh_err *err);

@@ -88,7 +88,8 @@ static void write_versions(struct wh_avro_writer *w, const struct wh_head *h)
     }
 }
 
-enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out, struct wh_err *err)
+static enum wh_rc encode_head(const struct wh_head *h, size_t far_from, struct wh_buf *out,
+                              struct wh_err *err)
 {
     const struct wh_slice source[] = {h->source.system,  h->source.instance, h->source.kind,
                                       h->source.project, h->source.id,       h->source.iid,
@@ -100,7 +101,7 @@ enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out, struct wh
 
     /* Reserves room for the length, which is known afterwards. */
     if (wh_buf_append(out, wh_slice("\0\0\0\0", sizeof(length)), err) != WH_OK ||
-        wh_body_encode_far(&h->body, WH_FAR_BYTES, out, err) != WH_OK) {
+        wh_body_encode_far(&h->body, far_from, out, err) != WH_OK) {
         return err->rc;
     }
     body_len = out->len - start - sizeof(length);
@@ -119,6 +120,16 @@ enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out, struct wh
     wh_avro_write_long(&w, h->last_seen_ms);
     write_versions(&w, h);
     return w.rc;
+}
+
+enum wh_rc wh_head_encode(const struct wh_head *h, struct wh_buf *out, struct wh_err *err)
+{
+    return encode_head(h, WH_FAR_BYTES, out, err);
+}
+
+enum wh_rc wh_head_encode_whole(const struct wh_head *h, struct wh_buf *out, struct wh_err *err)
+{
+    return encode_head(h, SIZE_MAX, out, err);
 }
 
 enum wh_rc wh_head_body(struct wh_slice bytes, struct wh_slice *ret_body, struct wh_err *err)

@@ -46,14 +46,16 @@ static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bo
     return wh_buf_append_char(out, '\n', err);
 }
 
-char *th_sql_rows(struct sql_engine *engine, const char *sql, int64_t *ret_read)
+char *th_sql_rows_at(struct sql_engine *engine, const char *sql, const struct wh_history_when *when,
+                     int64_t *ret_read)
 {
     const struct sql_param param = {WH_LIT("p"), {.type = SQL_TEXT, .bytes = WH_LIT("main")}};
     const struct sql_query query = {.text = wh_slice_str(sql),
                                     .params = &param,
                                     .n_params = 1,
                                     .timeout_ms = TIMEOUT_MS,
-                                    .max_rows = 1 << 22};
+                                    .max_rows = 1 << 22,
+                                    .when = when};
     struct sql_outcome outcome;
     struct wh_buf out;
     struct wh_err err;
@@ -67,6 +69,11 @@ char *th_sql_rows(struct sql_engine *engine, const char *sql, int64_t *ret_read)
     }
     *ret_read = outcome.rows_read;
     return wh_buf_take(&out, &len);
+}
+
+char *th_sql_rows(struct sql_engine *engine, const char *sql, int64_t *ret_read)
+{
+    return th_sql_rows_at(engine, sql, NULL, ret_read);
 }
 
 void th_sql_is(struct sql_engine *engine, const char *sql, const char *want)

@@ -10,6 +10,9 @@
  * statement does.
  */
 char *th_sql_rows(struct sql_engine *engine, const char *sql, int64_t *ret_read);
+/* The same of the past; NULL: now. */
+char *th_sql_rows_at(struct sql_engine *engine, const char *sql, const struct wh_history_when *when,
+                     int64_t *ret_read);
 /* The statement gives these rows. */
 void th_sql_is(struct sql_engine *engine, const char *sql, const char *want);
 /* Both statements give the same rows. Gives the number of rows that the first one read. */

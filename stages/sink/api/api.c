@@ -8,8 +8,8 @@
  *                                            that time, by when it was stored and by the source's own times
  *   GET /api/v1/entities/ID/revisions        newest first; _size, _next
  *   GET /api/v1/entities/ID/links            both directions; _size, _next
- *   GET /api/v1/sql?sql=TEXT&NAME=VALUE      _size, _timelimit (ms), _shape=objects or arrays
- *   POST /api/v1/sql                         {query, params, limit, timeout_ms, format, shape}
+ *   GET /api/v1/sql?sql=TEXT&NAME=VALUE      _size, _timelimit (ms), _shape=objects or arrays, as_of, valid_at
+ *   POST /api/v1/sql                         {query, params, limit, timeout_ms, format, shape, as_of, valid_at}
  *
  * _size=0 or limit 0 asks for all rows, as a stream. Every answer with rows says in Wellhead-Result
  * whether they are complete, and in Wellhead-Reason why not: in the head of an answer, behind the last

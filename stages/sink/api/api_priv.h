@@ -84,6 +84,9 @@ WH_MUST_CHECK enum wh_rc api_arg_int(const struct api_request *request, const ch
 /* The time that is asked about: as_of and valid_at, each now when it is absent. */
 WH_MUST_CHECK enum wh_rc api_arg_when(const struct api_request *request,
                                       struct wh_history_when *ret, struct wh_err *err);
+/* The same from texts; a ptr of NULL is now. */
+WH_MUST_CHECK enum wh_rc api_read_when(struct wh_slice as_of, struct wh_slice valid_at,
+                                       struct wh_history_when *ret, struct wh_err *err);
 /* Members "as_of" and "valid_at" of an answer about the past; none of one about the present. */
 void api_write_when(struct wh_json_writer *w, struct wh_history_when when);
 

@@ -16,6 +16,8 @@ struct sql_request {
     struct wh_slice text;
     struct wh_slice format;
     struct wh_slice shape;
+    struct wh_slice as_of;
+    struct wh_slice valid_at;
     int64_t limit;      /* -1: not given */
     int64_t timeout_ms; /* 0: not given */
     struct sql_param params[PARAMS_MAX];
@@ -108,10 +110,14 @@ static enum wh_rc json_member(const struct api_job *job, struct wh_slice key, st
         ret->format = wh_json_string(v);
     } else if (wh_slice_eq(key, WH_LIT("shape"))) {
         ret->shape = wh_json_string(v);
+    } else if (wh_slice_eq(key, WH_LIT("as_of"))) {
+        ret->as_of = wh_json_string(v);
+    } else if (wh_slice_eq(key, WH_LIT("valid_at"))) {
+        ret->valid_at = wh_json_string(v);
     } else {
-        return wh_fail(
-            err, WH_E_INVALID,
-            "unknown member; a query has query, params, limit, timeout_ms, format, shape");
+        return wh_fail(err, WH_E_INVALID,
+                       "unknown member; a query has query, params, limit, timeout_ms, format, "
+                       "shape, as_of, valid_at");
     }
     return WH_OK;
 }
@@ -151,6 +157,10 @@ static enum wh_rc read_args(const struct api_job *job, struct sql_request *ret, 
 
         if (wh_slice_eq(arg->name, WH_LIT("sql")) || wh_slice_eq(arg->name, WH_LIT("query"))) {
             ret->text = arg->value;
+        } else if (wh_slice_eq(arg->name, WH_LIT("as_of"))) {
+            ret->as_of = arg->value;
+        } else if (wh_slice_eq(arg->name, WH_LIT("valid_at"))) {
+            ret->valid_at = arg->value;
         } else if (!wh_slice_starts(arg->name, WH_LIT("_"))) {
             if (ret->n_params == PARAMS_MAX) {
                 return wh_fail(err, WH_E_TOO_LARGE, "more than %d parameters", PARAMS_MAX);
@@ -225,11 +235,13 @@ static const char *cut_of(const struct sql_request *r, enum sql_cut cut)
     return NULL;
 }
 
-static enum wh_rc run(struct api_job *job, const struct sql_request *r, enum api_format format,
+static enum wh_rc run(struct api_job *job, const struct sql_request *r,
+                      const struct wh_history_when *when, enum api_format format,
                       struct wh_err *err)
 {
     struct sql_query query = {
         .text = r->text,
+        .when = when,
         .params = r->params,
         .n_params = r->n_params,
         .max_rows = r->limit < 0    ? job->api->deps.conf.sql_rows
@@ -262,9 +274,11 @@ static enum wh_rc answer_with(struct api_job *job, struct wh_json_parser *parser
                               struct sql_request *r, struct wh_err *err)
 {
     enum api_format format;
+    struct wh_history_when when;
 
     if ((parser && read_body(job, parser, r, err) != WH_OK) || read_args(job, r, err) != WH_OK ||
         check_request(r, err) != WH_OK ||
+        api_read_when(r->as_of, r->valid_at, &when, err) != WH_OK ||
         api_format_of(&job->request, r->format, &format, err) != WH_OK) {
         return err->rc;
     }
@@ -273,7 +287,7 @@ static enum wh_rc answer_with(struct api_job *job, struct wh_json_parser *parser
         return WH_OK;
     }
     job->content_type = api_format_type(format);
-    return run(job, r, format, err);
+    return run(job, r, &when, format, err);
 }
 
 enum wh_rc api_answer_sql(struct api_job *job, struct wh_err *err)
@@ -309,6 +323,25 @@ static void keep_last(void *ctx, const struct sql_value *values, size_t n)
     }
 }
 
+/* The header that names the next page. */
+static void link_next(struct api_job *job, int64_t size, const char *next,
+                      struct wh_history_when when)
+{
+    const int64_t times[] = {when.stored_ms, when.valid_ms};
+    const char *const names[] = {"as_of", "valid_at"};
+    char past[2][16 + WH_TIME_TEXT_MAX] = {"", ""};
+    char text[WH_TIME_TEXT_MAX];
+
+    for (size_t i = 0; i < 2; i++) {
+        if (times[i] != INT64_MAX) {
+            (void)snprintf(past[i], sizeof(past[i]), "&%s=%s", names[i],
+                           wh_time_format(times[i], text));
+        }
+    }
+    (void)snprintf(job->link, sizeof(job->link), "<%.*s?_size=%lld&_next=%s%s%s>; rel=\"next\"",
+                   WH_SLICE_ARG(job->request.path), (long long)size, next, past[0], past[1]);
+}
+
 /* Runs a query of our own. Its last column is hidden and says where the next page begins. */
 static enum wh_rc run_own(struct api_job *job, const char *text, const struct sql_param *params,
                           size_t n_params, const enum sql_shape *shapes, int64_t size,
@@ -317,15 +350,18 @@ static enum wh_rc run_own(struct api_job *job, const char *text, const struct sq
     struct sql_query query = {
         .text = wh_slice_str(text), .params = params, .n_params = n_params, .max_rows = size};
     struct last_value last = {{0}};
+    struct wh_history_when when;
     struct sql_outcome outcome;
     struct api_rows rows;
     enum api_format format;
     struct wh_buf members;
     enum wh_rc rc;
 
-    if (api_format_of(&job->request, (struct wh_slice){NULL, 0}, &format, err) != WH_OK) {
+    if (api_arg_when(&job->request, &when, err) != WH_OK ||
+        api_format_of(&job->request, (struct wh_slice){NULL, 0}, &format, err) != WH_OK) {
         return err->rc;
     }
+    query.when = &when;
     job->content_type = api_format_type(format);
     wh_buf_init(&members, MEMBERS_MAX_BYTES);
     api_rows_init(&rows, job, format);
@@ -335,8 +371,7 @@ static enum wh_rc run_own(struct api_job *job, const char *text, const struct sq
     rows.ctx = &last;
     rc = api_rows_run(&rows, job, &query, job->api->deps.conf.sql_timeout_ms, &outcome, err);
     if (rc == WH_OK && outcome.cut != SQL_WHOLE) {
-        (void)snprintf(job->link, sizeof(job->link), "<%.*s?_size=%lld&_next=%s>; rel=\"next\"",
-                       WH_SLICE_ARG(job->request.path), (long long)size, last.text);
+        link_next(job, size, last.text, when);
         job->cut = API_CUT_PAGE;
         rc = wh_buf_printf(&members, err, "\"truncated\":true,\"next\":\"%s\"", last.text);
     } else if (rc == WH_OK) {

@@ -33,10 +33,9 @@ enum wh_rc api_arg_int(const struct api_request *request, const char *name, int6
     return WH_OK;
 }
 
-static enum wh_rc arg_time(const struct api_request *request, const char *name, int64_t *ret_ms,
-                           struct wh_err *err)
+static enum wh_rc read_time(const char *name, struct wh_slice text, int64_t *ret_ms,
+                            struct wh_err *err)
 {
-    struct wh_slice text = api_arg(request, name);
     struct wh_instant at;
 
     *ret_ms = INT64_MAX;
@@ -50,12 +49,18 @@ static enum wh_rc arg_time(const struct api_request *request, const char *name, 
     return WH_OK;
 }
 
+enum wh_rc api_read_when(struct wh_slice as_of, struct wh_slice valid_at,
+                         struct wh_history_when *ret, struct wh_err *err)
+{
+    return read_time("as_of", as_of, &ret->stored_ms, err) == WH_OK
+               ? read_time("valid_at", valid_at, &ret->valid_ms, err)
+               : err->rc;
+}
+
 enum wh_rc api_arg_when(const struct api_request *request, struct wh_history_when *ret,
                         struct wh_err *err)
 {
-    return arg_time(request, "as_of", &ret->stored_ms, err) == WH_OK
-               ? arg_time(request, "valid_at", &ret->valid_ms, err)
-               : err->rc;
+    return api_read_when(api_arg(request, "as_of"), api_arg(request, "valid_at"), ret, err);
 }
 
 static void write_time(struct wh_json_writer *w, const char *key, int64_t ms)

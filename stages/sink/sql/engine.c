@@ -107,6 +107,7 @@ enum wh_rc sql_run(struct sql_engine *engine, const struct sql_query *query,
         wh_clock_mono_ns(&conn->clock) + (query->timeout_ms - query->waited_ms) * 1000000;
     conn->paused_ns = query->paused_ns;
     conn->canceled = query->canceled;
+    conn->when = query->when ? *query->when : SINK_NOW;
     conn->timed_out = false;
     conn->rows_read = 0;
     conn->refused = NULL;

@@ -58,6 +58,10 @@ static enum wh_rc row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
     if (fetch(c, &found, err) != WH_OK) {
         return err->rc;
     }
+    if (found && sql_past_head(c->table->conn, c->table->kind, &c->id, &c->arena, &c->then,
+                               &c->value, &found, err) != WH_OK) {
+        return err->rc;
+    }
     if (!found) {
         *ret_skip = true;
         return WH_OK;

@@ -83,6 +83,12 @@ static enum wh_rc links_filter(struct sql_cursor *c, unsigned index,
 {
     struct wh_entity_id id;
 
+    if (!sink_is_now(c->table->conn->when)) {
+        return wh_fail(
+            err, WH_E_INVALID,
+            "the table links shows the present only; of the past, read the references in "
+            "the rows themselves");
+    }
     if (index == LINKS_SCAN) {
         return prefix_range(c, SINK_LINKS, (struct wh_slice){NULL, 0}, false, err);
     }
@@ -222,6 +228,22 @@ static enum wh_rc revisions_filter(struct sql_cursor *c, unsigned index,
                             wh_slice(upper, upper_len), bounds->backwards, err);
 }
 
+/* An entry of the past shows what it changed then. */
+static enum wh_rc past_row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
+{
+    const struct wh_entry *entry = NULL;
+
+    if (sql_past_entry(c, read_version(c->key.ptr + WH_ENTITY_ID_BYTES), &entry, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret_skip = entry == NULL;
+    if (entry) {
+        c->entry = *entry;
+        c->entry_ready = true;
+    }
+    return WH_OK;
+}
+
 static enum wh_rc revisions_row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
 {
     struct wh_entity_id id;
@@ -238,7 +260,7 @@ static enum wh_rc revisions_row(struct sql_cursor *c, bool *ret_skip, struct wh_
     }
     /* Without a head there is no kind to read it by; the writer removes both in one batch. */
     *ret_skip = c->entity_kind == NULL;
-    return WH_OK;
+    return *ret_skip || sink_is_now(c->table->conn->when) ? WH_OK : past_row(c, ret_skip, err);
 }
 
 static enum wh_rc fields_json(struct sql_cursor *c, struct sql_out *out, bool values,
@@ -445,10 +467,11 @@ static enum wh_rc changes_filter(struct sql_cursor *c, unsigned index,
 
 static enum wh_rc changes_row(struct sql_cursor *c, bool *ret_skip, struct wh_err *err)
 {
-    (void)ret_skip;
     if (c->key.len != 8 || c->value.len != CHANGE_BYTES) {
         return wh_fail(err, WH_E_CORRUPT, "a change of %zu bytes", c->value.len);
     }
+    *ret_skip = (int64_t)wh_be_get64(c->value.ptr + 34) > c->table->conn->when.stored_ms ||
+                wh_version_at_ms(wh_be_get64(c->value.ptr + 17)) > c->table->conn->when.valid_ms;
     return WH_OK;
 }
 

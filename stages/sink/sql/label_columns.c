@@ -100,6 +100,10 @@ static enum wh_rc read_label(struct sql_cursor *c, const struct wh_kind_def *kin
         return err->rc;
     }
     head = wh_buf_slice(&c->other);
+    if (found && sql_past_head(c->table->conn, kind, id, &c->arena, &c->other_then, &head, &found,
+                               err) != WH_OK) {
+        return err->rc;
+    }
     if (!found) {
         return WH_OK;
     }

@@ -200,7 +200,8 @@ static bool is_rare(struct sql_table *table, sqlite3_index_info *info)
     uint64_t hash;
     int column;
 
-    if (info->nOrderBy == 0 || !literal_of(table, info, &column, &hash)) {
+    if (info->nOrderBy == 0 || !sink_is_now(conn->when) ||
+        !literal_of(table, info, &column, &hash)) {
         return false;
     }
     if (conn->sample.statement != conn->statements || conn->sample.table != table ||
@@ -213,6 +214,11 @@ static bool is_rare(struct sql_table *table, sqlite3_index_info *info)
 }
 
 /* ---- plans ---- */
+
+static bool finds_the_past(const struct sql_table *table, const struct sql_index *index)
+{
+    return table->kind == NULL || index->number < SQL_ENTITIES_PRESENT;
+}
 
 static bool plan_with(const struct sql_table *table, sqlite3_index_info *info,
                       const struct sql_index *index, struct plan *ret)
@@ -370,7 +376,8 @@ static int take_plan(const struct sql_table *table, sqlite3_index_info *info,
 /* No column is asked for, as in count(*): the counter says how many rows there are. */
 static bool only_counts(const struct sql_table *table, sqlite3_index_info *info)
 {
-    int64_t rows = info->colUsed == 0 ? sql_table_rows(table) : -1;
+    bool counted = info->colUsed == 0 && sink_is_now(table->conn->when);
+    int64_t rows = counted ? sql_table_rows(table) : -1;
 
     if (rows < 0) {
         return false;
@@ -385,6 +392,7 @@ int sql_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
     struct sql_table *table = ((struct sql_vtab *)base)->table;
     struct plan best = {.cost = -1};
+    bool past = !sink_is_now(table->conn->when);
     bool rare;
 
     if (only_counts(table, info)) {
@@ -394,7 +402,8 @@ int sql_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     for (size_t i = 0; i < table->n_indexes; i++) {
         struct plan plan;
 
-        if (!plan_with(table, info, &table->indexes[i], &plan)) {
+        if ((past && !finds_the_past(table, &table->indexes[i])) ||
+            !plan_with(table, info, &table->indexes[i], &plan)) {
             continue;
         }
         if (rare && plan.ordered && plan.def->eq == NULL && plan.def->row_cost > 1) {

@@ -45,7 +45,7 @@
 #include <stdint.h>
 
 #include "common/base/time.h"
-#include "common/event/kind.h"
+#include "common/event/history.h"
 #include "common/store/store.h"
 
 struct sql_engine;
@@ -88,6 +88,9 @@ struct sql_query {
     const int64_t *paused_ns;
     int64_t max_rows;
     const atomic_bool *canceled; /* may be NULL; true ends the running statement */
+    /* The time that entities, links, revisions and changes are shown of; NULL: now. Of the past, only id =
+     * and revisions.entity_id = have an index, and every row costs its history. */
+    const struct wh_history_when *when;
 };
 
 /* Receives the rows, in the calling thread. Slices are valid until the callback returns; the names of

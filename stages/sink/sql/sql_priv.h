@@ -15,6 +15,7 @@
 #include "common/base/mem.h"
 #include "common/event/history.h"
 #include "common/json/json_write.h"
+#include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/sql/sql.h"
 
@@ -140,6 +141,9 @@ struct sql_cursor {
     struct wh_buf text;
     struct wh_buf other;  /* the head of another entity */
     struct wh_buf listed; /* labels */
+    struct wh_buf then;   /* the head of the row in the past */
+    struct wh_buf other_then;
+    struct sql_past *past; /* the history of the entity in the past; NULL: not used */
     bool head_ready;
     struct wh_head_view head;
     bool body_ready;
@@ -196,6 +200,7 @@ struct sql_conn {
     sqlite3 *db;
     struct wh_store *store;
     const struct wh_snapshot *snap;
+    struct wh_history_when when; /* of the statement */
     struct wh_clock clock;
     int64_t deadline_ns;
     const int64_t *paused_ns; /* of the query; moves the deadline */
@@ -259,6 +264,8 @@ enum {
 int sql_best_index(sqlite3_vtab *base, sqlite3_index_info *info);
 /* The index of tables of entities that has the newest change last. */
 enum { SQL_ENTITIES_NEWEST = 3 };
+/* The first of those whose keys follow the present heads: they do not find the past. */
+enum { SQL_ENTITIES_PRESENT = 2 };
 /* Rows of the table in the snapshot, by its counter; -1 when there is none. A counter that
  * cannot be read is an error of the statement (conn->err). */
 int64_t sql_table_rows(const struct sql_table *table);
@@ -342,6 +349,19 @@ bool sql_version_parse(struct wh_slice text, struct wh_version *ret);
 WH_MUST_CHECK enum wh_rc sql_result_value(struct sql_out *out, struct wh_buf *scratch,
                                           enum wh_field_type type, const struct wh_value *value,
                                           struct wh_err *err);
+
+/* ---- the past (past_rows.c) ---- */
+
+/* The head of an entity as the statement's time has it: *head, which is the present one, or bytes in out,
+ * with all long texts. *ret_found is false when nothing was known then. */
+WH_MUST_CHECK enum wh_rc sql_past_head(const struct sql_conn *conn, const struct wh_kind_def *kind,
+                                       const struct wh_entity_id *id, struct wh_arena *arena,
+                                       struct wh_buf *out, struct wh_slice *head, bool *ret_found,
+                                       struct wh_err *err);
+/* The entry of c->id with this version as it was then; *ret is NULL when it did not count. */
+WH_MUST_CHECK enum wh_rc sql_past_entry(struct sql_cursor *c, struct wh_version version,
+                                        const struct wh_entry **ret, struct wh_err *err);
+void sql_past_free(struct sql_past *past);
 
 /* The kind of an entity: which of the kinds has it. NULL when there is no such entity. */
 WH_MUST_CHECK enum wh_rc sql_kind_of(struct sql_conn *conn, const struct wh_entity_id *id,

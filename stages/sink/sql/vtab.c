@@ -124,6 +124,8 @@ void sql_cursor_init(struct sql_cursor *c, struct sql_table *table)
     wh_buf_init(&c->text, VALUE_MAX_BYTES);
     wh_buf_init(&c->other, VALUE_MAX_BYTES);
     wh_buf_init(&c->listed, VALUE_MAX_BYTES);
+    wh_buf_init(&c->then, VALUE_MAX_BYTES);
+    wh_buf_init(&c->other_then, VALUE_MAX_BYTES);
     wh_arena_init(&c->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
 }
 
@@ -134,6 +136,9 @@ void sql_cursor_done(struct sql_cursor *c)
     wh_buf_done(&c->text);
     wh_buf_done(&c->other);
     wh_buf_done(&c->listed);
+    wh_buf_done(&c->then);
+    wh_buf_done(&c->other_then);
+    sql_past_free(c->past);
     wh_arena_done(&c->arena);
 }
 

@@ -10,7 +10,7 @@
 #include "tests/lib/th_http.h"
 #include "tests/lib/th_tmp.h"
 
-enum { TITLE = 2, STATE = 4 };
+enum { TYPE = 0, TITLE = 2, STATE = 4 };
 
 struct fixture {
     struct wh_loop *loop;
@@ -80,7 +80,8 @@ static void store(struct fixture *f, const char *version_at, const char *stored_
                                            .topic = WH_LIT("raw"),
                                            .view = WH_LIT("v@1")};
     o->body.def = wh_kind_def(WH_KIND_WORK_ITEM);
-    o->body.present = 1 << TITLE | 1 << STATE;
+    o->body.present = 1 << TYPE | 1 << TITLE | 1 << STATE;
+    o->body.values[TYPE].u.str = WH_LIT("issue");
     o->body.values[TITLE].u.str = wh_slice_str(title);
     o->body.values[STATE].u.str = wh_slice_str(state);
     o->version.order =
@@ -127,15 +128,15 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void get(struct fixture *f, const char *as_of, const char *valid_at, unsigned status,
-                const char *part)
+static void get_from(struct fixture *f, const char *path, const char *sql, const char *as_of,
+                     const char *valid_at, unsigned status, const char *part)
 {
     struct th_http_req req;
-    char id[WH_ENTITY_ID_TEXT + 1];
-    char path[128];
 
-    (void)snprintf(path, sizeof(path), "/api/v1/entities/%s", wh_entity_id_format(&f->id, id));
     th_http_init(&req, "GET", path);
+    if (sql) {
+        th_http_arg(&req, "sql", sql);
+    }
     if (as_of) {
         th_http_arg(&req, "as_of", as_of);
     }
@@ -148,6 +149,46 @@ static void get(struct fixture *f, const char *as_of, const char *valid_at, unsi
         fail_msg("%s: %u %.900s", part, req.status, wh_buf_str(&req.answer));
     }
     th_http_done(&req);
+}
+
+static void get(struct fixture *f, const char *as_of, const char *valid_at, unsigned status,
+                const char *part)
+{
+    char id[WH_ENTITY_ID_TEXT + 1];
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "/api/v1/entities/%s", wh_entity_id_format(&f->id, id));
+    get_from(f, path, NULL, as_of, valid_at, status, part);
+}
+
+static void a_statement_of_the_past(void **state)
+{
+    static const char sql[] = "select group_concat(version_at, ' ') as seen, "
+                              "(select title from issues) as title from changes";
+    static const char post[] = "{\"query\":\"select title from issues\","
+                               "\"as_of\":\"2026-11-24T12:00:00Z\"}";
+    struct fixture *f = *state;
+    struct th_http_req req;
+    char id[WH_ENTITY_ID_TEXT + 1];
+    char path[128];
+
+    get_from(f, "/api/v1/sql", sql, NULL, NULL, 200, "\"title\":\"noon\"");
+    get_from(f, "/api/v1/sql", sql, "2026-11-24T14:00:00Z", NULL, 200, "12:00:00.000Z\"");
+    get_from(f, "/api/v1/sql", sql, "2026-11-24T12:00:00Z", NULL, 200, "\"title\":\"ten\"");
+    get_from(f, "/api/v1/sql", sql, NULL, "2026-11-24T11:00:00Z", 200, "\"title\":\"eleven\"");
+    get_from(f, "/api/v1/sql", sql, "2020", NULL, 400, "as_of must be a time");
+    th_http_init(&req, "POST", "/api/v1/sql");
+    req.body = WH_LIT(post);
+    th_http_header(&req, "authorization", f->authorization);
+    th_http_send(&req, &f->handler, f->loop);
+    assert_non_null(strstr(wh_buf_str(&req.answer), "\"title\":\"ten\""));
+    th_http_done(&req);
+    /* The list of revisions, too. */
+    (void)snprintf(path, sizeof(path), "/api/v1/entities/%s/revisions",
+                   wh_entity_id_format(&f->id, id));
+    get_from(f, path, NULL, "2026-11-24T12:00:00Z", NULL, 200,
+             "\"stored_at\":\"2026-11-24T10:00:01.000Z\"}],");
+    get_from(f, path, NULL, NULL, NULL, 200, "\"stored_at\":\"2026-11-24T15:00:00.000Z\"");
 }
 
 static void an_entity_as_it_was_stored(void **state)
@@ -181,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_entity_as_it_was_stored, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_statement_of_the_past, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_entity_as_the_source_says_it_was, set_up, tear_down),
     };
 

@@ -4,38 +4,11 @@
  */
 #include "stages/sink/store/head_at.h"
 
-#include "common/base/mem.h"
-#include "stages/sink/batch/apply.h"
+#include "stages/sink/store/keyspace.h"
 #include "tests/lib/th_cmocka.h"
-#include "tests/lib/th_heads.h"
-#include "tests/lib/th_observation.h"
+#include "tests/lib/th_past.h"
 
-enum { OBSERVATIONS = 120, ENTITIES = 10, SEEDS = 8, AT_ONCE = 5, BATCH_MAX = 64 };
-
-/* The first n of the list; AT_ONCE of them are stored in each millisecond. */
-static struct wh_store *store_of(const struct th_encoded *list, size_t n)
-{
-    struct wh_store *store = th_sink_store();
-    struct sink_apply *a = NULL;
-    struct wh_history_result result;
-    struct wh_observation o;
-    struct wh_err err;
-
-    th_ok(sink_apply_new(store, BATCH_MAX, &a, &err), &err);
-    for (size_t i = 0; i < n; i++) {
-        th_ok(wh_observation_decode(wh_slice(list[i].bytes, list[i].len), sink_apply_arena(a), &o,
-                                    &err),
-              &err);
-        th_ok(sink_apply_observation(a, &o, (int64_t)(i / AT_ONCE), &result, &err), &err);
-        if (i % 7 == 6 || i + 1 == n) {
-            th_ok(sink_apply_seal(a, &err), &err);
-            th_ok(sink_apply_commit(a, false, &err), &err);
-            sink_apply_begin(a);
-        }
-    }
-    sink_apply_free(a);
-    return store;
-}
+enum { OBSERVATIONS = 120, ENTITIES = 10, SEEDS = 8 };
 
 static void decode(struct wh_slice key, struct wh_slice value, struct wh_arena *arena,
                    struct wh_head *ret)
@@ -140,12 +113,12 @@ static void the_past_is_a_store_of_then(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct th_encoded *list = th_observations_new(seed, OBSERVATIONS, ENTITIES, 0);
-        struct wh_store *all = store_of(list, OBSERVATIONS);
+        struct wh_store *all = th_past_store(list, OBSERVATIONS);
 
-        for (size_t n = AT_ONCE; n <= OBSERVATIONS; n += AT_ONCE) {
-            struct wh_store *then = store_of(list, n);
+        for (size_t n = TH_PAST_AT_ONCE; n <= OBSERVATIONS; n += TH_PAST_AT_ONCE) {
+            struct wh_store *then = th_past_store(list, n);
 
-            check_time(all, then, (int64_t)(n / AT_ONCE) - 1, count_entities(then));
+            check_time(all, then, (int64_t)(n / TH_PAST_AT_ONCE) - 1, count_entities(then));
             wh_store_free(then);
         }
         wh_store_free(all);
