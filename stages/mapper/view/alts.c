@@ -134,12 +134,13 @@ static const struct {
     const char *name;
     enum view_conv_type type;
 } conv_names[] = {
-    {"string", CONV_STRING},   {"lower", CONV_LOWER},   {"email", CONV_EMAIL},
-    {"date", CONV_DATE},       {"map", CONV_MAP},       {"long", CONV_LONG},
-    {"double", CONV_DOUBLE},   {"bool", CONV_BOOL},     {"time", CONV_TIME},
-    {"strings", CONV_STRINGS}, {"ref", CONV_REF},       {"refs", CONV_REFS},
-    {"foreign", CONV_FOREIGN}, {"commit", CONV_COMMIT}, {"mr_iid", CONV_MR_IID},
-    {"upper", CONV_UPPER},     {"others", CONV_OTHERS},
+    {"string", CONV_STRING},   {"lower", CONV_LOWER},     {"email", CONV_EMAIL},
+    {"date", CONV_DATE},       {"map", CONV_MAP},         {"long", CONV_LONG},
+    {"double", CONV_DOUBLE},   {"bool", CONV_BOOL},       {"time", CONV_TIME},
+    {"strings", CONV_STRINGS}, {"ref", CONV_REF},         {"refs", CONV_REFS},
+    {"foreign", CONV_FOREIGN}, {"commit", CONV_COMMIT},   {"mr_iid", CONV_MR_IID},
+    {"upper", CONV_UPPER},     {"others", CONV_OTHERS},   {"line", CONV_LINE},
+    {"list", CONV_LIST},       {"heading", CONV_HEADING}, {"label", CONV_LABEL},
 };
 
 static bool fits(enum wh_field_type type, enum view_conv_type conv)
@@ -148,7 +149,8 @@ static bool fits(enum wh_field_type type, enum view_conv_type conv)
     case WH_FIELD_STRING:
         return conv == CONV_STRING || conv == CONV_LOWER || conv == CONV_UPPER ||
                conv == CONV_EMAIL || conv == CONV_DATE || conv == CONV_MAP || conv == CONV_COMMIT ||
-               conv == CONV_OTHERS;
+               conv == CONV_OTHERS || conv == CONV_LINE || conv == CONV_HEADING ||
+               conv == CONV_LABEL;
     case WH_FIELD_LONG:
         return conv == CONV_LONG || conv == CONV_MAP || conv == CONV_MR_IID;
     case WH_FIELD_DOUBLE:
@@ -156,9 +158,10 @@ static bool fits(enum wh_field_type type, enum view_conv_type conv)
     case WH_FIELD_BOOL:
         return conv == CONV_BOOL;
     case WH_FIELD_TIME:
-        return conv == CONV_TIME;
+        return conv == CONV_TIME || conv == CONV_LINE;
     case WH_FIELD_STRINGS:
-        return conv == CONV_STRINGS || conv == CONV_FOREIGN;
+        return conv == CONV_STRINGS || conv == CONV_FOREIGN || conv == CONV_LINE ||
+               conv == CONV_LIST || conv == CONV_LABEL;
     case WH_FIELD_REF:
         return conv == CONV_REF;
     case WH_FIELD_REFS:
@@ -235,6 +238,9 @@ static bool parse_conv(struct view_loader *l, struct wh_slice text, struct view_
             conv->map = view_loader_map(l->maps, l->n_maps, arg);
             return conv->map ? true : view_loader_fail(l, "unknown map '%.*s'", WH_SLICE_ARG(arg));
         }
+        if (conv->type >= CONV_LINE) {
+            return view_rule_compile(l, arg, conv);
+        }
         return arg.len == 0 || view_loader_dup(l, arg, &conv->key);
     }
     return view_loader_fail(l, "unknown conversion '%.*s'", WH_SLICE_ARG(name));
@@ -283,6 +289,7 @@ struct alts_build {
     const struct wh_field_def *field;
     struct view_alt *items;
     unsigned n;
+    unsigned group;
 };
 
 static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct view_alt *model)
@@ -297,6 +304,7 @@ static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct 
     }
     alt = &b->items[b->n];
     *alt = *model;
+    alt->group = b->group;
     b->n++;
     return compile_operand(b->l, b->place, wh_json_string(from), &alt->op) &&
            check_conv(b->l, b->field, &alt->conv);
@@ -363,6 +371,7 @@ static bool add_all(struct alts_build *b, struct wh_json_val val, const struct v
                                                  : !add_alt(b, each, model)) {
             return false;
         }
+        b->group++;
     }
     return true;
 }

@@ -146,6 +146,58 @@ static void mark_foreign(const struct view_field *fields, unsigned n)
     }
 }
 
+static bool compile_field(struct view_loader *l, const struct view_place *place,
+                          struct wh_slice name, struct wh_json_val v, struct view_field *fields,
+                          struct view_emission *e)
+{
+    int index = wh_kind_field(e->def, name);
+    const struct wh_field_def *field;
+
+    if (index < 0) {
+        return view_loader_fail(l, "%s has no field '%.*s'", e->def->name, WH_SLICE_ARG(name));
+    }
+    field = &e->def->fields[index];
+    for (unsigned i = 0; i < e->n_fields; i++) {
+        if (fields[i].field == (unsigned)index) {
+            return view_loader_fail(l, "field '%s' occurs twice", field->name);
+        }
+    }
+    fields[e->n_fields] = (struct view_field){.field = (unsigned)index, .type = field->type};
+    if (!view_alts_compile(l, place, v, field, CONV_STRING, &fields[e->n_fields++].alts)) {
+        return view_loader_fail(l, "field '%s'", field->name);
+    }
+    return true;
+}
+
+/* Adds the fields of the definitions that "use" lists. */
+static bool use_fields(struct view_loader *l, const struct view_place *place,
+                       struct wh_json_val names, struct view_field *fields, struct view_emission *e)
+{
+    struct wh_json_iter it = wh_json_iter(names);
+    struct wh_json_val name;
+
+    while (wh_json_next(&it, NULL, &name)) {
+        struct wh_json_val definition;
+        struct wh_json_val object;
+        struct wh_json_iter inner;
+        struct wh_json_val v;
+        struct wh_slice key;
+
+        if (!view_loader_define(l, wh_json_string(name), &definition) ||
+            !wh_json_get(definition, WH_LIT("fields"), &object)) {
+            return view_loader_fail(l, "no definition '%.*s' with fields",
+                                    WH_SLICE_ARG(wh_json_string(name)));
+        }
+        inner = wh_json_iter(object);
+        while (wh_json_next(&inner, &key, &v)) {
+            if (!compile_field(l, place, key, v, fields, e)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool compile_fields(struct view_loader *l, const struct view_place *place,
                            struct wh_json_val object, struct view_emission *e)
 {
@@ -158,21 +210,9 @@ static bool compile_fields(struct view_loader *l, const struct view_place *place
         return view_loader_fail(l, "'fields' must be an object");
     }
     while (wh_json_next(&it, &key, &v)) {
-        int index = wh_kind_field(e->def, key);
-        const struct wh_field_def *field;
-
-        if (index < 0) {
-            return view_loader_fail(l, "%s has no field '%.*s'", e->def->name, WH_SLICE_ARG(key));
-        }
-        field = &e->def->fields[index];
-        for (unsigned i = 0; i < e->n_fields; i++) {
-            if (fields[i].field == (unsigned)index) {
-                return view_loader_fail(l, "field '%s' occurs twice", field->name);
-            }
-        }
-        fields[e->n_fields] = (struct view_field){.field = (unsigned)index, .type = field->type};
-        if (!view_alts_compile(l, place, v, field, CONV_STRING, &fields[e->n_fields++].alts)) {
-            return view_loader_fail(l, "field '%s'", field->name);
+        if (wh_slice_eq(key, WH_LIT("use")) ? !use_fields(l, place, v, fields, e)
+                                            : !compile_field(l, place, key, v, fields, e)) {
+            return false;
         }
     }
     mark_foreign(fields, e->n_fields);

@@ -25,6 +25,8 @@ enum {
     VIEW_REREADS_MAX = 4,
     VIEW_ALTS_MAX = 16,
     VIEW_ID_MAX = 1024, /* bytes of a source id */
+    VIEW_TABLES_MAX = 64,
+    VIEW_TABLE_MAX = 256, /* words or labels of a table */
 };
 
 /* ---- tries ---- */
@@ -102,6 +104,11 @@ enum view_conv_type {
     CONV_REF,     /* id of an object of source kind `kind` */
     CONV_REFS,    /* array of ids, or of objects: their member `key` */
     CONV_FOREIGN, /* as REFS, but the elements whose id is another tracker's key */
+    /* Rules: what a text or labels state. Null when they are shown and state nothing. */
+    CONV_LINE,    /* the values of lines "Name: value" of a Markdown text */
+    CONV_LIST,    /* the items below a heading of a Markdown text */
+    CONV_HEADING, /* "heading" when a Markdown text has such a heading */
+    CONV_LABEL,   /* what labels mean by a table of the view files */
 };
 
 struct view_map_item {
@@ -117,12 +124,43 @@ struct view_map {
     unsigned n;
 };
 
+/* Words that a rule looks for: "words" of view files. */
+struct view_words {
+    struct wh_slice name;
+    const struct wh_slice *keys; /* by wh_key_normalise; the first is preferred */
+    unsigned n;
+    uint64_t first[4]; /* bits: the first bytes of the keys */
+};
+
+struct view_label {
+    struct wh_slice key; /* the label's key, or its beginning */
+    bool begins;         /* the label continues: "service::*" */
+    unsigned colons;     /* in the key */
+    struct wh_slice
+        value;     /* what the label means; ptr NULL: what follows the key, or the label itself */
+    unsigned rank; /* labels of a lower rank are preferred */
+};
+
+/* Labels with a meaning: "labels" of view files. */
+struct view_labels {
+    struct wh_slice name;
+    const struct view_label *items;
+    unsigned n;
+};
+
+struct view_rule {
+    const struct view_words *words;   /* LINE, LIST, HEADING */
+    const struct view_words *nothing; /* values that mean that there is none; NULL: no such words */
+    const struct view_labels *labels; /* LABEL */
+};
+
 struct view_conv {
     enum view_conv_type type;
     struct wh_slice key;
     struct wh_slice kind;
     const struct view_map *map;
-    struct wh_slice where_key; /* REFS: only elements whose member where_key is where_value */
+    const struct view_rule *rule; /* of rules, else NULL */
+    struct wh_slice where_key;    /* REFS: only elements whose member where_key is where_value */
     struct wh_slice where_value;
     bool foreign_kept; /* REFS: a FOREIGN field of the emission contains the foreign ids */
 };
@@ -141,9 +179,10 @@ struct view_alt {
     struct view_conv conv;
     const struct view_cond *conds;
     unsigned n_conds;
+    unsigned group; /* operands of the same "from" have the same number */
 };
 
-/* The first alternative that is shown is used. */
+/* The first alternative that is shown is used; of rules, the first one that states something. */
 struct view_alts {
     struct view_alt *items;
     unsigned n;

@@ -518,6 +518,11 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
         return convert_list(c, conv, found, ret_shown, ret, err);
     case CONV_REF:
         return to_ref(c, conv, found, ret_shown, ret, err);
+    case CONV_LINE:
+    case CONV_LIST:
+    case CONV_HEADING:
+    case CONV_LABEL:
+        return convert_rule(c, conv, type, found, ret_shown, ret, err);
     default:
         return wh_fail(err, WH_E_INTERNAL, "conversion %d", (int)conv->type);
     }

@@ -8,6 +8,7 @@
 #define WH_MAPPER_VIEW_CONVERT_PRIV_H
 
 #include "stages/mapper/view/compiled_priv.h"
+#include "stages/mapper/view/markdown.h"
 #include "stages/mapper/view/set_aside.h"
 
 enum view_shown { VIEW_ABSENT, VIEW_NULL, VIEW_SHOWN };
@@ -19,6 +20,27 @@ struct view_found {
     struct wh_slice text;
     int64_t ms;
 };
+
+/*
+ * What the rules of one event share: the lines of the text that was read last, and the labels. They refer
+ * to the event's document and arena.
+ */
+struct convert_named {
+    struct wh_slice text;
+    struct wh_slice key;
+};
+
+struct convert_rules {
+    struct wh_buf key; /* scratch */
+    struct wh_slice text;
+    struct markdown markdown;
+    struct wh_json_val array;
+    struct convert_named *labels;
+    size_t n_labels;
+};
+
+/* Forgets the last event. */
+void convert_rules_reset(struct convert_rules *rules);
 
 struct view_idcache;
 struct view_idcache *view_idcache_new(void);
@@ -35,6 +57,7 @@ struct convert {
     const struct view_trie *trie; /* which members the view names; NULL for what is no JSON */
     unsigned node;                /* the operand's place in it */
     struct set_aside *notes;      /* receives a note for each array element that is left out */
+    struct convert_rules *rules;
 };
 
 /* Both may set VIEW_ABSENT for a value that counts as not shown. */
@@ -55,6 +78,12 @@ unsigned view_trie_child(const struct view_trie *trie, unsigned node, struct wh_
 WH_MUST_CHECK enum wh_rc convert_others(const struct convert *c, const struct view_found *found,
                                         enum view_shown *ret_shown, struct wh_value *ret,
                                         struct wh_err *err);
+
+/* CONV_LINE, CONV_LIST, CONV_HEADING, CONV_LABEL. */
+WH_MUST_CHECK enum wh_rc convert_rule(const struct convert *c, const struct view_conv *conv,
+                                      enum wh_field_type type, const struct view_found *found,
+                                      enum view_shown *ret_shown, struct wh_value *ret,
+                                      struct wh_err *err);
 
 /* ---- shared by convert.c and convert_list.c ---- */
 

@@ -22,6 +22,7 @@ struct mapper_eval *mapper_eval_new(const struct mapper_views *views, size_t max
     ev->views = views;
     wh_arena_init(&ev->arena, ARENA_BLOCK, ARENA_MAX);
     wh_buf_init(&ev->scratch, SCRATCH_MAX);
+    wh_buf_init(&ev->rules.key, SCRATCH_MAX);
     ev->ids = view_idcache_new();
     ev->parser = wh_json_parser_new(max_bytes, max_depth);
     if (ev->ids == NULL || ev->parser == NULL) {
@@ -37,6 +38,7 @@ void mapper_eval_free(struct mapper_eval *ev)
         wh_json_parser_free(ev->parser);
         view_idcache_free(ev->ids);
         wh_buf_done(&ev->scratch);
+        wh_buf_done(&ev->rules.key);
         wh_arena_done(&ev->arena);
         wh_mem_free(ev);
     }
@@ -488,6 +490,7 @@ enum wh_rc mapper_eval_map(struct mapper_eval *ev, const struct wh_raw_event *e,
         ev->gen = 0;
     }
     wh_arena_reset(&ev->arena);
+    convert_rules_reset(&ev->rules);
     ev->view = match->views[e->origin];
     ev->e = e;
     ev->at = at;

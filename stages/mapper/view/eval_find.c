@@ -140,7 +140,8 @@ struct convert eval_converter(struct mapper_eval *ev, const struct view_operand 
                                     : op->type == OP_ELEMENT ? ev->element_trie
                                                              : NULL,
                             .node = op->node,
-                            .notes = &ev->notes};
+                            .notes = &ev->notes,
+                            .rules = &ev->rules};
 }
 
 static enum view_shown find_simple(const struct mapper_eval *ev, const struct view_operand *op,
@@ -337,10 +338,43 @@ static enum wh_rc alt_value(struct mapper_eval *ev, const struct view_alt *alt,
     return eval_set_aside(ev, alt->op.text, &found, err) ? WH_OK : err->rc;
 }
 
+/*
+ * The first rule that states something. Null when all of them were applied and state nothing; not shown
+ * when one of them could not be applied.
+ */
+static enum wh_rc eval_rules(struct mapper_eval *ev, const struct view_alts *alts,
+                             enum wh_field_type type, enum view_shown *ret_shown,
+                             struct wh_value *ret, struct wh_err *err)
+{
+    unsigned done = 0; /* groups before this one were applied */
+
+    for (unsigned i = 0; i < alts->n && *ret_shown != VIEW_SHOWN; i++) {
+        const struct view_alt *alt = &alts->items[i];
+
+        if (alt->group < done) {
+            continue;
+        }
+        if (alt_value(ev, alt, type, ret_shown, ret, err) != WH_OK) {
+            return err->rc;
+        }
+        done += *ret_shown != VIEW_ABSENT && alt->group == done;
+    }
+    if (*ret_shown != VIEW_SHOWN) {
+        bool all = done > alts->items[alts->n - 1].group;
+
+        *ret_shown = all ? VIEW_NULL : VIEW_ABSENT;
+        *ret = (struct wh_value){.is_null = true};
+    }
+    return WH_OK;
+}
+
 enum wh_rc eval_value(struct mapper_eval *ev, const struct view_alts *alts, enum wh_field_type type,
                       enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
 {
     *ret_shown = VIEW_ABSENT;
+    if (alts->n && alts->items[0].conv.rule) {
+        return eval_rules(ev, alts, type, ret_shown, ret, err);
+    }
     for (unsigned i = 0; i < alts->n && *ret_shown == VIEW_ABSENT; i++) {
         const struct view_alt *alt = &alts->items[i];
 

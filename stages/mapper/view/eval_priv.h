@@ -27,6 +27,7 @@ struct mapper_eval {
     struct view_idcache *ids;
     struct wh_arena arena;
     struct wh_buf scratch;
+    struct convert_rules rules;
     struct eval_slot root[VIEW_NODES_MAX];
     struct eval_slot element[VIEW_NODES_MAX];
     uint32_t gen; /* generation of slots, incremented by each walk */

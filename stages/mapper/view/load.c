@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/text/key.h"
 
 enum {
     FILES_MAX = 64,
@@ -219,8 +220,9 @@ static bool first_pass(struct view_loader *l, struct wh_json_val root)
         bool define = wh_slice_eq(name, WH_LIT("define"));
         bool maps = wh_slice_eq(name, WH_LIT("maps"));
         bool ranks = wh_slice_eq(name, WH_LIT("ranks"));
+        bool words = wh_slice_eq(name, WH_LIT("words"));
 
-        if (!define && !maps && !ranks) {
+        if (!define && !maps && !ranks && !words && !wh_slice_eq(name, WH_LIT("labels"))) {
             if (!wh_slice_eq(name, WH_LIT("views")) && !wh_slice_eq(name, WH_LIT("ignore")) &&
                 !wh_slice_eq(name, WH_LIT("about"))) {
                 return view_loader_fail(l, "unknown key '%.*s'", WH_SLICE_ARG(name));
@@ -228,9 +230,11 @@ static bool first_pass(struct view_loader *l, struct wh_json_val root)
             continue;
         }
         while (wh_json_next(&inner, &key, &v)) {
-            if (define ? !add_define(l, key, v)
-                : maps ? !add_map(l, l->maps, &l->n_maps, key, v)
-                       : !add_map(l, l->ranks, &l->n_ranks, key, v)) {
+            if (define  ? !add_define(l, key, v)
+                : maps  ? !add_map(l, l->maps, &l->n_maps, key, v)
+                : ranks ? !add_map(l, l->ranks, &l->n_ranks, key, v)
+                : words ? !view_words_add(l, key, v)
+                        : !view_labels_add(l, key, v)) {
                 return false;
             }
         }
@@ -353,9 +357,11 @@ static bool compile_all(struct view_loader *l, struct mapper_views *views,
     l->defines = view_loader_alloc(l, DEFINES_MAX, sizeof(*l->defines));
     l->maps = view_loader_alloc(l, MAPS_MAX, sizeof(*l->maps));
     l->ranks = view_loader_alloc(l, MAPS_MAX, sizeof(*l->ranks));
+    l->words = view_loader_alloc(l, VIEW_TABLES_MAX, sizeof(*l->words));
+    l->labels = view_loader_alloc(l, VIEW_TABLES_MAX, sizeof(*l->labels));
     views->matches = view_loader_alloc(l, MATCHES_MAX, sizeof(*views->matches));
     views->mask = MATCHES_MAX - 1;
-    if (!l->defines || !l->maps || !l->ranks || !views->matches) {
+    if (!l->defines || !l->maps || !l->ranks || !l->words || !l->labels || !views->matches) {
         return false;
     }
     for (unsigned i = 0; i < files->n; i++) {
@@ -377,14 +383,18 @@ static enum wh_rc load(const struct files *files, struct mapper_views **ret, str
 {
     struct mapper_views *views = wh_mem_zalloc(1, sizeof(*views));
     struct view_loader l = {.err = err};
+    bool good;
 
     if (views == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for views");
     }
     wh_arena_init(&views->arena, ARENA_BLOCK, ARENA_MAX);
     l.arena = &views->arena;
+    wh_buf_init(&l.key, WH_KEY_TEXT_MAX * 4);
     wh_err_clear(err);
-    if (!compile_all(&l, views, files)) {
+    good = compile_all(&l, views, files);
+    wh_buf_done(&l.key);
+    if (!good) {
         mapper_views_free(views);
         return err->rc ? err->rc : wh_fail(err, WH_E_CONFIG, "views cannot be compiled");
     }

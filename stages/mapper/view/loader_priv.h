@@ -4,6 +4,7 @@
  *   load.c     finds the files and reads them in two passes
  *   compile.c  compiles one view: its emissions and rereads
  *   alts.c     compiles operands, conversions and conditions
+ *   rules.c    tables of words and labels
  *   inputs.c   collects what an emission depends on
  *   trie.c     stores the pointers of a view
  *   loader.c   memory, errors and names
@@ -31,6 +32,11 @@ struct view_loader {
     unsigned n_maps;
     struct view_map *ranks;
     unsigned n_ranks;
+    struct view_words *words;
+    unsigned n_words;
+    struct view_labels *labels;
+    unsigned n_labels;
+    struct wh_buf key;
 };
 
 /* Sets WH_E_CONFIG with a message that names file and view; returns false. */
@@ -41,6 +47,11 @@ bool view_loader_dup(struct view_loader *l, struct wh_slice text, struct wh_slic
 bool view_loader_define(const struct view_loader *l, struct wh_slice name, struct wh_json_val *ret);
 const struct view_map *view_loader_map(const struct view_map *maps, unsigned n,
                                        struct wh_slice name);
+/* Adds a table of "words" or "labels". A later table of the same name replaces it. */
+bool view_words_add(struct view_loader *l, struct wh_slice name, struct wh_json_val array);
+bool view_labels_add(struct view_loader *l, struct wh_slice name, struct wh_json_val table);
+/* The tables that a rule uses, which are found by name. */
+bool view_rule_compile(struct view_loader *l, struct wh_slice name, struct view_conv *conv);
 /* Compiles a view object; NULL on error. */
 struct view *view_compile(struct view_loader *l, struct wh_json_val val);
 

@@ -35,7 +35,7 @@ static struct wh_slice example_of(struct wh_json_val value, char text[32])
     }
     switch (wh_json_type(value)) {
     case WH_JSON_STRING:
-        return beginning(wh_json_string(value));
+        return wh_json_string(value);
     case WH_JSON_INT:
         (void)snprintf(text, 32, "%lld", (long long)wh_json_int(value));
         return wh_slice_str(text);
@@ -78,16 +78,22 @@ static struct wh_set_aside *find(struct set_aside *notes, struct wh_slice pointe
 void set_aside_add(struct set_aside *notes, struct wh_arena *arena, const char *pointer,
                    const struct wh_err *err, struct wh_json_val value)
 {
-    struct wh_set_aside *note = find(notes, wh_slice_str(pointer));
     char text[32];
+
+    set_aside_add_text(notes, arena, pointer, err, example_of(value, text));
+}
+
+void set_aside_add_text(struct set_aside *notes, struct wh_arena *arena, const char *pointer,
+                        const struct wh_err *err, struct wh_slice example)
+{
+    struct wh_set_aside *note = find(notes, wh_slice_str(pointer));
 
     if (note) {
         note->count += note->count < INT32_MAX;
         return;
     }
-    notes->items[notes->n++] =
-        (struct wh_set_aside){.pointer = wh_slice_str(pointer),
-                              .reason = keep(arena, reason_of(err, pointer)),
-                              .example = keep(arena, example_of(value, text)),
-                              .count = 1};
+    notes->items[notes->n++] = (struct wh_set_aside){.pointer = wh_slice_str(pointer),
+                                                     .reason = keep(arena, reason_of(err, pointer)),
+                                                     .example = keep(arena, beginning(example)),
+                                                     .count = 1};
 }

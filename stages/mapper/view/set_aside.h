@@ -27,4 +27,8 @@ struct set_aside {
 void set_aside_add(struct set_aside *notes, struct wh_arena *arena, const char *pointer,
                    const struct wh_err *err, struct wh_json_val value);
 
+/* As set_aside_add; the example is a text of its own, or empty. */
+void set_aside_add_text(struct set_aside *notes, struct wh_arena *arena, const char *pointer,
+                        const struct wh_err *err, struct wh_slice example);
+
 #endif

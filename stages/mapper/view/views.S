@@ -10,11 +10,12 @@ EMBED(issues, "schemas/views/issues.json")
 EMBED(ci, "schemas/views/ci.json")
 EMBED(people, "schemas/views/people.json")
 EMBED(gone, "schemas/views/gone.json")
+EMBED(incidents, "schemas/views/incidents.json")
 EMBED(imports, "schemas/views/imports.json")
 EMBED(tools, "schemas/views/tools.json")
     .balign 8
     .global mapper_embedded_views_n
-mapper_embedded_views_n: .quad 8
+mapper_embedded_views_n: .quad 9
 
 #define ENTRY(name) .quad view_##name##_file, view_##name, view_##name##_end
     .section .data.rel.ro,"aw"
@@ -27,6 +28,7 @@ mapper_embedded_views:
     ENTRY(ci)
     ENTRY(people)
     ENTRY(gone)
+    ENTRY(incidents)
     ENTRY(imports)
     ENTRY(tools)
     .section .note.GNU-stack,"",@progbits

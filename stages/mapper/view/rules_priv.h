@@ -1,0 +1,46 @@
+/*
+ * rules_priv.h - what rules on texts and rules on labels share: keys of names, and lists of texts.
+ */
+#ifndef WH_MAPPER_VIEW_RULES_PRIV_H
+#define WH_MAPPER_VIEW_RULES_PRIV_H
+
+#include "stages/mapper/view/convert_priv.h"
+
+/* The key of a name (common/text/key.h), in the arena. A text that cannot be compared has an empty key. */
+WH_MUST_CHECK enum wh_rc rule_key(const struct convert *c, struct wh_slice text,
+                                  struct wh_slice *ret, struct wh_err *err);
+/* The index of a key among the words; -1: it is not there. words may be NULL. */
+int rule_find_word(const struct view_words *words, struct wh_slice key);
+/* "none", "n/a", "-": whoever wrote it says that there is nothing. */
+WH_MUST_CHECK enum wh_rc rule_is_nothing(const struct convert *c, const struct view_conv *conv,
+                                         struct wh_slice text, bool *ret, struct wh_err *err);
+
+/* A list of texts without repetition; the value of a field of type STRINGS. */
+struct rule_texts {
+    const struct convert *c;
+    const struct view_conv *conv;
+    struct wh_slice *items;
+    size_t n;
+};
+
+WH_MUST_CHECK enum wh_rc rule_texts_init(struct rule_texts *t, const struct convert *c,
+                                         const struct view_conv *conv, struct wh_err *err);
+/* Adds a text unless it means nothing or is there already. Texts beyond a limit are noted, not added. */
+WH_MUST_CHECK enum wh_rc rule_texts_add(struct rule_texts *t, struct wh_slice text,
+                                        struct wh_err *err);
+/* Adds a line of Markdown or an item; a full stop or a comma at its end does not belong to a name. */
+WH_MUST_CHECK enum wh_rc rule_texts_add_plain(struct rule_texts *t, struct wh_slice text,
+                                              struct wh_err *err);
+/* Adds the parts of "a, b; c". */
+WH_MUST_CHECK enum wh_rc rule_texts_add_all(struct rule_texts *t, struct wh_slice text,
+                                            struct wh_err *err);
+/* The field's value: null when there are no texts. */
+void rule_texts_done(const struct rule_texts *t, enum view_shown *ret_shown, struct wh_value *ret);
+
+/* CONV_LABEL. */
+WH_MUST_CHECK enum wh_rc convert_label(const struct convert *c, const struct view_conv *conv,
+                                       enum wh_field_type type, const struct view_found *found,
+                                       enum view_shown *ret_shown, struct wh_value *ret,
+                                       struct wh_err *err);
+
+#endif
