@@ -69,6 +69,7 @@ static enum wh_rc make_mcp(struct access *a, struct wh_err *err)
         .loop = env->loop,
         .http = env->http,
         .log = env->log,
+        .metrics = env->metrics,
         .clock = env->clock,
         .allow_http = env->allow_http,
         .version = "2025-11-25",
@@ -92,8 +93,14 @@ static enum wh_rc make_mcp(struct access *a, struct wh_err *err)
     return mcp_new(&conf, &a->mcp, err);
 }
 
+uint64_t access_requests(const struct access *a)
+{
+    return a->requests + client_stats(a->client).requests + mcp_requests(a->mcp);
+}
+
 static void free_users(struct access *a)
 {
+    a->requests = access_requests(a);
     client_free(a->client);
     a->client = NULL;
     mcp_free(a->mcp);

@@ -42,6 +42,8 @@ bool access_token_refused(const struct access *a);
 /* GitLab refuses the read_api token. Returns true when an approval is there to go on with. */
 bool access_drop_token(struct access *a);
 
+/* How many requests were sent to GitLab, by REST and by MCP, since the access was made. */
+uint64_t access_requests(const struct access *a);
 /* The parts, which live as long as the access. */
 struct credential *access_credential(const struct access *a);
 struct sources *access_sources(const struct access *a);

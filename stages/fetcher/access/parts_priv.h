@@ -14,6 +14,7 @@ struct access {
     bool token_refused;            /* GitLab no longer takes the read_api token */
     uint64_t token_hash;           /* of the sealed read_api token in use */
     bool rest_by_oauth;            /* the client sends the OAuth token */
+    uint64_t requests;             /* of clients and sessions that were freed */
 };
 
 static inline bool parts_have_token(const struct access *a)

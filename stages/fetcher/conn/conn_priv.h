@@ -69,7 +69,9 @@ struct conn_run {
     unsigned next_stream;
     struct stream_count counts[STREAMS];
     struct stream_traces traces;
-    struct client_stats stats_before;
+    /* At the start of the run. */
+    uint64_t requests_before;
+    int64_t waited_before_ms;
     int64_t next_due_ms; /* when the first stream that was left out is due */
     uint64_t tombstones;
     char error[160];

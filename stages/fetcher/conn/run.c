@@ -79,7 +79,6 @@ static void note_sweep(struct conn *c)
 
 static void summarise(struct conn *c)
 {
-    struct client_stats stats = client_stats(access_client(c->access));
     struct run_summary *s;
 
     if (c->run.n_summaries == RUNS_KEPT) {
@@ -92,8 +91,8 @@ static void summarise(struct conn *c)
                               .finished_ms = c->run.finished_ms,
                               .sweep = c->run.sweeps,
                               .ok = !c->run.failed,
-                              .requests = stats.requests - c->run.stats_before.requests,
-                              .waited_ms = stats.waited_ms - c->run.stats_before.waited_ms,
+                              .requests = run_requests(c),
+                              .waited_ms = run_waited_ms(c),
                               .tombstones = c->run.tombstones};
     s->outcome = health_outcome(c->health, s->run);
     for (unsigned i = 0; i < STREAMS; i++) {
@@ -524,7 +523,8 @@ static void begin_run(struct conn *c, bool stale)
     c->run.sweeps = c->run.want_verify || c->run.want_confirm || sweep_due(c);
     c->run.want_verify = c->run.want_confirm = false;
     c->run.tombstones = 0;
-    c->run.stats_before = client_stats(access_client(c->access));
+    c->run.requests_before = access_requests(c->access);
+    c->run.waited_before_ms = client_stats(access_client(c->access)).waited_ms;
     c->run.next_due_ms = c->run.started_ms + c->fetcher->deps.conf.sync_interval_ms;
     c->run.phase = RUN_PROJECTS;
     run_report(c, false);

@@ -32,10 +32,18 @@ static void write_counts(struct wh_json_writer *w, const struct conn *c)
     wh_jw_end(w);
 }
 
+uint64_t run_requests(const struct conn *c)
+{
+    return access_requests(c->access) - c->run.requests_before;
+}
+
+int64_t run_waited_ms(const struct conn *c)
+{
+    return client_stats(access_client(c->access)).waited_ms - c->run.waited_before_ms;
+}
+
 static void write_run(struct wh_json_writer *w, const struct conn *c, bool finished)
 {
-    struct client_stats stats = client_stats(access_client(c->access));
-
     wh_jw_object(w);
     wh_jw_put_str(w, "connection", wh_slice_str(c->id));
     wh_jw_put_str(w, "kind", c->run.sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
@@ -47,8 +55,8 @@ static void write_run(struct wh_json_writer *w, const struct conn *c, bool finis
     wh_jw_put_int(w, "finished_at_ms", finished ? c->run.finished_ms : 0);
     wh_jw_put_bool(w, "ok", finished && !c->run.failed);
     wh_jw_put_str(w, "error", wh_slice_str(finished ? c->run.error : ""));
-    wh_jw_put_int(w, "requests", (int64_t)(stats.requests - c->run.stats_before.requests));
-    wh_jw_put_int(w, "waited_ms", stats.waited_ms - c->run.stats_before.waited_ms);
+    wh_jw_put_int(w, "requests", (int64_t)run_requests(c));
+    wh_jw_put_int(w, "waited_ms", run_waited_ms(c));
     wh_jw_put_int(w, "tombstones", (int64_t)c->run.tombstones);
     wh_jw_put_int(w, "held", c->run.held);
     write_counts(w, c);

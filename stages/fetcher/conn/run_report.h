@@ -4,6 +4,9 @@
 
 #include "stages/fetcher/conn/conn.h"
 
+/* Of the run so far: its requests, and the time in which only rate limits held them back (ms). */
+uint64_t run_requests(const struct conn *c);
+int64_t run_waited_ms(const struct conn *c);
 /* Writes the present run into the topic; finished: with its end. */
 void run_report(struct conn *c, bool finished);
 

@@ -205,13 +205,12 @@ static void write_completeness(struct wh_json_writer *w, const struct conn *c)
 
 static void write_requests(struct wh_json_writer *w, const struct conn *c)
 {
-    struct client_stats stats;
+    struct client_stats stats = client_stats(access_client(c->access));
 
+    wh_jw_put_int(w, "requests", (int64_t)access_requests(c->access));
     if (access_client(c->access) == NULL) {
         return;
     }
-    stats = client_stats(access_client(c->access));
-    wh_jw_put_int(w, "requests", (int64_t)stats.requests);
     wh_jw_put_int(w, "retries", (int64_t)stats.retries);
     wh_jw_put_int(w, "throttled", (int64_t)stats.throttled);
     wh_jw_put_int(w, "waited_ms", stats.waited_ms);

@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "stages/fetcher/gitlab/budget.h"
+#include "stages/fetcher/gitlab/source_metrics.h"
 
 enum {
     PATH_MAX_BYTES = 4096,
@@ -73,9 +74,7 @@ struct client {
     struct wh_timer *wait;
     struct client_stats stats;
     struct wh_jitter jitter;
-    struct wh_counter *requests_ok;
-    struct wh_counter *requests_bad;
-    struct wh_histogram *duration;
+    struct source_metrics metrics;
 };
 
 static void pump(struct client *c);
@@ -100,15 +99,7 @@ struct client *client_new(const struct client_conf *conf)
         client_free(c);
         return NULL;
     }
-    if (conf->metrics) {
-        c->requests_ok = wh_metrics_counter(conf->metrics, "wellhead_source_requests_total",
-                                            "code=\"2xx\"", "Requests to GitLab.");
-        c->requests_bad = wh_metrics_counter(conf->metrics, "wellhead_source_requests_total",
-                                             "code=\"other\"", "Requests to GitLab.");
-        c->duration = wh_metrics_histogram(
-            conf->metrics, "wellhead_source_request_duration_seconds", NULL,
-            "Time of one request to GitLab.", wh_latency_bounds, wh_latency_bounds_n);
-    }
+    source_metrics_init(&c->metrics, conf->metrics);
     return c;
 }
 
@@ -508,8 +499,7 @@ static void on_answer(void *ctx, const struct wh_httpc_answer *a)
     call->transfer = NULL;
     c->n_in_flight--;
     read_budget(c, call->line, a);
-    wh_counter_add(a->rc == WH_OK && a->status < 300 ? c->requests_ok : c->requests_bad, 1);
-    wh_histogram_observe(c->duration, (double)a->total_us / 1e6);
+    source_metrics_note(&c->metrics, a);
     if (a->rc == WH_OK && a->status == 401 && renewed(call)) {
         pump(c);
         return;

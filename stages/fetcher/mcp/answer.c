@@ -5,7 +5,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/mcp/mcp_priv.h"
 
-enum { PAGES_MAX = 200, CURSOR_MAX = 8192 };
+enum { PAGES_MAX = 200, CURSOR_MAX = 8192, TOOL_TEXT_MAX = 160 };
 
 struct wh_slice mcp_text_at(struct wh_json_val object, const char *key)
 {
@@ -96,10 +96,50 @@ static void take_page(struct mcp_call *call, unsigned status, const struct mcp_m
     mcp_go_after(call, 0);
 }
 
+/* What a tool that failed says. */
+static struct wh_slice first_text(struct wh_json_val result)
+{
+    struct wh_json_val list;
+    struct wh_json_val item;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    if (!wh_json_get(result, WH_LIT("content"), &list) || wh_json_type(list) != WH_JSON_ARRAY) {
+        return wh_slice("", 0);
+    }
+    it = wh_json_iter(list);
+    return wh_json_next(&it, &key, &item) ? mcp_text_at(item, "text") : wh_slice("", 0);
+}
+
+/* A server could send our token back. */
+static bool has_token(const struct mcp *m, struct wh_slice text)
+{
+    struct wh_slice token = m->conf.token ? m->conf.token(m->conf.ctx) : wh_slice("", 0);
+
+    return token.len && memmem(text.ptr, text.len, token.ptr, token.len);
+}
+
+/* One line of printable ASCII, which any place can show and cut. */
+static void tool_text(const struct mcp *m, struct wh_json_val result, char to[MCP_TEXT_MAX])
+{
+    struct wh_slice text = first_text(result);
+
+    if (text.len == 0 || has_token(m, text)) {
+        (void)snprintf(to, MCP_TEXT_MAX, "the tool failed");
+        return;
+    }
+    text.len = text.len < TOOL_TEXT_MAX ? text.len : TOOL_TEXT_MAX;
+    (void)snprintf(to, MCP_TEXT_MAX, "the tool says: %.*s", WH_SLICE_ARG(text));
+    for (char *c = to; *c; c++) {
+        *c = *c < ' ' || *c > '~' ? '?' : *c;
+    }
+}
+
 static void take_result(struct mcp_call *call, unsigned status, const struct mcp_message *msg)
 {
     struct mcp_answer answer = {.outcome = MCP_OK, .status = status, .result = msg->result};
     struct wh_slice type = mcp_text_at(msg->result, "resultType");
+    char text[MCP_TEXT_MAX];
     struct wh_json_val v;
 
     if (wh_slice_eq(type, WH_LIT("input_required"))) {
@@ -113,7 +153,8 @@ static void take_result(struct mcp_call *call, unsigned status, const struct mcp
     if (wh_json_get(msg->result, WH_LIT("isError"), &v) && wh_json_type(v) == WH_JSON_BOOL &&
         wh_json_bool(v)) {
         answer.outcome = MCP_TOOL_BAD;
-        answer.error = "the tool failed";
+        tool_text(call->mcp, msg->result, text);
+        answer.error = text;
     }
     mcp_end(call, &answer);
 }

@@ -18,6 +18,7 @@ enum wh_rc mcp_new(const struct mcp_conf *conf, struct mcp **ret, struct wh_err 
     m->next_id = 1;
     wh_jitter_init(&m->jitter, (uint64_t)wh_clock_mono_ns(&conf->clock));
     mcp_set_version(m, conf->version);
+    source_metrics_init(&m->metrics, conf->metrics);
     mcp_tools_init(&m->tools);
     m->endpoint = wh_mem_dup(conf->endpoint.ptr, conf->endpoint.len);
     m->parser = wh_json_parser_new(conf->body_max, JSON_DEPTH_MAX);
@@ -148,6 +149,11 @@ size_t mcp_tools_dropped(const struct mcp *m)
 const char *mcp_version(const struct mcp *m)
 {
     return m->opened ? m->version : "";
+}
+
+uint64_t mcp_requests(const struct mcp *m)
+{
+    return m ? m->requests : 0;
 }
 
 const char *mcp_server_version(const struct mcp *m)

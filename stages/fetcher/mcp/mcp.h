@@ -34,6 +34,7 @@
 #include "common/json/json_doc.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
+#include "common/metrics/metrics.h"
 #include "stages/fetcher/mcp/tool.h"
 
 enum mcp_outcome {
@@ -53,7 +54,9 @@ struct mcp_answer {
     unsigned status;           /* HTTP status; 0 when there was no answer */
     struct wh_json_val result; /* MCP_OK and MCP_TOOL_BAD; valid during the callback */
     int64_t code;              /* MCP_ERROR */
-    const char *error;         /* for people; quotes nothing that the server sent */
+    /* For people. It quotes nothing that the server sent, except with MCP_TOOL_BAD the beginning of
+     * what the tool says, as a line of printable ASCII in which the token does not occur. */
+    const char *error;
 };
 
 struct mcp;
@@ -68,6 +71,7 @@ struct mcp_conf {
     struct wh_loop *loop;       /* keeps */
     struct wh_httpc *http;      /* keeps */
     struct wh_log *log;         /* keeps; may be NULL */
+    struct wh_metrics *metrics; /* keeps; may be NULL */
     struct wh_clock clock;      /* the deadlines use its monotonic time */
     struct wh_slice endpoint;   /* copied */
     bool allow_http;            /* http is allowed on loopback */
@@ -135,6 +139,8 @@ void mcp_close(struct mcp *m);
 const char *mcp_known_version(struct wh_slice version);
 /* The revision that was agreed on; "" before the handshake. */
 const char *mcp_version(const struct mcp *m);
+/* How many HTTP requests were sent, repeated ones and those of handshakes included. 0 for NULL. */
+uint64_t mcp_requests(const struct mcp *m);
 /* serverInfo.version; "" when the server gave none, or one that is not a short line of ASCII. */
 const char *mcp_server_version(const struct mcp *m);
 

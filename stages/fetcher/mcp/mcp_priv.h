@@ -3,6 +3,7 @@
 #define WH_FETCHER_MCP_MCP_PRIV_H
 
 #include "common/base/backoff.h"
+#include "stages/fetcher/gitlab/source_metrics.h"
 #include "stages/fetcher/mcp/mcp.h"
 #include "stages/fetcher/mcp/message.h"
 #include "stages/fetcher/mcp/sse.h"
@@ -98,6 +99,8 @@ struct mcp {
     struct mcp_call *calls;   /* under way */
     struct mcp_call *waiting; /* for the handshake */
     struct wh_jitter jitter;
+    uint64_t requests;
+    struct source_metrics metrics;
 };
 
 /* call.c */

@@ -284,6 +284,7 @@ void mcp_on_answer(void *ctx, const struct wh_httpc_answer *a)
     bool stopped = a->rc == WH_E_CANCELED && call->streaming;
 
     call->transfer = NULL;
+    source_metrics_note(&call->mcp->metrics, a);
     if (mcp_call_is_told(call)) {
         mcp_end(call, &told);
     } else if (call->stopped) {

@@ -164,6 +164,7 @@ static enum wh_rc start(struct mcp_call *call, const struct headers *h, struct w
         .timeout_ms = m->conf.timeout_ms + BACKSTOP_MS,
     };
 
+    m->requests++;
     return wh_httpc_start(m->conf.http, &req, mcp_on_answer, call, &call->transfer, err);
 }
 

@@ -430,6 +430,27 @@ static void test_an_approval_replaces_a_refused_token(void **state)
     assert_true(sources_any(access_sources(x->access)));
 }
 
+/* By REST and by MCP, also of clients that are gone. */
+static void test_all_requests_are_counted(void **state)
+{
+    struct fixture *x = *state;
+
+    load_token(x);
+    load_pair(x);
+    assert_int_equal(access_requests(x->access), 0);
+    assert_true(access_drop_token(x->access));
+    find(&(struct waiter){.x = x});
+    for (unsigned i = 0; access_requests(x->access) == 0; i++) {
+        assert_in_range(i, 0, 10);
+        wh_loop_turn(x->loop, false);
+    }
+    assert_int_equal(access_requests(x->access), 1); /* the handshake */
+    assert_int_equal(mcp_requests(access_mcp(x->access)), 1);
+    access_forget(x->access);
+    assert_null(access_mcp(x->access));
+    assert_int_equal(access_requests(x->access), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_only_the_owner_renews, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_approval_replaces_a_refused_token, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_all_requests_are_counted, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

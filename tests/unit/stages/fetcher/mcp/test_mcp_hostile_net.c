@@ -154,6 +154,12 @@ static void on_guard(void *ctx)
     w->late = true;
 }
 
+static struct wh_slice token(void *ctx)
+{
+    (void)ctx;
+    return WH_LIT("secret-token-1");
+}
+
 static void begin_with(struct world *w, work_fn work, const char *session, int64_t timeout_ms,
                        size_t body_max)
 {
@@ -168,6 +174,7 @@ static void begin_with(struct world *w, work_fn work, const char *session, int64
         .timeout_ms = timeout_ms,
         .body_max = body_max,
         .allowed = mcp_tool_is_read,
+        .token = token,
     };
     char endpoint[256];
     struct wh_err err;
@@ -765,6 +772,65 @@ static void test_session_id_length(void **state)
     end(&w);
 }
 
+/* ---- tools that fail ---- */
+
+static void fail_with(struct wh_http_req *req, const char *id, const char *content)
+{
+    th_reply(req, 200, "application/json",
+             "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"isError\":true,\"content\":%s}}", id,
+             content);
+}
+
+static void says_why(struct world *w, struct wh_http_req *req, const char *id)
+{
+    static const char *const contents[] = {
+        "[{\"type\":\"text\",\"text\":\"Project not found\\n\\u0007or gone, caf\\u00e9\"}]",
+        "[{\"type\":\"text\",\"text\":\"you sent secret-token-1\"}]", "[]", "7"};
+
+    fail_with(req, id, contents[w->works - 1]);
+}
+
+/* What the tool says is shown, as one line without our token. */
+static void test_failed_tools(void **state)
+{
+    static const char *const says[] = {"the tool says: Project not found??or gone, caf??",
+                                       "the tool failed", "the tool failed", "the tool failed"};
+    struct world w;
+
+    (void)state;
+    begin(&w, says_why, NULL);
+    for (unsigned i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+        call(&w);
+        await(&w, i + 1);
+        ends_as(&w, MCP_TOOL_BAD, "");
+        assert_string_equal(w.error, says[i]);
+    }
+    /* With the two requests of the handshake. */
+    assert_int_equal(mcp_requests(w.mcp), 6);
+    end(&w);
+}
+
+static void says_much(struct world *w, struct wh_http_req *req, const char *id)
+{
+    char content[2048];
+
+    (void)w;
+    (void)snprintf(content, sizeof(content), "[{\"type\":\"text\",\"text\":\"%01000d\"}]", 7);
+    fail_with(req, id, content);
+}
+
+static void test_long_text_is_cut(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w, says_much, NULL);
+    call(&w);
+    await(&w, 1);
+    assert_in_range(strlen(w.error), 100, 200);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -778,6 +844,8 @@ int main(void)
         cmocka_unit_test(test_late_404),
         cmocka_unit_test(test_forgotten_at_once),
         cmocka_unit_test(test_session_id_length),
+        cmocka_unit_test(test_failed_tools),
+        cmocka_unit_test(test_long_text_is_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
