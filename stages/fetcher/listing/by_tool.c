@@ -561,6 +561,9 @@ static enum wh_rc build_arguments(const struct listing_tool *t, const struct mcp
         text_argument(&out, tool, "id", project);
     }
     text_argument(&out, tool, "updated_after", since);
+    /* GitLab leaves out what is closed, upcoming or archived where these are not given. */
+    text_argument(&out, tool, "state", "all");
+    text_argument(&out, tool, "archived", "include");
     if (strcmp(t->base.task.tool, "list_pipelines") == 0) {
         text_argument(&out, tool, "order_by", "updated_at");
         text_argument(&out, tool, "sort", "desc");

@@ -117,6 +117,7 @@ bool listing_tool_cursor(struct wh_json_val around, struct wh_slice *ret)
 {
     return !is_false(around, "pageInfo", "hasNextPage") &&
            !is_false(around, "metadata", "has_more") &&
+           !is_false(around, "metadata", "has_next_page") &&
            (text_at(around, "pageInfo", "endCursor", ret) ||
             text_at(around, "metadata", "end_cursor", ret));
 }

@@ -39,6 +39,7 @@ struct world {
     unsigned epoch; /* of cursors: those of another one are refused */
     enum refusal refusal;
     unsigned denied; /* every answer has this status; 0: none */
+    bool fails;      /* the tools that list report a failure */
     bool limited;    /* details are refused by a rate limit */
     unsigned lists;
     unsigned first_pages;
@@ -147,6 +148,12 @@ static void list_by_cursor(struct world *w, struct wh_json_val arguments,
 
     w->lists++;
     assert_int_equal(number_at(arguments, "first", 0), PAGE);
+    if (w->listing == WORK_ITEMS) {
+        assert_true(wh_json_get(arguments, WH_LIT("state"), &v));
+        th_slice_is(wh_json_string(v), "all");
+    } else {
+        assert_false(wh_json_get(arguments, WH_LIT("state"), &v));
+    }
     if (wh_json_get(arguments, WH_LIT("updated_after"), &v)) {
         th_ok(wh_time_parse(wh_json_string(v), &since, &err), &err);
     }
@@ -230,7 +237,7 @@ static void list_tools(const struct world *w, struct wh_buf *out)
                            "\"properties\":{\"project_id\":{},\"merge_request_iid\":{}}}}",
         [WORK_ITEMS] = "{\"name\":\"list_work_items\",\"inputSchema\":{\"type\":\"object\","
                        "\"properties\":{\"project_id\":{},\"first\":{},\"after\":{},"
-                       "\"updated_after\":{}}}},"
+                       "\"state\":{},\"updated_after\":{}}}},"
                        "{\"name\":\"get_work_item\",\"inputSchema\":{\"type\":\"object\","
                        "\"properties\":{\"project_id\":{},\"work_item_iid\":{}}}}",
         [PIPELINES] = "{\"name\":\"list_pipelines\",\"inputSchema\":{\"type\":\"object\","
@@ -276,6 +283,9 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
         assert_true(wh_json_get(params, WH_LIT("arguments"), &arguments));
         if (wh_slice_starts(wh_json_string(name), WH_LIT("get_"))) {
             get_one(w, arguments, &a->body);
+        } else if (w->fails) {
+            put(&a->body, "\"result\":{\"isError\":true,\"content\":[{\"type\":\"text\",\"text\":"
+                          "\"Project not found or inaccessible\"}]}");
         } else if (w->listing == PIPELINES) {
             list_pipelines(w, arguments, &a->body);
         } else {
@@ -760,6 +770,22 @@ static void refusals_are_reported(void **state)
     }
 }
 
+static void a_tool_that_fails_says_why(void **state)
+{
+    static struct world w;
+
+    (void)state;
+    world_new(&w, MERGE_REQUESTS, 250, 10);
+    run_to_place(&w, 1);
+    w.fails = true;
+    run_once(&w);
+    assert_int_equal(w.reader.result.outcome, LISTING_CANNOT_GO_ON);
+    assert_int_equal(w.reader.result.why, CLIENT_REFUSED);
+    assert_string_equal(w.reader.result.error,
+                        "list_merge_requests: the tool says: Project not found or inaccessible");
+    world_free(&w);
+}
+
 static void anything_at_any_time(void **state)
 {
     (void)state;
@@ -813,6 +839,7 @@ int main(void)
         cmocka_unit_test(goes_back_when_rows_are_gone),
         cmocka_unit_test(another_member_goes_on),
         cmocka_unit_test(refusals_are_reported),
+        cmocka_unit_test(a_tool_that_fails_says_why),
         cmocka_unit_test(anything_at_any_time),
     };
 
