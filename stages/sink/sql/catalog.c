@@ -1,4 +1,5 @@
 /* The catalogue of tables, views and columns. It needs no SQLite, so that the HTTP API can use it. */
+#include "stages/sink/sql/computed.h"
 #include "stages/sink/sql/labels.h"
 #include "stages/sink/sql/sql.h"
 
@@ -283,6 +284,8 @@ static const struct sql_table_info tables[] = {
     {"completeness", NULL, WH_KIND_NONE, "numbers expected and had, by project and stream",
      "select source_project_id, stream, expected, have, missing from completeness where missing > "
      "0"},
+    {"postmortems", NULL, WH_KIND_NONE, "postmortems of incidents, by linked issues",
+     "select incident_url, work_item_url, rule from postmortems order by 1"},
 };
 
 const struct sql_table_info *sql_tables(size_t *ret_n)
@@ -377,12 +380,14 @@ static const struct {
 
 static size_t other_columns(struct wh_slice table, struct sql_column *out)
 {
+    const struct sql_computed_def *computed = sql_computed_find(table);
+
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (wh_slice_eq(table, wh_slice_str(others[i].name))) {
             return copy(out, others[i].columns, others[i].bytes);
         }
     }
-    return 0;
+    return computed ? copy(out, computed->columns, computed->n_columns * sizeof(*out)) : 0;
 }
 
 size_t sql_columns(struct wh_slice table, struct sql_column out[SQL_COLUMNS_MAX])

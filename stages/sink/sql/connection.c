@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "stages/sink/sql/computed_priv.h"
 #include "stages/sink/sql/functions_priv.h"
 
 enum {
@@ -30,6 +31,23 @@ void sql_conn_forget_counts(struct sql_conn *conn)
     for (unsigned k = 0; k < WH_KIND_COUNT; k++) {
         conn->counts[k][0] = -1;
     }
+}
+
+static bool is_over(void *ctx)
+{
+    return sql_conn_over(ctx);
+}
+
+enum wh_rc sql_conn_past(struct sql_conn *conn, struct past **ret, struct wh_err *err)
+{
+    const struct past_conf conf = {
+        .store = conn->store, .snap = conn->snap, .over = is_over, .ctx = conn};
+
+    if (conn->past == NULL && past_new(&conf, &conn->past, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret = conn->past;
+    return WH_OK;
 }
 
 static int on_progress(void *ctx)
@@ -79,7 +97,8 @@ static enum wh_rc create_table(struct sql_conn *conn, const struct sql_table *t,
     char *sql;
     enum wh_rc rc;
 
-    sqlite3_str_appendf(text, "CREATE VIRTUAL TABLE \"%w\" USING wellhead(", t->name);
+    sqlite3_str_appendf(text, "CREATE VIRTUAL TABLE \"%w\" USING %s(", t->name,
+                        t->computed ? "wellhead_computed" : "wellhead");
     for (size_t i = 0; i < t->n_columns; i++) {
         sqlite3_str_appendf(text, "%s\"%w\" %s", i ? ", " : "", t->columns[i].name,
                             t->columns[i].type);
@@ -101,6 +120,7 @@ static enum wh_rc add_table(struct sql_conn *conn, const struct sql_table_info *
     *t = (struct sql_table){
         .conn = conn,
         .def = def_of(info->name, info->kind),
+        .computed = sql_computed_find(wh_slice_str(info->name)),
         .kind = wh_kind_def(info->kind),
         .all = all,
         .name = wh_mem_dup(name, strlen(name)),
@@ -111,7 +131,9 @@ static enum wh_rc add_table(struct sql_conn *conn, const struct sql_table_info *
         return wh_fail(err, WH_E_NOMEM, "no memory for a table");
     }
     t->n_columns = sql_columns(wh_slice_str(name), t->columns);
-    sql_table_indexes(t);
+    if (t->def) {
+        sql_table_indexes(t);
+    }
     if (t->kind) {
         sql_entity_columns(t);
     }
@@ -124,11 +146,14 @@ static enum wh_rc add_tables(struct sql_conn *conn, struct wh_err *err)
     size_t n;
 
     infos = sql_tables(&n);
-    if (sqlite3_create_module(conn->db, "wellhead", &sql_module, conn) != SQLITE_OK) {
+    if (sqlite3_create_module(conn->db, "wellhead", &sql_module, conn) != SQLITE_OK ||
+        sqlite3_create_module(conn->db, "wellhead_computed", &sql_computed_module, conn) !=
+            SQLITE_OK) {
         return wh_fail(err, WH_E_INTERNAL, "SQLite: %s", sqlite3_errmsg(conn->db));
     }
     for (size_t i = 0; i < n; i++) {
-        if (infos[i].base || def_of(infos[i].name, infos[i].kind) == NULL) {
+        if (infos[i].base || (def_of(infos[i].name, infos[i].kind) == NULL &&
+                              sql_computed_find(wh_slice_str(infos[i].name)) == NULL)) {
             continue;
         }
         if (add_table(conn, &infos[i], false, err) != WH_OK ||

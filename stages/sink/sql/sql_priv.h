@@ -17,6 +17,7 @@
 #include "common/json/json_write.h"
 #include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
+#include "stages/sink/past/past.h"
 #include "stages/sink/sql/sql.h"
 
 enum {
@@ -39,6 +40,7 @@ struct sql_out {
 struct sql_conn;
 struct sql_cursor;
 struct sql_table;
+struct sql_computed_def;
 
 /*
  * An index: how rows can be found. Members are names of columns, NULL for none. The index yields
@@ -108,7 +110,8 @@ struct sql_shown {
 /* One table of one connection. */
 struct sql_table {
     struct sql_conn *conn;
-    const struct sql_table_def *def;
+    const struct sql_table_def *def;         /* NULL: computed */
+    const struct sql_computed_def *computed; /* computed.h */
     const struct wh_kind_def *kind;
     bool all; /* deleted ones too */
     char *name;
@@ -171,7 +174,7 @@ struct sql_cursor {
     uint64_t uncounted; /* rows still to come of a plan that only counts */
 };
 
-enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 9 };
+enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 24 };
 
 /* Whether a value is rare among the newest rows of a table, as one statement has found out. */
 struct sql_sample {
@@ -201,6 +204,7 @@ struct sql_conn {
     struct wh_store *store;
     const struct wh_snapshot *snap;
     struct wh_history_when when; /* of the statement */
+    struct past *past;           /* of the statement that runs; NULL until it is asked for */
     struct wh_clock clock;
     int64_t deadline_ns;
     const int64_t *paused_ns; /* of the query; moves the deadline */
@@ -227,6 +231,13 @@ struct sql_conn {
     size_t n_tables;
     struct sql_conn *next;
 };
+
+/* xCreate, xConnect and xDisconnect of a table of conn->tables. */
+int sql_create_table(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **ret,
+                     char **ret_error);
+int sql_connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **ret,
+                      char **ret_error);
+int sql_disconnect_table(sqlite3_vtab *base);
 
 extern const sqlite3_module sql_module;
 extern const struct sql_table_def sql_entities;

@@ -331,6 +331,8 @@ static enum wh_rc run_on(struct sql_conn *conn, const struct sql_query *query,
     /* Cursors read the snapshot: they go first. */
     (void)sqlite3_finalize(stmt);
     sql_lookups_free(conn);
+    past_free(conn->past);
+    conn->past = NULL;
     conn->snap = NULL;
     wh_store_snapshot_free(conn->store, snap);
     (void)sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH, SQL_VALUE_MAX_BYTES);

@@ -29,8 +29,8 @@ static struct sql_table *table_of(struct sql_conn *conn, const char *name)
     return NULL;
 }
 
-static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
-                         sqlite3_vtab **ret, char **ret_error)
+int sql_connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **ret,
+                      char **ret_error)
 {
     struct sql_table *table = argc > 2 ? table_of(aux, argv[2]) : NULL;
     sqlite3_str *text = sqlite3_str_new(db);
@@ -69,14 +69,14 @@ static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *ar
     return SQLITE_OK;
 }
 
-/* Another function than connect_table: the module itself is no table. */
-static int create_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
-                        sqlite3_vtab **ret, char **ret_error)
+/* Another function than sql_connect_table: the module itself is no table. */
+int sql_create_table(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **ret,
+                     char **ret_error)
 {
-    return connect_table(db, aux, argc, argv, ret, ret_error);
+    return sql_connect_table(db, aux, argc, argv, ret, ret_error);
 }
 
-static int disconnect_table(sqlite3_vtab *base)
+int sql_disconnect_table(sqlite3_vtab *base)
 {
     wh_mem_free(base);
     return SQLITE_OK;
@@ -467,11 +467,11 @@ static int row_number(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
 
 const sqlite3_module sql_module = {
     .iVersion = 1,
-    .xCreate = create_table,
-    .xConnect = connect_table,
+    .xCreate = sql_create_table,
+    .xConnect = sql_connect_table,
     .xBestIndex = sql_best_index,
-    .xDisconnect = disconnect_table,
-    .xDestroy = disconnect_table,
+    .xDisconnect = sql_disconnect_table,
+    .xDestroy = sql_disconnect_table,
     .xOpen = open_cursor,
     .xClose = close_cursor,
     .xFilter = filter,
