@@ -3,6 +3,7 @@
 
 #include "cli/commands/show_parts.h"
 #include "cli/out/value.h"
+#include "common/base/enc.h"
 #include "common/base/mem.h"
 
 enum { DEPTH_MAX = 64, PAGE_ROWS = 1000, PAGES_MAX = 10000, NEXT_MAX = 128 };
@@ -37,6 +38,31 @@ void show_part_done(struct show_part *part)
 {
     wh_buf_done(&part->answer.body);
     wh_json_parser_free(part->parser);
+}
+
+/* ---- the past ---- */
+
+bool show_is_past(const struct cli *cli)
+{
+    return cli->opt.as_of || cli->opt.valid_at;
+}
+
+enum wh_rc show_past_args(const struct cli *cli, char mark, struct wh_buf *out, struct wh_err *err)
+{
+    const char *const names[] = {"as_of", "valid_at"};
+    const char *const times[] = {cli->opt.as_of, cli->opt.valid_at};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (times[i] == NULL) {
+            continue;
+        }
+        if (wh_buf_printf(out, err, "%c%s=", mark, names[i]) != WH_OK ||
+            wh_percent_encode(wh_slice_str(times[i]), out, err) != WH_OK) {
+            return err->rc;
+        }
+        mark = '&';
+    }
+    return WH_OK;
 }
 
 /* ---- lists ---- */
@@ -74,8 +100,9 @@ static int add_rows(const struct cli *cli, struct wh_json_val root, struct show_
 /* Fetches a page; next says where it begins, and then where the one after it does ("": there is none). */
 static int add_page(struct cli *cli, const char *path, char next[NEXT_MAX], struct show_rows *rows)
 {
-    char full[SHOW_PATH_MAX_BYTES];
+    WH_AUTO(buf) struct wh_buf full = {0};
     struct show_part *page;
+    struct wh_err err;
     void *memory = wh_mem_resize(rows->pages, rows->n_pages + 1, sizeof(*rows->pages));
     int code;
 
@@ -84,9 +111,14 @@ static int add_page(struct cli *cli, const char *path, char next[NEXT_MAX], stru
     }
     rows->pages = memory;
     page = &rows->pages[rows->n_pages++];
-    (void)snprintf(full, sizeof(full), "%s?_size=%d%s%s", path, PAGE_ROWS, next[0] ? "&_next=" : "",
-                   next);
-    code = show_fetch(cli, full, page, NULL);
+    *page = (struct show_part){0};
+    wh_buf_init(&full, SHOW_PATH_MAX_BYTES);
+    if (wh_buf_printf(&full, &err, "%s?_size=%d%s%s", path, PAGE_ROWS, next[0] ? "&_next=" : "",
+                      next) != WH_OK ||
+        show_past_args(cli, '&', &full, &err) != WH_OK) {
+        return cli_fail(cli, "show", &err);
+    }
+    code = show_fetch(cli, wh_buf_str(&full), page, NULL);
     if (code != CLI_OK) {
         return code;
     }

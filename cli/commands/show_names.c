@@ -193,7 +193,7 @@ static void ask_kind(struct show_names *names, struct cli *cli, const struct wh_
                      struct wh_slice ids, struct wh_json_parser *parser)
 {
     WH_AUTO(buf) struct wh_buf text;
-    struct cli_query query = {.names = {"ids"}, .values = {ids}};
+    struct cli_query query = {.names = {"ids"}, .values = {ids}, .past = true};
     struct wh_json_val rows;
     struct wh_err err;
 

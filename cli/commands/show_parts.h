@@ -18,7 +18,13 @@ struct show_part {
 int show_fetch(struct cli *cli, const char *path, struct show_part *ret, bool *ret_found);
 void show_part_done(struct show_part *part);
 
-/* All rows of a list, page after page. */
+/* Does the user ask for the past? */
+bool show_is_past(const struct cli *cli);
+/* Appends the arguments of the past to a path: as_of and valid_at, behind mark, '?' or '&'. */
+WH_MUST_CHECK enum wh_rc show_past_args(const struct cli *cli, char mark, struct wh_buf *out,
+                                        struct wh_err *err);
+
+/* All rows of a list, page after page, of the time that the user asks for. */
 struct show_rows {
     struct show_part *pages;
     size_t n_pages;
@@ -44,6 +50,9 @@ void show_names_want(struct show_names *names, struct wh_slice kind, struct wh_s
 /* Adds every id in the fields of such an entity: {"author":"<id>","labels":[...]}. */
 void show_names_want_fields(struct show_names *names, struct wh_slice kind,
                             struct wh_json_val fields);
+/* The same for all that revisions of such an entity changed. */
+void show_want_revisions(struct show_names *names, struct wh_slice kind,
+                         const struct show_rows *revisions);
 /* Asks the sink for all of them. Names that it does not know, or does not tell now, stay unknown. */
 void show_names_ask(struct show_names *names, struct cli *cli);
 /* Empty: unknown. */
@@ -70,6 +79,8 @@ int show_raw(struct cli *cli, const char *id);
 bool show_is_revision(struct wh_json_val row);
 /* Head, fields, revisions and links. */
 int show_print(struct cli *cli, struct wh_json_val entity);
+/* --history: the revisions alone, newest first or as JSON, each with where it came from and how to see its bytes. */
+int show_history(struct cli *cli, const char *id);
 /* The revisions, newest first, each with the fields that it changed: "state: opened → merged". */
 void show_print_revisions(const struct cli *cli, struct wh_slice kind,
                           const struct show_rows *revisions, const struct show_names *names,

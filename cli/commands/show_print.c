@@ -123,17 +123,11 @@ static void print_links(const struct cli *cli, const struct entity *e)
 
 static void want_names(const struct entity *e)
 {
-    struct wh_json_val changed;
-
     show_names_want(e->names, e->kind, e->id);
     if (e->has_fields) {
         show_names_want_fields(e->names, e->kind, e->fields);
     }
-    for (size_t i = 0; i < e->revisions.n; i++) {
-        if (wh_json_get(e->revisions.list[i], WH_LIT("changed"), &changed)) {
-            show_names_want_fields(e->names, e->kind, changed);
-        }
-    }
+    show_want_revisions(e->names, e->kind, &e->revisions);
     for (size_t i = 0; i < e->links.n; i++) {
         show_names_want(e->names, cli_get_str(e->links.list[i], "kind"),
                         cli_get_str(e->links.list[i], "id"));
@@ -149,6 +143,9 @@ static int fetch(struct cli *cli, struct entity *e)
     code = show_fetch_rows(cli, path, &e->revisions);
     if (code != CLI_OK) {
         return code;
+    }
+    if (show_is_past(cli)) {
+        return CLI_OK; /* the references are among the fields */
     }
     (void)snprintf(path, sizeof(path), "/api/v1/entities/%.*s/links", WH_SLICE_ARG(e->id));
     return show_fetch_rows(cli, path, &e->links);

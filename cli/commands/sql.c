@@ -6,7 +6,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/sql_print.h"
-#include "common/json/json_write.h"
+#include "cli/core/query.h"
 
 enum { QUERY_MAX_BYTES = 1 << 20, TIMED_OUT = 504 };
 
@@ -53,6 +53,7 @@ static enum wh_rc request_body(struct cli *cli, struct wh_slice query, struct wh
         wh_jw_key(&w, "timeout_ms");
         wh_jw_int(&w, cli->opt.timeout_ms);
     }
+    cli_write_past(cli, &w);
     wh_jw_key(&w, "params");
     wh_jw_object(&w);
     for (size_t i = 0; i < cli->opt.n_params; i++) {

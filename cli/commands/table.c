@@ -41,6 +41,9 @@ static const struct cli_command table[] = {
      "  wellhead sql --timeout 60s \"select count(*) from jobs where name like '%test%'\"  # at "
      "most 60s\n"
      "  wellhead sql -x \"select * from merge_requests limit 1\"   # one column per line\n"
+     "  wellhead sql --as-of 2026-11-24 \"select title, state from incidents\"   # as it was "
+     "stored\n"
+     "  wellhead sql --valid-at 2026-11-24 \"select count(*) from issues where state = 'opened'\"\n"
      "  echo \"select count(*) from jobs\" | wellhead sql -\n"
      "\nThe language is that of SQLite " WH_SQLITE_VERSION ", with which the sink is built, for "
      "reading only:\n"
@@ -69,6 +72,10 @@ static const struct cli_command table[] = {
      "  wellhead show 'group/project!12'\n"
      "  wellhead show '#45'\n"
      "  wellhead show '#45' --raw --revision 2   # the bytes behind a change\n"
+     "  wellhead show '#45' --history            # every revision: before and after, and where "
+     "from\n"
+     "  wellhead show '#45' --as-of 2026-11-24T10:00:00Z      # as it was stored at that time\n"
+     "  wellhead show '#45' --valid-at 2026-11-24T10:00:00Z   # as it was at GitLab at that time\n"
      "  wellhead show 6f1ed002-ab12-5a7b-9c3d-0123456789ab --json\n",
      cli_show},
     {"replay", CLI_REPLAY,

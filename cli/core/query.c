@@ -1,10 +1,19 @@
 #include "cli/core/query.h"
 
-#include "common/json/json_write.h"
-
 enum { BODY_MAX_BYTES = 4 << 20, ROWS_MAX = 5000 };
 
-static enum wh_rc write_body(const struct cli_query *query, struct wh_buf *out, struct wh_err *err)
+void cli_write_past(const struct cli *cli, struct wh_json_writer *w)
+{
+    if (cli->opt.as_of) {
+        wh_jw_put_str(w, "as_of", wh_slice_str(cli->opt.as_of));
+    }
+    if (cli->opt.valid_at) {
+        wh_jw_put_str(w, "valid_at", wh_slice_str(cli->opt.valid_at));
+    }
+}
+
+static enum wh_rc write_body(const struct cli *cli, const struct cli_query *query,
+                             struct wh_buf *out, struct wh_err *err)
 {
     struct wh_json_writer w;
 
@@ -12,6 +21,9 @@ static enum wh_rc write_body(const struct cli_query *query, struct wh_buf *out, 
     wh_jw_object(&w);
     wh_jw_put_str(&w, "query", wh_slice_str(query->text));
     wh_jw_put_int(&w, "limit", ROWS_MAX);
+    if (query->past) {
+        cli_write_past(cli, &w);
+    }
     wh_jw_key(&w, "params");
     wh_jw_object(&w);
     for (size_t i = 0; i < CLI_QUERY_PARAMS_MAX && query->names[i]; i++) {
@@ -50,7 +62,7 @@ int cli_query(struct cli *cli, const char *doing, const struct cli_query *query,
     int code;
 
     wh_buf_init(&body, BODY_MAX_BYTES);
-    if (write_body(query, &body, &err) != WH_OK ||
+    if (write_body(cli, query, &body, &err) != WH_OK ||
         cli_call(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
                  wh_buf_slice(&body), &answer, &err) != WH_OK) {
         code = doing ? cli_fail(cli, doing, &err) : CLI_FAILED;

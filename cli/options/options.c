@@ -5,6 +5,7 @@
 
 #include "common/base/nearest.h"
 #include "common/base/num.h"
+#include "common/base/time.h"
 
 /* The words that are read, and where reading is. */
 struct parser {
@@ -76,6 +77,20 @@ static bool take_time(const struct cli_out *out, const struct cli_option *o, con
     return true;
 }
 
+static bool take_instant(const struct cli_out *out, const struct cli_option *o, const char *text,
+                         const char **ret)
+{
+    struct wh_instant at;
+    struct wh_err err;
+
+    if (wh_time_parse(wh_slice_str(text), &at, &err) != WH_OK) {
+        cli_note(out, "wellhead: --%s: write a time as in 2026-11-24T10:00:00Z\n", o->name);
+        return false;
+    }
+    *ret = text;
+    return true;
+}
+
 static bool take_project(const struct cli_out *out, const struct cli_option *o, const char *text,
                          struct cli_options *opt)
 {
@@ -132,6 +147,8 @@ static bool take(const struct cli_out *out, const struct cli_option *o, const ch
         return take_number(out, o, value, member(opt, o));
     case CLI_OPTION_TIME:
         return take_time(out, o, value, member(opt, o));
+    case CLI_OPTION_INSTANT:
+        return take_instant(out, o, value, member(opt, o));
     case CLI_OPTION_PROJECT:
         return take_project(out, o, value, opt);
     case CLI_OPTION_PARAM:

@@ -70,6 +70,7 @@ struct cli_options {
     bool verbose;
     bool expanded;
     bool raw;
+    bool history;
     bool follow;
     const char *config; /* NULL: not given, as for the texts below */
     const char *token_file;
@@ -79,6 +80,8 @@ struct cli_options {
     const char *confirm;
     const char *to;
     const char *key;
+    const char *as_of;
+    const char *valid_at;
     int64_t wait_ms;    /* CLI_NOT_GIVEN */
     int64_t limit;      /* CLI_NOT_GIVEN */
     int64_t revision;   /* 0: not given */
@@ -102,6 +105,7 @@ enum cli_option_kind {
     CLI_OPTION_TEXT,    /* const char * */
     CLI_OPTION_NUMBER,  /* int64_t, not negative */
     CLI_OPTION_TIME,    /* int64_t, milliseconds */
+    CLI_OPTION_INSTANT, /* const char *, a date or time as wh_time_parse reads it */
     CLI_OPTION_PROJECT, /* adds to projects */
     CLI_OPTION_PARAM,   /* adds to param_names and param_values */
 };

@@ -216,6 +216,62 @@ static void lost_events_are_told(void **state)
     assert_string_equal(th_cli_stdout(t), "");
 }
 
+/* ---- the past ---- */
+
+static void an_entity_is_shown_as_it_was(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, ENTITY "?as_of=2026-11-24T10%3A00%3A00Z&valid_at=2026-11-23", 200, entity);
+    th_cli_answer(t,
+                  ENTITY "/revisions?_size=1000&as_of=2026-11-24T10%3A00%3A00Z&valid_at=2026-11-23",
+                  200, revisions);
+    th_cli_answer(t, SQL "select t.id, coalesce(t.name", 200, "{\"rows\":[]}");
+    th_cli_answer(t, SQL "select t.id, case t.type", 200, "{\"rows\":[]}");
+    assert_int_equal(
+        th_cli_run(t, "show " ID " --as-of 2026-11-24T10:00:00Z --valid-at 2026-11-23"), CLI_OK);
+    says(th_cli_request(t, 2), "\"as_of\":\"2026-11-24T10:00:00Z\",\"valid_at\":\"2026-11-23\"");
+    says(th_cli_stdout(t), "title   T");
+    th_cli_answer(t, ENTITY "?as_of=2020-01-01", 404,
+                  "{\"ok\":false,\"error\":\"nothing was known of this entity then\"}");
+    assert_int_equal(th_cli_run(t, "show " ID " --as-of 2020-01-01"), CLI_NOTHING);
+    says(th_cli_stderr(t), "nothing was known of this entity then");
+}
+
+static void a_history_says_where_it_is_from(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, ENTITY "/revisions?_size=1000&as_of=2020-01-01", 200,
+                  "{\"rows\":[],\"next\":null}");
+    th_cli_answer(t, SQL "select t.id, case t.type", 200,
+                  "{\"rows\":[{\"id\":\"" ID "\",\"label\":\"#7 T\"}]}");
+    th_cli_answer(
+        t, ENTITY "/revisions?_size=1000", 200,
+        "{\"rows\":[{\"kind\":\"work_item\",\"version\":\"b2\",\"version_at\":\"V2\",\"revision\":"
+        "true,"
+        "\"change\":\"upsert\",\"origin\":\"rest\",\"delivery_id\":\"d2\",\"observed_at\":\"O2\","
+        "\"stored_at\":\"S2\",\"topic\":\"raw\",\"partition\":1,\"offset\":9,\"view\":\"v@1\","
+        "\"changed\":{\"state\":\"closed\"}},"
+        "{\"kind\":\"work_item\",\"version_at\":\"V1\",\"revision\":true,\"origin\":\"rest\","
+        "\"changed\":{\"state\":\"opened\"}}],\"next\":null}");
+    assert_int_equal(th_cli_run(t, "show " ID " --history"), CLI_OK);
+    says(th_cli_stdout(t), "work_item  #7 T\n");
+    says(th_cli_stdout(t), "  2  V2  read by REST, received O2; raw/1/9\n"
+                           "      stored S2; delivery d2; view v@1\n"
+                           "      state: opened → closed\n"
+                           "      bytes: wellhead show " ID " --raw --revision 2\n");
+    assert_int_equal(th_cli_run(t, "show " ID " --history --json"), CLI_OK);
+    says(th_cli_stdout(t),
+         "{\"ok\":true,\"id\":\"" ID "\",\"kind\":\"work_item\",\"revisions\":[{\"number\":2,"
+         "\"actor\":null,\"version\":\"b2\",\"version_at\":\"V2\",\"change\":\"upsert\","
+         "\"origin\":\"rest\",\"delivery_id\":\"d2\",\"observed_at\":\"O2\",\"stored_at\":\"S2\","
+         "\"topic\":\"raw\",\"partition\":1,\"offset\":9,\"view\":\"v@1\",\"changes\":[{\"field\":"
+         "\"state\",\"before\":\"opened\",\"after\":\"closed\"}]}");
+    assert_int_equal(th_cli_run(t, "show " ID " --history --raw"), CLI_USAGE);
+    assert_int_equal(th_cli_run(t, "show " ID " --history --as-of 2020-01-01"), CLI_NOTHING);
+}
+
 /* ---- which one ---- */
 
 static void an_address_is_asked_for_as_gitlab_writes_it(void **state)
@@ -324,6 +380,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_webhook_says_who_did_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_are_printed_as_they_came, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_events_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_entity_is_shown_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_history_says_where_it_is_from, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_address_is_asked_for_as_gitlab_writes_it, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_number_is_looked_for_in_its_project, set_up, tear_down),

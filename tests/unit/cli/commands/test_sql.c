@@ -38,6 +38,19 @@ static void a_query_is_sent_as_it_is_typed(void **state)
                         "\"x=\\\"y\\\"\",\"b\":\"\"}}");
 }
 
+static void a_query_may_be_of_the_past(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "POST http://sink/api/v1/sql", 200, "{\"columns\":[],\"rows\":[]}");
+    assert_int_equal(th_cli_run(t, "sql X --as-of 2026-11-24 --valid-at 2026-11-23T10:00:00+02:00"),
+                     CLI_OK);
+    says(th_cli_request(t, 0),
+         "\"as_of\":\"2026-11-24\",\"valid_at\":\"2026-11-23T10:00:00+02:00\"");
+    assert_int_equal(th_cli_run(t, "sql X --as-of yesterday"), CLI_USAGE);
+    says(th_cli_stderr(t), "--as-of: write a time as in 2026-11-24T10:00:00Z");
+}
+
 static void a_query_may_come_from_standard_input(void **state)
 {
     struct th_cli *t = *state;
@@ -217,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_query_is_sent_as_it_is_typed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_query_may_be_of_the_past, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_query_may_come_from_standard_input, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_query_is_not_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unreadable_input_is_an_error, set_up, tear_down),

@@ -284,9 +284,10 @@ static void help_comes_from_the_table(void **state)
     wh_buf_init(&text, 1 << 16);
     th_ok(cli_help_usage(&sql, &text, &err), &err);
     assert_string_equal(wh_buf_str(&text),
-                        "Usage: wellhead sql QUERY|- [-p NAME=VALUE]... [--json] [--ndjson] "
-                        "[--csv[=safe]]\n"
-                        "       [--expanded] [--limit N] [--timeout TIME]\n");
+                        "Usage: wellhead sql QUERY|- [-p NAME=VALUE]... [--as-of TIME] "
+                        "[--valid-at TIME] [--json]\n"
+                        "       [--ndjson] [--csv[=safe]] [--expanded] [--limit N] "
+                        "[--timeout TIME]\n");
     wh_buf_reset(&text);
     th_ok(cli_help_command(&status, &text, &err), &err);
     assert_non_null(strstr(wh_buf_str(&text), "wellhead status - what runs\n\nExamples:\n"
