@@ -15,7 +15,7 @@
 
 enum {
     ADMIN_TIMEOUT_MS = 30000,
-    SHARED = 5,
+    SHARED = 6,
     DAY_MS = 86400000,
     SEGMENT_MS = 3600000,
     ANSWER_MAX_BYTES = 4 << 20,
@@ -30,12 +30,12 @@ struct shared_topic {
 };
 
 /* Topics whose records a purge must remove by key are compacted, even where they also expire. The
- * connections and health topics have one partition: they are small, and every stage reads all of them.
+ * connections, health and decisions topics have one partition: they are small, and every stage reads all of them.
  */
 static const struct shared_topic shared_topics[SHARED] = {
     {WH_TOPIC_CONNECTIONS, true, -1}, {WH_TOPIC_FETCH_STATE, true, -1},
     {WH_TOPIC_REREADS, true, DAY_MS}, {WH_TOPIC_RUNS, true, INT64_C(90) * DAY_MS},
-    {WH_TOPIC_HEALTH, true, -1},
+    {WH_TOPIC_HEALTH, true, -1},      {WH_TOPIC_DECISIONS, true, -1},
 };
 
 static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],
@@ -43,7 +43,8 @@ static enum wh_rc describe(struct cli *cli, char names[SHARED][WH_TOPIC_MAX],
 {
     for (size_t i = 0; i < SHARED; i++) {
         bool one = shared_topics[i].role == WH_TOPIC_CONNECTIONS ||
-                   shared_topics[i].role == WH_TOPIC_HEALTH;
+                   shared_topics[i].role == WH_TOPIC_HEALTH ||
+                   shared_topics[i].role == WH_TOPIC_DECISIONS;
 
         if (wh_topic_name(cli->conf.topic_prefix, shared_topics[i].role, WH_LIT(""), names[i],
                           err) != WH_OK) {
@@ -72,6 +73,7 @@ static const char *const contents[WH_TOPIC_ROLE_COUNT + 1] = {
     [WH_TOPIC_REREADS] = "requests to read an object again",
     [WH_TOPIC_RUNS] = "reports of the runs",
     [WH_TOPIC_HEALTH] = "reports on webhooks, outcomes and completeness",
+    [WH_TOPIC_DECISIONS] = "what people decided about who is who",
     [WH_TOPIC_ROLE_COUNT] = "not known to this version",
 };
 

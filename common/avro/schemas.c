@@ -15,6 +15,7 @@ EMBEDDED(connection);
 EMBEDDED(fetch_state);
 EMBEDDED(run);
 EMBEDDED(health);
+EMBEDDED(decision);
 
 #define SCHEMA(id, code, version, record, name)                                                    \
     {                                                                                              \
@@ -34,6 +35,7 @@ static const struct wh_schema_info schemas[] = {
     SCHEMA(9, OBSERVATION, 2, "Observation", observation_2),
     SCHEMA(10, OBSERVATION, 3, "Observation", observation_3),
     SCHEMA(11, OBSERVATION, 4, "Observation", observation),
+    SCHEMA(12, DECISION, 1, "Decision", decision),
 };
 
 enum { N_SCHEMAS = sizeof(schemas) / sizeof(schemas[0]), NEWER_MAX = 1000 };

@@ -22,6 +22,7 @@ enum wh_schema {
     WH_SCHEMA_FETCH_STATE,
     WH_SCHEMA_RUN,
     WH_SCHEMA_HEALTH,
+    WH_SCHEMA_DECISION,
     WH_SCHEMA_COUNT
 };
 

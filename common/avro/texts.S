@@ -15,4 +15,5 @@ EMBED(connection, "schemas/connection.avsc")
 EMBED(fetch_state, "schemas/fetch_state.avsc")
 EMBED(run, "schemas/run.avsc")
 EMBED(health, "schemas/health.avsc")
+EMBED(decision, "schemas/decision.avsc")
     .section .note.GNU-stack,"",@progbits

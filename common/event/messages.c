@@ -100,7 +100,8 @@ enum wh_rc wh_reread_decode(struct wh_slice bytes, struct wh_reread *ret, struct
 }
 
 static const enum wh_schema document_schemas[] = {WH_SCHEMA_CONNECTION, WH_SCHEMA_FETCH_STATE,
-                                                  WH_SCHEMA_RUN, WH_SCHEMA_HEALTH};
+                                                  WH_SCHEMA_RUN, WH_SCHEMA_HEALTH,
+                                                  WH_SCHEMA_DECISION};
 
 enum { DOCUMENT_SCHEMAS = sizeof(document_schemas) / sizeof(document_schemas[0]) };
 

@@ -1,9 +1,9 @@
 /*
  * messages.h - dead letters, rereads and documents (schemas/ has their Avro schemas).
  *
- * Records of connections, fetch-state, runs and health are JSON documents in one Avro string field,
- * with the fields needed for routing beside it. The fetcher defines their format, except that of health
- * (health.h). Decoded slices point into the encoded bytes.
+ * Records of connections, fetch-state, runs, health and decisions are JSON documents in one Avro string
+ * field, with the fields needed for routing beside it. The fetcher defines their format, except that of
+ * health (health.h) and decisions (decision.h). Decoded slices point into the encoded bytes.
  */
 #ifndef WH_EVENT_MESSAGES_H
 #define WH_EVENT_MESSAGES_H
@@ -38,7 +38,7 @@ struct wh_reread {
     int64_t asked_at_ms;
 };
 
-/* Topics connections, fetch-state, runs, health. */
+/* Topics connections, fetch-state, runs, health, decisions. */
 struct wh_document {
     struct wh_slice connection;
     struct wh_slice key; /* the record key, repeated for tools */
@@ -51,6 +51,7 @@ enum wh_document_schema {
     WH_DOCUMENT_FETCH_STATE,
     WH_DOCUMENT_RUN,
     WH_DOCUMENT_HEALTH,
+    WH_DOCUMENT_DECISION,
 };
 
 WH_MUST_CHECK enum wh_rc wh_dead_letter_encode(const struct wh_dead_letter *d, struct wh_buf *out,

@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 static const char *const role_names[WH_TOPIC_ROLE_COUNT] = {
-    "raw.", "entities.", "dead-letter.", "connections", "fetch-state", "rereads", "runs", "health"};
+    "raw.",    "entities.", "dead-letter.", "connections", "fetch-state",
+    "rereads", "runs",      "health",       "decisions"};
 
 enum { PREFIX_MAX = 64, CONNECTION_MAX = 64 };
 

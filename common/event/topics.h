@@ -24,6 +24,7 @@ enum wh_topic_role {
     WH_TOPIC_REREADS,
     WH_TOPIC_RUNS,
     WH_TOPIC_HEALTH,
+    WH_TOPIC_DECISIONS,
     WH_TOPIC_ROLE_COUNT
 };
 

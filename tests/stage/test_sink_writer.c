@@ -964,6 +964,44 @@ static void test_runs_and_health(void **state)
     assert_int_equal(wh_bus_mem_count(f->bus, DEAD_TOPIC), 0); /* damaged ones are only logged */
 }
 
+/* The number of changes of what people are made of. */
+static uint64_t people_changes(struct fixture *f)
+{
+    struct wh_buf value;
+    struct wh_err err;
+    bool found = false;
+    uint64_t n;
+
+    wh_buf_init(&value, 64);
+    th_ok(wh_store_get(f->store, NULL, SINK_META, WH_LIT("p"), &value, &found, &err), &err);
+    n = found ? wh_be_get64(wh_buf_str(&value)) : 0;
+    wh_buf_done(&value);
+    return n;
+}
+
+static void test_decisions(void **state)
+{
+    static const char split[] =
+        "{\"id\":\"d-1\",\"at\":\"2026-01-01T00:00:00.000Z\",\"who\":\"ana\","
+        "\"action\":\"split\",\"subject\":\"a\",\"why\":\"two people\"}";
+    struct fixture *f = *state;
+    struct wh_err err;
+
+    th_ok(wh_bus_mem_topic(f->bus, "wellhead.decisions", 1, &err), &err);
+    send_document(f, "wellhead.decisions", WH_DOCUMENT_DECISION, "d-1", split);
+    send_document(f, "wellhead.decisions", WH_DOCUMENT_DECISION, "d-2", split); /* another id */
+    send_document(f, "wellhead.decisions", WH_DOCUMENT_DECISION, "d-3", "{}");
+    find_topics(f);
+    drain_ok(f);
+    assert_true(has_meta(f, WH_LIT("dd-1"), split));
+    assert_false(has_meta(f, WH_LIT("dd-2"), split));
+    assert_int_equal(people_changes(f), 1);
+    send(f, "wellhead.decisions", 0, WH_LIT("d-1"), wh_slice(NULL, 0));
+    drain_ok(f);
+    assert_false(has_meta(f, WH_LIT("dd-1"), split));
+    assert_int_equal(people_changes(f), 2);
+}
+
 /* One read of a run. */
 static void send_read(struct fixture *f)
 {
@@ -1047,6 +1085,7 @@ int main(void)
         TEST(test_purge),
         TEST(test_purge_behind_a_backlog),
         TEST(test_purge_of_what_is_back_already),
+        TEST(test_decisions),
         TEST(test_runs_and_health),
         TEST(test_outcome_is_told),
     };

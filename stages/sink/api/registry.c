@@ -74,6 +74,7 @@ static void add_topics(struct subjects *s, const struct sink_topic_status *topic
     add_subject(s, prefix, WH_TOPIC_REREADS, "", WH_SCHEMA_REREAD);
     add_subject(s, prefix, WH_TOPIC_RUNS, "", WH_SCHEMA_RUN);
     add_subject(s, prefix, WH_TOPIC_HEALTH, "", WH_SCHEMA_HEALTH);
+    add_subject(s, prefix, WH_TOPIC_DECISIONS, "", WH_SCHEMA_DECISION);
 }
 
 static enum wh_rc load_subjects(struct sink_api *api, struct subjects *s, struct wh_err *err)

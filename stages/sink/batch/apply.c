@@ -502,6 +502,7 @@ static enum wh_rc seal_head(struct sink_apply *a, const struct sink_cached *c, s
 {
     unsigned char key[SINK_ENTITY_KEY];
 
+    sink_note_people(a, c->kind);
     sink_entity_key(key, c->kind, &c->id);
     wh_buf_reset(&a->scratch);
     if (wh_head_encode(c->head, &a->scratch, err) != WH_OK ||
@@ -533,23 +534,35 @@ static enum wh_rc seal_counts(struct sink_apply *a, struct wh_err *err)
     return WH_OK;
 }
 
-enum wh_rc sink_apply_seal(struct sink_apply *a, struct wh_err *err)
+static enum wh_rc seal_number(struct sink_apply *a, struct wh_slice key, uint64_t before,
+                              uint64_t now, struct wh_err *err)
 {
     unsigned char value[8];
+
+    wh_be_put64(value, now);
+    return before == now
+               ? WH_OK
+               : wh_batch_put(a->batch, SINK_META, key, wh_slice(value, sizeof(value)), err);
+}
+
+void sink_apply_people_changed(struct sink_apply *a)
+{
+    a->totals.people++;
+}
+
+enum wh_rc sink_apply_seal(struct sink_apply *a, struct wh_err *err)
+{
 
     for (size_t i = 0; i < a->n_cached; i++) {
         if (a->cached[i].dirty && seal_head(a, &a->cached[i], err) != WH_OK) {
             return err->rc;
         }
     }
-    if (sink_ops_flush(a, err) != WH_OK || seal_counts(a, err) != WH_OK) {
+    if (sink_ops_flush(a, err) != WH_OK || seal_counts(a, err) != WH_OK ||
+        seal_number(a, WH_LIT("n"), a->base.sequence, a->totals.sequence, err) != WH_OK) {
         return err->rc;
     }
-    if (a->totals.sequence == a->base.sequence) {
-        return WH_OK;
-    }
-    wh_be_put64(value, a->totals.sequence);
-    return wh_batch_put(a->batch, SINK_META, WH_LIT("n"), wh_slice(value, sizeof(value)), err);
+    return seal_number(a, WH_LIT("p"), a->base.people, a->totals.people, err);
 }
 
 enum wh_rc sink_apply_write(struct sink_apply *a, bool sync, struct wh_err *err)
@@ -713,6 +726,10 @@ static enum wh_rc read_counts(struct sink_apply *a, struct wh_err *err)
         return err->rc;
     }
     a->committed->sequence = found ? wh_be_get64(value) : 0;
+    if (meta_get(a->store, WH_LIT("p"), value, 8, &found, err) != WH_OK) {
+        return err->rc;
+    }
+    a->committed->people = found ? wh_be_get64(value) : 0;
     return WH_OK;
 }
 

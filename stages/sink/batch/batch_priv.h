@@ -84,6 +84,7 @@ struct sink_op {
 struct sink_totals {
     struct sink_kind_counts counts[WH_KIND_COUNT];
     uint64_t sequence;
+    uint64_t people; /* changes of what people are made of */
 };
 
 struct sink_apply {
@@ -117,6 +118,12 @@ struct sink_apply {
     struct sink_totals *committed; /* shared by the applies of a store */
     bool owns_committed;
 };
+
+/* Counts the change of a head, when people are made of its kind. */
+static inline void sink_note_people(struct sink_apply *a, enum wh_kind kind)
+{
+    a->totals.people += kind == WH_KIND_TEAM_MEMBER || kind == WH_KIND_PERSON;
+}
 
 /* ---- ops.c ---- */
 

@@ -86,6 +86,7 @@ enum wh_rc sink_remove_entity(struct sink_apply *a, enum wh_kind kind,
         sink_op_remove(a, SINK_ENTITIES, wh_slice((const char *)key, sizeof(key)), err) != WH_OK) {
         return err->rc;
     }
+    sink_note_people(a, kind);
     counts->entities -= 1;
     counts->deleted -= (uint64_t)c.head->deleted;
     counts->revisions -= *ret_revisions;

@@ -16,7 +16,7 @@ void sink_found_free(struct sink_found *found)
 
 /* The shared topics that the sink reads. */
 static const enum wh_topic_role shared_roles[] = {WH_TOPIC_CONNECTIONS, WH_TOPIC_RUNS,
-                                                  WH_TOPIC_HEALTH};
+                                                  WH_TOPIC_HEALTH, WH_TOPIC_DECISIONS};
 
 enum { SHARED_ROLES = sizeof(shared_roles) / sizeof(shared_roles[0]) };
 

@@ -326,6 +326,8 @@ static enum wh_rc again(enum wh_schema schema, struct wh_slice bytes, struct wh_
         return document_again(WH_DOCUMENT_RUN, bytes, out, err);
     case WH_SCHEMA_HEALTH:
         return document_again(WH_DOCUMENT_HEALTH, bytes, out, err);
+    case WH_SCHEMA_DECISION:
+        return document_again(WH_DOCUMENT_DECISION, bytes, out, err);
     case WH_SCHEMA_COUNT:
     default:
         return wh_fail(err, WH_E_INTERNAL, "a schema that this test does not know");
