@@ -134,13 +134,14 @@ static const struct {
     const char *name;
     enum view_conv_type type;
 } conv_names[] = {
-    {"string", CONV_STRING},   {"lower", CONV_LOWER},     {"email", CONV_EMAIL},
-    {"date", CONV_DATE},       {"map", CONV_MAP},         {"long", CONV_LONG},
-    {"double", CONV_DOUBLE},   {"bool", CONV_BOOL},       {"time", CONV_TIME},
-    {"strings", CONV_STRINGS}, {"ref", CONV_REF},         {"refs", CONV_REFS},
-    {"foreign", CONV_FOREIGN}, {"commit", CONV_COMMIT},   {"mr_iid", CONV_MR_IID},
-    {"upper", CONV_UPPER},     {"others", CONV_OTHERS},   {"line", CONV_LINE},
-    {"list", CONV_LIST},       {"heading", CONV_HEADING}, {"label", CONV_LABEL},
+    {"string", CONV_STRING},     {"lower", CONV_LOWER},     {"email", CONV_EMAIL},
+    {"date", CONV_DATE},         {"map", CONV_MAP},         {"long", CONV_LONG},
+    {"double", CONV_DOUBLE},     {"bool", CONV_BOOL},       {"time", CONV_TIME},
+    {"strings", CONV_STRINGS},   {"ref", CONV_REF},         {"refs", CONV_REFS},
+    {"foreign", CONV_FOREIGN},   {"commit", CONV_COMMIT},   {"mr_iid", CONV_MR_IID},
+    {"upper", CONV_UPPER},       {"others", CONV_OTHERS},   {"line", CONV_LINE},
+    {"list", CONV_LIST},         {"heading", CONV_HEADING}, {"label", CONV_LABEL},
+    {"mentions", CONV_MENTIONS}, {"reverts", CONV_REVERTS},
 };
 
 static bool fits(enum wh_field_type type, enum view_conv_type conv)
@@ -161,7 +162,8 @@ static bool fits(enum wh_field_type type, enum view_conv_type conv)
         return conv == CONV_TIME || conv == CONV_LINE;
     case WH_FIELD_STRINGS:
         return conv == CONV_STRINGS || conv == CONV_FOREIGN || conv == CONV_LINE ||
-               conv == CONV_LIST || conv == CONV_LABEL;
+               conv == CONV_LIST || conv == CONV_LABEL || conv == CONV_MENTIONS ||
+               conv == CONV_REVERTS;
     case WH_FIELD_REF:
         return conv == CONV_REF;
     case WH_FIELD_REFS:
@@ -330,6 +332,7 @@ static bool add_object(struct alts_build *b, struct wh_json_val object, struct v
 {
     struct wh_json_iter it = wh_json_iter(object);
     struct wh_json_val from = {NULL, 0};
+    struct wh_json_val with = {NULL, 0};
     struct wh_json_val v;
     struct wh_slice key;
 
@@ -338,6 +341,8 @@ static bool add_object(struct alts_build *b, struct wh_json_val object, struct v
 
         if (wh_slice_eq(key, WH_LIT("from"))) {
             from = v;
+        } else if (wh_slice_eq(key, WH_LIT("with"))) {
+            with = v;
         } else if (wh_slice_eq(key, WH_LIT("as"))) {
             good = parse_conv(b->l, wh_json_string(v), &model.conv);
         } else if (wh_slice_eq(key, WH_LIT("where"))) {
@@ -350,6 +355,9 @@ static bool add_object(struct alts_build *b, struct wh_json_val object, struct v
         if (!good) {
             return false;
         }
+    }
+    if (with.doc && !view_with_compile(b->l, b->place, with, &model.conv)) {
+        return false;
     }
     return from.doc ? add_from(b, from, &model)
                     : view_loader_fail(b->l, "an alternative lacks 'from'");

@@ -105,10 +105,12 @@ enum view_conv_type {
     CONV_REFS,    /* array of ids, or of objects: their member `key` */
     CONV_FOREIGN, /* as REFS, but the elements whose id is another tracker's key */
     /* Rules: what a text or labels state. Null when they are shown and state nothing. */
-    CONV_LINE,    /* the values of lines "Name: value" of a Markdown text */
-    CONV_LIST,    /* the items below a heading of a Markdown text */
-    CONV_HEADING, /* "heading" when a Markdown text has such a heading */
-    CONV_LABEL,   /* what labels mean by a table of the view files */
+    CONV_LINE,     /* the values of lines "Name: value" of a Markdown text */
+    CONV_LIST,     /* the items below a heading of a Markdown text */
+    CONV_HEADING,  /* "heading" when a Markdown text has such a heading */
+    CONV_LABEL,    /* what labels mean by a table of the view files */
+    CONV_MENTIONS, /* addresses of work items that a Markdown text refers to */
+    CONV_REVERTS,  /* what a merge request says that it reverts */
 };
 
 struct view_map_item {
@@ -148,10 +150,15 @@ struct view_labels {
     unsigned n;
 };
 
+/* Further operands of a rule: "with" of an alternative. */
+enum view_with { WITH_URL, WITH_TITLE, WITH_COUNT };
+
+struct view_alts;
 struct view_rule {
     const struct view_words *words;   /* LINE, LIST, HEADING */
     const struct view_words *nothing; /* values that mean that there is none; NULL: no such words */
     const struct view_labels *labels; /* LABEL */
+    const struct view_alts *with[WITH_COUNT]; /* NULL: the view names none */
 };
 
 struct view_conv {

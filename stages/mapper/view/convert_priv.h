@@ -30,8 +30,15 @@ struct convert_named {
     struct wh_slice key;
 };
 
+/* An operand of a rule beside the one that it is applied to. */
+struct convert_with {
+    enum view_shown shown;
+    struct view_found found;
+};
+
 struct convert_rules {
     struct wh_buf key; /* scratch */
+    struct convert_with with[WITH_COUNT];
     struct wh_slice text;
     struct markdown markdown;
     struct wh_json_val array;
@@ -79,7 +86,7 @@ WH_MUST_CHECK enum wh_rc convert_others(const struct convert *c, const struct vi
                                         enum view_shown *ret_shown, struct wh_value *ret,
                                         struct wh_err *err);
 
-/* CONV_LINE, CONV_LIST, CONV_HEADING, CONV_LABEL. */
+/* All rules. Their further operands are in c->rules->with. */
 WH_MUST_CHECK enum wh_rc convert_rule(const struct convert *c, const struct view_conv *conv,
                                       enum wh_field_type type, const struct view_found *found,
                                       enum view_shown *ret_shown, struct wh_value *ret,

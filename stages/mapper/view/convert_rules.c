@@ -304,6 +304,27 @@ static enum wh_rc to_list(const struct convert *c, const struct view_conv *conv,
     return rc;
 }
 
+static enum wh_rc to_references(const struct convert *c, const struct view_conv *conv,
+                                const struct view_found *found, enum view_shown *ret_shown,
+                                struct wh_value *ret, struct wh_err *err)
+{
+    bool mentions = conv->type == CONV_MENTIONS;
+    bool (*possible)(struct wh_slice text) = mentions ? mentions_possible : reverts_possible;
+    const struct convert_with *title = &c->rules->with[WITH_TITLE];
+    bool by_text = possible(rule_text(found));
+    struct markdown none = {NULL, 0};
+    struct markdown *text = &none;
+
+    *ret_shown = VIEW_NULL;
+    if (!by_text && !(title->shown == VIEW_SHOWN && possible(rule_text(&title->found)))) {
+        return WH_OK;
+    }
+    if (by_text && lines_of(c, found, &text, err) != WH_OK) {
+        return err->rc;
+    }
+    return (mentions ? convert_mentions : convert_reverts)(c, conv, text, ret_shown, ret, err);
+}
+
 enum wh_rc convert_rule(const struct convert *c, const struct view_conv *conv,
                         enum wh_field_type type, const struct view_found *found,
                         enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
@@ -312,6 +333,9 @@ enum wh_rc convert_rule(const struct convert *c, const struct view_conv *conv,
 
     if (conv->type == CONV_LABEL) {
         return convert_label(c, conv, type, found, ret_shown, ret, err);
+    }
+    if (conv->type == CONV_MENTIONS || conv->type == CONV_REVERTS) {
+        return to_references(c, conv, found, ret_shown, ret, err);
     }
     if (lines_of(c, found, &text, err) != WH_OK) {
         return err->rc;

@@ -318,6 +318,29 @@ bool eval_set_aside(struct mapper_eval *ev, const char *pointer, const struct vi
     return true;
 }
 
+/* Finds the further operands of a rule; *ret_shown: all of them are shown, or null. */
+static enum wh_rc find_with(struct mapper_eval *ev, const struct view_rule *rule,
+                            enum view_shown *ret_shown, struct wh_err *err)
+{
+    for (unsigned i = 0; i < WITH_COUNT && *ret_shown != VIEW_ABSENT; i++) {
+        struct convert_with *with = &ev->rules.with[i];
+        const struct view_alts *alts = rule->with[i];
+
+        with->shown = VIEW_NULL;
+        if (alts == NULL) {
+            continue;
+        }
+        with->shown = VIEW_ABSENT;
+        for (unsigned k = 0; k < alts->n && with->shown == VIEW_ABSENT; k++) {
+            if (eval_find(ev, &alts->items[k].op, &with->shown, &with->found, err) != WH_OK) {
+                return err->rc;
+            }
+        }
+        *ret_shown = with->shown == VIEW_ABSENT ? VIEW_ABSENT : *ret_shown;
+    }
+    return WH_OK;
+}
+
 static enum wh_rc alt_value(struct mapper_eval *ev, const struct view_alt *alt,
                             enum wh_field_type type, enum view_shown *ret_shown,
                             struct wh_value *ret, struct wh_err *err)
@@ -326,6 +349,14 @@ static enum wh_rc alt_value(struct mapper_eval *ev, const struct view_alt *alt,
     struct convert c;
 
     if (eval_find(ev, &alt->op, ret_shown, &found, err) == WH_OK) {
+        if (alt->conv.rule && find_with(ev, alt->conv.rule, ret_shown, err) != WH_OK) {
+            return err->rc;
+        }
+        /* A title can state something without a description. */
+        if (*ret_shown == VIEW_NULL && alt->conv.rule && alt->conv.rule->with[WITH_TITLE]) {
+            found = (struct view_found){.form = FOUND_TEXT, .text = WH_LIT("")};
+            *ret_shown = VIEW_SHOWN;
+        }
         if (*ret_shown != VIEW_SHOWN) {
             return WH_OK;
         }

@@ -47,11 +47,25 @@ static void collect_conds(struct collected *c, const struct view_cond *conds, un
     }
 }
 
-static void collect_alts(struct collected *c, const struct view_alts *alts)
+static void collect_plain(struct collected *c, const struct view_alts *alts)
 {
     for (unsigned i = 0; i < alts->n; i++) {
         collect_operand(c, &alts->items[i].op);
         collect_conds(c, alts->items[i].conds, alts->items[i].n_conds);
+    }
+}
+
+static void collect_alts(struct collected *c, const struct view_alts *alts)
+{
+    collect_plain(c, alts);
+    for (unsigned i = 0; i < alts->n; i++) {
+        const struct view_rule *rule = alts->items[i].conv.rule;
+
+        for (unsigned k = 0; rule && k < WITH_COUNT; k++) {
+            if (rule->with[k]) {
+                collect_plain(c, rule->with[k]);
+            }
+        }
     }
 }
 

@@ -69,6 +69,9 @@ bool view_trie_seal(struct view_loader *l, struct view_trie *trie);
 bool view_alts_compile(struct view_loader *l, const struct view_place *place,
                        struct wh_json_val val, const struct wh_field_def *field,
                        enum view_conv_type fallback, struct view_alts *ret);
+/* The further operands of a rule. */
+bool view_with_compile(struct view_loader *l, const struct view_place *place,
+                       struct wh_json_val object, struct view_conv *conv);
 bool view_conds_compile(struct view_loader *l, const struct view_place *place,
                         struct wh_json_val object, const struct view_cond **ret, unsigned *ret_n);
 

@@ -20,6 +20,14 @@ enum wh_rc rule_key(const struct convert *c, struct wh_slice text, struct wh_sli
     return wh_arena_dup(c->arena, wh_buf_slice(&c->rules->key), ret, err);
 }
 
+struct wh_slice rule_text(const struct view_found *found)
+{
+
+    return found->form == FOUND_JSON   ? wh_json_string(found->json)
+           : found->form == FOUND_TEXT ? found->text
+                                       : wh_slice(NULL, 0);
+}
+
 int rule_find_word(const struct view_words *words, struct wh_slice key)
 {
     for (unsigned i = 0; words && i < words->n; i++) {

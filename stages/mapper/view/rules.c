@@ -143,7 +143,42 @@ bool view_rule_compile(struct view_loader *l, struct wh_slice name, struct view_
         rule->words = find_words(l, name);
     }
     conv->rule = rule;
+    if (conv->type == CONV_MENTIONS || conv->type == CONV_REVERTS) {
+        return true;
+    }
     return rule->labels || rule->words
                ? true
                : view_loader_fail(l, "unknown table '%.*s'", WH_SLICE_ARG(name));
+}
+
+bool view_with_compile(struct view_loader *l, const struct view_place *place,
+                       struct wh_json_val object, struct view_conv *conv)
+{
+    static const char *const names[WITH_COUNT] = {"url", "title"};
+    struct view_rule *rule = view_loader_alloc(l, 1, sizeof(*rule));
+    struct wh_json_iter it = wh_json_iter(object);
+    struct wh_json_val v;
+    struct wh_slice key;
+
+    if (rule == NULL || conv->rule == NULL) {
+        return view_loader_fail(l, "'with' needs a rule");
+    }
+    *rule = *conv->rule;
+    conv->rule = rule;
+    while (wh_json_next(&it, &key, &v)) {
+        struct view_alts *alts = view_loader_alloc(l, 1, sizeof(*alts));
+        size_t i = 0;
+
+        while (i < WITH_COUNT && !wh_slice_eq(key, wh_slice_str(names[i]))) {
+            i++;
+        }
+        if (i == WITH_COUNT || alts == NULL) {
+            return view_loader_fail(l, "unknown key '%.*s' in 'with'", WH_SLICE_ARG(key));
+        }
+        if (!view_alts_compile(l, place, v, NULL, CONV_STRING, alts)) {
+            return false;
+        }
+        rule->with[i] = alts;
+    }
+    return true;
 }

@@ -37,6 +37,20 @@ WH_MUST_CHECK enum wh_rc rule_texts_add_all(struct rule_texts *t, struct wh_slic
 /* The field's value: null when there are no texts. */
 void rule_texts_done(const struct rule_texts *t, enum view_shown *ret_shown, struct wh_value *ret);
 
+/* The text of an operand; empty: it is no text. */
+struct wh_slice rule_text(const struct view_found *found);
+
+/* CONV_MENTIONS and CONV_REVERTS, of the lines of a text. */
+WH_MUST_CHECK enum wh_rc convert_mentions(const struct convert *c, const struct view_conv *conv,
+                                          const struct markdown *text, enum view_shown *ret_shown,
+                                          struct wh_value *ret, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc convert_reverts(const struct convert *c, const struct view_conv *conv,
+                                         const struct markdown *text, enum view_shown *ret_shown,
+                                         struct wh_value *ret, struct wh_err *err);
+/* False: the text contains nothing for them, so that its lines need not be read. */
+bool mentions_possible(struct wh_slice text);
+bool reverts_possible(struct wh_slice text);
+
 /* CONV_LABEL. */
 WH_MUST_CHECK enum wh_rc convert_label(const struct convert *c, const struct view_conv *conv,
                                        enum wh_field_type type, const struct view_found *found,

@@ -297,6 +297,97 @@ static void test_marks(void **state)
     texts_are(rest(state, "", "[\"followed\"]"), "follow_up_label", "-");
 }
 
+/* ---- references ---- */
+
+#define HOME "https://gitlab.example.com/acme/shop/-/"
+
+static void test_mentions(void **state)
+{
+    static const struct text_case cases[] = {
+        {"See #12, !13 and (#14).", HOME "issues/12|" HOME "merge_requests/13|" HOME "issues/14"},
+        {"other/app#5 a/b.c/d-e!6 web#7", "https://gitlab.example.com/other/app/-/issues/5|"
+                                          "https://gitlab.example.com/a/b.c/d-e/-/merge_requests/6|"
+                                          "https://gitlab.example.com/acme/web/-/issues/7"},
+        {"https://gitlab.example.com/acme/shop/-/issues/12#note_4", HOME "issues/12"},
+        {"<" HOME "incidents/12> [x](" HOME "issues/incident/15?a=b) " HOME "work_items/16.",
+         HOME "issues/12|" HOME "issues/15|" HOME "issues/16"},
+        {"http://git.example.org:8080/x/y/z/merge_requests/9/diffs",
+         "http://git.example.org:8080/x/y/z/-/merge_requests/9"},
+        {"**#12** _#13_ > !14+", HOME "issues/12|" HOME "issues/13|" HOME "merge_requests/14"},
+        {"- [ ] #12\\n\\n| a | #13 |\\n", HOME "issues/12|" HOME "issues/13"},
+        {"#12 #12 #3 " HOME "issues/3 " HOME "issues/12", HOME "issues/12"},
+        {"`#12` ``a`#13`` ``` #14", HOME "issues/14"},
+        {"```\\n#12\\n```\\n<!-- #13 -->", "-"},
+        {"# 12\\n&#39; \\\\#12 #0 #12a #12345678901 ##12 a/#13 #", "-"},
+        {"https://example.com/page#12 https://example.com/-/issues/5 ftp://x/a/b/issues/5", "-"},
+        {HOME "issues " HOME "issues/x " HOME "issues/12x", "-"},
+        {"", "-"},
+    };
+
+    for
+        EACH(cases)
+        {
+            texts_are(described(state, cases[i].text), "mentions", cases[i].want);
+        }
+}
+
+static struct wh_json_val request(void **state, const char *title, const char *description)
+{
+    WH_AUTO(buf) struct wh_buf body;
+    struct wh_err err;
+
+    wh_buf_init(&body, BODY_MAX);
+    th_ok(
+        wh_buf_printf(&body, &err,
+                      "{\"object_attributes\":{\"id\":9,\"iid\":3,\"title\":\"%s\",\"url\":\"" HOME
+                      "merge_requests/3\",\"description\":%s}}",
+                      title, description),
+        &err);
+    return th_map(*state, WH_ORIGIN_WEBHOOK, "merge_request", "14", "9", wh_buf_slice(&body));
+}
+
+static void test_reverts(void **state)
+{
+    texts_are(request(state, "Revert \\\"A\\\"", "\"This reverts merge request !12\""), "reverts",
+              HOME "merge_requests/12");
+    texts_are(request(state, "Undo",
+                      "\"a\\n\\nThis reverts commit 0123456789abcdef0123456789abcdef"
+                      "01234567, reversing\\nchanges.\""),
+              "reverts", "0123456789abcdef0123456789abcdef01234567");
+    texts_are(request(state, "t", "\"This reverts merge request other/app!5\""), "reverts",
+              "https://gitlab.example.com/other/app/-/merge_requests/5");
+    texts_are(request(state, "Revert \\\"A\\\"", "null"), "reverts", "Revert \"A\"");
+    texts_are(request(state, "Revert A", "\"This reverts commit xyz\""), "reverts", "-");
+    texts_are(request(state, "Follow-up of #12", "null"), "mentions", HOME "issues/12");
+    texts_are(request(state, "t", "\"Closes #12\""), "mentions", HOME "issues/12");
+}
+
+/* Without its own address a reference within the project means nothing. */
+static void test_mentions_without_url(void **state)
+{
+    struct wh_json_val v = th_map(*state, WH_ORIGIN_REST, "issue", "1", "1",
+                                  WH_LIT("{\"id\":3,\"title\":\"t\",\"description\":\"#12\"}"));
+
+    assert_false(th_json_has(v, FIELDS "mentions"));
+    v = th_map(*state, WH_ORIGIN_REST, "issue", "1", "1",
+               WH_LIT("{\"id\":3,\"title\":\"t\",\"web_url\":null,\"description\":\"#12 a/b#5\"}"));
+    texts_are(v, "mentions", "https://gitlab.example.com/a/b/-/issues/5");
+}
+
+static void test_parent(void **state)
+{
+    struct wh_json_val v =
+        th_map(*state, WH_ORIGIN_MCP, "work_item_node", "14", "9",
+               WH_LIT("{\"id\":\"gid://gitlab/WorkItem/9\",\"widgets\":[{\"type\":\"HIERARCHY\","
+                      "\"parent\":{\"id\":\"gid://gitlab/WorkItem/5\"}}]}"));
+    struct wh_entity_id id =
+        wh_entity_id_make(WH_LIT(TH_MAP_INSTANCE), WH_LIT("issue"), WH_LIT("5"));
+    char want[WH_ENTITY_ID_TEXT + 1];
+
+    th_slice_is(wh_json_string(th_json(v, "observations.1.fields.parent")),
+                wh_entity_id_format(&id, want));
+}
+
 /* ---- the same by webhook and tool ---- */
 
 static void facts_are(struct wh_json_val v)
@@ -377,9 +468,9 @@ static void test_override(void **state)
 
 static void test_hostile(void **state)
 {
-    static const char *const parts[] = {"<!--",  "[", "](", "`",   "- ",     "> ",
-                                        "\\r",   "|", "**", "\\n", "\\n---", "Services:\\n",
-                                        "- x\\n"};
+    static const char *const parts[] = {
+        "<!--",         "[",      "](", "`", "- ", "> ",  "\\r",   "|",      "**", "\\n", "\\n---",
+        "Services:\\n", "- x\\n", "#1", "a", "!",  "://", "`a``b", "a/b#12 "};
     size_t room = 4 << 20;
     char *body = test_malloc(room);
 
@@ -414,6 +505,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_severity, setup, teardown),
         cmocka_unit_test_setup_teardown(test_label_services, setup, teardown),
         cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mentions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reverts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mentions_without_url, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_parent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_same_facts, setup, teardown),
         cmocka_unit_test(test_override),
         cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
