@@ -129,12 +129,11 @@ static void print_set_aside(const struct cli *cli, const struct status_view *vie
     }
 }
 
-/* The newest success of each connection, and of those of its streams that are older than it. */
+/* The streams' are in their table. */
 static void print_successes(const struct cli *cli, const struct status_view *view)
 {
     struct wh_json_val list;
     struct wh_json_val c;
-    struct wh_json_val streams;
     struct wh_json_iter it;
     struct wh_slice key;
 
@@ -143,23 +142,10 @@ static void print_successes(const struct cli *cli, const struct status_view *vie
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
         struct wh_slice at = cli_get_str(c, "at");
-        struct wh_json_val when;
-        struct wh_json_iter each;
-        struct wh_slice name;
 
-        cli_say(&cli->out, "last success of %.*s: %.*s", WH_SLICE_ARG(cli_get_str(c, "connection")),
+        cli_say(&cli->out, "last good run of %.*s: %.*s\n",
+                WH_SLICE_ARG(cli_get_str(c, "connection")),
                 WH_SLICE_ARG(at.len ? at : WH_LIT("none yet")));
-        if (wh_json_get(c, WH_LIT("streams"), &streams)) {
-            for (each = wh_json_iter(streams); wh_json_next(&each, &name, &when);) {
-                struct wh_slice text =
-                    wh_json_type(when) == WH_JSON_STRING ? wh_json_string(when) : WH_LIT("never");
-
-                if (!wh_slice_eq(text, at)) {
-                    cli_say(&cli->out, ", %.*s: %.*s", WH_SLICE_ARG(name), WH_SLICE_ARG(text));
-                }
-            }
-        }
-        cli_say(&cli->out, "\n");
     }
 }
 

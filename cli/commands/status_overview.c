@@ -1,4 +1,4 @@
-/* wellhead status: prints connections, the reader of each stream, rows and freshness. */
+/* wellhead status: prints connections, rows and freshness. */
 #include <inttypes.h>
 
 #include "cli/commands/status_print.h"
@@ -42,58 +42,6 @@ static void print_connections(const struct cli *cli, const struct status_view *v
         cli_say(&cli->out, "no connection yet: `wellhead connect URL`\n");
     }
     cli_table_done(&t);
-}
-
-/* Prints how each stream is read, unless REST reads all of them. */
-static void print_sources(const struct cli *cli, struct wh_json_val c)
-{
-    struct wh_json_val list;
-    struct wh_json_val item;
-    struct wh_json_iter it;
-    struct wh_slice key;
-    struct cli_table t;
-    bool all_rest = true;
-
-    if (!wh_json_get(c, WH_LIT("streams"), &list)) {
-        return;
-    }
-    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
-        all_rest = all_rest && wh_slice_eq(cli_get_str(item, "read_by"), WH_LIT("rest"));
-    }
-    if (all_rest) {
-        return;
-    }
-    cli_table_init(&t, 3);
-    cli_table_cell(&t, cli_get_str(c, "id"));
-    cli_table_str(&t, "read by");
-    cli_table_str(&t, "");
-    for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
-        struct wh_slice tool = cli_get_str(item, "tool");
-
-        cli_table_cell(&t, cli_get_str(item, "stream"));
-        cli_table_cell(&t, cli_get_str(item, "read_by"));
-        cli_table_cell(&t, tool.len ? tool : cli_get_str(item, "reason"));
-    }
-    cli_say(&cli->out, "\n");
-    cli_table_print(&t, &cli->out);
-    cli_table_done(&t);
-}
-
-static void print_all_sources(const struct cli *cli, const struct status_view *view)
-{
-    struct wh_json_val list;
-    struct wh_json_val c;
-    struct wh_json_iter it;
-    struct wh_slice key;
-
-    if (status_connections(view, &list)) {
-        for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-            if (status_is_left(c)) {
-                continue;
-            }
-            print_sources(cli, c);
-        }
-    }
 }
 
 static void print_kinds(const struct cli *cli, const struct status_view *view)
@@ -249,7 +197,7 @@ void status_print_overview(const struct cli *cli, const struct status_view *v)
 {
     status_print_health(cli, v);
     print_connections(cli, v);
-    print_all_sources(cli, v);
+    status_print_streams(cli, v);
     status_print_sync(cli, v);
     print_kinds(cli, v);
     print_freshness(cli, v);

@@ -4,10 +4,12 @@
 
 #include "cli/commands/status_view.h"
 
-/* The verdict, processes, what waits between them, what was set aside, and the last successes. */
+/* The verdict, processes, what waits between them, what was set aside, and the last good runs. */
 void status_print_health(const struct cli *cli, const struct status_view *view);
 /* Everything, for people. */
 void status_print_overview(const struct cli *cli, const struct status_view *view);
+/* The streams of each connection, as the sink tells, or else the fetcher. */
+void status_print_streams(const struct cli *cli, const struct status_view *view);
 /* Runs, skipped projects, webhooks and completeness of each connection. */
 void status_print_sync(const struct cli *cli, const struct status_view *view);
 

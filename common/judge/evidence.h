@@ -14,6 +14,7 @@
 
 #include "common/base/slice.h"
 #include "common/event/heartbeat.h"
+#include "common/event/streams.h"
 
 /* One process of a stage, by its heartbeats. */
 struct wh_seen_process {
@@ -36,8 +37,9 @@ struct wh_seen_flow {
 struct wh_seen_connection {
     struct wh_slice id;
     struct wh_slice instance;
-    struct wh_slice state;  /* as in the topic `connections` */
-    struct wh_slice detail; /* why, as text */
+    struct wh_slice state;            /* as in the topic `connections` */
+    struct wh_slice detail;           /* why, as text */
+    const struct wh_streams *streams; /* what its fetchers report; NULL: nothing yet */
 };
 
 /* Dead letters that nobody has replayed. */

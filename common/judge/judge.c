@@ -7,6 +7,7 @@
 
 #include "common/base/time.h"
 #include "common/event/connection.h"
+#include "common/judge/streams.h"
 
 /* ---- findings ---- */
 
@@ -308,6 +309,22 @@ static void judge_flow(struct judging *j, const struct wh_seen_flow *flow)
     }
 }
 
+/* The fetcher has not noticed, as it hangs. One that is dead was said already. */
+static void judge_streams(struct judging *j, const struct wh_seen_connection *c,
+                          const char *subject)
+{
+    struct wh_streams_verdict v;
+
+    if (c->streams == NULL || !lives(j->e, WH_LIT("fetcher"))) {
+        return;
+    }
+    wh_streams_judge(c->streams, j->e->now_ms, &v);
+    if (v.detail[0]) {
+        say(j, WH_SEVERITY_ERROR, subject, "`wellhead status` shows its streams and runs", "%s: %s",
+            v.state, v.detail);
+    }
+}
+
 static void judge_connection(struct judging *j, const struct wh_seen_connection *c)
 {
     char subject[SUBJECT_MAX];
@@ -322,6 +339,7 @@ static void judge_connection(struct judging *j, const struct wh_seen_connection 
         break;
     case WH_CONNECTION_CONNECTING:
         say(j, WH_SEVERITY_NOTE, subject, "", "the first sync is under way");
+        judge_streams(j, c, subject);
         break;
     case WH_CONNECTION_ERROR:
         (void)snprintf(advice, sizeof(advice),
@@ -334,6 +352,7 @@ static void judge_connection(struct judging *j, const struct wh_seen_connection 
         break;
     case WH_CONNECTION_CONNECTED:
     default:
+        judge_streams(j, c, subject);
         break;
     }
 }

@@ -267,6 +267,9 @@ WH_MUST_CHECK enum wh_rc api_write_set_aside(struct api_job *job, struct wh_json
                                              struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_write_successes(struct api_job *job, struct wh_json_writer *w,
                                              struct wh_err *err);
+/* stream_states.c: the member "streams" of the status. */
+WH_MUST_CHECK enum wh_rc api_write_streams(struct api_job *job, struct wh_json_writer *w,
+                                           struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_purge(struct api_job *job, struct wh_err *err);
 /* Does the request ask for the entity of one page? */
 bool api_is_url_lookup(const struct api_request *request);

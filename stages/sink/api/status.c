@@ -324,6 +324,9 @@ enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err)
     if (rc == WH_OK) {
         rc = api_write_successes(job, &j.w, err);
     }
+    if (rc == WH_OK) {
+        rc = api_write_streams(job, &j.w, err);
+    }
     if (rc != WH_OK) {
         wh_buf_done(&j.buf);
         return rc;

@@ -95,7 +95,7 @@ static const struct sql_column run_documents_columns[] = {
 static const struct sql_column health_documents_columns[] = {
     {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
     {"subject", "TEXT", SQL_SHAPE_PLAIN,
-     "webhooks:<intake>, completeness:<project>, outcome; of "
+     "webhooks:<intake>, completeness:<project>, streams:<fetcher>, outcome; of "
      "the connection _process: a heartbeat"},
     {"document", "TEXT", SQL_SHAPE_JSON, "as it was told"},
 };
@@ -133,7 +133,7 @@ static const struct sql_column runs_columns[] = {
     {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
     {"run", "INTEGER", SQL_SHAPE_PLAIN, "number of the run: its start in ms"},
     {"kind", "TEXT", SQL_SHAPE_PLAIN, "sync or sweep"},
-    {"state", "TEXT", SQL_SHAPE_PLAIN, "in_progress, success or error"},
+    {"state", "TEXT", SQL_SHAPE_PLAIN, "in_progress, success, error or interrupted"},
     {"started_at", "TEXT", SQL_SHAPE_PLAIN, "when it began"},
     {"finished_at", "TEXT", SQL_SHAPE_PLAIN, "when it ended"},
     {"requests", "INTEGER", SQL_SHAPE_PLAIN, "requests to GitLab"},
@@ -194,6 +194,27 @@ static const struct sql_column completeness_columns[] = {
     {"held", "INTEGER", SQL_SHAPE_PLAIN, "gone, but too many at once: waits for a person"},
     {"confidential", "INTEGER", SQL_SHAPE_PLAIN, "of those that are read"},
     {"checked_at", "TEXT", SQL_SHAPE_PLAIN, "when it was told"},
+};
+
+static const struct sql_column streams_columns[] = {
+    {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
+    {"stream", "TEXT", SQL_SHAPE_PLAIN, "what is read: issues, pipelines, ..."},
+    {"state", "TEXT", SQL_SHAPE_PLAIN, "on_time, syncing, late, failing or not_read"},
+    {"read_by", "TEXT", SQL_SHAPE_PLAIN, "rest, mcp or none"},
+    {"tool", "TEXT", SQL_SHAPE_PLAIN, "the MCP tool that lists it"},
+    {"credential", "TEXT", SQL_SHAPE_PLAIN, "read_api token or approval"},
+    {"reason", "TEXT", SQL_SHAPE_PLAIN, "why it is not read, or what failed last"},
+    {"at_gitlab", "INTEGER", SQL_SHAPE_PLAIN, "rows there; NULL: not counted"},
+    {"counted_by", "TEXT", SQL_SHAPE_PLAIN, "how they are counted: by GitLab's numbers, ..."},
+    {"missing", "INTEGER", SQL_SHAPE_PLAIN, "of these, not read; NULL: there is no proof"},
+    {"unread", "INTEGER", SQL_SHAPE_PLAIN, "rows that GitLab could not serve in the newest run"},
+    {"last_success", "TEXT", SQL_SHAPE_PLAIN, "since then, every project was read to its end"},
+    {"failing_runs", "INTEGER", SQL_SHAPE_PLAIN, "newest runs in a row in which it failed"},
+    {"failing_since", "TEXT", SQL_SHAPE_PLAIN, "when the first of them ended"},
+    {"projects", "INTEGER", SQL_SHAPE_PLAIN, "projects in which it is to be read"},
+    {"projects_skipped", "INTEGER", SQL_SHAPE_PLAIN, "of these: GitLab refuses it"},
+    {"fetcher", "TEXT", SQL_SHAPE_PLAIN, "the process that reads these projects"},
+    {"reported_at", "TEXT", SQL_SHAPE_PLAIN, "when it said so"},
 };
 
 static const struct sql_table_info tables[] = {
@@ -281,6 +302,8 @@ static const struct sql_table_info tables[] = {
      "select view, pointer, count, reason, example from set_aside order by count desc"},
     {"external_links", NULL, WH_KIND_NONE, "references to objects of other trackers",
      "select system, key, entity_url from external_links order by key limit 20"},
+    {"streams", NULL, WH_KIND_NONE, "how the reads of each stream fare, by connection and fetcher",
+     "select stream, state, read_by, at_gitlab, last_success, reason from streams"},
     {"completeness", NULL, WH_KIND_NONE, "numbers expected and had, by project and stream",
      "select source_project_id, stream, expected, have, missing from completeness where missing > "
      "0"},
@@ -375,6 +398,7 @@ static const struct {
     OTHER(set_aside_documents),
     OTHER(set_aside),
     OTHER(external_links),
+    OTHER(streams),
     OTHER(completeness),
 };
 

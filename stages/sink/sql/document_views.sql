@@ -80,6 +80,34 @@ SELECT h.connection,
 FROM health_documents h, json_each(h.document, '$.streams') s
 WHERE h.subject LIKE 'completeness:%';
 
+-- A report that is older than another one by more than three intervals is of a fetcher that has left.
+CREATE VIEW streams AS
+SELECT h.connection,
+       json_extract(s.value, '$.stream') AS stream,
+       stream_state(h.document, json_extract(s.value, '$.stream'), cast((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) AS state,
+       json_extract(s.value, '$.read_by') AS read_by,
+       nullif(json_extract(s.value, '$.tool'), '') AS tool,
+       nullif(json_extract(s.value, '$.credential'), '') AS credential,
+       nullif(json_extract(s.value, '$.reason'), '') AS reason,
+       json_extract(s.value, '$.at_gitlab') AS at_gitlab,
+       nullif(json_extract(s.value, '$.counted_by'), '') AS counted_by,
+       json_extract(s.value, '$.missing') AS missing,
+       json_extract(s.value, '$.unread') AS unread,
+       strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(s.value, '$.last_success_ms') / 1000.0, 'unixepoch') AS last_success,
+       json_extract(s.value, '$.failing_runs') AS failing_runs,
+       strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(s.value, '$.failing_since_ms') / 1000.0, 'unixepoch') AS failing_since,
+       json_extract(s.value, '$.projects') AS projects,
+       json_extract(s.value, '$.projects_skipped') AS projects_skipped,
+       json_extract(h.document, '$.fetcher') AS fetcher,
+       strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(h.document, '$.at_ms') / 1000.0, 'unixepoch') AS reported_at
+FROM health_documents h, json_each(h.document, '$.streams') s
+WHERE h.subject LIKE 'streams:%'
+  AND h.connection IN (SELECT id FROM connections WHERE state NOT IN ('disabled', 'to_configure'))
+  AND NOT EXISTS (SELECT 1 FROM health_documents n
+                  WHERE n.connection = h.connection AND n.subject LIKE 'streams:%'
+                    AND json_extract(n.document, '$.at_ms') - json_extract(h.document, '$.at_ms')
+                        > 3 * max(json_extract(h.document, '$.interval_ms'), 10000));
+
 -- Values that could not be converted, counted by view and pointer.
 CREATE VIEW set_aside AS
 SELECT connection,

@@ -107,6 +107,7 @@ static const struct sql_function_rule rules[] = {
     {"sqlite_version", SQL_FUNCTION_LINEAR, 0},
     {"sqrt", SQL_FUNCTION_LINEAR, 4},
     {"stddev", SQL_FUNCTION_OURS, 0},
+    {"stream_state", SQL_FUNCTION_OURS, 0},
     {"strftime", SQL_FUNCTION_LINEAR, 64},
     {"substr", SQL_FUNCTION_LINEAR, 2},
     {"substring", SQL_FUNCTION_LINEAR, 2},
@@ -170,6 +171,7 @@ int sql_functions_install(struct sql_conn *conn)
     rc = rc == SQLITE_OK ? sql_format_functions_install(conn) : rc;
     rc = rc == SQLITE_OK ? sql_number_functions_install(conn) : rc;
     rc = rc == SQLITE_OK ? sql_regexp_function_install(conn) : rc;
+    rc = rc == SQLITE_OK ? sql_stream_function_install(conn) : rc;
     return rc == SQLITE_OK ? sql_time_functions_install(conn) : rc;
 }
 

@@ -49,6 +49,7 @@ WH_MUST_CHECK int sql_format_functions_install(struct sql_conn *conn);
 WH_MUST_CHECK int sql_number_functions_install(struct sql_conn *conn);
 WH_MUST_CHECK int sql_regexp_function_install(struct sql_conn *conn);
 WH_MUST_CHECK int sql_time_functions_install(struct sql_conn *conn);
+WH_MUST_CHECK int sql_stream_function_install(struct sql_conn *conn);
 
 /*
  * Makes one function known. It must ask sql_function_begins at its start, and sql_function_over at

@@ -4,6 +4,7 @@
 
 #include "common/event/connection.h"
 #include "stages/sink/store/keyspace.h"
+#include "stages/sink/store/stream_reports.h"
 #include "stages/sink/watch/watch_priv.h"
 
 /* A heartbeat that is older than that is history that is read again, not a sign of life. */
@@ -165,6 +166,27 @@ static enum wh_rc keep_connection(struct sink_watch *w, struct wh_slice value, s
     return WH_OK;
 }
 
+static enum wh_rc keep_streams(struct sink_watch *w, struct wh_err *err)
+{
+    struct wh_seen_connection *all =
+        (struct wh_seen_connection *)(uintptr_t)w->evidence.connections;
+    bool found = false;
+    void *memory;
+
+    for (size_t i = 0; i < w->evidence.n_connections; i++) {
+        if (wh_connection_class(all[i].state) == WH_CONNECTION_MISSING) {
+            continue;
+        }
+        if (wh_arena_zalloc(&w->arena, 1, sizeof(struct wh_streams), &memory, err) != WH_OK ||
+            sink_stream_report(w->deps.store, w->json, all[i].id, &w->arena, memory, &found, err) !=
+                WH_OK) {
+            return err->rc;
+        }
+        all[i].streams = found ? memory : NULL;
+    }
+    return WH_OK;
+}
+
 enum wh_rc watch_connections(struct sink_watch *w, struct wh_err *err)
 {
     void *memory;
@@ -174,5 +196,8 @@ enum wh_rc watch_connections(struct sink_watch *w, struct wh_err *err)
         return err->rc;
     }
     w->evidence.connections = memory;
-    return each_document(w, WH_LIT("x"), WH_LIT("y"), keep_connection, err);
+    if (each_document(w, WH_LIT("x"), WH_LIT("y"), keep_connection, err) != WH_OK) {
+        return err->rc;
+    }
+    return keep_streams(w, err);
 }

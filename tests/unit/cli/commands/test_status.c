@@ -12,9 +12,12 @@ static const char fetcher[] =
     "{\"connections\":[{\"id\":\"h\",\"instance\":\"https://"
     "h\",\"state\":\"enabled\",\"projects\":3,"
     "\"runs\":2,\"requests\":41,\"phase\":\"idle\",\"held_deletes\":6,\"detail\":\"why\\u202e\","
-    "\"streams\":[{\"stream\":\"issues\",\"read_by\":\"rest\"},{\"stream\":\"jobs\",\"read_by\":"
-    "\"mcp\","
-    "\"tool\":\"list_jobs\"},{\"stream\":\"notes\",\"read_by\":\"none\",\"reason\":\"no tool\"}],"
+    "\"streams\":[{\"stream\":\"issues\",\"state\":\"on_time\",\"read_by\":\"rest\"},{\"stream\":"
+    "\"jobs\","
+    "\"state\":\"late\",\"read_by\":\"mcp\",\"tool\":\"list_jobs\",\"last_success_ms\":"
+    "1795996800000},"
+    "{\"stream\":\"notes\",\"state\":\"not_read\",\"read_by\":\"none\",\"reason\":\"no tool\"},"
+    "{\"stream\":\"jobs_running\",\"read_by\":\"rest\"}],"
     "\"skipped_projects\":[{\"project\":\"9\",\"path\":\"g/"
     "p\",\"stream\":\"jobs\",\"reason\":\"403\"},"
     "{\"project\":\"8\",\"reason\":\"404\"}],"
@@ -68,8 +71,9 @@ static void the_overview_tells_all(void **state)
     static const char *const parts[] = {
         "connection  state    projects  runs  requests  now\n"
         "h           enabled  3         2     41        idle\n",
-        "jobs    mcp      list_jobs\n",
-        "notes   none     no tool\n",
+        "jobs    late      mcp list_jobs  -                      2026-11-30T00:00:00.000Z",
+        "notes   not_read  -              -                      never                     no "
+        "tool\n",
         "h is enabled: why\\u202e\n",
         "held: 6 deletions",
         "skipped: g/p, jobs: 403\nskipped: 8: 404\n",

@@ -124,8 +124,34 @@ static void processes_and_what_waits_are_tables(void **state)
     says(th_cli_stdout(t), "raw.h  mapper     7        3\n");
     says(th_cli_stdout(t), "e.h    sink       unknown  unknown\n");
     says(th_cli_stdout(t), "set aside: at least 12 values of h that could not be converted: ");
-    says(th_cli_stdout(t), "last success of h: T2, jobs: T1, notes: never\n");
-    says(th_cli_stdout(t), "last success of new: none yet\n");
+    says(th_cli_stdout(t), "last good run of h: T2\n");
+    says(th_cli_stdout(t), "last good run of new: none yet\n");
+}
+
+/* Names, never ids; what is not known has a dash. */
+static void streams_are_a_table(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, fetcher);
+    th_cli_answer(
+        t, SINK, 200,
+        "{\"health\":{\"findings\":[]},\"streams\":[{\"connection\":\"h\",\"streams\":[{\"stream\":"
+        "\"issues\",\"state\":\"on_time\",\"read_by\":\"rest\",\"tool\":null,\"credential\":"
+        "\"read_api token\",\"reason\":null,\"at_gitlab\":7,\"counted_by\":\"numbers\","
+        "\"last_success\":\"T1\"},{\"stream\":\"pipelines\",\"state\":\"failing\",\"read_by\":"
+        "\"mcp\","
+        "\"tool\":\"list_pipelines\",\"credential\":\"approval\",\"reason\":\"GitLab answers 500\","
+        "\"at_gitlab\":null,\"counted_by\":null,\"last_success\":null},{\"stream\":\"releases\","
+        "\"state\":\"not_read\",\"read_by\":\"none\",\"reason\":\"not allowed\"}]}]}");
+    assert_int_equal(th_cli_run(t, "status"), CLI_OK);
+    says(th_cli_stdout(t),
+         "issues     on_time   rest, read_api token          7          numbers     T1");
+    says(th_cli_stdout(t),
+         "pipelines  failing   mcp list_pipelines, approval  -                      never");
+    says(th_cli_stdout(t), "GitLab answers 500\n");
+    says(th_cli_stdout(t),
+         "releases   not_read  -                             -                      never");
 }
 
 static void a_watch_with_check_ends_when_something_is_wrong(void **state)
@@ -163,6 +189,7 @@ int main(void)
         TEST(a_sink_that_is_away_leaves_the_fetcher_s_word),
         TEST(a_fetcher_that_is_away_is_not_known),
         TEST(processes_and_what_waits_are_tables),
+        TEST(streams_are_a_table),
         TEST(a_watch_with_check_ends_when_something_is_wrong),
         TEST(a_watch_clears_a_terminal),
     };

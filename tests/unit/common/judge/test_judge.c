@@ -276,6 +276,36 @@ static void letters(struct world *w)
     w->e.n_letters = 2;
 }
 
+/* The document still says that all is well, but reads have stood still for an hour. */
+static void hanging_reads(struct world *w)
+{
+    static struct wh_streams all;
+
+    all = (struct wh_streams){.connection = WH_LIT("gl"),
+                              .at_ms = now_ms - S(3600),
+                              .started_ms = now_ms - S(9000),
+                              .interval_ms = S(300),
+                              .succeeded_ms = now_ms - S(3600),
+                              .n = 1};
+    all.list[0] = (struct wh_stream){.name = WH_LIT("issues"),
+                                     .read_by = WH_LIT("rest"),
+                                     .projects = 1,
+                                     .last_success_ms = now_ms - S(3600)};
+    w->connections[0].streams = &all;
+}
+
+static void hanging_reads_of_a_dead_fetcher(struct world *w)
+{
+    hanging_reads(w);
+    silent_fetcher(w);
+}
+
+static void hanging_reads_of_a_disconnected_one(struct world *w)
+{
+    hanging_reads(w);
+    disconnected(w);
+}
+
 /* ---- the table ---- */
 
 #define OK WH_VERDICT_HEALTHY
@@ -326,6 +356,12 @@ static const struct {
     {"to configure", to_configure, OK, 1, "connection gl", "not connected yet", ""},
     {"degraded", degraded, BAD, 1, "connection gl", "degraded: the detail", "`wellhead status`"},
     {"failing", failing, BAD, 1, "connection gl", "error: the detail", "`wellhead status`"},
+    {"hanging reads", hanging_reads, BAD, 1, "connection gl",
+     "error: issues was read last at 2025-", "`wellhead status`"},
+    {"hanging reads of a dead fetcher", hanging_reads_of_a_dead_fetcher, BAD, 1, "fetcher",
+     "silent", "start it"},
+    {"hanging reads of a disconnected one", hanging_reads_of_a_disconnected_one, OK, 1,
+     "connection gl", "disconnected: nothing", ""},
     {"suspended", suspended, BAD, 1, "connection gl", "suspended: the detail", ""},
     {"refused", refused, BAD, 1, "connection gl", "need_reconnect",
      "`wellhead connect https://gl`"},

@@ -909,8 +909,23 @@ static void runs_and_health_come_from_documents(void **state)
     put_meta(batch, wh_slice("hc1\0completeness:7", 18),
              "{\"project\":\"7\",\"streams\":{\"issues\":{\"expected\":9,\"have\":8,\"missing\":0,"
              "\"deleted\":1}}}");
+    put_meta(batch, WH_LIT("xc1"), "{\"id\":\"c1\",\"state\":\"enabled\"}");
+    put_meta(batch, wh_slice("hc1\0streams:gone", 16),
+             "{\"connection\":\"c1\",\"at_ms\":1763000000123,\"interval_ms\":300000,\"streams\":["
+             "{\"stream\":\"issues\",\"read_by\":\"rest\"}]}");
+    put_meta(
+        batch, wh_slice("hc1\0streams:f1", 14),
+        "{\"connection\":\"c1\",\"fetcher\":\"f1\",\"at_ms\":1764000000123,\"interval_ms\":300000,"
+        "\"streams\":[{\"stream\":\"issues\",\"read_by\":\"rest\",\"failing_runs\":1,"
+        "\"reason\":\"GitLab answers 500\",\"last_success_ms\":1763000000123,\"at_gitlab\":9},"
+        "{\"stream\":\"releases\",\"read_by\":\"none\",\"at_gitlab\":null}]}");
     th_ok(wh_store_write(f->store, batch, false, &err), &err);
     wh_batch_free(batch);
+    rows_are(f->engine,
+             "SELECT fetcher, stream, state, read_by, at_gitlab, last_success, reason FROM streams "
+             "ORDER BY 2",
+             "f1|issues|late|rest|9|2025-11-13T02:13:20.123Z|GitLab answers 500\n"
+             "f1|releases|not_read|none|NULL|NULL|NULL\n");
     rows_are(f->engine,
              "SELECT connection, run, kind, state, started_at, finished_at, read, new, changed,"
              " repaired, skipped FROM runs ORDER BY run",
