@@ -17,10 +17,16 @@
  *                it. The page must be the same; or, when the newest rows come first, begin with a
  *                row newer than the last one read. Otherwise the listing starts again.
  *
+ * Details that the tool did not show of one object are owed: the cursor keeps the number of the
+ * object, and each listing asks for them before its first page, until they come or GitLab says that
+ * the object is not found.
+ *
  * The list of projects is always read from its first page: a run concludes that a project which is
  * not in the list is gone.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/base/mem.h"
 #include "common/json/json_copy.h"
@@ -63,11 +69,15 @@ struct listing_tool {
     int64_t low_ms;   /* time of the last row that has one */
     char newest[CURSOR_AFTER_MAX];
     int64_t newest_ms;
-    struct listing_details details; /* of the rows of the page */
-    size_t waiting;                 /* number of records that are not acknowledged */
-    bool resumed;                   /* the page at the saved place has not been received yet */
-    bool taken;                     /* a page was received, and its place is not saved */
-    bool news;                      /* records were made of that page */
+    struct listing_details details;        /* of the rows of the page, or of what is owed */
+    int64_t answered[LISTING_DETAILS_MAX]; /* objects whose details were asked for; see owes */
+    bool owes[LISTING_DETAILS_MAX];
+    size_t n_answered;
+    unsigned debts; /* of the cursor, that are still to be asked for before the first page */
+    size_t waiting; /* number of records that are not acknowledged */
+    bool resumed;   /* the page at the saved place has not been received yet */
+    bool taken;     /* a page was received, and its place is not saved */
+    bool news;      /* records were made of that page */
     bool listed;
 };
 
@@ -169,6 +179,33 @@ static void settle(struct listing_tool *t)
     }
 }
 
+/* Details that an earlier listing did not get come before the first page. */
+static void ask_for_debts(struct listing_tool *t)
+{
+    char iid[24];
+
+    for (unsigned i = 0; i < LISTING_DETAILS_MAX && t->debts > 0; i++) {
+        t->debts--;
+        (void)snprintf(iid, sizeof(iid), "%" PRId64, t->base.cursor->owed[t->debts]);
+        listing_details_add(&t->details, iid);
+    }
+}
+
+/* All records of the details are acknowledged: the cursor that is saved next says what is owed. */
+static void note_debts(struct listing_tool *t)
+{
+    struct wh_err err;
+
+    for (size_t i = 0; i < t->n_answered && !listing_failed(&t->base); i++) {
+        if (!t->owes[i]) {
+            cursor_pay(t->base.cursor, t->answered[i]);
+        } else if (cursor_owe(t->base.cursor, t->answered[i], &err) != WH_OK) {
+            fail(t, CLIENT_FAILED, err.msg);
+        }
+    }
+    t->n_answered = 0;
+}
+
 /* Called when something that belongs to the page is done: reads its details, saves its place, or
  * goes on. */
 static void move_on(struct listing_tool *t)
@@ -176,7 +213,9 @@ static void move_on(struct listing_tool *t)
     if (t->waiting || t->call || listing_details_busy(&t->details)) {
         return;
     }
+    note_debts(t);
     if (!listing_failed(&t->base) && !stopped(t)) {
+        ask_for_debts(t);
         if (listing_details_start(&t->details)) {
             return;
         }
@@ -271,7 +310,8 @@ static bool take_row(struct listing_tool *t, struct wh_json_val row, bool change
         if (t->since_ms && ms < t->since_ms) {
             return false;
         }
-    } else if (!changed) {
+    }
+    if (!changed) {
         return true;
     }
     emit(t, kind_of(t), row, known.id);
@@ -282,14 +322,30 @@ static bool take_row(struct listing_tool *t, struct wh_json_val row, bool change
 }
 
 /* A detail has the shape of the tool's rows, or that of REST. */
-static void on_detail(void *ctx, struct wh_json_val row)
+static bool on_detail(void *ctx, struct wh_json_val row)
 {
     struct listing_tool *t = ctx;
     bool rest = wh_json_get(row, WH_LIT("web_url"), &(struct wh_json_val){0});
     char id[24] = "";
 
-    if (listing_tool_row_id(row, "id", id)) {
-        emit(t, rest ? t->base.stream->kind : kind_of(t), row, id);
+    if (!listing_tool_row_id(row, "id", id)) {
+        return false;
+    }
+    emit(t, rest ? t->base.stream->kind : kind_of(t), row, id);
+    return true;
+}
+
+static void on_detail_answered(void *ctx, const char *iid, const char *why)
+{
+    struct listing_tool *t = ctx;
+    char text[128];
+
+    t->base.task.count->follow_ups++;
+    t->owes[t->n_answered] = why != NULL;
+    t->answered[t->n_answered++] = strtoll(iid, NULL, 10);
+    if (why) {
+        (void)snprintf(text, sizeof(text), "%s: %.90s", t->details.tool, why);
+        listing_unread(&t->base, 1, text);
     }
 }
 
@@ -360,7 +416,7 @@ static void take_page(struct listing_tool *t, struct wh_json_val result)
     t->taken = true;
     t->news = false;
     t->hash = listing_tool_hash(rows);
-    /* A page whose rows have no times is recognised by its content. */
+    /* Its rows and their details are in Kafka already. */
     changed = t->base.cursor->finished_at_ms == 0 || !page_is_known(t, t->hash);
     for (it = wh_json_iter(rows); !listing_failed(&t->base) && wh_json_next(&it, &key, &row); n++) {
         fresh = take_row(t, row, changed) && fresh;
@@ -606,9 +662,15 @@ static enum wh_rc start(struct listing *l, struct wh_err *err)
     t->details = (struct listing_details){.mcp = l->task.mcp,
                                           .project = l->task.project ? l->task.project->id : "",
                                           .row = on_detail,
+                                          .answered = on_detail_answered,
                                           .done = on_details,
                                           .ctx = t};
     listing_details_init(&t->details, l->task.tool);
+    t->debts = l->env->read_links && t->details.tool ? l->cursor->n_owed : 0;
+    ask_for_debts(t);
+    if (listing_details_start(&t->details)) {
+        return WH_OK;
+    }
     return ask(t) ? WH_OK : wh_fail(err, WH_E_UNAVAILABLE, "%s", l->result.error);
 }
 

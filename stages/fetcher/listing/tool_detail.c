@@ -7,7 +7,10 @@
 #include "common/json/json_write.h"
 #include "stages/fetcher/listing/tool_page.h"
 
-enum { ARGUMENTS_MAX = 512 };
+enum {
+    ARGUMENTS_MAX = 512,
+    BAD_MAX = 10, /* failures in a row: GitLab answers nothing now */
+};
 
 static const struct {
     const char *list;
@@ -69,26 +72,49 @@ static void end_if_done(struct listing_details *d)
     }
 }
 
+/* Why the details of the object are owed; NULL: they are not. */
+static const char *take(struct listing_details *d, const struct mcp_answer *a)
+{
+    struct wh_json_val content;
+
+    if (a->outcome == MCP_OK) {
+        return wh_json_get(a->result, WH_LIT("structuredContent"), &content) &&
+                       wh_json_type(content) == WH_JSON_OBJECT && d->row(d->ctx, content)
+                   ? NULL
+                   : "the tool shows no object";
+    }
+    /* Of an object that is gone or not shown to us, the row of the listing must do. */
+    if (a->outcome == MCP_TOOL_BAD && listing_tool_not_found(a->result)) {
+        return NULL;
+    }
+    return a->error ? a->error : "it failed";
+}
+
+static bool ends_all(struct listing_details *d, const struct mcp_answer *a)
+{
+    d->bad = a->outcome == MCP_FAILED ? d->bad + 1 : 0;
+    if (a->outcome == MCP_SIGN_IN || d->bad >= BAD_MAX) {
+        (void)snprintf(d->failure, sizeof(d->failure), "%s: %.90s", d->tool,
+                       a->error ? a->error : "");
+    } else if (a->outcome == MCP_TOOL_BAD && listing_tool_throttled(a->result)) {
+        (void)snprintf(d->failure, sizeof(d->failure), "%s: GitLab's rate limit", d->tool);
+    } else {
+        return false;
+    }
+    d->next = d->n;
+    return true;
+}
+
 static void on_answer(void *ctx, const struct mcp_answer *a)
 {
     struct listing_detail_slot *slot = ctx;
     struct listing_details *d = slot->details;
-    struct wh_json_val content;
 
     slot->call = NULL;
-    if (a->outcome == MCP_OK && wh_json_get(a->result, WH_LIT("structuredContent"), &content) &&
-        wh_json_type(content) == WH_JSON_OBJECT) {
-        d->row(d->ctx, content);
-    } else if (a->outcome == MCP_FAILED || a->outcome == MCP_SIGN_IN) {
-        (void)snprintf(d->failure, sizeof(d->failure), "%s: %.90s", d->tool,
-                       a->error ? a->error : "");
-        d->next = d->n;
-    } else if (a->outcome == MCP_TOOL_BAD && listing_tool_throttled(a->result)) {
-        (void)snprintf(d->failure, sizeof(d->failure), "%s: GitLab's rate limit", d->tool);
-        d->next = d->n;
+    if (!ends_all(d, a)) {
+        d->answered(d->ctx, slot->iid, take(d, a));
     }
     d->n_open--;
-    /* Of an object that is gone or not shown to us, the row of the listing must do. */
     (void)fill(d);
     end_if_done(d);
 }
@@ -119,6 +145,7 @@ static enum wh_rc ask(struct listing_details *d, struct listing_detail_slot *slo
         return err->rc;
     }
     slot->details = d;
+    (void)snprintf(slot->iid, sizeof(slot->iid), "%s", iid);
     return mcp_call_tool(d->mcp, wh_slice_str(d->tool), wh_buf_slice(&text), on_answer, slot,
                          &slot->call, err);
 }
@@ -145,6 +172,7 @@ static bool fill(struct listing_details *d)
 bool listing_details_start(struct listing_details *d)
 {
     d->failure[0] = '\0';
+    d->bad = 0;
     if (fill(d)) {
         return true;
     }

@@ -146,6 +146,20 @@ bool listing_tool_throttled(struct wh_json_val result)
            wh_slice_starts(wh_json_string(type), WH_LIT("rate_limit"));
 }
 
+/* Tools have no code for it: only words, as in "Work item not found: it does not exist or ...". */
+bool listing_tool_not_found(struct wh_json_val result)
+{
+    static const char words[] = "not found";
+    struct wh_slice said = mcp_result_text(result);
+
+    for (; said.len >= sizeof(words) - 1; said = wh_slice_from(said, 1)) {
+        if (strncasecmp(said.ptr, words, sizeof(words) - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- a row ---- */
 
 bool listing_tool_row_id(struct wh_json_val row, const char *key, char ret[24])

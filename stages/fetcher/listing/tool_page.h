@@ -25,6 +25,9 @@ uint64_t listing_tool_hash(struct wh_json_val rows);
 /* The tool's error says that GitLab's rate limit was reached. */
 bool listing_tool_throttled(struct wh_json_val result);
 
+/* The tool's error says that there is no such object, or none that is shown to us. */
+bool listing_tool_not_found(struct wh_json_val result);
+
 /* Returns a member that is a number or a global id: 7 for gid://gitlab/WorkItem/7. */
 bool listing_tool_row_id(struct wh_json_val row, const char *key, char ret[24]);
 /* updated_at or updatedAt; false when the row shows none. */

@@ -96,8 +96,7 @@ static void take_page(struct mcp_call *call, unsigned status, const struct mcp_m
     mcp_go_after(call, 0);
 }
 
-/* What a tool that failed says. */
-static struct wh_slice first_text(struct wh_json_val result)
+struct wh_slice mcp_result_text(struct wh_json_val result)
 {
     struct wh_json_val list;
     struct wh_json_val item;
@@ -122,7 +121,7 @@ static bool has_token(const struct mcp *m, struct wh_slice text)
 /* One line of printable ASCII, which any place can show and cut. */
 static void tool_text(const struct mcp *m, struct wh_json_val result, char to[MCP_TEXT_MAX])
 {
-    struct wh_slice text = first_text(result);
+    struct wh_slice text = mcp_result_text(result);
 
     if (text.len == 0 || has_token(m, text)) {
         (void)snprintf(to, MCP_TEXT_MAX, "the tool failed");

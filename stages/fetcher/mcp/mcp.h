@@ -120,6 +120,9 @@ void mcp_cancel(struct mcp_call *call);
 /* When the call last went out, in milliseconds of the clock's wall time. */
 int64_t mcp_call_sent_ms(const struct mcp_call *call);
 
+/* The first text of a tool's result; empty when there is none. Borrowed from the result. */
+struct wh_slice mcp_result_text(struct wh_json_val result);
+
 /* ---- calls that wait since a challenge ---- */
 
 /* Sends the call again, with the token of that moment. */

@@ -100,11 +100,46 @@ void cursors_each(struct cursors *s, struct wh_slice prefix, cursors_fn fn, void
     }
 }
 
+enum wh_rc cursor_owe(struct cursor *c, int64_t number, struct wh_err *err)
+{
+    int64_t *more;
+
+    for (unsigned i = 0; i < c->n_owed; i++) {
+        if (c->owed[i] == number) {
+            return WH_OK;
+        }
+    }
+    if (c->n_owed == CURSOR_OWED_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "the details of %d objects are owed already",
+                       CURSOR_OWED_MAX);
+    }
+    more = wh_mem_resize(c->owed, c->n_owed + 1, sizeof(*more));
+    if (more == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a cursor");
+    }
+    c->owed = more;
+    c->owed[c->n_owed++] = number;
+    return WH_OK;
+}
+
+void cursor_pay(struct cursor *c, int64_t number)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < c->n_owed; i++) {
+        if (c->owed[i] != number) {
+            c->owed[n++] = c->owed[i];
+        }
+    }
+    c->n_owed = n;
+}
+
 void cursor_clear(struct cursor *c)
 {
     wh_mem_free(c->hashes);
     wh_mem_free(c->spans);
     wh_mem_free(c->place);
+    wh_mem_free(c->owed);
     *c = (struct cursor){0};
 }
 
@@ -186,6 +221,16 @@ static void write_spans(struct wh_json_writer *w, const struct cursor *c)
     wh_jw_end(w);
 }
 
+static void write_owed(struct wh_json_writer *w, const struct cursor *c)
+{
+    wh_jw_key(w, "owed");
+    wh_jw_array(w);
+    for (unsigned i = 0; i < c->n_owed; i++) {
+        wh_jw_int(w, c->owed[i]);
+    }
+    wh_jw_end(w);
+}
+
 enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out, struct wh_err *err)
 {
     struct wh_json_writer w;
@@ -209,6 +254,9 @@ enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out, struct wh_er
     }
     if (c->place) {
         write_place(&w, c->place);
+    }
+    if (c->n_owed) {
+        write_owed(&w, c);
     }
     wh_jw_end(&w);
     return wh_jw_finish(&w, err);
@@ -292,6 +340,20 @@ static enum wh_rc parse_place(struct wh_json_val v, struct cursor *c, struct wh_
     return cursor_set_place(c, &place, err);
 }
 
+static enum wh_rc parse_owed(struct wh_json_val list, struct cursor *c, struct wh_err *err)
+{
+    struct wh_json_iter it = wh_json_iter(list);
+    struct wh_json_val item;
+    struct wh_slice key;
+
+    while (wh_json_next(&it, &key, &item)) {
+        if (cursor_owe(c, wh_json_int(item), err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
 enum wh_rc cursor_parse(struct wh_slice json, struct wh_json_parser *parser, struct cursor *ret,
                         struct wh_err *err)
 {
@@ -304,7 +366,8 @@ enum wh_rc cursor_parse(struct wh_slice json, struct wh_json_parser *parser, str
     }
     if (copy_text(root, "after", c.after, sizeof(c.after), err) != WH_OK ||
         (wh_json_get(root, WH_LIT("spans"), &v) && parse_spans(v, &c, err) != WH_OK) ||
-        (wh_json_get(root, WH_LIT("place"), &v) && parse_place(v, &c, err) != WH_OK)) {
+        (wh_json_get(root, WH_LIT("place"), &v) && parse_place(v, &c, err) != WH_OK) ||
+        (wh_json_get(root, WH_LIT("owed"), &v) && parse_owed(v, &c, err) != WH_OK)) {
         cursor_clear(&c);
         return err->rc;
     }

@@ -18,6 +18,7 @@ enum {
     CURSOR_HASHES_MAX = 1024,
     CURSOR_SPANS_MAX = 16,
     CURSOR_MARK_MAX = 1024,
+    CURSOR_OWED_MAX = 1024,
     CURSOR_KEY_MAX = 160,
 };
 
@@ -47,7 +48,9 @@ struct cursor {
     struct cursor_span *spans; /* or NULL */
     unsigned n_spans;
     struct cursor_place *place; /* NULL: at the beginning */
-    int64_t finished_at_ms;     /* when the stream was last read completely; 0: never */
+    int64_t *owed;              /* numbers of objects whose details a tool did not show; or NULL */
+    unsigned n_owed;
+    int64_t finished_at_ms; /* when the stream was last read completely; 0: never */
 };
 
 struct cursors;
@@ -75,6 +78,11 @@ WH_MUST_CHECK enum wh_rc cursor_set_spans(struct cursor *c, unsigned n, struct w
 /* Copies place; NULL is the beginning. Errors: WH_E_NOMEM. */
 WH_MUST_CHECK enum wh_rc cursor_set_place(struct cursor *c, const struct cursor_place *place,
                                           struct wh_err *err);
+/* The object's details are owed, which may be known already. Errors: WH_E_TOO_LARGE above
+ * CURSOR_OWED_MAX, and WH_E_NOMEM. */
+WH_MUST_CHECK enum wh_rc cursor_owe(struct cursor *c, int64_t number, struct wh_err *err);
+/* They are not owed any more. */
+void cursor_pay(struct cursor *c, int64_t number);
 void cursor_clear(struct cursor *c);
 WH_MUST_CHECK enum wh_rc cursor_write(const struct cursor *c, struct wh_buf *out,
                                       struct wh_err *err);

@@ -21,6 +21,8 @@ enum listing_of {
     PIPELINES,      /* by number, newest first */
     LISTINGS
 };
+/* Of one object: it is not there, the tool fails, it shows something else, the server fails. */
+enum bad_detail { GOOD, NOT_FOUND, FAILS, NO_OBJECT, STATUS_500 };
 /* The last one takes a while: it is tried again. */
 enum refusal { TOOL_ERROR, RPC_ERROR, NO_ROWS, SERVER_ERROR, REFUSALS };
 
@@ -45,6 +47,8 @@ struct world {
     unsigned first_pages;
     unsigned refused;
     unsigned details[ROWS_MAX];
+    enum bad_detail bad[ROWS_MAX];
+    unsigned asked; /* for details */
     struct wh_json_parser *parser;
     struct th_reader reader;
     struct th_script *http;
@@ -95,9 +99,9 @@ static int64_t number_at(struct wh_json_val v, const char *key, int64_t otherwis
 static void tool_error(struct wh_buf *out, const char *type)
 {
     put(out,
-        "\"result\":{\"isError\":true,\"content\":[],\"structuredContent\":{\"error\":"
-        "{\"type\":\"%s\"}}}",
-        type);
+        "\"result\":{\"isError\":true,\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],"
+        "\"structuredContent\":{\"error\":{\"type\":\"%s\"}}}",
+        type, type);
 }
 
 static void refuse(struct world *w, struct th_script_answer *a)
@@ -179,16 +183,24 @@ static void list_by_cursor(struct world *w, struct wh_json_val arguments,
         n == PAGE ? "true" : "false", w->epoch, last);
 }
 
-static void get_one(struct world *w, struct wh_json_val arguments, struct wh_buf *out)
+static void get_one(struct world *w, struct wh_json_val arguments, struct th_script_answer *a)
 {
+    struct wh_buf *out = &a->body;
     int64_t iid =
         number_at(arguments, "merge_request_iid", number_at(arguments, "work_item_iid", 0));
 
     assert_in_range(iid, 1, w->n);
+    w->asked++;
     if (w->limited) {
         tool_error(out, "rate_limit_exceeded");
-    } else if (!w->rows[iid].there) {
-        tool_error(out, "not_found");
+    } else if (!w->rows[iid].there || w->bad[iid] == NOT_FOUND) {
+        tool_error(out, "Merge request Not Found: it does not exist or you have no access to it");
+    } else if (w->bad[iid] == FAILS) {
+        tool_error(out, "Something went wrong");
+    } else if (w->bad[iid] == NO_OBJECT) {
+        put(out, "\"result\":{\"structuredContent\":{}}");
+    } else if (w->bad[iid] == STATUS_500) {
+        a->status = 500;
     } else {
         w->details[iid]++;
         put(out, "\"result\":{\"structuredContent\":{");
@@ -282,7 +294,7 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
         assert_true(wh_json_get(params, WH_LIT("name"), &name));
         assert_true(wh_json_get(params, WH_LIT("arguments"), &arguments));
         if (wh_slice_starts(wh_json_string(name), WH_LIT("get_"))) {
-            get_one(w, arguments, &a->body);
+            get_one(w, arguments, a);
         } else if (w->fails) {
             put(&a->body, "\"result\":{\"isError\":true,\"content\":[{\"type\":\"text\",\"text\":"
                           "\"Project not found or inaccessible\"}]}");
@@ -660,6 +672,87 @@ static void details_that_failed_come_later(void **state)
     world_free(&w);
 }
 
+/* One more run: so many details are asked for and so many are still owed. */
+static void run_owes(struct world *w, unsigned asked, unsigned owed)
+{
+    w->asked = 0;
+    run_again(w);
+    assert_false(run_failed(w));
+    assert_int_equal(w->reader.result.unread, owed);
+    assert_int_equal(w->asked, asked);
+}
+
+/* Details that one object does not have are owed: nothing else waits for them, and they are asked for
+ * until they come, or GitLab says that the object is not there. */
+static void details_of_one_object_are_owed(void **state)
+{
+    static const enum bad_detail bad[] = {FAILS, NO_OBJECT};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        static struct world w;
+
+        world_new(&w, i % 2 ? WORK_ITEMS : MERGE_REQUESTS, 250, 5);
+        w.bad[7] = bad[i / 2];
+        w.bad[120] = bad[i / 2];
+        w.bad[121] = NOT_FOUND;
+        run_once(&w);
+        assert_false(run_failed(&w));
+        assert_int_equal(w.reader.result.unread, 2);
+        assert_non_null(strstr(w.reader.result.error, ": 2 rows are not read completely: get_"));
+        assert_int_equal(w.asked, 250);
+        assert_int_equal(w.details[8], 1);
+        run_again(&w); /* the overlap is another page than the first one was */
+        run_owes(&w, 2, 2);
+        die_and_be_born(&w);
+        w.bad[7] = NOT_FOUND;
+        run_once(&w);
+        assert_int_equal(w.reader.result.unread, 1);
+        w.bad[120] = GOOD;
+        run_owes(&w, 1, 0);
+        assert_int_equal(w.details[120], 1);
+        run_owes(&w, 0, 0);
+        world_free(&w);
+    }
+}
+
+static void a_server_that_fails_for_one_object(void **state)
+{
+    static struct world w;
+
+    (void)state;
+    world_new(&w, MERGE_REQUESTS, 150, 5);
+    w.bad[7] = STATUS_500;
+    run_once(&w);
+    assert_false(run_failed(&w));
+    assert_int_equal(w.reader.result.unread, 1);
+    w.bad[7] = GOOD;
+    run_owes(&w, 1, 0);
+    all_is_there(&w);
+    world_free(&w);
+}
+
+/* It fails for each of them: that is no debt of each. */
+static void a_server_that_fails_for_all_objects(void **state)
+{
+    static struct world w;
+
+    (void)state;
+    world_new(&w, MERGE_REQUESTS, 150, 5);
+    for (unsigned i = 1; i <= 150; i++) {
+        w.bad[i] = STATUS_500;
+    }
+    run_once(&w);
+    assert_true(run_failed(&w));
+    assert_in_range(w.asked, 10, 200); /* with the attempts of each */
+    memset(w.bad, 0, sizeof(w.bad));
+    start(&w);
+    run_once(&w);
+    assert_false(run_failed(&w));
+    all_is_there(&w);
+    world_free(&w);
+}
+
 static void goes_on_by_number(void **state)
 {
     static struct world w;
@@ -834,6 +927,9 @@ int main(void)
         cmocka_unit_test(a_refused_cursor_starts_over),
         cmocka_unit_test(refused_for_ever_is_no_loop),
         cmocka_unit_test(details_that_failed_come_later),
+        cmocka_unit_test(details_of_one_object_are_owed),
+        cmocka_unit_test(a_server_that_fails_for_one_object),
+        cmocka_unit_test(a_server_that_fails_for_all_objects),
         cmocka_unit_test(goes_on_by_number),
         cmocka_unit_test(changes_behind_are_for_the_next_run),
         cmocka_unit_test(goes_back_when_rows_are_gone),

@@ -38,6 +38,12 @@ static void fill(struct cursor *c)
     c->spans[0].before_ms = 1500000000000;
     c->spans[1].before_ms = -1;
     th_ok(cursor_set_place(c, &place, &err), &err);
+    th_ok(cursor_owe(c, 7, &err), &err);
+    th_ok(cursor_owe(c, 8, &err), &err);
+    th_ok(cursor_owe(c, 7, &err), &err);
+    th_ok(cursor_owe(c, 9, &err), &err);
+    cursor_pay(c, 8);
+    cursor_pay(c, 10);
 }
 
 static void assert_filled(const struct cursor *c)
@@ -59,6 +65,9 @@ static void assert_filled(const struct cursor *c)
     assert_string_equal(c->place->newest, "2023-11-14T22:13:20.000Z");
     assert_int_equal(c->place->begun_ms, 1700000000000);
     assert_int_equal(c->place->low_ms, 1600000000000);
+    assert_int_equal(c->n_owed, 2);
+    assert_int_equal(c->owed[0], 7);
+    assert_int_equal(c->owed[1], 9);
 }
 
 static void test_a_document_is_read_back(void **state)
