@@ -1,7 +1,7 @@
 /*
  * batch_priv.h - the state of a batch, for the files of this room: apply.c (entities and their
- * history), derive.c (links and index keys, which follow from heads), names.c (claims and mentions), ops.c
- * (the changes of keys) and removal.c.
+ * history), derive.c (links and index keys, which follow from heads), former.c (what they had before),
+ * names.c (claims and mentions), ops.c (the changes of keys) and removal.c.
  */
 #ifndef WH_SINK_BATCH_PRIV_H
 #define WH_SINK_BATCH_PRIV_H
@@ -157,6 +157,15 @@ WH_MUST_CHECK enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cac
 /* Removes the derived keys of a head that is removed (c->old; c->head is not used). */
 WH_MUST_CHECK enum wh_rc sink_underive(struct sink_apply *a, const struct sink_cached *c,
                                        struct wh_err *err);
+
+/* ---- former.c ---- */
+
+/* Updates what the entity once had after a change of its head, of which `now` was taken. */
+WH_MUST_CHECK enum wh_rc sink_derive_former(struct sink_apply *a, const struct sink_cached *c,
+                                            const struct sink_derived *now, struct wh_err *err);
+/* Removes what one revision set; for an entity that is removed with all of them. */
+WH_MUST_CHECK enum wh_rc sink_remove_former(struct sink_apply *a, const struct sink_cached *c,
+                                            const struct wh_entry *entry, struct wh_err *err);
 
 /* ---- names.c ---- */
 

@@ -384,7 +384,7 @@ enum wh_rc sink_derive(struct sink_apply *a, const struct sink_cached *c, struct
     if (sink_derived_take(a, &a->refs[c->kind], c->head, &now, err) != WH_OK) {
         return err->rc;
     }
-    return derive_all(a, c, &now, err);
+    return derive_all(a, c, &now, err) == WH_OK ? sink_derive_former(a, c, &now, err) : err->rc;
 }
 
 enum wh_rc sink_underive(struct sink_apply *a, const struct sink_cached *c, struct wh_err *err)

@@ -30,11 +30,11 @@ bool sink_head_is_of(struct sink_apply *a, struct wh_slice key, struct wh_slice 
 }
 
 /* Removes the keys of a family that begin with the entity's id. */
-static enum wh_rc remove_below(struct sink_apply *a, unsigned family, const struct wh_kind_def *def,
-                               const struct wh_entity_id *id, uint64_t *revisions,
-                               struct wh_err *err)
+static enum wh_rc remove_below(struct sink_apply *a, unsigned family, const struct sink_cached *c,
+                               uint64_t *revisions, struct wh_err *err)
 {
-    struct wh_slice prefix = wh_slice((const char *)id->bytes, sizeof(id->bytes));
+    const struct wh_kind_def *def = wh_kind_def(c->kind);
+    struct wh_slice prefix = wh_slice((const char *)c->id.bytes, sizeof(c->id.bytes));
     struct wh_iter *it;
     struct wh_slice key;
     struct wh_slice value;
@@ -51,6 +51,7 @@ static enum wh_rc remove_below(struct sink_apply *a, unsigned family, const stru
         if (family == SINK_REVISIONS) {
             rc = wh_entry_decode(def, value, &a->arena, &entry, err);
             *revisions += rc == WH_OK && entry.revision;
+            rc = rc == WH_OK ? sink_remove_former(a, c, &entry, err) : rc;
         }
         if (rc == WH_OK) {
             rc = sink_op_remove(a, family, key, err);
@@ -82,7 +83,7 @@ enum wh_rc sink_remove_entity(struct sink_apply *a, enum wh_kind kind,
     c.head->body.def = wh_kind_def(kind);
     if (sink_derived_take(a, &a->refs[kind], c.head, &c.old, err) != WH_OK ||
         sink_underive(a, &c, err) != WH_OK || sink_remove_names(a, kind, id, err) != WH_OK ||
-        remove_below(a, SINK_REVISIONS, c.head->body.def, id, ret_revisions, err) != WH_OK ||
+        remove_below(a, SINK_REVISIONS, &c, ret_revisions, err) != WH_OK ||
         sink_op_remove(a, SINK_ENTITIES, wh_slice((const char *)key, sizeof(key)), err) != WH_OK) {
         return err->rc;
     }

@@ -354,14 +354,17 @@ static enum wh_rc look_at_meta(struct sink_purge *p, struct wh_slice key, struct
     return is_of_connection(p, key) ? sink_remove_key(p->apply, SINK_META, key, err) : WH_OK;
 }
 
-/* The entity of a key of claims or mentions. */
+/* The entity of a key of claims, mentions or former. */
 static enum wh_rc namer_is_there(struct sink_purge *p, struct wh_slice key, bool *ret,
                                  struct wh_err *err)
 {
     if (key.len <= SINK_ENTITY_KEY) {
         return WH_OK;
     }
-    return entity_is_there(p, key.ptr[0] == 'e' ? key.ptr + 1 : key.ptr + key.len - SINK_ENTITY_KEY,
+    return entity_is_there(p,
+                           p->family != SINK_FORMER && key.ptr[0] == 'e'
+                               ? key.ptr + 1
+                               : key.ptr + key.len - SINK_ENTITY_KEY,
                            ret, err);
 }
 
@@ -380,7 +383,7 @@ static enum wh_rc look_for_rest(struct sink_purge *p, struct wh_slice key, struc
         if (entity_is_there(p, value.ptr, &there, err) != WH_OK) {
             return err->rc;
         }
-    } else if (p->family == SINK_CLAIMS || p->family == SINK_MENTIONS) {
+    } else if (p->family == SINK_CLAIMS || p->family == SINK_MENTIONS || p->family == SINK_FORMER) {
         if (namer_is_there(p, key, &there, err) != WH_OK) {
             return err->rc;
         }

@@ -11,6 +11,7 @@ const struct wh_store_family sink_families[SINK_FAMILY_COUNT] = {
     [SINK_SOURCE_IDS] = {"source_ids", true, 0, true, false, 0},
     [SINK_CLAIMS] = {"claims", false, 0, true, false, 0},
     [SINK_MENTIONS] = {"mentions", false, 0, true, false, 0},
+    [SINK_FORMER] = {"former", false, 0, true, false, 0},
     [SINK_CHANGES] = {"changes", false, 0, true, false, 0},
     [SINK_META] = {"meta", false, 0, false, false, 0},
 };
@@ -48,6 +49,47 @@ enum wh_rc sink_iid_key(const struct wh_source_id *source, struct wh_buf *out, s
         return wh_fail(err, WH_E_TOO_LARGE, "a source id of %zu bytes is not indexed", len);
     }
     return append_all(out, parts, sizeof(parts) / sizeof(parts[0]), err);
+}
+
+static enum wh_rc former_key(char what, struct wh_slice value, struct wh_slice rest,
+                             enum wh_kind kind, const struct wh_entity_id *id, struct wh_buf *out,
+                             struct wh_err *err)
+{
+    unsigned char owner[SINK_ENTITY_KEY] = {0};
+    const struct wh_slice parts[] = {wh_slice(&what, 1), value, rest,
+                                     wh_slice(owner, id ? sizeof(owner) : 0)};
+
+    if (value.len > SINK_SOURCE_KEY_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "a value of %zu bytes is not indexed", value.len);
+    }
+    if (id) {
+        sink_entity_key(owner, kind, id);
+    }
+    return append_all(out, parts, sizeof(parts) / sizeof(parts[0]), err);
+}
+
+enum wh_rc sink_former_link_key(const struct wh_entity_id *to, unsigned field, enum wh_kind kind,
+                                const struct wh_entity_id *id, struct wh_buf *out,
+                                struct wh_err *err)
+{
+    const unsigned char number = (unsigned char)field;
+
+    return former_key('l', wh_slice(to->bytes, sizeof(to->bytes)), wh_slice(&number, id ? 1 : 0),
+                      kind, id, out, err);
+}
+
+enum wh_rc sink_former_value_key(struct wh_slice value, enum wh_kind kind,
+                                 const struct wh_entity_id *id, struct wh_buf *out,
+                                 struct wh_err *err)
+{
+    return former_key('v', value, wh_slice("", 0), kind, id, out, err);
+}
+
+enum wh_rc sink_former_url_key(struct wh_slice url, enum wh_kind kind,
+                               const struct wh_entity_id *id, struct wh_buf *out,
+                               struct wh_err *err)
+{
+    return former_key('u', url, wh_slice("", 1), kind, id, out, err);
 }
 
 bool sink_value_indexed(const struct wh_field_def *field)

@@ -20,6 +20,9 @@
  *                                                          SINK_NAME_CURRENT, SINK_NAME_SHOWN
  *              'e' kind 1, entity id 16, name              the same
  *  mentions    as claims                                   as claims, for names that it mentions
+ *  former      'l' to id 16, field 1 ...                   what an entity once had and its head does not have:
+ *              'v' key of by_value without the id ...      a reference, an indexed value, its page. Each key
+ *              'u' url 0 ...                               ends with the entity's kind 1 and id 16
  *  changes     sequence 8                                  kind 1, entity id 16, order 8, tie 8,
  *                                                          outcome 1, stored_at ms 8
  *  meta        'o' topic 0 partition 4                     next offset 8
@@ -64,6 +67,7 @@ enum sink_family {
     SINK_SOURCE_IDS,
     SINK_CLAIMS,
     SINK_MENTIONS,
+    SINK_FORMER,
     SINK_CHANGES,
     SINK_META,
     SINK_FAMILY_COUNT
@@ -101,6 +105,17 @@ WH_MUST_CHECK enum wh_rc sink_namer_key(enum wh_kind kind, const struct wh_entit
 /* What all keys of a name begin with, and how much longer each of them is. */
 WH_MUST_CHECK enum wh_rc sink_name_prefix(struct wh_slice name, struct wh_buf *out,
                                           struct wh_err *err);
+/* Keys of former. With an id of NULL they end before kind and id: what all keys of that reference, value
+ * or page begin with. value: a key of by_value without its id. */
+WH_MUST_CHECK enum wh_rc sink_former_link_key(const struct wh_entity_id *to, unsigned field,
+                                              enum wh_kind kind, const struct wh_entity_id *id,
+                                              struct wh_buf *out, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_former_value_key(struct wh_slice value, enum wh_kind kind,
+                                               const struct wh_entity_id *id, struct wh_buf *out,
+                                               struct wh_err *err);
+WH_MUST_CHECK enum wh_rc sink_former_url_key(struct wh_slice url, enum wh_kind kind,
+                                             const struct wh_entity_id *id, struct wh_buf *out,
+                                             struct wh_err *err);
 WH_MUST_CHECK enum wh_rc sink_offset_key(struct wh_slice topic, int32_t partition,
                                          struct wh_buf *out, struct wh_err *err);
 

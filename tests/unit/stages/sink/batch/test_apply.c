@@ -134,7 +134,7 @@ static void apply_all_over(struct sink_apply *first, const struct th_encoded *li
 
 static const unsigned compared[] = {SINK_ENTITIES, SINK_REVISIONS,  SINK_LINKS,    SINK_BACKLINKS,
                                     SINK_BY_TIME,  SINK_BY_PROJECT, SINK_BY_VALUE, SINK_SOURCE_IDS,
-                                    SINK_CLAIMS,   SINK_MENTIONS};
+                                    SINK_CLAIMS,   SINK_MENTIONS,   SINK_FORMER};
 
 static void same_families(struct world *a, struct world *b)
 {
