@@ -196,6 +196,8 @@ static void empty_state(struct wh_head *state, const struct wh_head *head)
     state->deleted = false;
     state->reason = wh_slice("", 0);
     state->deleted_version = (struct wh_version){0};
+    state->parent_reason = head->parent_reason;
+    state->parent_version = head->parent_version;
     state->first_seen_ms = head->first_seen_ms;
     state->last_seen_ms = head->last_seen_ms;
     state->body.def = head->body.def;
@@ -352,6 +354,8 @@ enum wh_rc wh_history_apply(struct wh_head *head, bool is_new, const struct wh_o
         head->source = o->source;
         head->body.def = o->body.def;
         head->body.present = 0;
+        head->parent_reason = wh_slice("", 0);
+        head->parent_version = (struct wh_version){0};
         head->first_seen_ms = 0;
         head->last_seen_ms = 0;
         return apply_newest(head, true, o, io, ret, err);
@@ -395,6 +399,8 @@ enum wh_rc wh_history_past_new(const struct wh_head *now, struct wh_history_when
     p->fold.first = true;
     empty_state(&p->fold.before, now);
     empty_state(&p->fold.after, now);
+    p->fold.after.parent_reason = wh_slice("", 0);
+    p->fold.after.parent_version = (struct wh_version){0};
     p->fold.after.first_seen_ms = 0;
     p->fold.after.last_seen_ms = 0;
     *ret = p;

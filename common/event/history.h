@@ -46,7 +46,11 @@ struct wh_head {
     bool deleted;
     struct wh_slice reason;            /* when deleted */
     struct wh_version deleted_version; /* the entry that set `deleted` */
-    int64_t first_seen_ms;             /* smallest observed_at, without mentions; 0: none yet */
+    /* What the entity belongs to is gone, and nothing newer is known of the entity: why, and by which
+     * version. Empty: it is there. Whoever stores heads sets it; it is no part of the history. */
+    struct wh_slice parent_reason;
+    struct wh_version parent_version;
+    int64_t first_seen_ms; /* smallest observed_at, without mentions; 0: none yet */
     int64_t last_seen_ms; /* wh_seen_ms of the largest observed_at, without mentions; 0: none yet */
     struct wh_body body;  /* fields that any entry has shown; after decoding, texts may be far */
     /* For each present field: the version of the entry that last showed it, and of the entry that last
@@ -66,6 +70,20 @@ int64_t wh_head_changed_ms(const struct wh_value *updated_at, struct wh_version 
 static inline int64_t wh_head_last_seen_ms(int64_t first_seen_ms, int64_t last_seen_ms)
 {
     return last_seen_ms > first_seen_ms ? last_seen_ms : first_seen_ms;
+}
+
+/* An entity is gone by itself or with its parent. */
+static inline bool wh_head_is_gone(const struct wh_head *h)
+{
+    return h->deleted || h->parent_reason.len > 0;
+}
+static inline struct wh_slice wh_head_gone_reason(const struct wh_head *h)
+{
+    return h->deleted ? h->reason : h->parent_reason;
+}
+static inline struct wh_version wh_head_gone_version(const struct wh_head *h)
+{
+    return h->deleted ? h->deleted_version : h->parent_version;
 }
 
 /* One stored entry, without its key (entity id, order, tie). */
@@ -100,7 +118,10 @@ WH_MUST_CHECK enum wh_rc wh_head_body(struct wh_slice bytes, struct wh_slice *re
  */
 struct wh_head_view {
     struct wh_slice body; /* for wh_body_decode and wh_body_decode_field */
-    bool deleted;
+    bool deleted;         /* by itself or with its parent, as reason and deleted_version */
+    bool itself;          /* it is deleted by itself */
+    struct wh_slice parent_reason;
+    struct wh_version parent_version;
     struct wh_source_id source;
     struct wh_version version;
     struct wh_slice reason;
@@ -110,7 +131,7 @@ struct wh_head_view {
 };
 WH_MUST_CHECK enum wh_rc wh_head_view(struct wh_slice bytes, struct wh_head_view *ret,
                                       struct wh_err *err);
-/* Only the body and the deleted flag. */
+/* Only the body, and whether it is deleted, by itself or with its parent. */
 WH_MUST_CHECK enum wh_rc wh_head_flags(struct wh_slice bytes, struct wh_slice *ret_body,
                                        bool *ret_deleted, struct wh_err *err);
 /* The version that set a present field, which is the entry that has a far text. */
@@ -197,7 +218,7 @@ bool wh_history_past_add(struct wh_history_past *p, struct wh_entry *e);
 /*
  * The head as a store would have it that has seen only the entries that count; NULL when none does. Its texts are
  * never far. Only the times when it was first and last seen can differ, because of the deliveries of the same
- * content only the first and the newest are known.
+ * content only the first and the newest are known; and it does not say whether its parent was gone.
  */
 const struct wh_head *wh_history_past_head(struct wh_history_past *p);
 

@@ -2,7 +2,9 @@
 #include "common/avro/wire.h"
 #include "common/event/history.h"
 
-enum { VERSIONS_MAX = 2 * WH_FIELDS_MAX, FLAG_DELETED = 1, FLAG_REVISION = 2, LENGTH_BYTES = 4 };
+/* FLAG_REVISION is of entries, FLAG_PARENT of heads. */
+enum { FLAG_DELETED = 1, FLAG_REVISION = 2, FLAG_PARENT = 2 };
+enum { VERSIONS_MAX = 2 * WH_FIELDS_MAX, LENGTH_BYTES = 4 };
 
 static uint64_t bit(unsigned field)
 {
@@ -12,6 +14,7 @@ static uint64_t bit(unsigned field)
 /*
  * Head:   body length, body (wh_body_encode_far) - first, so that a column is read without the rest
  *         flags, 7 source texts, version, reason, deleted version, first seen, last seen,
+ *         if it is gone with its parent: the reason and the version of that,
  *         n distinct versions ascending, then for each present field the indexes of shown and set
  * Entry:  flags, reason, shown, delta (wh_body_encode), provenance, source project, iid, url
  * A version is two longs: order, tie.
@@ -109,7 +112,8 @@ static enum wh_rc encode_head(const struct wh_head *h, size_t far_from, struct w
         out->ptr[start + i] = (char)(body_len >> (8 * i));
     }
     wh_avro_writer_init(&w, out, err);
-    wh_avro_write_long(&w, h->deleted ? FLAG_DELETED : 0);
+    wh_avro_write_long(&w,
+                       (h->deleted ? FLAG_DELETED : 0) | (h->parent_reason.len ? FLAG_PARENT : 0));
     for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
         wh_avro_write_bytes(&w, source[i]);
     }
@@ -118,6 +122,10 @@ static enum wh_rc encode_head(const struct wh_head *h, size_t far_from, struct w
     write_version(&w, h->deleted_version);
     wh_avro_write_long(&w, h->first_seen_ms);
     wh_avro_write_long(&w, h->last_seen_ms);
+    if (h->parent_reason.len) {
+        wh_avro_write_bytes(&w, h->parent_reason);
+        write_version(&w, h->parent_version);
+    }
     write_versions(&w, h);
     return w.rc;
 }
@@ -180,7 +188,10 @@ static void read_lifecycle(struct wh_avro_reader *r, struct wh_head_view *view)
                                  &view->source.project, &view->source.id,       &view->source.iid,
                                  &view->source.url};
 
-    view->deleted = wh_avro_read_long(r) == FLAG_DELETED;
+    int64_t flags = wh_avro_read_long(r);
+
+    view->itself = (flags & FLAG_DELETED) != 0;
+    view->deleted = flags != 0;
     for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
         *source[i] = wh_avro_read_bytes(r);
     }
@@ -190,6 +201,12 @@ static void read_lifecycle(struct wh_avro_reader *r, struct wh_head_view *view)
     view->first_seen_ms = wh_avro_read_long(r);
     /* Heads of older builds have the time to the millisecond. */
     view->last_seen_ms = wh_seen_ms(wh_avro_read_long(r));
+    view->parent_reason = wh_slice("", 0);
+    view->parent_version = (struct wh_version){0};
+    if (flags & FLAG_PARENT) {
+        view->parent_reason = wh_avro_read_bytes(r);
+        view->parent_version = read_version(r);
+    }
 }
 
 enum wh_rc wh_head_view(struct wh_slice bytes, struct wh_head_view *ret, struct wh_err *err)
@@ -201,6 +218,10 @@ enum wh_rc wh_head_view(struct wh_slice bytes, struct wh_head_view *ret, struct 
     }
     wh_avro_reader_init(&r, wh_slice_from(bytes, LENGTH_BYTES + ret->body.len));
     read_lifecycle(&r, ret);
+    if (ret->deleted && !ret->itself) {
+        ret->reason = ret->parent_reason;
+        ret->deleted_version = ret->parent_version;
+    }
     return r.rc == WH_OK ? WH_OK : wh_fail(err, WH_E_CORRUPT, "a stored head: %s", r.what);
 }
 
@@ -217,8 +238,7 @@ enum wh_rc wh_head_flags(struct wh_slice bytes, struct wh_slice *ret_body, bool 
     if (rest.len == 0) {
         return wh_fail(err, WH_E_CORRUPT, "a stored head is cut");
     }
-    /* In Avro's zigzag coding the long 1 is the byte 2. */
-    *ret_deleted = rest.ptr[0] == 2 * FLAG_DELETED;
+    *ret_deleted = rest.ptr[0] != 0; /* the flags are one byte */
     *ret_body = body;
     return WH_OK;
 }
@@ -229,7 +249,9 @@ static void read_tail(struct wh_avro_reader *r, struct wh_head *h)
     struct wh_head_view view;
 
     read_lifecycle(r, &view);
-    h->deleted = view.deleted;
+    h->deleted = view.itself;
+    h->parent_reason = view.parent_reason;
+    h->parent_version = view.parent_version;
     h->source = view.source;
     h->version = view.version;
     h->reason = view.reason;

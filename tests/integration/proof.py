@@ -67,6 +67,28 @@ def not_there_once(s, project):
         raise Failure(f"{gone} work items were deleted by one answer")
 
 
+PARTS = ("work_items", "build_records", "jobs", "deployments", "environments", "milestones", "releases", "memberships")
+
+
+def parts_of(s, project):
+    """How many entities of each kind a project has that are there, and the reasons of those that are not."""
+    entity_id = s.sql(f"select id from projects_all where source_id = '{project}'")[0]["id"]
+    there, reasons = {}, {}
+    for table in PARTS:
+        there[table] = s.sql(f"select count(*) n from {table} where project = '{entity_id}'")[0]["n"]
+        rows = s.sql(f"select deleted_reason r, count(*) n from {table}_all where project = '{entity_id}' and deleted = 1 group by 1")
+        reasons[table] = {row["r"]: row["n"] for row in rows}
+    return there, reasons
+
+
+def go_with_project(s, project, before, reason):
+    """Whatever belongs to a project went with it, for the same reason."""
+    await_true("everything to be gone", 30, lambda: not any(parts_of(s, project)[0].values()))
+    for table, reasons in parts_of(s, project)[1].items():
+        if reasons.get(reason, 0) < before[table] or not before[table]:
+            raise Failure(f"{table} of a project that is gone: {reasons}, there were {before[table]}")
+
+
 def check_numbers(s, rows):
     """What --verify says is what the oracle says, number by number."""
     for project, p in by_project(s).items():
@@ -114,6 +136,7 @@ def tombstones(broker, stacks):
     if rows[(a, "issues")]["deleted"] != 2 or rows[(a, "merge_requests")]["deleted"] != 1:
         raise Failure(f"numbers that were never seen: {rows[(a, 'issues')]}")
     not_there_once(s, a)
+    before = {p: parts_of(s, p)[0] for p in (c, d)}
     delete(s, a, "issue", 10)
     delete(s, a, "merge_request", 11)
     pipeline = [o for o in s.oracle() if o.get("kind") == "pipeline" and o["project_id"] == a][0]["id"]
@@ -125,9 +148,13 @@ def tombstones(broker, stacks):
     check_numbers(s, verify_until_sure(s))
     reason_is(s, "issue", a, 10, "deleted")
     reason_is(s, "merge_request", a, 11, "deleted")
-    gone = s.sql(f"select deleted_reason r from build_records_all where source_id = '{pipeline}'")
+    gone = s.sql(f"select id, deleted_reason r from build_records_all where source_id = '{pipeline}'")
     if gone[0]["r"] != "deleted":
         raise Failure(f"the pipeline that was deleted is {gone}")
+    jobs = f"select deleted_reason r from jobs_all where pipeline = '{gone[0]['id']}'"
+    await_true("its jobs to go with it", 30, lambda: {j["r"] for j in s.sql(jobs)} == {"deleted"})
+    go_with_project(s, c, before[c], "out_of_scope")
+    go_with_project(s, d, before[d], "lost_access")
     hidden = reason_is(s, "issue", a, 12, "deleted", "deleted_or_hidden")
     reason_is(s, "issue", a, 13, "moved")
     out = reason_is(s, "issue", c, 1, "out_of_scope")
@@ -138,6 +165,8 @@ def tombstones(broker, stacks):
     s.control("project", {"project": c, "presence": "here"})
     s.control("project", {"project": d, "presence": "here"})
     check_numbers(s, verify(s))
+    for p in (c, d):
+        await_true("everything to be back", 30, lambda p=p: parts_of(s, p)[0] == before[p])
     for kind, project, iid, was in (("issue", a, 12, hidden), ("issue", c, 1, out), ("merge_request", d, 1, lost)):
         row = entity(s, kind, project, iid)
         if row["deleted"] or row["id"] != was:

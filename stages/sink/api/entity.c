@@ -255,10 +255,10 @@ static void write_identity(const struct reading *r, struct wh_json_writer *w)
     str(w, "url", h->source.url);
     wh_jw_end(w);
     wh_jw_key(w, "deleted");
-    wh_jw_bool(w, h->deleted);
-    if (h->deleted) {
-        str(w, "deleted_reason", h->reason);
-        time_member(w, "deleted_at", wh_version_at_ms(h->deleted_version.order));
+    wh_jw_bool(w, wh_head_is_gone(h));
+    if (wh_head_is_gone(h)) {
+        str(w, "deleted_reason", wh_head_gone_reason(h));
+        time_member(w, "deleted_at", wh_version_at_ms(wh_head_gone_version(h).order));
     }
     str(w, "version", wh_slice_str(version_text(h->version, version)));
     time_member(w, "version_at", wh_version_at_ms(h->version.order));

@@ -1,7 +1,8 @@
 /*
  * batch_priv.h - the state of a batch, for the files of this room: apply.c (entities and their
  * history), derive.c (links and index keys, which follow from heads), former.c (what they had before),
- * names.c (claims and mentions), ops.c (the changes of keys) and removal.c.
+ * names.c (claims and mentions), parents.c (children go with their parent), ops.c (the changes of keys) and
+ * removal.c.
  */
 #ifndef WH_SINK_BATCH_PRIV_H
 #define WH_SINK_BATCH_PRIV_H
@@ -12,7 +13,6 @@
 /* The part of a head that its derived keys depend on. Values live in the batch's arena. */
 struct sink_derived {
     bool exists;
-    bool deleted;
     int64_t changed_ms; /* the body's updated_at, else the version's time */
     struct wh_source_id source;
     uint64_t present;
@@ -20,6 +20,8 @@ struct sink_derived {
     struct wh_version *ref_sets; /* the version that set each */
     struct wh_value *values; /* of the fields with an index of their values; null when not shown */
 };
+
+enum { SINK_PARENTS_MAX = 2 };
 
 /* The fields of a kind that its derived keys depend on: references and indexed values. */
 struct sink_refs {
@@ -29,6 +31,18 @@ struct sink_refs {
     int updated_at; /* the kind's field; -1 none */
     unsigned n_values;
     unsigned value_fields[WH_FIELDS_MAX];
+    unsigned n_parents;
+    unsigned parents[SINK_PARENTS_MAX]; /* fields that refer to what the entity belongs to */
+};
+
+/* What an entity belongs to, as far as its children are concerned. */
+struct sink_parent {
+    enum wh_kind kind; /* WH_KIND_NONE: not known */
+    struct wh_entity_id id;
+    bool gone;
+    struct wh_slice reason;
+    struct wh_version version; /* by which it is gone */
+    struct wh_slice instance;
 };
 
 /* A history entry that this batch puts; the newest is first in the list. */
@@ -84,7 +98,8 @@ struct sink_op {
 struct sink_totals {
     struct sink_kind_counts counts[WH_KIND_COUNT];
     uint64_t sequence;
-    uint64_t people; /* changes of what people are made of */
+    uint64_t people;  /* changes of what people are made of */
+    uint64_t parents; /* how often a parent went or came back; not stored */
 };
 
 struct sink_apply {
@@ -102,6 +117,7 @@ struct sink_apply {
     uint32_t *slots; /* index + 1 into cached; 0 free */
     size_t slot_mask;
     struct sink_before before;   /* of the observation applied last */
+    struct sink_parent parent;   /* the one that was looked up last */
     struct sink_cached *current; /* the entity that wh_history_apply works on */
     struct sink_seen *seen;      /* entries that it was shown, ascending */
     size_t n_seen;
@@ -143,6 +159,28 @@ size_t sink_ops_from(const struct sink_apply *a, unsigned family, struct wh_slic
 /* The sealed batch's change of the key, or NULL. */
 const struct sink_op *sink_ops_find(const struct sink_apply *a, unsigned family,
                                     struct wh_slice key);
+
+/* ---- apply.c ---- */
+
+/* Finds the entity in the batch, or reads it into it; NULL with *err set. */
+struct sink_cached *sink_cached_get(struct sink_apply *a, enum wh_kind kind,
+                                    const struct wh_entity_id *id, struct wh_err *err);
+/* NULL when the batch does not have it. */
+struct sink_cached *sink_cached_find(struct sink_apply *a, enum wh_kind kind,
+                                     const struct wh_entity_id *id);
+
+/* ---- parents.c ---- */
+
+void sink_parents_init(enum wh_kind kind, struct sink_refs *refs);
+/* Notes in the head whether what it belongs to is gone, and counts that. */
+WH_MUST_CHECK enum wh_rc sink_parents_look(struct sink_apply *a, struct sink_cached *c,
+                                           struct wh_err *err);
+/* The entity is deleted or is there again; before: its head before that. Its children are looked at later
+ * (parents.h). */
+WH_MUST_CHECK enum wh_rc sink_parents_changed(struct sink_apply *a, const struct sink_cached *c,
+                                              const struct sink_parent *before, struct wh_err *err);
+/* The head as a parent. */
+struct sink_parent sink_parent_of(const struct sink_cached *c);
 
 /* ---- derive.c ---- */
 

@@ -19,6 +19,7 @@ void sink_refs_init(struct sink_refs refs[WH_KIND_COUNT])
         refs[k].project = -1;
         refs[k].updated_at = def ? wh_kind_field(def, WH_LIT("updated_at")) : -1;
         refs[k].n_values = 0;
+        sink_parents_init((enum wh_kind)k, &refs[k]);
         for (unsigned i = 0; def && i < def->n_fields; i++) {
             if (sink_value_indexed(&def->fields[i])) {
                 refs[k].value_fields[refs[k].n_values++] = i;
@@ -56,7 +57,6 @@ enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
         return err->rc;
     }
     ret->exists = true;
-    ret->deleted = head->deleted;
     ret->changed_ms = changed_ms(refs, head);
     ret->source = head->source;
     ret->present = head->body.present;

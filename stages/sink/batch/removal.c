@@ -89,7 +89,7 @@ enum wh_rc sink_remove_entity(struct sink_apply *a, enum wh_kind kind,
     }
     sink_note_people(a, kind);
     counts->entities -= 1;
-    counts->deleted -= (uint64_t)c.head->deleted;
+    counts->deleted -= (uint64_t)wh_head_is_gone(c.head);
     counts->revisions -= *ret_revisions;
     *ret_removed = true;
     return WH_OK;

@@ -5,13 +5,15 @@
 #include "common/base/mem.h"
 #include "common/event/messages.h"
 #include "common/json/json_doc.h"
+#include "stages/sink/batch/parents.h"
 
 enum {
     SCRATCH_MAX_BYTES = 64 << 20,
     DOCUMENT_MAX_BYTES = 1 << 20,
     DOCUMENT_MAX_DEPTH = 16,
     PAUSE_GROWTH_MAX = 16,
-    FLYING_SHARE = 8, /* a poll of at least this share of batch.records is a backlog */
+    CHILDREN_MAX = 1024, /* of one step */
+    FLYING_SHARE = 8,    /* a poll of at least this share of batch.records is a backlog */
 };
 
 static const size_t nothing = SIZE_MAX;
@@ -496,10 +498,39 @@ static enum wh_rc purge_step(struct sink_writer *w, int64_t *ret_wait_ms, struct
     return set_purging(w, sink_purge_connection(w->purge), err);
 }
 
-/* True when the batch in flight must land before the next step, which is not another batch. */
-static bool must_land(const struct sink_writer *w)
+/* ---- children of parents that went or came back ---- */
+
+static bool parents_due(struct sink_writer *w)
 {
-    return w->paused || w->reassign || w->relocate > 0 || sink_purge_due(w->purge);
+    uint64_t events = sink_parents_events(w->apply);
+
+    w->parents_due = w->parents_due || events != w->parents_seen;
+    w->parents_seen = events;
+    return w->parents_due;
+}
+
+static enum wh_rc parents_step(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
+{
+    size_t most = w->conf.batch_records < CHILDREN_MAX ? w->conf.batch_records : CHILDREN_MAX;
+    enum wh_rc rc = sink_parents_step(w->apply, most, w->conf.sync, &w->parents_due, err);
+
+    if (rc == WH_E_NO_SPACE) {
+        w->parents_due = true;
+        pause_for(w, "the disk is full", err, ret_wait_ms);
+        return WH_OK;
+    }
+    if (rc != WH_OK) {
+        return wh_err_prefix(err, "looking at the children of what is gone");
+    }
+    resume(w, 0);
+    return WH_OK;
+}
+
+/* True when the batch in flight must land before the next step, which is not another batch. */
+static bool must_land(struct sink_writer *w)
+{
+    return w->paused || w->reassign || w->relocate > 0 || sink_purge_due(w->purge) ||
+           parents_due(w);
 }
 
 /* Polls; when there are no records, waits for the batch in flight. */
@@ -525,6 +556,14 @@ enum wh_rc sink_writer_turn(struct sink_writer *w, int timeout_ms, int64_t *ret_
     }
     if (w->phase == SINK_IDLE && sink_purge_due(w->purge)) {
         enum wh_rc rc = purge_step(w, ret_wait_ms, err);
+
+        if (rc != WH_OK || *ret_wait_ms > 0) {
+            return rc;
+        }
+        timeout_ms = 0;
+    }
+    if (w->phase == SINK_IDLE && parents_due(w)) {
+        enum wh_rc rc = parents_step(w, ret_wait_ms, err);
 
         if (rc != WH_OK || *ret_wait_ms > 0) {
             return rc;
@@ -667,6 +706,7 @@ enum wh_rc sink_writer_new(const struct sink_writer_deps *deps, const struct sin
     w->deps = *deps;
     w->conf = *conf;
     w->poison = nothing;
+    w->parents_due = true; /* a step may have been cut off */
     sink_letters_init(&w->letters);
     sink_table_init(&w->table, deps->store, deps->log, conf->accept_gap);
     wh_buf_init(&w->scratch, SCRATCH_MAX_BYTES);

@@ -52,9 +52,11 @@ struct sink_writer {
     bool paused;
     int64_t pause_ms;
     int64_t retry_at_ns;
-    bool aside_done;   /* the dead letters of this batch are acknowledged */
-    bool reassign;     /* the assignment has changed: a partition was held or a topic dropped */
-    bool purge_marked; /* the current batch makes a purge due */
+    bool aside_done;       /* the dead letters of this batch are acknowledged */
+    bool reassign;         /* the assignment has changed: a partition was held or a topic dropped */
+    bool purge_marked;     /* the current batch makes a purge due */
+    bool parents_due;      /* children of parents that went or came back are to be looked at */
+    uint64_t parents_seen; /* sink_parents_events, when that was last true */
     unsigned relocate; /* listings to wait for after a lost position; the first may be outdated */
 };
 

@@ -36,6 +36,8 @@
  *              'g' connection id                           report of its last purge (JSON; purge.h)
  *              'r' connection 0 run 8                      the fetcher's report of a run (JSON)
  *              'u' connection 0 run 8                      what the run changed (JSON, outcomes.h)
+ *              'k' kind 1, entity id 16                    the last key of backlinks of which parents.h has
+ *                                                          looked at the child; or empty
  *              's' connection 0 view 0 pointer 0           a value that could not be converted (JSON)
  *                  partition 4 offset 8
  *              'w' connection 0 project                    first and last webhook 8, 8: ms

@@ -24,7 +24,8 @@ static void decode(struct wh_slice key, struct wh_slice value, struct wh_arena *
     ret->body.def = def;
 }
 
-/* Of the same content seen several times, only the first and the newest time are kept. */
+/* Of the same content seen several times, only the first and the newest time are kept. Whether a parent
+ * was gone is not known of the past. */
 static void encode(const struct wh_head *head, struct wh_buf *out)
 {
     struct wh_head copy = *head;
@@ -32,6 +33,7 @@ static void encode(const struct wh_head *head, struct wh_buf *out)
 
     copy.first_seen_ms = 0;
     copy.last_seen_ms = 0;
+    copy.parent_reason = WH_LIT("");
     wh_buf_reset(out);
     th_ok(wh_head_encode(&copy, out, &err), &err);
 }
