@@ -105,16 +105,30 @@ static bool is_ascii(struct wh_slice text)
 
 static enum wh_rc normalise_ascii(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
 {
-    size_t from = out->len;
+    bool gap = false;
+    bool begun = false;
+    char *to;
 
-    if (append_hyphened(text, out, err) != WH_OK) {
+    if (wh_buf_reserve(out, text.len, err) != WH_OK) {
         return err->rc;
     }
-    for (size_t i = from; i < out->len; i++) {
-        char c = out->ptr[i];
+    to = out->ptr + out->len;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
 
-        out->ptr[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        if (is_separator(c)) {
+            gap = begun;
+            continue;
+        }
+        if (gap) {
+            *to++ = '-';
+        }
+        *to++ = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        gap = false;
+        begun = true;
     }
+    out->len = (size_t)(to - out->ptr);
+    *to = '\0';
     return WH_OK;
 }
 
