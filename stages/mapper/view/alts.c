@@ -141,7 +141,7 @@ static const struct {
     {"foreign", CONV_FOREIGN},   {"commit", CONV_COMMIT},   {"mr_iid", CONV_MR_IID},
     {"upper", CONV_UPPER},       {"others", CONV_OTHERS},   {"line", CONV_LINE},
     {"list", CONV_LIST},         {"heading", CONV_HEADING}, {"label", CONV_LABEL},
-    {"mentions", CONV_MENTIONS}, {"reverts", CONV_REVERTS},
+    {"mentions", CONV_MENTIONS}, {"reverts", CONV_REVERTS}, {"categories", CONV_CATEGORIES},
 };
 
 static bool fits(enum wh_field_type type, enum view_conv_type conv)
@@ -163,7 +163,7 @@ static bool fits(enum wh_field_type type, enum view_conv_type conv)
     case WH_FIELD_STRINGS:
         return conv == CONV_STRINGS || conv == CONV_FOREIGN || conv == CONV_LINE ||
                conv == CONV_LIST || conv == CONV_LABEL || conv == CONV_MENTIONS ||
-               conv == CONV_REVERTS;
+               conv == CONV_CATEGORIES || conv == CONV_REVERTS;
     case WH_FIELD_REF:
         return conv == CONV_REF;
     case WH_FIELD_REFS:
@@ -294,13 +294,10 @@ struct alts_build {
     unsigned group;
 };
 
-static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct view_alt *model)
+static bool add_operand(struct alts_build *b, struct wh_slice text, const struct view_alt *model)
 {
     struct view_alt *alt;
 
-    if (wh_json_type(from) != WH_JSON_STRING) {
-        return view_loader_fail(b->l, "an operand must be a text like \"/a/b\"");
-    }
     if (b->n == VIEW_ALTS_MAX) {
         return view_loader_fail(b->l, "more than %d alternatives", VIEW_ALTS_MAX);
     }
@@ -308,8 +305,16 @@ static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct 
     *alt = *model;
     alt->group = b->group;
     b->n++;
-    return compile_operand(b->l, b->place, wh_json_string(from), &alt->op) &&
+    return compile_operand(b->l, b->place, text, &alt->op) &&
            check_conv(b->l, b->field, &alt->conv);
+}
+
+static bool add_alt(struct alts_build *b, struct wh_json_val from, const struct view_alt *model)
+{
+    if (wh_json_type(from) != WH_JSON_STRING) {
+        return view_loader_fail(b->l, "an operand must be a text like \"/a/b\"");
+    }
+    return add_operand(b, wh_json_string(from), model);
 }
 
 static bool add_from(struct alts_build *b, struct wh_json_val from, const struct view_alt *model)
@@ -358,6 +363,9 @@ static bool add_object(struct alts_build *b, struct wh_json_val object, struct v
     }
     if (with.doc && !view_with_compile(b->l, b->place, with, &model.conv)) {
         return false;
+    }
+    if (model.conv.type == CONV_CATEGORIES && from.doc == NULL) {
+        return add_operand(b, WH_LIT("="), &model);
     }
     return from.doc ? add_from(b, from, &model)
                     : view_loader_fail(b->l, "an alternative lacks 'from'");

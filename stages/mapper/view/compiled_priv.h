@@ -26,6 +26,7 @@ enum {
     VIEW_ALTS_MAX = 16,
     VIEW_ID_MAX = 1024, /* bytes of a source id */
     VIEW_TABLES_MAX = 64,
+    VIEW_CATEGORIES_MAX = 64,
     VIEW_TABLE_MAX = 256, /* words or labels of a table */
 };
 
@@ -105,12 +106,13 @@ enum view_conv_type {
     CONV_REFS,    /* array of ids, or of objects: their member `key` */
     CONV_FOREIGN, /* as REFS, but the elements whose id is another tracker's key */
     /* Rules: what a text or labels state. Null when they are shown and state nothing. */
-    CONV_LINE,     /* the values of lines "Name: value" of a Markdown text */
-    CONV_LIST,     /* the items below a heading of a Markdown text */
-    CONV_HEADING,  /* "heading" when a Markdown text has such a heading */
-    CONV_LABEL,    /* what labels mean by a table of the view files */
-    CONV_MENTIONS, /* addresses of work items that a Markdown text refers to */
-    CONV_REVERTS,  /* what a merge request says that it reverts */
+    CONV_LINE,       /* the values of lines "Name: value" of a Markdown text */
+    CONV_LIST,       /* the items below a heading of a Markdown text */
+    CONV_HEADING,    /* "heading" when a Markdown text has such a heading */
+    CONV_LABEL,      /* what labels mean by a table of the view files */
+    CONV_MENTIONS,   /* addresses of work items that a Markdown text refers to */
+    CONV_CATEGORIES, /* pairs of a category and the rule that assigns it */
+    CONV_REVERTS,    /* what a merge request says that it reverts */
 };
 
 struct view_map_item {
@@ -151,13 +153,42 @@ struct view_labels {
 };
 
 /* Further operands of a rule: "with" of an alternative. */
-enum view_with { WITH_URL, WITH_TITLE, WITH_COUNT };
+enum view_with {
+    WITH_URL,
+    WITH_TYPE,
+    WITH_LABEL,
+    WITH_TITLE,
+    WITH_BRANCH,
+    WITH_SOURCE,
+    WITH_COUNT
+};
 
 struct view_alts;
+/* A pattern of one input of a category; '*' stands for any text, also none. */
+struct view_pattern {
+    struct wh_slice key; /* by wh_key_normalise */
+    enum view_with input;
+};
+
+/* A category, and what assigns it; the first pattern that matches names the rule. */
+struct view_category {
+    struct wh_slice name;
+    const struct view_pattern *patterns; /* by input */
+    unsigned n;
+};
+
+/* "categories" of view files. */
+struct view_categories {
+    struct wh_slice name;
+    const struct view_category *items;
+    unsigned n;
+};
+
 struct view_rule {
     const struct view_words *words;   /* LINE, LIST, HEADING */
     const struct view_words *nothing; /* values that mean that there is none; NULL: no such words */
     const struct view_labels *labels; /* LABEL */
+    const struct view_categories *categories; /* CATEGORIES */
     const struct view_alts *with[WITH_COUNT]; /* NULL: the view names none */
 };
 
@@ -290,6 +321,9 @@ struct mapper_views {
     uint32_t mask;
     size_t n_views;
 };
+
+/* "title" */
+const char *view_with_name(enum view_with with);
 
 /* NULL when no view matches or ignores that kind. */
 const struct view_match *mapper_views_find(const struct mapper_views *views, struct wh_slice kind);

@@ -523,6 +523,7 @@ enum wh_rc convert_value(const struct convert *c, const struct view_conv *conv,
     case CONV_HEADING:
     case CONV_LABEL:
     case CONV_MENTIONS:
+    case CONV_CATEGORIES:
     case CONV_REVERTS:
         return convert_rule(c, conv, type, found, ret_shown, ret, err);
     default:

@@ -13,8 +13,7 @@ static enum wh_rc label_text(const struct convert *c, struct wh_json_val v, stru
     return convert_text(c, v, ret, err);
 }
 
-static enum wh_rc read_labels(const struct convert *c, const struct view_found *found,
-                              struct wh_err *err)
+enum wh_rc rule_labels(const struct convert *c, const struct view_found *found, struct wh_err *err)
 {
     struct convert_rules *r = c->rules;
     struct wh_json_iter it;
@@ -51,6 +50,13 @@ static enum wh_rc read_labels(const struct convert *c, const struct view_found *
         r->n_labels++;
     }
     r->array = found->json;
+    return WH_OK;
+}
+
+enum wh_rc rule_no_labels(const struct convert *c)
+{
+    c->rules->array = (struct wh_json_val){NULL, 0};
+    c->rules->n_labels = 0;
     return WH_OK;
 }
 
@@ -137,7 +143,7 @@ enum wh_rc convert_label(const struct convert *c, const struct view_conv *conv,
                          enum wh_field_type type, const struct view_found *found,
                          enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
 {
-    if (read_labels(c, found, err) != WH_OK) {
+    if (rule_labels(c, found, err) != WH_OK) {
         return err->rc;
     }
     return type == WH_FIELD_STRINGS ? to_labels(c, conv, ret_shown, ret, err)

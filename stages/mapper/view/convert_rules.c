@@ -334,6 +334,9 @@ enum wh_rc convert_rule(const struct convert *c, const struct view_conv *conv,
     if (conv->type == CONV_LABEL) {
         return convert_label(c, conv, type, found, ret_shown, ret, err);
     }
+    if (conv->type == CONV_CATEGORIES) {
+        return convert_categories(c, conv, ret_shown, ret, err);
+    }
     if (conv->type == CONV_MENTIONS || conv->type == CONV_REVERTS) {
         return to_references(c, conv, found, ret_shown, ret, err);
     }

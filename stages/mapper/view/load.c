@@ -221,8 +221,10 @@ static bool first_pass(struct view_loader *l, struct wh_json_val root)
         bool maps = wh_slice_eq(name, WH_LIT("maps"));
         bool ranks = wh_slice_eq(name, WH_LIT("ranks"));
         bool words = wh_slice_eq(name, WH_LIT("words"));
+        bool labels = wh_slice_eq(name, WH_LIT("labels"));
 
-        if (!define && !maps && !ranks && !words && !wh_slice_eq(name, WH_LIT("labels"))) {
+        if (!define && !maps && !ranks && !words && !labels &&
+            !wh_slice_eq(name, WH_LIT("categories"))) {
             if (!wh_slice_eq(name, WH_LIT("views")) && !wh_slice_eq(name, WH_LIT("ignore")) &&
                 !wh_slice_eq(name, WH_LIT("about"))) {
                 return view_loader_fail(l, "unknown key '%.*s'", WH_SLICE_ARG(name));
@@ -230,11 +232,12 @@ static bool first_pass(struct view_loader *l, struct wh_json_val root)
             continue;
         }
         while (wh_json_next(&inner, &key, &v)) {
-            if (define  ? !add_define(l, key, v)
-                : maps  ? !add_map(l, l->maps, &l->n_maps, key, v)
-                : ranks ? !add_map(l, l->ranks, &l->n_ranks, key, v)
-                : words ? !view_words_add(l, key, v)
-                        : !view_labels_add(l, key, v)) {
+            if (define   ? !add_define(l, key, v)
+                : maps   ? !add_map(l, l->maps, &l->n_maps, key, v)
+                : ranks  ? !add_map(l, l->ranks, &l->n_ranks, key, v)
+                : words  ? !view_words_add(l, key, v)
+                : labels ? !view_labels_add(l, key, v)
+                         : !view_categories_add(l, key, v)) {
                 return false;
             }
         }
@@ -358,10 +361,12 @@ static bool compile_all(struct view_loader *l, struct mapper_views *views,
     l->maps = view_loader_alloc(l, MAPS_MAX, sizeof(*l->maps));
     l->ranks = view_loader_alloc(l, MAPS_MAX, sizeof(*l->ranks));
     l->words = view_loader_alloc(l, VIEW_TABLES_MAX, sizeof(*l->words));
+    l->categories = view_loader_alloc(l, VIEW_TABLES_MAX, sizeof(*l->categories));
     l->labels = view_loader_alloc(l, VIEW_TABLES_MAX, sizeof(*l->labels));
     views->matches = view_loader_alloc(l, MATCHES_MAX, sizeof(*views->matches));
     views->mask = MATCHES_MAX - 1;
-    if (!l->defines || !l->maps || !l->ranks || !l->words || !l->labels || !views->matches) {
+    if (!l->defines || !l->maps || !l->ranks || !l->words || !l->labels || !l->categories ||
+        !views->matches) {
         return false;
     }
     for (unsigned i = 0; i < files->n; i++) {

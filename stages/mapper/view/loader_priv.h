@@ -4,7 +4,8 @@
  *   load.c     finds the files and reads them in two passes
  *   compile.c  compiles one view: its emissions and rereads
  *   alts.c     compiles operands, conversions and conditions
- *   rules.c    tables of words and labels
+ *   rules.c    tables of words and labels, and operands of rules
+ *   categories.c  tables of categories
  *   inputs.c   collects what an emission depends on
  *   trie.c     stores the pointers of a view
  *   loader.c   memory, errors and names
@@ -36,6 +37,8 @@ struct view_loader {
     unsigned n_words;
     struct view_labels *labels;
     unsigned n_labels;
+    struct view_categories *categories;
+    unsigned n_categories;
     struct wh_buf key;
 };
 
@@ -50,6 +53,15 @@ const struct view_map *view_loader_map(const struct view_map *maps, unsigned n,
 /* Adds a table of "words" or "labels". A later table of the same name replaces it. */
 bool view_words_add(struct view_loader *l, struct wh_slice name, struct wh_json_val array);
 bool view_labels_add(struct view_loader *l, struct wh_slice name, struct wh_json_val table);
+/* The same for "categories". */
+bool view_categories_add(struct view_loader *l, struct wh_slice name, struct wh_json_val table);
+/* The last table of that name; NULL: there is none. */
+const struct view_categories *view_categories_find(const struct view_loader *l,
+                                                   struct wh_slice name);
+/* The key of a word, a label or a pattern; an empty one, which matches everything, is an error. */
+bool view_loader_key(struct view_loader *l, struct wh_slice text, struct wh_slice *ret);
+/* The operand of a rule by its name; WITH_COUNT: there is none. */
+enum view_with view_with_find(struct wh_slice name);
 /* The tables that a rule uses, which are found by name. */
 bool view_rule_compile(struct view_loader *l, struct wh_slice name, struct view_conv *conv);
 /* Compiles a view object; NULL on error. */

@@ -3,8 +3,7 @@
 
 #include "common/text/key.h"
 
-/* The key of a word or a label; an empty one would match everything. */
-static bool key_of(struct view_loader *l, struct wh_slice text, struct wh_slice *ret)
+bool view_loader_key(struct view_loader *l, struct wh_slice text, struct wh_slice *ret)
 {
     wh_buf_reset(&l->key);
     if (wh_key_normalise(text, &l->key, l->err) != WH_OK || l->key.len == 0) {
@@ -28,7 +27,7 @@ bool view_words_add(struct view_loader *l, struct wh_slice name, struct wh_json_
     while (wh_json_next(&it, NULL, &v)) {
         struct wh_slice *key = &keys[words->n];
 
-        if (words->n == VIEW_TABLE_MAX || !key_of(l, wh_json_string(v), key)) {
+        if (words->n == VIEW_TABLE_MAX || !view_loader_key(l, wh_json_string(v), key)) {
             return view_loader_fail(l, "words '%.*s': too many", WH_SLICE_ARG(name));
         }
         words->first[(unsigned char)key->ptr[0] / 64] |= UINT64_C(1)
@@ -51,7 +50,7 @@ static bool add_label(struct view_loader *l, struct view_label *items, unsigned 
     }
     *item = (struct view_label){.begins = wh_slice_ends(pattern, WH_LIT(":*")), .rank = rank};
     pattern.len -= item->begins;
-    if (!key_of(l, pattern, &item->key) ||
+    if (!view_loader_key(l, pattern, &item->key) ||
         (value.ptr && !view_loader_dup(l, value, &item->value))) {
         return false;
     }
@@ -137,24 +136,45 @@ bool view_rule_compile(struct view_loader *l, struct wh_slice name, struct view_
         return false;
     }
     rule->nothing = find_words(l, WH_LIT("nothing"));
-    if (conv->type == CONV_LABEL) {
-        rule->labels = find_labels(l, name);
-    } else {
-        rule->words = find_words(l, name);
-    }
     conv->rule = rule;
     if (conv->type == CONV_MENTIONS || conv->type == CONV_REVERTS) {
         return true;
     }
-    return rule->labels || rule->words
+    if (conv->type == CONV_LABEL) {
+        rule->labels = find_labels(l, name);
+    } else if (conv->type == CONV_CATEGORIES) {
+        rule->categories = view_categories_find(l, name);
+    } else {
+        rule->words = find_words(l, name);
+    }
+    return rule->labels || rule->words || rule->categories
                ? true
                : view_loader_fail(l, "unknown table '%.*s'", WH_SLICE_ARG(name));
+}
+
+static const char *const with_names[WITH_COUNT] = {
+    [WITH_URL] = "url",     [WITH_TYPE] = "type",     [WITH_LABEL] = "label",
+    [WITH_TITLE] = "title", [WITH_BRANCH] = "branch", [WITH_SOURCE] = "source",
+};
+
+const char *view_with_name(enum view_with with)
+{
+    return with_names[with];
+}
+
+enum view_with view_with_find(struct wh_slice name)
+{
+    unsigned i = 0;
+
+    while (i < WITH_COUNT && !wh_slice_eq(name, wh_slice_str(with_names[i]))) {
+        i++;
+    }
+    return (enum view_with)i;
 }
 
 bool view_with_compile(struct view_loader *l, const struct view_place *place,
                        struct wh_json_val object, struct view_conv *conv)
 {
-    static const char *const names[WITH_COUNT] = {"url", "title"};
     struct view_rule *rule = view_loader_alloc(l, 1, sizeof(*rule));
     struct wh_json_iter it = wh_json_iter(object);
     struct wh_json_val v;
@@ -167,18 +187,15 @@ bool view_with_compile(struct view_loader *l, const struct view_place *place,
     conv->rule = rule;
     while (wh_json_next(&it, &key, &v)) {
         struct view_alts *alts = view_loader_alloc(l, 1, sizeof(*alts));
-        size_t i = 0;
+        enum view_with with = view_with_find(key);
 
-        while (i < WITH_COUNT && !wh_slice_eq(key, wh_slice_str(names[i]))) {
-            i++;
-        }
-        if (i == WITH_COUNT || alts == NULL) {
+        if (with == WITH_COUNT || alts == NULL) {
             return view_loader_fail(l, "unknown key '%.*s' in 'with'", WH_SLICE_ARG(key));
         }
         if (!view_alts_compile(l, place, v, NULL, CONV_STRING, alts)) {
             return false;
         }
-        rule->with[i] = alts;
+        rule->with[with] = alts;
     }
     return true;
 }

@@ -51,6 +51,16 @@ WH_MUST_CHECK enum wh_rc convert_reverts(const struct convert *c, const struct v
 bool mentions_possible(struct wh_slice text);
 bool reverts_possible(struct wh_slice text);
 
+/* Reads an array of labels, or forgets those that were read: into c->rules. */
+WH_MUST_CHECK enum wh_rc rule_labels(const struct convert *c, const struct view_found *found,
+                                     struct wh_err *err);
+enum wh_rc rule_no_labels(const struct convert *c);
+
+/* CONV_CATEGORIES. */
+WH_MUST_CHECK enum wh_rc convert_categories(const struct convert *c, const struct view_conv *conv,
+                                            enum view_shown *ret_shown, struct wh_value *ret,
+                                            struct wh_err *err);
+
 /* CONV_LABEL. */
 WH_MUST_CHECK enum wh_rc convert_label(const struct convert *c, const struct view_conv *conv,
                                        enum wh_field_type type, const struct view_found *found,

@@ -10,12 +10,13 @@ EMBED(issues, "schemas/views/issues.json")
 EMBED(ci, "schemas/views/ci.json")
 EMBED(people, "schemas/views/people.json")
 EMBED(gone, "schemas/views/gone.json")
+EMBED(categories, "schemas/views/categories.json")
 EMBED(incidents, "schemas/views/incidents.json")
 EMBED(imports, "schemas/views/imports.json")
 EMBED(tools, "schemas/views/tools.json")
     .balign 8
     .global mapper_embedded_views_n
-mapper_embedded_views_n: .quad 9
+mapper_embedded_views_n: .quad 10
 
 #define ENTRY(name) .quad view_##name##_file, view_##name, view_##name##_end
     .section .data.rel.ro,"aw"
@@ -28,6 +29,7 @@ mapper_embedded_views:
     ENTRY(ci)
     ENTRY(people)
     ENTRY(gone)
+    ENTRY(categories)
     ENTRY(incidents)
     ENTRY(imports)
     ENTRY(tools)
