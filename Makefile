@@ -61,7 +61,7 @@ CFLAGS := -std=c17 $(OPT) $(WARN) $(WARN_C) $(HARDEN) $(SANFLAGS)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -fno-exceptions -fno-rtti $(HARDEN) $(SANFLAGS)
 LDFLAGS := $(LDHARDEN) $(SANFLAGS) $(if $(filter tsan,$(SAN)),-rdynamic)
 LDLIBS := -lrdkafka -lavro -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -lxxhash -lz \
-	-lrocksdb -lsimdjson -lpcre2-8 -lutf8proc -lcctz -lstdc++ -lm -lpthread
+	-lrocksdb -lsimdjson -lpcre2-8 -lutf8proc -lcmark-gfm-extensions -lcmark-gfm -lcctz -lstdc++ -lm -lpthread
 
 # librdkafka allocates each record in one thread and frees it in another, which costs the C
 # library's heap a sixth of the mapper's CPU. The sanitizers have heaps of their own.
@@ -106,6 +106,7 @@ $(B)/common/base/build_version.c.o: $(B)/version
 
 # Files that the assembler embeds with .incbin.
 $(B)/stages/mapper/view/views.S.o: $(wildcard schemas/views/*.json)
+$(B)/stages/sink/page/files.S.o: $(wildcard stages/sink/page/templates/* stages/sink/page/assets/*)
 $(B)/stages/sink/sql/document_views.S.o: stages/sink/sql/document_views.sql
 $(B)/common/avro/texts.S.o: $(wildcard schemas/*.avsc)
 
@@ -114,7 +115,7 @@ $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 
 # A stage's core (all but main.c) is an archive too, so that tests can link it.
 define stage_rules
-STAGE_SRC_$(1) := $$(filter-out stages/$(1)/main.c,$$(sort $$(wildcard stages/$(1)/*.c stages/$(1)/*.S stages/$(1)/*/*.c stages/$(1)/*/*.S)))
+STAGE_SRC_$(1) := $$(filter-out stages/$(1)/main.c,$$(sort $$(wildcard stages/$(1)/*.c stages/$(1)/*.S stages/$(1)/*/*.c stages/$(1)/*/*.cpp stages/$(1)/*/*.S)))
 $$(B)/libstage-$(1).a: $$(call obj,$$(STAGE_SRC_$(1)))
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 $$(B)/bin/wellhead-$(1): $$(B)/stages/$(1)/main.c.o $$(TSAN_THREADS) $$(B)/libstage-$(1).a $$(COMMON_LIB)

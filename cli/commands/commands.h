@@ -15,6 +15,7 @@ int cli_replay(struct cli *cli);
 int cli_topics(struct cli *cli);
 /* `topics read NAME`, called by cli_topics. */
 int cli_topics_read(struct cli *cli, const char *name);
+int cli_open(struct cli *cli);
 int cli_doctor(struct cli *cli);
 int cli_disconnect(struct cli *cli);
 int cli_purge(struct cli *cli);

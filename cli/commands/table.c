@@ -117,6 +117,10 @@ static const struct cli_command table[] = {
      "  wellhead topics read fetch-state --key gitlab-example-com:7:issues\n"
      "  wellhead topics read dead-letter.gitlab-example-com --follow | jq .value.text\n",
      cli_topics},
+    {"open", CLI_OPEN, "print a link that logs a browser in to the pages", NULL, 0,
+     "  wellhead open\n"
+     "  xdg-open \"$(wellhead open --quiet)\"\n",
+     cli_open},
     {"doctor", CLI_DOCTOR, "check every part and suggest how to fix what fails", NULL, 0,
      "  wellhead doctor\n", cli_doctor},
 };

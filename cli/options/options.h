@@ -31,7 +31,8 @@ enum cli_command_bit {
     CLI_DOCTOR = 1 << 8,
     CLI_ROTATE_KEY = 1 << 9,
     CLI_TABLES = 1 << 10,
-    CLI_ALL = (1 << 11) - 1,
+    CLI_OPEN = 1 << 11,
+    CLI_ALL = (1 << 12) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
 };

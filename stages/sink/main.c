@@ -36,6 +36,7 @@ struct app {
     bool dump_heads;
     char store_path[SINK_PATH_MAX];
     char token_path[SINK_PATH_MAX];
+    char sessions_path[SINK_PATH_MAX];
     struct wh_store *store;
     struct wh_consumer *consumer;
     struct wh_admin *admin;
@@ -257,7 +258,11 @@ static enum wh_rc name_token_file(struct app *app, struct wh_err *err)
     bool given = conf->token_file[0] != '\0';
     int n = given ? snprintf(app->token_path, SINK_PATH_MAX, "%s", conf->token_file)
                   : snprintf(app->token_path, SINK_PATH_MAX, "%s/api.token", conf->data_path);
+    int sessions = snprintf(app->sessions_path, SINK_PATH_MAX, "%s/sessions", conf->data_path);
 
+    if (sessions < 0 || sessions >= SINK_PATH_MAX) {
+        return wh_fail(err, WH_E_CONFIG, "data.path is too long");
+    }
     return n > 0 && n < SINK_PATH_MAX ? WH_OK
                                       : wh_fail(err, WH_E_CONFIG, "api.token_file is too long");
 }
@@ -278,6 +283,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
     struct wh_http_handler routes;
 
     deps.conf.token_file = app->token_path;
+    deps.conf.sessions_file = app->sessions_path;
     if (name_token_file(app, err) != WH_OK || sink_api_new(&deps, &app->api, err) != WH_OK) {
         return err->rc;
     }

@@ -33,6 +33,7 @@
 #include "common/base/mem.h"
 #include "common/run/token_file.h"
 #include "stages/sink/api/api_priv.h"
+#include "stages/sink/page/sessions.h"
 
 enum {
     QUERY_THREADS = 3,
@@ -141,7 +142,12 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
     struct wh_slice method = wh_http_method(req);
     struct wh_slice id;
     const struct route *route;
+    enum api_twin twin;
+    size_t body = 0;
 
+    if (api_is_public(path, method, &body)) {
+        return body;
+    }
     if (is_registry(path)) {
         if (!is_get(method)) {
             /* It is read-only; that can be said before the schema that somebody wants to add. */
@@ -149,14 +155,25 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
         }
         return 0;
     }
-    if (!wh_token_fits(api->token, wh_http_header(req, "Authorization"))) {
+    if (!api_knows(api, req)) {
+        if (api_page_find(path, &twin, &id) && twin == API_TWIN_HTML) {
+            api_ask_login(req);
+            return 0;
+        }
         api_reply_error(req, 401, wh_rc_name(WH_E_AUTH),
                         "send the sink's token: Authorization: Bearer <content of api.token_file>",
                         &ask);
         return 0;
     }
+    if (api_is_session(path, &body)) {
+        return body;
+    }
     route = find_route(path, &id);
-    if (route == NULL) {
+    if (route == NULL && api_page_find(path, &twin, &id)) {
+        if (!is_get(method)) {
+            api_reply_error(req, 405, "method_not_allowed", "this page is read with GET", NULL);
+        }
+    } else if (route == NULL) {
         refuse_path(req);
     } else if (!method_allowed(route, method)) {
         refuse_method(req, route);
@@ -207,13 +224,22 @@ static void on_request(void *ctx, struct wh_http_req *req)
     struct wh_slice id = {NULL, 0};
     const struct route *route = find_route(path, &id);
     struct api_job *job;
+    size_t body;
     struct wh_err err = {0};
 
+    if (api_is_public(path, wh_http_method(req), &body)) {
+        api_public(api, req);
+        return;
+    }
     if (is_registry(path)) {
         api_registry(api, req, path);
         return;
     }
-    if (!api->draining && reply_at_once(api, req, route, id)) {
+    if (api_is_session(path, &body)) {
+        api_session(api, req);
+        return;
+    }
+    if (!api->draining && route && reply_at_once(api, req, route, id)) {
         return;
     }
     job = api_job_new(api, req, &err);
@@ -221,8 +247,14 @@ static void on_request(void *ctx, struct wh_http_req *req)
         api_reply_failure(api, req, &err);
         return;
     }
-    (void)route_fits(job->request.path, route->path, &job->id);
     wh_http_set_user(req, job);
+    if (route == NULL) {
+        job->page = api_page_find(job->request.path, &job->twin, &job->id);
+        job->answer = api_answer_page;
+        api_job_submit(job, API_QUERIES);
+        return;
+    }
+    (void)route_fits(job->request.path, route->path, &job->id);
     job->answer = route->answer;
     api_job_submit(job, lane_of(route, job));
 }
@@ -302,6 +334,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
     }
     api->deps = *deps;
     if (wh_token_file_load(deps->conf.token_file, api->token, err) != WH_OK ||
+        page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
         make_lanes(api, err) != WH_OK) {
         sink_api_free(api);
@@ -343,6 +376,7 @@ void sink_api_free(struct sink_api *api)
     wh_wake_free(api->flow_wake);
     api_at_once_free(api->at_once);
     sql_engine_free(api->engine);
+    page_sessions_free(api->sessions);
     wh_mem_wipe(api->token, sizeof(api->token));
     wh_mem_free(api);
 }

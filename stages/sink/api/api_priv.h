@@ -67,6 +67,7 @@ struct api_arg {
 struct api_request {
     struct wh_slice method;
     struct wh_slice path;
+    struct wh_slice query; /* as it came */
     struct wh_slice accept;
     struct wh_slice body;
     bool trailers; /* the client reads trailers (TE: trailers) */
@@ -91,6 +92,10 @@ WH_MUST_CHECK enum wh_rc api_read_when(struct wh_slice as_of, struct wh_slice va
 void api_write_when(struct wh_json_writer *w, struct wh_history_when when);
 
 struct api_job;
+struct api_page;
+
+/* What of a page is asked for. */
+enum api_twin { API_TWIN_HTML, API_TWIN_JSON, API_TWIN_CSV };
 
 /*
  * Queries may take as long as their limit; reads are a few keys of the store; streams also last as long
@@ -105,6 +110,7 @@ struct sink_api {
     bool draining;
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
+    struct page_sessions *sessions;
     struct wh_wake *flow_wake;
     struct api_job *streams; /* jobs with a flow */
     struct wh_counter *sql_results[WH_RC_COUNT];
@@ -121,11 +127,14 @@ struct api_job {
     bool wants_flow; /* set by answer, which then has written nothing: the answer has no bound */
     struct wh_arena arena;
     struct api_request request;
-    struct wh_slice id; /* of the path, when the route has one */
+    struct wh_slice id;          /* of the path, when the route has one */
+    const struct api_page *page; /* NULL: the request is not for a page */
+    enum api_twin twin;
     atomic_bool canceled;
     /* The answer. */
     struct api_spool out;
     const char *content_type;
+    unsigned status;                 /* 0: 200 */
     char link[API_HEADER_MAX_BYTES]; /* value of a Link header, or empty */
     struct wh_err err;               /* rc WH_OK when it was answered */
     bool has_rows;                   /* the answer is rows, and says whether they are complete */
@@ -165,7 +174,7 @@ void api_stream_leave(struct api_job *job);
 
 /* ---- reply.c ---- */
 
-enum { API_HEADERS_MAX = 10, API_GZIP_MIN_BYTES = 8 << 10 };
+enum { API_HEADERS_MAX = 12, API_GZIP_MIN_BYTES = 8 << 10 };
 /* Does the client accept gzip? */
 bool api_accepts_gzip(const struct wh_http_req *req);
 /*
@@ -193,6 +202,9 @@ unsigned api_status_of(enum wh_rc rc);
 
 /* Copies what the job needs of its request into the job's arena. */
 WH_MUST_CHECK enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err);
+/* One more argument; the texts are kept. */
+WH_MUST_CHECK enum wh_rc api_add_arg(struct api_job *job, const char *name, const char *value,
+                                     struct wh_err *err);
 
 /* A JSON answer of moderate size: write to *w, then finish. */
 struct api_json {
@@ -275,6 +287,35 @@ WH_MUST_CHECK enum wh_rc api_answer_purge(struct api_job *job, struct wh_err *er
 bool api_is_url_lookup(const struct api_request *request);
 /* The milliseconds that the request has waited for a thread. They are part of its time limit. */
 int64_t api_waited_ms(const struct api_job *job);
+
+/* ---- pages.c: pages for people; HTML with a .json twin, and .csv where a page has rows ---- */
+
+#define API_HTML "text/html; charset=utf-8"
+
+/* NULL: the path is not a page's. *ret_id: the segment that stands for '*', or empty. */
+const struct api_page *api_page_find(struct wh_slice path, enum api_twin *ret_twin,
+                                     struct wh_slice *ret_id);
+/* Answers job->page as job->twin. */
+WH_MUST_CHECK enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err);
+
+/* ---- login.c ---- */
+
+/*
+ * Paths that need no token: /assets/..., /login. False: another path. *ret_body: how many bytes of body may
+ * come.
+ */
+bool api_is_public(struct wh_slice path, struct wh_slice method, size_t *ret_body);
+void api_public(struct sink_api *api, struct wh_http_req *req);
+/* POST /api/v1/login-links and /logout, GET and POST /api/v1/sessions. False: another path. */
+bool api_is_session(struct wh_slice path, size_t *ret_body);
+void api_session(struct sink_api *api, struct wh_http_req *req);
+/* Does the request carry the bearer token, or a browser's session? A session may only change something from pages
+ * of its own (Origin). */
+bool api_knows(struct sink_api *api, const struct wh_http_req *req);
+/* 401 as a page that says how to log in. */
+void api_ask_login(struct wh_http_req *req);
+/* The fields of every HTML answer; returns how many. */
+size_t api_html_headers(struct wh_http_header out[3]);
 
 /* ---- entity.c ---- */
 

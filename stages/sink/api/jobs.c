@@ -68,7 +68,15 @@ static void send_answer(struct api_job *job)
         wh_http_reply_stream(req, 200, job->content_type, &stream);
         return;
     }
-    api_reply_answer(req, job->content_type, body, headers, n);
+    if (job->status && job->status != 200) {
+        wh_http_reply(req, &(struct wh_http_reply){.status = job->status,
+                                                   .content_type = job->content_type,
+                                                   .body = body,
+                                                   .headers = headers,
+                                                   .n_headers = n});
+    } else {
+        api_reply_answer(req, job->content_type, body, headers, n);
+    }
     api_job_free(job);
 }
 

@@ -46,6 +46,9 @@ size_t api_job_headers(struct api_job *job, struct wh_http_header out[API_HEADER
 {
     size_t n = api_common_headers(out);
 
+    if (job->content_type && strcmp(job->content_type, API_HTML) == 0) {
+        n += api_html_headers(out + n);
+    }
     if (job->out.compressed) {
         out[n++] = (struct wh_http_header){WH_LIT("Content-Encoding"), WH_LIT("gzip")};
     }

@@ -106,6 +106,24 @@ int64_t api_waited_ms(const struct api_job *job)
     return (wh_clock_mono_ns(&job->api->deps.clock) - job->submitted_ns) / 1000000;
 }
 
+enum wh_rc api_add_arg(struct api_job *job, const char *name, const char *value, struct wh_err *err)
+{
+    struct api_request *r = &job->request;
+    struct api_arg *args;
+    void *memory;
+
+    if (wh_arena_zalloc(&job->arena, r->n_args + 1, sizeof(*args), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    args = memory;
+    if (r->n_args) {
+        memcpy(args, r->args, r->n_args * sizeof(*args));
+    }
+    args[r->n_args++] = (struct api_arg){wh_slice_str(name), wh_slice_str(value)};
+    r->args = args;
+    return WH_OK;
+}
+
 struct copying {
     struct api_job *job;
     struct api_arg *args;
@@ -178,6 +196,7 @@ enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err)
     r->trailers = reads_trailers(wh_http_header(req, "TE"));
     if (wh_arena_dup(&job->arena, wh_http_method(req), &r->method, err) != WH_OK ||
         wh_arena_dup(&job->arena, wh_http_path(req), &r->path, err) != WH_OK ||
+        wh_arena_dup(&job->arena, wh_http_raw_query(req), &r->query, err) != WH_OK ||
         wh_arena_dup(&job->arena, wh_http_header(req, "Accept"), &r->accept, err) != WH_OK ||
         wh_arena_dup(&job->arena, wh_http_body(req), &r->body, err) != WH_OK) {
         return err->rc;

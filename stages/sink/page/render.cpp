@@ -1,0 +1,324 @@
+/* The owner of kainjow/mustache: data from a JSON document, and the functions that templates call. */
+#include <kainjow/mustache.hpp>
+
+#include <cstring>
+#include <initializer_list>
+
+/* Our headers are C, and one of their parameters has the name of a C++ keyword. */
+extern "C" {
+#define class class_
+#include "common/base/err.h"
+#undef class
+#include "common/base/buf.h"
+}
+#include "stages/sink/page/files.h"
+#include "stages/sink/page/markdown.h"
+#include "stages/sink/page/render.h"
+#include "stages/sink/page/words.h"
+
+using kainjow::mustache::data;
+using kainjow::mustache::lambda2;
+using kainjow::mustache::mustache;
+using kainjow::mustache::partial;
+using kainjow::mustache::renderer;
+
+namespace
+{
+
+std::string text_of(struct wh_slice s)
+{
+    return s.len ? std::string(s.ptr, s.len) : std::string();
+}
+
+data value(wh_json_val v);
+
+std::string number(wh_json_val v)
+{
+    char text[40];
+
+    if (wh_json_type(v) == WH_JSON_INT) {
+        (void)snprintf(text, sizeof(text), "%lld", static_cast<long long>(wh_json_int(v)));
+    } else if (wh_json_type(v) == WH_JSON_UINT) {
+        (void)snprintf(text, sizeof(text), "%llu",
+                       static_cast<unsigned long long>(wh_json_uint(v)));
+    } else {
+        (void)snprintf(text, sizeof(text), "%.6g", wh_json_double(v));
+    }
+    return text;
+}
+
+bool is_number(wh_json_val v)
+{
+    enum wh_json_type type = wh_json_type(v);
+
+    return type == WH_JSON_INT || type == WH_JSON_UINT || type == WH_JSON_DOUBLE;
+}
+
+std::string plain(wh_json_val v)
+{
+    if (wh_json_type(v) == WH_JSON_STRING) {
+        return text_of(wh_json_string(v));
+    }
+    if (wh_json_type(v) == WH_JSON_BOOL) {
+        return wh_json_bool(v) ? "yes" : "no";
+    }
+    return is_number(v) ? number(v) : std::string();
+}
+
+/* Lists of texts in a cell are joined; other structures are not shown in cells. */
+std::string cell_text(wh_json_val v)
+{
+    struct wh_json_iter it = wh_json_iter(v);
+    wh_json_val item;
+    std::string all;
+
+    if (wh_json_type(v) != WH_JSON_ARRAY) {
+        return plain(v);
+    }
+    while (wh_json_next(&it, nullptr, &item)) {
+        all += (all.empty() ? "" : ", ") + plain(item);
+    }
+    return all;
+}
+
+bool is_one_of(const std::string &word, std::initializer_list<const char *> list)
+{
+    for (const char *item : list) {
+        if (word == item) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The id of a row is not shown; it is where the row's name leads. */
+bool is_row_id(const std::string &column)
+{
+    return column == "id" || column == "incident";
+}
+
+bool is_row_name(const std::string &column)
+{
+    return is_one_of(column, {"title", "name", "path", "username", "customer_name"});
+}
+
+/* "author_name" -> "author", "updated_at" -> "updated" */
+std::string heading(std::string column)
+{
+    for (const char *end : {"_name", "_at", "_path"}) {
+        size_t n = std::strlen(end);
+
+        if (column.size() > n && column.compare(column.size() - n, n, end) == 0) {
+            column.resize(column.size() - n);
+        }
+    }
+    for (char &c : column) {
+        c = c == '_' ? ' ' : c;
+    }
+    return column;
+}
+
+data cell(const std::string &column, wh_json_val v, const std::string &row_href)
+{
+    data c;
+    std::string text = cell_text(v);
+    bool source = is_one_of(column, {"url"});
+    bool state = is_one_of(column, {"state", "status", "severity"});
+    char href[PAGE_HREF_MAX];
+
+    c.set("column", column);
+    c.set("text", text);
+    c.set("null", data{wh_json_type(v) == WH_JSON_NULL});
+    c.set("number", data{is_number(v)});
+    c.set("state", data{state && !text.empty()});
+    c.set("source", data{source && !text.empty()});
+    c.set("href", data{false});
+    if (is_row_name(column) && !row_href.empty()) {
+        c.set("href", row_href);
+    } else if (page_href_of(column.c_str(), wh_slice(text.data(), text.size()), href)) {
+        c.set("href", std::string(href));
+    }
+    return c;
+}
+
+std::string href_of_row(wh_json_val row)
+{
+    wh_json_val id;
+
+    if (wh_json_get(row, WH_LIT("incident"), &id) && wh_json_type(id) == WH_JSON_STRING) {
+        return "/incidents/" + text_of(wh_json_string(id));
+    }
+    if (wh_json_get(row, WH_LIT("id"), &id) && wh_json_type(id) == WH_JSON_STRING &&
+        wh_json_string(id).len == 36) {
+        return "/e/" + text_of(wh_json_string(id));
+    }
+    return std::string();
+}
+
+/* The rows of an answer of SQL or of a list: objects whose members are in the order of the columns. */
+data rows_of(wh_json_val rows)
+{
+    data list{data::type::list};
+    struct wh_json_iter it = wh_json_iter(rows);
+    wh_json_val row;
+
+    while (wh_json_next(&it, nullptr, &row)) {
+        data r = value(row);
+        data cells{data::type::list};
+        std::string href = href_of_row(row);
+        struct wh_json_iter members = wh_json_iter(row);
+        wh_json_val v;
+        struct wh_slice key;
+
+        while (wh_json_type(row) == WH_JSON_OBJECT && wh_json_next(&members, &key, &v)) {
+            if (!is_row_id(text_of(key)) || href.empty()) {
+                cells.push_back(cell(text_of(key), v, href));
+            }
+        }
+        r.set("cells", cells);
+        list.push_back(r);
+    }
+    return list;
+}
+
+/* The headings of those rows. */
+data heads_of(wh_json_val rows)
+{
+    data list{data::type::list};
+    struct wh_json_iter it = wh_json_iter(rows);
+    wh_json_val row;
+    wh_json_val v;
+    struct wh_slice key;
+
+    if (wh_json_next(&it, nullptr, &row) && wh_json_type(row) == WH_JSON_OBJECT) {
+        std::string href = href_of_row(row);
+
+        it = wh_json_iter(row);
+        while (wh_json_next(&it, &key, &v)) {
+            data head;
+
+            head.set("column", text_of(key));
+            head.set("text", heading(text_of(key)));
+            if (!is_row_id(text_of(key)) || href.empty()) {
+                list.push_back(head);
+            }
+        }
+    }
+    return list;
+}
+
+data object(wh_json_val v)
+{
+    data d;
+    struct wh_json_iter it = wh_json_iter(v);
+    wh_json_val member;
+    struct wh_slice key;
+    bool any;
+
+    while (wh_json_next(&it, &key, &member)) {
+        bool rows = wh_slice_eq(key, WH_LIT("rows")) && wh_json_type(member) == WH_JSON_ARRAY;
+        struct wh_json_iter inner = wh_json_iter(member);
+        wh_json_val first;
+
+        d.set(text_of(key), rows ? rows_of(member) : value(member));
+        if (rows) {
+            d.set("heads", heads_of(member));
+        }
+        any = wh_json_type(member) == WH_JSON_ARRAY && wh_json_next(&inner, nullptr, &first);
+        if (any) {
+            d.set("has_" + text_of(key), data{true});
+        }
+    }
+    return d;
+}
+
+data value(wh_json_val v)
+{
+    switch (wh_json_type(v)) {
+    case WH_JSON_OBJECT:
+        return object(v);
+    case WH_JSON_ARRAY: {
+        data list{data::type::list};
+        struct wh_json_iter it = wh_json_iter(v);
+        wh_json_val item;
+
+        while (wh_json_next(&it, nullptr, &item)) {
+            list.push_back(value(item));
+        }
+        return list;
+    }
+    case WH_JSON_BOOL:
+        return data{wh_json_bool(v)};
+    case WH_JSON_NULL:
+        return data{false};
+    default:
+        return data{plain(v)};
+    }
+}
+
+/* A function of text, for a section of a template. */
+typedef enum wh_rc (*word_fn)(struct wh_slice text, struct wh_buf *out, struct wh_err *err);
+
+data function(word_fn fn)
+{
+    return data{lambda2{[fn](const std::string &section, const renderer &render) {
+        std::string text = render(section);
+        struct wh_buf out;
+        struct wh_err err;
+        std::string html;
+
+        wh_buf_init(&out, RENDER_MAX_BYTES);
+        if (fn(wh_slice(text.data(), text.size()), &out, &err) == WH_OK) {
+            html.assign(out.ptr ? out.ptr : "", out.len);
+        }
+        wh_buf_done(&out);
+        return html;
+    }}};
+}
+
+data part(const struct page_file *file)
+{
+    std::string text(file->bytes, static_cast<size_t>(file->end - file->bytes));
+
+    return data{partial{[text]() { return text; }}};
+}
+
+void set_parts(data &d)
+{
+    size_t n;
+    const struct page_file *files = page_files(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (files[i].type == PAGE_FRAGMENT) {
+            d.set(files[i].name, part(&files[i]));
+        }
+    }
+}
+
+} // namespace
+
+enum wh_rc page_render(const char *name, struct wh_json_val document, struct wh_buf *out,
+                       struct wh_err *err)
+{
+    const struct page_file *file = page_file(wh_slice_str(name));
+    std::string html;
+    data d;
+
+    if (file == nullptr) {
+        return wh_fail(err, WH_E_NOT_FOUND, "there is no template %s", name);
+    }
+    mustache page{std::string(file->bytes, static_cast<size_t>(file->end - file->bytes))};
+    if (!page.is_valid()) {
+        return wh_fail(err, WH_E_INVALID, "template %s: %s", name, page.error_message().c_str());
+    }
+    d = object(document);
+    set_parts(d);
+    d.set("as_time", function(page_time));
+    d.set("as_href", function(page_safe_href));
+    d.set("as_markdown", function(page_markdown));
+    d.set("as_state", function(page_state));
+    d.set("as_duration", function(page_duration));
+    d.set("as_money", function(page_money));
+    html = page.render(d);
+    return wh_buf_append(out, wh_slice(html.data(), html.size()), err);
+}
