@@ -1,6 +1,8 @@
 /*
  * past.h - the one reader of the state of entities, for everything that is computed from it: people, impact,
- * answers. It shows the store as it is in one snapshot.
+ * answers. It shows the store as it is in one snapshot, or as it was: then everything is folded from the
+ * history of what is asked for, and what an entity once had is a candidate that its head of then must
+ * confirm. Answers and their order are those of a store that has seen only what counts.
  *
  * Thread: one at a time. Ownership: what a call returns lives in the arena that it was given.
  */
@@ -16,8 +18,9 @@ struct past;
 struct past_scan;
 
 struct past_conf {
-    struct wh_store *store;         /* kept */
-    const struct wh_snapshot *snap; /* kept; NULL: the current state */
+    struct wh_store *store;             /* kept */
+    const struct wh_snapshot *snap;     /* kept; NULL: the current state */
+    const struct wh_history_when *when; /* copied; NULL: now */
     /* Asked now and then while much is read; true ends the call with WH_E_CANCELED. NULL: never. */
     bool (*over)(void *ctx);
     void *ctx;
@@ -28,8 +31,8 @@ WH_MUST_CHECK enum wh_rc past_new(const struct past_conf *conf, struct past **re
 /* Accepts NULL. Scans go first. */
 void past_free(struct past *p);
 
-/* The head of an entity; *ret is NULL when nothing is known of it. It may be a deleted one. Long texts are
- * far; past_text reads them. */
+/* The head of an entity; *ret is NULL when nothing is known of it. It may be a deleted one. Texts of
+ * WH_FAR_BYTES or more may be far; past_text reads them. */
 WH_MUST_CHECK enum wh_rc past_head(struct past *p, enum wh_kind kind, const struct wh_entity_id *id,
                                    struct wh_arena *arena, const struct wh_head **ret,
                                    struct wh_err *err);
@@ -39,7 +42,7 @@ WH_MUST_CHECK enum wh_rc past_live(struct past *p, enum wh_kind kind, const stru
                                    struct wh_err *err);
 /* A field by its name; NULL when it was not shown or is null. */
 const struct wh_value *past_field(const struct wh_head *head, const char *field);
-/* A text that is not far; empty when there is none. */
+/* A text of less than WH_FAR_BYTES; empty when there is none. */
 struct wh_slice past_string(const struct wh_head *head, const char *field);
 /* Any text, also a far one; empty when there is none. */
 WH_MUST_CHECK enum wh_rc past_text(struct past *p, const struct wh_head *head, const char *field,

@@ -14,7 +14,9 @@ struct past_scan {
     struct wh_buf upper;
     enum shape shape;
     enum wh_kind kind; /* of SHAPE_INDEX */
+    bool mentions;     /* of names */
     bool begun;
+    struct past_list *list; /* of the past, when an index does not give it; NULL otherwise */
 };
 
 void past_scan_free(struct past_scan *scan)
@@ -23,6 +25,7 @@ void past_scan_free(struct past_scan *scan)
         return;
     }
     wh_iter_free(scan->it);
+    past_list_free(scan->list);
     wh_buf_done(&scan->prefix);
     wh_buf_done(&scan->upper);
     wh_mem_free(scan);
@@ -104,6 +107,21 @@ enum wh_rc past_each(struct past *p, enum wh_kind kind, struct past_scan **ret, 
     return by_prefix(p, SHAPE_ENTITY, kind, SINK_ENTITIES, &prefix, 1, ret, err);
 }
 
+/* A scan of what was found in the past. Frees the list on failure. */
+static enum wh_rc of_list(struct past *p, enum wh_rc rc, struct past_list **list,
+                          struct past_scan **ret, struct wh_err *err)
+{
+    struct past_scan *scan = rc == WH_OK ? begin(p, SHAPE_INDEX) : NULL;
+
+    if (scan == NULL) {
+        past_list_free(*list);
+        return rc == WH_OK ? no_memory(err) : rc;
+    }
+    scan->list = *list;
+    *ret = scan;
+    return WH_OK;
+}
+
 static enum wh_rc by_name(struct past *p, unsigned family, struct wh_slice name,
                           struct past_scan **ret, struct wh_err *err)
 {
@@ -112,6 +130,7 @@ static enum wh_rc by_name(struct past *p, unsigned family, struct wh_slice name,
     if (scan == NULL) {
         return no_memory(err);
     }
+    scan->mentions = family == SINK_MENTIONS;
     return open_scan(scan, family, sink_name_prefix(name, &scan->prefix, err), ret, err);
 }
 
@@ -136,6 +155,7 @@ enum wh_rc past_names(struct past *p, bool mentions, struct wh_slice prefix, str
     if (scan == NULL) {
         return no_memory(err);
     }
+    scan->mentions = mentions;
     rc = wh_buf_append_char(&scan->prefix, 'k', err);
     rc = rc == WH_OK ? wh_buf_append(&scan->prefix, prefix, err) : rc;
     return open_scan(scan, mentions ? SINK_MENTIONS : SINK_CLAIMS, rc, ret, err);
@@ -144,6 +164,11 @@ enum wh_rc past_names(struct past *p, bool mentions, struct wh_slice prefix, str
 enum wh_rc past_links_from(struct past *p, const struct wh_entity_id *id, struct past_scan **ret,
                            struct wh_err *err)
 {
+    struct past_list *list = NULL;
+
+    if (!sink_is_now(p->when)) {
+        return of_list(p, past_then_links_from(p, id, &list, err), &list, ret, err);
+    }
     return by_prefix(p, SHAPE_LINK, WH_KIND_NONE, SINK_LINKS, id->bytes, sizeof(id->bytes), ret,
                      err);
 }
@@ -151,6 +176,11 @@ enum wh_rc past_links_from(struct past *p, const struct wh_entity_id *id, struct
 enum wh_rc past_links_to(struct past *p, const struct wh_entity_id *id, struct past_scan **ret,
                          struct wh_err *err)
 {
+    struct past_list *list = NULL;
+
+    if (!sink_is_now(p->when)) {
+        return of_list(p, past_then_links_to(p, id, &list, err), &list, ret, err);
+    }
     return by_prefix(p, SHAPE_BACKLINK, WH_KIND_NONE, SINK_BACKLINKS, id->bytes, sizeof(id->bytes),
                      ret, err);
 }
@@ -159,7 +189,11 @@ enum wh_rc past_of_project(struct past *p, enum wh_kind kind, const struct wh_en
                            struct past_scan **ret, struct wh_err *err)
 {
     unsigned char prefix[SINK_ENTITY_KEY];
+    struct past_list *list = NULL;
 
+    if (!sink_is_now(p->when)) {
+        return of_list(p, past_then_of_project(p, kind, project, &list, err), &list, ret, err);
+    }
     sink_entity_key(prefix, kind, project);
     return by_prefix(p, SHAPE_INDEX, kind, SINK_BY_PROJECT, prefix, sizeof(prefix), ret, err);
 }
@@ -170,7 +204,14 @@ enum wh_rc past_by_commit(struct past *p, enum wh_kind kind, const char *field,
     unsigned char prefix[SINK_BY_VALUE_KEY];
     unsigned number = (unsigned)wh_kind_field(wh_kind_def(kind), wh_slice_str(field));
     size_t len = sink_commit_prefix(prefix, kind, number, commit);
+    struct past_list *list = NULL;
 
+    if (!sink_is_now(p->when)) {
+        return of_list(
+            p,
+            past_then_by_value(p, kind, number, wh_slice(prefix, len), wh_slice("", 0), &list, err),
+            &list, ret, err);
+    }
     return by_prefix(p, SHAPE_INDEX, kind, SINK_BY_VALUE, prefix, len, ret, err);
 }
 
@@ -192,6 +233,15 @@ enum wh_rc past_by_time(struct past *p, enum wh_kind kind, const char *field, in
     value.u.i = to_ms;
     len = sink_value_prefix(bound, kind, number, &value);
     rc = rc == WH_OK ? wh_buf_append(&scan->upper, wh_slice(bound, len), err) : rc;
+    if (!sink_is_now(p->when) && rc == WH_OK) {
+        raise_upper(&scan->upper);
+        rc = past_then_by_value(p, kind, number, wh_buf_slice(&scan->prefix),
+                                wh_buf_slice(&scan->upper), &scan->list, err);
+    }
+    if (scan->list) {
+        *ret = scan;
+        return WH_OK;
+    }
     return open_scan(scan, SINK_BY_VALUE, rc, ret, err);
 }
 
@@ -211,7 +261,8 @@ static bool name_found(const struct past_scan *scan, struct wh_slice key, struct
     size_t at = key.len - SINK_ENTITY_KEY;
 
     /* A name that goes on behind a zero byte has the same beginning. */
-    if (key.len < SINK_ENTITY_KEY + 2 || value.len != 1 || !(value.ptr[0] & SINK_NAME_CURRENT) ||
+    if (key.len < SINK_ENTITY_KEY + 2 || value.len != 1 ||
+        (sink_is_now(scan->past->when) && !(value.ptr[0] & SINK_NAME_CURRENT)) ||
         (scan->shape == SHAPE_NAME && at != scan->prefix.len)) {
         return false;
     }
@@ -262,6 +313,25 @@ static bool found_in(const struct past_scan *scan, struct wh_slice key, struct w
     }
 }
 
+/* Drops what was found when its head of then does not confirm it. */
+static enum wh_rc confirm(const struct past_scan *scan, const struct past_found *found,
+                          bool *ret_found, struct wh_err *err)
+{
+    bool names = scan->shape == SHAPE_NAME || scan->shape == SHAPE_NAMES;
+    const struct wh_head *head = NULL;
+
+    if (!*ret_found || sink_is_now(scan->past->when)) {
+        return WH_OK;
+    }
+    if (past_look(scan->past, found->kind, &found->id, &head, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret_found = head && !(names && head->deleted);
+    return *ret_found && names
+               ? past_has_name(scan->past, head, scan->mentions, found->name, ret_found, err)
+               : WH_OK;
+}
+
 enum wh_rc past_next(struct past_scan *scan, struct past_found *ret, bool *ret_found,
                      struct wh_err *err)
 {
@@ -269,6 +339,10 @@ enum wh_rc past_next(struct past_scan *scan, struct past_found *ret, bool *ret_f
     struct wh_slice value;
 
     *ret_found = false;
+    if (scan->list) {
+        past_list_next(scan->list, ret, ret_found);
+        return WH_OK;
+    }
     while (!*ret_found) {
         if (scan->begun) {
             wh_iter_step(scan->it, false);
@@ -281,6 +355,9 @@ enum wh_rc past_next(struct past_scan *scan, struct past_found *ret, bool *ret_f
             return wh_iter_error(scan->it, err);
         }
         *ret_found = found_in(scan, key, value, ret);
+        if (confirm(scan, ret, ret_found, err) != WH_OK) {
+            return err->rc;
+        }
     }
     return WH_OK;
 }

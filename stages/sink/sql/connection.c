@@ -40,8 +40,11 @@ static bool is_over(void *ctx)
 
 enum wh_rc sql_conn_past(struct sql_conn *conn, struct past **ret, struct wh_err *err)
 {
-    const struct past_conf conf = {
-        .store = conn->store, .snap = conn->snap, .over = is_over, .ctx = conn};
+    const struct past_conf conf = {.store = conn->store,
+                                   .snap = conn->snap,
+                                   .when = &conn->when,
+                                   .over = is_over,
+                                   .ctx = conn};
 
     if (conn->past == NULL && past_new(&conf, &conn->past, err) != WH_OK) {
         return err->rc;
