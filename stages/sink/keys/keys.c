@@ -208,6 +208,13 @@ static bool is_incident(const struct keys *keys, const struct wh_body *body)
     return wh_slice_eq(text_of(body, keys->type), WH_LIT("incident"));
 }
 
+/* Of other work items, only follow-ups and merge requests are asked what they mention. */
+static bool refers(const struct keys *keys, const struct wh_body *body)
+{
+    return shown(body, keys->follow_up_label) != NULL ||
+           wh_slice_eq(text_of(body, keys->type), WH_LIT("merge_request"));
+}
+
 enum wh_rc keys_claims(const struct keys *keys, const struct wh_source_id *source,
                        const struct wh_body *body, keys_visit visit, void *ctx, struct wh_err *err)
 {
@@ -234,7 +241,7 @@ enum wh_rc keys_mentions(const struct keys *keys, const struct wh_source_id *sou
         const struct wh_value *addresses = shown(body, keys->mentions);
         const struct visit v = {visit, ctx, "label", keys->mentions};
 
-        return addresses && shown(body, keys->follow_up_label)
+        return addresses && refers(keys, body)
                    ? names_of_value(&v, "url:", WH_FIELD_STRINGS, addresses, err)
                    : WH_OK;
     }

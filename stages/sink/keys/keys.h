@@ -13,7 +13,7 @@
  *                                 label:X, label:P#X; with all three label:P#X#E, without a project
  *                                 label:#X#E; with a folder path:P#... and the rest. P is a path or a number.
  *   type:incident                 incidents, so that they are found among all work items
- *   url:                          addresses that a follow-up refers to
+ *   url:                          addresses that a follow-up or a merge request refers to
  *   email:, account:              people and accounts; account:SYSTEM:USERNAME
  *
  * Pure functions of one observation or head. A deleted entity has no names; that is up to the caller.

@@ -307,8 +307,21 @@ static const struct sql_table_info tables[] = {
     {"completeness", NULL, WH_KIND_NONE, "numbers expected and had, by project and stream",
      "select source_project_id, stream, expected, have, missing from completeness where missing > "
      "0"},
+    {"incident_impact", NULL, WH_KIND_NONE,
+     "incidents with services, customers and what their contracts are worth in a month",
+     "select incident_title, service_name, customer_name, revenue_minor, currency from "
+     "incident_impact order by started_at desc, 2, 3"},
+    {"incident_services", NULL, WH_KIND_NONE, "services that incidents hit, by rules",
+     "select incident_url, service_name, rule from incident_services order by 1, 2"},
+    {"incident_follow_ups", NULL, WH_KIND_NONE, "what is to be done after incidents",
+     "select incident_url, title, state from incident_follow_ups where state = 'opened'"},
     {"postmortems", NULL, WH_KIND_NONE, "postmortems of incidents, by linked issues",
      "select incident_url, work_item_url, rule from postmortems order by 1"},
+    {"rollbacks", NULL, WH_KIND_NONE, "deployments that brought something old back",
+     "select project_path, environment, at, rule, service_name from rollbacks order by at desc"},
+    {"unresolved", NULL, WH_KIND_NONE,
+     "names that link to nothing: nobody claims them, or several do",
+     "select key, mentioned_by_url, rule, count, ambiguous from unresolved order by count desc"},
 };
 
 const struct sql_table_info *sql_tables(size_t *ret_n)

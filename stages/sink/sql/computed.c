@@ -3,7 +3,8 @@
 #include "common/base/time.h"
 
 static const struct sql_computed_def *const tables[] = {
-    &sql_postmortems,
+    &sql_incident_follow_ups, &sql_incident_impact, &sql_incident_services,
+    &sql_postmortems,         &sql_rollbacks,       &sql_unresolved,
 };
 
 const struct sql_computed_def *const *sql_computed_tables(size_t *ret_n)

@@ -13,6 +13,7 @@
 #define WH_SINK_SQL_COMPUTED_H
 
 #include "common/base/arena.h"
+#include "common/base/zone.h"
 #include "stages/sink/past/past.h"
 #include "stages/sink/sql/sql.h"
 
@@ -25,6 +26,7 @@ struct sql_computed_row {
 struct sql_computing {
     const struct sql_computed_def *def;
     struct past *past;
+    struct wh_zone zone;  /* of the workspace */
     struct wh_arena kept; /* what the table needs until the reading ends */
     struct wh_arena step; /* emptied before each step; texts of rows live here, or in kept */
     void *state;          /* the table's own */
@@ -65,6 +67,11 @@ const struct sql_computed_def *const *sql_computed_tables(size_t *ret_n);
 /* NULL when there is none of that name. */
 const struct sql_computed_def *sql_computed_find(struct wh_slice name);
 
+extern const struct sql_computed_def sql_incident_follow_ups;
+extern const struct sql_computed_def sql_incident_impact;
+extern const struct sql_computed_def sql_incident_services;
 extern const struct sql_computed_def sql_postmortems;
+extern const struct sql_computed_def sql_rollbacks;
+extern const struct sql_computed_def sql_unresolved;
 
 #endif

@@ -150,6 +150,7 @@ static enum wh_rc begin(struct cursor *c, int key, sqlite3_value *value, struct 
     struct wh_slice text = value ? sql_value_text(value) : (struct wh_slice){NULL, 0};
 
     c->rowid = 1;
+    c->computing.zone = c->table->conn->zone;
     if (sql_conn_past(c->table->conn, &c->computing.past, err) != WH_OK) {
         return err->rc;
     }

@@ -245,6 +245,7 @@ struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, atomic_bool *s
     }
     conn->store = conf->store;
     conn->clock = conf->clock;
+    conn->zone = conf->zone.impl ? conf->zone : wh_zone_utc();
     conn->when = SINK_NOW;
     conn->memory_bytes = conf->memory_bytes > 0 ? conf->memory_bytes : SQL_MEMORY_DEFAULT;
     conn->stopped = stopped;

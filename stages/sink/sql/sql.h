@@ -45,6 +45,7 @@
 #include <stdint.h>
 
 #include "common/base/time.h"
+#include "common/base/zone.h"
 #include "common/event/history.h"
 #include "common/store/store.h"
 
@@ -58,6 +59,7 @@ struct sql_engine_conf {
     size_t connections;
     int64_t memory_bytes; /* of each statement; 0: SQL_MEMORY_DEFAULT */
     const char *folder;   /* kept; for temporary files. NULL: no lookup outgrows memory */
+    struct wh_zone zone;  /* of the workspace; zeroed: UTC */
 };
 
 enum sql_type { SQL_NULL, SQL_INT, SQL_DOUBLE, SQL_TEXT, SQL_BLOB };

@@ -174,7 +174,7 @@ struct sql_cursor {
     uint64_t uncounted; /* rows still to come of a plan that only counts */
 };
 
-enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 24 };
+enum { SQL_TABLES_MAX = 2 * WH_KIND_COUNT + 32 };
 
 /* Whether a value is rare among the newest rows of a table, as one statement has found out. */
 struct sql_sample {
@@ -206,6 +206,7 @@ struct sql_conn {
     struct wh_history_when when; /* of the statement */
     struct past *past;           /* of the statement that runs; NULL until it is asked for */
     struct wh_clock clock;
+    struct wh_zone zone;
     int64_t deadline_ns;
     const int64_t *paused_ns; /* of the query; moves the deadline */
     const atomic_bool *canceled;
