@@ -3,7 +3,7 @@ FROM debian:12-slim AS tools
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
         gcc g++ make git pkg-config librdkafka-dev libavro-dev libcurl4-openssl-dev libmicrohttpd-dev libuv1-dev \
         libsqlite3-dev libssl-dev libconfig-dev libxxhash-dev zlib1g-dev librocksdb-dev libsimdjson-dev libmimalloc-dev \
-        libpcre2-dev libutf8proc-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libkainjow-mustache-dev libcctz-dev \
+        libpcre2-dev libutf8proc-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libkainjow-mustache-dev libcctz-dev libcsv-dev \
     && rm -rf /var/lib/apt/lists/*
 
 # What git describe says of the tree, unless the build is given a version. The tree is mounted, not copied: this stage's one file
@@ -30,7 +30,7 @@ RUN make -j"$(nproc)" VERSION="$(cat /version)" all && strip build/release/bin/*
 FROM debian:12-slim
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
         ca-certificates librdkafka1 libavro23 libcurl4 libmicrohttpd12 libuv1 libsqlite3-0 libssl3 libconfig9 \
-        libxxhash0 zlib1g librocksdb7.8 libsimdjson14 libmimalloc2.0 libpcre2-8-0 libutf8proc2 libcmark-gfm0.29.0.gfm.6 libcmark-gfm-extensions0.29.0.gfm.6 libcctz2 tzdata haproxy \
+        libxxhash0 zlib1g librocksdb7.8 libsimdjson14 libmimalloc2.0 libpcre2-8-0 libutf8proc2 libcmark-gfm0.29.0.gfm.6 libcmark-gfm-extensions0.29.0.gfm.6 libcctz2 libcsv3 tzdata haproxy \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/wellhead wellhead \
     && install -d -o 10001 -g 10001 -m 0700 /var/lib/wellhead /var/lib/wellhead/secrets \

@@ -61,7 +61,7 @@ CFLAGS := -std=c17 $(OPT) $(WARN) $(WARN_C) $(HARDEN) $(SANFLAGS)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -fno-exceptions -fno-rtti $(HARDEN) $(SANFLAGS)
 LDFLAGS := $(LDHARDEN) $(SANFLAGS) $(if $(filter tsan,$(SAN)),-rdynamic)
 LDLIBS := -lrdkafka -lavro -lcurl -lmicrohttpd -luv -lsqlite3 -lcrypto -lconfig -lxxhash -lz \
-	-lrocksdb -lsimdjson -lpcre2-8 -lutf8proc -lcmark-gfm-extensions -lcmark-gfm -lcctz -lstdc++ -lm -lpthread
+	-lrocksdb -lsimdjson -lpcre2-8 -lutf8proc -lcmark-gfm-extensions -lcmark-gfm -lcctz -lcsv -lstdc++ -lm -lpthread
 
 # librdkafka allocates each record in one thread and frees it in another, which costs the C
 # library's heap a sixth of the mapper's CPU. The sanitizers have heaps of their own.

@@ -78,6 +78,29 @@ static const struct cli_command table[] = {
      "  wellhead show '#45' --valid-at 2026-11-24T10:00:00Z   # as it was at GitLab at that time\n"
      "  wellhead show 6f1ed002-ab12-5a7b-9c3d-0123456789ab --json\n",
      cli_show},
+    {"import", CLI_IMPORT,
+     "import rows of your own records: services, customers, contracts, people", "FILE|-",
+     CLI_ARGS_MAX - 1,
+     "  wellhead import --source crm customers.csv subscriptions.csv\n"
+     "  wellhead import --source catalog services.json --dry-run   # shows what would change\n"
+     "  wellhead import --source crm --keep-going customers.csv    # leaves out wrong rows\n"
+     "  wellhead import --source crm --replace customers.csv       # deletes what is not listed\n"
+     "  wellhead import --source crm --replace customers.csv --confirm crm --json   # for scripts\n"
+     "  export-people | wellhead import --source hr --kind people -\n"
+     "  wellhead import --source crm customers.csv --no-wait       # the sink is not awaited\n"
+     "  wellhead import --source crm customers.csv --timeout 1h    # the mapper is far behind\n"
+     "\nFiles are CSV with a header, a JSON array, or JSON Lines; *: the column is needed.\n"
+     "  services           id* name* aliases tier team url labels\n"
+     "  customers          id* name* aliases domain segment region owner_email url\n"
+     "  service_customers  service* customer* since until\n"
+     "  subscriptions      id* customer* amount_minor* currency* period* service product\n"
+     "                     starts_on ends_on\n"
+     "  people             id* name* emails accounts team title type status\n"
+     "  service_ownership  service* and one or more of project path environment label\n"
+     "Lists in a cell of CSV are separated by ';'. Other columns are kept as attributes. An\n"
+     "empty cell empties a value; a column that a file lacks stays as it is in the store.\n"
+     "`wellhead purge import-NAME` removes all rows of a source.\n",
+     cli_import},
     {"replay", CLI_REPLAY,
      "map raw events or dead letters again: shows a plan, --execute carries it out", "CONNECTION",
      1,

@@ -16,6 +16,7 @@ struct cli_world cli_world_real(struct cli_http *http)
         .http = http,
         .admin = wh_admin_kafka_new,
         .consumer = wh_consumer_kafka_new,
+        .producer = wh_producer_kafka_new,
         .clock = wh_clock_real(),
         .input = STDIN_FILENO,
     };

@@ -65,6 +65,8 @@ struct cli_world {
                         struct wh_admin **ret, struct wh_err *err);
     enum wh_rc (*consumer)(const struct wh_consumer_conf *conf, struct wh_consumer **ret,
                            struct wh_err *err); /* as wh_consumer_kafka_new */
+    enum wh_rc (*producer)(const struct wh_producer_conf *conf, struct wh_producer **ret,
+                           struct wh_err *err); /* as wh_producer_kafka_new */
     struct wh_clock clock;
     void (*pause_ms)(void *ctx, int64_t ms); /* NULL: waits for real */
     void *ctx;                               /* of pause_ms */

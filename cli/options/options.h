@@ -32,7 +32,8 @@ enum cli_command_bit {
     CLI_ROTATE_KEY = 1 << 9,
     CLI_TABLES = 1 << 10,
     CLI_OPEN = 1 << 11,
-    CLI_ALL = (1 << 12) - 1,
+    CLI_IMPORT = 1 << 12,
+    CLI_ALL = (1 << 13) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
 };
@@ -42,7 +43,7 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_NDJSON, CLI_CSV };
 enum {
     CLI_PROJECTS_MAX = 64,
     CLI_PARAMS_MAX = 16,
-    CLI_ARGS_MAX = 8,
+    CLI_ARGS_MAX = 64,
     CLI_NOT_GIVEN = -1, /* a time or number */
 };
 
@@ -73,6 +74,9 @@ struct cli_options {
     bool raw;
     bool history;
     bool follow;
+    bool replace;
+    bool keep_going;
+    bool no_wait;
     const char *config; /* NULL: not given, as for the texts below */
     const char *token_file;
     const char *client_id;
@@ -83,6 +87,8 @@ struct cli_options {
     const char *key;
     const char *as_of;
     const char *valid_at;
+    const char *source;
+    const char *kind;
     int64_t wait_ms;    /* CLI_NOT_GIVEN */
     int64_t limit;      /* CLI_NOT_GIVEN */
     int64_t revision;   /* 0: not given */

@@ -101,7 +101,7 @@ static bool literal(struct cursor *c, char want)
     return true;
 }
 
-static bool read_date(struct cursor *c, int64_t *ret_days)
+static bool read_date(struct cursor *c, int year_max, int64_t *ret_days)
 {
     int year;
     int month;
@@ -111,7 +111,7 @@ static bool read_date(struct cursor *c, int64_t *ret_days)
         !digits(c, 2, &day)) {
         return false;
     }
-    if (year < 1 || year > YEAR_MAX || month < 1 || month > 12 || day < 1 ||
+    if (year < 1 || year > year_max || month < 1 || month > 12 || day < 1 ||
         day > days_in_month(year, month)) {
         return false;
     }
@@ -206,6 +206,14 @@ static bool in_range(int64_t ms)
            ms < days_from_civil(YEAR_MAX + 1, 1, 1) * day_ms;
 }
 
+bool wh_date_valid(struct wh_slice text)
+{
+    struct cursor c = {text.ptr, text.ptr ? text.ptr + text.len : NULL};
+    int64_t days;
+
+    return text.ptr != NULL && read_date(&c, 9999, &days) && c.p == c.end;
+}
+
 enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *ret, struct wh_err *err)
 {
     struct cursor c = {text.ptr, text.ptr ? text.ptr + text.len : NULL};
@@ -214,7 +222,7 @@ enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *ret, struct wh
     int64_t offset_ms = 0;
     struct wh_instant at;
     bool fraction = false;
-    bool ok = text.ptr != NULL && read_date(&c, &days);
+    bool ok = text.ptr != NULL && read_date(&c, YEAR_MAX, &days);
 
     if (ok && c.p != c.end) {
         ok = (literal(&c, 'T') || literal(&c, ' ')) && read_time(&c, &time_ms, &fraction);

@@ -47,6 +47,9 @@ struct wh_instant {
 WH_MUST_CHECK enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *ret,
                                        struct wh_err *err);
 
+/* Is it a day of the calendar alone, 2026-11-30, in the years 1..9999? */
+bool wh_date_valid(struct wh_slice text);
+
 #define WH_TIME_TEXT_MAX 32
 /* RFC 3339 UTC with milliseconds: 2026-11-24T01:02:03.004Z. Returns text. */
 const char *wh_time_format(int64_t ms, char text[WH_TIME_TEXT_MAX]);

@@ -160,6 +160,11 @@ enum wh_rc wh_connection_parse(struct wh_slice document, struct wh_json_parser *
     return WH_OK;
 }
 
+bool wh_connection_is_import(const struct wh_connection *c)
+{
+    return wh_slice_starts(c->instance, WH_LIT(WH_CONNECTION_IMPORT));
+}
+
 struct wh_slice wh_connection_identity(const struct wh_connection *c)
 {
     return c->identity.len ? c->identity : c->instance;

@@ -67,6 +67,10 @@ enum wh_connection_class {
 };
 enum wh_connection_class wh_connection_class(struct wh_slice state);
 
+/* A connection of imported rows, made by `wellhead import`: it has no GitLab, and no fetcher works for it. */
+#define WH_CONNECTION_IMPORT "import:"
+bool wh_connection_is_import(const struct wh_connection *c);
+
 /* The address used in raw events and so in entity ids; a move to https does not change it. */
 struct wh_slice wh_connection_identity(const struct wh_connection *c);
 

@@ -132,6 +132,12 @@ static enum wh_rc new_consumer(const struct wh_consumer_conf *conf, struct wh_co
     return wh_bus_mem_consumer(current->bus, conf, ret, err);
 }
 
+static enum wh_rc new_producer(const struct wh_producer_conf *conf, struct wh_producer **ret,
+                               struct wh_err *err)
+{
+    return wh_bus_mem_producer(current->bus, conf, ret, err);
+}
+
 static int64_t now_ms(void *ctx)
 {
     struct th_cli *t = ctx;
@@ -282,6 +288,7 @@ static struct cli make_cli(struct th_cli *t, FILE *data, FILE *messages)
         .world = {.http = &t->http,
                   .admin = new_admin,
                   .consumer = new_consumer,
+                  .producer = new_producer,
                   .clock = {.now_ms = now_ms, .mono_ns = mono_ns, .ctx = t},
                   .pause_ms = pause_ms,
                   .ctx = t,

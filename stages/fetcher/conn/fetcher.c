@@ -277,6 +277,10 @@ static void take_document(struct fetcher *f, const struct wh_bus_msg *msg)
         wh_arena_done(&arena);
         return;
     }
+    if (wh_connection_is_import(&parsed)) {
+        wh_arena_done(&arena);
+        return;
+    }
     c = fetcher_find(f, parsed.id);
     if (c && msg->topic && parsed.updated_at_ms <= c->doc.updated_at_ms) {
         wh_arena_done(&arena); /* it is not newer than what is known, or it is our own */

@@ -244,7 +244,8 @@ static enum wh_rc to_text(const struct convert *c, const struct view_conv *conv,
             *ret_shown = VIEW_NULL;
             return WH_OK;
         }
-        if (convert_time(c, found, &at, err) != WH_OK) {
+        /* A day may be later than any time that orders versions: an open end is often 9999-12-31. */
+        if (!wh_date_valid(text) && convert_time(c, found, &at, err) != WH_OK) {
             return err->rc;
         }
         ret->u.str.len = 10;

@@ -1,11 +1,12 @@
 /* The catalogue of tables, views and columns. It needs no SQLite, so that the HTTP API can use it. */
 #include "stages/sink/sql/computed.h"
+#include "stages/sink/sql/imported.h"
 #include "stages/sink/sql/labels.h"
 #include "stages/sink/sql/sql.h"
 
 /* The order is that of `enum identity` in entity_tables.c. */
 static const struct sql_column identity_columns[] = {
-    {"source_system", "TEXT", SQL_SHAPE_PLAIN, "where it comes from: gitlab"},
+    {"source_system", "TEXT", SQL_SHAPE_PLAIN, "where it comes from: gitlab, import"},
     {"instance", "TEXT", SQL_SHAPE_PLAIN, "base address of the source"},
     {"source_kind", "TEXT", SQL_SHAPE_PLAIN, "the source's kind of object"},
     {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "the source's project id"},
@@ -362,6 +363,8 @@ static struct sql_column field_column(const struct wh_field_def *f)
 
 static size_t kind_columns(const struct wh_kind_def *def, struct sql_column *out)
 {
+    const struct sql_imported_column *imported[SQL_IMPORTED_MAX];
+    size_t n_imported;
     size_t n = 0;
 
     out[n++] = (struct sql_column){"id", "TEXT", SQL_SHAPE_PLAIN, "entity id (uuid); indexed"};
@@ -374,6 +377,10 @@ static size_t kind_columns(const struct wh_kind_def *def, struct sql_column *out
             out[n].name = label->column;
             out[n++].doc = label->doc;
         }
+    }
+    n_imported = sql_imported_columns(def, imported);
+    for (size_t i = 0; i < n_imported; i++) {
+        out[n++] = imported[i]->column;
     }
     for (size_t i = 0; i < sizeof(identity_columns) / sizeof(identity_columns[0]); i++) {
         out[n++] = identity_columns[i];

@@ -1,6 +1,7 @@
 /* Tables of entities: a row is a head of the store; columns are decoded when they are asked for. */
 #include "stages/sink/store/long_text.h"
 #include "stages/sink/sql/entity_priv.h"
+#include "stages/sink/sql/imported.h"
 #include "stages/sink/sql/labels.h"
 
 /* Behind id and the kind's fields, in the order of sql_columns. */
@@ -193,8 +194,76 @@ static enum wh_rc changed_at(struct sql_cursor *c, struct sql_out *out, struct w
     return WH_OK;
 }
 
+/* ---- columns of imported rows ---- */
+
+static enum wh_rc monthly(struct sql_cursor *c, struct sql_out *out, struct wh_err *err)
+{
+    const struct wh_kind_def *kind = c->table->kind;
+    const int fields[] = {wh_kind_field(kind, WH_LIT("amount_minor")),
+                          wh_kind_field(kind, WH_LIT("period"))};
+    struct wh_value values[2];
+    int64_t worth;
+    bool known = true;
+
+    for (size_t i = 0; i < 2; i++) {
+        bool shown = false;
+
+        if (wh_body_decode_field(kind, c->head.body, (unsigned)fields[i], &c->arena, &shown,
+                                 &values[i], err) != WH_OK) {
+            return err->rc;
+        }
+        known = known && shown && !values[i].is_null;
+    }
+    if (known && sql_imported_monthly(values[1].u.str, values[0].u.i, &worth)) {
+        sql_result_int(out, worth);
+    } else {
+        sql_result_null(out);
+    }
+    return WH_OK;
+}
+
+/* "import:crm" is crm. */
+static enum wh_rc source(struct sql_cursor *c, struct sql_out *out, struct wh_err *err)
+{
+    struct wh_head_view head;
+    struct wh_slice instance;
+
+    if (wh_head_view(c->value, &head, err) != WH_OK) {
+        return err->rc;
+    }
+    instance = head.source.instance;
+    sql_result_maybe(out, wh_slice_starts(instance, WH_LIT("import:"))
+                              ? wh_slice_from(instance, sizeof("import:") - 1)
+                              : instance);
+    return WH_OK;
+}
+
+static enum wh_rc imported(struct sql_cursor *c, struct sql_out *out, unsigned number,
+                           struct wh_err *err)
+{
+    const struct sql_imported_column *columns[SQL_IMPORTED_MAX];
+    size_t n = sql_imported_columns(c->table->kind, columns);
+
+    if (number >= n) {
+        return WH_OK;
+    }
+    switch (columns[number]->what) {
+    case SQL_IMPORTED_SOURCE:
+        return source(c, out, err);
+    case SQL_IMPORTED_KEY:
+        return field(c, out,
+                     (unsigned)wh_kind_field(c->table->kind, wh_slice_str(columns[number]->field)),
+                     err);
+    case SQL_IMPORTED_MONTHLY:
+    default:
+        return monthly(c, out, err);
+    }
+}
+
 void sql_entity_columns(struct sql_table *table)
 {
+    const struct sql_imported_column *columns[SQL_IMPORTED_MAX];
+    size_t n_imported = sql_imported_columns(table->kind, columns);
     size_t n = 0;
 
     table->shown[n++].what = SQL_SHOWS_ID;
@@ -203,6 +272,9 @@ void sql_entity_columns(struct sql_table *table)
         if (sql_label_of(&table->kind->fields[i])) {
             table->shown[n++] = (struct sql_shown){SQL_SHOWS_LABEL, (unsigned char)i};
         }
+    }
+    for (unsigned i = 0; i < n_imported; i++) {
+        table->shown[n++] = (struct sql_shown){SQL_SHOWS_IMPORTED, (unsigned char)i};
     }
     for (unsigned i = 0; n < table->n_columns; i++) {
         table->shown[n++] = (struct sql_shown){SQL_SHOWS_IDENTITY, (unsigned char)i};
@@ -221,6 +293,8 @@ static enum wh_rc column(struct sql_cursor *c, struct sql_out *out, int number, 
         return field(c, out, shown.number, err);
     case SQL_SHOWS_LABEL:
         return sql_label_column(c, out, shown.number, err);
+    case SQL_SHOWS_IMPORTED:
+        return imported(c, out, shown.number, err);
     case SQL_SHOWS_IDENTITY:
     default:
         break;

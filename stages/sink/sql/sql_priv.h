@@ -99,12 +99,13 @@ struct sql_table_def {
     enum wh_rc (*more)(struct sql_cursor *c, bool *ret_more, struct wh_err *err);
 };
 
-/* What a column of a table of entities shows: id, a field, the label of a field (labels.h), or a part of
- * its identity. */
-enum { SQL_SHOWS_ID, SQL_SHOWS_FIELD, SQL_SHOWS_LABEL, SQL_SHOWS_IDENTITY };
+/* What a column of a table of entities shows: id, a field, the label of a field (labels.h), what
+ * follows from an imported row (imported.h), or a part of its identity. */
+enum { SQL_SHOWS_ID, SQL_SHOWS_FIELD, SQL_SHOWS_LABEL, SQL_SHOWS_IMPORTED, SQL_SHOWS_IDENTITY };
 struct sql_shown {
     unsigned char what;
-    unsigned char number; /* of the field; of the identity's columns */
+    unsigned char
+        number; /* of the field; of the columns of imported.h; of the identity's columns */
 };
 
 /* One table of one connection. */
