@@ -130,6 +130,15 @@ static const struct sql_column external_links_columns[] = {
     {"url", "TEXT", SQL_SHAPE_PLAIN, "address there, where GitLab sent one"},
 };
 
+static const struct sql_column categories_columns[] = {
+    {"entity", "TEXT", SQL_SHAPE_PLAIN, "work item or pipeline"},
+    {"kind", "TEXT", SQL_SHAPE_PLAIN, "work_item or build_record"},
+    {"url", "TEXT", SQL_SHAPE_PLAIN, "its page"},
+    {"category", "TEXT", SQL_SHAPE_PLAIN, "fix, feature, incident, maintenance, security, ..."},
+    {"rule", "TEXT", SQL_SHAPE_PLAIN, "what assigned it: type, label, title, branch or source"},
+    {"revision", "TEXT", SQL_SHAPE_PLAIN, "revision that it follows from: revisions.version"},
+};
+
 static const struct sql_column runs_columns[] = {
     {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
     {"run", "INTEGER", SQL_SHAPE_PLAIN, "number of the run: its start in ms"},
@@ -305,6 +314,8 @@ static const struct sql_table_info tables[] = {
      "select system, key, entity_url from external_links order by key limit 20"},
     {"streams", NULL, WH_KIND_NONE, "how the reads of each stream fare, by connection and fetcher",
      "select stream, state, read_by, at_gitlab, last_success, reason from streams"},
+    {"categories", NULL, WH_KIND_NONE, "categories of work items and pipelines, by rules",
+     "select category, kind, count(*) from categories group by 1, 2 order by 3 desc"},
     {"completeness", NULL, WH_KIND_NONE, "numbers expected and had, by project and stream",
      "select source_project_id, stream, expected, have, missing from completeness where missing > "
      "0"},
@@ -418,6 +429,7 @@ static const struct {
     OTHER(set_aside_documents),
     OTHER(set_aside),
     OTHER(external_links),
+    OTHER(categories),
     OTHER(streams),
     OTHER(completeness),
 };

@@ -131,3 +131,29 @@ SELECT w.id AS entity,
        nullif(substr(l.value, instr(l.value || ' ', ' ') + 1), '') AS url
 FROM work_items w, json_each(w.external_links) l
 WHERE w.external_links IS NOT NULL;
+
+-- The field has pairs: a category, and the rule that assigned it. The newest revision that shows the field set it.
+CREATE VIEW categories AS
+SELECT e.id AS entity,
+       'work_item' AS kind,
+       e.url AS url,
+       c.value AS category,
+       json_extract(e.categories, '$[' || (c.key + 1) || ']') AS rule,
+       (SELECT r.version
+        FROM revisions r, json_each(r.shown) f
+        WHERE r.entity_id = e.id AND f.value = 'categories'
+        ORDER BY r.version DESC LIMIT 1) AS revision
+FROM work_items e, json_each(e.categories) c
+WHERE e.categories IS NOT NULL AND c.key % 2 = 0
+UNION ALL
+SELECT e.id AS entity,
+       'build_record' AS kind,
+       e.url AS url,
+       c.value AS category,
+       json_extract(e.categories, '$[' || (c.key + 1) || ']') AS rule,
+       (SELECT r.version
+        FROM revisions r, json_each(r.shown) f
+        WHERE r.entity_id = e.id AND f.value = 'categories'
+        ORDER BY r.version DESC LIMIT 1) AS revision
+FROM build_records e, json_each(e.categories) c
+WHERE e.categories IS NOT NULL AND c.key % 2 = 0;
