@@ -45,6 +45,7 @@ enum wh_rc wh_streams_write(const struct wh_streams *s, struct wh_buf *out, stru
     wh_jw_put_int(&w, "at_ms", s->at_ms);
     wh_jw_put_ms(&w, "started_ms", s->started_ms);
     wh_jw_put_ms(&w, "run", s->run);
+    wh_jw_put_bool(&w, "sweeps", s->sweeps);
     wh_jw_put_ms(&w, "progress_ms", s->progress_ms);
     wh_jw_put_int(&w, "interval_ms", s->interval_ms);
     wh_jw_put_ms(&w, "succeeded_ms", s->succeeded_ms);
@@ -74,10 +75,16 @@ static struct wh_slice get_text(struct wh_json_val object, const char *key)
                : wh_slice("", 0);
 }
 
+static bool get_flag(struct wh_json_val object, const char *key)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_BOOL &&
+           wh_json_bool(v);
+}
+
 static struct wh_stream take_stream(struct wh_json_val v)
 {
-    struct wh_json_val active;
-
     return (struct wh_stream){.name = get_text(v, "stream"),
                               .read_by = get_text(v, "read_by"),
                               .tool = get_text(v, "tool"),
@@ -92,9 +99,7 @@ static struct wh_stream take_stream(struct wh_json_val v)
                               .at_gitlab = wh_json_get_int(v, "at_gitlab", -1),
                               .counted_by = get_text(v, "counted_by"),
                               .missing = wh_json_get_int(v, "missing", -1),
-                              .active = wh_json_get(v, WH_LIT("active"), &active) &&
-                                        wh_json_type(active) == WH_JSON_BOOL &&
-                                        wh_json_bool(active)};
+                              .active = get_flag(v, "active")};
 }
 
 enum wh_rc wh_streams_parse(struct wh_slice json, struct wh_json_parser *parser,
@@ -114,6 +119,7 @@ enum wh_rc wh_streams_parse(struct wh_slice json, struct wh_json_parser *parser,
                                .at_ms = wh_json_get_int(root, "at_ms", 0),
                                .started_ms = wh_json_get_int(root, "started_ms", 0),
                                .run = wh_json_get_int(root, "run", 0),
+                               .sweeps = get_flag(root, "sweeps"),
                                .progress_ms = wh_json_get_int(root, "progress_ms", 0),
                                .interval_ms = wh_json_get_int(root, "interval_ms", 0),
                                .succeeded_ms = wh_json_get_int(root, "succeeded_ms", 0),

@@ -43,6 +43,7 @@ struct wh_streams {
     int64_t at_ms;            /* when this was written */
     int64_t started_ms;       /* when the fetcher learned of the connection */
     int64_t run;              /* run_id.h; 0: none is under way */
+    bool sweeps;              /* that run lists all numbers */
     int64_t progress_ms;      /* when GitLab answered last */
     int64_t interval_ms;      /* between two runs */
     int64_t succeeded_ms;     /* when the newest good run ended */

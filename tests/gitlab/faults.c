@@ -1,5 +1,6 @@
 #include "tests/gitlab/faults.h"
 
+#include "common/base/mem.h"
 #include "tests/gitlab/scan.h"
 #include "tests/gitlab/text.h"
 
@@ -27,6 +28,7 @@ void gl_faults_init(struct gl_faults *f, uint64_t seed)
                             .delay_ms = 1000,
                             .status_5xx = 502,
                             .retry_after_s = 1,
+                            .broken_status = 502,
                             .random = gl_mix(seed ^ 0xfau)};
 }
 
@@ -60,6 +62,22 @@ static void set_one(struct gl_faults *f, struct wh_slice json, enum gl_fault fau
     f->p[fault] = gl_scan_number(json, names[fault], 0);
 }
 
+static void set_broken(struct gl_faults *f, struct wh_slice json)
+{
+    struct wh_slice part = gl_scan_text(json, "broken");
+
+    if (part.ptr && part.len < sizeof(f->broken)) {
+        memcpy(f->broken, part.ptr, part.len);
+        f->broken[part.len] = '\0';
+    }
+    f->broken_status = gl_scan_int(json, "broken_status", f->broken_status);
+}
+
+bool gl_fault_breaks(const struct gl_faults *f, struct wh_slice path)
+{
+    return f->broken[0] && memmem(path.ptr, path.len, f->broken, strlen(f->broken)) != NULL;
+}
+
 const char *gl_faults_set(struct gl_faults *f, struct wh_slice json)
 {
     if (!gl_scan_is_object(json)) {
@@ -73,6 +91,7 @@ const char *gl_faults_set(struct gl_faults *f, struct wh_slice json)
     for (unsigned i = 0; i < GL_FAULT_COUNT; i++) {
         set_one(f, json, (enum gl_fault)i);
     }
+    set_broken(f, json);
     f->slow_ms = gl_scan_int(json, "slow_ms", f->slow_ms);
     f->delay_ms = gl_scan_int(json, "delay_ms", f->delay_ms);
     f->status_5xx = gl_scan_int(json, "status", f->status_5xx);
@@ -98,9 +117,9 @@ void gl_faults_render(const struct gl_faults *f, struct gl_out *out)
     }
     gl_out_tpl(out,
                "'slow_ms':%d,'delay_ms':%d,'status':%d,'retry_after':%d,'insert_mid_listing':%d,"
-               "'rate_limit_per_minute':%d",
+               "'rate_limit_per_minute':%d,'broken':'%s','broken_status':%d",
                f->slow_ms, f->delay_ms, f->status_5xx, f->retry_after_s, f->insert_mid_listing,
-               f->rate_limit);
+               f->rate_limit, wh_slice_str(f->broken), f->broken_status);
     for (unsigned i = 0; i < GL_LIMIT_COUNT; i++) {
         gl_out_tpl(out, ",'%s':%d", wh_slice_str(limit_names[i]), f->limits[i]);
     }

@@ -48,6 +48,8 @@ struct gl_faults {
     struct gl_window budgets[GL_BUDGETS];
     int64_t limits[GL_LIMIT_COUNT]; /* requests a minute and user; 0: none */
     struct gl_window limited[GL_LIMIT_COUNT][GL_BUDGETS];
+    char broken[64]; /* paths with this part are answered with a page of HTML; empty: none */
+    int64_t broken_status;
     uint64_t random;
 };
 
@@ -60,6 +62,8 @@ bool gl_fault_hit(struct gl_faults *f, enum gl_fault fault);
  */
 const char *gl_faults_set(struct gl_faults *f, struct wh_slice json);
 void gl_faults_render(const struct gl_faults *f, struct gl_out *out);
+/* Is the path one of those that are broken? */
+bool gl_fault_breaks(const struct gl_faults *f, struct wh_slice path);
 /* Counts a request; true when it is over the limit. Nothing when there is no limit. */
 bool gl_rate_limited(struct gl_faults *f, unsigned user, int64_t now_s);
 bool gl_endpoint_limited(struct gl_faults *f, enum gl_limit limit, unsigned user, int64_t now_s);

@@ -128,15 +128,20 @@ void gl_rest_fail(struct gl_call *call, unsigned status, const char *key, const 
     gl_rest_send(call, status);
 }
 
-static void reply_text(struct gl_call *call, unsigned status, const char *text)
+static void reply_page(struct gl_call *call, unsigned status, const char *type, const char *text)
 {
     gl_rest_log(call, status);
     gl_out_done(&call->out);
     wh_http_reply(call->req, &(struct wh_http_reply){.status = status,
-                                                     .content_type = "text/plain",
+                                                     .content_type = type,
                                                      .body = wh_slice_str(text),
                                                      .headers = call->headers.items,
                                                      .n_headers = call->headers.n});
+}
+
+static void reply_text(struct gl_call *call, unsigned status, const char *text)
+{
+    reply_page(call, status, "text/plain", text);
 }
 
 /* ---- the way in ---- */
@@ -198,6 +203,11 @@ static bool refuse_by_chance(struct gl_call *call)
     struct gl_server *s = call->server;
     char page[128];
 
+    if (gl_fault_breaks(&s->faults, call->path)) {
+        reply_page(call, (unsigned)s->faults.broken_status, "text/html",
+                   "<html><head><title>Sign in</title></head></html>\n");
+        return true;
+    }
     if (gl_fault_hit(&s->faults, GL_FAULT_BARE_429)) {
         reply_text(call, 429, "Retry later\n");
         return true;

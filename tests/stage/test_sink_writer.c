@@ -933,6 +933,9 @@ static bool has_meta(struct fixture *f, struct wh_slice key, const char *text)
 static void test_runs_and_health(void **state)
 {
     static const char late[] = "{\"started_at_ms\":10000000000,\"kind\":\"sync\"}";
+    static const char begun[] = "{\"started_at_ms\":10000000000,\"state\":\"in_progress\"}";
+    static const char success[] = "{\"started_at_ms\":10000000000,\"state\":\"success\"}";
+    static const char interrupted[] = "{\"started_at_ms\":10000000000,\"state\":\"interrupted\"}";
     static const char webhooks[] = "{\"connection\":\"c1\",\"projects\":[]}";
     struct fixture *f = *state;
     struct wh_err err;
@@ -956,6 +959,20 @@ static void test_runs_and_health(void **state)
     assert_true(has_meta(f, wh_slice("rc1\0\0\0\0\2\x54\x0b\xe4\0", 12), late));
     assert_false(has_meta(f, wh_slice("hc1\0webhooks:i1", 15), webhooks));
     assert_true(has_meta(f, wh_slice("hc1\0webhooks:i2", 15), webhooks));
+    /* What was cut off is closed by the next process, but not what had ended. */
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:2", begun);
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:2", success);
+    drain_ok(f);
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:2", interrupted);
+    drain_ok(f);
+    assert_true(has_meta(f, wh_slice("rc1\0\0\0\0\2\x54\x0b\xe4\0", 12), success));
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:2", begun);
+    drain_ok(f);
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:2", interrupted);
+    drain_ok(f);
+    assert_true(has_meta(f, wh_slice("rc1\0\0\0\0\2\x54\x0b\xe4\0", 12), interrupted));
+    send_document(f, "wellhead.runs", WH_DOCUMENT_RUN, "c1:2", late);
+    drain_ok(f);
     /* The connection goes, and all that was kept under its name. */
     send(f, CONNECTIONS_TOPIC, 0, WH_LIT("c1"), wh_slice(NULL, 0));
     drain_ok(f);

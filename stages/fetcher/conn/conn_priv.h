@@ -148,6 +148,7 @@ struct fetcher {
     struct wh_json_parser *arrays; /* for pages */
     struct rereads *rereads;
     struct rotation *rotation;
+    int64_t begun_ms; /* when it was made */
     bool draining;
     bool caught_up; /* connections and fetch-state have been read to their ends */
 };

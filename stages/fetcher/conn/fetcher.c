@@ -18,6 +18,7 @@
 #include "stages/fetcher/conn/leave.h"
 #include "stages/fetcher/access/pairs.h"
 #include "stages/fetcher/conn/rotate.h"
+#include "stages/fetcher/conn/stream_report.h"
 #include "stages/fetcher/conn/shown.h"
 
 enum {
@@ -104,6 +105,7 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
     f->deps = *deps;
+    f->begun_ms = wh_clock_now_ms(&deps->clock);
     f->outbox = outbox_new(&(struct outbox_conf){.loop = deps->loop,
                                                  .clock = deps->clock,
                                                  .on_room = on_room,
@@ -378,7 +380,7 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
     }
 }
 
-/* The keys are "<connection>:outcome" and "<connection>:webhooks:<intake>". */
+/* The keys are "<connection>:outcome", "<connection>:webhooks:<intake>" and "<connection>:streams:<fetcher>". */
 void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
 {
     const char *colon = msg->key.len ? memchr(msg->key.ptr, ':', msg->key.len) : NULL;
@@ -405,6 +407,8 @@ void fetcher_take_health(struct fetcher *f, const struct wh_bus_msg *msg)
     } else if (wh_slice_starts(rest, WH_LIT("webhooks:")) &&
                wh_webhook_health_parse(doc.document, f->rows, &arena, &webhooks, &err) == WH_OK) {
         health_take_webhooks(c->health, &webhooks);
+    } else if (wh_slice_starts(rest, WH_LIT("streams:"))) {
+        stream_report_take(c, doc.document);
     }
     wh_arena_done(&arena);
 }

@@ -63,26 +63,59 @@ static void write_run(struct wh_json_writer *w, const struct conn *c, bool finis
     wh_jw_end(w);
 }
 
-void run_report(struct conn *c, bool finished)
+static void publish(struct conn *c, int64_t run, const struct wh_buf *json)
 {
     struct fetcher *f = c->fetcher;
-    WH_AUTO(buf) struct wh_buf json;
-    struct wh_json_writer w;
     struct wh_err err;
     char key[KEY_MAX_BYTES];
 
-    wh_buf_init(&json, REPORT_MAX_BYTES);
-    wh_json_writer_init(&w, &json);
-    write_run(&w, c, finished);
-    (void)snprintf(key, sizeof(key), "%s:%" PRId64, c->id, c->run.started_ms);
-    if (wh_jw_finish(&w, &err) != WH_OK ||
-        outbox_document(f->outbox,
+    (void)snprintf(key, sizeof(key), "%s:%" PRId64, c->id, run);
+    if (outbox_document(f->outbox,
                         &(struct outbox_document){.schema = WH_DOCUMENT_RUN,
                                                   .topic = f->topics.runs,
                                                   .key = wh_slice_str(key),
                                                   .connection = wh_slice_str(c->id),
-                                                  .json = wh_buf_slice(&json)},
+                                                  .json = wh_buf_slice(json)},
                         NULL, &err) != WH_OK) {
         wh_log_warn(f->deps.log, "run report not written", WH_RC(&err));
+    }
+}
+
+void run_report(struct conn *c, bool finished)
+{
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_buf_init(&json, REPORT_MAX_BYTES);
+    wh_json_writer_init(&w, &json);
+    write_run(&w, c, finished);
+    if (wh_jw_finish(&w, &err) == WH_OK) {
+        publish(c, c->run.started_ms, &json);
+    } else {
+        wh_log_warn(c->fetcher->deps.log, "run report not written", WH_RC(&err));
+    }
+}
+
+void run_report_interrupted(struct conn *c, int64_t run, int64_t last_ms, bool sweeps)
+{
+    WH_AUTO(buf) struct wh_buf json;
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_buf_init(&json, REPORT_MAX_BYTES);
+    wh_json_writer_init(&w, &json);
+    wh_jw_object(&w);
+    wh_jw_put_str(&w, "connection", wh_slice_str(c->id));
+    wh_jw_put_str(&w, "kind", sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
+    wh_jw_put_str(&w, "state", WH_LIT("interrupted"));
+    wh_jw_put_int(&w, "started_at_ms", run);
+    wh_jw_put_int(&w, "finished_at_ms", last_ms);
+    wh_jw_put_bool(&w, "ok", false);
+    wh_jw_put_str(&w, "error",
+                  WH_LIT("the fetcher ended during the run; it goes on where it stopped"));
+    wh_jw_end(&w);
+    if (wh_jw_finish(&w, &err) == WH_OK) {
+        publish(c, run, &json);
     }
 }

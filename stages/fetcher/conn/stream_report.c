@@ -3,10 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/run_report.h"
 
-enum { DOCUMENT_MAX_BYTES = 64 << 10, KEY_MAX_BYTES = 512 };
+enum { DOCUMENT_MAX_BYTES = 64 << 10, KEY_MAX_BYTES = 512, LEFT_MS = 6 * WH_STREAMS_MS };
 
 static int64_t now_ms(const struct conn *c)
 {
@@ -38,6 +40,9 @@ void stream_report_listing_ended(struct conn *c, const struct listing_task *task
     struct stream_trace *t = &c->run.traces.list[task->stream];
 
     t->ended += result->outcome == LISTING_ENDED;
+    if (task->project == NULL && result->outcome == LISTING_ENDED) {
+        t->listed_ms = now_ms(c);
+    }
     t->unread += result->unread;
     note(t, result->error);
 }
@@ -256,7 +261,7 @@ static void fill_one(const struct conn *c, unsigned stream, struct wh_stream *on
     if (source->kind == SOURCE_NONE) {
         (void)snprintf(reason, STREAM_TEXT_MAX, "%s", source->reason ? source->reason : "");
     } else if (stream == 0) {
-        one->last_success_ms = finished_ms(c, "", 0);
+        one->last_success_ms = c->run.traces.list[0].listed_ms;
     } else {
         look_at_projects(c, stream, one, &skipped);
         if (skipped) {
@@ -287,43 +292,45 @@ static void add_numbers(const struct conn *c, struct wh_stream *one, enum number
     one->missing = sum.missing;
 }
 
+/* A stream with its parts. */
+static void fill_whole(const struct conn *c, unsigned stream, struct wh_stream *one,
+                       char reason[STREAM_TEXT_MAX])
+{
+    enum numbers_stream numbers = numbers_stream_of(stream);
+
+    fill_one(c, stream, one, reason);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (i != stream && whole_of(i) == stream) {
+            add_trace(one, &c->run.traces.list[i], reason);
+        }
+    }
+    if (numbers < NUMBERS_PROOF) {
+        add_numbers(c, one, numbers);
+    }
+    one->reason = wh_slice_str(reason);
+}
+
 void stream_report_fill(const struct conn *c, struct wh_streams *ret, struct stream_texts *texts)
 {
     const struct stream_traces *all = &c->run.traces;
-    unsigned place[STREAMS] = {0};
+    /* Another member lists the projects. */
+    unsigned first = fetcher_owns(c->fetcher, c->id, NULL) ? 0 : FIRST_PROJECT_STREAM;
 
     *ret = (struct wh_streams){.connection = wh_slice_str(c->id),
                                .fetcher = wh_slice_str(c->fetcher->deps.conf.member),
                                .at_ms = now_ms(c),
                                .started_ms = c->run.begun_ms,
                                .run = c->run.phase == RUN_IDLE ? 0 : c->run.started_ms,
+                               .sweeps = c->run.sweeps,
                                .progress_ms = all->progress_ms,
                                .interval_ms = c->fetcher->deps.conf.sync_interval_ms,
                                .succeeded_ms = all->succeeded_ms,
                                .failing_runs = all->failing_runs,
                                .failing_since_ms = all->failing_since_ms,
                                .error = wh_slice_str(c->run.error)};
-    for (unsigned i = 0; i < STREAMS; i++) {
+    for (unsigned i = first; i < STREAMS; i++) {
         if (whole_of(i) == i) {
-            enum numbers_stream numbers = numbers_stream_of(i);
-
-            place[i] = (unsigned)ret->n++;
-            fill_one(c, i, &ret->list[place[i]], texts->reasons[i]);
-            if (numbers < NUMBERS_PROOF) {
-                add_numbers(c, &ret->list[place[i]], numbers);
-            }
-        }
-    }
-    for (unsigned i = 0; i < STREAMS; i++) {
-        unsigned whole = whole_of(i);
-
-        if (whole != i) {
-            add_trace(&ret->list[place[whole]], &all->list[i], texts->reasons[whole]);
-        }
-    }
-    for (unsigned i = 0; i < STREAMS; i++) {
-        if (whole_of(i) == i) {
-            ret->list[place[i]].reason = wh_slice_str(texts->reasons[i]);
+            fill_whole(c, i, &ret->list[ret->n++], texts->reasons[i]);
         }
     }
 }
@@ -376,5 +383,92 @@ void stream_report_publish(struct conn *c)
                                                   .json = wh_buf_slice(&json)},
                         NULL, &err) != WH_OK) {
         wh_log_warn(c->fetcher->deps.log, "states of the streams not published", WH_RC(&err));
+    }
+}
+
+/* ---- what an earlier process has left ---- */
+
+static void restore_one(struct stream_traces *all, const struct wh_stream *one)
+{
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (wh_slice_eq(one->name, wh_slice_str(streams[i].name))) {
+            struct stream_trace *t = &all->list[i];
+
+            t->listed_ms = i == 0 ? one->last_success_ms : 0;
+            t->failing_runs = one->failing_runs;
+            t->failing_since_ms = one->failing_since_ms;
+            if (one->failing_runs > 0) {
+                (void)snprintf(t->error, sizeof(t->error), "%.*s", WH_SLICE_ARG(one->reason));
+            }
+        }
+    }
+}
+
+/* The counts of failing runs go on. */
+static void restore(struct conn *c, const struct wh_streams *left)
+{
+    struct stream_traces *all = &c->run.traces;
+
+    all->failing_runs = left->failing_runs;
+    all->failing_since_ms = left->failing_since_ms;
+    all->succeeded_ms = left->succeeded_ms;
+    for (size_t i = 0; i < left->n; i++) {
+        restore_one(all, &left->list[i]);
+    }
+    if (c->run.error[0] == '\0') {
+        (void)snprintf(c->run.error, sizeof(c->run.error), "%.*s", WH_SLICE_ARG(left->error));
+    }
+}
+
+/* The newest report of each fetcher counts. */
+static void note_left(struct stream_traces *all, const struct wh_streams *left)
+{
+    uint64_t fetcher = wh_hash64(left->fetcher) | 1;
+
+    for (size_t i = 0; i < STREAM_CUTS_MAX; i++) {
+        struct stream_cut *cut = &all->cuts[i];
+
+        if (cut->fetcher == 0 || cut->fetcher == fetcher) {
+            *cut = (struct stream_cut){
+                .fetcher = fetcher, .run = left->run, .at_ms = left->at_ms, .sweeps = left->sweeps};
+            return;
+        }
+    }
+}
+
+/* Our own first report has come back: every earlier one was read. Another fetcher may still be in the middle of
+ * its run. */
+static void close_cuts(struct conn *c)
+{
+    uint64_t own = wh_hash64(wh_slice_str(c->fetcher->deps.conf.member)) | 1;
+
+    for (size_t i = 0; i < STREAM_CUTS_MAX; i++) {
+        const struct stream_cut *cut = &c->run.traces.cuts[i];
+
+        if (cut->run > 0 && (cut->fetcher == own || now_ms(c) - cut->at_ms > LEFT_MS)) {
+            run_report_interrupted(c, cut->run, cut->at_ms, cut->sweeps);
+        }
+    }
+    memset(c->run.traces.cuts, 0, sizeof(c->run.traces.cuts));
+}
+
+void stream_report_take(struct conn *c, struct wh_slice document)
+{
+    const struct fetcher *f = c->fetcher;
+    struct wh_streams left;
+    struct wh_err err;
+    bool own;
+
+    if (wh_streams_parse(document, f->rows, &left, &err) != WH_OK) {
+        return;
+    }
+    own = wh_slice_eq(left.fetcher, wh_slice_str(f->deps.conf.member));
+    if (left.at_ms < f->begun_ms) {
+        note_left(&c->run.traces, &left);
+        if (own && c->run.count == 0) {
+            restore(c, &left);
+        }
+    } else if (own) {
+        close_cuts(c);
     }
 }

@@ -35,5 +35,8 @@ void stream_report_fill(const struct conn *c, struct wh_streams *ret, struct str
 void stream_report_judge(const struct conn *c, struct wh_streams_verdict *ret);
 /* Writes the report to the topic `health`. */
 void stream_report_publish(struct conn *c);
+/* Takes a report of the topic `health`: one of an earlier process. A run that it was in the middle of is closed as
+ * interrupted, and the counts of failing runs go on when that process was this member. */
+void stream_report_take(struct conn *c, struct wh_slice document);
 
 #endif

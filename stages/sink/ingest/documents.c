@@ -117,6 +117,32 @@ static enum wh_rc forget_run(struct sink_writer *w, struct wh_slice record_key, 
     return sink_apply_meta_remove(w->apply, wh_buf_slice(&from), wh_buf_slice(&to), err);
 }
 
+/* A run that was cut off is closed by the next process. It may have ended all the same, just before. */
+static enum wh_rc has_ended(struct sink_writer *w, struct wh_slice key, bool *ret_ended,
+                            struct wh_err *err)
+{
+    struct wh_json_val root;
+    struct wh_json_val state;
+    bool found = false;
+
+    wh_buf_reset(&w->scratch);
+    if (wh_store_get(w->deps.store, NULL, SINK_META, key, &w->scratch, &found, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret_ended = found && wh_json_parse(w->json, wh_buf_slice(&w->scratch), &root, err) == WH_OK &&
+                 wh_json_get(root, WH_LIT("state"), &state) &&
+                 !wh_slice_eq(wh_json_string(state), WH_LIT("in_progress"));
+    return WH_OK;
+}
+
+static bool is_interrupted(struct wh_json_val run)
+{
+    struct wh_json_val state;
+
+    return wh_json_get(run, WH_LIT("state"), &state) && wh_json_type(state) == WH_JSON_STRING &&
+           wh_slice_eq(wh_json_string(state), WH_LIT("interrupted"));
+}
+
 static enum wh_rc keep_run(struct sink_writer *w, const struct wh_bus_msg *msg, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf key;
@@ -124,6 +150,8 @@ static enum wh_rc keep_run(struct sink_writer *w, const struct wh_bus_msg *msg, 
     struct wh_json_val root;
     struct wh_json_val run;
     unsigned char number[8];
+    bool interrupted;
+    bool ended = false;
 
     wh_buf_init(&key, KEY_MAX_BYTES);
     if (msg->value.ptr == NULL) {
@@ -137,10 +165,15 @@ static enum wh_rc keep_run(struct sink_writer *w, const struct wh_bus_msg *msg, 
         return wh_fail(err, WH_E_MISSING, "a run's report does not say when it began");
     }
     wh_be_put64(number, (uint64_t)wh_json_int(run));
+    interrupted = is_interrupted(root);
     if (doc_key(&key, 'r', document.connection, wh_slice(number, sizeof(number)), err) != WH_OK ||
         remove_below(w, 'r', document.connection, wh_json_int(run) - runs_kept_ms, err) != WH_OK ||
-        remove_below(w, 'u', document.connection, wh_json_int(run) - runs_kept_ms, err) != WH_OK) {
+        remove_below(w, 'u', document.connection, wh_json_int(run) - runs_kept_ms, err) != WH_OK ||
+        (interrupted && has_ended(w, wh_buf_slice(&key), &ended, err) != WH_OK)) {
         return err->rc;
+    }
+    if (ended) {
+        return WH_OK;
     }
     return sink_apply_meta(w->apply, wh_buf_slice(&key), document.document, err);
 }

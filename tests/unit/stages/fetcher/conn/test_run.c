@@ -272,6 +272,87 @@ static void test_a_run_that_is_refused_everything_is_not_good(void **state)
     th_control_done(&t);
 }
 
+/* ---- a process that was killed ---- */
+
+/* As at a start: the topic `health` is read from its beginning. */
+static void take_health(struct th_control *t)
+{
+    const struct wh_bus_header *headers;
+    struct wh_bus_msg msg;
+    size_t n;
+
+    for (size_t i = 0; wh_bus_mem_get(t->bus, "health", i, &msg, &headers, &n); i++) {
+        fetcher_take_health(t->f, &msg);
+    }
+    th_control_turns(t, 10);
+}
+
+/* The state of that run in the topic `runs`, in its newest record. */
+static void run_state_is(const struct th_control *t, int64_t run, const char *want)
+{
+    const struct wh_bus_header *headers;
+    struct wh_document doc = {.document = {NULL, 0}};
+    struct wh_bus_msg msg;
+    char key[64];
+    char part[64];
+    struct wh_err err;
+    size_t n;
+
+    (void)snprintf(key, sizeof(key), ":%lld", (long long)run);
+    (void)snprintf(part, sizeof(part), "\"state\":\"%s\"", want);
+    for (size_t i = 0; wh_bus_mem_get(t->bus, "runs", i, &msg, &headers, &n); i++) {
+        if (memmem(msg.key.ptr, msg.key.len, key, strlen(key))) {
+            th_ok(wh_document_decode(msg.value, &doc, &err), &err);
+        }
+    }
+    if (memmem(doc.document.ptr, doc.document.len, part, strlen(part)) == NULL) {
+        fail_msg("run %s: %.*s", key, WH_SLICE_ARG(doc.document));
+    }
+}
+
+static void test_a_run_that_was_cut_off_is_closed(void **state)
+{
+    struct world w = {.word = "/issues?", .status = 502};
+    static struct th_control t;
+    struct conn *c = connect_to_project(&t, &w);
+    int64_t good;
+    int64_t cut;
+
+    (void)state;
+    run_once(&t, c);
+    run_once(&t, c);
+    w.status = 0;
+    run_once(&t, c);
+    good = c->run.started_ms;
+    w.status = 502;
+    run_once(&t, c);
+    run_once(&t, c);
+    t.held = "/milestones";
+    conn_run(c);
+    th_control_turns(&t, 20);
+    assert_int_equal(c->run.phase, RUN_STREAMS);
+    cut = c->run.started_ms;
+    run_state_is(&t, cut, "in_progress");
+    t.held = NULL;
+    t.now_ms += 1000;
+    th_control_restart(&t);
+    take_health(&t);
+    th_control_turns(&t, 20);
+    take_health(&t);
+    c = th_control_conn(&t, "c-example");
+    run_state_is(&t, cut, "interrupted");
+    run_state_is(&t, good, "success");
+    /* The count of failing runs goes on. */
+    run_once(&t, c);
+    assert_int_equal(c->run.traces.list[6].failing_runs, 4);
+    th_slice_is(conn_document(c)->state, "error");
+    /* Its own reports change nothing. */
+    take_health(&t);
+    run_state_is(&t, c->run.started_ms, "error");
+    assert_int_equal(c->run.traces.list[6].failing_runs, 4);
+    th_control_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_a_run_that_is_asked_for_meanwhile_follows_at_once),
         cmocka_unit_test(test_failing_runs_show_after_a_good_one),
         cmocka_unit_test(test_one_failing_stream_is_named),
+        cmocka_unit_test(test_a_run_that_was_cut_off_is_closed),
         cmocka_unit_test(test_a_run_that_is_refused_everything_is_not_good),
     };
 

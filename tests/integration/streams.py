@@ -1,0 +1,125 @@
+"""The state of every stream: what fails is named while all else goes on; what was cut off is closed."""
+import json
+
+from stack import Failure, Stack, await_true
+
+GITLAB = ("--projects", "3", "--merge-requests", "60", "--issues", "60", "--pipelines", "30", "--deployments", "10",
+          "--extras", "true")
+
+
+def told(s):
+    return {r["stream"]: r for r in s.sql("select * from streams")}
+
+
+def agree(s):
+    """SQL and /api/v1/status say the same."""
+    other = {r["stream"]: r for r in json.loads(s.cli("status", "--json").stdout)["sink"]["streams"][0]["streams"]}
+    return all(row[key] == other[name][key] for name, row in told(s).items()
+               for key in ("state", "read_by", "reason", "at_gitlab", "failing_runs", "last_success"))
+
+
+def state(s):
+    return s.sql("select state, detail from connections")[0]
+
+
+def is_told(s, what, check):
+    try:
+        await_true(what, 60, lambda: check(told(s), state(s)), pause=0.3)
+    except Failure as e:
+        raise Failure(f"{e}: {[(n, r['state'], r['reason']) for n, r in told(s).items()]}, {state(s)}") from None
+
+
+def all_are(rows, state_, but=()):
+    return all(r["state"] == state_ for n, r in rows.items() if n not in but)
+
+
+def one_stream_fails(s):
+    """A proxy's page of HTML for one stream: it is late, then failing; the others are on time."""
+    s.control("faults", {"broken": "/releases", "broken_status": 404})
+    s.sync()
+    is_told(s, "one failing run is a delay", lambda rows, c:
+            rows["releases"]["state"] == "late" and all_are(rows, "on_time", ("releases",)) and c["state"] == "degraded")
+    for part in ("404", "text/html", "GET /api/v4/projects/", "/releases"):
+        if part not in rows_reason(s, "releases") or part not in state(s)["detail"]:
+            raise Failure(f"{part} is not in {rows_reason(s, 'releases')!r}, {state(s)['detail']!r}")
+    await_true("SQL and status agree", 30, lambda: agree(s))
+    text = s.cli("status").stdout
+    if "releases" not in text or " late " not in text:
+        raise Failure(f"status does not say that releases are late: {text[:2000]}")
+    s.sync()
+    s.sync()
+    is_told(s, "three failing runs are an error", lambda rows, c:
+            rows["releases"]["state"] == "failing" and all_are(rows, "on_time", ("releases",)) and c["state"] == "error")
+    if s.cli("status", "--check", check=False).returncode != 10:
+        raise Failure("status --check is content with a failing stream")
+    s.control("faults", {"broken": ""})
+    s.sync()
+    is_told(s, "all is well again", lambda rows, c: all_are(rows, "on_time") and c["state"] == "enabled")
+
+
+def rows_reason(s, stream):
+    return told(s)[stream]["reason"] or ""
+
+
+def a_page_is_not_json(s):
+    """200 with a sign-in page in GitLab's place is a failure, too."""
+    s.control("faults", {"broken": "/deployments", "broken_status": 200})
+    s.sync()
+    is_told(s, "HTML is a failure", lambda rows, c:
+            rows["deployments"]["state"] in ("late", "failing") and c["state"] != "enabled")
+    s.control("faults", {"broken": ""})
+    s.sync()
+    is_told(s, "JSON again", lambda rows, c: all_are(rows, "on_time") and c["state"] == "enabled")
+
+
+def everything_is_refused(s):
+    """403 for each stream of each project: nothing is read, and the run is not ok."""
+    s.control("faults", {"broken": "/projects/", "broken_status": 403})
+    s.sync()
+    is_told(s, "nothing is read", lambda rows, c:
+            all_are(rows, "not_read", ("projects",)) and c["state"] in ("degraded", "error"))
+    if "403" not in rows_reason(s, "issues"):
+        raise Failure(f"the reason of issues is {rows_reason(s, 'issues')!r}")
+    last = s.sql("select state, error from runs order by run desc limit 1")[0]
+    if last["state"] != "error" or "refuses every stream" not in last["error"]:
+        raise Failure(f"the run is {last}")
+    s.control("faults", {"broken": ""})
+    s.sync()
+    is_told(s, "it is read again", lambda rows, c: all_are(rows, "on_time") and c["state"] == "enabled")
+
+
+def killed_in_a_run(s):
+    """The run is closed as interrupted at the next start, and nothing else is."""
+    s.control("faults", {"slow": 1, "slow_ms": 400})
+    s.post("sync")
+    await_true("a run is told", 60, lambda: any(r["state"] == "syncing" for r in told(s).values()))
+    cut = s.sql("select run from runs order by run desc limit 1")[0]["run"]
+    s.kill("fetcher")
+    s.control("faults", {"slow": 0})
+    s.start("fetcher")
+    s.await_ready("fetcher")
+    await_true("the run is closed", 60, lambda: [
+        r["run"] for r in s.sql("select run from runs where state = 'interrupted'")] == [cut])
+    is_told(s, "all is well", lambda rows, c: all_are(rows, "on_time") and c["state"] == "enabled")
+    left = s.sql("select count(*) n from runs where state = 'in_progress'")[0]["n"]
+    if left:
+        raise Failure(f"{left} runs are in progress for ever")
+
+
+def streams(broker, stacks):
+    s = stacks(Stack(broker, "streams", gitlab=GITLAB, fetcher=("--request.timeout=5s",)))
+    s.up()
+    s.first_sync()
+    is_told(s, "all is well", lambda rows, c: all_are(rows, "on_time") and c["state"] == "enabled")
+    rows = told(s)
+    if rows["issues"]["read_by"] != "rest" or rows["issues"]["credential"] != "read_api token" or \
+            rows["issues"]["counted_by"] != "numbers" or not rows["issues"]["at_gitlab"]:
+        raise Failure(f"issues: {rows['issues']}")
+    one_stream_fails(s)
+    a_page_is_not_json(s)
+    everything_is_refused(s)
+    killed_in_a_run(s)
+    return f"{len(rows)} streams, five ways to fail"
+
+
+SCENARIOS = (streams,)
