@@ -28,8 +28,15 @@ static int say_confirmed(struct cli *cli, const struct status_runs *runs)
 int status_confirm_deletes(struct cli *cli)
 {
     struct status_runs runs = {0};
-    int code = status_runs_ask(cli, "confirm-deletes", &runs);
+    struct status_view view;
+    bool confirmed = !status_view_read(cli, &view) || status_gone_confirmed(cli, &view);
+    int code;
 
+    status_view_done(&view);
+    if (!confirmed) {
+        return CLI_FAILED;
+    }
+    code = status_runs_ask(cli, "confirm-deletes", &runs);
     if (code == CLI_OK) {
         code = status_runs_await(cli, &runs);
     }

@@ -13,6 +13,12 @@ void status_print_streams(const struct cli *cli, const struct status_view *view)
 /* Runs, skipped projects, webhooks and completeness of each connection. */
 void status_print_sync(const struct cli *cli, const struct status_view *view);
 
+/* Held deletions with examples, and what is unsure, of one connection. */
+void status_print_gone(const struct cli *cli, struct wh_json_val c);
+/* Shows the deletions that are held on stderr; at a terminal, asks for their number. False: they are not to
+ * be applied, and that was said. */
+bool status_gone_confirmed(const struct cli *cli, const struct status_view *view);
+
 /* Each returns an exit code. */
 
 /* Waits for the end of the first sync: CLI_OK, or CLI_TIMED_OUT after --wait. */

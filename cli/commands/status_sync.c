@@ -247,8 +247,6 @@ void status_print_sync(const struct cli *cli, const struct status_view *view)
     }
     several = cli_count(list) > 1;
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        int64_t held = wh_json_get_int(c, "held_deletes", 0);
-
         if (status_is_left(c)) {
             continue; /* its line among the connections says it all */
         }
@@ -259,12 +257,7 @@ void status_print_sync(const struct cli *cli, const struct status_view *view)
             cli_say(&cli->out, "%.*s is %.*s: %.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")),
                     WH_SLICE_ARG(cli_get_str(c, "state")), WH_SLICE_ARG(cli_get_str(c, "detail")));
         }
-        if (held > 0) {
-            cli_say(&cli->out,
-                    "held: %" PRId64 " deletions; `wellhead status --confirm-deletes` applies "
-                    "them\n",
-                    held);
-        }
+        status_print_gone(cli, c);
         print_skipped(cli, c);
         print_webhooks(cli, c);
         print_deliveries(cli, c);

@@ -182,7 +182,7 @@ def tombstones(broker, stacks):
 
 def held_deletes(broker, stacks):
     """Too many at once are held until a person says so, or GitLab shows them again."""
-    s = stacks(Stack(broker, "held", gitlab=SMALL, fetcher=(*FAST, "--sweep.hold_min=5", "--sweep.hold_share=1")))
+    s = stacks(Stack(broker, "held", gitlab=SMALL, fetcher=(*FAST, "--sweep.hold_min=5", "--sweep.hold_share=10")))
     s.up("webhook-intake")
     s.first_sync()
     a, b = projects(s)[:2]
@@ -198,14 +198,25 @@ def held_deletes(broker, stacks):
     verify(s)
     if connection(s)["held_deletes"] or connection(s)["state"] != "enabled":
         raise Failure(f"it is still held: {connection(s)['detail']}")
+    # Many of one project's issues, though not of the connection: these alone are held, and are shown.
     delete(s, a, "issue", *range(20, 40))
+    delete(s, b, "merge_request", 3)
     verify_until_sure(s, complete=False)
+    reason_is(s, "merge_request", b, 3, "deleted")
+    held = connection(s)["held"]
+    if len(held) != 1 or (held[0]["project"], held[0]["stream"], held[0]["count"]) != (str(a), "issues", 20):
+        raise Failure(f"held is {held}")
+    told = s.cli("status").stdout
+    if held[0]["examples"][0] not in told or not held[0]["examples"][0].endswith("/-/issues/20") or "20 of" not in told:
+        raise Failure(f"status does not show what is held: {held[0]['examples']}: {told[:2000]}")
     # A kill does not lose what is held, nor what a person then says.
     s.kill("fetcher")
     s.start("fetcher")
     s.await_ready("fetcher")
     await_true("a run", 60, lambda: connection(s)["runs"] > 0 and connection(s)["phase"] == "idle")
-    s.cli("status", "--confirm-deletes", "--wait", "2m")
+    shown = s.cli("status", "--confirm-deletes", "--wait", "2m").stderr
+    if held[0]["examples"][0] not in shown:
+        raise Failure(f"--confirm-deletes does not show what it applies: {shown[:1000]}")
     s.settle()
     gone = s.sql(f"select count(*) n from work_items_all where source_project_id = '{a}' and deleted_reason = 'deleted'")
     if gone[0]["n"] != 20 or connection(s)["held_deletes"]:

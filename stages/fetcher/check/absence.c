@@ -285,17 +285,33 @@ bool absences_any(const struct absences *t)
     return t->n > 0;
 }
 
+void absences_each_unsure(const struct absences *t, const char *connection, absences_fn fn,
+                          void *ctx)
+{
+    for (size_t i = 0; t->n && i < BUCKETS; i++) {
+        for (const struct group *g = t->buckets[i]; g; g = g->next) {
+            for (size_t k = 0; strcmp(g->connection, connection) == 0 && k < g->n; k++) {
+                if (!g->items[k]->told) {
+                    fn(ctx, g->items[k]);
+                }
+            }
+        }
+    }
+}
+
+static void count_one(void *ctx, const struct absence *a)
+{
+    size_t *n = ctx;
+
+    (void)a;
+    ++*n;
+}
+
 size_t absences_unsure(const struct absences *t, const char *connection)
 {
     size_t n = 0;
 
-    for (size_t i = 0; t->n && i < BUCKETS; i++) {
-        for (const struct group *g = t->buckets[i]; g; g = g->next) {
-            for (size_t k = 0; strcmp(g->connection, connection) == 0 && k < g->n; k++) {
-                n += !g->items[k]->told;
-            }
-        }
-    }
+    absences_each_unsure(t, connection, count_one, &n);
     return n;
 }
 

@@ -88,6 +88,10 @@ struct absence *absences_next(const struct absences *t, const char *connection, 
 bool absences_any(const struct absences *t);
 /* How many objects of the connection are unsure: absences without a tombstone. */
 size_t absences_unsure(const struct absences *t, const char *connection);
+/* Calls fn for each of them. fn must not add or remove absences. */
+typedef void (*absences_fn)(void *ctx, const struct absence *a);
+void absences_each_unsure(const struct absences *t, const char *connection, absences_fn fn,
+                          void *ctx);
 /* Removes the absences of a connection without saving. */
 void absences_forget(struct absences *t, const char *connection);
 

@@ -36,7 +36,6 @@ struct check {
     unsigned stream;
     struct numbers *next; /* the numbers that are next, also in STEP_SAVE */
     int64_t published;    /* the last number whose tombstone was published */
-    bool publishes;       /* what is held */
 };
 
 static void check_pump(struct check *k);
@@ -313,12 +312,32 @@ static void run_jobs(struct check *k)
 
 /* ---- publishing ---- */
 
-static void decide(struct check *k)
+static bool too_many(const struct check *k, int64_t held, int64_t known)
 {
     const struct check_limits *limits = &k->env->limits;
+
+    return !k->run.confirm && gone_too_many(held, known, limits->hold_min, limits->hold_percent);
+}
+
+/* What is gone with its whole project is one event, which only counts for the connection. */
+static bool holds_alone(const struct check *k, const struct numbers *n)
+{
+    const struct numbers *project =
+        numbers_of(k->env->numbers, k->env->connection, n->project, NUMBERS_PROJECT, false);
+    struct number_counts counts = number_set_counts(n->set);
+
+    return (project == NULL || project->lost == NULL) &&
+           too_many(k, counts.held, counts.held + counts.have);
+}
+
+/* Holds the tombstones of a stream of a project when too many of its objects are gone at once, and all
+ * of them when too many of the connection's are. */
+static void decide(struct check *k)
+{
     const struct numbers_table *t = k->env->numbers;
     int64_t held = 0;
     int64_t known = 0;
+    bool all;
 
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
         if (ours(k, n)) {
@@ -328,12 +347,17 @@ static void decide(struct check *k)
             known += counts.held + counts.have;
         }
     }
+    all = too_many(k, held, known);
     k->result.decided = true;
-    k->publishes =
-        k->run.confirm || !gone_too_many(held, known, limits->hold_min, limits->hold_percent);
+    k->result.held = 0;
+    for (struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
+        if (ours(k, n)) {
+            n->holds = all || holds_alone(k, n);
+            k->result.held += n->holds ? number_set_counts(n->set).held : 0;
+        }
+    }
     k->next = numbers_next(t, NULL);
     k->published = 0;
-    k->result.held = k->publishes ? 0 : held;
 }
 
 /* Why the project of these numbers is gone. Returns false when this run has not found out. */
@@ -360,7 +384,7 @@ static bool publish_more(struct check *k)
         const char *lost;
         int64_t access;
 
-        if (ours(k, n) && know_lost(k, n, &lost, &access)) {
+        if (ours(k, n) && !n->holds && know_lost(k, n, &lost, &access)) {
             while (number_set_next(n->set, k->published, 1u << NUMBER_HELD, &k->published)) {
                 struct number_set_entry e = number_set_get(n->set, k->published);
 
@@ -441,7 +465,7 @@ static void check_pump(struct check *k)
         if (!k->result.decided) {
             decide(k);
         }
-        if (!k->publishes || publish_more(k)) {
+        if (publish_more(k)) {
             k->step = STEP_WAIT;
         }
     }

@@ -7,7 +7,8 @@
  *              number that is not listed is read alone, and an unknown one is published
  *   unsure     objects that were not there before are read again (absence.h), also without a sweep
  *   missing    numbers that were never seen are read alone
- *   publishing tombstones of what is gone (gone.h); too many of them are held instead
+ *   publishing tombstones of what is gone (gone.h); too many of them in a stream of a project, or in the
+ *              connection, are held instead
  *
  * Nothing is ever inferred from an incomplete listing. Thread: app.
  */

@@ -2,8 +2,8 @@
  * gone.h - publishes that an object no longer exists, or that it exists again.
  *
  * An object that is proved to be gone (absence.h) is held first (NUMBER_HELD). At the end of the check a
- * tombstone is published for it, unless more objects are held than a configured share; then the
- * tombstones wait until a person confirms them, or until GitLab shows the objects again. A tombstone
+ * tombstone is published for it, unless more objects of its stream and project, or of the connection,
+ * are held than a configured share; then the tombstones wait until a person confirms them, or until GitLab shows the objects again. A tombstone
  * names one of these reasons:
  *
  *   deleted            a merge request, or an issue that this token could see if it existed

@@ -92,8 +92,9 @@ bool health_verdict(const struct health_facts *f, char detail[HEALTH_DETAIL_MAX]
     detail[0] = '\0';
     if (f->held > 0) {
         (void)snprintf(detail, HEALTH_DETAIL_MAX,
-                       "%" PRId64 " objects are gone at once: nothing is deleted until `wellhead "
-                       "status --confirm-deletes`",
+                       "%" PRId64 " deletions wait, because too many objects are gone at once: "
+                       "`wellhead status` shows them, `wellhead status --confirm-deletes` "
+                       "applies them",
                        f->held);
     } else if ((f->repaired > 0 && on) || f->hook == HOOK_DISABLED) {
         say_why(f, detail);

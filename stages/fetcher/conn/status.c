@@ -3,6 +3,7 @@
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/stream_report.h"
 #include "stages/fetcher/conn/status.h"
+#include "stages/fetcher/conn/status_gone.h"
 #include "stages/fetcher/access/access.h"
 #include "stages/fetcher/conn/health.h"
 #include "stages/fetcher/conn/rereads.h"
@@ -187,8 +188,7 @@ static void write_completeness(struct wh_json_writer *w, const struct conn *c)
 {
     const struct numbers_table *t = c->fetcher->numbers;
 
-    wh_jw_put_int(w, "held_deletes", c->run.held);
-    wh_jw_put_int(w, "unsure_deletes", (int64_t)absences_unsure(c->fetcher->absences, c->id));
+    status_gone_write(c, w);
     wh_jw_key(w, "completeness");
     wh_jw_array(w);
     for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {

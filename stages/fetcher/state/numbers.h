@@ -37,6 +37,7 @@ struct numbers {
     struct number_set *set;
     struct number_counts published; /* the counts that the health topic has */
     const char *lost; /* NUMBERS_PROJECT: why this run found the project to be gone; or NULL */
+    bool holds;       /* the newest check holds the tombstones of its held numbers */
 };
 
 struct numbers_table;

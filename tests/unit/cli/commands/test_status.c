@@ -11,7 +11,10 @@
 static const char fetcher[] =
     "{\"connections\":[{\"id\":\"h\",\"instance\":\"https://"
     "h\",\"state\":\"enabled\",\"projects\":3,"
-    "\"runs\":2,\"requests\":41,\"phase\":\"idle\",\"held_deletes\":6,\"detail\":\"why\\u202e\","
+    "\"runs\":2,\"requests\":41,\"phase\":\"idle\",\"held_deletes\":6,"
+    "\"held\":[{\"project\":\"9\",\"path\":\"g/p\",\"stream\":\"issues\",\"count\":6,\"known\":"
+    "40,\"examples\":[\"https://h/g/p/-/issues/"
+    "3\"]}],\"unsure_deletes\":2,\"detail\":\"why\\u202e\","
     "\"streams\":[{\"stream\":\"issues\",\"state\":\"on_time\",\"read_by\":\"rest\"},{\"stream\":"
     "\"jobs\","
     "\"state\":\"late\",\"read_by\":\"mcp\",\"tool\":\"list_jobs\",\"last_success_ms\":"
@@ -76,6 +79,8 @@ static void the_overview_tells_all(void **state)
         "tool\n",
         "h is enabled: why\\u202e\n",
         "held: 6 deletions",
+        "  g/p issues: 6 of 40 are gone, for example\n    https://h/g/p/-/issues/3\n",
+        "unsure: GitLab did not show 2 objects; ",
         "skipped: g/p, jobs: 403\nskipped: 8: 404\n",
         "webhooks: last delivery 2026-11-30T00:00:00.000Z, 5 accepted, 1 with a wrong secret, 2 "
         "refused; "
@@ -358,6 +363,7 @@ static void held_deletions_are_let_through(void **state)
     struct th_cli *t = *state;
 
     th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ",\"held_deletes\":6"));
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ",\"held_deletes\":6"));
     th_cli_answer(t, FETCHER, 200, RUN("5", "idle", SWEEP("true")));
     th_cli_answer(t, SINK, 200, sink);
     th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
@@ -366,10 +372,43 @@ static void held_deletions_are_let_through(void **state)
     says(th_cli_stdout(t), "6 held deletions are confirmed");
 }
 
+#define HELD                                                                                       \
+    ",\"held_deletes\":6,\"held\":[{\"project\":\"9\",\"path\":\"\",\"stream\":\"issues\","        \
+    "\"count\":6,\"known\":40,\"examples\":[\"https://h/api/v4/projects/9/issues/3\"]}]"
+
+static void they_are_shown_first(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", HELD));
+    th_cli_answer(t, SINK, 200, sink);
+    th_cli_type(t, "5\n");
+    assert_int_equal(th_cli_run(t, "status --confirm-deletes"), CLI_FAILED);
+    says(th_cli_stderr(t), "h: 6 deletions are held\n  9 issues: 6 of 40 are gone, for example\n"
+                           "    https://h/api/v4/projects/9/issues/3\n");
+    says(th_cli_stderr(t), "Type 6 to delete them");
+    assert_string_equal(th_cli_last(t, "POST"), "");
+}
+
+static void a_person_confirms_what_was_shown(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", HELD));
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", HELD));
+    th_cli_answer(t, FETCHER, 200, RUN("5", "idle", SWEEP("true")));
+    th_cli_answer(t, SINK, 200, sink);
+    th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
+    th_cli_type(t, "6\n");
+    assert_int_equal(th_cli_run(t, "status --confirm-deletes"), CLI_OK);
+    says(th_cli_last(t, "POST http://fetcher"), "/h/confirm-deletes ");
+}
+
 static void nothing_was_held(void **state)
 {
     struct th_cli *t = *state;
 
+    th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ""));
     th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ""));
     th_cli_answer(t, FETCHER, 200, RUN("5", "idle", SWEEP("true")));
     th_cli_answer(t, SINK, 200, sink);
@@ -411,6 +450,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refused_run_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sink_that_cannot_count_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(held_deletions_are_let_through, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(they_are_shown_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_person_confirms_what_was_shown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_was_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connection_that_needs_you_is_no_success, set_up,
                                         tear_down),

@@ -37,7 +37,8 @@ struct fixture {
     bool stopping;
     const char *list; /* NULL: the listing fails */
     bool bad_page;    /* the first page fails */
-    bool no_sweep;    /* the checks are those of ordinary runs */
+    bool owns_all;
+    bool no_sweep; /* the checks are those of ordinary runs */
     const char *single;
     unsigned single_status;
     unsigned singles;         /* requests for one issue */
@@ -123,8 +124,7 @@ static void on_room(void *ctx)
 
 static bool owns(void *ctx, const char *project)
 {
-    (void)ctx;
-    return project == NULL || strcmp(project, "7") == 0;
+    return ((const struct fixture *)ctx)->owns_all || project == NULL || strcmp(project, "7") == 0;
 }
 
 static bool by_rest(void *ctx, unsigned stream)
@@ -549,6 +549,61 @@ static void test_too_many_are_held(void **state)
     assert_int_equal(fate_of(x, 1), NUMBER_DELETED);
 }
 
+static void put_many(struct fixture *x, enum numbers_stream stream, int64_t n,
+                     enum number_fate fate)
+{
+    struct numbers *numbers = numbers_of(x->env.numbers, "c", "7", stream, true);
+    struct wh_err err;
+
+    for (int64_t i = 1; i <= n; i++) {
+        th_ok(number_set_put(numbers->set, i, 5000 + i, fate, false, &err), &err);
+    }
+}
+
+/* Three of three issues are too many, though not for the connection; one merge request is not. */
+static void test_one_stream_is_held(void **state)
+{
+    struct fixture *x = *state;
+
+    x->env.limits.hold_min = 2;
+    put_many(x, NUMBERS_ISSUES, 3, NUMBER_HELD);
+    put_many(x, NUMBERS_MERGE_REQUESTS, 1, NUMBER_HELD);
+    put_many(x, NUMBERS_PIPELINES, 100, NUMBER_HAVE);
+    check(x, false);
+    assert_true(x->result.ok);
+    assert_int_equal(x->result.held, 3);
+    assert_int_equal(x->result.tombstones, 1);
+    record_is(x, 0, "gone", "5001");
+    assert_true(x->issues->holds);
+    check(x, true);
+    assert_int_equal(x->result.held, 0);
+    assert_int_equal(x->result.tombstones, 3);
+    assert_false(x->issues->holds);
+}
+
+/* A project that is lost is one event: its streams are not held for themselves. */
+static void test_a_lost_project_is_not_held_by_stream(void **state)
+{
+    struct fixture *x = *state;
+
+    x->env.limits.hold_min = 2;
+    put_many(x, NUMBERS_ISSUES, 3, NUMBER_HAVE);
+    for (int i = 0; i < 100; i++) {
+        char project[8];
+        struct numbers *other;
+        struct wh_err err;
+
+        (void)snprintf(project, sizeof(project), "7%02d", i);
+        other = numbers_of(x->env.numbers, "c", project, NUMBERS_ISSUES, true);
+        th_ok(number_set_put(other->set, 1, 1, NUMBER_HAVE, false, &err), &err);
+    }
+    x->owns_all = true;
+    lose_project(x);
+    check_twice(x);
+    assert_int_equal(x->result.held, 0);
+    assert_int_equal(x->result.tombstones, 4);
+}
+
 static void test_held_and_shown_again(void **state)
 {
     struct fixture *x = *state;
@@ -711,6 +766,8 @@ int main(void)
         ONE(test_a_project_that_is_unsure),
         ONE(test_a_project_without_us),
         ONE(test_too_many_are_held),
+        ONE(test_one_stream_is_held),
+        ONE(test_a_lost_project_is_not_held_by_stream),
         ONE(test_held_and_shown_again),
         ONE(test_a_failed_listing_proves_nothing),
         ONE(test_a_bad_page),

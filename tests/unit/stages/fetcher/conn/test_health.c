@@ -71,7 +71,7 @@ static void test_verdicts(void **state)
     f.silence_ms = 0;
     assert_true(health_verdict(&f, detail));
     f = (struct health_facts){.held = 30, .repaired = 4, .last_ok_ms = 3};
-    assert_true(says(&f, "30 objects are gone at once"));
+    assert_true(says(&f, "30 deletions wait"));
 }
 
 /* ---- a health on its environment alone ---- */
@@ -214,7 +214,7 @@ static void test_a_run_without_repairs_is_healthy_at_once(void **state)
     assert_true(x->healthy);
     end_run(x, RUN + 1, 30);
     assert_false(x->healthy);
-    assert_non_null(strstr(x->detail, "30 objects are gone at once"));
+    assert_non_null(strstr(x->detail, "30 deletions wait"));
     assert_int_equal(x->gaps, 0);
 }
 
