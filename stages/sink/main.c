@@ -73,6 +73,9 @@ static const struct wh_conf_key keys[] = {
      "continue at the start of the log when records that were not read yet are gone"},
     {"api.token_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.token_file),
      "file of the API's bearer token; default <data.path>/api.token, created when missing"},
+    {"api.hosts", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.hosts),
+     "names of this host by which agents may reach /mcp, with commas; names of loopback always "
+     "may"},
     {"api.cache", WH_CONF_SIZE, 0, "32MiB", 0, INT64_C(1) << 32, AT(api_conf.answers_bytes),
      "memory for answers of single entities, which are sent again until the entity is written"},
     {"sql.timeout", WH_CONF_DURATION, 0, "10s", 10, 600000, AT(api_conf.sql_timeout_ms),

@@ -41,6 +41,7 @@ enum {
     STREAM_THREADS = 4,
     WAITING_MAX = 64, /* of each lane */
     QUERY_BODY_MAX = 2 << 20,
+    MCP_BODY_MAX = 1 << 20,
 };
 
 struct route {
@@ -113,6 +114,31 @@ static enum api_lane_of lane_of(const struct route *route, const struct api_job 
                                                                                     : route->lane;
 }
 
+static bool is_mcp(struct wh_slice path)
+{
+    return wh_slice_eq(path, WH_LIT("/mcp"));
+}
+
+/* Gives how many bytes of body may come. */
+static size_t mcp_head(struct sink_api *api, struct wh_http_req *req)
+{
+    static const struct wh_http_header allow = {{"Allow", 5}, {"POST", 4}};
+    static const struct wh_http_header wait = {{"Retry-After", 11}, {"1", 1}};
+
+    if (!api_mcp_allows(api, req)) {
+        api_reply_error(req, 403, "forbidden",
+                        "this name of the host, or this origin, is not one of ours (api.hosts)",
+                        NULL);
+    } else if (!wh_slice_eq(wh_http_method(req), WH_LIT("POST"))) {
+        api_reply_error(req, 405, "method_not_allowed", "this address takes POST", &allow);
+    } else if (!api_mcp_has_room(api)) {
+        api_reply_error(req, 429, "too_many_requests", "too many calls; wait a second", &wait);
+    } else {
+        return MCP_BODY_MAX;
+    }
+    return 0;
+}
+
 static bool is_registry(struct wh_slice path)
 {
     return wh_slice_eq(path, WH_LIT("/registry")) || wh_slice_starts(path, WH_LIT("/registry/"));
@@ -167,6 +193,9 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
     }
     if (api_is_session(path, &body)) {
         return body;
+    }
+    if (is_mcp(path)) {
+        return mcp_head(api, req);
     }
     route = find_route(path, &id);
     if (route == NULL && api_page_find(path, &twin, &id)) {
@@ -248,6 +277,11 @@ static void on_request(void *ctx, struct wh_http_req *req)
         return;
     }
     wh_http_set_user(req, job);
+    if (is_mcp(path)) {
+        job->answer = api_answer_mcp;
+        api_job_submit(job, API_QUERIES);
+        return;
+    }
     if (route == NULL) {
         job->page = api_page_find(job->request.path, &job->twin, &job->id);
         job->answer = api_answer_page;

@@ -25,9 +25,9 @@ struct sink_api_conf {
     int64_t sql_bytes;          /* most bytes of an answer of at most sql_rows rows */
     size_t answers_bytes;       /* of kept answers of entities; 0: none are kept */
     const char *data_path;      /* folder for the unnamed files of long answers */
-    const char
-        *sessions_file;     /* the sessions of browsers; made with mode 0600 with the first one */
-    const char *token_file; /* the bearer token; made with mode 0600 when it is not there */
+    const char *hosts;          /* names by which agents may reach /mcp, beside those of loopback */
+    const char *sessions_file;  /* sessions of browsers; made with mode 0600 with the first one */
+    const char *token_file;     /* the bearer token; made with mode 0600 when it is not there */
 };
 
 /* All are kept and must outlive the API. */

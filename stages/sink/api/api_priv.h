@@ -111,6 +111,8 @@ struct sink_api {
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
     struct page_sessions *sessions;
+    double agent_calls;     /* calls of /mcp that may come at once now */
+    int64_t agent_calls_ns; /* when that was counted */
     struct wh_wake *flow_wake;
     struct api_job *streams; /* jobs with a flow */
     struct wh_counter *sql_results[WH_RC_COUNT];
@@ -202,8 +204,11 @@ unsigned api_status_of(enum wh_rc rc);
 
 /* Copies what the job needs of its request into the job's arena. */
 WH_MUST_CHECK enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err);
+/* Other arguments; the texts are kept. */
+WH_MUST_CHECK enum wh_rc api_set_args(struct api_job *job, const struct api_arg *args, size_t n,
+                                      struct wh_err *err);
 /* One more argument; the texts are kept. */
-WH_MUST_CHECK enum wh_rc api_add_arg(struct api_job *job, const char *name, const char *value,
+WH_MUST_CHECK enum wh_rc api_add_arg(struct api_job *job, const char *name, struct wh_slice value,
                                      struct wh_err *err);
 
 /* A JSON answer of moderate size: write to *w, then finish. */
@@ -264,6 +269,15 @@ WH_MUST_CHECK enum wh_rc api_rows_end(struct api_rows *rows, struct wh_slice mem
 /* Of a page that is not the last one. */
 #define API_CUT_PAGE "there are more rows; ask for the next page"
 
+/*
+ * Appends the JSON that the route would answer to these arguments. The job's own request and answer stay as they
+ * are. WH_E_TOO_LARGE for more than a page or a tool may show.
+ */
+WH_MUST_CHECK enum wh_rc api_capture(struct api_job *job,
+                                     enum wh_rc (*answer)(struct api_job *job, struct wh_err *err),
+                                     const struct api_arg *args, size_t n, struct wh_buf *out,
+                                     struct wh_err *err);
+
 /* ---- the routes ---- */
 
 WH_MUST_CHECK enum wh_rc api_answer_sql(struct api_job *job, struct wh_err *err);
@@ -316,6 +330,14 @@ bool api_knows(struct sink_api *api, const struct wh_http_req *req);
 void api_ask_login(struct wh_http_req *req);
 /* The fields of every HTML answer; returns how many. */
 size_t api_html_headers(struct wh_http_header out[3]);
+
+/* ---- mcp.c: the workspace for agents, by the Model Context Protocol ---- */
+
+WH_MUST_CHECK enum wh_rc api_answer_mcp(struct api_job *job, struct wh_err *err);
+/* Do Host and Origin name this server? */
+bool api_mcp_allows(const struct sink_api *api, const struct wh_http_req *req);
+/* At most AGENT_BURST calls at once, and AGENT_RATE a second. */
+bool api_mcp_has_room(struct sink_api *api);
 
 /* ---- entity.c ---- */
 

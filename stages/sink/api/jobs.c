@@ -26,6 +26,43 @@ static void work(void *ctx)
     }
 }
 
+enum wh_rc api_capture(struct api_job *job,
+                       enum wh_rc (*answer)(struct api_job *job, struct wh_err *err),
+                       const struct api_arg *args, size_t n, struct wh_buf *out, struct wh_err *err)
+{
+    const struct api_request asked = job->request;
+    const char *type = job->content_type;
+    struct api_spool kept = job->out;
+    enum wh_rc rc;
+
+    api_spool_init(&job->out, job->api->deps.conf.data_path);
+    rc = api_set_args(job, args, n, err);
+    if (rc == WH_OK) {
+        job->request.method = WH_LIT("GET");
+        job->request.accept = WH_LIT("application/json");
+        rc = answer(job, err);
+    }
+    if (rc == WH_OK && job->wants_flow) {
+        rc = wh_fail(err, WH_E_TOO_LARGE, "more rows than one answer has; ask for fewer");
+    }
+    if (rc == WH_OK && api_spool_end(&job->out, err) != WH_OK) {
+        rc = err->rc;
+    }
+    if (rc == WH_OK) {
+        rc = job->out.fd >= 0 ? wh_fail(err, WH_E_TOO_LARGE, "the answer is too long")
+                              : wh_buf_append(out, wh_buf_slice(&job->out.memory), err);
+    }
+    api_spool_done(&job->out);
+    job->out = kept;
+    job->request = asked;
+    job->content_type = type;
+    job->wants_flow = false;
+    job->has_rows = false;
+    job->cut = NULL;
+    job->link[0] = 0;
+    return rc;
+}
+
 static enum wh_rc stream_fill(void *ctx, struct wh_buf *out, size_t max, bool *ret_end,
                               struct wh_err *err)
 {

@@ -10,7 +10,13 @@
 #include "stages/sink/api/api_priv.h"
 #include "stages/sink/page/render.h"
 
-enum { PARTS_MAX = 6, PART_MAX_BYTES = 8 << 20, DOCUMENT_MAX_BYTES = 24 << 20, DEPTH_MAX = 64 };
+enum {
+    PARTS_MAX = 6,
+    PART_MAX_BYTES = 8 << 20,
+    DOCUMENT_MAX_BYTES = 24 << 20,
+    DEPTH_MAX = 64,
+    ARGS_MAX = 130
+};
 
 struct part {
     const char *name;
@@ -150,72 +156,33 @@ const struct api_page *api_page_find(struct wh_slice path, enum api_twin *ret_tw
 
 /* ---- parts ---- */
 
-static enum wh_rc set_args(struct api_job *job, const struct api_arg *args, size_t n,
-                           struct wh_err *err)
+static size_t part_args(const struct api_job *job, const struct part *part,
+                        struct api_arg args[ARGS_MAX])
 {
-    void *memory;
-
-    if (wh_arena_zalloc(&job->arena, n, sizeof(*args), &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    memcpy(memory, args, n * sizeof(*args));
-    job->request.args = memory;
-    job->request.n_args = n;
-    return WH_OK;
-}
-
-/* The request as the part sees it: a statement has its own arguments; a list knows its table. */
-static enum wh_rc aim(struct api_job *job, const struct part *part, struct wh_err *err)
-{
-    struct api_arg args[PARTS_MAX * 32];
     size_t n = 0;
 
     if (part->sql && part->answer == NULL) {
         args[n++] = (struct api_arg){WH_LIT("sql"), wh_slice_str(part->sql)};
-        args[n++] = (struct api_arg){WH_LIT("id"), job->id};
-        return set_args(job, args, job->id.ptr ? n : 1, err);
+        args[n] = (struct api_arg){WH_LIT("id"), job->id};
+        return job->id.ptr ? n + 1 : n;
     }
     if (part->answer == api_answer_entities) {
         args[n++] = (struct api_arg){WH_LIT("kind"), job->id};
     }
-    for (size_t i = 0; i < job->request.n_args && n < sizeof(args) / sizeof(args[0]); i++) {
+    for (size_t i = 0; i < job->request.n_args && n < ARGS_MAX; i++) {
         args[n++] = job->request.args[i];
     }
-    return set_args(job, args, n, err);
+    return n;
 }
 
-/* The answer of a part, as text. */
+/* The answer of a part. A statement has arguments of its own; a list knows its table. */
 static enum wh_rc capture(struct api_job *job, const struct part *part, struct wh_buf *out,
                           struct wh_err *err)
 {
-    const struct api_request asked = job->request;
-    struct api_spool kept = job->out;
-    enum wh_rc rc;
+    struct api_arg args[ARGS_MAX];
+    size_t n = part_args(job, part, args);
 
-    api_spool_init(&job->out, job->api->deps.conf.data_path);
-    rc = aim(job, part, err);
-    if (rc == WH_OK) {
-        rc = part->answer ? part->answer(job, err) : api_answer_sql(job, err);
-    }
-    if (rc == WH_OK && job->wants_flow) {
-        rc = wh_fail(err, WH_E_TOO_LARGE, "a page shows no more rows than one answer has");
-    }
-    if (rc == WH_OK && api_spool_end(&job->out, err) != WH_OK) {
-        rc = err->rc;
-    }
-    if (rc == WH_OK && job->out.fd >= 0) {
-        rc = wh_fail(err, WH_E_TOO_LARGE, "the answer is too long for a page");
-    }
-    if (rc == WH_OK) {
-        rc = wh_buf_append(out, wh_buf_slice(&job->out.memory), err);
-    }
-    api_spool_done(&job->out);
-    job->out = kept;
-    job->request = asked;
-    job->wants_flow = false;
-    job->has_rows = false;
-    job->cut = NULL;
-    return rc;
+    return api_capture(job, part->answer ? part->answer : api_answer_sql, args, n, out, err);
 }
 
 /* ---- parts of their own ---- */
@@ -454,6 +421,8 @@ static enum wh_rc answer_error(struct api_job *job, const struct wh_err *failed,
 static enum wh_rc answer_rows(struct api_job *job, struct wh_err *err)
 {
     const struct part *part = &job->page->parts[0];
+    struct api_arg args[ARGS_MAX];
+    size_t n;
 
     for (size_t i = 0; i < PARTS_MAX && job->page->parts[i].name; i++) {
         part = job->page->parts[i].sql || job->page->parts[i].answer == api_answer_entities
@@ -463,7 +432,9 @@ static enum wh_rc answer_rows(struct api_job *job, struct wh_err *err)
             break;
         }
     }
-    if (aim(job, part, err) != WH_OK || api_add_arg(job, "_format", "csv", err) != WH_OK) {
+    n = part_args(job, part, args);
+    if (api_set_args(job, args, n, err) != WH_OK ||
+        api_add_arg(job, "_format", WH_LIT("csv"), err) != WH_OK) {
         return err->rc;
     }
     return part->answer ? part->answer(job, err) : api_answer_sql(job, err);

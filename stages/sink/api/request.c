@@ -106,7 +106,24 @@ int64_t api_waited_ms(const struct api_job *job)
     return (wh_clock_mono_ns(&job->api->deps.clock) - job->submitted_ns) / 1000000;
 }
 
-enum wh_rc api_add_arg(struct api_job *job, const char *name, const char *value, struct wh_err *err)
+enum wh_rc api_set_args(struct api_job *job, const struct api_arg *args, size_t n,
+                        struct wh_err *err)
+{
+    void *memory;
+
+    if (wh_arena_zalloc(&job->arena, n + 1, sizeof(*args), &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    if (n) {
+        memcpy(memory, args, n * sizeof(*args));
+    }
+    job->request.args = memory;
+    job->request.n_args = n;
+    return WH_OK;
+}
+
+enum wh_rc api_add_arg(struct api_job *job, const char *name, struct wh_slice value,
+                       struct wh_err *err)
 {
     struct api_request *r = &job->request;
     struct api_arg *args;
@@ -119,7 +136,7 @@ enum wh_rc api_add_arg(struct api_job *job, const char *name, const char *value,
     if (r->n_args) {
         memcpy(args, r->args, r->n_args * sizeof(*args));
     }
-    args[r->n_args++] = (struct api_arg){wh_slice_str(name), wh_slice_str(value)};
+    args[r->n_args++] = (struct api_arg){wh_slice_str(name), value};
     r->args = args;
     return WH_OK;
 }
@@ -174,6 +191,26 @@ static enum wh_rc copy_args(struct api_job *job, struct wh_err *err)
     return c.err.rc;
 }
 
+/* Headers that repeat what the body of an MCP request says become arguments; they are in no query. */
+static enum wh_rc copy_mcp_headers(struct api_job *job, struct wh_err *err)
+{
+    static const char *const names[] = {"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"};
+    struct wh_slice copy;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct wh_slice value = wh_http_header(job->http, names[i]);
+
+        if (value.ptr == NULL || !wh_slice_eq(job->request.path, WH_LIT("/mcp"))) {
+            continue;
+        }
+        if (wh_arena_dup(&job->arena, value, &copy, err) != WH_OK ||
+            api_add_arg(job, names[i], copy, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
 /* RFC 9110 section 10.1.4; "trailers" stands alone or beside codings. */
 static bool reads_trailers(struct wh_slice te)
 {
@@ -201,5 +238,5 @@ enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err)
         wh_arena_dup(&job->arena, wh_http_body(req), &r->body, err) != WH_OK) {
         return err->rc;
     }
-    return copy_args(job, err);
+    return copy_args(job, err) == WH_OK ? copy_mcp_headers(job, err) : err->rc;
 }
