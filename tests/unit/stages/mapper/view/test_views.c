@@ -675,22 +675,24 @@ static void test_widgets(void **state)
         "\"title\":\"bug\"},"
         "{\"title\":\"api\"}]}},{\"type\":\"ASSIGNEES\",\"assignees\":{\"nodes\":[{\"id\":\"gid://"
         "gitlab/User/5\"}]}},"
-        "{\"type\":\"MILESTONE\",\"milestone\":{\"id\":\"gid://gitlab/Milestone/6\"}},"
+        "{\"type\":\"MILESTONE\",\"milestone\":{\"id\":\"gid://gitlab/Milestone/"
+        "6\",\"title\":\"M6\"}},"
         "{\"type\":\"START_AND_DUE_DATE\",\"dueDate\":\"2026-03-01\"}]}";
     struct wh_json_val v = text(state, WH_ORIGIN_MCP, "work_item_node", item);
 
     is(v, "rc", "ok");
-    assert_int_equal(count(v, "observations"), 5);
-    for (unsigned i = 1; i < 5; i++) {
+    assert_int_equal(count(v, "observations"), 6);
+    for (unsigned i = 1; i < 6; i++) {
         char path[64];
 
         (void)snprintf(path, sizeof(path), "observations.%u.source_id", i);
-        is(v, path, "31");
+        is(v, path, i == 4 ? "6" : "31");
     }
     is(v, "observations.1.fields.labels.1", "api");
     ref_is(v, "observations.2.fields.assignees.0", "user", "5");
     ref_is(v, "observations.3.fields.milestone", "milestone", "6");
-    is(v, "observations.4.fields.due_date", "2026-03-01");
+    is(v, "observations.4.fields.title", "M6");
+    is(v, "observations.5.fields.due_date", "2026-03-01");
 }
 
 /* A verdict of an approver is not the deployment's state, and a short commit id is not its commit.
