@@ -4,6 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/connect_parts.h"
 #include "cli/out/value.h"
+#include "common/base/num.h"
 #include "common/json/json_write.h"
 
 enum { TOKEN_MAX_BYTES = 1024, BODY_MAX_BYTES = 16384, ANSWER_MAX_BYTES = 1 << 20, DEPTH_MAX = 32 };
@@ -30,6 +31,19 @@ static void ask_for(struct wh_json_writer *w, const char *name, bool wanted)
     }
 }
 
+/* A number, or a path. */
+static void project(struct wh_json_writer *w, const char *text)
+{
+    int64_t number;
+    struct wh_err err;
+
+    if (wh_num_i64(wh_slice_str(text), &number, &err) == WH_OK) {
+        wh_jw_int(w, number);
+    } else {
+        wh_jw_str(w, wh_slice_str(text));
+    }
+}
+
 static enum wh_rc request_body(const struct cli *cli, const struct secrets *s, struct wh_buf *out,
                                struct wh_err *err)
 {
@@ -49,7 +63,7 @@ static enum wh_rc request_body(const struct cli *cli, const struct secrets *s, s
         wh_jw_key(&w, "projects");
         wh_jw_array(&w);
         for (size_t i = 0; i < cli->opt.n_projects; i++) {
-            wh_jw_int(&w, cli->opt.projects[i]);
+            project(&w, cli->opt.projects[i]);
         }
         wh_jw_end(&w);
     }

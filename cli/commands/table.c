@@ -12,7 +12,7 @@ static const struct cli_command table[] = {
      "  wellhead connect https://gitlab.example.com --no-browser   # paste the redirect address\n"
      "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token\n"
      "  wellhead connect https://gitlab.example.com --token-file ~/gitlab.token --oauth   # both\n"
-     "  wellhead connect https://gitlab.example.com --project 278964 --project 7071551\n"
+     "  wellhead connect https://gitlab.example.com --project acme/backend\n"
      "  wellhead connect https://gitlab.example.com --client-id ID --client-secret-file ~/secret\n"
      "  wellhead connect https://gitlab.example.com --new-client   # GitLab deleted the "
      "application\n"

@@ -33,7 +33,7 @@ enum wh_rc cli_help_program(const struct cli_command *commands, size_t n, struct
     return rc == WH_OK ? wh_buf_append(out, wh_slice_str(closing), err) : rc;
 }
 
-/* "[--project NUMBER]...", "[-p NAME=VALUE]...", "[--csv[=safe]]" */
+/* "[--project PROJECT]...", "[-p NAME=VALUE]...", "[--csv[=safe]]" */
 static void usage_word(const struct cli_option *o, char word[WORD_MAX_BYTES])
 {
     char name[WORD_MAX_BYTES / 2];

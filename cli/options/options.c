@@ -98,7 +98,8 @@ static bool take_project(const struct cli_out *out, const struct cli_option *o, 
         cli_note(out, "wellhead: --%s: at most %d projects\n", o->name, CLI_PROJECTS_MAX);
         return false;
     }
-    return take_number(out, o, text, &opt->projects[opt->n_projects++]);
+    opt->projects[opt->n_projects++] = text;
+    return true;
 }
 
 static bool take_param(const struct cli_out *out, const char *text, struct cli_options *opt)

@@ -93,7 +93,7 @@ struct cli_options {
     int64_t limit;      /* CLI_NOT_GIVEN */
     int64_t revision;   /* 0: not given */
     int64_t timeout_ms; /* 0: not given */
-    int64_t projects[CLI_PROJECTS_MAX];
+    const char *projects[CLI_PROJECTS_MAX]; /* numbers or paths */
     size_t n_projects;
     const char *param_names[CLI_PARAMS_MAX]; /* NAME of NAME=VALUE: not NUL-terminated */
     size_t param_name_lens[CLI_PARAMS_MAX];

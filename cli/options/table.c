@@ -14,9 +14,10 @@ static const struct cli_option table[] = {
      CLI_OWN, "use this OAuth application of GitLab instead of registering one"},
     {"client-secret-file", 0, false, "FILE", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(client_secret_file),
      CLI_CONNECT, CLI_OWN, "a file with that application's secret, mode 0600; needs --client-id"},
-    {"project", 0, true, "NUMBER", CLI_OPTION_PROJECT, CLI_TEXT, 0, CLI_CONNECT, CLI_OWN,
-     "read only this project, by its numeric id; once for each project. Without it, every project "
-     "of which the user is a member"},
+    {"project", 0, true, "PROJECT", CLI_OPTION_PROJECT, CLI_TEXT, 0, CLI_CONNECT, CLI_OWN,
+     "read this project, named by its path or its number; once for each project. It is needed "
+     "where "
+     "GitLab lists no projects: with an approval alone, before GitLab 19.5"},
     {"no-browser", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(no_browser), CLI_CONNECT,
      CLI_OWN, "only print the address to approve at, as on a server"},
     {"new-client", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(new_client), CLI_CONNECT,

@@ -20,7 +20,7 @@ struct offer {
 #define NEEDS "; connect with a read_api token too (--token-file)"
 static const struct offer offers[] = {
     {"projects", "list_projects",
-     "this GitLab lists no projects by MCP; name them (--project ID)" NEEDS},
+     "this GitLab lists no projects by MCP; name them (--project PATH)" NEEDS},
     {"members", "list_project_members", "GitLab lists members by MCP from 19.4 on" NEEDS},
     {"milestones", NULL, "GitLab has no MCP tool that lists milestones" NEEDS},
     {"environments", NULL, "GitLab has no MCP tool that lists environments" NEEDS},

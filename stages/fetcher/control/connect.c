@@ -58,7 +58,7 @@ static void on_scopes(void *ctx, const struct client_answer *a)
         }
     }
     connect_step(k, "read_api", "the token reads as %s", wh_buf_str(&k->user));
-    connect_save(k);
+    connect_find_projects(k);
 }
 
 static void on_version(void *ctx, const struct client_answer *a)
@@ -196,7 +196,7 @@ static void on_tools(void *ctx, const struct mcp_answer *a)
     if (k->token) {
         start_probe(k);
     } else {
-        connect_save(k);
+        connect_find_projects(k);
     }
 }
 
@@ -278,6 +278,7 @@ static enum wh_rc start_approval(struct connect *k, struct wh_err *err)
         .backoff_ms = 300,
         .timeout_ms = PROBE_TIMEOUT_MS,
         .body_max = MCP_BODY_MAX,
+        .allowed = mcp_tool_is_read,
     };
 
     wh_buf_init(&endpoint, WH_URL_MAX);

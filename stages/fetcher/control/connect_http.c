@@ -76,6 +76,7 @@ static void connect_free(struct connect *k)
     wh_buf_done(&k->instance);
     wh_buf_done(&k->moved_from);
     wh_buf_done(&k->id);
+    wh_buf_done(&k->wanted);
     wh_buf_done(&k->projects);
     wh_buf_done(&k->client_id);
     wh_buf_done(&k->user);
@@ -260,6 +261,21 @@ static enum wh_rc take_text(struct wh_json_val root, const char *key, struct wh_
     return wh_buf_append(to, wh_json_string(v), err);
 }
 
+static enum wh_rc take_project(struct wh_json_val item, struct wh_buf *to, struct wh_err *err)
+{
+    const char *space = to->len ? " " : "";
+
+    if (wh_json_type(item) == WH_JSON_INT && wh_json_int(item) > 0) {
+        return wh_buf_printf(to, err, "%s%lld", space, (long long)wh_json_int(item));
+    }
+    if (wh_json_type(item) == WH_JSON_STRING && connect_is_project_path(wh_json_string(item))) {
+        return wh_buf_printf(to, err, "%s%.*s", space, WH_SLICE_ARG(wh_json_string(item)));
+    }
+    return wh_fail(err, WH_E_TYPE,
+                   "projects are numbers, each of which stands on its project's page in GitLab, or "
+                   "paths, as in \"group/project\"");
+}
+
 static enum wh_rc take_projects(struct wh_json_val root, struct wh_buf *to, struct wh_err *err)
 {
     struct wh_json_val list;
@@ -271,13 +287,7 @@ static enum wh_rc take_projects(struct wh_json_val root, struct wh_buf *to, stru
         return WH_OK;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
-        if (wh_json_type(item) != WH_JSON_INT || wh_json_int(item) < 1) {
-            return wh_fail(err, WH_E_TYPE,
-                           "projects are numbers: each stands on its project's "
-                           "page in GitLab");
-        }
-        if (wh_buf_printf(to, err, "%s%lld", to->len ? " " : "", (long long)wh_json_int(item)) !=
-            WH_OK) {
+        if (take_project(item, to, err) != WH_OK) {
             return err->rc;
         }
     }
@@ -306,7 +316,7 @@ static enum wh_rc read_request(struct connect *k, struct wh_slice body, struct w
                           err) != WH_OK ||
         take_text(root, "client_id", &k->client_id, err) != WH_OK ||
         take_text(root, "client_secret", &k->client_secret, err) != WH_OK ||
-        take_projects(root, &k->projects, err) != WH_OK) {
+        take_projects(root, &k->wanted, err) != WH_OK) {
         return err->rc;
     }
     if (wh_json_get(root, WH_LIT("token"), &v) && wh_json_type(v) == WH_JSON_STRING) {
@@ -334,6 +344,7 @@ static struct connect *connect_new(struct connects *all)
     wh_buf_init(&k->instance, TEXT_MAX_BYTES);
     wh_buf_init(&k->moved_from, TEXT_MAX_BYTES);
     wh_buf_init(&k->id, TEXT_MAX_BYTES);
+    wh_buf_init(&k->wanted, TEXT_MAX_BYTES);
     wh_buf_init(&k->projects, TEXT_MAX_BYTES);
     wh_buf_init(&k->client_id, TEXT_MAX_BYTES);
     wh_buf_init_secret(&k->client_secret, TEXT_MAX_BYTES);

@@ -8,7 +8,7 @@
 #include "stages/fetcher/mcp/login.h"
 #include "stages/fetcher/oauth/keep.h"
 
-enum { CONNECT_STEPS_MAX = 32, CONNECT_SESSION_TEXT = 32 };
+enum { CONNECT_STEPS_MAX = 32, CONNECT_SESSION_TEXT = 32, CONNECT_PROJECT_MAX = 255 };
 
 enum connect_phase { CONNECT_RUNNING, CONNECT_DONE, CONNECT_FAILED };
 
@@ -43,7 +43,9 @@ struct connect {
     int64_t asked_at_ms; /* time of the entry in the list of pairs for this approval; 0: none */
     struct wh_buf instance;
     struct wh_buf id;
-    struct wh_buf projects;
+    struct wh_buf wanted;   /* projects as they were named, separated by a space */
+    size_t n_wanted;        /* bytes of them that are in projects already */
+    struct wh_buf projects; /* their numbers */
     struct wh_buf client_id;
     struct wh_buf client_secret;
     char *token;
@@ -103,6 +105,11 @@ WH_MUST_CHECK enum wh_rc connect_list_pairs(struct connect *k, const struct conn
 void connect_give_up_pairs(struct connect *k);
 /* connect.c */
 void connect_start(struct connect *k);
+/* connect_projects.c */
+/* Whether the text can be the path of a project, as in group/project. */
+bool connect_is_project_path(struct wh_slice text);
+/* Finds the numbers of k->wanted, then saves; or fails. */
+void connect_find_projects(struct connect *k);
 /* connect_save.c: the second half; ends in connect_done or connect_fail. */
 void connect_save(struct connect *k);
 

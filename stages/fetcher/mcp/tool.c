@@ -42,6 +42,8 @@ static const char *const read_tools[] = {
     "get_job",
     "list_releases",
     "get_user",
+    "search",
+    "gitlab_search",
 };
 
 bool mcp_tool_is_read(struct wh_slice name)

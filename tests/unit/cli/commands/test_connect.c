@@ -51,14 +51,15 @@ static void a_connection_is_reported(void **state)
     struct th_cli *t = *state;
 
     th_cli_answer(t, "POST http://fetcher/api/v1/connections", 200, connected);
-    assert_int_equal(th_cli_run(t, "connect https://h --project 7 --project 8 --oauth --new-client "
-                                   "--new-secret --move --client-id I"),
+    assert_int_equal(th_cli_run(t,
+                                "connect https://h --project 7 --project a/b --oauth --new-client "
+                                "--new-secret --move --client-id I"),
                      CLI_OK);
     assert_string_equal(
         th_cli_request(t, 0),
         "POST http://fetcher/api/v1/connections {\"url\":\"https://h\","
         "\"client_id\":\"I\",\"oauth\":true,\"new_client\":true,\"new_secret\":true,"
-        "\"move\":true,\"projects\":[7,8]}");
+        "\"move\":true,\"projects\":[7,\"a/b\"]}");
     says(th_cli_stdout(t), "Connected: h\n");
     says(th_cli_stdout(t), "user           Ann\\u202e\n");
     says(th_cli_stdout(t), "this token may do more than read");

@@ -66,13 +66,14 @@ static void every_option_fills_its_member(void **state)
     const struct cli_options *o = &f->opt;
 
     assert_true(PARSE(f, "connect", "URL", "--token-file", "F", "--client-id=I",
-                      "--client-secret-file", "S", "--project", "7", "--project=8", "--oauth",
+                      "--client-secret-file", "S", "--project", "7", "--project=a/b", "--oauth",
                       "--new-client", "--new-secret", "--move", "--no-browser"));
     assert_string_equal(o->token_file, "F");
     assert_string_equal(o->client_id, "I");
     assert_string_equal(o->client_secret_file, "S");
     assert_int_equal(o->n_projects, 2);
-    assert_int_equal(o->projects[0] * 10 + o->projects[1], 78);
+    assert_string_equal(o->projects[0], "7");
+    assert_string_equal(o->projects[1], "a/b");
     assert_true(o->oauth && o->new_client && o->new_secret && o->move && o->no_browser);
     assert_int_equal(o->n_args, 2);
     assert_string_equal(o->args[1], "URL");

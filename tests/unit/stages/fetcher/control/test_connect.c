@@ -230,6 +230,47 @@ static void test_a_document_with_another_address(void **state)
     th_control_done(&t);
 }
 
+static bool one_project(struct th_control *t, struct wh_slice url, struct wh_slice token,
+                        struct th_script_answer *a)
+{
+    static const char path[] = "/api/v4/projects/acme%2Fback.end";
+    struct wh_err err;
+    bool its = url.len > sizeof(path) &&
+               memcmp(url.ptr + url.len - (sizeof(path) - 1), path, sizeof(path) - 1) == 0;
+
+    (void)t;
+    (void)token;
+    if (!its && memmem(url.ptr, url.len, "/api/v4/projects/acme", 21)) {
+        a->status = 404;
+        its = true;
+    }
+    th_ok(wh_buf_append(&a->body, its ? WH_LIT("{\"id\":12}") : WH_LIT(""), &err), &err);
+    return its;
+}
+
+static void test_projects_by_number_and_path(void **state)
+{
+    static const char *const wrong[] = {"[0]",         "[\"7\"]",     "[\"/a\"]", "[\"a/\"]",
+                                        "[\"a b/c\"]", "[\"a/b?c\"]", "[\"\"]",   "[true]"};
+    static struct th_control t;
+    char more[128];
+
+    (void)state;
+    th_control_init(&t);
+    t.gitlab = one_project;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        (void)snprintf(more, sizeof(more), ",\"projects\":%s", wrong[i]);
+        refused(&t, "https://gitlab.example.com", more, 400, "projects are numbers");
+    }
+    connected_as(&t, "https://gitlab.example.com", "glpat-1", ",\"projects\":[7,\"acme/back.end\"]",
+                 "gitlab-example-com");
+    th_slice_is(conn_document(th_control_conn(&t, "gitlab-example-com"))->projects, "7 12");
+    connect_to(&t, "https://gitlab.example.com", "glpat-1", ",\"projects\":[\"acme/none\"]");
+    assert_int_equal(t.status, 422);
+    assert_non_null(strstr(t.answer, "no project acme/none for this user"));
+    th_control_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_a_move_is_of_the_same_host_and_path),
         cmocka_unit_test(test_a_move_to_https),
         cmocka_unit_test(test_a_document_with_another_address),
+        cmocka_unit_test(test_projects_by_number_and_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

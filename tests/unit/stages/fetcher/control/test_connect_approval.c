@@ -28,6 +28,7 @@ struct gitlab {
     unsigned noted;      /* pairs that were listed in Kafka when GitLab was asked for them */
     bool no_mcp;         /* the MCP server is switched off */
     bool refuses_code;
+    const char *finds; /* the tool that finds projects; NULL: there is none */
 };
 
 static bool is(struct wh_slice url, const char *address)
@@ -62,6 +63,23 @@ static long id_of(struct wh_slice request)
     return strtol(id + 5, NULL, 10);
 }
 
+static void find_project(struct th_script_answer *a)
+{
+    say(a, "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":", id_of(a->request));
+    if (says(a->request, "\"project_id\":\"acme/back\"")) {
+        say(a, "{\"structuredContent\":{\"id\":12,\"fullPath\":\"acme/back\"}}}");
+    } else if (says(a->request, "\"scope\":\"projects\",\"search\":\"back\"")) {
+        say(a, "{\"structuredContent\":{\"items\":["
+               "{\"id\":11,\"path_with_namespace\":\"acme/tools/back\"},"
+               "{\"id\":12,\"path_with_namespace\":\"Acme/back\"}]}}}");
+    } else if (says(a->request, "\"search\":")) {
+        say(a, "{\"structuredContent\":{\"items\":[]}}}");
+    } else {
+        say(a,
+            "{\"isError\":true,\"content\":[{\"type\":\"text\",\"text\":\"Project not found\"}]}}");
+    }
+}
+
 static void mcp_answer(const struct gitlab *g, struct wh_slice token, struct th_script_answer *a)
 {
     if (g->no_mcp && token.len) {
@@ -76,8 +94,16 @@ static void mcp_answer(const struct gitlab *g, struct wh_slice token, struct th_
             "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"protocolVersion\":\"2025-11-25\","
             "\"capabilities\":{},\"serverInfo\":{\"name\":\"GitLab\",\"version\":\"18.6.0\"}}}",
             id_of(a->request));
+    } else if (says(a->request, "tools/list") && g->finds) {
+        say(a,
+            "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"tools\":[{\"name\":\"%s\","
+            "\"inputSchema\":{"
+            "\"type\":\"object\",\"properties\":{\"project_id\":{},\"search\":{}}}}]}}",
+            id_of(a->request), g->finds);
     } else if (says(a->request, "tools/list")) {
         say(a, "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"tools\":[]}}", id_of(a->request));
+    } else if (says(a->request, "tools/call")) {
+        find_project(a);
     } else {
         a->status = 202;
     }
@@ -401,6 +427,54 @@ static void test_stopping_in_between_leaves_a_trace(void **state)
     th_control_done(t);
 }
 
+static void connect_projects(struct th_control *t, const char *projects, const char *how)
+{
+    char session[SESSION_MAX];
+    char word[SESSION_MAX];
+    char body[256];
+
+    (void)snprintf(body, sizeof(body), "{\"url\":\"" AT "\",\"projects\":%s}", projects);
+    begin(t, body, session, word);
+    assert_int_equal(redirected(t, "127.0.0.1:1", word), 200);
+    await_end(t, session, how);
+}
+
+/* The connection keeps numbers: a path may change. */
+static void test_projects_are_found_by_their_paths(void **state)
+{
+    static const char *const tools[] = {"get_project", "search", "gitlab_search"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+        struct gitlab g;
+        struct th_control *t = world(&g);
+
+        g.finds = tools[i];
+        connect_projects(t, "[7,\"acme/back\",8]", "\"state\":\"done\"");
+        th_slice_is(conn_document(th_control_conn(t, "c-example"))->projects, "7 12 8");
+        th_control_done(t);
+    }
+}
+
+static void test_paths_that_are_not_found(void **state)
+{
+    static const char *const words[][2] = {
+        {"get_project", "no project acme/none for this user: the tool says: Project not found"},
+        {"search", "no project acme/none for this user: GitLab's search does not find it"},
+        {NULL, "this GitLab finds no project by its path; name its number"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        struct gitlab g;
+        struct th_control *t = world(&g);
+
+        g.finds = words[i][0];
+        connect_projects(t, "[\"acme/none\"]", words[i][1]);
+        assert_int_equal(pairs(t, "in_use"), 0);
+        th_control_done(t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +485,8 @@ int main(void)
         cmocka_unit_test(test_the_pair_of_a_failed_connect_is_revoked),
         cmocka_unit_test(test_approving_again_revokes_the_pair_before),
         cmocka_unit_test(test_stopping_in_between_leaves_a_trace),
+        cmocka_unit_test(test_projects_are_found_by_their_paths),
+        cmocka_unit_test(test_paths_that_are_not_found),
     };
 
     return cmocka_run_group_tests_name("connect_approval", tests, NULL, NULL);
