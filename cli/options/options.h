@@ -89,10 +89,10 @@ struct cli_options {
     const char *valid_at;
     const char *source;
     const char *kind;
-    int64_t wait_ms;    /* CLI_NOT_GIVEN */
-    int64_t limit;      /* CLI_NOT_GIVEN */
-    int64_t revision;   /* 0: not given */
-    int64_t timeout_ms; /* 0: not given */
+    int64_t wait_ms;                        /* CLI_NOT_GIVEN */
+    int64_t limit;                          /* CLI_NOT_GIVEN */
+    int64_t revision;                       /* 0: not given */
+    int64_t timeout_ms;                     /* 0: not given */
     const char *projects[CLI_PROJECTS_MAX]; /* numbers or paths */
     size_t n_projects;
     const char *param_names[CLI_PARAMS_MAX]; /* NAME of NAME=VALUE: not NUL-terminated */

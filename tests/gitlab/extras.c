@@ -8,6 +8,8 @@ enum {
     NOTES = 3
 };
 
+#define YEARS_MS INT64_C(630720000000) /* twenty */
+
 /* ---- the data ---- */
 
 static void make_child(struct gl_model *model, struct gl_set *pipelines, uint32_t pos)
@@ -77,6 +79,16 @@ static bool add_notes(struct gl_model *model, struct gl_project *project, enum g
     return true;
 }
 
+/* The newest release of each project is scheduled for a later date. */
+static void schedule_release(struct gl_project *project)
+{
+    struct gl_set *releases = &project->sets[GL_RELEASE];
+
+    if (releases->n > 1 && releases->items[releases->n - 1].raw == 0) {
+        releases->items[releases->n - 1].finished_ms += YEARS_MS;
+    }
+}
+
 bool gl_extras_add(struct gl_model *model)
 {
     for (uint32_t i = 0; i < GROUP_MILESTONES; i++) {
@@ -92,6 +104,7 @@ bool gl_extras_add(struct gl_model *model)
     }
     for (uint32_t i = 0; i < model->n_generated; i++) {
         extend_pipelines(model, &model->projects[i]);
+        schedule_release(&model->projects[i]);
         if (!add_notes(model, &model->projects[i], GL_MR) ||
             !add_notes(model, &model->projects[i], GL_ISSUE)) {
             return false;

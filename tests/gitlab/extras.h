@@ -9,7 +9,7 @@
 #include "tests/gitlab/rest.h"
 
 /* Adds them to a data set that was just generated: every sixth pipeline becomes the child of the one before it,
- * some first jobs are retried, merge requests and issues get up to two notes by people and one by GitLab, and
+ * some first jobs are retried, the newest releases are scheduled for later, merge requests and issues get up to two notes by people and one by GitLab, and
  * some of them a milestone of the group. False without memory. */
 WH_MUST_CHECK bool gl_extras_add(struct gl_model *model);
 

@@ -80,6 +80,7 @@ enum gl_tool_end gl_tool_list_pipelines(struct gl_tool_call *t);
 enum gl_tool_end gl_tool_get_pipeline_jobs(struct gl_tool_call *t);
 enum gl_tool_end gl_tool_list_releases(struct gl_tool_call *t);
 enum gl_tool_end gl_tool_search(struct gl_tool_call *t);
+enum gl_tool_end gl_tool_get_project(struct gl_tool_call *t);
 enum gl_tool_end gl_tool_graph_merge_request(struct gl_tool_call *t);
 enum gl_tool_end gl_tool_list_merge_requests(struct gl_tool_call *t);
 enum gl_tool_end gl_tool_get_pipeline(struct gl_tool_call *t);

@@ -414,6 +414,28 @@ enum gl_tool_end gl_tool_list_work_items(struct gl_tool_call *t)
     return GL_TOOL_OK;
 }
 
+static void put_milestone(const struct gl_ctx *c, const struct gl_obj *item, struct gl_out *out)
+{
+    const struct gl_obj *m = gl_milestone_of(c, item);
+
+    if (m) {
+        gl_out_tpl(out, "{'id':'gid://gitlab/Milestone/%d','title':'M'}", m->id);
+    } else {
+        gl_out_str(out, "null");
+    }
+}
+
+static void put_widgets(const struct gl_ctx *c, const struct gl_obj *item, struct gl_out *out)
+{
+    gl_out_tpl(out, ",'widgets':[{'type':'DESCRIPTION'},{'type':'ASSIGNEES','assignees':");
+    put_people(c, item->assignee, out);
+    gl_out_tpl(out, "},{'type':'LABELS','labels':");
+    put_label_nodes(c, item, out);
+    gl_out_tpl(out, "},{'type':'MILESTONE','milestone':");
+    put_milestone(c, item, out);
+    gl_out_tpl(out, "},{'type':'START_AND_DUE_DATE','startDate':null,'dueDate':null}]");
+}
+
 enum gl_tool_end gl_tool_get_work_item(struct gl_tool_call *t)
 {
     const struct gl_obj *item;
@@ -433,10 +455,7 @@ enum gl_tool_end gl_tool_get_work_item(struct gl_tool_call *t)
     gl_out_tpl(&t->result, ",'description':'%s','confidential':%b,'closedAt':%i,'author':",
                gl_obj_body(&c, item), (item->flags & GL_F_CONFIDENTIAL) != 0, item->finished_ms);
     put_person(&c, item->author, &t->result);
-    gl_out_str(&t->result, ",\"assignees\":");
-    put_people(&c, item->assignee, &t->result);
-    gl_out_str(&t->result, ",\"labels\":");
-    put_label_nodes(&c, item, &t->result);
+    put_widgets(&c, item, &t->result);
     gl_out_str(&t->result, "}");
     return GL_TOOL_OK;
 }

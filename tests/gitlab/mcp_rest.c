@@ -194,6 +194,11 @@ enum gl_tool_end gl_tool_list_releases(struct gl_tool_call *t)
     if (!gl_tool_place(t, &c, NULL)) {
         return gl_tool_fail(t, "404 Project Not Found");
     }
+    /* What is scheduled for a later date is left out. */
+    if (!wh_slice_eq(gl_arg(t, "state"), WH_LIT("all"))) {
+        q.finished.high = wh_clock_now_ms(&c.model->clock);
+        q.filtered = true;
+    }
     gl_select(c.model, c.project, &c.project->sets[GL_RELEASE], &q, &page);
     put_items(t, &c, GL_RELEASE, &page, "releases");
     gl_out_tpl(&t->result, ",'metadata':{'page':%d,'per_page':%d,'has_more':%b}}", q.page,
@@ -249,6 +254,35 @@ static void search_project(struct gl_tool_call *t, const struct gl_ctx *c, enum 
     }
 }
 
+static enum gl_tool_end search_projects(struct gl_tool_call *t, const struct gl_model *model,
+                                        struct wh_slice word)
+{
+    unsigned n = 0;
+
+    gl_out_str(&t->result, "{\"items\":[");
+    for (uint32_t i = 0; i < model->n_projects; i++) {
+        if (gl_project_seen(&model->projects[i]) &&
+            contains(wh_slice_str(model->projects[i].path), word)) {
+            gl_out_str(&t->result, n++ ? "," : "");
+            gl_render_project(model, i, &t->result);
+        }
+    }
+    gl_out_str(&t->result, "]");
+    put_no_more(t, n);
+    return GL_TOOL_OK;
+}
+
+enum gl_tool_end gl_tool_get_project(struct gl_tool_call *t)
+{
+    struct gl_ctx c;
+
+    if (!gl_tool_place(t, &c, NULL)) {
+        return gl_tool_fail(t, "Project not found or inaccessible");
+    }
+    gl_out_tpl(&t->result, "{'id':%d,'fullPath':'%s'}", c.project->id, gl_path(&c));
+    return GL_TOOL_OK;
+}
+
 enum gl_tool_end gl_tool_search(struct gl_tool_call *t)
 {
     struct wh_slice scope = gl_arg(t, "scope");
@@ -260,6 +294,9 @@ enum gl_tool_end gl_tool_search(struct gl_tool_call *t)
 
     if (s.word.len == 0 || scope.len == 0 || !take_pages(t, &s.q)) {
         return gl_tool_bad(t, "scope or search is missing, or a page is invalid");
+    }
+    if (wh_slice_eq(scope, WH_LIT("projects"))) {
+        return search_projects(t, model, s.word);
     }
     if (!mrs && !wh_slice_eq(scope, WH_LIT("issues")) &&
         !wh_slice_eq(scope, WH_LIT("work_items"))) {

@@ -63,8 +63,11 @@ static const struct gl_tool tools[] = {
      "Create or change a work item", NULL},
     {"list_project_members", GL_V19_4, GL_V19_5, false, true, TEXT("project_id") "," CURSOR,
      "'project_id'", "List the members of a project", gl_tool_list_members},
-    {"list_releases", GL_V19_4, GL_V19_5, false, true, TEXT("url") "," TEXT("project_id") "," PAGES,
-     "", "List releases", gl_tool_list_releases},
+    {"list_releases", GL_V19_4, GL_V19_5, false, true,
+     TEXT("url") "," TEXT("project_id") "," TEXT("state") "," PAGES, "", "List releases",
+     gl_tool_list_releases},
+    {"get_project", GL_V19_5, GL_V19_5, false, true, TEXT("url") "," TEXT("project_id"), "",
+     "Get a project", gl_tool_get_project},
     {"add_commit", GL_V19_5, GL_V19_5, true, true, ID, "'id'", "Commit files", NULL},
 };
 enum { TOOLS = sizeof(tools) / sizeof(tools[0]) };

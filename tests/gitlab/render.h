@@ -23,6 +23,8 @@ void gl_render(const struct gl_ctx *c, enum gl_kind kind, const struct gl_obj *o
                struct gl_out *out);
 void gl_render_user(const struct gl_model *model, uint32_t user, bool detail, struct gl_out *out);
 void gl_render_project(const struct gl_model *model, uint32_t project, struct gl_out *out);
+/* The milestone of a merge request or issue, which may be of the group (gl_obj.milestone); or NULL. */
+const struct gl_obj *gl_milestone_of(const struct gl_ctx *c, const struct gl_obj *obj);
 /* A linked issue as /issues/:iid/links shows it. */
 void gl_render_link(const struct gl_ctx *c, const struct gl_link *link, uint32_t from,
                     struct gl_out *out);

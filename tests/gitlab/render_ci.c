@@ -182,12 +182,13 @@ void gl_render_release(const struct gl_ctx *c, const struct gl_obj *r, struct gl
 
     gl_out_tpl(out,
                "{'tag_name':'%s','description':'%s','name':'Release %s','created_at':%t,"
-               "'released_at':%t,'upcoming_release':false,'author':%s,'commit':{'id':'%h',"
+               "'released_at':%t,'upcoming_release':%b,'author':%s,'commit':{'id':'%h',"
                "'short_id':'00000000','created_at':%t,'parent_ids':['%h'],'title':'%s',"
                "'message':'%s','author_name':'Release Bot','author_email':'redacted@example.com',"
                "'authored_date':%t,'committer_name':'Release Bot',"
                "'committer_email':'redacted@example.com','committed_date':%t,'trailers':{}},",
                t, gl_obj_body(c, r), t, r->created_ms, r->finished_ms,
+               (int)(r->finished_ms > wh_clock_now_ms(&c->model->clock)),
                gl_user_json(c->model, r->author), sha, r->created_ms, sha ^ 2, subject, subject,
                r->created_ms, r->created_ms);
     gl_out_tpl(out,

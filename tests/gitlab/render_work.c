@@ -23,22 +23,29 @@ static void put_people(const struct gl_ctx *c, uint32_t user, struct gl_out *out
     gl_out_str(out, "]");
 }
 
-static void put_milestone_of(const struct gl_ctx *c, const struct gl_obj *obj, struct gl_out *out)
+const struct gl_obj *gl_milestone_of(const struct gl_ctx *c, const struct gl_obj *obj)
 {
     const struct gl_set *set = &c->project->sets[GL_MILESTONE];
     const struct gl_set *group = &c->model->group_milestones;
 
     if (obj->milestone >= GL_GROUP_MILESTONE &&
         obj->milestone - GL_GROUP_MILESTONE < (int)group->n) {
-        gl_render_group_milestone(c->model, &group->items[obj->milestone - GL_GROUP_MILESTONE],
-                                  out);
-        return;
+        return &group->items[obj->milestone - GL_GROUP_MILESTONE];
     }
-    if (obj->milestone == 0 || obj->milestone > set->n) {
+    return obj->milestone && obj->milestone <= set->n ? &set->items[obj->milestone - 1] : NULL;
+}
+
+static void put_milestone_of(const struct gl_ctx *c, const struct gl_obj *obj, struct gl_out *out)
+{
+    const struct gl_obj *m = gl_milestone_of(c, obj);
+
+    if (m == NULL) {
         gl_out_str(out, "null");
-        return;
+    } else if (obj->milestone >= GL_GROUP_MILESTONE) {
+        gl_render_group_milestone(c->model, m, out);
+    } else {
+        gl_render_milestone(c, m, out);
     }
-    gl_render_milestone(c, &set->items[obj->milestone - 1], out);
 }
 
 void gl_render_milestone(const struct gl_ctx *c, const struct gl_obj *m, struct gl_out *out)

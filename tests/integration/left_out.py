@@ -2,7 +2,7 @@
 import json
 
 import truth
-from stack import Failure, Stack
+from stack import Failure, Stack, await_true, call
 
 GITLAB = ("--projects", "3", "--merge-requests", "90", "--issues", "90", "--pipelines", "120", "--deployments", "10",
           "--extras", "true")
@@ -72,4 +72,67 @@ def left_out(broker, stacks):
     return f"{n} objects"
 
 
-SCENARIOS = (left_out,)
+def rest(s, path):
+    """All rows of a listing by REST, as only this test reads it."""
+    rows = []
+    while True:
+        status, text = call("GET", f"http://127.0.0.1:{s.ports['gitlab']}/api/v4/{path}"
+                                   f"{'&' if '?' in path else '?'}per_page=100&page={len(rows) // 100 + 1}",
+                            None, "glpat-0123456789abcdef")
+        if status != 200:
+            raise Failure(f"GET {path}: {status}")
+        page = json.loads(text)
+        rows += page
+        if len(page) < 100:
+            return rows
+
+
+def compare_tools(s, projects):
+    """What tools show in widgets, of closed issues too, and of upcoming releases."""
+    n = 0
+    for p in projects:
+        want = {str(i["id"]): (i["state"], sorted(i["labels"]), sorted(str(a["id"]) for a in i["assignees"]),
+                               str(i["milestone"]["id"]) if i["milestone"] else None)
+                for i in rest(s, f"projects/{p['id']}/issues?scope=all")}
+        have = {}
+        for row in s.sql("select w.source_id, w.state, w.labels, w.assignees, m.source_id milestone from work_items w "
+                         "left join milestones m on m.id = w.milestone where w.source_kind = 'issue' and "
+                         f"w.source_project_id = '{p['id']}' limit 100000"):
+            people = s.sql("select m.source_id from links l join team_members m on m.id = l.to_id join work_items w "
+                           f"on w.id = l.from_id where l.relation = 'assignees' and w.source_id = '{row['source_id']}'")
+            have[row["source_id"]] = (row["state"], sorted(json.loads(row["labels"] or "[]")),
+                                      sorted(x["source_id"] for x in people), row["milestone"])
+        n += differ("issue by a tool", have, want)
+        releases = {r["tag"]: bool(r["upcoming"]) for r in s.sql(
+            f"select tag, upcoming from releases where source_project_id = '{p['id']}'")}
+        n += differ("release by a tool", releases,
+                    {r["tag_name"]: r["upcoming_release"] for r in rest(s, f"projects/{p['id']}/releases")})
+        if True not in releases.values():
+            raise Failure(f"no upcoming release in project {p['id']}")
+    return n
+
+
+def tools(broker, stacks):
+    """By an approval alone, of projects named by their paths: what widgets show, and what needs state=all."""
+    s = stacks(Stack(broker, "tools", gitlab=("--projects", "2", "--merge-requests", "20", "--issues", "60", "--pipelines",
+                                              "12", "--releases", "4", "--extras", "true")))
+    s.start("gitlab")
+    s.cli("topics", "--quiet")
+    s.start("fetcher", "mapper", "sink")
+    s.await_ready("gitlab", "fetcher", "mapper", "sink")
+    projects = [p for p in rest(s, "projects?membership=true") if p["id"] != 12345678]
+    s.approve(*[x for p in projects for x in ("--project", p["path_with_namespace"])])
+    s.connection = s.fetcher_status()["connections"][0]["id"]
+
+    def ended():
+        c = s.fetcher_status()["connections"][0]
+        return c if c["phase"] == "idle" and c["runs"] and c["state"] == "enabled" else None
+    c = await_true("a run by tools", 60, ended)
+    s.settle()
+    # The handshake has three requests, and each listing one.
+    if c["requests"] < 10 or c["last_runs"][-1]["requests"] < 10:
+        raise Failure(f"{c['requests']} requests, {c['history'][-1]['requests']} in the run")
+    return f"{compare_tools(s, projects)} objects"
+
+
+SCENARIOS = (left_out, tools)
