@@ -78,6 +78,8 @@ static const struct wh_conf_key keys[] = {
      "may"},
     {"api.cache", WH_CONF_SIZE, 0, "32MiB", 0, INT64_C(1) << 32, AT(api_conf.answers_bytes),
      "memory for answers of single entities, which are sent again until the entity is written"},
+    {"workspace.zone", WH_CONF_STRING, 0, "UTC", 0, 0, AT(api_conf.zone),
+     "time zone (IANA) that decides on which day an incident started"},
     {"sql.timeout", WH_CONF_DURATION, 0, "10s", 10, 600000, AT(api_conf.sql_timeout_ms),
      "time limit of an SQL statement whose request names none, its wait for a thread included"},
     {"sql.timeout_max", WH_CONF_DURATION, 0, "60s", 10, 600000, AT(api_conf.sql_timeout_max_ms),

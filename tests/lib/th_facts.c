@@ -8,21 +8,29 @@
 
 enum { RECORDS_MAX = 4096, JSON_MAX_BYTES = 8 << 20, JSON_DEPTH = 8 };
 
-void th_facts_init(struct th_facts *f)
+void th_facts_init_on(struct th_facts *f, struct wh_store *store)
 {
     struct wh_err err;
 
-    *f = (struct th_facts){.store = th_sink_store(), .now_ms = INT64_C(1780000000000)};
+    *f = (struct th_facts){.store = store, .keep_store = true, .now_ms = INT64_C(1780000000000)};
     f->parser = wh_json_parser_new(JSON_MAX_BYTES, JSON_DEPTH);
     assert_non_null(f->parser);
     th_ok(sink_apply_new(f->store, RECORDS_MAX, &f->apply, &err), &err);
+}
+
+void th_facts_init(struct th_facts *f)
+{
+    th_facts_init_on(f, th_sink_store());
+    f->keep_store = false;
 }
 
 void th_facts_done(struct th_facts *f)
 {
     sink_apply_free(f->apply);
     wh_json_parser_free(f->parser);
-    wh_store_free(f->store);
+    if (!f->keep_store) {
+        wh_store_free(f->store);
+    }
 }
 
 static struct wh_slice member(struct wh_json_val fact, const char *key)
@@ -262,3 +270,56 @@ void th_facts_put(struct th_facts *f, const char *json)
     th_ok(sink_apply_seal(f->apply, &err), &err);
     th_ok(sink_apply_commit(f->apply, false, &err), &err);
 }
+
+const char th_story[] =
+    "["
+    "{\"kind\":\"project\",\"id\":\"9\",\"at\":\"2026-05-01\",\"path\":\"shop/web\"},"
+    "{\"kind\":\"service\",\"source\":\"crm\",\"id\":\"S1\",\"at\":\"2026-05-01\","
+    "\"name\":\"Checkout API\",\"aliases\":[\"co\"],\"labels\":[\"team::pay\"]},"
+    "{\"kind\":\"service\",\"source\":\"crm\",\"id\":\"S2\",\"at\":\"2026-05-01\","
+    "\"name\":\"Search\"},"
+    "{\"kind\":\"service\",\"source\":\"crm\",\"id\":\"S3\",\"at\":\"2026-05-01\","
+    "\"name\":\"Web\"},"
+    "{\"kind\":\"service_ownership\",\"source\":\"crm\",\"id\":\"1\",\"at\":\"2026-05-01\","
+    "\"service\":\"web\",\"project\":\"shop/web\"},"
+    "{\"kind\":\"customer\",\"source\":\"crm\",\"id\":\"C1\",\"at\":\"2026-05-01\","
+    "\"name\":\"Acme\",\"aliases\":[\"Acme Inc\"]},"
+    "{\"kind\":\"customer\",\"source\":\"crm\",\"id\":\"C2\",\"at\":\"2026-05-01\","
+    "\"name\":\"Globex\"},"
+    "{\"kind\":\"service_customer\",\"source\":\"crm\",\"id\":\"u1\",\"at\":\"2026-05-01\","
+    "\"service\":\"checkout-api\",\"customer\":\"acme inc\",\"since\":\"2026-05-12\"},"
+    "{\"kind\":\"service_customer\",\"source\":\"crm\",\"id\":\"u2\",\"at\":\"2026-05-01\","
+    "\"service\":\"S1\",\"customer\":\"C2\",\"until\":\"2026-05-12\"},"
+    "{\"kind\":\"service_customer\",\"source\":\"crm\",\"id\":\"u3\",\"at\":\"2026-05-01\","
+    "\"service\":\"search\",\"customer\":\"C1\"},"
+    "{\"kind\":\"service_customer\",\"source\":\"crm\",\"id\":\"u4\",\"at\":\"2026-05-01\","
+    "\"service\":\"search\",\"customer\":\"C2\",\"until\":\"2026-05-11\"},"
+    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k1\",\"at\":\"2026-05-01\","
+    "\"customer\":\"acme\",\"amount_minor\":1000,\"currency\":\"EUR\",\"period\":\"month\"},"
+    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k2\",\"at\":\"2026-05-01\","
+    "\"customer\":\"C1\",\"amount_minor\":1206,\"currency\":\"eur\",\"period\":\"year\","
+    "\"service\":\"co\"},"
+    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k3\",\"at\":\"2026-05-01\","
+    "\"customer\":\"C1\",\"amount_minor\":300,\"currency\":\"USD\",\"period\":\"quarter\","
+    "\"service\":\"Search\",\"ends_on\":\"2026-05-12\"},"
+    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k4\",\"at\":\"2026-05-01\","
+    "\"customer\":\"C1\",\"amount_minor\":77,\"currency\":\"GBP\",\"period\":\"month\","
+    "\"ends_on\":\"2026-05-11\"},"
+    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k5\",\"at\":\"2026-05-01\","
+    "\"customer\":\"C1\",\"amount_minor\":99,\"currency\":\"CHF\",\"period\":\"once\"},"
+    "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-13\",\"type\":\"incident\","
+    "\"title\":\"Payments fail\",\"severity\":\"unknown\",\"stated_severity\":\"high\","
+    "\"created_at\":\"2026-05-12T22:30:00Z\",\"stated_started_at\":\"2026-05-12T22:10:00Z\","
+    "\"closed_at\":\"2026-05-13T01:00:00Z\",\"state\":\"closed\",\"project\":\"project:9\","
+    "\"url\":\"https://gitlab.test/shop/web/-/issues/1\",\"iid\":\"1\",\"project_id\":\"9\","
+    "\"label_services\":[\"checkout_api\"],"
+    "\"labels\":[\"service::checkout_api\",\"team::pay\"],"
+    "\"stated_services\":[\"Search\",\"Printer\"]},"
+    "{\"kind\":\"work_item\",\"id\":\"2\",\"at\":\"2026-05-13\",\"type\":\"issue\","
+    "\"title\":\"Add a test\",\"state\":\"opened\",\"url\":\"https://gitlab.test/2\","
+    "\"follow_up_label\":\"follow-up\","
+    "\"mentions\":[\"https://gitlab.test/shop/web/-/issues/1\"],\"relates_to\":[\"issue:1\"]},"
+    "{\"kind\":\"work_item\",\"id\":\"3\",\"at\":\"2026-05-13\",\"type\":\"task\","
+    "\"title\":\"Call them\",\"state\":\"closed\",\"url\":\"https://gitlab.test/3\","
+    "\"parent\":\"issue:1\"}"
+    "]";

@@ -19,6 +19,7 @@
 
 struct th_facts {
     struct wh_store *store; /* in memory */
+    bool keep_store;
     struct sink_apply *apply;
     struct wh_json_parser *parser;
     int64_t offset; /* of the next raw event */
@@ -26,10 +27,18 @@ struct th_facts {
 };
 
 void th_facts_init(struct th_facts *f);
+/* The same in a store of the caller's, which stays when this is done. */
+void th_facts_init_on(struct th_facts *f, struct wh_store *store);
 void th_facts_done(struct th_facts *f);
 /* One batch of a JSON array of facts, or of one object. */
 void th_facts_put(struct th_facts *f, const char *json);
 /* The id of an entity: of GitLab's when source is NULL. source_kind: issue, project, service, ... */
 struct wh_entity_id th_facts_id(const char *source, const char *source_kind, const char *id);
+
+/*
+ * One incident, issue 1 of shop/web at GitLab's project 9, with three services (Checkout API by a label, Search
+ * by a heading, Web by its project), two customers and five contracts. It started on 2026-05-12T22:10Z.
+ */
+extern const char th_story[];
 
 #endif

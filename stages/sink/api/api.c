@@ -16,6 +16,8 @@
  * row of a stream (a trailer). A stream that fails breaks off in the middle of a chunk, unless
  * the client sent TE: trailers.
  *
+ *   GET /api/v1/incidents/ID/impact          services, customers, revenue, follow-ups, with evidence; as_of,
+ *                                            valid_at. ID: an id, an address or a reference, escaped
  *   GET /api/v1/kinds, /api/v1/status
  *   GET /api/v1/purges/CONNECTION            the report of a purge
  *   GET /registry/...                        schema registry, read-only
@@ -45,7 +47,8 @@ enum {
 };
 
 struct route {
-    const char *path; /* '*' stands for one segment, an entity's id */
+    /* '*' stands for one segment, an entity's id; '**' for all up to the end of the pattern, an address. */
+    const char *path;
     const char *allow;
     size_t body_max; /* of a POST, bytes */
     enum api_lane_of lane;
@@ -58,16 +61,30 @@ static const struct route routes[] = {
     {"/api/v1/entities/*", "GET, HEAD", 0, API_READS, api_answer_entity},
     {"/api/v1/entities/*/revisions", "GET, HEAD", 0, API_QUERIES, api_answer_revisions},
     {"/api/v1/entities/*/links", "GET, HEAD", 0, API_QUERIES, api_answer_links},
+    {"/api/v1/incidents/**/impact", "GET, HEAD", 0, API_READS, api_answer_impact},
     {"/api/v1/kinds", "GET, HEAD", 0, API_READS, api_answer_kinds},
     {"/api/v1/status", "GET, HEAD", 0, API_READS, api_answer_status},
     {"/api/v1/purges/*", "GET, HEAD", 0, API_READS, api_answer_purge},
 };
+
+/* The rest of the path is something, and then the suffix. */
+static bool rest_fits(struct wh_slice rest, const char *suffix, struct wh_slice *ret_id)
+{
+    if (!wh_slice_ends(rest, wh_slice_str(suffix))) {
+        return false;
+    }
+    *ret_id = wh_slice(rest.ptr, rest.len - strlen(suffix));
+    return ret_id->len > 0;
+}
 
 static bool route_fits(struct wh_slice path, const char *pattern, struct wh_slice *ret_id)
 {
     size_t at = 0;
 
     for (; *pattern; pattern++) {
+        if (pattern[0] == '*' && pattern[1] == '*') {
+            return rest_fits(wh_slice_from(path, at), pattern + 2, ret_id);
+        }
         if (*pattern == '*') {
             size_t from = at;
 
@@ -147,8 +164,8 @@ static bool is_registry(struct wh_slice path)
 static void refuse_path(struct wh_http_req *req)
 {
     api_reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
-                    "no such page; there are /api/v1/entities, /api/v1/sql, /api/v1/kinds, "
-                    "/api/v1/status and /registry",
+                    "no such page; there are /api/v1/entities, /api/v1/incidents, /api/v1/sql, "
+                    "/api/v1/kinds, /api/v1/status and /registry",
                     NULL);
 }
 
@@ -356,7 +373,7 @@ static enum wh_rc make_lanes(struct sink_api *api, struct wh_err *err)
 enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret, struct wh_err *err)
 {
     struct sink_api *api = wh_mem_zalloc(1, sizeof(*api));
-    const struct sql_engine_conf sql = {
+    struct sql_engine_conf sql = {
         .store = deps->store,
         .clock = deps->clock,
         .connections = QUERY_THREADS + STREAM_THREADS,
@@ -367,6 +384,12 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
         return wh_fail(err, WH_E_NOMEM, "no memory for the API");
     }
     api->deps = *deps;
+    api->zone = wh_zone_utc();
+    if (deps->conf.zone && wh_zone_find(wh_slice_str(deps->conf.zone), &api->zone, err) != WH_OK) {
+        sink_api_free(api);
+        return wh_err_prefix(err, "workspace.zone");
+    }
+    sql.zone = api->zone;
     if (wh_token_file_load(deps->conf.token_file, api->token, err) != WH_OK ||
         page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||

@@ -24,6 +24,7 @@ struct sink_api_conf {
     int64_t sql_rows;           /* of an answer whose request names no limit */
     int64_t sql_bytes;          /* most bytes of an answer of at most sql_rows rows */
     size_t answers_bytes;       /* of kept answers of entities; 0: none are kept */
+    const char *zone;           /* of the workspace, for days; NULL: UTC */
     const char *data_path;      /* folder for the unnamed files of long answers */
     const char *hosts;          /* names by which agents may reach /mcp, beside those of loopback */
     const char *sessions_file;  /* sessions of browsers; made with mode 0600 with the first one */

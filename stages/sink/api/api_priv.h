@@ -106,6 +106,7 @@ enum api_lane_of { API_QUERIES, API_READS, API_STREAMS, API_LANES };
 struct sink_api {
     struct sink_api_deps deps;
     struct sql_engine *engine;
+    struct wh_zone zone; /* of the workspace */
     char token[65];
     bool draining;
     struct api_lane *lanes[API_LANES];
@@ -286,6 +287,7 @@ WH_MUST_CHECK enum wh_rc api_answer_entity(struct api_job *job, struct wh_err *e
 WH_MUST_CHECK enum wh_rc api_answer_url(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_links(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_impact(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err);
 /* seen.c: members "set_aside" and "last_success" of the status. */

@@ -52,6 +52,21 @@ struct impact_facts {
 
 void impact_read_facts(const struct wh_head *incident, struct impact_facts *ret);
 
+/* ---- which incident ---- */
+
+struct impact_choice {
+    struct impact_choice *next;
+    const struct wh_head *incident;
+};
+
+/*
+ * Incidents that a text names: an id of Wellhead, an address at GitLab (also one that GitLab writes in another
+ * way, or of a page below it), group/project#45, #45 or 45. *ret is NULL when there is none; more than one when
+ * a number is that of incidents in several projects.
+ */
+WH_MUST_CHECK enum wh_rc impact_find(struct past *p, struct wh_slice text, struct wh_arena *arena,
+                                     struct impact_choice **ret, struct wh_err *err);
+
 /* ---- issues around an incident ---- */
 
 struct impact_issue {

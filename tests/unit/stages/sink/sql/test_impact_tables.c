@@ -97,58 +97,6 @@ static void what_is_deleted_is_no_postmortem(void **state)
 
 /* ---- from an incident to customers and revenue ---- */
 
-static const char story[] =
-    "["
-    "{\"kind\":\"project\",\"id\":\"9\",\"at\":\"2026-05-01\",\"path\":\"shop/web\"},"
-    "{\"kind\":\"service\",\"source\":\"crm\",\"id\":\"S1\",\"at\":\"2026-05-01\","
-    "\"name\":\"Checkout API\",\"aliases\":[\"co\"],\"labels\":[\"team::pay\"]},"
-    "{\"kind\":\"service\",\"source\":\"crm\",\"id\":\"S2\",\"at\":\"2026-05-01\","
-    "\"name\":\"Search\"},"
-    "{\"kind\":\"service\",\"source\":\"crm\",\"id\":\"S3\",\"at\":\"2026-05-01\","
-    "\"name\":\"Web\"},"
-    "{\"kind\":\"service_ownership\",\"source\":\"crm\",\"id\":\"1\",\"at\":\"2026-05-01\","
-    "\"service\":\"web\",\"project\":\"shop/web\"},"
-    "{\"kind\":\"customer\",\"source\":\"crm\",\"id\":\"C1\",\"at\":\"2026-05-01\","
-    "\"name\":\"Acme\",\"aliases\":[\"Acme Inc\"]},"
-    "{\"kind\":\"customer\",\"source\":\"crm\",\"id\":\"C2\",\"at\":\"2026-05-01\","
-    "\"name\":\"Globex\"},"
-    "{\"kind\":\"service_customer\",\"source\":\"crm\",\"id\":\"u1\",\"at\":\"2026-05-01\","
-    "\"service\":\"checkout-api\",\"customer\":\"acme inc\",\"since\":\"2026-05-12\"},"
-    "{\"kind\":\"service_customer\",\"source\":\"crm\",\"id\":\"u2\",\"at\":\"2026-05-01\","
-    "\"service\":\"S1\",\"customer\":\"C2\",\"until\":\"2026-05-12\"},"
-    "{\"kind\":\"service_customer\",\"source\":\"crm\",\"id\":\"u3\",\"at\":\"2026-05-01\","
-    "\"service\":\"search\",\"customer\":\"C1\"},"
-    "{\"kind\":\"service_customer\",\"source\":\"crm\",\"id\":\"u4\",\"at\":\"2026-05-01\","
-    "\"service\":\"search\",\"customer\":\"C2\",\"until\":\"2026-05-11\"},"
-    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k1\",\"at\":\"2026-05-01\","
-    "\"customer\":\"acme\",\"amount_minor\":1000,\"currency\":\"EUR\",\"period\":\"month\"},"
-    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k2\",\"at\":\"2026-05-01\","
-    "\"customer\":\"C1\",\"amount_minor\":1206,\"currency\":\"eur\",\"period\":\"year\","
-    "\"service\":\"co\"},"
-    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k3\",\"at\":\"2026-05-01\","
-    "\"customer\":\"C1\",\"amount_minor\":300,\"currency\":\"USD\",\"period\":\"quarter\","
-    "\"service\":\"Search\",\"ends_on\":\"2026-05-12\"},"
-    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k4\",\"at\":\"2026-05-01\","
-    "\"customer\":\"C1\",\"amount_minor\":77,\"currency\":\"GBP\",\"period\":\"month\","
-    "\"ends_on\":\"2026-05-11\"},"
-    "{\"kind\":\"subscription\",\"source\":\"crm\",\"id\":\"k5\",\"at\":\"2026-05-01\","
-    "\"customer\":\"C1\",\"amount_minor\":99,\"currency\":\"CHF\",\"period\":\"once\"},"
-    "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-13\",\"type\":\"incident\","
-    "\"title\":\"Payments fail\",\"severity\":\"unknown\",\"stated_severity\":\"high\","
-    "\"created_at\":\"2026-05-12T22:30:00Z\",\"stated_started_at\":\"2026-05-12T22:10:00Z\","
-    "\"closed_at\":\"2026-05-13T01:00:00Z\",\"state\":\"closed\",\"project\":\"project:9\","
-    "\"url\":\"https://gitlab.test/shop/web/-/issues/1\",\"label_services\":[\"checkout_api\"],"
-    "\"labels\":[\"service::checkout_api\",\"team::pay\"],"
-    "\"stated_services\":[\"Search\",\"Printer\"]},"
-    "{\"kind\":\"work_item\",\"id\":\"2\",\"at\":\"2026-05-13\",\"type\":\"issue\","
-    "\"title\":\"Add a test\",\"state\":\"opened\",\"url\":\"https://gitlab.test/2\","
-    "\"follow_up_label\":\"follow-up\","
-    "\"mentions\":[\"https://gitlab.test/shop/web/-/issues/1\"],\"relates_to\":[\"issue:1\"]},"
-    "{\"kind\":\"work_item\",\"id\":\"3\",\"at\":\"2026-05-13\",\"type\":\"task\","
-    "\"title\":\"Call them\",\"state\":\"closed\",\"url\":\"https://gitlab.test/3\","
-    "\"parent\":\"issue:1\"}"
-    "]";
-
 static const char services_sql[] = "select service_name, rule from incident_services order by 1, 2";
 static const char impact_sql[] =
     "select service_name, customer_name, revenue_minor, currency from incident_impact order by "
@@ -158,7 +106,7 @@ static void an_incident_leads_to_services_by_every_rule(void **state)
 {
     struct world *w = *state;
 
-    th_facts_put(&w->facts, story);
+    th_facts_put(&w->facts, th_story);
     th_sql_is(w->engine, services_sql, "Checkout API|label|\nSearch|heading|\nWeb|project|\n");
     th_sql_is(w->engine,
               "select json_extract(evidence, '$[0].field'), json_extract(evidence, "
@@ -176,7 +124,7 @@ static void an_incident_leads_to_revenue(void **state)
 {
     struct world *w = *state;
 
-    th_facts_put(&w->facts, story);
+    th_facts_put(&w->facts, th_story);
     /* 1000 + 1206 / 12 = 1100.5, which is rounded to the even one; 300 / 3 for the other service. */
     th_sql_is(w->engine, impact_sql,
               "Checkout API|Acme|1100|EUR|\n"
@@ -204,7 +152,7 @@ static void the_day_is_that_of_the_zone(void **state)
     struct sql_engine *berlin = NULL;
     struct wh_err err;
 
-    th_facts_put(&w->facts, story);
+    th_facts_put(&w->facts, th_story);
     th_ok(wh_zone_find(WH_LIT("Europe/Berlin"), &conf.zone, &err), &err);
     th_ok(sql_engine_new(&conf, &berlin, &err), &err);
     /* There it was the 13th: Globex' contract had ended, and so had the one in USD. */
@@ -216,7 +164,7 @@ static void follow_ups_are_found_by_every_rule(void **state)
 {
     struct world *w = *state;
 
-    th_facts_put(&w->facts, story);
+    th_facts_put(&w->facts, th_story);
     th_sql_is(w->engine,
               "select work_item_url, title, state, rule from incident_follow_ups order by 1, 4",
               "https://gitlab.test/2|Add a test|opened|label|\n"
@@ -230,7 +178,7 @@ static void a_late_service_resolves_what_was_unresolved(void **state)
     static const char sql[] =
         "select key, mentioned_by_url, rule, field, count, ambiguous from unresolved order by 1";
 
-    th_facts_put(&w->facts, story);
+    th_facts_put(&w->facts, th_story);
     th_sql_is(w->engine, sql,
               "service:printer|https://gitlab.test/shop/web/-/issues/1|heading|stated_services|1|0|"
               "\n");
@@ -245,7 +193,7 @@ static void an_ambiguous_name_links_to_nobody(void **state)
 {
     struct world *w = *state;
 
-    th_facts_put(&w->facts, story);
+    th_facts_put(&w->facts, th_story);
     th_facts_put(&w->facts, "{\"kind\":\"service\",\"source\":\"erp\",\"id\":\"9\","
                             "\"at\":\"2026-05-01\",\"name\":\"Out\",\"aliases\":[\"SEARCH\"]}");
     th_sql_is(w->engine, services_sql, "Checkout API|label|\nWeb|project|\n");
