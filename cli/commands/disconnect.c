@@ -1,8 +1,10 @@
 /* wellhead disconnect: ends a connection, and says what was revoked. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/leave_plan.h"
+#include "cli/import/connection.h"
 #include "common/json/json_write.h"
 
 /* "revoked" is true when every pair of tokens that GitLab issued is revoked. An access token that
@@ -57,6 +59,13 @@ static int disconnect(struct cli *cli, const char *id, struct wh_json_parser *pa
     code = leave_look(cli, "disconnect", id, parser, &v);
     if (code != CLI_OK) {
         return code;
+    }
+    if (!v.known && strncmp(id, IMPORT_PREFIX, strlen(IMPORT_PREFIX)) == 0) {
+        cli_note(&cli->out,
+                 "wellhead: disconnect: nothing is connected to an import; `wellhead purge "
+                 "%s` removes its rows\n",
+                 id);
+        return CLI_NOTHING;
     }
     if (!v.known) {
         return leave_unknown(cli, "disconnect");

@@ -18,6 +18,7 @@ enum {
 /* One connection as the fetcher reports it. */
 struct leave_view {
     bool known;
+    bool imported;  /* it has no GitLab, and the fetcher does not know it */
     bool has_token; /* an access token that was given by hand is in use */
     bool leaving;
     bool purging;

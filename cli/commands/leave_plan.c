@@ -277,6 +277,12 @@ static void write_text(const struct leave_plan *plan, struct wh_buf *out)
 {
     struct wh_err err;
 
+    if (plan->view->imported) {
+        (void)!wh_buf_printf(out, &err, "wellhead purge %s removes what was imported:\n", plan->id);
+        write_rows(plan, out);
+        write_topics(plan, out);
+        return;
+    }
     (void)!wh_buf_printf(out, &err, "wellhead %s %s ends the connection to %s:\n",
                          plan->step == LEAVE_PURGE ? "purge" : "disconnect", plan->id,
                          plan->view->instance[0] ? plan->view->instance : "its GitLab");

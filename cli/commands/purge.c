@@ -4,6 +4,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/leave_plan.h"
+#include "cli/import/connection.h"
 #include "cli/out/value.h"
 
 enum { PURGE_MS = 600000 };
@@ -117,7 +118,7 @@ static int print_report(struct cli *cli, const char *id, struct wh_json_val repo
         cli_say(&cli->out, "  %-10s the whole store was searched afterwards: %lld keys remain\n",
                 "search", leftovers);
         cli_say(&cli->out,
-                "A new connection to that GitLab gives every object the same id again.\n");
+                "If it is connected or imported again, every object has the same id again.\n");
     }
     return clean ? CLI_OK : CLI_FAILED;
 }
@@ -181,6 +182,33 @@ static int follow(struct cli *cli, const char *id, struct wh_json_parser *parser
                : leave_unknown(cli, "purge");
 }
 
+/* Connections of imports are not the fetcher's. */
+static int look(struct cli *cli, const char *id, struct wh_json_parser *parser,
+                struct leave_view *v)
+{
+    enum import_known known = IMPORT_UNKNOWN;
+    int code = CLI_OK;
+
+    if (strncmp(id, IMPORT_PREFIX, strlen(IMPORT_PREFIX)) == 0) {
+        code = import_connection_find(cli, "purge", id, &known);
+        v->imported = known == IMPORT_KNOWN;
+    }
+    return code == CLI_OK && !v->imported ? leave_look(cli, "purge", id, parser, v) : code;
+}
+
+static int remove_import(struct cli *cli, const char *id, struct wh_json_parser *parser)
+{
+    int64_t asked_ms = cli_now_ms(cli);
+    int64_t until_ms = asked_ms + (cli->opt.timeout_ms ? cli->opt.timeout_ms : PURGE_MS);
+    struct wh_err err;
+
+    progress(cli, "removing topics and keys from Kafka");
+    if (import_connection_remove(cli, id, &err) != WH_OK) {
+        return cli_fail_kafka(cli, "purge", &err);
+    }
+    return finish(cli, id, parser, asked_ms, until_ms);
+}
+
 static int plan_and_purge(struct cli *cli, const char *id, struct wh_json_parser *parser)
 {
     __attribute__((cleanup(leave_view_done))) struct leave_view v;
@@ -188,11 +216,11 @@ static int plan_and_purge(struct cli *cli, const char *id, struct wh_json_parser
     int code;
 
     leave_view_init(&v);
-    code = leave_look(cli, "purge", id, parser, &v);
+    code = look(cli, id, parser, &v);
     if (code != CLI_OK) {
         return code;
     }
-    if (!v.known) {
+    if (!v.known && !v.imported) {
         return follow(cli, id, parser);
     }
     leave_plan_make(cli, LEAVE_PURGE, id, &v, &plan);
@@ -203,7 +231,7 @@ static int plan_and_purge(struct cli *cli, const char *id, struct wh_json_parser
         return CLI_FAILED;
     }
     cli_catch_interrupt(cli);
-    code = purge(cli, id, parser, &v);
+    code = v.imported ? remove_import(cli, id, parser) : purge(cli, id, parser, &v);
     if (code == CLI_TIMED_OUT || code == CLI_INTERRUPTED) {
         cli_note(&cli->out, "wellhead: purge: it goes on by itself; the same command follows it\n");
     }

@@ -4,6 +4,7 @@
 #include "cli/commands/status_print.h"
 #include "cli/out/table.h"
 #include "cli/out/value.h"
+#include "common/event/connection.h"
 
 static void print_connections(const struct cli *cli, const struct status_view *view)
 {
@@ -42,6 +43,51 @@ static void print_connections(const struct cli *cli, const struct status_view *v
         cli_say(&cli->out, "no connection yet: `wellhead connect URL`\n");
     }
     cli_table_done(&t);
+}
+
+/* The records of a connection in the sink's list of topics. */
+static int64_t stored_of(const struct status_view *view, struct wh_slice connection,
+                         struct wh_slice *ret_last)
+{
+    struct wh_json_val list;
+    struct wh_json_val t;
+    struct wh_json_iter it;
+    struct wh_slice key;
+
+    *ret_last = WH_LIT("");
+    if (!wh_json_get(view->sink_root, WH_LIT("topics"), &list)) {
+        return 0;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &t);) {
+        if (wh_slice_eq(cli_get_str(t, "connection"), connection)) {
+            *ret_last = cli_get_str(t, "last_record");
+            return wh_json_get_int(t, "stored_records", 0);
+        }
+    }
+    return 0;
+}
+
+/* What was imported: no fetcher knows these connections. */
+static void print_imports(const struct cli *cli, const struct status_view *view)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct wh_slice last;
+
+    if (!view->sink_ok || !wh_json_get(view->sink_root, WH_LIT("connections"), &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+        if (wh_slice_starts(cli_get_str(c, "instance"), WH_LIT(WH_CONNECTION_IMPORT))) {
+            int64_t n = stored_of(view, cli_get_str(c, "id"), &last);
+
+            cli_say(&cli->out, "%.*s: %" PRId64 " imported records%s%.*s\n",
+                    WH_SLICE_ARG(cli_get_str(c, "id")), n, last.len ? ", the last at " : "",
+                    WH_SLICE_ARG(last));
+        }
+    }
 }
 
 static void print_kinds(const struct cli *cli, const struct status_view *view)
@@ -197,6 +243,7 @@ void status_print_overview(const struct cli *cli, const struct status_view *v)
 {
     status_print_health(cli, v);
     print_connections(cli, v);
+    print_imports(cli, v);
     status_print_streams(cli, v);
     status_print_sync(cli, v);
     print_kinds(cli, v);

@@ -72,32 +72,39 @@ static int32_t partitions_of(const struct wh_bus_topic_info *list, size_t n, con
     return 0;
 }
 
-/* A broker may take a moment to list a topic that was just made. */
-static enum wh_rc find_parts(struct import_await *a, struct wh_err *err)
+/* WH_E_UNAVAILABLE: a topic that was just made is not listed, or has no leader yet. */
+static enum wh_rc look_for_parts(struct import_await *a, struct wh_err *err)
 {
     const char *entities = a->s->topics[1];
     const char *letters = a->s->topics[2];
+    struct wh_bus_topic_info *list = NULL;
+    int32_t n_entities;
+    int32_t n_letters;
+    size_t n = 0;
 
-    for (unsigned look = 0; look < LOOKS; look++) {
-        struct wh_bus_topic_info *list = NULL;
-        int32_t n_entities;
-        int32_t n_letters;
-        size_t n = 0;
-
-        if (wh_admin_list(a->s->admin, IMPORT_ADMIN_MS, &list, &n, err) != WH_OK) {
-            return err->rc;
-        }
-        n_entities = partitions_of(list, n, entities);
-        n_letters = partitions_of(list, n, letters);
-        wh_bus_topic_list_free(list, n);
-        if (n_entities && n_letters) {
-            return add_parts(a, entities, n_entities, err) == WH_OK
-                       ? add_parts(a, letters, n_letters, err)
-                       : err->rc;
-        }
-        cli_pause_ms(a->s->cli, LOOK_MS);
+    a->n_parts = 0;
+    if (wh_admin_list(a->s->admin, IMPORT_ADMIN_MS, &list, &n, err) != WH_OK) {
+        return err->rc;
     }
-    return wh_fail(err, WH_E_TIMEOUT, "Kafka does not list the topics of the connection");
+    n_entities = partitions_of(list, n, entities);
+    n_letters = partitions_of(list, n, letters);
+    wh_bus_topic_list_free(list, n);
+    if (n_entities == 0 || n_letters == 0) {
+        return wh_fail(err, WH_E_UNAVAILABLE, "Kafka does not list the topics of the connection");
+    }
+    return add_parts(a, entities, n_entities, err) == WH_OK ? add_parts(a, letters, n_letters, err)
+                                                            : err->rc;
+}
+
+static enum wh_rc find_parts(struct import_await *a, struct wh_err *err)
+{
+    enum wh_rc rc = look_for_parts(a, err);
+
+    for (unsigned look = 1; rc == WH_E_UNAVAILABLE && look < LOOKS; look++) {
+        cli_pause_ms(a->s->cli, LOOK_MS);
+        rc = look_for_parts(a, err);
+    }
+    return rc;
 }
 
 enum wh_rc import_await_new(struct import_sending *s, struct import_await **ret, struct wh_err *err)

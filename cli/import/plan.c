@@ -116,7 +116,7 @@ static void say_twice(struct import_plan *plan, const struct import_record *reco
 {
     char reason[IMPORT_REASON_MAX];
 
-    (void)snprintf(reason, sizeof(reason), "the row is there already: %.150s:%" PRId64,
+    (void)snprintf(reason, sizeof(reason), "the row repeats %.150s:%" PRId64,
                    plan->files[first->file], first->line);
     on_wrong(plan, record->line, wh_slice_str(plan->counts[plan->kind].kind->columns[0].name),
              reason);

@@ -140,8 +140,11 @@ static bool take_word(const char *words, struct wh_slice text, struct wh_arena *
     if (is_word(words, *ret)) {
         return true;
     }
-    for (; words[n] && n + 2 < sizeof(list); n++) {
-        list[n] = words[n] == '|' ? '/' : words[n];
+    for (const char *p = words; *p && n + 3 < sizeof(list); p++) {
+        list[n++] = *p == '|' ? ',' : *p;
+        if (*p == '|') {
+            list[n++] = ' ';
+        }
     }
     list[n] = '\0';
     return wrong(reason, "'%.*s' is none of %s", shown_len(text), text.ptr, list);

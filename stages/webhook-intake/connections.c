@@ -270,6 +270,9 @@ enum wh_rc intake_connections_apply(struct intake_connections *cs, const struct 
     if (!wh_slice_eq(parsed.id, msg->key)) {
         return wh_fail(err, WH_E_INVALID, "a connection's document is under another key");
     }
+    if (wh_connection_is_import(&parsed)) {
+        return WH_OK; /* nobody sends it webhooks */
+    }
     if (make(cs, &parsed, &c, err) != WH_OK) {
         return err->rc;
     }

@@ -1,7 +1,11 @@
 """A company's own records: imported from files, compared, replaced, and removed again."""
 import json
+import os
+import struct
+import subprocess
+import time
 
-from stack import Failure, Stack
+from stack import ROOT, Failure, Stack, await_true
 
 FILES = {
     "services.csv": "\ufeffid,name,aliases,tier,team,url,labels,on_call\r\n"
@@ -95,4 +99,128 @@ def importing(broker, stacks):
     return f"{done['sent']} rows"
 
 
-SCENARIOS = (importing,)
+
+def refused(s, names, *arguments, code=1):
+    """The lines on stderr that name a mistake, with the file's name alone."""
+    done = s.cli("import", "--source", "crm", *names, *arguments, check=False)
+    if done.returncode != code:
+        raise Failure(f"import {arguments}: exit {done.returncode}, not {code}: {done.stderr[:600]}")
+    return [line.replace(s.path(""), "") for line in done.stderr.splitlines() if line.startswith(s.folder)]
+
+
+def editing(broker, stacks):
+    """Changed and wrong rows, --keep-going, --replace, rows that come back, and an end without remains."""
+    s = stack(broker, stacks, "edit")
+    names = write(s, FILES)
+    run(s, *names)
+    # Another source has rows of its own under the same ids.
+    run(s, *write(s, {"services.jsonl": '{"id":"checkout","name":"Another"}\n'}), source="other")
+    services = write(s, {"services.csv": "id,name,tier\ncheckout,Checkout,1\nsearch,\"Search, and more\",3\nnew,New,\n"})
+    same("changed", counts(run(s, *services)), {"services": (1, 2, 0)})
+    same("a column that the file lacks stays", s.sql(
+        "select name, tier, json_array_length(aliases) n from services where source = 'crm' and source_id = 'checkout'"),
+        [{"name": "Checkout", "tier": "1", "n": 2}])
+    # One wrong row stops every file, and all mistakes are named at once.
+    bad = write(s, {"customers.csv": "id,name\nnext,Next\n,Nobody\nlast,\n", "people.csv": "id,name,type\np9,Nine,robot\np9,Nine,bot\np9,Again,bot\n"})
+    want = ["customers.csv:3: id: a value is needed", "customers.csv:4: name: a value is needed",
+            "people.csv:2: type: 'robot' is none of person, bot, shared", "people.csv:4: id: the row repeats people.csv:3"]
+    same("mistakes", refused(s, bad), want)
+    same("nothing came of it", s.sql("select count(*) n from people where source_id = 'p9'"), [{"n": 0}])
+    refused(s, bad, "--keep-going")
+    same("the right rows came", (s.sql("select count(*) n from people where source_id = 'p9'"),
+                                 s.sql("select count(*) n from customers where source_id = 'next'")), ([{"n": 1}], [{"n": 1}]))
+    refused(s, bad, "--keep-going", "--replace", code=2)
+    # The complete list: counted, confirmed, and then deleted; another source's rows stay.
+    services = write(s, {"services.csv": "id,name,tier\nsearch,\"Search, and more\",3\n"})
+    refused(s, services, "--replace", "--no-input")
+    same("unconfirmed", s.sql("select count(*) n from services where source = 'crm'"), [{"n": 3}])
+    plan = run(s, *services, "--replace", "--dry-run")["kinds"]["services"]
+    same("the plan of a replacement", plan, {"rows": 1, "new": 0, "changed": 0, "unchanged": 1, "deleted": 2})
+    done = run(s, *services, "--replace", "--confirm", "crm")
+    same("sent", done["sent"], 2)
+    same("replaced", s.sql("select source, source_id from services order by 1, 2"),
+         [{"source": "crm", "source_id": "search"}, {"source": "other", "source_id": "checkout"}])
+    same("deleted", s.sql("select source_id, deleted_reason from services_all where deleted order by 1"),
+         [{"source_id": "checkout", "deleted_reason": "not_listed"}, {"source_id": "new", "deleted_reason": "not_listed"}])
+    same("replaced again", run(s, *services, "--replace")["sent"], 0)
+    back = write(s, {"services.csv": "id,name\ncheckout,Back\n"})
+    same("back", counts(run(s, *back)), {"services": (1, 0, 0)})
+    same("back in the store", s.sql("select name from services where source = 'crm' and source_id = 'checkout'"), [{"name": "Back"}])
+    status = s.cli("status", check=False).stdout
+    if "import-crm: " not in status:
+        raise Failure(f"status does not name the import: {status[:800]}")
+    if s.cli("disconnect", "import-crm", "--confirm", "import-crm", check=False).returncode != 3:
+        raise Failure("an import was disconnected")
+    gone(s)
+    return "14 rows edited"
+
+
+def gone(s):
+    """purge removes every row and topic of the source, and the same file gives the same ids again."""
+    ids = s.sql("select id from services_all where source = 'crm' order by 1")
+    s.cli("purge", "import-crm", "--dry-run")
+    report = json.loads(s.cli("purge", "import-crm", "--confirm", "import-crm", "--json").stdout)
+    same("the purge", (report["ok"], report["leftovers"], report["topics_left"]), (True, 0, 0))
+    same("rows that are left", s.sql("select source, count(*) n from services_all group by 1"), [{"source": "other", "n": 1}])
+    same("connections that are left", s.sql("select id from connections"), [{"id": "import-other"}])
+    names = write(s, {"services.csv": "id,name\ncheckout,A\nsearch,B\nnew,C\n"})
+    run(s, *names)
+    same("ids", s.sql("select id from services_all where source = 'crm' order by 1"), ids)
+
+
+def text(value):
+    """Avro's string: the length as a zigzag varint, and the bytes."""
+    data = value if isinstance(value, bytes) else value.encode()
+    return number(len(data)) + data
+
+
+def number(n):
+    n = n << 1 ^ n >> 63
+    out = b""
+    while n > 0x7F:
+        out += bytes([n & 0x7F | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def raw_event(connection, instance, kind, identity, row, observed_at_ms):
+    """A RawEvent as any program can write it, by nothing but the schema."""
+    with open(os.path.join(ROOT, "schemas/ids.json")) as f:
+        schema = next(e["id"] for e in json.load(f) if e["file"] == "raw_event.avsc")
+    body = (text(connection) + text(instance) + text("import") + text(kind) + text("") + text(identity) +
+            number(observed_at_ms) + text("my-job:1") + number(0) + text(json.dumps(row)))
+    return b"\0" + struct.pack(">I", schema) + body
+
+
+def foreign(broker, stacks):
+    """Another program writes the same raw events; what cannot be mapped becomes a dead letter and is replayed."""
+    s = stack(broker, stacks, "foreign")
+    run(s, *write(s, {"services.csv": "id,name\ncheckout,Checkout\n"}))
+    now = int(time.time() * 1000)
+    events = [("services", "search", {"id": "search", "name": "Search", "aliases": ["find"], "note": "by hand"}),
+              ("service_customers", "search:acme:", {"service": "search", "customer": "acme", "since": None}),
+              ("services", "", {"name": "Without an id"})]
+    for kind, identity, row in events:
+        subprocess.run(["kcat", "-P", "-b", broker.address, "-t", f"{s.prefix}raw.import-crm", "-k", f"{kind}::{identity}"],
+                       input=raw_event("import-crm", "import:crm", kind, identity, row, now), check=True, timeout=30)
+    await_true("rows of another program", 30, lambda: s.sql("select count(*) n from service_customers") == [{"n": 1}])
+    same("rows", s.sql("select source, source_id, name, attributes from services order by 2"), [
+        {"source": "crm", "source_id": "checkout", "name": "Checkout", "attributes": None},
+        {"source": "crm", "source_id": "search", "name": "Search", "attributes": '{"note":"by hand"}'}])
+    def letters():
+        out = subprocess.run(["kcat", "-C", "-b", broker.address, "-t", f"{s.prefix}dead-letter.import-crm", "-e", "-q",
+                              "-f", "%o\n"], capture_output=True, text=True, timeout=60).stdout
+        return len(out.splitlines())
+    await_true("a dead letter", 30, lambda: letters() == 1)
+    s.cli("replay", "import-crm", "--dead-letters", "--from", "start", "--execute")
+    await_true("the letter again", 30, lambda: letters() > 1)
+    before = s.sql("select count(*) n from revisions where revision = 1")
+    s.cli("replay", "import-crm", "--from", "start", "--execute")
+    same("a replay", s.sql("select count(*) n from revisions where revision = 1"), before)
+    # The file now knows what the other program wrote.
+    names = write(s, {"services.csv": "id,name,aliases,note\nsearch,Search,find,by hand\n"})
+    same("unchanged", counts(run(s, *names)), {"services": (0, 0, 1)})
+    return "3 events"
+
+
+SCENARIOS = (importing, editing, foreign)

@@ -189,7 +189,7 @@ static void test_rules(void **state)
           "4: amount_minor: '9223372036854775808' is above 9223372036854775807\n"
           "5: currency: 'EURO' is not a currency of ISO 4217\n"
           "6: currency: 'EUX' is not a currency of ISO 4217\n"
-          "7: period: 'weekly' is none of month/quarter/year/once\n"
+          "7: period: 'weekly' is none of month, quarter, year, once\n"
           "8: starts_on: '2025-02-29' is not a day of the calendar: YYYY-MM-DD\n"
           "9: starts_on: '2025-1-1' is not a day of the calendar: YYYY-MM-DD\n"
           "10: ends_on: the day is before that in starts_on\n"
@@ -201,8 +201,8 @@ static void test_rules(void **state)
           "l {\"id\":\"l\",\"customer\":\"c\",\"amount_minor\":7,\"currency\":\"EUR\","
           "\"period\":\"quarter\",\"starts_on\":\"2024-02-29\",\"ends_on\":\"9999-12-31\"}\n");
     gives("x.csv", "people", "id,name,type,status\na,A,robot,gone\nb,B,Shared,LEFT\n",
-          "2: type: 'robot' is none of person/bot/shared\n"
-          "2: status: 'gone' is none of active/left\n",
+          "2: type: 'robot' is none of person, bot, shared\n"
+          "2: status: 'gone' is none of active, left\n",
           "b {\"id\":\"b\",\"name\":\"B\",\"type\":\"shared\",\"status\":\"left\"}\n");
     gives("x.csv", "service_ownership",
           "service,project,path,environment,label\na,,,,\na,p:q,,e\\f,\n",
