@@ -116,6 +116,19 @@ void wh_mem_budget_end(void)
     mem_budget = NULL;
 }
 
+struct wh_mem_budget *wh_mem_budget_suspend(void)
+{
+    struct wh_mem_budget *budget = mem_budget;
+
+    mem_budget = NULL;
+    return budget;
+}
+
+void wh_mem_budget_resume(struct wh_mem_budget *budget)
+{
+    mem_budget = budget;
+}
+
 void wh_mem_wipe(void *ptr, size_t len)
 {
     if (len) {

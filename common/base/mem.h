@@ -50,6 +50,10 @@ struct wh_mem_budget {
 };
 void wh_mem_budget_begin(struct wh_mem_budget *budget);
 void wh_mem_budget_end(void);
+/* Memory that outlives the work, because others share it, is not the work's: between suspend and resume nothing
+ * counts. suspend gives the thread's budget, or NULL, for resume. */
+struct wh_mem_budget *wh_mem_budget_suspend(void);
+void wh_mem_budget_resume(struct wh_mem_budget *budget);
 
 void wh_mem_free_ref(void *ref);
 /* Declares a pointer that is freed when it leaves its scope. */

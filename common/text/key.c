@@ -74,21 +74,30 @@ static enum wh_rc map(struct wh_slice text, utf8proc_option_t options, char **re
     return WH_OK;
 }
 
-static enum wh_rc normalise_unicode(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
+/* The first two rules; the result with wh_mem_free. */
+static enum wh_rc fold(struct wh_slice text, char **ret, size_t *ret_len, struct wh_err *err)
 {
     char *composed = NULL;
-    char *folded = NULL;
     size_t len = 0;
     enum wh_rc rc;
 
     rc = map(text, UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE, &composed, &len, err);
     if (rc == WH_OK) {
-        rc = map(wh_slice(composed, len), UTF8PROC_CASEFOLD, &folded, &len, err);
+        rc = map(wh_slice(composed, len), UTF8PROC_CASEFOLD, ret, ret_len, err);
     }
+    wh_mem_free(composed);
+    return rc;
+}
+
+static enum wh_rc normalise_unicode(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
+{
+    char *folded = NULL;
+    size_t len = 0;
+    enum wh_rc rc = fold(text, &folded, &len, err);
+
     if (rc == WH_OK) {
         rc = append_hyphened(wh_slice(folded, len), out, err);
     }
-    wh_mem_free(composed);
     wh_mem_free(folded);
     return rc;
 }
@@ -101,6 +110,11 @@ static bool is_ascii(struct wh_slice text)
         }
     }
     return true;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 static enum wh_rc normalise_ascii(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
@@ -123,13 +137,38 @@ static enum wh_rc normalise_ascii(struct wh_slice text, struct wh_buf *out, stru
         if (gap) {
             *to++ = '-';
         }
-        *to++ = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        *to++ = lower(c);
         gap = false;
         begun = true;
     }
     out->len = (size_t)(to - out->ptr);
     *to = '\0';
     return WH_OK;
+}
+
+enum wh_rc wh_key_fold(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
+{
+    char *folded = NULL;
+    size_t before = out->len;
+    size_t len = 0;
+    enum wh_rc rc;
+
+    if (text.len > WH_KEY_TEXT_MAX) {
+        return wh_fail(err, WH_E_TOO_LARGE, "a name of %zu bytes has no key", text.len);
+    }
+    if (is_ascii(text)) {
+        rc = wh_buf_append(out, text, err);
+        for (size_t i = before; i < out->len; i++) {
+            out->ptr[i] = lower(out->ptr[i]);
+        }
+        return rc;
+    }
+    rc = fold(text, &folded, &len, err);
+    if (rc == WH_OK) {
+        rc = wh_buf_append(out, wh_slice(folded, len), err);
+    }
+    wh_mem_free(folded);
+    return rc;
 }
 
 enum wh_rc wh_key_normalise(struct wh_slice text, struct wh_buf *out, struct wh_err *err)

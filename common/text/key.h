@@ -20,4 +20,8 @@ enum { WH_KEY_TEXT_MAX = 1024 };
 WH_MUST_CHECK enum wh_rc wh_key_normalise(struct wh_slice text, struct wh_buf *out,
                                           struct wh_err *err);
 
+/* The first two rules alone, for texts in which '-' and '_' tell apart: addresses and user names. Errors as
+ * above. */
+WH_MUST_CHECK enum wh_rc wh_key_fold(struct wh_slice text, struct wh_buf *out, struct wh_err *err);
+
 #endif

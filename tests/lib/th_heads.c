@@ -292,6 +292,24 @@ static void put_counts(struct wh_store *store, struct wh_batch *batch, struct wh
     wh_buf_done(&old);
 }
 
+/* Counts a change of what people are made of, as the sink does. */
+static void put_people(struct wh_store *store, struct wh_batch *batch, enum wh_kind kind)
+{
+    unsigned char number[8];
+    struct wh_buf value;
+    struct wh_err err;
+    bool found = false;
+
+    if (kind != WH_KIND_TEAM_MEMBER && kind != WH_KIND_PERSON) {
+        return;
+    }
+    wh_buf_init(&value, 64);
+    th_ok(wh_store_get(store, NULL, SINK_META, WH_LIT("p"), &value, &found, &err), &err);
+    wh_be_put64(number, (found ? wh_be_get64(wh_buf_str(&value)) : 0) + 1);
+    put(batch, SINK_META, "p", 1, wh_slice(number, sizeof(number)));
+    wh_buf_done(&value);
+}
+
 void th_head_put(struct wh_store *store, const struct wh_head *head)
 {
     const struct wh_value *project = th_field(head, "project");
@@ -310,6 +328,7 @@ void th_head_put(struct wh_store *store, const struct wh_head *head)
     th_ok(wh_head_encode(head, &bytes, &err), &err);
     sink_entity_key(entity, kind, &head->id);
     put_counts(store, batch, wh_slice(entity, sizeof(entity)), head->deleted);
+    put_people(store, batch, kind);
     put(batch, SINK_ENTITIES, entity, sizeof(entity), wh_buf_slice(&bytes));
     if (has_long_text(head)) {
         put_entry(batch, head);

@@ -83,13 +83,6 @@ static size_t index_from(const struct index *x, struct wh_slice text)
     return low;
 }
 
-/* What a row writes: gitlab:alice, gitlab:@alice, gitlab:https://host/alice, gitlab:host/alice. */
-struct reference {
-    struct wh_slice system;
-    struct wh_slice instance; /* without scheme; empty: any */
-    struct wh_slice username;
-};
-
 static struct wh_slice without_scheme(struct wh_slice address)
 {
     for (size_t i = 0; i + 2 < address.len; i++) {
@@ -100,7 +93,7 @@ static struct wh_slice without_scheme(struct wh_slice address)
     return address;
 }
 
-static bool parse(struct wh_slice text, struct reference *ret)
+bool people_reference_parse(struct wh_slice text, struct people_reference *ret)
 {
     const char *colon = text.len ? memchr(text.ptr, ':', text.len) : NULL;
     struct wh_slice rest;
@@ -125,14 +118,14 @@ static bool parse(struct wh_slice text, struct reference *ret)
     return ret->username.len > 0;
 }
 
-static bool is_meant(const struct people_account *a, const struct reference *ref)
+static bool is_meant(const struct people_account *a, const struct people_reference *ref)
 {
     return wh_slice_eq(a->system, ref->system) &&
            (ref->instance.len == 0 || wh_slice_eq(without_scheme(a->instance), ref->instance));
 }
 
 /* gitlab:https://host/user/17 is the account's number, which no rename changes. */
-static bool is_number(struct reference *ref)
+static bool is_number(struct people_reference *ref)
 {
     static const char path[] = "/user";
     size_t len = sizeof(path) - 1;
@@ -146,7 +139,7 @@ static bool is_number(struct reference *ref)
 
 /* The accounts that a text may mean: those that exist, else those that are deleted. Gives their number and the
  * first two. */
-static size_t meant(const struct index *x, const struct reference *ref, size_t ret[2])
+static size_t meant(const struct index *x, const struct people_reference *ref, size_t ret[2])
 {
     size_t n = 0;
     bool exists = false;
@@ -173,11 +166,11 @@ static enum wh_rc claim_named(struct people_work *w, struct people_claims *claim
                               const struct index indexes[2], size_t node, struct wh_slice text,
                               struct wh_err *err)
 {
-    struct reference ref;
+    struct people_reference ref;
     size_t found[2];
     size_t n = 0;
 
-    if (parse(text, &ref)) {
+    if (people_reference_parse(text, &ref)) {
         n = meant(&indexes[is_number(&ref)], &ref, found);
     }
     if (n == 1 && !w->nodes[found[0]].split) {

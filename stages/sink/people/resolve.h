@@ -153,6 +153,21 @@ WH_MUST_CHECK enum wh_rc people_resolve(const struct people_input *in, struct wh
 /* The node with that id, which an account or a row has; PEOPLE_NONE: there is none. */
 size_t people_find(const struct people_input *in, const struct wh_entity_id *id);
 
+static inline const struct wh_entity_id *people_node_id(const struct people_input *in, size_t node)
+{
+    return node < in->n_accounts ? &in->accounts[node].id : &in->rows[node - in->n_accounts].id;
+}
+
+/* An account as a row names it: gitlab:alice, gitlab:@alice, gitlab:https://host/alice, gitlab:host/alice. */
+struct people_reference {
+    struct wh_slice system;
+    struct wh_slice instance; /* without scheme; empty: any */
+    struct wh_slice username;
+};
+
+/* False when the text names no account. Slices point into the text. */
+bool people_reference_parse(struct wh_slice text, struct people_reference *ret);
+
 const char *people_rule_name(enum people_rule rule);
 const char *people_type_name(enum people_type type);
 /* NULL for PEOPLE_UNKNOWN. */

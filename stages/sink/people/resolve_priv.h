@@ -69,11 +69,6 @@ static inline const struct people_row *people_row_at(const struct people_work *w
     return &w->in->rows[node - w->in->n_accounts];
 }
 
-static inline const struct wh_entity_id *people_node_id(const struct people_input *in, size_t node)
-{
-    return node < in->n_accounts ? &in->accounts[node].id : &in->rows[node - in->n_accounts].id;
-}
-
 size_t people_root(struct people_work *w, size_t node);
 void people_unite(struct people_work *w, size_t a, size_t b);
 /* Notes why the node belongs to its group, unless a stronger reason is known. */

@@ -16,6 +16,35 @@ static void is(const char *text, const char *expected)
     wh_buf_done(&out);
 }
 
+static void folded_is(const char *text, const char *expected)
+{
+    struct wh_buf out;
+    struct wh_err err;
+
+    wh_buf_init(&out, 4096);
+    th_ok(wh_key_fold(wh_slice_str(text), &out, &err), &err);
+    assert_string_equal(wh_buf_str(&out), expected);
+    wh_buf_done(&out);
+}
+
+static void folding_keeps_separators(void **state)
+{
+    struct wh_buf out;
+    struct wh_err err;
+    char large[WH_KEY_TEXT_MAX + 2] = {0};
+
+    (void)state;
+    folded_is("", "");
+    folded_is("Ana_B-c@X.test", "ana_b-c@x.test");
+    folded_is("STRA\u00dfe \uff21", "strasse a");
+    wh_buf_init(&out, 4096);
+    memset(large, 'a', sizeof(large) - 1);
+    assert_int_equal(wh_key_fold(wh_slice_str(large), &out, &err), WH_E_TOO_LARGE);
+    assert_int_equal(wh_key_fold(WH_LIT("\xff"), &out, &err), WH_E_UTF8);
+    assert_int_equal(out.len, 0);
+    wh_buf_done(&out);
+}
+
 static void the_same_name_has_the_same_key(void **state)
 {
     (void)state;
@@ -93,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_name_has_the_same_key),
+        cmocka_unit_test(folding_keeps_separators),
         cmocka_unit_test(python_finds_the_same_keys),
         cmocka_unit_test(what_is_no_name_is_refused),
     };
