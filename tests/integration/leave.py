@@ -7,7 +7,7 @@ import truth
 from stack import Failure, Stack, await_true, call
 
 SMALL = ("--merge-requests", "80", "--issues", "60", "--pipelines", "30", "--deployments", "10")
-TABLES = ("work_items", "build_records", "jobs", "team_members", "projects", "deployments", "environments", "releases",
+TABLES = ("work_items", "build_records", "jobs", "accounts", "projects", "deployments", "environments", "releases",
           "milestones", "notes", "memberships")
 
 

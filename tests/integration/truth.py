@@ -13,18 +13,18 @@ TABLES = {
     "environment": ("environments", "environment"),
     "milestone": ("milestones", "milestone"),
     "project": ("projects", "project"),
-    "user": ("team_members", "user"),
+    "user": ("accounts", "user"),
 }
 
 
 def read(stack, kind):
     """source id -> row of the store."""
     columns = {
-        "merge_request": "state, title, labels, updated_at, iid, url, author, draft",
-        "issue": "state, title, labels, updated_at, iid, url, author, type, severity, confidential",
-        "pipeline": "status as state, iid, url, author, updated_at, finished_at",
-        "job": "status as state, name as title, url, author, finished_at",
-        "deployment": "status as state, iid, author, environment_name as environment, updated_at",
+        "merge_request": "state, title, labels, updated_at, iid, url, author_account as author, draft",
+        "issue": "state, title, labels, updated_at, iid, url, author_account as author, type, severity, confidential",
+        "pipeline": "status as state, iid, url, author_account as author, updated_at, finished_at",
+        "job": "status as state, name as title, url, author_account as author, finished_at",
+        "deployment": "status as state, iid, author_account as author, environment_name as environment, updated_at",
         "environment": "state, name as title",
         "milestone": "state, title, iid, updated_at",
         "project": "name as title, path, url",
@@ -138,7 +138,7 @@ def compare_side_rows(stack, lines):
 def compare(stack, kinds=tuple(TABLES)):
     """Every object of the oracle is there as it is, and nothing else; gives how many were compared."""
     lines = stack.oracle()
-    people = {row["id"]: row["source_id"] for row in stack.sql("select id, source_id from team_members limit 100000")}
+    people = {row["id"]: row["source_id"] for row in stack.sql("select id, source_id from accounts limit 100000")}
     compared = 0
     for kind in kinds:
         have = read(stack, kind)

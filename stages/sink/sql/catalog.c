@@ -235,8 +235,16 @@ static const struct sql_table_info tables[] = {
     {"jobs", NULL, WH_KIND_JOB, "jobs of pipelines",
      "select name, count(*), median(duration) from jobs where status = 'failed' group by 1 order "
      "by 2 desc limit 10"},
-    {"team_members", NULL, WH_KIND_TEAM_MEMBER, "people and bots",
-     "select username, name, state from team_members order by username limit 20"},
+    {"team_members", NULL, WH_KIND_TEAM_MEMBER,
+     "people, bots and shared mailboxes, each with all accounts",
+     "select name, team, status, accounts from team_members order by name limit 20"},
+    {"accounts", NULL, WH_KIND_TEAM_MEMBER, "accounts at all systems, and whose they are",
+     "select team_member_name, system, username, rule, evidence from accounts order by 1, 2"},
+    {"people_review", NULL, WH_KIND_NONE,
+     "team members that may be one, or that claim the same key",
+     "select rule, key, left_name, right_name from people_review"},
+    {"decisions", NULL, WH_KIND_NONE, "what people decided about who is who",
+     "select at, who, action, subject_name, why from decisions where undone_at is null"},
     {"projects", NULL, WH_KIND_PROJECT, "projects",
      "select path, visibility, last_activity_at from projects order by path"},
     {"deployments", NULL, WH_KIND_DEPLOYMENT, "deployments",
@@ -388,6 +396,11 @@ static size_t kind_columns(const struct wh_kind_def *def, struct sql_column *out
             out[n].name = label->column;
             out[n++].doc = label->doc;
         }
+        if (label && label->account) {
+            out[n] = out[n - 1];
+            out[n].name = label->account;
+            out[n++].doc = "the account, as the source has it: accounts.id";
+        }
     }
     n_imported = sql_imported_columns(def, imported);
     for (size_t i = 0; i < n_imported; i++) {
@@ -457,9 +470,11 @@ size_t sql_columns(struct wh_slice table, struct sql_column out[SQL_COLUMNS_MAX]
         table.len -= all_len;
     }
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        if (wh_slice_eq(table, wh_slice_str(tables[i].name)) && tables[i].kind != WH_KIND_NONE) {
+        bool entities = tables[i].kind != WH_KIND_NONE && !sql_computed_find(table);
+
+        if (wh_slice_eq(table, wh_slice_str(tables[i].name)) && entities) {
             return kind_columns(wh_kind_def(tables[i].kind), out);
         }
     }
-    return variant ? 0 : other_columns(table, out);
+    return variant && !sql_computed_find(table) ? 0 : other_columns(table, out);
 }

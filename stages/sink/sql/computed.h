@@ -22,9 +22,12 @@ struct sql_computed_row {
     const struct sql_value *values; /* one for each column */
 };
 
+struct sql_conn;
+
 /* One reading of a table. */
 struct sql_computing {
     const struct sql_computed_def *def;
+    struct sql_conn *conn; /* of the statement */
     struct past *past;
     struct wh_zone zone;  /* of the workspace */
     struct wh_arena kept; /* what the table needs until the reading ends */
@@ -40,6 +43,8 @@ struct sql_computed_def {
     size_t n_columns;
     const char *const *keys; /* names of columns, the most selective first */
     size_t n_keys;
+    bool
+        finds_more; /* a key finds rows with other values too, by what they had: SQLite does not check it */
     double rows; /* an estimate */
     /* Begins a reading: of the rows in which the column keys[key] is the value, or, when key is -1, of all. */
     enum wh_rc (*start)(struct sql_computing *c, int key, struct wh_slice value,
@@ -73,5 +78,9 @@ extern const struct sql_computed_def sql_incident_services;
 extern const struct sql_computed_def sql_postmortems;
 extern const struct sql_computed_def sql_rollbacks;
 extern const struct sql_computed_def sql_unresolved;
+extern const struct sql_computed_def sql_team_members;
+extern const struct sql_computed_def sql_accounts;
+extern const struct sql_computed_def sql_people_review;
+extern const struct sql_computed_def sql_decisions;
 
 #endif

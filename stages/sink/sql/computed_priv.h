@@ -11,4 +11,8 @@ extern const sqlite3_module sql_computed_module;
 WH_MUST_CHECK enum wh_rc sql_conn_past(struct sql_conn *conn, struct past **ret,
                                        struct wh_err *err);
 
+/* Everybody in the state that the statement shows; the connection gives it back with the statement. */
+WH_MUST_CHECK enum wh_rc sql_conn_people(struct sql_conn *conn, const struct people_book **ret,
+                                         struct wh_err *err);
+
 #endif

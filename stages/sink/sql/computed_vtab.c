@@ -47,6 +47,7 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
         if (i != SQL_NONE) {
             info->idxNum = (int)k + 1;
             info->aConstraintUsage[i].argvIndex = 1;
+            info->aConstraintUsage[i].omit = def->finds_more;
             info->estimatedRows = 4;
             info->estimatedCost = 4 * ROW_COST;
             return SQLITE_OK;
@@ -75,6 +76,7 @@ static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **ret)
     conn->n_cursors++;
     c->table = table;
     c->computing.def = table->computed;
+    c->computing.conn = conn;
     wh_arena_init(&c->computing.kept, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     wh_arena_init(&c->computing.step, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     *ret = &c->base;

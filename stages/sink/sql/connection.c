@@ -53,6 +53,23 @@ enum wh_rc sql_conn_past(struct sql_conn *conn, struct past **ret, struct wh_err
     return WH_OK;
 }
 
+enum wh_rc sql_conn_people(struct sql_conn *conn, const struct people_book **ret,
+                           struct wh_err *err)
+{
+    bool now = sink_is_now(conn->when);
+    struct people_book_conf conf = {.store = conn->store, .snap = conn->snap};
+
+    conf.until_ms =
+        conn->when.stored_ms < conn->when.valid_ms ? conn->when.stored_ms : conn->when.valid_ms;
+    if (conn->people == NULL &&
+        (sql_conn_past(conn, &conf.past, err) != WH_OK ||
+         people_book_get(now ? conn->people_cache : NULL, &conf, &conn->people, err) != WH_OK)) {
+        return err->rc;
+    }
+    *ret = conn->people;
+    return WH_OK;
+}
+
 static int on_progress(void *ctx)
 {
     return sql_conn_over(ctx);
@@ -62,6 +79,9 @@ static int on_progress(void *ctx)
 
 static const struct sql_table_def *def_of(const char *name, enum wh_kind kind)
 {
+    if (sql_computed_find(wh_slice_str(name))) {
+        return NULL;
+    }
     if (kind != WH_KIND_NONE) {
         return &sql_entities;
     }
@@ -124,7 +144,7 @@ static enum wh_rc add_table(struct sql_conn *conn, const struct sql_table_info *
         .conn = conn,
         .def = def_of(info->name, info->kind),
         .computed = sql_computed_find(wh_slice_str(info->name)),
-        .kind = wh_kind_def(info->kind),
+        .kind = def_of(info->name, info->kind) ? wh_kind_def(info->kind) : NULL,
         .all = all,
         .name = wh_mem_dup(name, strlen(name)),
         .columns = wh_mem_zalloc(SQL_COLUMNS_MAX, sizeof(struct sql_column)),
@@ -234,8 +254,8 @@ static enum wh_rc conn_open(struct sql_conn *conn, struct wh_err *err)
     return WH_OK;
 }
 
-struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, atomic_bool *stopped,
-                              struct wh_err *err)
+struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, struct people_cache *people,
+                              atomic_bool *stopped, struct wh_err *err)
 {
     struct sql_conn *conn = wh_mem_zalloc(1, sizeof(*conn));
 
@@ -247,6 +267,7 @@ struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, atomic_bool *s
     conn->clock = conf->clock;
     conn->zone = conf->zone.impl ? conf->zone : wh_zone_utc();
     conn->when = SINK_NOW;
+    conn->people_cache = people;
     conn->memory_bytes = conf->memory_bytes > 0 ? conf->memory_bytes : SQL_MEMORY_DEFAULT;
     conn->stopped = stopped;
     conn->folder = conf->folder;

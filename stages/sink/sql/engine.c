@@ -6,6 +6,7 @@
 
 struct sql_engine {
     struct sql_engine_conf conf;
+    struct people_cache *people;
     pthread_mutex_t lock; /* idle */
     pthread_cond_t returned;
     struct sql_conn *idle;
@@ -27,8 +28,12 @@ enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine 
     e->conf = *conf;
     (void)pthread_mutex_init(&e->lock, NULL);
     (void)pthread_cond_init(&e->returned, NULL);
+    if (people_cache_new(&e->people, err) != WH_OK) {
+        sql_engine_free(e);
+        return err->rc;
+    }
     for (size_t i = 0; i < conf->connections; i++) {
-        struct sql_conn *conn = sql_conn_new(&e->conf, &e->stopped, err);
+        struct sql_conn *conn = sql_conn_new(&e->conf, e->people, &e->stopped, err);
 
         if (conn == NULL) {
             sql_engine_free(e);
@@ -57,6 +62,7 @@ void sql_engine_free(struct sql_engine *engine)
         engine->idle = conn->next;
         sql_conn_free(conn);
     }
+    people_cache_free(engine->people);
     (void)pthread_cond_destroy(&engine->returned);
     (void)pthread_mutex_destroy(&engine->lock);
     wh_mem_free(engine);

@@ -20,6 +20,10 @@ WH_MUST_CHECK enum wh_rc sql_entity_other_part(struct sql_cursor *c, bool *ret_s
 /* The label of the field; c->head.body is set. */
 WH_MUST_CHECK enum wh_rc sql_label_column(struct sql_cursor *c, struct sql_out *out, unsigned field,
                                           struct wh_err *err);
+/* The team member of a reference to an account, or their name; of a list, everybody once. */
+WH_MUST_CHECK enum wh_rc sql_member_column(struct sql_cursor *c, struct sql_out *out,
+                                           enum wh_field_type type, const struct wh_value *value,
+                                           bool name, struct wh_err *err);
 /* The label of an entity; a ptr of NULL when it is not known. Its bytes stay until the next row. */
 WH_MUST_CHECK enum wh_rc sql_label_text(struct sql_cursor *c, enum wh_kind kind,
                                         const struct wh_entity_id *id,

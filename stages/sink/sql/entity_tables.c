@@ -93,36 +93,62 @@ static enum wh_rc far_text(struct sql_cursor *c, struct sql_out *out, unsigned i
     return sql_result_value(out, &c->text, kind->fields[i].type, &value, err);
 }
 
-static enum wh_rc field(struct sql_cursor *c, struct sql_out *out, unsigned i, struct wh_err *err)
+/* Finds a field's value; NULL when it is not shown. *one is room for it. */
+static enum wh_rc find_field(struct sql_cursor *c, unsigned i, struct wh_value *one,
+                             const struct wh_value **ret, struct wh_err *err)
 {
     const struct wh_kind_def *kind = c->table->kind;
-    struct wh_value one;
-    const struct wh_value *value = &one;
     bool present = false;
     size_t used;
 
     c->fields_asked++;
     if (!c->body_ready && c->fields_asked < WHOLE_BODY_FROM && c->fields_usual < WHOLE_BODY_FROM) {
-        if (wh_body_decode_field(kind, c->head.body, i, &c->arena, &present, &one, err) != WH_OK) {
+        if (wh_body_decode_field(kind, c->head.body, i, &c->arena, &present, one, err) != WH_OK) {
             return err->rc;
         }
-    } else {
-        if (!c->body_ready &&
-            wh_body_decode(kind, c->head.body, &c->arena, &c->body, &used, err) != WH_OK) {
-            return err->rc;
-        }
-        c->body_ready = true;
-        present = (c->body.present >> i & 1) != 0;
-        value = &c->body.values[i];
+        *ret = present ? one : NULL;
+        return WH_OK;
     }
-    if (!present) {
+    if (!c->body_ready &&
+        wh_body_decode(kind, c->head.body, &c->arena, &c->body, &used, err) != WH_OK) {
+        return err->rc;
+    }
+    c->body_ready = true;
+    *ret = c->body.present >> i & 1 ? &c->body.values[i] : NULL;
+    return WH_OK;
+}
+
+static enum wh_rc field(struct sql_cursor *c, struct sql_out *out, unsigned i, struct wh_err *err)
+{
+    struct wh_value one;
+    const struct wh_value *value = NULL;
+
+    if (find_field(c, i, &one, &value, err) != WH_OK) {
+        return err->rc;
+    }
+    if (value == NULL) {
         sql_result_null(out);
         return WH_OK;
     }
     if (value->is_far) {
         return far_text(c, out, i, err);
     }
-    return sql_result_value(out, &c->text, kind->fields[i].type, value, err);
+    return sql_result_value(out, &c->text, c->table->kind->fields[i].type, value, err);
+}
+
+static enum wh_rc member(struct sql_cursor *c, struct sql_out *out, unsigned i, struct wh_err *err)
+{
+    struct wh_value one;
+    const struct wh_value *value = NULL;
+
+    if (find_field(c, i, &one, &value, err) != WH_OK) {
+        return err->rc;
+    }
+    if (value == NULL) {
+        sql_result_null(out);
+        return WH_OK;
+    }
+    return sql_member_column(c, out, c->table->kind->fields[i].type, value, false, err);
 }
 
 static void identity(const struct wh_head_view *h, struct sql_out *out, enum identity which)
@@ -268,9 +294,15 @@ void sql_entity_columns(struct sql_table *table)
 
     table->shown[n++].what = SQL_SHOWS_ID;
     for (unsigned i = 0; i < table->kind->n_fields; i++) {
-        table->shown[n++] = (struct sql_shown){SQL_SHOWS_FIELD, (unsigned char)i};
-        if (sql_label_of(&table->kind->fields[i])) {
+        const struct sql_label *label = sql_label_of(&table->kind->fields[i]);
+        unsigned char what = label && label->account ? SQL_SHOWS_MEMBER : SQL_SHOWS_FIELD;
+
+        table->shown[n++] = (struct sql_shown){what, (unsigned char)i};
+        if (label) {
             table->shown[n++] = (struct sql_shown){SQL_SHOWS_LABEL, (unsigned char)i};
+        }
+        if (what == SQL_SHOWS_MEMBER) {
+            table->shown[n++] = (struct sql_shown){SQL_SHOWS_FIELD, (unsigned char)i};
         }
     }
     for (unsigned i = 0; i < n_imported; i++) {
@@ -291,6 +323,8 @@ static enum wh_rc column(struct sql_cursor *c, struct sql_out *out, int number, 
         return WH_OK;
     case SQL_SHOWS_FIELD:
         return field(c, out, shown.number, err);
+    case SQL_SHOWS_MEMBER:
+        return member(c, out, shown.number, err);
     case SQL_SHOWS_LABEL:
         return sql_label_column(c, out, shown.number, err);
     case SQL_SHOWS_IMPORTED:

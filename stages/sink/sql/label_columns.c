@@ -110,11 +110,7 @@ static enum wh_rc read_label(struct sql_cursor *c, const struct wh_kind_def *kin
     if (label->of == NULL) {
         return read_address(c, head, ret, err);
     }
-    if (read_field(c, kind, id, head, label->of, ret, err) != WH_OK || ret->ptr) {
-        return err->rc;
-    }
-    /* Of some people only the account's name has been seen. */
-    return read_field(c, kind, id, head, "username", ret, err);
+    return read_field(c, kind, id, head, label->of, ret, err);
 }
 
 enum wh_rc sql_label_text(struct sql_cursor *c, enum wh_kind kind, const struct wh_entity_id *id,
@@ -183,6 +179,9 @@ enum wh_rc sql_label_column(struct sql_cursor *c, struct sql_out *out, unsigned 
     if (!shown || value.is_null || label == NULL) {
         sql_result_null(out);
         return WH_OK;
+    }
+    if (label->account) {
+        return sql_member_column(c, out, field->type, &value, true, err);
     }
     if (field->type == WH_FIELD_REFS) {
         return list(c, out, field, label, &value, err);

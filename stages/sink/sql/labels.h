@@ -1,6 +1,7 @@
 /*
  * labels.h - what people call the entity behind an id: columns such as author_name, project_path and
- * merge_request_url stand behind the reference that they explain. Their values are looked up when a
+ * merge_request_url stand behind the reference that they explain. A reference to a person shows the team
+ * member; author_account and such show the account that the source names. Their values are looked up when a
  * statement asks for them.
  */
 #ifndef WH_SINK_SQL_LABELS_H
@@ -11,7 +12,9 @@
 struct sql_label {
     const char *field;  /* the reference */
     const char *column; /* its column */
-    const char *of;     /* the field of the other entity that is shown; NULL: its address */
+    const char *
+        of; /* the field of the other entity that is shown; NULL: its address or, of a person, the name */
+    const char *account; /* of references to people: the column that shows the account; else NULL */
     const char *doc;
 };
 

@@ -95,11 +95,20 @@ static const char *usual_name(struct wh_slice typed)
         const char *usual;
         const char *table;
     } names[] = {
-        {"builds", "jobs"},           {"comments", "notes"},         {"events", "changes"},
-        {"groups", "projects"},       {"history", "revisions"},      {"members", "memberships"},
-        {"mrs", "merge_requests"},    {"people", "team_members"},    {"repositories", "projects"},
-        {"tickets", "issues"},        {"user", "team_members"},      {"users", "team_members"},
-        {"merges", "merge_requests"}, {"ci_pipelines", "pipelines"}, {"tags", "releases"},
+        {"builds", "jobs"},
+        {"comments", "notes"},
+        {"events", "changes"},
+        {"groups", "projects"},
+        {"history", "revisions"},
+        {"members", "memberships"},
+        {"mrs", "merge_requests"},
+        {"repositories", "projects"},
+        {"tickets", "issues"},
+        {"user", "team_members"},
+        {"users", "team_members"},
+        {"merges", "merge_requests"},
+        {"ci_pipelines", "pipelines"},
+        {"tags", "releases"},
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -143,7 +143,7 @@ struct sql_column {
 };
 
 /* id, fields, the labels of references, and the identity. */
-enum { SQL_COLUMNS_MAX = WH_FIELDS_MAX + 24 + 16 };
+enum { SQL_COLUMNS_MAX = WH_FIELDS_MAX + 32 + 16 };
 
 struct sql_table_info {
     const char *name;

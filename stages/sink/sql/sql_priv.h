@@ -18,6 +18,7 @@
 #include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/past/past.h"
+#include "stages/sink/people/book.h"
 #include "stages/sink/sql/sql.h"
 
 enum {
@@ -99,13 +100,19 @@ struct sql_table_def {
     enum wh_rc (*more)(struct sql_cursor *c, bool *ret_more, struct wh_err *err);
 };
 
-/* What a column of a table of entities shows: id, a field, the label of a field (labels.h), what
- * follows from an imported row (imported.h), or a part of its identity. */
-enum { SQL_SHOWS_ID, SQL_SHOWS_FIELD, SQL_SHOWS_LABEL, SQL_SHOWS_IMPORTED, SQL_SHOWS_IDENTITY };
+/* What a column of a table of entities shows: id, a field, the team member of a field that has an account,
+ * the label of a field (labels.h), what follows from an imported row (imported.h), or a part of its identity. */
+enum {
+    SQL_SHOWS_ID,
+    SQL_SHOWS_FIELD,
+    SQL_SHOWS_MEMBER,
+    SQL_SHOWS_LABEL,
+    SQL_SHOWS_IMPORTED,
+    SQL_SHOWS_IDENTITY
+};
 struct sql_shown {
     unsigned char what;
-    unsigned char
-        number; /* of the field; of the columns of imported.h; of the identity's columns */
+    unsigned char number; /* of the field, of the columns of imported.h, or of the identity's */
 };
 
 /* One table of one connection. */
@@ -204,8 +211,10 @@ struct sql_conn {
     sqlite3 *db;
     struct wh_store *store;
     const struct wh_snapshot *snap;
-    struct wh_history_when when; /* of the statement */
-    struct past *past;           /* of the statement that runs; NULL until it is asked for */
+    struct wh_history_when when;       /* of the statement */
+    struct past *past;                 /* of the statement that runs; NULL until it is asked for */
+    struct people_cache *people_cache; /* of the engine */
+    const struct people_book *people;  /* of the statement that runs; NULL until it is asked for */
     struct wh_clock clock;
     struct wh_zone zone;
     int64_t deadline_ns;
@@ -286,10 +295,10 @@ int64_t sql_table_rows(const struct sql_table *table);
 /* Fills in what the columns of a table of entities show; its columns are set. */
 void sql_entity_columns(struct sql_table *table);
 
-/* Opens a connection with all tables and limits; the store and *stopped are kept. NULL with *err
+/* Opens a connection with all tables and limits; the store, people and *stopped are kept. NULL with *err
  * when it cannot be opened. */
-struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, atomic_bool *stopped,
-                              struct wh_err *err);
+struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, struct people_cache *people,
+                              atomic_bool *stopped, struct wh_err *err);
 void sql_conn_free(struct sql_conn *conn);
 /* SQLite's authorizer; ctx is the connection, whose `refused` says why an action was denied. */
 int sql_authorize(void *ctx, int action, const char *a, const char *b, const char *c,
@@ -356,6 +365,9 @@ void sql_result_time(struct sql_out *out, int64_t ms);
 void sql_result_id(struct sql_out *out, const struct wh_entity_id *id);
 /* 32 hex digits: order, tie; text order is version order. */
 void sql_result_version(struct sql_out *out, struct wh_version version);
+enum { SQL_VERSION_TEXT = 32 };
+/* The same as text, which is returned. */
+const char *sql_version_format(struct wh_version version, char text[SQL_VERSION_TEXT + 1]);
 bool sql_version_parse(struct wh_slice text, struct wh_version *ret);
 
 /* A field's value as a column. */

@@ -331,6 +331,8 @@ static enum wh_rc run_on(struct sql_conn *conn, const struct sql_query *query,
     /* Cursors read the snapshot: they go first. */
     (void)sqlite3_finalize(stmt);
     sql_lookups_free(conn);
+    people_book_free(conn->people);
+    conn->people = NULL;
     past_free(conn->past);
     conn->past = NULL;
     conn->snap = NULL;

@@ -293,12 +293,18 @@ void sql_result_id(struct sql_out *out, const struct wh_entity_id *id)
     sql_result_slice(out, wh_slice_str(wh_entity_id_format(id, text)));
 }
 
+const char *sql_version_format(struct wh_version version, char text[SQL_VERSION_TEXT + 1])
+{
+    (void)snprintf(text, SQL_VERSION_TEXT + 1, "%016" PRIx64 "%016" PRIx64, version.order,
+                   version.tie);
+    return text;
+}
+
 void sql_result_version(struct sql_out *out, struct wh_version version)
 {
-    char text[33];
+    char text[SQL_VERSION_TEXT + 1];
 
-    (void)snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, version.order, version.tie);
-    sql_result_slice(out, wh_slice_str(text));
+    sql_result_slice(out, wh_slice_str(sql_version_format(version, text)));
 }
 
 static bool parse_hex(const char *digits, uint64_t *ret)
@@ -322,7 +328,7 @@ static bool parse_hex(const char *digits, uint64_t *ret)
 
 bool sql_version_parse(struct wh_slice text, struct wh_version *ret)
 {
-    return text.len == 32 && parse_hex(text.ptr, &ret->order) &&
+    return text.len == SQL_VERSION_TEXT && parse_hex(text.ptr, &ret->order) &&
            parse_hex(text.ptr + 16, &ret->tie);
 }
 

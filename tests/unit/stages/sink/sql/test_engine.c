@@ -487,10 +487,13 @@ static void every_column_of_every_kind(void **state)
 
         th_heads_init(&heads, store, (enum wh_kind)k, 100 + k);
         th_heads_add(&heads, 30);
-        for (size_t i = 0; i < heads.n; i++) {
+        /* Accounts are no table of heads (test_people_tables). */
+        for (size_t i = 0; i < heads.n && k != WH_KIND_TEAM_MEMBER; i++) {
             columns_of(engine, heads.items[i]);
         }
-        single_columns(engine, heads.def);
+        if (k != WH_KIND_TEAM_MEMBER) {
+            single_columns(engine, heads.def);
+        }
         th_heads_done(&heads);
         sql_engine_free(engine);
         wh_store_free(store);
