@@ -5,7 +5,7 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
-#include "common/base/num.h"
+#include "stages/fetcher/check/evidence.h"
 #include "stages/fetcher/gitlab/paging.h"
 
 enum {
@@ -15,7 +15,6 @@ enum {
     LIST_PATH_MAX = 256,
     READ_PATH_MAX = 128,
     TIME_MAX = 40,
-    NUMBER_TEXT = 24,
 };
 
 enum check_job_step {
@@ -100,49 +99,6 @@ static enum wh_rc ask(struct check_job *j, const char *path, client_fn fn, void 
                                                    err);
 }
 
-/* ---- absences ---- */
-
-static const char *kind_of(const struct check_job *j)
-{
-    return numbers_stream_kind(j->conf.n->stream);
-}
-
-static struct absence_key key_of(const struct check_job *j, const char *id)
-{
-    return (struct absence_key){.connection = j->conf.env->connection,
-                                .project = j->conf.project->id,
-                                .kind = kind_of(j),
-                                .id = id};
-}
-
-static struct absence *next_absence(const struct check_job *j, const char *after)
-{
-    return absences_next(j->conf.env->absences, j->conf.env->connection, j->conf.project->id,
-                         kind_of(j), after);
-}
-
-/* GitLab shows the object. */
-static void shown(const struct check_job *j, const char *id)
-{
-    const struct absence_key key = key_of(j, id);
-
-    absences_remove(j->conf.env->absences, absences_find(j->conf.env->absences, &key));
-}
-
-/* proof: GitLab has said so itself. What is held has been proved before. */
-static void not_there(const struct check_job *j, int64_t number, bool proof)
-{
-    const struct check_env *env = j->conf.env;
-    char id[NUMBER_TEXT];
-    const struct absence_key key = key_of(j, id);
-
-    if (number_set_get(j->conf.n->set, number).fate == NUMBER_HELD) {
-        return;
-    }
-    (void)snprintf(id, sizeof(id), "%" PRId64, number_set_get(j->conf.n->set, number).id);
-    (void)absences_note(env->absences, &key, number, wh_clock_now_ms(&env->clock), proof);
-}
-
 /* ---- the listing ---- */
 
 static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val value,
@@ -157,7 +113,7 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
 
     gitlab_row_read(value, &row);
     count_of(j)->checked++;
-    shown(j, row.id);
+    evidence_shown(j->conf.env, j->conf.n, row.id);
     if (wh_json_get(value, WH_LIT("created_at"), &created) &&
         wh_json_string(created).len < sizeof(j->newest)) {
         (void)snprintf(j->newest, sizeof(j->newest), "%.*s", WH_SLICE_ARG(wh_json_string(created)));
@@ -293,7 +249,7 @@ static enum wh_rc on_single_row(void *ctx, struct wh_slice text, struct wh_json_
     struct gitlab_row row;
 
     gitlab_row_read(value, &row);
-    shown(j, row.id);
+    evidence_shown(j->conf.env, j->conf.n, row.id);
     if (s->had) {
         set_fate(j, s->number, NUMBER_HAVE);
         return WH_OK;
@@ -331,7 +287,7 @@ static void on_single(void *ctx, const struct client_answer *a)
         break;
     case CLIENT_GONE:
         if (s->had) {
-            not_there(j, s->number, true);
+            evidence_absent(j->conf.env, j->conf.n, s->number, true);
         } else {
             set_fate(j, s->number, gone_fate_unknown(j->conf.n->stream, j->conf.project->access));
         }
@@ -339,7 +295,7 @@ static void on_single(void *ctx, const struct client_answer *a)
     case CLIENT_DENIED:
         /* No proof about an object that we have, as GitLab also answers 403 to too many requests. */
         if (s->had) {
-            not_there(j, s->number, false);
+            evidence_absent(j->conf.env, j->conf.n, s->number, false);
         } else {
             set_fate(j, s->number, NUMBER_NO_ACCESS);
         }
@@ -419,71 +375,21 @@ static void ask_unlisted(struct check_job *j)
     }
 }
 
-/* A re-read knows the id of a pipeline, but not its number. */
-static int64_t number_of(const struct check_job *j, const struct absence *a)
-{
-    const struct number_set *ids = j->conf.n->set;
-    int64_t number = a->number;
-    int64_t id = 0;
-    struct wh_err err;
-
-    if (number || wh_num_i64(wh_slice_str(a->id), &id, &err) != WH_OK) {
-        return number;
-    }
-    while (number_set_next(ids, number, 1u << NUMBER_HAVE, &number)) {
-        if (number_set_get(ids, number).id == id) {
-            return number;
-        }
-    }
-    return 0;
-}
-
-/* Asks for the objects that were not there before. What is not known as read any more has another
- * fate. */
+/* Asks for the objects that were not there before. */
 static void ask_unsure(struct check_job *j)
 {
-    const struct check_env *env = j->conf.env;
-
     while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
-        struct absence *a = next_absence(j, j->at_id);
-        int64_t number;
+        int64_t number = evidence_due(j->conf.env, j->conf.n, j->at_id);
 
-        if (a == NULL) {
+        if (number == 0) {
             next_step(j, CHECK_JOB_PROVE);
             return;
         }
-        memcpy(j->at_id, a->id, sizeof(j->at_id));
-        number = number_of(j, a);
-        if (number_set_get(j->conf.n->set, number).fate != NUMBER_HAVE) {
-            absences_remove(env->absences, a);
-        } else if (wh_clock_now_ms(&env->clock) >= absence_due_ms(a, env->limits.confirm_ms)) {
-            a->number = number;
-            ask_single(j, number, true);
-        }
+        ask_single(j, number, true);
     }
 }
 
 /* ---- the proof ---- */
-
-static bool proved(const struct check_job *j, const struct absence *a)
-{
-    return a->number && absence_proved(a, j->conf.env->limits.confirm_ms);
-}
-
-/* From here on the number set keeps the fate of what is gone. */
-static void hold_proved(struct check_job *j)
-{
-    char after[ABSENCE_ID_MAX] = "";
-    struct absence *a;
-
-    while ((a = next_absence(j, after)) != NULL) {
-        memcpy(after, a->id, sizeof(after));
-        if (proved(j, a)) {
-            set_fate(j, a->number, NUMBER_HELD);
-            absences_remove(j->conf.env->absences, a);
-        }
-    }
-}
 
 /* Without the project, a 404 may mean that we lost the right to see it: nothing is proved. */
 static void on_project(void *ctx, const struct client_answer *a)
@@ -492,7 +398,7 @@ static void on_project(void *ctx, const struct client_answer *a)
 
     j->asking = false;
     if (a->outcome == CLIENT_OK) {
-        hold_proved(j);
+        evidence_hold(j->conf.env, j->conf.n);
     } else if (a->outcome == CLIENT_FAILED || a->outcome == CLIENT_SIGN_IN) {
         job_fail(j, a->error);
     }
@@ -502,13 +408,9 @@ static void on_project(void *ctx, const struct client_answer *a)
 
 static void ask_project(struct check_job *j)
 {
-    const struct absence *a = next_absence(j, "");
     struct wh_err err;
 
-    while (a && !proved(j, a)) {
-        a = next_absence(j, a->id);
-    }
-    if (a == NULL) {
+    if (!evidence_any(j->conf.env, j->conf.n)) {
         next_step(j, CHECK_JOB_MISSING);
         return;
     }

@@ -575,62 +575,21 @@ static void on_page(void *ctx, const struct mcp_answer *a)
 
 /* ---- the request ---- */
 
-static void text_argument(struct wh_json_writer *w, const struct mcp_tool *tool, const char *name,
-                          const char *value)
-{
-    if (value[0] && mcp_tool_takes(tool, name)) {
-        wh_jw_key(w, name);
-        wh_jw_str(w, wh_slice_str(value));
-    }
-}
-
-static void page_arguments(const struct listing_tool *t, struct wh_json_writer *out,
-                           const struct mcp_tool *tool)
-{
-    if (mcp_tool_takes(tool, "after")) {
-        wh_jw_key(out, "first");
-        wh_jw_int(out, PER_PAGE);
-        text_argument(out, tool, "after", t->page_cursor);
-    } else if (mcp_tool_takes(tool, "page")) {
-        wh_jw_key(out, "page");
-        wh_jw_int(out, (int64_t)t->page + 1);
-        wh_jw_key(out, "per_page");
-        wh_jw_int(out, PER_PAGE);
-    }
-}
-
 static enum wh_rc build_arguments(const struct listing_tool *t, const struct mcp_tool *tool,
                                   struct wh_buf *text, struct wh_err *err)
 {
-    const char *project = t->base.task.project ? t->base.task.project->id : "";
     char since[WH_TIME_TEXT_MAX] = "";
-    struct wh_json_writer out;
+    const struct listing_tool_page page = {.project =
+                                               t->base.task.project ? t->base.task.project->id : "",
+                                           .since = since,
+                                           .cursor = t->page_cursor,
+                                           .page = t->page + 1,
+                                           .rows = PER_PAGE};
 
     if (t->since_ms) {
         (void)wh_time_format(t->since_ms, since);
     }
-    wh_json_writer_init(&out, text);
-    wh_jw_object(&out);
-    if (mcp_tool_takes(tool, "project_id")) {
-        text_argument(&out, tool, "project_id", project);
-    } else {
-        text_argument(&out, tool, "id", project);
-    }
-    text_argument(&out, tool, "updated_after", since);
-    /* GitLab leaves out what is closed, upcoming or archived where these are not given. */
-    text_argument(&out, tool, "state", "all");
-    text_argument(&out, tool, "archived", "include");
-    if (strcmp(t->base.task.tool, "list_pipelines") == 0) {
-        text_argument(&out, tool, "order_by", "updated_at");
-        text_argument(&out, tool, "sort", "desc");
-    }
-    if (mcp_tool_takes(tool, "include_inherited")) {
-        wh_jw_key(&out, "include_inherited");
-        wh_jw_bool(&out, true);
-    }
-    page_arguments(t, &out, tool);
-    wh_jw_end(&out);
-    return wh_jw_finish(&out, err);
+    return listing_tool_arguments(tool, &page, text, err);
 }
 
 /* Returns false when the listing has failed. */

@@ -13,6 +13,53 @@
 
 enum { PARSER_MAX = 16 << 20, DEPTH_MAX = 32 };
 
+/* ---- the request ---- */
+
+static void text_argument(struct wh_json_writer *w, const struct mcp_tool *tool, const char *name,
+                          const char *value)
+{
+    if (value[0] && mcp_tool_takes(tool, name)) {
+        wh_jw_put_str(w, name, wh_slice_str(value));
+    }
+}
+
+static void place_arguments(struct wh_json_writer *w, const struct mcp_tool *tool,
+                            const struct listing_tool_page *page)
+{
+    if (mcp_tool_takes(tool, "after")) {
+        wh_jw_put_int(w, "first", page->rows);
+        text_argument(w, tool, "after", page->cursor);
+    } else if (mcp_tool_takes(tool, "page")) {
+        wh_jw_put_int(w, "page", page->page);
+        wh_jw_put_int(w, "per_page", page->rows);
+    }
+}
+
+enum wh_rc listing_tool_arguments(const struct mcp_tool *tool, const struct listing_tool_page *page,
+                                  struct wh_buf *out, struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    text_argument(&w, tool, mcp_tool_takes(tool, "project_id") ? "project_id" : "id",
+                  page->project);
+    text_argument(&w, tool, "updated_after", page->since);
+    /* GitLab leaves out what is closed, upcoming or archived where these are not given. */
+    text_argument(&w, tool, "state", "all");
+    text_argument(&w, tool, "archived", "include");
+    if (wh_slice_eq(mcp_tool_name(tool), WH_LIT("list_pipelines"))) {
+        text_argument(&w, tool, "order_by", "updated_at");
+        text_argument(&w, tool, "sort", "desc");
+    }
+    if (mcp_tool_takes(tool, "include_inherited")) {
+        wh_jw_put_bool(&w, "include_inherited", true);
+    }
+    place_arguments(&w, tool, page);
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, err);
+}
+
 /* ---- a page ---- */
 
 /* Finds the first array of an object. Tools call it nodes, items, members, ... */
@@ -120,6 +167,12 @@ bool listing_tool_cursor(struct wh_json_val around, struct wh_slice *ret)
            !is_false(around, "metadata", "has_next_page") &&
            (text_at(around, "pageInfo", "endCursor", ret) ||
             text_at(around, "metadata", "end_cursor", ret));
+}
+
+bool listing_tool_ended(struct wh_json_val around)
+{
+    return is_false(around, "pageInfo", "hasNextPage") ||
+           is_false(around, "metadata", "has_next_page");
 }
 
 uint64_t listing_tool_hash(struct wh_json_val rows)
