@@ -10,6 +10,7 @@ int cli_sql(struct cli *cli);
 /* Sends the query and prints its rows; `doing` is the command's name in messages. */
 int cli_sql_query(struct cli *cli, const char *doing, struct wh_slice query);
 int cli_tables(struct cli *cli);
+int cli_model(struct cli *cli);
 int cli_show(struct cli *cli);
 int cli_replay(struct cli *cli);
 int cli_topics(struct cli *cli);

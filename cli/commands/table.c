@@ -66,6 +66,18 @@ static const struct cli_command table[] = {
      "  wellhead tables jobs --csv > jobs-columns.csv\n"
      "  wellhead tables --ndjson | jq -r .table\n",
      cli_tables},
+    {"model", CLI_MODEL, "the kinds of entities, their fields, and what fills them", "[KIND]", 1,
+     "  wellhead model\n"
+     "  wellhead model work_item          # fields, types, share of nulls, an example, meaning, "
+     "source\n"
+     "  wellhead model work_item -x       # one property per line\n"
+     "  wellhead model customer --json\n"
+     "\nThe source of a field is the view, the pointer into the raw event, and the conversion or "
+     "the\n"
+     "rule; schemas/views/README.md explains them. Entities are counted; nulls and examples are "
+     "of\n"
+     "the 1000 entities of the kind that changed last.\n",
+     cli_model},
     {"show", CLI_SHOW, "one object: its fields, what changed it, and what it is linked to",
      "ADDRESS|PROJECT!N|#N|ID", 1,
      "  wellhead show https://gitlab.example.com/group/project/-/issues/7   # as it is copied\n"

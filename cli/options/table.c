@@ -89,7 +89,7 @@ static const struct cli_option table[] = {
     {"csv", 0, false, "safe", CLI_OPTION_CSV, CLI_CSV, MEMBER(format), CLI_SQL | CLI_TABLES,
      CLI_OWN, "print CSV; --csv=safe keeps a spreadsheet from running text as a formula"},
     {"expanded", 'x', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(expanded),
-     CLI_SQL | CLI_TABLES, CLI_OWN,
+     CLI_SQL | CLI_TABLES | CLI_MODEL, CLI_OWN,
      "print each column on a line of its own, as for rows with many columns"},
     {"limit", 0, false, "N", CLI_OPTION_NUMBER, CLI_TEXT, MEMBER(limit), CLI_SQL, CLI_OWN,
      "print at most so many rows, 0 for all of them, whatever their number; without it the sink's "

@@ -5,6 +5,7 @@
  *   <connection>:webhooks:<intake>       from an intake: deliveries accepted and refused
  *   <connection>:completeness:<project>  from the fetcher: numbers expected, present and missing
  *   <connection>:streams:<fetcher>       from each fetcher: how its reads fare (streams.h)
+ *   _model:mapper                        from the mapper: which pointers and rules fill the fields
  *
  * Other stages read the first two, whose format is defined here.
  */
@@ -16,6 +17,10 @@
 #include "common/base/err.h"
 
 struct wh_json_parser;
+
+/* What fills the fields is about no connection: no connection id begins with an underscore. */
+#define WH_MODEL_OWNER "_model"
+#define WH_MODEL_KEY WH_MODEL_OWNER ":mapper"
 
 /* ---- what a run changed ---- */
 

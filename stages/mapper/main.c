@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/event/health.h"
+#include "common/event/messages.h"
 #include "common/event/topics.h"
 #include "common/run/stage.h"
 #include "stages/mapper/mapper.h"
@@ -21,6 +23,13 @@ enum {
     REGISTRY_CONNECT_MS = 2000,
     TOKEN_MAX_BYTES = 4096,
     HEAP_DELAY_MS = 1000,
+    VIEWS_MAX_BYTES = 900 << 10, /* of a record */
+};
+
+/* The record that describes the views, until Kafka has taken it. */
+struct views_record {
+    struct wh_bus_ack ack;
+    struct wh_log *log;
 };
 
 struct app {
@@ -34,6 +43,7 @@ struct app {
     int64_t discover_ms;
     char group[WH_TOPIC_MAX + 16];
     struct replay_ends ends;
+    struct views_record views_record;
     char *registry_url;
     char *registry_token_file;
     char *registry_token;
@@ -237,12 +247,56 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
     return wh_consumer_kafka_new(&consumer, &app->consumer, err);
 }
 
+static void on_published(struct wh_bus_ack *ack, const struct wh_bus_delivery *delivery)
+{
+    const struct views_record *record = (const struct views_record *)ack;
+
+    if (delivery->rc != WH_OK) {
+        wh_log_warn(record->log, "the description of the views was not published",
+                    WH_STR("err", delivery->reason ? delivery->reason : wh_rc_name(delivery->rc)));
+    }
+}
+
+/* Publishes what fills the fields, so that the sink can show it. A replay does not: it is no live mapper. */
+static enum wh_rc publish_views(struct app *app, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf json;
+    WH_AUTO(buf) struct wh_buf value;
+    char topic[WH_TOPIC_MAX];
+    struct wh_document document = {.connection = WH_LIT(WH_MODEL_OWNER),
+                                   .key = WH_LIT(WH_MODEL_KEY)};
+    struct wh_clock clock = wh_clock_real();
+
+    wh_buf_init(&json, VIEWS_MAX_BYTES);
+    wh_buf_init(&value, VIEWS_MAX_BYTES);
+    if (app->base.no_heartbeat) {
+        return WH_OK;
+    }
+    if (mapper_views_describe(app->views, &json, err) != WH_OK) {
+        return err->rc;
+    }
+    document.at_ms = wh_clock_now_ms(&clock);
+    document.document = wh_buf_slice(&json);
+    app->views_record = (struct views_record){{on_published}, wh_run_log(app->base.run)};
+    if (wh_document_encode(WH_DOCUMENT_HEALTH, &document, &value, err) != WH_OK ||
+        wh_topic_name(app->base.topic_prefix, WH_TOPIC_HEALTH, WH_LIT(""), topic, err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_producer_produce(app->producer,
+                               &(struct wh_bus_record){.topic = topic,
+                                                       .partition = -1,
+                                                       .key = document.key,
+                                                       .value = wh_buf_slice(&value),
+                                                       .ack = &app->views_record.ack},
+                               err);
+}
+
 static enum wh_rc start(void *ctx, struct wh_err *err)
 {
     struct app *app = ctx;
 
     if (make_foreign(app, err) != WH_OK || make_mapper(app, err) != WH_OK ||
-        open_kafka(app, err) != WH_OK ||
+        open_kafka(app, err) != WH_OK || publish_views(app, err) != WH_OK ||
         mapper_start(app->mapper, app->consumer, app->producer, err) != WH_OK) {
         return err->rc;
     }

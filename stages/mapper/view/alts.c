@@ -144,6 +144,16 @@ static const struct {
     {"mentions", CONV_MENTIONS}, {"reverts", CONV_REVERTS}, {"categories", CONV_CATEGORIES},
 };
 
+const char *view_conv_name(enum view_conv_type type)
+{
+    size_t i = 0;
+
+    while (conv_names[i].type != type) {
+        i++;
+    }
+    return conv_names[i].name;
+}
+
 static bool fits(enum wh_field_type type, enum view_conv_type conv)
 {
     switch (type) {

@@ -296,7 +296,8 @@ struct view_reread {
 };
 
 struct view {
-    struct wh_slice name; /* "gitlab.issue.webhook@1" */
+    const struct view *next; /* in the order of the files */
+    struct wh_slice name;    /* "gitlab.issue.webhook@1" */
     struct view_trie trie;
     struct view_emission *emissions;
     unsigned n_emissions;
@@ -320,8 +321,13 @@ struct mapper_views {
     struct view_match *matches; /* open addressing by view_key_hash of the kind */
     uint32_t mask;
     size_t n_views;
+    const struct view *first;
 };
 
+/* False when other views map all kinds and origins of this one. */
+bool view_is_used(const struct mapper_views *views, const struct view *view);
+/* "time" */
+const char *view_conv_name(enum view_conv_type type);
 /* "title" */
 const char *view_with_name(enum view_with with);
 

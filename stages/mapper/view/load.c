@@ -264,6 +264,18 @@ const struct view_match *mapper_views_find(const struct mapper_views *views, str
     return match->kind.ptr ? match : NULL;
 }
 
+bool view_is_used(const struct mapper_views *views, const struct view *view)
+{
+    for (uint32_t i = 0; i <= views->mask; i++) {
+        for (unsigned k = 0; k < WH_ORIGIN_COUNT; k++) {
+            if (views->matches[i].views[k] == view) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool add_kind(struct view_loader *l, struct mapper_views *views, struct wh_slice kind,
                      struct wh_json_val origins, const struct view *view)
 {
@@ -338,11 +350,13 @@ static bool second_pass(struct view_loader *l, struct mapper_views *views, struc
     }
     it = wh_json_iter(section);
     while (wh_json_next(&it, NULL, &v)) {
-        const struct view *view = view_compile(l, v);
+        struct view *view = view_compile(l, v);
 
         if (view == NULL) {
             return false;
         }
+        *l->last = view;
+        l->last = &view->next;
         if (!wh_json_get(v, WH_LIT("match"), &match)) {
             return view_loader_fail(l, "a view needs a 'match'");
         }
@@ -365,6 +379,7 @@ static bool compile_all(struct view_loader *l, struct mapper_views *views,
     l->labels = view_loader_alloc(l, VIEW_TABLES_MAX, sizeof(*l->labels));
     views->matches = view_loader_alloc(l, MATCHES_MAX, sizeof(*views->matches));
     views->mask = MATCHES_MAX - 1;
+    l->last = &views->first;
     if (!l->defines || !l->maps || !l->ranks || !l->words || !l->labels || !l->categories ||
         !views->matches) {
         return false;

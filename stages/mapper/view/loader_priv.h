@@ -40,6 +40,7 @@ struct view_loader {
     struct view_categories *categories;
     unsigned n_categories;
     struct wh_buf key;
+    const struct view **last; /* where the next view is linked */
 };
 
 /* Sets WH_E_CONFIG with a message that names file and view; returns false. */

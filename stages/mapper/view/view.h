@@ -11,6 +11,7 @@
 #ifndef WH_MAPPER_VIEW_H
 #define WH_MAPPER_VIEW_H
 
+#include "common/base/buf.h"
 #include "common/event/observation.h"
 #include "common/event/raw_event.h"
 
@@ -28,6 +29,12 @@ WH_MUST_CHECK enum wh_rc mapper_views_load_text(struct wh_slice text, struct map
                                                 struct wh_err *err);
 void mapper_views_free(struct mapper_views *views);
 size_t mapper_views_count(const struct mapper_views *views);
+/*
+ * Appends what fills the fields of each kind: {"kinds":{KIND:{FIELD:[{"view","pointer","conversion" or
+ * "rule","with"}]}}}. Views that others override completely are left out.
+ */
+WH_MUST_CHECK enum wh_rc mapper_views_describe(const struct mapper_views *views, struct wh_buf *out,
+                                               struct wh_err *err);
 
 /* A request to read an object again. The slices are valid during the call. */
 struct mapper_reread {

@@ -19,6 +19,7 @@
  *   GET /api/v1/incidents/ID/impact          services, customers, revenue, follow-ups, with evidence; as_of,
  *                                            valid_at. ID: an id, an address or a reference, escaped
  *   GET /api/v1/kinds, /api/v1/status
+ *   GET /api/v1/model, /api/v1/model/KIND    kinds, fields, what fills them, counts, examples
  *   GET /api/v1/purges/CONNECTION            the report of a purge
  *   GET /registry/...                        schema registry, read-only
  *
@@ -63,6 +64,8 @@ static const struct route routes[] = {
     {"/api/v1/entities/*/links", "GET, HEAD", 0, API_QUERIES, api_answer_links},
     {"/api/v1/incidents/**/impact", "GET, HEAD", 0, API_READS, api_answer_impact},
     {"/api/v1/kinds", "GET, HEAD", 0, API_READS, api_answer_kinds},
+    {"/api/v1/model", "GET, HEAD", 0, API_QUERIES, api_answer_model},
+    {"/api/v1/model/*", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/status", "GET, HEAD", 0, API_READS, api_answer_status},
     {"/api/v1/purges/*", "GET, HEAD", 0, API_READS, api_answer_purge},
 };
@@ -165,7 +168,7 @@ static void refuse_path(struct wh_http_req *req)
 {
     api_reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
                     "no such page; there are /api/v1/entities, /api/v1/incidents, /api/v1/sql, "
-                    "/api/v1/kinds, /api/v1/status and /registry",
+                    "/api/v1/kinds, /api/v1/model, /api/v1/status and /registry",
                     NULL);
 }
 

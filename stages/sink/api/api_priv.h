@@ -289,6 +289,9 @@ WH_MUST_CHECK enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err
 WH_MUST_CHECK enum wh_rc api_answer_links(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_impact(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
+/* "string", "time", "references" */
+const char *api_field_type(enum wh_field_type type);
+WH_MUST_CHECK enum wh_rc api_answer_model(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err);
 /* seen.c: members "set_aside" and "last_success" of the status. */
 WH_MUST_CHECK enum wh_rc api_write_set_aside(struct api_job *job, struct wh_json_writer *w,

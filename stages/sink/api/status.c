@@ -37,7 +37,7 @@ static void write_counts(struct wh_json_writer *w, const struct sink_kind_counts
 
 /* ---- kinds ---- */
 
-static const char *field_type(enum wh_field_type type)
+const char *api_field_type(enum wh_field_type type)
 {
     static const char *const names[] = {
         [WH_FIELD_STRING] = "string", [WH_FIELD_LONG] = "integer",
@@ -55,7 +55,7 @@ static void write_field(struct wh_json_writer *w, const struct wh_field_def *f)
 
     wh_jw_object(w);
     str(w, "name", f->name);
-    str(w, "type", field_type(f->type));
+    str(w, "type", api_field_type(f->type));
     if (to) {
         str(w, "to", to->name);
     }

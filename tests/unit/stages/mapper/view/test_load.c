@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "common/base/mem.h"
 #include "tests/lib/th_map.h"
 #include "tests/lib/th_tmp.h"
 
@@ -117,11 +118,57 @@ static void test_repository(void **state)
     mapper_views_free(folder);
 }
 
+static struct wh_slice described(struct mapper_views *views, const char *kind, const char *field,
+                                 const char *member, struct wh_json_parser *parser,
+                                 struct wh_buf *out)
+{
+    char path[128];
+    struct wh_json_val root;
+    struct wh_err err;
+
+    wh_buf_reset(out);
+    th_ok(mapper_views_describe(views, out, &err), &err);
+    th_ok(wh_json_parse(parser, wh_buf_slice(out), &root, &err), &err);
+    (void)snprintf(path, sizeof(path), "kinds.%s.%s.0.%s", kind, field, member);
+    return wh_json_string(th_json(root, path));
+}
+
+/* What fills a field: of the view that maps the kind, not of one that it overrides. */
+static void test_described(void **state)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(1 << 20, 16);
+    WH_AUTO(buf) struct wh_buf out;
+    char *dir = th_tmp_new();
+    struct mapper_views *views;
+    struct wh_err err;
+
+    (void)state;
+    wh_buf_init(&out, 1 << 20);
+    th_ok(mapper_views_load(NULL, &views, &err), &err);
+    th_slice_is(described(views, "work_item", "stated_started_at", "rule", parser, &out),
+                "line:started");
+    th_slice_is(described(views, "work_item", "stated_started_at", "pointer", parser, &out),
+                "/object_attributes/description");
+    th_slice_is(described(views, "project", "visibility", "conversion", parser, &out),
+                "map:visibility");
+    mapper_views_free(views);
+    write_file(dir, "own.json",
+               "{\"views\":[{\"name\":\"own@2\",\"match\":{\"origin\":[\"rest\",\"mcp\","
+               "\"import\"],\"kind\":[\"user\"]},\"emit\":[{\"kind\":\"team_member\"," SOURCE
+               ",\"fields\":{\"location\":\"/where\"}}]}]}");
+    th_ok(mapper_views_load(dir, &views, &err), &err);
+    th_slice_is(described(views, "team_member", "location", "view", parser, &out), "own@2");
+    th_slice_is(described(views, "team_member", "location", "pointer", parser, &out), "/where");
+    mapper_views_free(views);
+    wh_json_parser_free(parser);
+    th_tmp_remove(dir);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_folder),
-                                       cmocka_unit_test(test_repository)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_repository), cmocka_unit_test(test_described)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -981,6 +981,11 @@ static void kinds_and_status(void **state)
 
     get_is(f, "/api/v1/kinds", NULL, 200, "\"table\":\"work_items\"");
     get_is(f, "/api/v1/kinds", NULL, 200, "\"name\":\"changed_at\"");
+    get_is(f, "/api/v1/model", NULL, 200, "\"kind\":\"service_ownership\"");
+    get_is(f, "/api/v1/model/work_items", NULL, 200, "\"name\":\"title\",\"type\":\"string\"");
+    get_is(f, "/api/v1/model/work_item", NULL, 200,
+           "{\"from\":\"note\",\"relation\":\"work_item\",\"to\":\"work_item\"}");
+    get_is(f, "/api/v1/model/nothing", NULL, 404, "no kind of that name");
     get_is(f, "/api/v1/status", NULL, 200, "\"connections\":[]");
 }
 
