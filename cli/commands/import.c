@@ -327,7 +327,8 @@ int cli_import(struct cli *cli)
         code = read_file(cli, plan, cli->opt.args[i]);
     }
     if (code == CLI_OK) {
-        code = compare_and_execute(cli, plan);
+        code = import_plan_seal(plan, &err) == WH_OK ? compare_and_execute(cli, plan)
+                                                     : cli_fail(cli, "import", &err);
     }
     import_plan_free(plan);
     return code;

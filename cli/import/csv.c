@@ -20,6 +20,7 @@ struct csv {
     struct import_row *row;
     const struct import_rows *rows;
     struct cells header;
+    int columns[CELLS_MAX];         /* of the header: which of the kind's; -1: another one */
     bool skipped[CELLS_MAX];        /* columns of the header that are not read */
     bool lacks[IMPORT_COLUMNS_MAX]; /* columns that are needed and that the header does not have */
     bool header_done;
@@ -102,7 +103,8 @@ static void check_name(struct csv *csv, size_t i)
         }
     }
     csv->skipped[i] = false;
-    if (import_column_of(csv->kind, name) < 0 && csv->rows->other) {
+    csv->columns[i] = import_column_of(csv->kind, name);
+    if (csv->columns[i] < 0 && csv->rows->other) {
         csv->rows->other(csv->rows->ctx, name);
     }
 }
@@ -189,7 +191,7 @@ static void take_cells(struct csv *csv)
     }
     for (size_t i = 0; i < n; i++) {
         if (!csv->skipped[i]) {
-            import_row_text(csv->row, cell(&csv->header, i), cell(&csv->cells, i));
+            import_row_text(csv->row, csv->columns[i], cell(&csv->header, i), cell(&csv->cells, i));
         }
     }
     for (size_t i = 0; i < csv->kind->n_columns; i++) {

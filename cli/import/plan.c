@@ -9,8 +9,8 @@ enum { MARKS_STEP = 1 << 16, ERRORS_MAX_BYTES = 4 << 20 };
 
 /* ---- what is wrong ---- */
 
-static void keep_error(struct import_plan *plan, int64_t line, struct wh_slice column,
-                       const char *reason)
+static void keep_error(struct import_plan *plan, const char *file, int64_t line,
+                       struct wh_slice column, const char *reason)
 {
     struct wh_json_writer w;
     struct wh_err err;
@@ -20,7 +20,7 @@ static void keep_error(struct import_plan *plan, int64_t line, struct wh_slice c
     }
     wh_json_writer_init(&w, &plan->errors_json);
     wh_jw_object(&w);
-    wh_jw_put_str(&w, "file", wh_slice_str(plan->files[plan->n_files - 1]));
+    wh_jw_put_str(&w, "file", wh_slice_str(file));
     wh_jw_put_int(&w, "line", line);
     wh_jw_put_str(&w, "column", column);
     wh_jw_put_str(&w, "reason", wh_slice_str(reason));
@@ -28,15 +28,21 @@ static void keep_error(struct import_plan *plan, int64_t line, struct wh_slice c
     (void)!wh_jw_finish(&w, &err);
 }
 
+static void say_wrong(struct import_plan *plan, const char *file, int64_t line,
+                      struct wh_slice column, const char *reason)
+{
+    cli_note(&plan->cli->out, "%s:%lld: %.*s: %s\n", file, (long long)line, WH_SLICE_ARG(column),
+             reason);
+    if (plan->errors++ < IMPORT_ERRORS_KEPT) {
+        keep_error(plan, file, line, column, reason);
+    }
+}
+
 static void on_wrong(void *ctx, int64_t line, struct wh_slice column, const char *reason)
 {
     struct import_plan *plan = ctx;
 
-    cli_note(&plan->cli->out, "%s:%lld: %.*s: %s\n", plan->files[plan->n_files - 1],
-             (long long)line, WH_SLICE_ARG(column), reason);
-    if (plan->errors++ < IMPORT_ERRORS_KEPT) {
-        keep_error(plan, line, column, reason);
-    }
+    say_wrong(plan, plan->files[plan->n_files - 1], line, column, reason);
 }
 
 static void on_other(void *ctx, struct wh_slice column)
@@ -111,40 +117,17 @@ static enum wh_rc make_room(struct import_plan *plan, struct wh_err *err)
     return WH_OK;
 }
 
-static void say_twice(struct import_plan *plan, const struct import_record *record,
-                      const struct import_entry *first)
-{
-    char reason[IMPORT_REASON_MAX];
-
-    (void)snprintf(reason, sizeof(reason), "the row repeats %.150s:%" PRId64,
-                   plan->files[first->file], first->line);
-    on_wrong(plan, record->line, wh_slice_str(plan->counts[plan->kind].kind->columns[0].name),
-             reason);
-}
-
 static enum wh_rc on_row(void *ctx, bool good, const struct import_record *record,
                          struct wh_err *err)
 {
     struct import_plan *plan = ctx;
-    struct import_entry entry;
-    bool is_new = false;
 
     import_progress(&plan->progress, plan->cli, "checking", plan->n_rows, -1);
     if (!good) {
         return WH_OK;
     }
-    entry = (struct import_entry){.number = plan->n_rows,
-                                  .line = record->line,
-                                  .file = (int64_t)plan->n_files - 1,
-                                  .shown = record->shown,
-                                  .content = record->content};
-    if (make_room(plan, err) != WH_OK ||
-        import_index_add(plan->index, &record->id, &entry, &is_new, err) != WH_OK) {
+    if (make_room(plan, err) != WH_OK) {
         return err->rc;
-    }
-    if (!is_new) {
-        say_twice(plan, record, &entry);
-        return WH_OK;
     }
     plan->n_rows++;
     plan->counts[plan->kind].rows++;
@@ -152,6 +135,9 @@ static enum wh_rc on_row(void *ctx, bool good, const struct import_record *recor
                              &(struct import_kept){.line = record->line,
                                                    .kind = (int64_t)plan->kind,
                                                    .file = (int64_t)plan->n_files - 1,
+                                                   .id = record->id,
+                                                   .shown = record->shown,
+                                                   .content = record->content,
                                                    .identity = record->identity,
                                                    .payload = record->payload},
                              err);
@@ -172,6 +158,25 @@ enum wh_rc import_plan_read(struct import_plan *plan, const struct import_file *
     rc = import_read(file, plan->row, &rows, err);
     cli_progress_end(&plan->cli->out);
     return rc;
+}
+
+static void on_twice(void *ctx, const struct import_twice *t)
+{
+    struct import_plan *plan = ctx;
+    struct import_count *count = &plan->counts[t->kind];
+    char reason[IMPORT_REASON_MAX];
+
+    (void)snprintf(reason, sizeof(reason), "the row repeats %.150s:%" PRId64,
+                   plan->files[t->first_file], t->first_line);
+    say_wrong(plan, plan->files[t->file], t->line, wh_slice_str(count->kind->columns[0].name),
+              reason);
+    plan->marks[t->number] = IMPORT_SAME;
+    count->rows--;
+}
+
+enum wh_rc import_plan_seal(struct import_plan *plan, struct wh_err *err)
+{
+    return import_index_seal(plan->index, on_twice, plan, err);
 }
 
 const struct import_count *import_plan_counts(const struct import_plan *plan, size_t *ret_n)

@@ -1,7 +1,8 @@
 /*
  * plan.h - what an import is going to do: the right rows of its files, compared with the rows that the sink has.
  *
- *   import_plan_new; import_plan_read for each file; import_plan_compare; then rows with import_plan_next
+ *   import_plan_new; import_plan_read for each file; import_plan_seal; import_plan_compare; then rows with
+ *   import_plan_next
  *
  * Rows wait in a file without a name, so memory stays constant. Thread: one at a time.
  */
@@ -48,6 +49,8 @@ void import_plan_free(struct import_plan *plan);
 /* Reads a file; what is wrong with it is printed at once. name is kept. */
 WH_MUST_CHECK enum wh_rc import_plan_read(struct import_plan *plan, const struct import_file *file,
                                           struct wh_err *err);
+/* After the last file: finds rows that are there twice, of which the first counts. */
+WH_MUST_CHECK enum wh_rc import_plan_seal(struct import_plan *plan, struct wh_err *err);
 /* Asks the sink for the rows of each kind that was given. False after the reason was printed; *ret_code
  * is then the exit code. */
 WH_MUST_CHECK bool import_plan_compare(struct import_plan *plan, int *ret_code);

@@ -152,9 +152,8 @@ static void after(struct import_row *row, int i, struct wh_slice column, bool go
     }
 }
 
-void import_row_text(struct import_row *row, struct wh_slice column, struct wh_slice text)
+void import_row_text(struct import_row *row, int i, struct wh_slice column, struct wh_slice text)
 {
-    int i = import_column_of(row->kind, column);
     char reason[IMPORT_REASON_MAX];
 
     if (!first_time(row, i, column)) {

@@ -54,8 +54,9 @@ void import_row_begin(struct import_row *row, const struct import_kind *kind, in
 void import_row_wrong(struct import_row *row, struct wh_slice column, const char *reason);
 /* The row is wrong for a reason that the header's report has given: the file lacks the column (-1: another reason). */
 void import_row_lacks(struct import_row *row, int column);
-/* A cell of CSV; the name is that of its column. Both are borrowed until import_row_end. */
-void import_row_text(struct import_row *row, struct wh_slice column, struct wh_slice text);
+/* A cell of CSV: of that column of the kind, or with -1 of another one, which has this name. Both are borrowed until
+ * import_row_end. */
+void import_row_text(struct import_row *row, int i, struct wh_slice column, struct wh_slice text);
 /* A member of a JSON object; both are borrowed until import_row_end. */
 void import_row_json(struct import_row *row, struct wh_slice column, struct wh_json_val value);
 /* False when the row is wrong, which has been reported, or in its place has an error of the command's (err). */

@@ -77,10 +77,9 @@ static bool cased(struct wh_slice text, struct wh_arena *arena, char from, char 
     return true;
 }
 
-static bool take_whole(struct wh_slice text, struct wh_arena *arena, struct wh_slice *ret,
-                       char reason[IMPORT_REASON_MAX])
+/* *ret is the number without leading zeros. */
+static bool take_whole(struct wh_slice text, struct wh_slice *ret, char reason[IMPORT_REASON_MAX])
 {
-    char digits[24];
     struct wh_err err;
     int64_t number;
     size_t n = 0;
@@ -94,13 +93,13 @@ static bool take_whole(struct wh_slice text, struct wh_arena *arena, struct wh_s
     if (n != text.len) {
         return wrong(reason, "'%.*s' is not a whole number", shown_len(text), text.ptr);
     }
-    if (wh_num_i64(text, &number, &err) != WH_OK) {
-        return wrong(reason, "'%.*s' is above 9223372036854775807", shown_len(text), text.ptr);
+    *ret = text;
+    while (ret->len > 1 && ret->ptr[0] == '0') {
+        *ret = wh_slice_from(*ret, 1);
     }
-    (void)snprintf(digits, sizeof(digits), "%" PRId64, number);
-    return wh_arena_dup(arena, wh_slice_str(digits), ret, &err) == WH_OK
+    return wh_num_i64(*ret, &number, &err) == WH_OK
                ? true
-               : wrong(reason, "out of memory");
+               : wrong(reason, "'%.*s' is above 9223372036854775807", shown_len(text), text.ptr);
 }
 
 static bool take_currency(struct wh_slice text, struct wh_arena *arena, struct wh_slice *ret,
@@ -272,7 +271,7 @@ bool import_value_text(const struct import_column *column, struct wh_slice text,
     }
     switch (column->type) {
     case IMPORT_WHOLE:
-        return take_whole(ret->text, arena, &ret->text, reason);
+        return take_whole(ret->text, &ret->text, reason);
     case IMPORT_CURRENCY:
         return take_currency(ret->text, arena, &ret->text, reason);
     case IMPORT_WORD:
@@ -328,9 +327,13 @@ void import_value_write(struct wh_json_writer *w, const struct import_column *co
 static enum wh_rc print_text(struct wh_buf *out, char kind, struct wh_slice text,
                              struct wh_err *err)
 {
-    return wh_buf_printf(out, err, "%c%zu:", kind, text.len) == WH_OK
-               ? wh_buf_append(out, text, err)
-               : err->rc;
+    uint64_t len = text.len;
+
+    if (wh_buf_append_char(out, kind, err) != WH_OK ||
+        wh_buf_append(out, wh_slice(&len, sizeof(len)), err) != WH_OK) {
+        return err->rc;
+    }
+    return wh_buf_append(out, text, err);
 }
 
 enum wh_rc import_value_print(struct wh_buf *out, const struct import_value *value,
