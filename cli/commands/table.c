@@ -90,6 +90,14 @@ static const struct cli_command table[] = {
      "  wellhead show '#45' --valid-at 2026-11-24T10:00:00Z   # as it was at GitLab at that time\n"
      "  wellhead show 6f1ed002-ab12-5a7b-9c3d-0123456789ab --json\n",
      cli_show},
+    {"impact", CLI_IMPACT, "show what an incident did: services, customers, revenue, follow-ups",
+     "INCIDENT", 1,
+     "  wellhead impact https://gitlab.example.com/shop/web/-/issues/45\n"
+     "  wellhead impact shop/web#45\n"
+     "  wellhead impact 45 --json     # with the evidence of every finding\n"
+     "  wellhead impact shop/web#45 --as-of 2026-11-24T10:00:00Z\n"
+     "  wellhead impact shop/web#45 --valid-at 2026-11-24T10:00:00Z\n",
+     cli_impact},
     {"import", CLI_IMPORT,
      "import rows of your own records: services, customers, contracts, people", "FILE|-",
      CLI_ARGS_MAX - 1,

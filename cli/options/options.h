@@ -34,7 +34,8 @@ enum cli_command_bit {
     CLI_OPEN = 1 << 11,
     CLI_IMPORT = 1 << 12,
     CLI_MODEL = 1 << 13,
-    CLI_ALL = (1 << 14) - 1,
+    CLI_IMPACT = 1 << 14,
+    CLI_ALL = (1 << 15) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
 };

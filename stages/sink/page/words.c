@@ -5,6 +5,7 @@
 
 #include "common/base/escape.h"
 #include "common/base/num.h"
+#include "common/text/money.h"
 
 enum { RFC3339_MINUTE = 16 };
 
@@ -151,44 +152,19 @@ enum wh_rc page_state(struct wh_slice text, struct wh_buf *out, struct wh_err *e
 
 /* ---- money ---- */
 
-/* Digits behind the point by ISO 4217; two where it is not listed. */
-static unsigned digits_of(struct wh_slice currency)
-{
-    static const char none[] =
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
-    static const char three[] = "BHD IQD JOD KWD LYD OMR TND";
-    char word[4] = "";
-
-    if (currency.len == 3) {
-        memcpy(word, currency.ptr, 3);
-    }
-    return word[0] == 0 ? 2 : strstr(none, word) ? 0 : strstr(three, word) ? 3 : 2;
-}
-
 enum wh_rc page_money(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
 {
     const char *space = text.len ? memchr(text.ptr, ' ', text.len) : NULL;
     struct wh_slice amount = wh_slice(text.ptr, space ? (size_t)(space - text.ptr) : text.len);
-    struct wh_slice currency = space ? wh_slice_from(text, amount.len + 1) : wh_slice("", 0);
-    unsigned digits = digits_of(currency);
-    bool sign = amount.len && amount.ptr[0] == '-';
-    enum wh_rc rc = WH_OK;
+    struct wh_err ignored;
+    int64_t minor = 0;
 
     if (amount.len == 0) {
         return wh_buf_append(out, WH_LIT("<span class=\"unknown\">unknown</span>"), err);
     }
-    if (amount.len - sign <= digits) {
+    if (wh_num_i64(amount, &minor, &ignored) != WH_OK) {
         return wh_buf_append(out, text, err);
     }
-    for (size_t i = 0; i < amount.len && rc == WH_OK; i++) {
-        size_t left = amount.len - i;
-
-        if (digits && left == digits) {
-            rc = wh_buf_append_char(out, '.', err);
-        } else if (i > sign && left > digits && (left - digits) % 3 == 0) {
-            rc = wh_buf_append_char(out, ',', err);
-        }
-        rc = rc == WH_OK ? wh_buf_append_char(out, amount.ptr[i], err) : rc;
-    }
-    return rc == WH_OK ? wh_buf_printf(out, err, " %.*s", WH_SLICE_ARG(currency)) : rc;
+    return wh_money_append(minor, space ? wh_slice_from(text, amount.len + 1) : wh_slice("", 0),
+                           out, err);
 }

@@ -41,7 +41,7 @@ static void test_money(void **state)
 {
     (void)state;
     is(page_money, "327000 EUR", "3,270.00 EUR");
-    is(page_money, "99 USD", "99 USD");
+    is(page_money, "99 USD", "0.99 USD");
     is(page_money, "1234567 JPY", "1,234,567 JPY");
     is(page_money, "1234567 KWD", "1,234.567 KWD");
     is(page_money, "9223372036854775807 EUR", "92,233,720,368,547,758.07 EUR");
