@@ -141,6 +141,11 @@ def tombstones(broker, stacks):
     delete(s, a, "merge_request", 11)
     pipeline = [o for o in s.oracle() if o.get("kind") == "pipeline" and o["project_id"] == a][0]["id"]
     s.control("delete", {"project": a, "kind": "pipeline", "iid": pipeline})
+    lines = [o for o in s.oracle() if o.get("project_id") == a and not o.get("deleted")]
+    member = [o for o in lines if o["kind"] == "member"][-1]["id"]
+    milestone = [o for o in lines if o["kind"] == "milestone"][-1]["id"]
+    s.control("delete", {"project": a, "kind": "member", "iid": member})
+    s.control("delete", {"project": a, "kind": "milestone", "iid": milestone})
     s.control("hide", {"project": a, "iid": 12, "hidden": True})
     s.control("move", {"project": a, "iid": 13, "to": b})
     s.control("project", {"project": c, "presence": "unlisted"})
@@ -151,6 +156,10 @@ def tombstones(broker, stacks):
     gone = s.sql(f"select id, deleted_reason r from build_records_all where source_id = '{pipeline}'")
     if gone[0]["r"] != "deleted":
         raise Failure(f"the pipeline that was deleted is {gone}")
+    for table, source in (("memberships", f"project:{a}:{member}"), ("milestones", milestone)):
+        row = s.sql(f"select deleted_reason r from {table}_all where source_id = '{source}'")
+        if row[0]["r"] != "deleted":
+            raise Failure(f"{table} {source} is {row}")
     jobs = f"select deleted_reason r from jobs_all where pipeline = '{gone[0]['id']}'"
     await_true("its jobs to go with it", 30, lambda: {j["r"] for j in s.sql(jobs)} == {"deleted"})
     go_with_project(s, c, before[c], "out_of_scope")

@@ -50,6 +50,7 @@ struct absence {
     unsigned times;  /* how many there were */
     bool told;       /* its tombstone was published */
     bool returning;  /* for the caller: a record that it is back is under way; not saved */
+    bool held;       /* for the caller: its tombstone waits for a person; not saved */
     char reason[20]; /* of the tombstone */
 };
 

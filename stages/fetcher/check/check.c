@@ -5,13 +5,14 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
+#include "stages/fetcher/check/check_absent_priv.h"
 #include "stages/fetcher/check/check_job_priv.h"
 
 enum { PUBLISH_WINDOW = 1000, PATH_MAX_BYTES = 64 };
 
 #define PROJECT_KIND "project" /* of its absence */
 
-enum step { STEP_PROJECTS, STEP_JOBS, STEP_PUBLISH, STEP_WAIT, STEP_SAVE };
+enum step { STEP_PROJECTS, STEP_JOBS, STEP_ABSENT, STEP_PUBLISH, STEP_WAIT, STEP_SAVE };
 
 /* The request for a known project that the list of projects did not contain; then, when it seems to be
  * gone, for something else of the instance. */
@@ -32,7 +33,8 @@ struct check {
     enum step step;
     struct check_presence *presences;
     struct check_jobs jobs;
-    struct project *project; /* of the next job, with stream */
+    struct check_absent *absent; /* in STEP_ABSENT */
+    struct project *project;     /* of the next job, with stream */
     unsigned stream;
     struct numbers *next; /* the numbers that are next, also in STEP_SAVE */
     int64_t published;    /* the last number whose tombstone was published */
@@ -349,7 +351,6 @@ static void decide(struct check *k)
     }
     all = too_many(k, held, known);
     k->result.decided = true;
-    k->result.held = 0;
     for (struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
         if (ours(k, n)) {
             n->holds = all || holds_alone(k, n);
@@ -445,6 +446,16 @@ static void finish(struct check *k)
     run.done(run.ctx, &result);
 }
 
+static void begin_absent(struct check *k)
+{
+    const struct check_absent_conf conf = {
+        .env = k->env, .run = &k->run, .result = &k->result, .progress = on_progress, .ctx = k};
+
+    k->step = STEP_ABSENT;
+    k->absent = check_absent_new(&conf);
+    k->result.ok = k->result.ok && k->absent != NULL;
+}
+
 static void check_pump(struct check *k)
 {
     const struct gone *gone = k->env->gone;
@@ -458,8 +469,11 @@ static void check_pump(struct check *k)
     if (k->step == STEP_JOBS) {
         run_jobs(k);
         if (k->jobs.n == 0 && gone_waiting(gone) == 0) {
-            k->step = STEP_PUBLISH;
+            begin_absent(k);
         }
+    }
+    if (k->step == STEP_ABSENT && (k->absent == NULL || check_absent_pump(k->absent))) {
+        k->step = STEP_PUBLISH;
     }
     if (k->step == STEP_PUBLISH) {
         if (!k->result.decided) {
@@ -518,6 +532,7 @@ void check_free(struct check *k)
         return;
     }
     check_jobs_free(&k->jobs);
+    check_absent_free(k->absent);
     while (k->presences) {
         presence_free(k->presences);
     }

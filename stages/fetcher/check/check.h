@@ -5,7 +5,8 @@
  *   projects   a known project that the list of projects did not contain is read alone
  *   listing    (sweeps only) all numbers of a stream are listed in the order of creation; a known
  *              number that is not listed is read alone, and an unknown one is published
- *   unsure     objects that were not there before are read again (absence.h), also without a sweep
+ *   unsure     objects that were not there before are read again (absence.h), also without a sweep; those
+ *              without numbers as well, which a complete listing did not contain any more
  *   missing    numbers that were never seen are read alone
  *   publishing tombstones of what is gone (gone.h); too many of them in a stream of a project, or in the
  *              connection, are held instead

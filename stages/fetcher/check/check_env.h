@@ -43,6 +43,8 @@ struct check_env {
     bool (*stopping)(void *ctx);
     /* Saves the segments of n that have changed. */
     enum wh_rc (*save)(void *ctx, struct numbers *n, struct wh_err *err);
+    /* How many objects of that kind the project has, as far as complete listings tell; 0: not known. */
+    int64_t (*known)(void *ctx, const char *project, const char *kind);
     /* Publishes how complete a project is, if that has changed. */
     void (*publish)(void *ctx, const char *project, const char *path);
     void *ctx;

@@ -5,8 +5,9 @@
 
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "common/json/json_write.h"
 
-enum { PAYLOAD_MAX = 256, NUMBER_TEXT = 24 };
+enum { PAYLOAD_MAX = 256, NUMBER_TEXT = 24, ABSENCE_PAYLOAD_MAX = 1024 };
 
 /* ---- what GitLab lets us know ---- */
 
@@ -49,6 +50,8 @@ struct gone_wait {
     struct gone_wait *next;
     struct gone_wait *prev;
     struct gone *gone;
+    struct absences *absences; /* NULL: it is about a number */
+    struct absence *absence;   /* a copy */
     struct numbers *n;
     int64_t number;
     struct number_set_entry becomes;
@@ -83,7 +86,19 @@ static void unlink_wait(struct gone_wait *w)
         w->next->prev = w->prev;
     }
     w->gone->n_waits--;
+    wh_mem_free(w->absence);
     wh_mem_free(w);
+}
+
+static void tell_absence(const struct gone_wait *w)
+{
+    const struct absence_key key = {w->absence->connection, w->absence->project, w->absence->kind,
+                                    w->absence->id};
+    struct absence *a = absences_find(w->absences, &key);
+
+    if (a) {
+        absences_tell(w->absences, a, "deleted");
+    }
 }
 
 static void settle(struct gone_wait *w)
@@ -94,8 +109,10 @@ static void settle(struct gone_wait *w)
     if (w->records > 0) {
         return;
     }
-    if (!w->failed && number_set_put(w->n->set, w->number, w->becomes.id, w->becomes.fate,
-                                     w->becomes.confidential, &err) != WH_OK) {
+    if (!w->failed && w->absences) {
+        tell_absence(w);
+    } else if (!w->failed && number_set_put(w->n->set, w->number, w->becomes.id, w->becomes.fate,
+                                            w->becomes.confidential, &err) != WH_OK) {
         wh_log_debug(g->env.log, "number not recorded", WH_RC(&err));
     }
     unlink_wait(w);
@@ -255,6 +272,56 @@ enum wh_rc gone_row(struct gone *g, struct numbers *n, struct wh_slice path, str
     if (rc == WH_OK && was_published(&was)) {
         rc = emit_note(w, "back", row->number, "", err);
     }
+    end(w, rc != WH_OK);
+    return rc;
+}
+
+/* ---- objects without numbers ---- */
+
+static enum wh_rc emit_absence(struct gone_wait *w, struct wh_err *err)
+{
+    struct outbox_row row = w->gone->env.row(w->gone->env.ctx);
+    WH_AUTO(buf) struct wh_buf payload;
+    struct wh_json_writer json;
+
+    wh_buf_init(&payload, ABSENCE_PAYLOAD_MAX);
+    wh_json_writer_init(&json, &payload);
+    wh_jw_object(&json);
+    wh_jw_put_str(&json, "reason", WH_LIT("deleted"));
+    wh_jw_put_str(&json, "kind", wh_slice_str(w->absence->kind));
+    wh_jw_put_str(&json, "id", wh_slice_str(w->absence->id));
+    wh_jw_put_str(&json, "project_id", wh_slice_str(w->absence->project));
+    wh_jw_end(&json);
+    if (wh_jw_finish(&json, err) != WH_OK) {
+        return err->rc;
+    }
+    row.kind = WH_LIT("gone");
+    row.project = wh_slice_str(w->absence->project);
+    row.object_id = wh_slice_str(w->absence->id);
+    row.path = row.kind;
+    row.payload = wh_buf_slice(&payload);
+    return emit(w, &row, err);
+}
+
+enum wh_rc gone_absence(struct gone *g, struct absences *t, const struct absence *a,
+                        struct wh_err *err)
+{
+    struct gone_wait *w = begin(g, NULL, 0, (struct number_set_entry){0});
+    enum wh_rc rc;
+
+    if (w) {
+        w->absences = t;
+        w->absence = wh_mem_alloc(sizeof(*a));
+    }
+    if (w && w->absence == NULL) {
+        unlink_wait(w);
+        w = NULL;
+    }
+    if (w == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a tombstone");
+    }
+    *w->absence = *a;
+    rc = emit_absence(w, err);
     end(w, rc != WH_OK);
     return rc;
 }

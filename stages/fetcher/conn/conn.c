@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/access/pairs.h"
+#include "stages/fetcher/state/listed.h"
 
 enum { DOCUMENT_MAX_BYTES = 128 << 10 };
 
@@ -245,6 +246,7 @@ void conn_drop(struct conn *c)
         cursors_forget(f->cursors, wh_buf_slice(&prefix));
         numbers_forget(f->numbers, c->id);
         absences_forget(f->absences, c->id);
+        listed_forget(f->listed, c->id);
     }
 }
 

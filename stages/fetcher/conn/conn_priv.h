@@ -142,6 +142,7 @@ struct fetcher {
     struct cursors *cursors;
     struct numbers_table *numbers;
     struct absences *absences;
+    struct listed_table *listed;
     struct ownership ownership;
     struct conn *conns;
     struct wh_json_parser *rows;   /* for one row or document */

@@ -1,6 +1,7 @@
 /* What a connection lends to its listings and checks. */
 #include "stages/fetcher/conn/conn_parts.h"
 #include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/listed_ledger.h"
 #include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/conn/run.h"
 #include "stages/fetcher/conn/shown.h"
@@ -42,6 +43,11 @@ static bool stopping(void *ctx)
     return c->fetcher->draining;
 }
 
+static int64_t known(void *ctx, const char *project, const char *kind)
+{
+    return listed_ledger_known(ctx, project, kind);
+}
+
 static enum wh_rc save(void *ctx, struct numbers *n, struct wh_err *err)
 {
     const struct conn *c = ctx;
@@ -79,6 +85,7 @@ static void on_row(void *ctx, const struct listing_task *task, const struct gitl
         number_ledger_row(c, task->project, task->stream, row, value);
     }
     shown_by_listing(c, task, row, value);
+    listed_ledger_row(c, task, row, value);
 }
 
 /* Saves the numbers before the cursor that moves over their rows. */
@@ -125,6 +132,7 @@ enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err)
         .by_rest = by_rest,
         .stopping = stopping,
         .save = save,
+        .known = known,
         .publish = publish,
         .ctx = c,
     };

@@ -7,6 +7,7 @@
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/check/check.h"
 #include "stages/fetcher/check/gone.h"
+#include "stages/fetcher/state/listed.h"
 #include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/conn/conn_parts.h"
 #include "stages/fetcher/conn/health.h"
@@ -114,13 +115,14 @@ enum wh_rc fetcher_new(const struct fetcher_deps *deps, struct fetcher **ret, st
                                                  .ctx = f});
     f->numbers = numbers_table_new();
     f->absences = absences_new(on_absence, f);
+    f->listed = listed_table_new();
     f->cursors = cursors_new();
     f->rows = wh_json_parser_new(ROW_MAX_BYTES, DEPTH_MAX);
     f->arrays = wh_json_parser_new(PAGE_MAX_BYTES, DEPTH_MAX);
     f->rereads = rereads_new(f);
     f->rotation = rotation_new(f);
-    if (!f->outbox || !f->numbers || !f->absences || !f->cursors || !f->rows || !f->arrays ||
-        !f->rereads || !f->rotation) {
+    if (!f->outbox || !f->numbers || !f->absences || !f->listed || !f->cursors || !f->rows ||
+        !f->arrays || !f->rereads || !f->rotation) {
         fetcher_free(f);
         return wh_fail(err, WH_E_NOMEM, "no memory for the fetcher");
     }
@@ -369,7 +371,8 @@ void fetcher_take_state(struct fetcher *f, const struct wh_bus_msg *msg)
         return;
     }
     if (wh_document_decode(msg->value, &doc, &err) == WH_OK &&
-        take_numbers(f, msg->key, doc.document)) {
+        (take_numbers(f, msg->key, doc.document) ||
+         listed_take(f->listed, f->rows, msg->key, doc.document))) {
         return;
     }
     cursor = cursors_get(f->cursors, msg->key);
@@ -496,5 +499,6 @@ void fetcher_free(struct fetcher *f)
     outbox_free(f->outbox);
     numbers_table_free(f->numbers);
     absences_free(f->absences);
+    listed_table_free(f->listed);
     wh_mem_free(f);
 }

@@ -10,6 +10,7 @@
 #include "stages/fetcher/conn/run_report.h"
 #include "stages/fetcher/state/mr_heads.h"
 #include "stages/fetcher/conn/health.h"
+#include "stages/fetcher/conn/listed_ledger.h"
 #include "stages/fetcher/gitlab/streams.h"
 
 enum { RETRY_AFTER_MS = 15000 };
@@ -279,6 +280,7 @@ static enum wh_rc source_start(struct conn *c, struct project *project, unsigned
                                           .from_ms = c->run.from_ms,
                                           .count = &c->run.counts[stream]};
 
+        listed_ledger_begin(c, project, stream);
         return listing_start(&c->reads.listings, &c->reads.listing_env, &task, err);
     }
     if (sources_unanswered(sources)) {
@@ -442,6 +444,7 @@ void conn_listing_ended(void *ctx, const struct listing_task *task,
         (void)snprintf(c->run.error, sizeof(c->run.error), "%s", result->error);
     }
     stream_report_listing_ended(c, task, result);
+    listed_ledger_end(c, task, result);
     if (result->outcome == LISTING_CANNOT_GO_ON) {
         take_failure(c, task, result);
     } else if (result->unread) {

@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/json/json_write.h"
 #include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/listed_ledger.h"
 
 enum { EXAMPLES_MAX = 5, UNSURE_MAX = 20, ADDRESS_MAX = 4096 };
 
@@ -60,8 +61,59 @@ static void write_held(const struct conn *c, const struct numbers *n, struct wh_
     wh_jw_end(w);
 }
 
+/* Objects without numbers: one entry for each project and kind. */
+struct held_kind {
+    const struct conn *c;
+    struct wh_json_writer *w;
+    const struct absence *last; /* NULL: none yet */
+    int64_t n;
+};
+
+static void end_kind(struct held_kind *h)
+{
+    if (h->last) {
+        wh_jw_end(h->w);
+        wh_jw_put_int(h->w, "count", h->n);
+        wh_jw_put_int(h->w, "known", listed_ledger_known(h->c, h->last->project, h->last->kind));
+        wh_jw_end(h->w);
+    }
+}
+
+static void begin_kind(struct held_kind *h, const struct absence *a)
+{
+    const struct project *p = projects_find(&h->c->projects, a->project);
+
+    h->n = 0;
+    wh_jw_object(h->w);
+    wh_jw_put_str(h->w, "project", wh_slice_str(a->project));
+    wh_jw_put_str(h->w, "path", wh_slice_str(p && p->path ? p->path : ""));
+    wh_jw_put_str(h->w, "stream", wh_slice_str(a->kind));
+    wh_jw_key(h->w, "examples");
+    wh_jw_array(h->w);
+}
+
+static void write_held_absence(void *ctx, const struct absence *a)
+{
+    struct held_kind *h = ctx;
+
+    if (!a->held) {
+        return;
+    }
+    if (h->last == NULL || strcmp(h->last->kind, a->kind) != 0 ||
+        strcmp(h->last->project, a->project) != 0) {
+        end_kind(h);
+        begin_kind(h, a);
+    }
+    h->last = a;
+    if (h->n++ < EXAMPLES_MAX) {
+        wh_jw_str(h->w, wh_slice_str(a->id));
+    }
+}
+
 static void write_all_held(const struct conn *c, struct wh_json_writer *w)
 {
+    struct held_kind h = {.c = c, .w = w};
+
     const struct numbers_table *t = c->fetcher->numbers;
 
     wh_jw_key(w, "held");
@@ -71,6 +123,8 @@ static void write_all_held(const struct conn *c, struct wh_json_writer *w)
             write_held(c, n, w);
         }
     }
+    absences_each_unsure(c->fetcher->absences, c->id, write_held_absence, &h);
+    end_kind(&h);
     wh_jw_end(w);
 }
 
@@ -85,7 +139,7 @@ static void write_unsure(void *ctx, const struct absence *a)
 {
     struct unsure *u = ctx;
 
-    if (u->n++ >= UNSURE_MAX) {
+    if (a->held || u->n++ >= UNSURE_MAX) {
         return;
     }
     wh_jw_object(u->w);

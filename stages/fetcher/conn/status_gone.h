@@ -10,7 +10,8 @@ struct wh_json_writer;
 
 /*
  * Writes the members "held_deletes" (how many), "held" (for each project and stream with held deletions:
- * "project", "path", "stream", "count", "known", "examples", which are addresses), "unsure_deletes" (how
+ * "project", "path", "stream", "count", "known", "examples", which are addresses, or ids of objects without
+ * numbers), "unsure_deletes" (how
  * many) and "unsure" (some of them: "project", "kind", "id", "number", "since_ms").
  */
 void status_gone_write(const struct conn *c, struct wh_json_writer *w);

@@ -38,10 +38,12 @@ struct fixture {
     const char *list; /* NULL: the listing fails */
     bool bad_page;    /* the first page fails */
     bool owns_all;
+    int64_t known; /* objects of a kind without numbers */
     bool no_sweep; /* the checks are those of ordinary runs */
     const char *single;
     unsigned single_status;
-    unsigned singles;         /* requests for one issue */
+    unsigned singles;         /* requests for one object */
+    char url[256];            /* of the newest of them */
     unsigned project_status;  /* of the project alone */
     const char *project;      /* its row */
     unsigned instance_status; /* of something else */
@@ -86,6 +88,9 @@ static void gitlab(void *ctx, struct wh_slice url, struct wh_slice secret,
         put(a, x->project_status, x->project);
     } else if (memmem(url.ptr, url.len, "/projects/7/issues?", 19) == NULL) {
         x->singles++;
+        assert_true(url.len < sizeof(x->url));
+        memcpy(x->url, url.ptr, url.len);
+        x->url[url.len] = '\0';
         put(a, x->single_status, x->single);
     } else if (x->bad_page && memmem(url.ptr, url.len, "&page=1", 7)) {
         a->status = 500;
@@ -148,6 +153,13 @@ static enum wh_rc save(void *ctx, struct numbers *n, struct wh_err *err)
     return WH_OK;
 }
 
+static int64_t known(void *ctx, const char *project, const char *kind)
+{
+    (void)project;
+    (void)kind;
+    return ((const struct fixture *)ctx)->known;
+}
+
 static void publish(void *ctx, const char *project, const char *path)
 {
     (void)ctx;
@@ -187,6 +199,7 @@ static void make_env(struct fixture *x)
                                 .by_rest = by_rest,
                                 .stopping = stopping,
                                 .save = save,
+                                .known = known,
                                 .publish = publish,
                                 .ctx = x};
     assert_true(x->env.gone && x->env.numbers && x->env.absences && x->env.rows && x->env.arrays);
@@ -456,6 +469,112 @@ static void test_a_403_proves_nothing(void **state)
     assert_int_equal(x->result.tombstones, 0);
     assert_int_equal(absences_unsure(x->env.absences, "c"), 1);
     assert_int_equal(fate_of(x, 1), NUMBER_HAVE);
+}
+
+/* ---- objects without numbers ---- */
+
+static struct absence *missing(struct fixture *x, const char *project, const char *kind,
+                               const char *id, int64_t number)
+{
+    const struct absence_key key = {"c", project, kind, id};
+    struct absence *a = absences_note(x->env.absences, &key, number, x->now_ms, false);
+
+    assert_non_null(a);
+    x->list = "[" ROW("1") "]";
+    return a;
+}
+
+static void test_each_kind_is_read_alone(void **state)
+{
+    static const struct {
+        const char *project;
+        const char *kind;
+        const char *id;
+        int64_t number;
+        const char *path;
+    } cases[] = {
+        {"7", "membership", "project:7:12", 0, "/projects/7/members/all/12"},
+        {"7", "milestone", "5", 0, "/projects/7/milestones/5"},
+        {"7", "milestone", "6", 77, "/groups/77/milestones/6"},
+        {"7", "environment", "8", 0, "/projects/7/environments/8"},
+        {"7", "release", "7:v1/2:b", 0, "/projects/7/releases/v1%2F2%3Ab"},
+        {"7", "job", "41", 0, "/projects/7/jobs/41"},
+        {"7", "deployment", "9", 0, "/projects/7/deployments/9"},
+        {"", "user", "12", 0, "/users/12"},
+    };
+    struct fixture *x = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t before = wh_bus_mem_count(x->bus, "raw.c");
+        const struct absence *a =
+            missing(x, cases[i].project, cases[i].kind, cases[i].id, cases[i].number);
+
+        x->no_sweep = true;
+        check_twice(x);
+        assert_true(ends(wh_slice_str(x->url), cases[i].path));
+        assert_int_equal(x->result.tombstones, 1);
+        assert_int_equal(wh_bus_mem_count(x->bus, "raw.c"), before + 1);
+        record_is(x, before, "gone", cases[i].id);
+        assert_true(a->told);
+        x->singles = 0;
+        check(x, false);
+        assert_int_equal(x->singles, 0);
+    }
+}
+
+static void test_absent_and_shown(void **state)
+{
+    struct fixture *x = *state;
+
+    (void)missing(x, "7", "milestone", "5", 0);
+    check(x, false);
+    x->single = "{\"id\":5}";
+    x->single_status = 200;
+    x->now_ms += CONFIRM_MS;
+    check(x, false);
+    assert_int_equal(x->result.tombstones, 0);
+    assert_int_equal(absences_unsure(x->env.absences, "c"), 0);
+}
+
+/* The project cannot be read, GitLab refuses, or it fails: nothing is proved, and the run goes on. */
+static void test_absent_without_proof(void **state)
+{
+    static const struct {
+        unsigned project;
+        unsigned object;
+    } cases[] = {{404, 404}, {200, 403}, {200, 500}};
+    struct fixture *x = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct absence *a = missing(x, "7", "milestone", "5", 0);
+
+        x->project_status = cases[i].project;
+        x->single_status = cases[i].object;
+        check_twice(x);
+        assert_true(x->result.ok);
+        assert_int_equal(x->result.tombstones, 0);
+        assert_int_equal(absences_unsure(x->env.absences, "c"), 1);
+        absences_remove(x->env.absences, a);
+    }
+}
+
+static void test_many_absent_are_held(void **state)
+{
+    struct fixture *x = *state;
+
+    x->env.limits.hold_min = 2;
+    x->known = 10;
+    (void)missing(x, "7", "milestone", "5", 0);
+    (void)missing(x, "7", "milestone", "6", 0);
+    (void)missing(x, "7", "milestone", "7", 0);
+    (void)missing(x, "7", "environment", "8", 0);
+    check_twice(x);
+    assert_int_equal(x->result.held, 3);
+    assert_int_equal(x->result.tombstones, 1);
+    record_is(x, 0, "gone", "8");
+    check(x, true);
+    assert_int_equal(x->result.held, 0);
+    assert_int_equal(x->result.tombstones, 3);
 }
 
 /* ---- a project that the list of projects does not contain ---- */
@@ -762,6 +881,10 @@ int main(void)
         ONE(test_unsure_and_shown),
         ONE(test_without_the_project_nothing_is_proved),
         ONE(test_a_403_proves_nothing),
+        ONE(test_each_kind_is_read_alone),
+        ONE(test_absent_and_shown),
+        ONE(test_absent_without_proof),
+        ONE(test_many_absent_are_held),
         ONE(test_a_lost_project),
         ONE(test_a_project_that_is_unsure),
         ONE(test_a_project_without_us),
