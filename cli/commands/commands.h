@@ -20,6 +20,7 @@ int cli_open(struct cli *cli);
 int cli_doctor(struct cli *cli);
 int cli_disconnect(struct cli *cli);
 int cli_purge(struct cli *cli);
+int cli_people(struct cli *cli);
 int cli_rotate_key(struct cli *cli);
 int cli_import(struct cli *cli);
 int cli_impact(struct cli *cli);

@@ -121,6 +121,19 @@ static const struct cli_command table[] = {
      "empty cell empties a value; a column that a file lacks stays as it is in the store.\n"
      "`wellhead purge import-NAME` removes all rows of a source.\n",
      cli_import},
+    {"people", CLI_PEOPLE, "who is who: team members, and decisions about them",
+     "list|show WHO|review|merge WHO WHO|split ACCOUNT|undo DECISION", 3,
+     "  wellhead people list\n"
+     "  wellhead people show gitlab:alice      # all accounts, and why they are one person's\n"
+     "  wellhead people review                 # who may be one, and keys that two claim\n"
+     "  wellhead people merge 'Ana Adams' github:ana-a --why 'she told us'\n"
+     "  wellhead people split gitlab:ana2 --why 'another Ana'   # no rule joins it again\n"
+     "  wellhead people undo d-4f2a91c07b3e5d18 --why 'wrong Ana' --timeout 1m\n"
+     "  wellhead people list --csv=safe > people.csv\n"
+     "\nWHO is an id, a name, a user name or a mail address. A decision overrides the rules; "
+     "undone, it\n"
+     "is as if it had never been made. `wellhead sql \"select * from decisions\"` lists them.\n",
+     cli_people},
     {"replay", CLI_REPLAY,
      "map raw events or dead letters again: shows a plan, --execute carries it out", "CONNECTION",
      1,

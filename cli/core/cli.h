@@ -20,6 +20,7 @@
 #include "common/base/time.h"
 #include "common/bus/bus.h"
 #include "common/conf/conf.h"
+#include "common/event/topics.h"
 
 enum cli_exit {
     CLI_OK = 0,
@@ -129,6 +130,11 @@ int cli_fail_answer(const struct cli *cli, const char *doing, const struct cli_a
 /* Says on stderr that it waits for Kafka when that does not answer soon, unless --quiet. Gives an
  * admin (wh_admin_free). */
 WH_MUST_CHECK enum wh_rc cli_admin(struct cli *cli, struct wh_admin **ret, struct wh_err *err);
+/* Publishes one record to a topic that all connections share, and waits until Kafka has acknowledged it.
+ * value.ptr NULL: a tombstone. */
+WH_MUST_CHECK enum wh_rc cli_produce(const struct cli *cli, enum wh_topic_role role,
+                                     struct wh_slice key, struct wh_slice value,
+                                     struct wh_err *err);
 /* As cli_fail, for an error of Kafka. */
 int cli_fail_kafka(const struct cli *cli, const char *doing, const struct wh_err *err);
 

@@ -8,7 +8,6 @@
 #include "common/event/messages.h"
 
 enum {
-    FLUSH_MS = 30000,
     ADMIN_MS = 30000,
     DOCUMENT_MAX_BYTES = 16 << 10,
     ANSWER_MAX_BYTES = 1 << 20,
@@ -67,61 +66,6 @@ enum wh_rc import_connection_topics(const struct cli *cli, const char *id,
 
 /* ---- the record ---- */
 
-struct put {
-    struct wh_bus_ack ack; /* first: the record carries it */
-    enum wh_rc rc;
-};
-
-static void on_ack(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
-{
-    ((struct put *)ack)->rc = d->rc;
-}
-
-static enum wh_rc put(const struct cli *cli, struct wh_producer *producer, const char *id,
-                      struct wh_slice value, struct wh_err *err)
-{
-    struct put waiting = {{on_ack}, WH_E_TIMEOUT};
-    char topic[WH_TOPIC_MAX];
-
-    if (wh_topic_name(cli->conf.topic_prefix, WH_TOPIC_CONNECTIONS, WH_LIT(""), topic, err) !=
-            WH_OK ||
-        wh_producer_produce(producer,
-                            &(struct wh_bus_record){.topic = topic,
-                                                    .partition = -1,
-                                                    .key = wh_slice_str(id),
-                                                    .value = value,
-                                                    .ack = &waiting.ack},
-                            err) != WH_OK) {
-        return err->rc;
-    }
-    if (wh_producer_flush(producer, FLUSH_MS, err) != WH_OK) {
-        return err->rc;
-    }
-    return waiting.rc == WH_OK
-               ? WH_OK
-               : wh_fail(err, waiting.rc, "Kafka did not take the record of the connection");
-}
-
-/* value.ptr NULL: a tombstone. */
-static enum wh_rc put_once(const struct cli *cli, const char *id, struct wh_slice value,
-                           struct wh_err *err)
-{
-    struct wh_producer *producer = NULL;
-    struct wh_producer_conf conf;
-    enum wh_rc rc;
-
-    wh_producer_conf_init(&conf);
-    conf.bootstrap = cli->conf.bootstrap;
-    conf.client_id = "wellhead-cli";
-    conf.extra = &cli->conf.kafka;
-    rc = cli->world.producer(&conf, &producer, err);
-    if (rc == WH_OK) {
-        rc = put(cli, producer, id, value, err);
-    }
-    wh_producer_free(producer);
-    return rc;
-}
-
 enum wh_rc import_connection_write(const struct cli *cli, const char *id, const char *instance,
                                    struct wh_err *err)
 {
@@ -141,7 +85,7 @@ enum wh_rc import_connection_write(const struct cli *cli, const char *id, const 
     }
     document.document = wh_buf_slice(&json);
     return wh_document_encode(WH_DOCUMENT_CONNECTION, &document, &bytes, err) == WH_OK
-               ? put_once(cli, id, wh_buf_slice(&bytes), err)
+               ? cli_produce(cli, WH_TOPIC_CONNECTIONS, c.id, wh_buf_slice(&bytes), err)
                : err->rc;
 }
 
@@ -199,5 +143,7 @@ enum wh_rc import_connection_remove(struct cli *cli, const char *id, struct wh_e
     }
     rc = remove_topics(cli, admin, names, err);
     wh_admin_free(admin);
-    return rc == WH_OK ? put_once(cli, id, wh_slice(NULL, 0), err) : rc;
+    return rc == WH_OK
+               ? cli_produce(cli, WH_TOPIC_CONNECTIONS, wh_slice_str(id), wh_slice(NULL, 0), err)
+               : rc;
 }

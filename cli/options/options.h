@@ -35,7 +35,8 @@ enum cli_command_bit {
     CLI_IMPORT = 1 << 12,
     CLI_MODEL = 1 << 13,
     CLI_IMPACT = 1 << 14,
-    CLI_ALL = (1 << 15) - 1,
+    CLI_PEOPLE = 1 << 15,
+    CLI_ALL = (1 << 16) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
 };
@@ -91,6 +92,7 @@ struct cli_options {
     const char *valid_at;
     const char *source;
     const char *kind;
+    const char *why;
     int64_t wait_ms;                        /* CLI_NOT_GIVEN */
     int64_t limit;                          /* CLI_NOT_GIVEN */
     int64_t revision;                       /* 0: not given */
