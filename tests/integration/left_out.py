@@ -112,8 +112,37 @@ def compare_tools(s, projects):
     return n
 
 
+def delete(s, project, kind, listing):
+    """Deletes one object, and gives its id."""
+    row = rest(s, f"projects/{project}/{listing}?scope=all")[3]
+    s.control("delete", {"project": project, "kind": kind, "iid": row["iid"]})
+    return str(row["id"])
+
+
+def is_gone(s, kind, i):
+    return not s.sql(f"select 1 from work_items where source_kind = '{kind}' and source_id = '{i}'")
+
+
+def deletions(s, project):
+    """What a complete listing by a tool does not contain is gone when the tool has said so twice."""
+    gone = [(kind, delete(s, project, kind, listing))
+            for kind, listing in (("issue", "issues"), ("merge_request", "merge_requests"))]
+    with open(s.path("control.token")) as f:
+        status, text = call("POST", f"http://127.0.0.1:{s.ports['fetcher']}/api/v1/connections/{s.connection}/verify",
+                            token=f.read().strip())
+    if status != 202:
+        raise Failure(f"verify: HTTP {status}: {text[:200]}")
+
+    def all_gone():
+        s.sync()
+        s.settle()
+        return all(is_gone(s, kind, i) for kind, i in gone)
+    await_true(f"that {gone} are gone", 60, all_gone, pause=1)
+    return len(gone)
+
+
 def tools(broker, stacks):
-    """By an approval alone, of projects named by their paths: what widgets show, and what needs state=all."""
+    """By an approval alone, of projects named by their paths: what widgets show, what needs state=all, what is gone."""
     s = stacks(Stack(broker, "tools", gitlab=("--projects", "2", "--merge-requests", "20", "--issues", "60", "--pipelines",
                                               "12", "--releases", "4", "--extras", "true")))
     s.start("gitlab")
@@ -132,7 +161,8 @@ def tools(broker, stacks):
     # The handshake has three requests, and each listing one.
     if c["requests"] < 10 or c["last_runs"][-1]["requests"] < 10:
         raise Failure(f"{c['requests']} requests, {c['history'][-1]['requests']} in the run")
-    return f"{compare_tools(s, projects)} objects"
+    n = compare_tools(s, projects)
+    return f"{n} objects, {deletions(s, projects[0]['id'])} gone"
 
 
 SCENARIOS = (left_out, tools)

@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "stages/fetcher/check/check_absent_priv.h"
 #include "stages/fetcher/check/check_job_priv.h"
+#include "stages/fetcher/check/check_tool_priv.h"
 
 enum { PUBLISH_WINDOW = 1000, PATH_MAX_BYTES = 64 };
 
@@ -33,6 +34,7 @@ struct check {
     enum step step;
     struct check_presence *presences;
     struct check_jobs jobs;
+    struct check_tools tools;
     struct check_absent *absent; /* in STEP_ABSENT */
     struct project *project;     /* of the next job, with stream */
     unsigned stream;
@@ -52,9 +54,19 @@ static bool ours(const struct check *k, const struct numbers *n)
     return strcmp(n->connection, k->env->connection) == 0 && owns(k, n->project);
 }
 
+/* Where nothing lists the projects, those that a person named count as listed. */
+static bool is_listed(const struct check *k, const struct project *p)
+{
+    bool by_name = !k->env->by_rest(k->env->ctx, 0) && k->env->tool(k->env->ctx, 0) == NULL;
+
+    return p->listed_run == k->run.started_ms || (by_name && p->skipped[0] == '\0');
+}
+
 static const struct project *listed(const struct check *k, const char *id)
 {
-    return projects_find_listed(k->run.projects, id, k->run.started_ms);
+    const struct project *p = projects_find(k->run.projects, id);
+
+    return p && is_listed(k, p) ? p : NULL;
 }
 
 /* ---- projects ---- */
@@ -225,7 +237,7 @@ static bool list_known(const struct check *k)
 static void ask_presences(struct check *k)
 {
     const struct numbers_table *t = k->env->numbers;
-    bool known = list_known(k);
+    bool known = list_known(k) && k->env->by_rest(k->env->ctx, 0);
 
     for (struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
         enum number_fate fate;
@@ -246,14 +258,27 @@ static void ask_presences(struct check *k)
 
 /* ---- jobs ---- */
 
+/* The index of the stream in streams.h. */
+static unsigned index_of(enum numbers_stream stream)
+{
+    unsigned i = 0;
+
+    while (i < STREAMS - 1 && numbers_stream_of(i) != stream) {
+        i++;
+    }
+    return i;
+}
+
 static bool by_rest(const struct check *k, enum numbers_stream stream)
 {
-    for (unsigned i = 0; i < STREAMS; i++) {
-        if (numbers_stream_of(i) == stream) {
-            return k->env->by_rest(k->env->ctx, i);
-        }
-    }
-    return false;
+    return k->env->by_rest(k->env->ctx, index_of(stream));
+}
+
+/* Tools say of issues and merge requests whether they are there. */
+static const char *tool_of(const struct check *k, enum numbers_stream stream)
+{
+    return stream < NUMBERS_PROOF && k->run.mcp ? k->env->tool(k->env->ctx, index_of(stream))
+                                                : NULL;
 }
 
 static void on_progress(void *ctx)
@@ -267,7 +292,8 @@ static bool is_unsure(const struct check *k, const struct numbers *n)
                          numbers_stream_kind(n->stream), "") != NULL;
 }
 
-static bool next_job(struct check *k, struct check_job_conf *ret)
+/* ret_tool: the tool that lists the stream; NULL: REST lists it. */
+static bool next_job(struct check *k, struct check_job_conf *ret, const char **ret_tool)
 {
     while (k->project) {
         struct project *p = k->project;
@@ -277,8 +303,8 @@ static bool next_job(struct check *k, struct check_job_conf *ret)
             k->stream = 0;
             k->project = p->next;
         }
-        if (p->listed_run != k->run.started_ms || p->skipped[0] || !by_rest(k, s) ||
-            !owns(k, p->id)) {
+        *ret_tool = by_rest(k, s) ? NULL : tool_of(k, s);
+        if (!is_listed(k, p) || p->skipped[0] || !owns(k, p->id) || !(by_rest(k, s) || *ret_tool)) {
             continue;
         }
         *ret = (struct check_job_conf){
@@ -292,24 +318,37 @@ static bool next_job(struct check *k, struct check_job_conf *ret)
             .list = k->run.sweep || k->run.confirm || p->relist,
             .thorough = k->run.thorough || k->run.confirm,
         };
-        if (ret->n && (ret->list || is_unsure(k, ret->n) ||
-                       (s < NUMBERS_PROOF && number_set_counts(ret->n->set).missing > 0))) {
+        if (ret->n &&
+            (ret->list || is_unsure(k, ret->n) ||
+             (s < NUMBERS_PROOF && !*ret_tool && number_set_counts(ret->n->set).missing > 0))) {
             return true;
         }
     }
     return false;
 }
 
+static bool start_job(struct check *k, const struct check_job_conf *conf, const char *tool)
+{
+    return tool ? check_tool_start(&k->tools, conf, tool) : check_job_start(&k->jobs, conf);
+}
+
+static size_t jobs_open(const struct check *k)
+{
+    return k->jobs.n + k->tools.n;
+}
+
 static void run_jobs(struct check *k)
 {
     struct check_job_conf conf;
+    const char *tool;
 
     do {
-        while (k->jobs.n < k->env->limits.max_jobs && next_job(k, &conf)) {
-            k->result.ok = check_job_start(&k->jobs, &conf) && k->result.ok;
+        while (jobs_open(k) < k->env->limits.max_jobs && next_job(k, &conf, &tool)) {
+            k->result.ok = start_job(k, &conf, tool) && k->result.ok;
         }
         k->result.ok = check_jobs_pump(&k->jobs) && k->result.ok;
-    } while (k->jobs.n == 0 && k->project);
+        k->result.ok = check_tools_pump(&k->tools) && k->result.ok;
+    } while (jobs_open(k) == 0 && k->project);
 }
 
 /* ---- publishing ---- */
@@ -452,8 +491,10 @@ static void begin_absent(struct check *k)
         .env = k->env, .run = &k->run, .result = &k->result, .progress = on_progress, .ctx = k};
 
     k->step = STEP_ABSENT;
-    k->absent = check_absent_new(&conf);
-    k->result.ok = k->result.ok && k->absent != NULL;
+    if (k->env->by_rest(k->env->ctx, 0)) {
+        k->absent = check_absent_new(&conf);
+        k->result.ok = k->result.ok && k->absent != NULL;
+    }
 }
 
 static void check_pump(struct check *k)
@@ -468,7 +509,7 @@ static void check_pump(struct check *k)
     }
     if (k->step == STEP_JOBS) {
         run_jobs(k);
-        if (k->jobs.n == 0 && gone_waiting(gone) == 0) {
+        if (jobs_open(k) == 0 && gone_waiting(gone) == 0) {
             begin_absent(k);
         }
     }
@@ -532,6 +573,7 @@ void check_free(struct check *k)
         return;
     }
     check_jobs_free(&k->jobs);
+    check_tools_free(&k->tools);
     check_absent_free(k->absent);
     while (k->presences) {
         presence_free(k->presences);

@@ -12,6 +12,7 @@
 #include "stages/fetcher/check/absence.h"
 #include "stages/fetcher/check/gone.h"
 #include "stages/fetcher/gitlab/client.h"
+#include "stages/fetcher/mcp/mcp.h"
 #include "stages/fetcher/state/projects.h"
 #include "stages/fetcher/state/stream_count.h"
 
@@ -39,6 +40,8 @@ struct check_env {
     bool (*owns)(void *ctx, const char *project);
     /* True when the stream is read by REST. */
     bool (*by_rest)(void *ctx, unsigned stream);
+    /* The MCP tool that lists the stream; NULL when it is read by something else. */
+    const char *(*tool)(void *ctx, unsigned stream);
     /* True when the stage drains: the check starts nothing more. */
     bool (*stopping)(void *ctx);
     /* Saves the segments of n that have changed. */
@@ -60,10 +63,11 @@ struct check_result {
 
 /* The parameters of one check. */
 struct check_run {
-    bool sweep;    /* list everything */
-    bool thorough; /* read all missing numbers, without numbers_max */
-    bool confirm;  /* publish held tombstones, however many */
-    struct client *client;
+    bool sweep;            /* list everything */
+    bool thorough;         /* read all missing numbers, without numbers_max */
+    bool confirm;          /* publish held tombstones, however many */
+    struct client *client; /* NULL when nothing is read by REST */
+    struct mcp *mcp;       /* NULL when nothing is read by tools */
     struct projects *projects;
     int64_t started_ms;          /* of the run: project.listed_run of the projects that it listed */
     struct stream_count *counts; /* an array of STREAMS */

@@ -36,6 +36,14 @@ static bool by_rest(void *ctx, unsigned stream)
     return source_of(access_sources(c->access), stream)->kind == SOURCE_REST;
 }
 
+static const char *tool(void *ctx, unsigned stream)
+{
+    const struct conn *c = ctx;
+    const struct source *source = source_of(access_sources(c->access), stream);
+
+    return source->kind == SOURCE_MCP && !c->stopped ? source->tool : NULL;
+}
+
 static bool stopping(void *ctx)
 {
     const struct conn *c = ctx;
@@ -81,7 +89,8 @@ static void on_row(void *ctx, const struct listing_task *task, const struct gitl
         }
         conn_add_project(c, value);
     }
-    if (task->tool == NULL) {
+    /* Of what tools list, only issues and merge requests can be asked for by their numbers. */
+    if (task->tool == NULL || numbers_stream_of(task->stream) < NUMBERS_PROOF) {
         number_ledger_row(c, task->project, task->stream, row, value);
     }
     shown_by_listing(c, task, row, value);
@@ -94,8 +103,7 @@ static enum wh_rc save_cursor(void *ctx, const struct listing_task *task, struct
 {
     struct conn *c = ctx;
 
-    if (task->tool == NULL &&
-        number_ledger_save_stream(c, task->project, task->stream, err) != WH_OK) {
+    if (number_ledger_save_stream(c, task->project, task->stream, err) != WH_OK) {
         return err->rc;
     }
     return fetcher_save_state(c->fetcher, wh_slice_str(c->id),
@@ -130,6 +138,7 @@ enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err)
                    .confirm_ms = f->deps.conf.gone_confirm_ms},
         .owns = owns,
         .by_rest = by_rest,
+        .tool = tool,
         .stopping = stopping,
         .save = save,
         .known = known,

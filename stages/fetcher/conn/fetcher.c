@@ -157,8 +157,8 @@ static void conn_free(struct conn *c)
     leave_free(c->leave);
     purge_free(c->purge);
     listings_free(&c->reads.listings);
-    access_free(c->access);
     check_free(c->reads.check);
+    access_free(c->access);
     gone_free(c->reads.gone);
     health_free(c->health);
     mr_heads_free(c->reads.heads);
@@ -464,9 +464,9 @@ void fetcher_drain(struct fetcher *f)
         wh_timer_stop(c->run.timer);
         wh_timer_stop(c->run.teller);
         listings_free(&c->reads.listings);
-        access_drain(c->access);
         check_free(c->reads.check);
         c->reads.check = NULL;
+        access_drain(c->access);
     }
 }
 

@@ -57,6 +57,7 @@ void number_ledger_row(struct conn *c, const struct project *project, unsigned s
     bool issue = s == NUMBERS_ISSUES;
     bool confidential = issue && numbers_row_confidential(value);
     int64_t number = 1;
+    struct wh_json_val said;
     struct numbers *n;
     struct wh_err err;
 
@@ -66,6 +67,10 @@ void number_ledger_row(struct conn *c, const struct project *project, unsigned s
     }
     n = numbers_of(c->fetcher->numbers, c->id, s == NUMBERS_PROJECT ? row->id : project->id, s,
                    true);
+    /* Rows by tools do not say whether an issue is confidential. */
+    if (n && issue && !wh_json_get(value, WH_LIT("confidential"), &said)) {
+        confidential = number_set_get(n->set, number).confidential;
+    }
     if (n == NULL || !gone_back(c->reads.gone, n, number, row->number, confidential)) {
         return;
     }

@@ -225,6 +225,7 @@ static void run_check(struct conn *c)
                                   .thorough = c->run.verifies,
                                   .confirm = c->run.confirms,
                                   .client = access_client(c->access),
+                                  .mcp = access_mcp(c->access),
                                   .projects = &c->projects,
                                   .started_ms = c->run.started_ms,
                                   .counts = c->run.counts,
@@ -334,6 +335,19 @@ static void begin_streams(struct conn *c)
     c->run.next_stream = FIRST_PROJECT_STREAM;
 }
 
+/* What a check finds out is of projects that REST lists, or of objects that tools list. */
+static bool can_check(const struct conn *c)
+{
+    const struct sources *sources = access_sources(c->access);
+
+    for (unsigned i = FIRST_PROJECT_STREAM; i < STREAMS; i++) {
+        if (source_of(sources, i)->kind == SOURCE_MCP && access_mcp(c->access)) {
+            return true;
+        }
+    }
+    return access_client(c->access) && source_of(sources, 0)->kind == SOURCE_REST;
+}
+
 static void run_more(struct conn *c)
 {
     struct project *project;
@@ -353,9 +367,7 @@ static void run_more(struct conn *c)
     if (c->reads.listings.n > 0 || c->run.phase != RUN_STREAMS) {
         return;
     }
-    /* Tools list no numbers, so nothing is known about objects that they do not show. */
-    if (c->run.failed || access_client(c->access) == NULL || c->fetcher->draining ||
-        source_of(access_sources(c->access), 0)->kind != SOURCE_REST) {
+    if (c->run.failed || c->fetcher->draining || !can_check(c)) {
         run_end(c);
     } else {
         run_check(c);

@@ -304,7 +304,8 @@ static void fill_whole(const struct conn *c, unsigned stream, struct wh_stream *
             add_trace(one, &c->run.traces.list[i], reason);
         }
     }
-    if (numbers < NUMBERS_PROOF) {
+    if (numbers < NUMBERS_PROOF &&
+        source_of(access_sources(c->access), stream)->kind == SOURCE_REST) {
         add_numbers(c, one, numbers);
     }
     one->reason = wh_slice_str(reason);

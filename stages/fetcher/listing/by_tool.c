@@ -303,6 +303,8 @@ static bool take_row(struct listing_tool *t, struct wh_json_val row, bool change
 
     (void)(listing_tool_row_id(row, "id", known.id) ||
            listing_tool_row_id(row, "user_id", known.id));
+    (void)listing_tool_row_id(row, "iid", known.iid);
+    known.number = strtoll(known.id, NULL, 10);
     env->on_row(env->ctx, &t->base.task, &known, row);
     if (listing_tool_row_time(row, &text, &ms)) {
         note_newest(t, text, ms);
@@ -315,7 +317,7 @@ static bool take_row(struct listing_tool *t, struct wh_json_val row, bool change
         return true;
     }
     emit(t, kind_of(t), row, known.id);
-    if (env->read_links && listing_tool_row_id(row, "iid", known.iid)) {
+    if (env->read_links && known.iid[0]) {
         listing_details_add(&t->details, known.iid);
     }
     return true;

@@ -75,7 +75,7 @@ struct listing_env {
     bool (*stopped)(void *ctx);
     /* The connection's part of a row's record; the listing fills in the rest. */
     struct outbox_row (*row)(void *ctx);
-    /* A row that is new; called before its record is published. By a tool, row has only the id. */
+    /* A row that is new; called before its record is published. By a tool, row has only the id and the number. */
     void (*on_row)(void *ctx, const struct listing_task *task, const struct gitlab_row *row,
                    struct wh_json_val value);
     /* Writes the cursor to fetch-state. What on_row noted of the rows must be written before it. */

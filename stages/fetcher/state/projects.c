@@ -28,13 +28,6 @@ struct project *projects_find(const struct projects *all, const char *id)
     return NULL;
 }
 
-struct project *projects_find_listed(const struct projects *all, const char *id, int64_t run)
-{
-    struct project *p = projects_find(all, id);
-
-    return p && p->listed_run == run ? p : NULL;
-}
-
 struct project *projects_add(struct projects *all, struct wh_slice id)
 {
     struct project *p;

@@ -37,8 +37,6 @@ struct projects {
 void projects_free(struct projects *all);
 /* Returns NULL when there is no project with that id. */
 struct project *projects_find(const struct projects *all, const char *id);
-/* Returns NULL unless the list of projects of that run contained the project. */
-struct project *projects_find_listed(const struct projects *all, const char *id, int64_t run);
 /* Returns the project with that id, and adds it first when it is new; NULL without memory. */
 struct project *projects_add(struct projects *all, struct wh_slice id);
 /* Adds the project that a row of the list of projects describes, or updates its access level.

@@ -135,7 +135,14 @@ static bool owns(void *ctx, const char *project)
 static bool by_rest(void *ctx, unsigned stream)
 {
     (void)ctx;
-    return numbers_stream_of(stream) == NUMBERS_ISSUES;
+    return stream == 0 || numbers_stream_of(stream) == NUMBERS_ISSUES;
+}
+
+static const char *tool(void *ctx, unsigned stream)
+{
+    (void)ctx;
+    (void)stream;
+    return NULL;
 }
 
 static bool stopping(void *ctx)
@@ -197,6 +204,7 @@ static void make_env(struct fixture *x)
                                            .confirm_ms = CONFIRM_MS},
                                 .owns = owns,
                                 .by_rest = by_rest,
+                                .tool = tool,
                                 .stopping = stopping,
                                 .save = save,
                                 .known = known,

@@ -53,25 +53,11 @@ static void test_rows(void **state)
     projects_free(&projects);
 }
 
-static void test_listed_in_a_run(void **state)
-{
-    struct projects projects = {0};
-    struct project *p = projects_add(&projects, WH_LIT("7"));
-
-    (void)state;
-    p->listed_run = 100;
-    assert_ptr_equal(projects_find_listed(&projects, "7", 100), p);
-    assert_null(projects_find_listed(&projects, "7", 200));
-    assert_null(projects_find_listed(&projects, "8", 100));
-    projects_free(&projects);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_once),
         cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_listed_in_a_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
