@@ -165,6 +165,35 @@ enum wh_rc impact_resolve(struct impact_work *w, enum wh_kind kind, struct wh_sl
     return head && name.len ? impact_note_loose(w, name, &claim, rule, head, field, err) : WH_OK;
 }
 
+/* Without a step: reads no heads. */
+enum wh_rc impact_key(struct past *p, enum wh_kind kind, struct wh_slice key,
+                      struct wh_entity_id *ret, bool *ret_found, struct wh_err *err)
+{
+    struct past_scan *scan = NULL;
+    struct past_found found;
+    struct wh_buf name;
+    bool more = false;
+    size_t n = 0;
+    enum wh_rc rc;
+
+    wh_buf_init(&name, KEYS_NAME_MAX);
+    rc = keys_make(prefix_of(kind), &key, 1, &name, &more, err);
+    if (rc == WH_OK && more) {
+        rc = past_claimants(p, wh_buf_slice(&name), &scan, err);
+    }
+    while (rc == WH_OK && more && n < 2) {
+        rc = past_next(scan, &found, &more, err);
+        if (rc == WH_OK && more && found.kind == kind) {
+            *ret = found.id;
+            n++;
+        }
+    }
+    past_scan_free(scan);
+    wh_buf_done(&name);
+    *ret_found = n == 1;
+    return rc;
+}
+
 /* ---- rows that claim for a service ---- */
 
 static enum wh_rc add_by_row(struct impact_work *w, const struct past_found *found,

@@ -219,6 +219,13 @@ WH_MUST_CHECK enum wh_rc impact_deployed_services(struct past *p,
                                                   struct wh_arena *arena,
                                                   struct impact_service **ret, struct wh_err *err);
 
+/* ---- keys as they are written ---- */
+
+/* The only service, or customer, that claims a key (id, name or alias); *ret_found is false when there is none,
+ * or more than one. */
+WH_MUST_CHECK enum wh_rc impact_key(struct past *p, enum wh_kind kind, struct wh_slice key,
+                                    struct wh_entity_id *ret, bool *ret_found, struct wh_err *err);
+
 /* ---- what matches nothing, everywhere ---- */
 
 /* A name that links to nothing, as one entity mentions it. */

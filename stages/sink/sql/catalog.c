@@ -268,14 +268,14 @@ static const struct sql_table_info tables[] = {
      "select name, segment, region from customers order by name"},
     {"service_customers", NULL, WH_KIND_SERVICE_CUSTOMER,
      "imported: which customer uses which service",
-     "select service, customer, since, until from service_customers order by 1, 2"},
+     "select service_name, customer_name, since, until from service_customers order by 1, 2"},
     {"subscriptions", NULL, WH_KIND_SUBSCRIPTION, "imported: contracts of customers",
-     "select customer, amount_minor, currency, period from subscriptions order by 1"},
+     "select customer_name, amount_minor, currency, period from subscriptions order by 1"},
     {"people", NULL, WH_KIND_PERSON, "imported: rows of directories of people",
      "select name, team, status from people order by name"},
     {"service_ownership", NULL, WH_KIND_SERVICE_OWNERSHIP,
      "imported: what belongs to which service",
-     "select service, project, environment, label from service_ownership order by 1"},
+     "select service_name, project, environment, label from service_ownership order by 1"},
     {"incidents", "work_items", WH_KIND_WORK_ITEM, "work items of type incident",
      "select title, severity, created_at, author_name from incidents where state = 'opened' order "
      "by created_at desc"},
@@ -390,6 +390,10 @@ static size_t kind_columns(const struct wh_kind_def *def, struct sql_column *out
     for (unsigned i = 0; i < def->n_fields; i++) {
         const struct sql_label *label = sql_label_of(&def->fields[i]);
 
+        if (sql_imported_key(def, i, &out[n]) != WH_KIND_NONE) {
+            n += 2;
+            continue;
+        }
         out[n++] = field_column(&def->fields[i]);
         if (label) {
             out[n] = out[n - 1];

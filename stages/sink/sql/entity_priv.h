@@ -30,4 +30,9 @@ WH_MUST_CHECK enum wh_rc sql_label_text(struct sql_cursor *c, enum wh_kind kind,
                                         const struct sql_label *label, struct wh_slice *ret,
                                         struct wh_err *err);
 
+/* The service or customer that claims a key, or its name; NULL when it is not one. */
+WH_MUST_CHECK enum wh_rc sql_claimant_column(struct sql_cursor *c, struct sql_out *out,
+                                             enum wh_kind kind, struct wh_slice key, bool name,
+                                             struct wh_err *err);
+
 #endif

@@ -151,6 +151,25 @@ static enum wh_rc member(struct sql_cursor *c, struct sql_out *out, unsigned i, 
     return sql_member_column(c, out, c->table->kind->fields[i].type, value, false, err);
 }
 
+/* What the key in a field resolves to. */
+static enum wh_rc claimant(struct sql_cursor *c, struct sql_out *out, unsigned i, bool name,
+                           struct wh_err *err)
+{
+    struct sql_column unused[2];
+    struct wh_value one;
+    const struct wh_value *value = NULL;
+
+    if (find_field(c, i, &one, &value, err) != WH_OK) {
+        return err->rc;
+    }
+    if (value == NULL || value->is_null || value->is_far) {
+        sql_result_null(out);
+        return WH_OK;
+    }
+    return sql_claimant_column(c, out, sql_imported_key(c->table->kind, i, unused), value->u.str,
+                               name, err);
+}
+
 static void identity(const struct wh_head_view *h, struct sql_out *out, enum identity which)
 {
     switch (which) {
@@ -296,7 +315,13 @@ void sql_entity_columns(struct sql_table *table)
     for (unsigned i = 0; i < table->kind->n_fields; i++) {
         const struct sql_label *label = sql_label_of(&table->kind->fields[i]);
         unsigned char what = label && label->account ? SQL_SHOWS_MEMBER : SQL_SHOWS_FIELD;
+        struct sql_column unused[2];
 
+        if (sql_imported_key(table->kind, i, unused) != WH_KIND_NONE) {
+            table->shown[n++] = (struct sql_shown){SQL_SHOWS_CLAIMANT, (unsigned char)i};
+            table->shown[n++] = (struct sql_shown){SQL_SHOWS_CLAIMANT_NAME, (unsigned char)i};
+            continue;
+        }
         table->shown[n++] = (struct sql_shown){what, (unsigned char)i};
         if (label) {
             table->shown[n++] = (struct sql_shown){SQL_SHOWS_LABEL, (unsigned char)i};
@@ -327,6 +352,9 @@ static enum wh_rc column(struct sql_cursor *c, struct sql_out *out, int number, 
         return member(c, out, shown.number, err);
     case SQL_SHOWS_LABEL:
         return sql_label_column(c, out, shown.number, err);
+    case SQL_SHOWS_CLAIMANT:
+    case SQL_SHOWS_CLAIMANT_NAME:
+        return claimant(c, out, shown.number, shown.what == SQL_SHOWS_CLAIMANT_NAME, err);
     case SQL_SHOWS_IMPORTED:
         return imported(c, out, shown.number, err);
     case SQL_SHOWS_IDENTITY:

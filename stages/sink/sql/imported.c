@@ -31,6 +31,35 @@ size_t sql_imported_columns(const struct wh_kind_def *kind,
     return n;
 }
 
+enum wh_kind sql_imported_key(const struct wh_kind_def *kind, unsigned field,
+                              struct sql_column ret[2])
+{
+    static const struct {
+        const char *field;
+        enum wh_kind of;
+        struct sql_column columns[2];
+    } keys[] = {
+        {"service",
+         WH_KIND_SERVICE,
+         {{"service", "TEXT", SQL_SHAPE_PLAIN,
+           "the only service that claims service_key; NULL: none does, or several do"},
+          {"service_name", "TEXT", SQL_SHAPE_PLAIN, "its name"}}},
+        {"customer",
+         WH_KIND_CUSTOMER,
+         {{"customer", "TEXT", SQL_SHAPE_PLAIN,
+           "the only customer that claims customer_key; NULL: none does, or several do"},
+          {"customer_name", "TEXT", SQL_SHAPE_PLAIN, "its name"}}},
+    };
+
+    for (size_t i = 0; kind->kind >= WH_KIND_SERVICE_CUSTOMER && i < 2; i++) {
+        if (strcmp(kind->fields[field].name, keys[i].field) == 0) {
+            memcpy(ret, keys[i].columns, sizeof(keys[i].columns));
+            return keys[i].of;
+        }
+    }
+    return WH_KIND_NONE;
+}
+
 bool sql_imported_monthly(struct wh_slice period, int64_t amount, int64_t *ret)
 {
     static const struct {

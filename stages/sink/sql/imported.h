@@ -24,4 +24,11 @@ size_t sql_imported_columns(const struct wh_kind_def *kind,
 /* What an amount of one period is worth in a month, rounded half to even. False when that is not known. */
 bool sql_imported_monthly(struct wh_slice period, int64_t amount, int64_t *ret);
 
+/*
+ * Is the field a key of a service or customer? Then its column has the id of the only one that claims the key,
+ * and a column with this name and what people call it stands behind it. WH_KIND_NONE: it is not.
+ */
+enum wh_kind sql_imported_key(const struct wh_kind_def *kind, unsigned field,
+                              struct sql_column ret[2]);
+
 #endif

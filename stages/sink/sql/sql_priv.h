@@ -108,6 +108,8 @@ enum {
     SQL_SHOWS_MEMBER,
     SQL_SHOWS_LABEL,
     SQL_SHOWS_IMPORTED,
+    SQL_SHOWS_CLAIMANT,
+    SQL_SHOWS_CLAIMANT_NAME,
     SQL_SHOWS_IDENTITY
 };
 struct sql_shown {
@@ -206,6 +208,16 @@ struct sql_name {
     char text[96];
 };
 
+/* A key of an imported row that a statement has resolved. */
+struct sql_claimant {
+    uint64_t statement;
+    enum wh_kind kind;
+    size_t key_len;
+    char key[80];
+    bool found;
+    struct wh_entity_id id;
+};
+
 /* One SQLite connection; used by one thread at a time. */
 struct sql_conn {
     sqlite3 *db;
@@ -237,6 +249,7 @@ struct sql_conn {
     int64_t counts[WH_KIND_COUNT][2]; /* entities and deleted ones in the snapshot; -1: not read */
     uint64_t statements;              /* their number so far */
     struct sql_name names[SQL_NAMES];
+    struct sql_claimant claimants[SQL_NAMES];
     struct sql_sample sample;
     struct sql_table tables[SQL_TABLES_MAX];
     size_t n_tables;

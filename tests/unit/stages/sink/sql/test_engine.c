@@ -416,6 +416,16 @@ static bool is_list(enum wh_field_type type)
     return type == WH_FIELD_STRINGS || type == WH_FIELD_REFS;
 }
 
+/* The column with the value itself: a key's own column shows what it leads to. */
+static const char *column_of(const struct wh_kind_def *def, const char *field)
+{
+    bool keys = def->kind >= WH_KIND_SERVICE_CUSTOMER && def->kind <= WH_KIND_SERVICE_OWNERSHIP;
+
+    return keys && strcmp(field, "service") == 0    ? "service_key"
+           : keys && strcmp(field, "customer") == 0 ? "customer_key"
+                                                    : field;
+}
+
 static void columns_of(struct sql_engine *engine, const struct wh_head *h)
 {
     const struct wh_kind_def *def = h->body.def;
@@ -435,7 +445,7 @@ static void columns_of(struct sql_engine *engine, const struct wh_head *h)
         if (is_list(field->type)) {
             th_ok(wh_buf_printf(&sql, &err, ",json_array_length(\"%s\")", field->name), &err);
         } else {
-            th_ok(wh_buf_printf(&sql, &err, ",\"%s\"", field->name), &err);
+            th_ok(wh_buf_printf(&sql, &err, ",\"%s\"", column_of(def, field->name)), &err);
         }
         th_ok(wh_buf_append_char(&want, '|', &err), &err);
         if (v == NULL) {

@@ -252,6 +252,32 @@ static void sums_are_exact(void **state)
     th_sql_is(w->engine, sql, "Acme||EUR|1|\nAcme|9223372036854775807|JPY|0|\n");
 }
 
+static void imported_rows_show_what_their_keys_lead_to(void **state)
+{
+    struct world *w = *state;
+
+    th_facts_put(&w->facts, th_story);
+    th_sql_is(w->engine,
+              "select r.service = s.id, r.service_name, r.service_key, r.customer_name, "
+              "r.customer_key from service_customers r left join services s on s.id = r.service "
+              "order by 3, 4",
+              "1|Checkout API|S1|Globex|C2|\n"
+              "1|Checkout API|checkout-api|Acme|acme inc|\n"
+              "1|Search|search|Acme|C1|\n1|Search|search|Globex|C2|\n");
+    th_sql_is(
+        w->engine,
+        "select source_id, customer_name, service_name, monthly_minor from subscriptions where "
+        "customer = (select id from customers where source_id = 'C1') order by 1",
+        "k1|Acme||1000|\nk2|Acme|Checkout API|100|\nk3|Acme|Search|100|\n"
+        "k4|Acme||77|\nk5|Acme||0|\n");
+    th_facts_put(&w->facts, "{\"kind\":\"customer\",\"source\":\"erp\",\"id\":\"9\","
+                            "\"at\":\"2026-05-01\",\"name\":\"Acme\"}");
+    th_sql_is(
+        w->engine,
+        "select customer, customer_name, customer_key from subscriptions where source_id = 'k1'",
+        "||acme|\n");
+}
+
 /* ---- rollbacks ---- */
 
 static void rollbacks_are_found_by_every_rule(void **state)
@@ -338,6 +364,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_ambiguous_name_links_to_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sums_are_exact, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(imported_rows_show_what_their_keys_lead_to, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(rollbacks_are_found_by_every_rule, set_up, tear_down),
     };
 
