@@ -86,10 +86,30 @@ static bool ended(const struct status_view *view, const struct status_runs *runs
             return false;
         }
     }
-    return i == runs->n && wh_json_get_int(view->sink_root, "lag_records", -1) == 0;
+    return i == runs->n && wh_json_get_int(view->sink_root, "lag_records", -1) == 0 &&
+           status_waiting(view, status_runs_ended_ms(view)) == 0;
 }
 
-/* The mapper may lag between fetcher and sink: wait until several polls in a row see no new row. */
+int64_t status_runs_ended_ms(const struct status_view *view)
+{
+    struct wh_json_val list;
+    struct wh_json_val c;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    int64_t newest = 0;
+
+    if (status_connections(view, &list)) {
+        for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
+            int64_t at_ms = wh_json_get_int(c, "run_finished_ms", 0);
+
+            newest = at_ms > newest ? at_ms : newest;
+        }
+    }
+    return newest;
+}
+
+/* The mapper may lag between fetcher and sink: wait until nothing waits for either, and several polls in a row see no
+ * new row. */
 int status_runs_await(struct cli *cli, const struct status_runs *runs)
 {
     struct status_progress progress = {0};

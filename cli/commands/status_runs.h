@@ -21,5 +21,7 @@ int status_runs_ask(struct cli *cli, const char *what, struct status_runs *runs)
 int status_runs_await(struct cli *cli, const struct status_runs *runs);
 /* Says on stderr which connections could not be read, and why; gives their number. */
 size_t status_runs_unread(const struct cli *cli, const struct status_view *view);
+/* When the newest run of all connections ended, Unix time in ms; 0: none yet. */
+int64_t status_runs_ended_ms(const struct status_view *view);
 
 #endif

@@ -1,5 +1,6 @@
 /* wellhead status: prints what the runs of each connection did. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli/commands/status_print.h"
 #include "cli/out/table.h"
@@ -201,37 +202,92 @@ static void print_deliveries(const struct cli *cli, struct wh_json_val c)
     }
 }
 
-/* Sums over the projects. */
-static void print_completeness(const struct cli *cli, struct wh_json_val c)
+/* Over the projects of a connection. */
+struct numbers {
+    int64_t expected;
+    int64_t have;
+    int64_t missing;
+};
+
+static struct numbers sum_numbers(struct wh_json_val list, const char *stream)
 {
-    static const char *const names[] = {"issues", "merge_requests"};
+    struct wh_json_iter it = wh_json_iter(list);
+    struct numbers sum = {0};
+    struct wh_json_val p;
+    struct wh_json_val n;
+    struct wh_slice key;
+
+    while (wh_json_next(&it, &key, &p)) {
+        if (wh_json_get(p, WH_LIT("streams"), &n) && wh_json_get(n, wh_slice_str(stream), &n)) {
+            sum.expected += wh_json_get_int(n, "expected", 0);
+            sum.have += wh_json_get_int(n, "have", 0);
+            sum.missing += wh_json_get_int(n, "missing", 0);
+        }
+    }
+    return sum;
+}
+
+/* Nothing is complete while records wait, or while nobody knows. */
+static void print_numbers(const struct cli *cli, const char *stream, struct numbers n,
+                          int64_t waiting)
+{
+    /* Pipelines that were deleted before anybody read them leave numbers that cannot be asked for. */
+    const char *word = n.missing > 0 && strcmp(stream, "pipelines") == 0 ? "listed, not proved"
+                       : n.missing > 0                                   ? "not complete"
+                       : waiting != 0                                    ? "not known yet"
+                                                                         : "complete";
+
+    cli_say(&cli->out,
+            "%s: %s: %" PRId64 " numbers, %" PRId64 " read, %" PRId64
+            " gone, hidden or held, %" PRId64 " missing",
+            word, stream, n.expected, n.have, n.expected - n.have - n.missing, n.missing);
+    if (waiting > 0) {
+        cli_say(&cli->out, "; %" PRId64 " records wait for mapper and sink", waiting);
+    } else if (waiting < 0) {
+        cli_say(&cli->out, "; what waits for mapper and sink is not known");
+    }
+    cli_say(&cli->out, "\n");
+}
+
+/* Streams of which no number proves that nothing is missing. */
+static void print_unproved(const struct cli *cli, struct wh_json_val c)
+{
+    struct wh_json_val list;
+    struct wh_json_val one;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    bool any = false;
+
+    if (!wh_json_get(c, WH_LIT("streams"), &list)) {
+        return;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &one);) {
+        struct wh_slice state = cli_get_str(one, "state");
+
+        if (state.len == 0 || wh_slice_eq(state, WH_LIT("not_read")) ||
+            wh_slice_eq(cli_get_str(one, "stream"), WH_LIT("pipelines")) ||
+            wh_json_get_int(one, "missing", -1) >= 0) {
+            continue;
+        }
+        cli_say(&cli->out, "%s%.*s",
+                any ? ", " : "listed, not proved: ", WH_SLICE_ARG(cli_get_str(one, "stream")));
+        any = true;
+    }
+    cli_say(&cli->out, any ? "\n" : "");
+}
+
+static void print_completeness(const struct cli *cli, struct wh_json_val c, int64_t waiting)
+{
+    static const char *const names[] = {"issues", "merge_requests", "pipelines"};
     struct wh_json_val list;
 
     if (!wh_json_get(c, WH_LIT("completeness"), &list)) {
         return;
     }
-    for (size_t i = 0; i < 2; i++) {
-        struct wh_json_iter it = wh_json_iter(list);
-        struct wh_json_val p;
-        struct wh_json_val n;
-        struct wh_slice key;
-        int64_t expected = 0;
-        int64_t have = 0;
-        int64_t missing = 0;
-
-        while (wh_json_next(&it, &key, &p)) {
-            if (wh_json_get(p, WH_LIT("streams"), &n) &&
-                wh_json_get(n, wh_slice_str(names[i]), &n)) {
-                expected += wh_json_get_int(n, "expected", 0);
-                have += wh_json_get_int(n, "have", 0);
-                missing += wh_json_get_int(n, "missing", 0);
-            }
-        }
-        cli_say(&cli->out,
-                "complete: %s: %" PRId64 " numbers, %" PRId64 " stored, %" PRId64
-                " gone, hidden or held, %" PRId64 " missing\n",
-                names[i], expected, have, expected - have - missing, missing);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        print_numbers(cli, names[i], sum_numbers(list, names[i]), waiting);
     }
+    print_unproved(cli, c);
 }
 
 void status_print_sync(const struct cli *cli, const struct status_view *view)
@@ -261,7 +317,7 @@ void status_print_sync(const struct cli *cli, const struct status_view *view)
         print_skipped(cli, c);
         print_webhooks(cli, c);
         print_deliveries(cli, c);
-        print_completeness(cli, c);
+        print_completeness(cli, c, status_waiting(view, wh_json_get_int(c, "run_finished_ms", 0)));
         print_runs(cli, c);
     }
 }

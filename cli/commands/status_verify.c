@@ -1,4 +1,4 @@
-/* wellhead status --verify: compares the issues and merge requests at GitLab with the store. */
+/* wellhead status --verify: compares what has numbers at GitLab with the store. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,8 +11,10 @@
 
 enum { ANSWER_MAX_BYTES = 64 << 20, DEPTH_MAX = 32 };
 
-static const char *const streams[] = {"issues", "merge_requests"};
-static const char *const kinds[] = {"issue", "merge_request"};
+static const char *const streams[] = {"issues", "merge_requests", "pipelines"};
+static const char *const kinds[] = {"issue", "merge_request", "pipeline"};
+
+enum { STREAMS = sizeof(streams) / sizeof(streams[0]) };
 
 /* ---- counting ---- */
 
@@ -24,7 +26,9 @@ static enum wh_rc count_stored(struct cli *cli, struct cli_answer *answer, struc
         "{\"query\":\"select json_group_array(json_array(instance, source_project_id, source_kind, "
         "n)) "
         "from (select instance, source_project_id, source_kind, count(*) n from work_items where "
-        "source_kind in ('issue', 'merge_request') group by 1, 2, 3)\",\"format\":\"json\"}";
+        "source_kind in ('issue', 'merge_request') group by 1, 2, 3 union all "
+        "select instance, source_project_id, source_kind, count(*) n from build_records where "
+        "source_kind = 'pipeline' group by 1, 2, 3)\",\"format\":\"json\"}";
 
     if (cli_call(cli, "POST", cli->conf.sink_url, WH_LIT("/api/v1/sql"), cli->conf.sink_token_file,
                  wh_slice_str(query), answer, err) != WH_OK) {
@@ -113,28 +117,41 @@ struct result {
     struct wh_json_writer json;
     size_t lines;
     size_t bad;
-    size_t unread; /* connections */
+    size_t unproved;
+    size_t unread;   /* connections */
+    int64_t waiting; /* records for mapper and sink; -1: not known */
 };
 
-static const char *verdict(struct wh_json_val n, int64_t in_store)
+static const char not_proved[] = "listed, not proved";
+
+static const char *verdict(const struct result *r, const char *stream, struct wh_json_val n,
+                           int64_t in_store)
 {
-    if (wh_json_get_int(n, "missing", 0) > 0) {
+    bool missing = wh_json_get_int(n, "missing", 0) > 0;
+    /* Pipelines that were deleted before anybody read them leave numbers that cannot be asked for. */
+    bool unproved = missing && strcmp(stream, "pipelines") == 0;
+
+    if (missing && !unproved) {
         return "numbers are missing";
     }
     if (wh_json_get_int(n, "held", 0) > 0) {
         return "deletions are held";
     }
-    return in_store == wh_json_get_int(n, "have", 0) ? "complete" : "the store differs";
+    if (in_store != wh_json_get_int(n, "have", 0)) {
+        return "the store differs";
+    }
+    return r->waiting != 0 ? "not known" : unproved ? not_proved : "complete";
 }
 
 static void add_line(struct result *r, struct wh_json_val project, const char *stream,
                      struct wh_json_val n, int64_t in_store)
 {
-    const char *word = verdict(n, in_store);
+    const char *word = verdict(r, stream, n, in_store);
     struct wh_slice path = cli_get_str(project, "path");
 
     r->lines++;
-    r->bad += strcmp(word, "complete") != 0;
+    r->unproved += word == not_proved;
+    r->bad += word != not_proved && strcmp(word, "complete") != 0;
     cli_table_cell(&r->table, path.len ? path : cli_get_str(project, "project"));
     cli_table_str(&r->table, stream);
     wh_jw_object(&r->json);
@@ -165,7 +182,7 @@ static void add_connection(struct result *r, struct wh_json_val c, struct wh_jso
         return;
     }
     for (it = wh_json_iter(projects); wh_json_next(&it, &key, &p);) {
-        for (size_t s = 0; s < 2; s++) {
+        for (size_t s = 0; s < STREAMS; s++) {
             if (wh_json_get(p, WH_LIT("streams"), &n) &&
                 wh_json_get(n, wh_slice_str(streams[s]), &n)) {
                 add_line(
@@ -176,12 +193,37 @@ static void add_connection(struct result *r, struct wh_json_val c, struct wh_jso
     }
 }
 
+static void print_sum(const struct result *r)
+{
+    size_t proved = r->lines - r->bad - r->unproved;
+
+    if (r->bad) {
+        cli_say(&r->cli->out, "%zu of %zu are not complete\n", r->bad, r->lines);
+    } else {
+        cli_say(&r->cli->out, "%s: %zu of %zu\n", r->unproved ? "complete" : "all complete", proved,
+                r->lines);
+    }
+    if (r->unproved) {
+        cli_say(&r->cli->out,
+                "listed, not proved: %zu: every pipeline that GitLab lists was read, but some "
+                "numbers are of none of "
+                "them; those were deleted before, or are hidden from this token\n",
+                r->unproved);
+    }
+}
+
 static int print_result(struct result *r, struct wh_buf *json)
 {
     struct wh_err err;
 
     wh_jw_end(&r->json);
-    wh_jw_put_bool(&r->json, "complete", r->bad == 0 && r->unread == 0);
+    wh_jw_key(&r->json, "complete");
+    if (r->bad == 0 && r->unread == 0 && r->waiting == 0 && r->unproved > 0) {
+        wh_jw_null(&r->json);
+    } else {
+        wh_jw_bool(&r->json, r->bad == 0 && r->unread == 0 && r->waiting == 0);
+    }
+    wh_jw_put_int(&r->json, "not_proved", (int64_t)r->unproved);
     wh_jw_put_int(&r->json, "unread_connections", (int64_t)r->unread);
     wh_jw_end(&r->json);
     if (wh_jw_finish(&r->json, &err) != WH_OK) {
@@ -191,22 +233,29 @@ static int print_result(struct result *r, struct wh_buf *json)
         (void)!cli_data(&r->cli->out, wh_buf_slice(json));
     } else {
         cli_table_print(&r->table, &r->cli->out);
+        if (r->waiting < 0) {
+            cli_say(&r->cli->out,
+                    "not known: the sink does not say what waits for mapper and sink\n");
+        } else if (r->waiting > 0) {
+            cli_say(&r->cli->out, "not known: %" PRId64 " records wait for mapper and sink\n",
+                    r->waiting);
+        }
         if (r->unread) {
             cli_say(&r->cli->out, "not verified: the numbers above are from an earlier run\n");
         } else if (r->lines == 0) {
-            cli_say(&r->cli->out, "nothing to verify: no issues or merge requests are read\n");
+            cli_say(&r->cli->out, "nothing to verify: nothing that has numbers is read\n");
         } else {
-            cli_say(&r->cli->out,
-                    r->bad ? "%zu of %zu are not complete\n" : "all complete: %zu of %zu\n",
-                    r->bad ? r->bad : r->lines, r->lines);
+            print_sum(r);
         }
     }
-    return r->bad || r->unread ? CLI_NOT_HEALTHY : CLI_OK;
+    return r->bad || r->unread || r->waiting != 0 ? CLI_NOT_HEALTHY : CLI_OK;
 }
 
 static int show(struct cli *cli, const struct status_view *view, struct wh_json_val rows)
 {
-    struct result r = {.cli = cli, .unread = status_runs_unread(cli, view)};
+    struct result r = {.cli = cli,
+                       .unread = status_runs_unread(cli, view),
+                       .waiting = status_waiting(view, status_runs_ended_ms(view))};
     WH_AUTO(buf) struct wh_buf json;
     struct wh_json_val list;
     struct wh_json_val c;

@@ -1,6 +1,7 @@
 #include "cli/commands/status_view.h"
 
 #include "cli/out/value.h"
+#include "common/base/time.h"
 #include "common/event/connection.h"
 
 enum { DEPTH_MAX = 32 };
@@ -146,4 +147,41 @@ bool status_health(const struct status_view *view, struct wh_json_val *ret)
 bool status_is_healthy(const struct status_view *view)
 {
     return wh_findings_verdict(view->findings) == WH_VERDICT_HEALTHY;
+}
+
+/* ---- what waits ---- */
+
+static bool is_on_the_way(struct wh_json_val flow)
+{
+    struct wh_slice stage = cli_get_str(flow, "stage");
+
+    return cli_get_str(flow, "connection").len > 0 &&
+           (wh_slice_eq(stage, WH_LIT("mapper")) || wh_slice_eq(stage, WH_LIT("sink")));
+}
+
+int64_t status_waiting(const struct status_view *view, int64_t since_ms)
+{
+    struct wh_json_val health;
+    struct wh_json_val list;
+    struct wh_json_val flow;
+    struct wh_instant looked;
+    struct wh_json_iter it;
+    struct wh_slice key;
+    struct wh_err err;
+    int64_t sum = 0;
+
+    if (!status_health(view, &health) || !wh_json_get(health, WH_LIT("flows"), &list) ||
+        wh_time_parse(cli_get_str(health, "watched_at"), &looked, &err) != WH_OK ||
+        looked.ms < since_ms) {
+        return -1;
+    }
+    for (it = wh_json_iter(list); wh_json_next(&it, &key, &flow);) {
+        int64_t n = is_on_the_way(flow) ? wh_json_get_int(flow, "lag_records", -1) : 0;
+
+        if (n < 0) {
+            return -1;
+        }
+        sum += n;
+    }
+    return sum;
 }

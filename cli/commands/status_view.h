@@ -39,5 +39,10 @@ bool status_is_left(struct wh_json_val connection);
 bool status_is_healthy(const struct status_view *view);
 /* What the sink says of all stages; false when it did not answer. */
 bool status_health(const struct status_view *view, struct wh_json_val *ret);
+/*
+ * How many records of the connections wait for the mapper and the sink; -1: not known. Of what was read until since_ms
+ * (Unix time), nothing is known before the sink has looked again: 0: it may have looked at any time.
+ */
+int64_t status_waiting(const struct status_view *view, int64_t since_ms);
 
 #endif

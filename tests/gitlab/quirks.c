@@ -57,6 +57,7 @@ static const struct quirk quirks[] = {
     {"auto_disable_hooks", AT(auto_disable_hooks), 0, {0}},
     {"page_headers", AT(page_headers), 0, {"here", "elsewhere", "none"}},
     {"bad_id", AT(bad_id), 0, {0}},
+    {"hide_children", AT(hide_children), 0, {0}},
 };
 enum { QUIRKS = sizeof(quirks) / sizeof(quirks[0]) };
 

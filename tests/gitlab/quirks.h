@@ -73,6 +73,7 @@ struct gl_quirks {
     int64_t auto_disable_hooks;
     int64_t page_headers; /* enum gl_page_links */
     int64_t bad_id;       /* 0: none */
+    int64_t hide_children;
 };
 
 void gl_quirks_init(struct gl_quirks *q);

@@ -36,8 +36,9 @@ def verify(s, complete=True):
     if done.returncode not in (0, 10):
         raise Failure(f"status --verify: exit {done.returncode}: {done.stderr.strip()[:200]}")
     result = json.loads(done.stdout)
-    if complete is not None and result["complete"] != complete:
-        bad = [r for r in result["rows"] if r["verdict"] != "complete"]
+    # The recorded project has few of its pipelines, so that their numbers prove nothing: complete is null then.
+    if complete is not None and (result["complete"] is not False) != complete:
+        bad = [r for r in result["rows"] if r["verdict"] not in ("complete", "listed, not proved")]
         raise Failure(f"complete is {result['complete']}: {bad[:2]}")
     s.settle()
     return {(int(r["project"]), r["stream"]): r for r in result["rows"]}

@@ -6,6 +6,7 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/check/evidence.h"
+#include "stages/fetcher/check/pipeline_gap.h"
 #include "stages/fetcher/gitlab/paging.h"
 
 enum {
@@ -15,6 +16,8 @@ enum {
     LIST_PATH_MAX = 256,
     READ_PATH_MAX = 128,
     TIME_MAX = 40,
+    GAP_IDS_MAX = 200,            /* ids that are tried for one gap between pipelines */
+    GAP_IDS_THOROUGH_MAX = 20000, /* the same in a thorough check */
 };
 
 enum check_job_step {
@@ -30,7 +33,8 @@ struct check_single {
     struct check_single *next;
     struct check_job *job;
     int64_t number;
-    bool had; /* the object was read before, and the listing did not contain it */
+    bool had;   /* the object was read before, and the listing did not contain it */
+    bool guess; /* an id that a pipeline may have; there is no number */
     char path[READ_PATH_MAX];
 };
 
@@ -49,6 +53,11 @@ struct check_job {
     int64_t at;                 /* the number that was requested last */
     char at_id[ABSENCE_ID_MAX]; /* the absence that was requested last */
     int64_t asked;              /* numbers that were requested in this step */
+    bool children;              /* the listing of pipelines has come to child pipelines */
+    struct pipeline_gap gap;    /* the one that is being looked at, with next_id */
+    bool in_gap;
+    bool gap_empty;  /* so far none of the ids in question exists in the project */
+    int64_t next_id; /* that is tried next */
     bool failed;
 };
 
@@ -136,6 +145,18 @@ static enum wh_rc on_row(void *ctx, struct wh_slice text, struct wh_json_val val
     return gone_row(j->conf.env->gone, j->conf.n, wh_slice_str(j->path), text, &row, value, err);
 }
 
+/* GitLab lists child pipelines apart from the others. */
+static void end_listing(struct check_job *j)
+{
+    if (j->conf.n->stream == NUMBERS_PIPELINES && !j->children) {
+        j->children = true;
+        j->page = 1;
+    } else {
+        j->step = CHECK_JOB_UNLISTED;
+        j->at = 0;
+    }
+}
+
 static void go_on(struct check_job *j, const struct client_answer *a, uint64_t rows)
 {
     struct paging next;
@@ -144,8 +165,7 @@ static void go_on(struct check_job *j, const struct client_answer *a, uint64_t r
     if (next.outcome == PAGING_STUCK) {
         job_fail(j, next.reason);
     } else if (next.outcome == PAGING_ENDED) {
-        j->step = CHECK_JOB_UNLISTED;
-        j->at = 0;
+        end_listing(j);
     } else if (j->page >= PAGES_OF_A_BOUND && strcmp(j->after, j->newest) != 0) {
         memcpy(j->after, j->newest, sizeof(j->after));
         j->page = 1;
@@ -175,9 +195,9 @@ static void on_page(void *ctx, const struct client_answer *a)
     case CLIENT_GONE:
     case CLIENT_DENIED:
     case CLIENT_REFUSED:
-        /* Without a listing nothing is known about the objects. */
+        /* Without a listing nothing is known about the objects. An older GitLab has none of child pipelines. */
         count_of(j)->skipped++;
-        j->step = CHECK_JOB_OVER;
+        j->step = j->children ? CHECK_JOB_UNLISTED : CHECK_JOB_OVER;
         break;
     case CLIENT_SIGN_IN:
     case CLIENT_FAILED:
@@ -205,11 +225,13 @@ static void ask_page(struct check_job *j)
         return;
     }
     /* Pipelines cannot be ordered by their creation; their ids are in that order. */
-    (void)snprintf(
-        j->path, sizeof(j->path), "/api/v4/projects/%s/%s?%s&sort=asc&per_page=%d&page=%u%s",
-        j->conf.project->id, numbers_stream_name(j->conf.n->stream),
-        j->conf.n->stream == NUMBERS_PIPELINES ? "order_by=id" : "scope=all&order_by=created_at",
-        PAGING_ROWS, j->page, wh_buf_str(&after));
+    (void)snprintf(j->path, sizeof(j->path),
+                   "/api/v4/projects/%s/%s?%s&sort=asc&per_page=%d&page=%u%s", j->conf.project->id,
+                   numbers_stream_name(j->conf.n->stream),
+                   j->conf.n->stream != NUMBERS_PIPELINES ? "scope=all&order_by=created_at"
+                   : j->children                          ? "source=parent_pipeline&order_by=id"
+                                                          : "order_by=id",
+                   PAGING_ROWS, j->page, wh_buf_str(&after));
     if (ask(j, j->path, on_page, j, &err) != WH_OK) {
         job_fail(j, NULL);
         return;
@@ -277,6 +299,7 @@ static void on_single(void *ctx, const struct client_answer *a)
     struct check_job *j = s->job;
     struct wh_err err;
 
+    j->gap_empty = j->gap_empty && a->outcome == CLIENT_GONE;
     switch (a->outcome) {
     case CLIENT_OK:
         if (take_single(s, a, &err) == WH_OK) {
@@ -286,6 +309,9 @@ static void on_single(void *ctx, const struct client_answer *a)
         }
         break;
     case CLIENT_GONE:
+        if (s->guess) {
+            break; /* no pipeline of this project */
+        }
         if (s->had) {
             evidence_absent(j->conf.env, j->conf.n, s->number, true);
         } else {
@@ -296,7 +322,7 @@ static void on_single(void *ctx, const struct client_answer *a)
         /* No proof about an object that we have, as GitLab also answers 403 to too many requests. */
         if (s->had) {
             evidence_absent(j->conf.env, j->conf.n, s->number, false);
-        } else {
+        } else if (!s->guess) {
             set_fate(j, s->number, NUMBER_NO_ACCESS);
         }
         count_of(j)->skipped++;
@@ -316,7 +342,8 @@ static void on_single(void *ctx, const struct client_answer *a)
     j->conf.progress(j->conf.ctx);
 }
 
-static void ask_single(struct check_job *j, int64_t number, bool had)
+/* id: of the address; in the place of a number, for pipelines, GitLab wants the id. */
+static void ask_for(struct check_job *j, struct check_single what, int64_t id)
 {
     struct check_single *s = wh_mem_zalloc(1, sizeof(*s));
     struct wh_err err;
@@ -325,22 +352,25 @@ static void ask_single(struct check_job *j, int64_t number, bool had)
         job_fail(j, NULL);
         return;
     }
+    *s = what;
     s->job = j;
-    s->number = number;
-    s->had = had;
     s->next = j->singles;
     j->singles = s;
     j->n_singles++;
     count_of(j)->singles++;
     (void)snprintf(s->path, sizeof(s->path), "/api/v4/projects/%s/%s/%" PRId64, j->conf.project->id,
-                   numbers_stream_name(j->conf.n->stream),
-                   j->conf.n->stream == NUMBERS_PIPELINES
-                       ? number_set_get(j->conf.n->set, number).id
-                       : number);
+                   numbers_stream_name(j->conf.n->stream), id);
     if (ask(j, s->path, on_single, s, &err) != WH_OK) {
         job_fail(j, NULL);
         single_free(s);
     }
+}
+
+static void ask_single(struct check_job *j, int64_t number, bool had)
+{
+    ask_for(j, (struct check_single){.number = number, .had = had},
+            j->conf.n->stream == NUMBERS_PIPELINES ? number_set_get(j->conf.n->set, number).id
+                                                   : number);
 }
 
 /* How many numbers a step may request. */
@@ -422,12 +452,61 @@ static void ask_project(struct check_job *j)
     j->asking = true;
 }
 
+/* ---- numbers that were never seen ---- */
+
+/* False: there is none left that can be looked at. Of a gap that is too wide, the numbers stay missing. */
+static bool next_gap(struct check_job *j)
+{
+    int64_t widest = j->conf.thorough ? GAP_IDS_THOROUGH_MAX : GAP_IDS_MAX;
+
+    while (j->asked < most(j) && pipeline_gap_next(j->conf.n->set, j->at, &j->gap)) {
+        j->at = j->gap.to;
+        if (pipeline_gap_width(&j->gap) <= widest) {
+            j->in_gap = true;
+            j->gap_empty = true;
+            j->next_id = j->gap.first_id;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* None of the ids exists, so the numbers are of pipelines that are gone. One that was found gets its number when
+ * Kafka has its record; the next run looks at the others. */
+static void end_gap(struct check_job *j)
+{
+    j->in_gap = false;
+    for (int64_t number = j->gap.from; j->gap_empty && number <= j->gap.to; number++) {
+        set_fate(j, number, gone_fate_unknown(j->conf.n->stream, j->conf.project->access));
+    }
+}
+
+static void ask_gaps(struct check_job *j)
+{
+    while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
+        if (!j->in_gap && !next_gap(j)) {
+            next_step(j, CHECK_JOB_OVER);
+            return;
+        }
+        if (j->next_id <= j->gap.last_id) {
+            j->asked++;
+            ask_for(j, (struct check_single){.guess = true}, j->next_id++);
+        } else if (j->n_singles == 0) {
+            end_gap(j);
+        } else {
+            return;
+        }
+    }
+}
+
 static void ask_missing(struct check_job *j)
 {
-    int64_t limit = j->conf.n->stream >= NUMBERS_PROOF ? 0 : most(j);
-
+    if (j->conf.n->stream == NUMBERS_PIPELINES) {
+        ask_gaps(j);
+        return;
+    }
     while (j->n_singles < READS_IN_FLIGHT && !j->failed) {
-        if (j->asked >= limit ||
+        if (j->asked >= most(j) ||
             !number_set_next(j->conf.n->set, j->at, 1u << NUMBER_UNKNOWN, &j->at)) {
             next_step(j, CHECK_JOB_OVER);
             return;

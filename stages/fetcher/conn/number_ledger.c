@@ -39,7 +39,7 @@ enum wh_rc number_ledger_save(struct fetcher *f, struct numbers *n, struct wh_er
 enum wh_rc number_ledger_save_stream(struct conn *c, const struct project *project, unsigned stream,
                                      struct wh_err *err)
 {
-    enum numbers_stream s = numbers_stream_of(stream);
+    enum numbers_stream s = numbers_rows_of(stream);
 
     if (project == NULL || s == NUMBERS_STREAMS) {
         return WH_OK;
@@ -53,7 +53,7 @@ enum wh_rc number_ledger_save_stream(struct conn *c, const struct project *proje
 void number_ledger_row(struct conn *c, const struct project *project, unsigned stream,
                        const struct gitlab_row *row, struct wh_json_val value)
 {
-    enum numbers_stream s = numbers_stream_of(stream);
+    enum numbers_stream s = numbers_rows_of(stream);
     bool issue = s == NUMBERS_ISSUES;
     bool confidential = issue && numbers_row_confidential(value);
     int64_t number = 1;

@@ -49,6 +49,12 @@ enum numbers_stream numbers_stream_of(unsigned stream)
     return NUMBERS_STREAMS;
 }
 
+enum numbers_stream numbers_rows_of(unsigned stream)
+{
+    return strcmp(streams[stream].kind, "pipeline") == 0 ? NUMBERS_PIPELINES
+                                                         : numbers_stream_of(stream);
+}
+
 /* ---- the table ---- */
 
 struct numbers_table *numbers_table_new(void)

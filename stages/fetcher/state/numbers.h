@@ -4,8 +4,8 @@
  * Pure data: no clock, no I/O; conn/number_ledger.h saves and publishes them.
  *
  *   issues, merge_requests   GitLab's number within the project (iid)
- *   pipelines                also the iid, but GitLab reads a pipeline only by its id: numbers that
- *                            were never seen cannot be read, and only deletions are detected
+ *   pipelines                also the iid, of child pipelines too. GitLab reads a pipeline only by its id, so that
+ *                            numbers that were never seen are looked for between the ids of their neighbours
  *   project                  the single number 1 stands for the project itself
  *
  * Thread: app.
@@ -25,8 +25,8 @@ enum numbers_stream {
     NUMBERS_STREAMS
 };
 
-/* From this stream on, completeness cannot be proved, as missing numbers cannot be read. */
-#define NUMBERS_PROOF NUMBERS_PIPELINES
+/* Before this one, numbers prove that a stream is complete. */
+#define NUMBERS_PROOF NUMBERS_PROJECT
 
 struct numbers {
     struct numbers *next; /* in the same bucket */
@@ -51,9 +51,11 @@ void numbers_table_free(struct numbers_table *t);
 const char *numbers_stream_name(enum numbers_stream stream);
 /* The kind of the raw event: "issue", "merge_request", "pipeline" or "project". */
 const char *numbers_stream_kind(enum numbers_stream stream);
-/* stream is an index of streams.h. Returns NUMBERS_STREAMS when the numbers of its rows are not
- * kept. */
+/* stream is an index of streams.h. Returns NUMBERS_STREAMS when it is not one of those above. */
 enum numbers_stream numbers_stream_of(unsigned stream);
+/* The same for the rows of a stream: those of child pipelines and of running pipelines belong to the pipelines. Returns
+ * NUMBERS_STREAMS when the numbers of its rows are not kept. */
+enum numbers_stream numbers_rows_of(unsigned stream);
 
 /* Returns the numbers of one stream of a project, or NULL when there are none. With make, empty
  * ones are added instead; then NULL means that there is no memory. */

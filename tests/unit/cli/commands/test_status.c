@@ -35,7 +35,11 @@ static const char fetcher[] =
     "\"waited_ms\":1500,\"streams\":{\"issues\":{\"read\":8,\"skipped\":1},\"jobs\":{\"read\":0}},"
     "\"kinds\":{\"issue\":{\"new\":4,\"changed\":0,\"deleted\":2}}}]}]}";
 
-#define WELL "\"health\":{\"healthy\":true,\"findings\":[]},"
+#define FLOWS(lag)                                                                                 \
+    "\"watched_at\":\"2026-11-30T00:00:01.000Z\",\"flows\":[{\"topic\":\"raw.h\",\"connection\":"  \
+    "\"h\","                                                                                       \
+    "\"stage\":\"mapper\",\"lag_records\":" lag "}]"
+#define WELL "\"health\":{\"healthy\":true,\"findings\":[]," FLOWS("0") "},"
 
 static const char sink[] =
     "{" WELL
@@ -87,7 +91,7 @@ static void the_overview_tells_all(void **state)
         "at GitLab: disabled\n",
         "g/p                  issue  never           4\n",
         "1 more: `wellhead sql",
-        "complete: issues: 10 numbers, 7 stored, 2 gone, hidden or held, 1 missing\n",
+        "not complete: issues: 10 numbers, 7 read, 2 gone, hidden or held, 1 missing\n",
         "2026-11-30T00:00:00.000Z  sweep  ok   10    4",
         "newest run, read: issues 8 (1 skipped); issue: 4 new 2 deleted\n",
         "issue  7     1        20\n",
@@ -292,6 +296,76 @@ static void a_complete_store_is_verified(void **state)
     assert_int_equal(th_cli_run(t, "status --verify --json --wait 3s"), CLI_TIMED_OUT);
 }
 
+/* Nothing is complete while records wait, or while nobody knows. */
+static void what_waits_is_not_complete(void **state)
+{
+    static const struct {
+        const char *health;
+        const char *text;
+    } cases[] = {
+        {"{" FLOWS("0") "}",
+         "complete: merge_requests: 2 numbers, 2 read, 0 gone, hidden or held, 0 missing\n"},
+        {"{" FLOWS("7") "}",
+         "not known yet: merge_requests: 2 numbers, 2 read, 0 gone, hidden or held, 0 missing; 7 "
+         "records wait for mapper and sink\n"},
+        {"{" FLOWS("null") "}",
+         "not known yet: merge_requests: 2 numbers, 2 read, 0 gone, hidden or held, 0 missing; "
+         "what waits for mapper and sink is not known\n"},
+        {"{}", "not known yet: merge_requests: "},
+    };
+    struct th_cli *t = *state;
+    char body[512];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        (void)snprintf(body, sizeof(body),
+                       "{\"observations\":5,\"caught_up\":true,\"lag_records\":0,\"health\":%s}",
+                       cases[i].health);
+        th_cli_answer(t, FETCHER, 200, fetcher);
+        th_cli_answer(t, SINK, 200, body);
+        assert_int_equal(th_cli_run(t, "status"), CLI_OK);
+        says(th_cli_stdout(t), cases[i].text);
+        says(th_cli_stdout(t), "listed, not proved: issues, jobs\n");
+    }
+}
+
+/* Numbers without a pipeline: nobody can say whether there ever was one to read. */
+static void pipelines_without_a_proof_are_told(void **state)
+{
+    static const char sweep[] =
+        ",\"last_runs\":[{\"kind\":\"sweep\",\"ok\":true}],\"completeness\":[{\"project\":\"9\","
+        "\"path\":\"g/p\",\"streams\":{\"pipelines\":{\"expected\":10,\"have\":7,\"missing\":3}}}]";
+    static const char *const texts[] = {
+        "complete: 0 of 1\nlisted, not proved: 1: every pipeline that GitLab lists was read",
+        "\"verdict\":\"listed, not proved\"}],\"complete\":null,\"not_proved\":1,"};
+    char body[1024];
+    struct th_cli *t;
+
+    (void)state;
+    (void)snprintf(body, sizeof(body), RUN("6", "idle", "%s"), sweep);
+    for (size_t i = 0; i < 2; i++) {
+        t = th_cli_new();
+        th_cli_answer(t, FETCHER, 200, RUN("4", "idle", ""));
+        th_cli_answer(t, FETCHER, 200, body);
+        th_cli_answer(t, SINK, 200, sink);
+        th_cli_answer(t, "POST http://fetcher/api/v1/connections/h/", 202, "");
+        th_cli_answer(t, "POST http://sink/api/v1/sql", 200,
+                      "{\"rows\":[{\"x\":\"[[\\\"I\\\",\\\"9\\\",\\\"pipeline\\\",7]]\"}]}");
+        assert_int_equal(th_cli_run(t, i ? "status --verify --json" : "status --verify"), CLI_OK);
+        says(th_cli_stdout(t), texts[i]);
+        th_cli_free(t);
+    }
+}
+
+/* The last look of the sink was before the run ended. */
+static void a_look_before_the_end_verifies_nothing(void **state)
+{
+    struct th_cli *t = *state;
+
+    script_verify(t, "true", "[]");
+    th_cli_answer(t, FETCHER, 200, RUN("6", "idle", ",\"run_finished_ms\":1795996802000"));
+    assert_int_equal(th_cli_run(t, "status --verify --wait 3s"), CLI_TIMED_OUT);
+}
+
 static void a_store_that_differs_is_not_complete(void **state)
 {
     struct th_cli *t = *state;
@@ -299,7 +373,7 @@ static void a_store_that_differs_is_not_complete(void **state)
     script_verify(t, "true", "[[\\\"I\\\",\\\"9\\\",\\\"issue\\\",6]]");
     assert_int_equal(th_cli_run(t, "status --verify --json"), CLI_NOT_HEALTHY);
     says(th_cli_stdout(t), "\"in_store\":6,\"verdict\":\"the store differs\"");
-    says(th_cli_stdout(t), "\"complete\":false,\"unread_connections\":0}\n");
+    says(th_cli_stdout(t), "\"complete\":false,\"not_proved\":0,\"unread_connections\":0}\n");
 }
 
 static void a_run_that_failed_verifies_nothing(void **state)
@@ -445,6 +519,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_sync_that_does_not_end_times_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_complete_store_is_verified, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_that_differs_is_not_complete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_is_not_complete, set_up, tear_down),
+        cmocka_unit_test(pipelines_without_a_proof_are_told),
+        cmocka_unit_test_setup_teardown(a_look_before_the_end_verifies_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_that_failed_verifies_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(verifying_takes_its_time_and_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_run_is_told, set_up, tear_down),
