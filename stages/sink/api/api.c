@@ -166,6 +166,10 @@ static bool is_registry(struct wh_slice path)
 
 static void refuse_path(struct wh_http_req *req)
 {
+    if (wh_slice_starts(wh_http_header(req, "Accept"), WH_LIT("text/html"))) {
+        api_refuse_page(req);
+        return;
+    }
     api_reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
                     "no such page; there are /api/v1/entities, /api/v1/incidents, /api/v1/sql, "
                     "/api/v1/kinds, /api/v1/model, /api/v1/status and /registry",

@@ -333,6 +333,8 @@ void api_session(struct sink_api *api, struct wh_http_req *req);
 bool api_knows(struct sink_api *api, const struct wh_http_req *req);
 /* 401 as a page that says how to log in. */
 void api_ask_login(struct wh_http_req *req);
+/* 404 as a page. */
+void api_refuse_page(struct wh_http_req *req);
 /* The fields of every HTML answer; returns how many. */
 size_t api_html_headers(struct wh_http_header out[3]);
 

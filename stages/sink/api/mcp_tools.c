@@ -84,6 +84,16 @@ static const struct tool tools[] = {
       {"limit", "_size", "integer", "most revisions to return, 1 to 1000; 100 when it is left out",
        false},
       {"cursor", "_next", "string", "value of next of the page before", false}}},
+    {"incident_impact",
+     "Impact of an incident",
+     "Returns what one incident hit: services, customers and their monthly revenue, follow-ups, "
+     "when it started and was restored, each with its "
+     "evidence. Revenue of different currencies is never added together; null means unknown.",
+     api_answer_impact,
+     NULL,
+     {{"incident", "/", "string", "id, address or reference (group/project#12) of the incident",
+       true},
+      {"as_of", "as_of", "string", "as it was known at this time (RFC 3339)", false}}},
     {"list_connections",
      "List connections",
      "Returns the connected sources, their state and their last successful run.",

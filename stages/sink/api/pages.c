@@ -86,6 +86,7 @@ static const struct api_page pages[] = {
        "from incidents "
        "order by created_at desc limit 500",
        false}}},
+    {"/incidents/*", "incident", "Incident", {{"impact", api_answer_impact, NULL, false}}},
     {"/t/*",
      "records",
      "Records",
