@@ -202,7 +202,8 @@ static int execute(struct cli *cli, struct import_plan *plan)
             return CLI_FAILED;
         }
     }
-    if (t.to_send) {
+    /* The first import makes the connection, even without a row, so that other programs can send some. */
+    if (t.to_send || t.changed + t.same + t.missing == 0) {
         code = import_send(cli, plan, cli->opt.replace, !cli->opt.no_wait, &sent);
     }
     return code == CLI_OK || code == CLI_TIMED_OUT ? report(cli, plan, code, &sent) : code;

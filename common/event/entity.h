@@ -9,6 +9,8 @@
  *   merge_request <id>, issue <id> (also incidents and tasks, which share its ids), pipeline <id>,
  *   job <id>, user <id>, project <id>, deployment <id>, environment <id>, milestone <id>, note <id>,
  *   release <project id>:<tag>, membership <project|group>:<id>:<user id>
+ *   imported, of the instance import:<source>: service <id>, customer <id>, subscription <id>, person <id>,
+ *   service_customer and service_ownership <columns of the identity, joined by ':'>
  */
 #ifndef WH_EVENT_ENTITY_H
 #define WH_EVENT_ENTITY_H
@@ -38,7 +40,7 @@ int wh_entity_id_cmp(const struct wh_entity_id *a, const struct wh_entity_id *b)
 
 /* Slices are borrowed. */
 struct wh_source_id {
-    struct wh_slice system;   /* "gitlab" */
+    struct wh_slice system;   /* "gitlab", "import" */
     struct wh_slice instance; /* "https://gitlab.example.com" */
     struct wh_slice kind;     /* source kind, see above */
     struct wh_slice project;  /* project id as text; may be empty */

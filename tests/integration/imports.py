@@ -1,11 +1,12 @@
 """A company's own records: imported from files, compared, replaced, and removed again."""
 import json
 import os
+import re
 import struct
 import subprocess
 import time
 
-from stack import ROOT, Failure, Stack, await_true
+from stack import ROOT, Failure, Skipped, Stack, await_true
 
 FILES = {
     "services.csv": "\ufeffid,name,aliases,tier,team,url,labels,on_call\r\n"
@@ -192,10 +193,24 @@ def raw_event(connection, instance, kind, identity, row, observed_at_ms):
     return b"\0" + struct.pack(">I", schema) + body
 
 
+def documented(broker, s):
+    """The program that schemas/README.md shows."""
+    if subprocess.run(["/usr/bin/python3", "-c", "import avro.io, confluent_kafka"], capture_output=True).returncode != 0:
+        raise Skipped("python3-avro and python3-confluent-kafka are not installed")
+    with open(os.path.join(ROOT, "schemas/README.md"), encoding="utf-8") as f:
+        program = re.search(r"^```python\n(.*?)^```", f.read(), re.M | re.S)[1]
+    subprocess.run(["/usr/bin/python3", "-c", program, broker.address, s.prefix, "crm"], cwd=ROOT, check=True, timeout=60,
+                   input='{"id": "docs", "name": "Documented", "labels": ["service::docs"]}\n', text=True)
+    await_true("rows of the documented program", 30, lambda: rows(s, "select name, labels from services where source_id = 'docs'") ==
+               [{"name": "Documented", "labels": ["service::docs"]}])
+
+
 def foreign(broker, stacks):
     """Another program writes the same raw events; what cannot be mapped becomes a dead letter and is replayed."""
     s = stack(broker, stacks, "foreign")
-    run(s, *write(s, {"services.csv": "id,name\ncheckout,Checkout\n"}))
+    run(s, *write(s, {"services.csv": "id,name\n"}))
+    same("an empty connection", s.sql("select id, instance, state from connections"),
+         [{"id": "import-crm", "instance": "import:crm", "state": "enabled"}])
     now = int(time.time() * 1000)
     events = [("services", "search", {"id": "search", "name": "Search", "aliases": ["find"], "note": "by hand"}),
               ("service_customers", "search:acme:", {"service": "search", "customer": "acme", "since": None}),
@@ -205,7 +220,6 @@ def foreign(broker, stacks):
                        input=raw_event("import-crm", "import:crm", kind, identity, row, now), check=True, timeout=30)
     await_true("rows of another program", 30, lambda: s.sql("select count(*) n from service_customers") == [{"n": 1}])
     same("rows", s.sql("select source, source_id, name, attributes from services order by 2"), [
-        {"source": "crm", "source_id": "checkout", "name": "Checkout", "attributes": None},
         {"source": "crm", "source_id": "search", "name": "Search", "attributes": '{"note":"by hand"}'}])
     def letters():
         out = subprocess.run(["kcat", "-C", "-b", broker.address, "-t", f"{s.prefix}dead-letter.import-crm", "-e", "-q",
@@ -220,6 +234,7 @@ def foreign(broker, stacks):
     # The file now knows what the other program wrote.
     names = write(s, {"services.csv": "id,name,aliases,note\nsearch,Search,find,by hand\n"})
     same("unchanged", counts(run(s, *names)), {"services": (0, 0, 1)})
+    documented(broker, s)
     return "3 events"
 
 
