@@ -250,25 +250,45 @@ static void put_fact(struct th_facts *f, struct wh_json_val fact)
     th_ok(sink_apply_observation(f->apply, o, f->now_ms, &result, &err), &err);
 }
 
-void th_facts_put(struct th_facts *f, const char *json)
+static void commit(struct th_facts *f)
+{
+    struct wh_err err;
+
+    th_ok(sink_apply_seal(f->apply, &err), &err);
+    th_ok(sink_apply_commit(f->apply, false, &err), &err);
+}
+
+static void put_all(struct th_facts *f, const char *json, bool singly)
 {
     struct wh_json_val facts;
     struct wh_json_val fact;
+    struct wh_json_iter it;
     struct wh_err err;
 
     th_ok(wh_json_parse(f->parser, wh_slice_str(json), &facts, &err), &err);
     sink_apply_begin(f->apply);
-    if (wh_json_type(facts) == WH_JSON_ARRAY) {
-        struct wh_json_iter it = wh_json_iter(facts);
-
-        while (wh_json_next(&it, NULL, &fact)) {
-            put_fact(f, fact);
-        }
-    } else {
+    if (wh_json_type(facts) != WH_JSON_ARRAY) {
         put_fact(f, facts);
     }
-    th_ok(sink_apply_seal(f->apply, &err), &err);
-    th_ok(sink_apply_commit(f->apply, false, &err), &err);
+    for (it = wh_json_iter(facts);
+         wh_json_type(facts) == WH_JSON_ARRAY && wh_json_next(&it, NULL, &fact);) {
+        put_fact(f, fact);
+        if (singly) {
+            commit(f);
+            sink_apply_begin(f->apply);
+        }
+    }
+    commit(f);
+}
+
+void th_facts_put(struct th_facts *f, const char *json)
+{
+    put_all(f, json, false);
+}
+
+void th_facts_put_singly(struct th_facts *f, const char *json)
+{
+    put_all(f, json, true);
 }
 
 const char th_story[] =
