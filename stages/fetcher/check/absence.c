@@ -337,6 +337,21 @@ enum wh_rc absence_write(const struct absence *a, char key[ABSENCE_KEY_MAX], str
     return wh_jw_finish(&w, err);
 }
 
+enum wh_rc absence_event(const struct absence *a, const char *reason, struct wh_buf *out,
+                         struct wh_err *err)
+{
+    struct wh_json_writer w;
+
+    wh_json_writer_init(&w, out);
+    wh_jw_object(&w);
+    wh_jw_put_str(&w, "reason", wh_slice_str(reason));
+    wh_jw_put_str(&w, "kind", wh_slice_str(a->kind));
+    wh_jw_put_str(&w, "id", wh_slice_str(a->id));
+    wh_jw_put_str(&w, "project_id", wh_slice_str(a->project));
+    wh_jw_end(&w);
+    return wh_jw_finish(&w, err);
+}
+
 /* Splits the key in place; the id may contain colons. */
 static bool read_key(char *text, struct absence_key *ret)
 {

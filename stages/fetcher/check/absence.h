@@ -96,6 +96,11 @@ void absences_each_unsure(const struct absences *t, const char *connection, abse
 /* Removes the absences of a connection without saving. */
 void absences_forget(struct absences *t, const char *connection);
 
+/* Writes the payload of the event that says that the object is gone, for that reason, or, with the reason
+ * "", that it is back: {"reason","kind","id","project_id"}. */
+enum { ABSENCE_EVENT_MAX = 1024 };
+WH_MUST_CHECK enum wh_rc absence_event(const struct absence *a, const char *reason,
+                                       struct wh_buf *out, struct wh_err *err);
 /* Writes the key and the document of one absence. */
 WH_MUST_CHECK enum wh_rc absence_write(const struct absence *a, char key[ABSENCE_KEY_MAX],
                                        struct wh_buf *json, struct wh_err *err);

@@ -5,9 +5,8 @@
 
 #include "common/base/mem.h"
 #include "common/base/num.h"
-#include "common/json/json_write.h"
 
-enum { PAYLOAD_MAX = 256, NUMBER_TEXT = 24, ABSENCE_PAYLOAD_MAX = 1024 };
+enum { PAYLOAD_MAX = 256, NUMBER_TEXT = 24 };
 
 /* ---- what GitLab lets us know ---- */
 
@@ -50,9 +49,9 @@ struct gone_wait {
     struct gone_wait *next;
     struct gone_wait *prev;
     struct gone *gone;
-    struct absences *absences; /* NULL: it is about a number */
-    struct absence *absence;   /* a copy */
-    struct numbers *n;
+    struct numbers *n; /* NULL: it is about an object without a number */
+    struct absences *absences;
+    struct absence *absence; /* a copy */
     int64_t number;
     struct number_set_entry becomes;
     unsigned records;
@@ -101,19 +100,27 @@ static void tell_absence(const struct gone_wait *w)
     }
 }
 
+static void take_fate(const struct gone_wait *w)
+{
+    struct wh_err err;
+
+    if (number_set_put(w->n->set, w->number, w->becomes.id, w->becomes.fate,
+                       w->becomes.confidential, &err) != WH_OK) {
+        wh_log_debug(w->gone->env.log, "number not recorded", WH_RC(&err));
+    }
+}
+
 static void settle(struct gone_wait *w)
 {
     struct gone *g = w->gone;
-    struct wh_err err;
 
     if (w->records > 0) {
         return;
     }
-    if (!w->failed && w->absences) {
+    if (!w->failed && w->n) {
+        take_fate(w);
+    } else if (!w->failed) {
         tell_absence(w);
-    } else if (!w->failed && number_set_put(w->n->set, w->number, w->becomes.id, w->becomes.fate,
-                                            w->becomes.confidential, &err) != WH_OK) {
-        wh_log_debug(g->env.log, "number not recorded", WH_RC(&err));
     }
     unlink_wait(w);
     g->env.settled(g->env.ctx);
@@ -282,17 +289,9 @@ static enum wh_rc emit_absence(struct gone_wait *w, struct wh_err *err)
 {
     struct outbox_row row = w->gone->env.row(w->gone->env.ctx);
     WH_AUTO(buf) struct wh_buf payload;
-    struct wh_json_writer json;
 
-    wh_buf_init(&payload, ABSENCE_PAYLOAD_MAX);
-    wh_json_writer_init(&json, &payload);
-    wh_jw_object(&json);
-    wh_jw_put_str(&json, "reason", WH_LIT("deleted"));
-    wh_jw_put_str(&json, "kind", wh_slice_str(w->absence->kind));
-    wh_jw_put_str(&json, "id", wh_slice_str(w->absence->id));
-    wh_jw_put_str(&json, "project_id", wh_slice_str(w->absence->project));
-    wh_jw_end(&json);
-    if (wh_jw_finish(&json, err) != WH_OK) {
+    wh_buf_init(&payload, ABSENCE_EVENT_MAX);
+    if (absence_event(w->absence, "deleted", &payload, err) != WH_OK) {
         return err->rc;
     }
     row.kind = WH_LIT("gone");

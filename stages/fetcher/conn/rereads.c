@@ -7,7 +7,6 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
-#include "common/json/json_write.h"
 #include "stages/fetcher/conn/conn_priv.h"
 #include "stages/fetcher/conn/shown.h"
 
@@ -194,20 +193,11 @@ static struct absence *absence_of(const struct reread *q)
 static enum wh_rc emit_gone(struct reread *q, const struct absence *a, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf payload;
-    struct wh_json_writer w;
 
-    wh_buf_init(&payload, 1024);
-    wh_json_writer_init(&w, &payload);
-    wh_jw_object(&w);
-    wh_jw_put_str(&w, "reason", WH_LIT("deleted"));
-    wh_jw_put_str(&w, "kind", wh_slice_str(q->kind));
-    wh_jw_put_str(&w, "id", wh_slice_str(a->id));
-    wh_jw_put_str(&w, "project_id", wh_slice_str(q->project));
-    wh_jw_end(&w);
-    if (wh_jw_finish(&w, err) != WH_OK) {
-        return err->rc;
-    }
-    return emit(q, "gone", wh_buf_slice(&payload), err);
+    wh_buf_init(&payload, ABSENCE_EVENT_MAX);
+    return absence_event(a, "deleted", &payload, err) == WH_OK
+               ? emit(q, "gone", wh_buf_slice(&payload), err)
+               : err->rc;
 }
 
 /* The credential must still be able to read what contains the object: a 404 is also GitLab's answer to a

@@ -1,15 +1,13 @@
 #include "stages/fetcher/conn/shown.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/mem.h"
 #include "common/base/num.h"
-#include "common/json/json_write.h"
 #include "stages/fetcher/check/gone.h"
 #include "stages/fetcher/conn/conn_priv.h"
 
-enum { PAYLOAD_MAX = 1024, TEXT_MAX = 240 };
+enum { TEXT_MAX = 240 };
 
 /* ---- objects without numbers: the absence remembers the tombstone ---- */
 
@@ -41,27 +39,13 @@ static void on_record(struct wh_bus_ack *ack, const struct wh_bus_delivery *d)
     wh_mem_free(b);
 }
 
-static enum wh_rc write_payload(const struct absence *a, struct wh_buf *out, struct wh_err *err)
-{
-    struct wh_json_writer w;
-
-    wh_json_writer_init(&w, out);
-    wh_jw_object(&w);
-    wh_jw_put_str(&w, "reason", WH_LIT(""));
-    wh_jw_put_str(&w, "kind", wh_slice_str(a->kind));
-    wh_jw_put_str(&w, "id", wh_slice_str(a->id));
-    wh_jw_put_str(&w, "project_id", wh_slice_str(a->project));
-    wh_jw_end(&w);
-    return wh_jw_finish(&w, err);
-}
-
 static enum wh_rc publish_back(struct conn *c, struct back *b, struct wh_err *err)
 {
     struct outbox_row row = conn_row(c, WH_ORIGIN_REST, c->run.id);
     WH_AUTO(buf) struct wh_buf payload;
 
-    wh_buf_init(&payload, PAYLOAD_MAX);
-    if (write_payload(&b->copy, &payload, err) != WH_OK) {
+    wh_buf_init(&payload, ABSENCE_EVENT_MAX);
+    if (absence_event(&b->copy, "", &payload, err) != WH_OK) {
         return err->rc;
     }
     row.kind = WH_LIT("back");

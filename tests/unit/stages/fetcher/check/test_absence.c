@@ -1,11 +1,11 @@
 /* The evidence that objects are gone: what proves it, what ends it, and how fetch-state keeps it. */
 #include "tests/lib/th_cmocka.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/mem.h"
 #include "stages/fetcher/check/absence.h"
+#include "tests/lib/th_observation.h"
 
 enum { CONFIRM_MS = 5000, JSON_MAX = 4096, OBJECTS = 60, STEPS = 4000 };
 
@@ -251,10 +251,9 @@ struct object {
 };
 
 static void one_answer(struct absences *t, struct object *o, const struct absence_key *key,
-                       int64_t now_ms)
+                       int64_t now_ms, unsigned what)
 {
     struct absence *a = absences_find(t, key);
-    int what = rand() % 8;
 
     if (what == 0) {
         absences_remove(t, a);
@@ -282,18 +281,18 @@ static void test_whatever_happens(void **state)
                           .parser = wh_json_parser_new(JSON_MAX, 16)};
     struct absences *t = absences_new(on_save, &saved);
     struct object objects[OBJECTS] = {{0}};
+    struct th_random random = {7};
     int64_t now_ms = 1000;
     char id[16];
 
     (void)state;
-    srand(7);
     for (int i = 0; i < STEPS; i++) {
-        int k = rand() % OBJECTS;
+        unsigned k = th_random_below(&random, OBJECTS);
         const struct absence_key key = job(id);
 
-        now_ms += rand() % 300;
-        (void)snprintf(id, sizeof(id), "%d", k * 7919 % 1000);
-        one_answer(t, &objects[k], &key, now_ms);
+        now_ms += th_random_below(&random, 300);
+        (void)snprintf(id, sizeof(id), "%u", k * 7919 % 1000);
+        one_answer(t, &objects[k], &key, now_ms, th_random_below(&random, 8));
     }
     for (int k = 0; k < OBJECTS; k++) {
         const struct absence_key key = job(id);

@@ -1,11 +1,11 @@
 /* What complete listings contained: what is missing, what stays known, and how fetch-state keeps it. */
 #include "tests/lib/th_cmocka.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/mem.h"
 #include "stages/fetcher/state/listed.h"
+#include "tests/lib/th_observation.h"
 
 enum { JSON_MAX = 1 << 20, IDS = 50, ROUNDS = 400 };
 
@@ -186,21 +186,21 @@ static void test_whatever_is_listed(void **state)
     struct listed_table *t = listed_table_new();
     struct listed *l = one(t);
     bool known[IDS] = {false};
+    struct th_random random = {3};
 
     (void)state;
-    srand(3);
     for (int round = 0; round < ROUNDS; round++) {
         char ids[4096] = "";
         char want[IDS + 1] = "";
         char got[IDS + 1] = "";
-        bool keep = rand() % 2;
+        bool keep = th_random_below(&random, 2);
         const char *missing;
         bool seen[IDS];
 
         for (int i = 0; i < IDS; i++) {
             int k = (i * 7 + round) % IDS;
 
-            seen[k] = rand() % 4 != 0;
+            seen[k] = th_random_below(&random, 4) != 0;
             if (seen[k]) {
                 (void)snprintf(ids + strlen(ids), 8, "%d,", 100 + k);
             }
