@@ -131,6 +131,7 @@ def oauth_connect(broker, stacks):
     if by["issues"] != "mcp" or by["pipelines"] != "mcp" or by["deployments"] != "none":
         raise Failure(f"read by {by}")
     have = rows_are_there(s)
+    s.settle()
     no_dead_letters(s)
     # What a listing does not show came by one more call for each; the stand-in has none for recorded rows.
     for kind in ("merge_request", "issue"):

@@ -63,7 +63,8 @@ struct project *projects_add_row(struct projects *all, struct wh_json_val row)
     if (p == NULL) {
         return NULL;
     }
-    if (p->path == NULL && wh_json_get(row, WH_LIT("path_with_namespace"), &path)) {
+    if (p->path == NULL && (wh_json_get(row, WH_LIT("path_with_namespace"), &path) ||
+                            wh_json_get(row, WH_LIT("fullPath"), &path))) {
         struct wh_slice s = wh_json_string(path);
 
         p->path = wh_mem_dup(s.ptr ? s.ptr : "", s.len);

@@ -50,6 +50,8 @@ static void test_rows(void **state)
     assert_ptr_equal(add_row(&projects, "{\"id\":7,\"permissions\":{\"project_access\":null}}"), p);
     assert_int_equal(p->access, 0);
     assert_string_equal(p->path, "a/b");
+    p = add_row(&projects, "{\"id\":8,\"fullPath\":\"a/c\"}"); /* by a tool */
+    assert_string_equal(p->path, "a/c");
     projects_free(&projects);
 }
 

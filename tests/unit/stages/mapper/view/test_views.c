@@ -784,6 +784,14 @@ static void test_tool_rows(void **state)
     is(v, "observations.1.source_id", "51");
     assert_false(th_json_has(v, "observations.0.fields.labels"));
 
+    v = text(state, WH_ORIGIN_MCP, "project",
+             "{\"id\":14,\"name\":\"b\",\"fullPath\":\"a/b\",\"webUrl\":\"https://"
+             "gitlab.example.com/a/b\","
+             "\"archived\":true}");
+    is(v, "rc", "ok");
+    is(v, "observations.0.source_id", "14");
+    is(v, "observations.0.fields.path", "a/b");
+
     v = text(
         state, WH_ORIGIN_MCP, "merge_request_node",
         "{\"id\":\"gid://gitlab/MergeRequest/99\",\"iid\":\"3\",\"title\":\"Fix\","
