@@ -1,6 +1,7 @@
 #include "stages/fetcher/gitlab/address.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -235,6 +236,20 @@ enum wh_rc address_canonical(struct wh_slice text, bool allow_http, struct wh_bu
 
 /* ---- ids ---- */
 
+/* import-<name> is the connection of what `wellhead import` reads. */
+static enum wh_rc keep_apart(struct wh_buf *out, struct wh_err *err)
+{
+    char id[ID_MAX + 1];
+    int n;
+
+    if (!wh_slice_starts(wh_buf_slice(out), WH_LIT("import-"))) {
+        return WH_OK;
+    }
+    n = snprintf(id, sizeof(id), "gitlab-%.*s", (int)(ID_MAX - sizeof("gitlab-")), wh_buf_str(out));
+    wh_buf_reset(out);
+    return wh_buf_append(out, wh_slice(id, (size_t)n), err);
+}
+
 enum wh_rc address_connection_id(struct wh_slice address, struct wh_buf *out, struct wh_err *err)
 {
     struct wh_slice rest = address;
@@ -256,6 +271,9 @@ enum wh_rc address_connection_id(struct wh_slice address, struct wh_buf *out, st
     }
     while (out->len && out->ptr[out->len - 1] == '-') {
         out->ptr[--out->len] = '\0';
+    }
+    if (keep_apart(out, err) != WH_OK) {
+        return err->rc;
     }
     if (!wh_connection_id_valid(wh_buf_slice(out))) {
         return wh_fail(err, WH_E_INVALID, "the address gives no connection id");

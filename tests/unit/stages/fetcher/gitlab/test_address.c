@@ -132,6 +132,8 @@ static void connection_ids(void **state)
     id_is("https://gitlab-example.com", "gitlab-example-com");
     id_is("http://127.0.0.1:8080/Root", "127-0-0-1-8080-root");
     id_is("https://[::1]", "1");
+    id_is("https://import.example.com", "gitlab-import-example-com");
+    id_is("https://imports.example.com", "imports-example-com");
     wh_buf_init(&out, 1024);
     assert_int_not_equal(address_connection_id(WH_LIT("https://..."), &out, &err), WH_OK);
     wh_buf_reset(&out);
