@@ -196,34 +196,18 @@ struct step {
     size_t left; /* children that this step may look at */
 };
 
-/* The first parent whose children are to be looked at. */
-static enum wh_rc find_due(struct step *s, bool *ret_found, struct wh_err *err)
+static enum wh_rc take_due(struct step *s, struct wh_slice key, struct wh_slice value,
+                           struct wh_err *err)
 {
-    struct wh_slice key = {NULL, 0};
-    struct wh_slice value = {NULL, 0};
-    struct wh_iter *it;
-    enum wh_rc rc;
-
-    *ret_found = false;
-    if (wh_iter_new(s->a->store, NULL, SINK_META, WH_LIT("k"), WH_LIT("l"), &it, err) != WH_OK) {
-        return err->rc;
+    if (key.len != DUE_KEY || value.len > sizeof(s->from) ||
+        wh_kind_def((enum wh_kind)(unsigned char)key.ptr[1]) == NULL) {
+        return wh_fail(err, WH_E_CORRUPT, "a key 'k' of meta is damaged");
     }
-    wh_iter_seek(it, WH_LIT("k"), false);
-    if (wh_iter_valid(it, &key, &value)) {
-        *ret_found = key.len == DUE_KEY && value.len <= sizeof(s->from) &&
-                     wh_kind_def((enum wh_kind)(unsigned char)key.ptr[1]) != NULL;
-        rc = *ret_found ? WH_OK : wh_fail(err, WH_E_CORRUPT, "a key 'k' of meta is damaged");
-    } else {
-        rc = wh_iter_error(it, err);
-    }
-    if (*ret_found) {
-        s->kind = (enum wh_kind)(unsigned char)key.ptr[1];
-        memcpy(s->id.bytes, key.ptr + 2, sizeof(s->id.bytes));
-        s->from_len = value.len;
-        memcpy(s->from, value.ptr ? value.ptr : "", value.len);
-    }
-    wh_iter_free(it);
-    return rc;
+    s->kind = (enum wh_kind)(unsigned char)key.ptr[1];
+    memcpy(s->id.bytes, key.ptr + 2, sizeof(s->id.bytes));
+    s->from_len = value.len;
+    memcpy(s->from, value.ptr ? value.ptr : "", value.len);
+    return WH_OK;
 }
 
 static enum wh_rc look_at(struct step *s, struct wh_slice key, struct wh_err *err)
@@ -309,19 +293,43 @@ static enum wh_rc save_place(struct step *s, struct wh_err *err)
                        err);
 }
 
+/* The parents in the order of their keys. *ret_n: how many were taken. */
+static enum wh_rc look_at_parents(struct step *s, size_t most, size_t *ret_n, struct wh_err *err)
+{
+    struct wh_slice key;
+    struct wh_slice value;
+    struct wh_iter *it;
+    enum wh_rc rc = WH_OK;
+
+    *ret_n = 0;
+    if (wh_iter_new(s->a->store, NULL, SINK_META, WH_LIT("k"), WH_LIT("l"), &it, err) != WH_OK) {
+        return err->rc;
+    }
+    for (wh_iter_seek(it, WH_LIT("k"), false);
+         rc == WH_OK && s->left > 0 && *ret_n < most && wh_iter_valid(it, &key, &value);
+         wh_iter_step(it, false)) {
+        ++*ret_n;
+        rc = take_due(s, key, value, err);
+        rc = rc == WH_OK ? look_at_all(s, err) : rc;
+        rc = rc == WH_OK ? save_place(s, err) : rc;
+    }
+    rc = rc == WH_OK ? wh_iter_error(it, err) : rc;
+    wh_iter_free(it);
+    return rc;
+}
+
 enum wh_rc sink_parents_step(struct sink_apply *a, size_t most, bool sync, bool *ret_more,
                              struct wh_err *err)
 {
     struct step s = {.a = a, .left = most};
+    size_t n = 0;
     enum wh_rc rc;
 
-    *ret_more = false;
     sink_apply_begin(a);
-    rc = find_due(&s, ret_more, err);
-    if (rc == WH_OK && *ret_more) {
-        rc = look_at_all(&s, err);
-        rc = rc == WH_OK ? save_place(&s, err) : rc;
-        rc = rc == WH_OK ? sink_apply_seal(a, err) : rc;
+    rc = look_at_parents(&s, most, &n, err);
+    *ret_more = n > 0;
+    if (rc == WH_OK && n > 0) {
+        rc = sink_apply_seal(a, err);
         rc = rc == WH_OK ? sink_apply_commit(a, sync, err) : rc;
     }
     sink_apply_begin(a);

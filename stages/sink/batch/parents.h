@@ -17,9 +17,9 @@
 
 /* How often parents went or came back in the committed batches, since the start. */
 uint64_t sink_parents_events(const struct sink_apply *a);
-/* Looks at up to `most` children of parents whose keys are stored, in a batch of its own that it commits;
- * nothing else may be in flight. *ret_more is false when no such key is left. Errors: those of the store;
- * with WH_E_NO_SPACE the step can be repeated. */
+/* Looks at up to `most` children of up to `most` parents whose keys are stored, in a batch of its own that
+ * it commits; nothing else may be in flight. *ret_more is false when there was no such key. Errors: those
+ * of the store; with WH_E_NO_SPACE the step can be repeated. */
 WH_MUST_CHECK enum wh_rc sink_parents_step(struct sink_apply *a, size_t most, bool sync,
                                            bool *ret_more, struct wh_err *err);
 
