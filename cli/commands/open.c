@@ -11,7 +11,9 @@ static int print_link(struct cli *cli, struct wh_json_val root)
 
     if (cli->opt.format == CLI_TEXT) {
         cli_say(&cli->out, "%s%.*s\n", cli->conf.sink_url, WH_SLICE_ARG(path));
-        cli_note(&cli->out, "The link works once, for %lld minutes.\n", seconds / 60);
+        if (!cli->opt.quiet) {
+            cli_note(&cli->out, "The link works once, for %lld minutes.\n", seconds / 60);
+        }
     } else {
         cli_say(&cli->out, "{\"ok\":true,\"url\":\"%s%.*s\",\"seconds\":%lld}\n",
                 cli->conf.sink_url, WH_SLICE_ARG(path), seconds);

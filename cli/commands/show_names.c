@@ -195,13 +195,16 @@ static void ask_kind(struct show_names *names, struct cli *cli, const struct wh_
     WH_AUTO(buf) struct wh_buf text;
     struct cli_query query = {.names = {"ids"}, .values = {ids}, .past = true};
     struct wh_json_val rows;
+    /* Records refer to accounts; the table team_members has the people behind them. */
+    const char *table = def->kind == WH_KIND_TEAM_MEMBER ? "accounts" : def->table;
+    const char *all = def->kind == WH_KIND_TEAM_MEMBER ? "" : "_all";
     struct wh_err err;
 
     wh_buf_init(&text, QUERY_MAX_BYTES);
     if (wh_buf_printf(&text, &err,
-                      "select t.id, %s as label from json_each(:ids) i cross join %s_all t on t.id "
+                      "select t.id, %s as label from json_each(:ids) i cross join %s%s t on t.id "
                       "= i.value limit %d",
-                      labels[def->kind], def->table, NAMES_MAX) != WH_OK) {
+                      labels[def->kind], table, all, NAMES_MAX) != WH_OK) {
         return;
     }
     query.text = wh_buf_str(&text);
