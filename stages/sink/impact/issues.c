@@ -15,7 +15,7 @@ static bool is_type(const struct wh_head *head, struct wh_slice type)
 
 bool impact_is_incident(const struct wh_head *head)
 {
-    return head && !head->deleted && head->body.def->kind == WH_KIND_WORK_ITEM &&
+    return head && !wh_head_is_gone(head) && head->body.def->kind == WH_KIND_WORK_ITEM &&
            is_type(head, WH_LIT("incident"));
 }
 

@@ -104,7 +104,7 @@ enum wh_rc past_live(struct past *p, enum wh_kind kind, const struct wh_entity_i
     if (past_head(p, kind, id, arena, ret, err) != WH_OK) {
         return err->rc;
     }
-    if (*ret && (*ret)->deleted) {
+    if (*ret && wh_head_is_gone(*ret)) {
         *ret = NULL;
     }
     return WH_OK;

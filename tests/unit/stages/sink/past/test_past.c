@@ -2,6 +2,7 @@
 #include "tests/lib/th_cmocka.h"
 
 #include "common/base/mem.h"
+#include "stages/sink/batch/parents.h"
 #include "stages/sink/batch/removal.h"
 #include "stages/sink/past/past.h"
 #include "tests/lib/th_facts.h"
@@ -243,6 +244,42 @@ static void a_purge_leaves_no_name(void **state)
     wh_buf_done(&head);
 }
 
+static bool is_live(struct world *w)
+{
+    const struct wh_entity_id id = th_facts_id(NULL, "issue", "1");
+    const struct wh_head *head = NULL;
+    struct wh_err err;
+
+    th_ok(past_live(w->past, WH_KIND_WORK_ITEM, &id, &w->arena, &head, &err), &err);
+    return head != NULL;
+}
+
+static void a_project(struct world *w, const char *fact)
+{
+    bool more = true;
+    struct wh_err err;
+
+    th_facts_put(&w->facts, fact);
+    while (more) {
+        th_ok(sink_parents_step(w->facts.apply, 10, false, &more, &err), &err);
+    }
+}
+
+static void what_is_gone_with_its_project_is_not_live(void **state)
+{
+    struct world *w = *state;
+
+    a_project(w, "{\"kind\":\"project\",\"id\":\"9\",\"at\":\"2026-05-01\",\"name\":\"web\"}");
+    th_facts_put(&w->facts, "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-02\","
+                            "\"type\":\"incident\",\"project\":\"project:9\"}");
+    assert_true(is_live(w));
+    a_project(
+        w, "{\"kind\":\"project\",\"id\":\"9\",\"at\":\"2026-05-03\",\"delete\":\"lost_access\"}");
+    assert_false(is_live(w));
+    a_project(w, "{\"kind\":\"project\",\"id\":\"9\",\"at\":\"2026-05-04\",\"name\":\"web\"}");
+    assert_true(is_live(w));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +289,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(ownership_columns_hold_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_and_links_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_purge_leaves_no_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_gone_with_its_project_is_not_live, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
