@@ -24,7 +24,8 @@ static const char *const labels[WH_KIND_COUNT] = {
     [WH_KIND_BUILD_RECORD] = "'pipeline ' || t.source_id || coalesce(' of ' || t.ref, '')",
     [WH_KIND_JOB] = "t.name",
     [WH_KIND_TEAM_MEMBER] =
-        "coalesce(t.name || coalesce(' @' || t.username, ''), '@' || t.username)",
+        "coalesce(coalesce(t.team_member_name, t.name) || coalesce(' @' || t.username, ''), '@' || "
+        "t.username)",
     [WH_KIND_PROJECT] = "coalesce(t.path, t.name)",
     [WH_KIND_DEPLOYMENT] =
         "'deployment ' || t.source_id || coalesce(' to ' || t.environment_name, '')",

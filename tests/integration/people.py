@@ -100,6 +100,7 @@ def who_is_who(broker, stacks):
                              "where t.name = 'Known Author' group by 1"), [{"author_name": "Known Author", "n": busy["n"]}])
     same("the id of the account finds the member",
          s.sql(f"select name from team_members where id = '{busy['a']}'"), [{"name": "Known Author"}])
+    same("the account says whose it is", json.loads(s.cli("show", busy["a"], "--json").stdout)["entity"]["team_member"]["name"], "Known Author")
     same("review", s.sql("select rule, key from people_review where key = 'name:kim-lee'"), [{"rule": "name", "key": "name:kim-lee"}])
     before = dump(s)
     merge = decide(s, "merge", "gitlab:kim", "gitlab:kim2")

@@ -28,6 +28,7 @@
 #include "stages/sink/api/lane.h"
 #include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
+#include "stages/sink/people/book.h"
 #include "stages/sink/sql/sql.h"
 
 /* ---- spool.c: a long answer ---- */
@@ -359,6 +360,8 @@ struct api_entity_source {
     struct wh_iter *iters[API_ENTITY_ITERS];
     size_t max_bytes; /* more stored bytes are WH_E_BUSY; 0: no bound */
     int64_t max_keys; /* more keys of a family are WH_E_BUSY; 0: no bound */
+    struct people_cache
+        *people; /* for accounts and rows of directories; NULL: they are WH_E_BUSY */
 };
 
 /* Writes the answer into out, which is empty. Thread: any. WH_E_NOT_FOUND. */

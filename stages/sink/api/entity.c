@@ -266,6 +266,64 @@ static void write_identity(const struct reading *r, struct wh_json_writer *w)
     time_member(w, "last_seen", wh_head_last_seen_ms(h->first_seen_ms, h->last_seen_ms));
 }
 
+/* ---- whose account it is ---- */
+
+static bool is_of_people(const struct wh_kind_def *def)
+{
+    return def->kind == WH_KIND_TEAM_MEMBER || def->kind == WH_KIND_PERSON;
+}
+
+static enum wh_rc get_book(const struct reading *r, struct past *past,
+                           const struct people_book **ret, struct wh_err *err)
+{
+    struct people_book_conf conf = {.store = r->from->store, .snap = r->from->snap, .past = past};
+    struct wh_history_when when = r->from->when;
+
+    conf.until_ms = when.stored_ms < when.valid_ms ? when.stored_ms : when.valid_ms;
+    return people_book_get(sink_is_now(when) ? r->from->people : NULL, &conf, ret, err);
+}
+
+static void write_member(const struct people_book *book, const struct wh_entity_id *id,
+                         struct wh_json_writer *w)
+{
+    const struct people_member *m = people_book_member(book, id);
+    char text[WH_ENTITY_ID_TEXT + 1];
+
+    wh_jw_key(w, "team_member");
+    if (m == NULL) {
+        wh_jw_null(w);
+        return;
+    }
+    wh_jw_object(w);
+    str(w, "id", wh_slice_str(wh_entity_id_format(&m->id, text)));
+    str(w, "name", people_book_name(book, m));
+    str(w, "type", wh_slice_str(people_type_name(m->type)));
+    str(w, "status", wh_slice_str(people_state_name(m->state)));
+    wh_jw_end(w);
+}
+
+/* The team member of an account or of a directory's row, which an id that was merged away leads to. */
+static enum wh_rc write_whose(const struct reading *r, struct wh_json_writer *w, struct wh_err *err)
+{
+    const struct past_conf conf = {
+        .store = r->from->store, .snap = r->from->snap, .when = &r->from->when};
+    const struct people_book *book = NULL;
+    struct past *past = NULL;
+
+    if (!is_of_people(r->def)) {
+        return WH_OK;
+    }
+    if (past_new(&conf, &past, err) != WH_OK) {
+        return err->rc;
+    }
+    if (get_book(r, past, &book, err) == WH_OK) {
+        write_member(book, &r->head.id, w);
+        people_book_free(book);
+    }
+    past_free(past);
+    return book ? WH_OK : err->rc;
+}
+
 /* ---- who set a field ---- */
 
 static enum wh_rc write_setter(struct reading *r, struct wh_json_writer *w, const struct setter *s,
@@ -359,7 +417,8 @@ static enum wh_rc write_entity(struct reading *r, struct wh_buf *out, struct wh_
     wh_jw_key(&w, "entity");
     wh_jw_object(&w);
     write_identity(r, &w);
-    if (write_fields(r, &w, err) != WH_OK || write_provenance(r, &w, err) != WH_OK) {
+    if (write_whose(r, &w, err) != WH_OK || write_fields(r, &w, err) != WH_OK ||
+        write_provenance(r, &w, err) != WH_OK) {
         return err->rc;
     }
     write_counts(r, &w);
@@ -376,6 +435,9 @@ enum wh_rc api_entity_write(const struct api_entity_source *from, const struct w
     /* out has room for the stored head until the answer is written. */
     if (find_head(&r, id, out, err) != WH_OK || go_back(&r, err) != WH_OK) {
         return err->rc;
+    }
+    if (is_of_people(r.def) && from->people == NULL) {
+        return wh_fail(err, WH_E_BUSY, "whose it is depends on others: not read at once");
     }
     wh_buf_reset(out);
     list_setters(&r);
@@ -411,7 +473,8 @@ static enum wh_rc open_iters(struct api_entity_source *from, struct wh_err *err)
 
 static enum wh_rc entity_job(struct api_job *job, const struct wh_entity_id *id, struct wh_err *err)
 {
-    struct api_entity_source from = {.store = job->api->deps.store};
+    struct api_entity_source from = {.store = job->api->deps.store,
+                                     .people = sql_engine_people(job->api->engine)};
     WH_AUTO(buf) struct wh_buf out;
     struct wh_snapshot *snap;
     enum wh_rc rc;

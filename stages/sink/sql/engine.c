@@ -46,6 +46,11 @@ enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine 
     return WH_OK;
 }
 
+struct people_cache *sql_engine_people(struct sql_engine *engine)
+{
+    return engine->people;
+}
+
 void sql_engine_stop(struct sql_engine *engine)
 {
     atomic_store(&engine->stopped, true);

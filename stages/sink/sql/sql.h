@@ -50,6 +50,7 @@
 #include "common/store/store.h"
 
 struct sql_engine;
+struct people_cache;
 
 enum { SQL_MEMORY_DEFAULT = 64 << 20 };
 
@@ -116,6 +117,8 @@ struct sql_outcome {
 
 WH_MUST_CHECK enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine **ret,
                                         struct wh_err *err);
+/* Everybody in the newest state that was asked for; lives as long as the engine. */
+struct people_cache *sql_engine_people(struct sql_engine *engine);
 /* Running statements end with WH_E_CANCELED, new ones are refused. */
 void sql_engine_stop(struct sql_engine *engine);
 /* No statement may be running. Accepts NULL. */

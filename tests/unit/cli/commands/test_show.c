@@ -57,7 +57,7 @@ static void script(struct th_cli *t)
     th_cli_answer(t, ENTITY "/links?_size=1000", 200,
                   "{\"rows\":[{\"direction\":\"out\",\"relation\":\"author\",\"kind\":"
                   "\"team_member\",\"id\":\"" AUTHOR "\"}],\"next\":null}");
-    th_cli_answer(t, SQL "select t.id, coalesce(t.name", 200,
+    th_cli_answer(t, SQL "select t.id, coalesce(coalesce(t.team_member_name", 200,
                   "{\"rows\":[{\"id\":\"" AUTHOR "\",\"label\":\"Ana @ana\"}]}");
     th_cli_answer(t, SQL "select t.id, case t.type", 200,
                   "{\"rows\":[{\"id\":\"" ID "\",\"label\":\"#7 T\"}]}");
@@ -226,7 +226,7 @@ static void an_entity_is_shown_as_it_was(void **state)
     th_cli_answer(t,
                   ENTITY "/revisions?_size=1000&as_of=2026-11-24T10%3A00%3A00Z&valid_at=2026-11-23",
                   200, revisions);
-    th_cli_answer(t, SQL "select t.id, coalesce(t.name", 200, "{\"rows\":[]}");
+    th_cli_answer(t, SQL "select t.id, coalesce(coalesce(t.team_member_name", 200, "{\"rows\":[]}");
     th_cli_answer(t, SQL "select t.id, case t.type", 200, "{\"rows\":[]}");
     assert_int_equal(
         th_cli_run(t, "show " ID " --as-of 2026-11-24T10:00:00Z --valid-at 2026-11-23"), CLI_OK);
