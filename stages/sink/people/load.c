@@ -9,7 +9,6 @@ enum {
     SCRATCH_BLOCK_BYTES = 64 << 10,
     SCRATCH_MAX_BYTES = 64 << 20,
     DECISION_DEPTH = 8,
-    NAME_PARTS_MAX = 16,
 };
 
 struct account {
@@ -90,110 +89,17 @@ static enum wh_rc keep_folded(struct load *l, struct wh_slice text, struct wh_sl
     return keep(l, wh_buf_slice(&l->text), ret, err);
 }
 
-static int part_cmp(const void *a, const void *b)
-{
-    return wh_slice_cmp(*(const struct wh_slice *)a, *(const struct wh_slice *)b);
-}
-
-/* The words of a name in alphabetical order, so that "Adams, Ana" is similar to "Ana Adams". */
+/* The form of a name by which similar ones are found; empty when it has none. */
 static enum wh_rc keep_name_key(struct load *l, struct wh_slice name, struct wh_slice *ret,
                                 struct wh_err *err)
 {
-    struct wh_slice parts[NAME_PARTS_MAX];
-    size_t n = 0;
-    size_t from = 0;
-    struct wh_slice key;
-
-    *ret = wh_slice("", 0);
     wh_buf_reset(&l->text);
-    if (wh_key_normalise(name, &l->text, err) != WH_OK) {
-        return err->rc == WH_E_TOO_LARGE || err->rc == WH_E_UTF8 ? WH_OK : err->rc;
-    }
-    key = wh_buf_slice(&l->text);
-    for (size_t i = 0; i <= key.len && n < NAME_PARTS_MAX; i++) {
-        if (i == key.len || strchr("-,.;", key.ptr[i])) {
-            parts[n] = wh_slice(key.ptr + from, i - from);
-            n += i > from;
-            from = i + 1;
-        }
-    }
-    qsort(parts, n, sizeof(parts[0]), part_cmp);
-    if (wh_arena_dup(&l->b->arena, key, ret, err) != WH_OK) {
-        return err->rc;
-    }
-    from = 0;
-    for (size_t i = 0; i < n; i++) {
-        char *to = (char *)(uintptr_t)ret->ptr + from;
-
-        memcpy(to, parts[i].ptr, parts[i].len);
-        from += parts[i].len;
-        if (i + 1 < n) {
-            to[parts[i].len] = '-';
-            from++;
-        }
-    }
-    ret->len = from;
-    return WH_OK;
+    *ret = wh_slice("", 0);
+    return people_name_key(name, &l->text, err) == WH_OK ? keep(l, wh_buf_slice(&l->text), ret, err)
+                                                         : err->rc;
 }
 
 /* ---- accounts ---- */
-
-static enum people_state state_of(struct wh_slice state, bool deleted)
-{
-    static const char *const blocked[] = {"blocked", "banned", "blocked_pending_approval",
-                                          "deactivated", "ldap_blocked"};
-
-    if (deleted || wh_slice_eq(state, WH_LIT("deleted"))) {
-        return PEOPLE_DELETED;
-    }
-    for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++) {
-        if (wh_slice_eq(state, wh_slice_str(blocked[i]))) {
-            return PEOPLE_BLOCKED;
-        }
-    }
-    return state.len ? PEOPLE_ACTIVE : PEOPLE_UNKNOWN;
-}
-
-/* Behind the prefix stand digits and "_bot". */
-static bool is_token_user(struct wh_slice username, struct wh_slice prefix)
-{
-    size_t i = prefix.len;
-
-    if (!wh_slice_starts(username, prefix)) {
-        return false;
-    }
-    while (i < username.len && username.ptr[i] >= '0' && username.ptr[i] <= '9') {
-        i++;
-    }
-    return i > prefix.len && wh_slice_starts(wh_slice_from(username, i), WH_LIT("_bot"));
-}
-
-/* User names that GitLab gives to accounts of no person: users of tokens, service accounts and its own. */
-static bool is_bot_name(struct wh_slice username)
-{
-    static const char *const own[] = {
-        "ghost",
-        "alert-bot",
-        "support-bot",
-        "visual-review-bot",
-        "migration-bot",
-        "gitlab-security-bot",
-        "automation-bot",
-        "gitlab-admin-bot",
-        "duo-code-review-bot",
-        "gitlabduo",
-        "gitlab-llm-bot",
-    };
-
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-        if (wh_slice_eq(username, wh_slice_str(own[i]))) {
-            return true;
-        }
-    }
-    return is_token_user(username, WH_LIT("project_")) ||
-           is_token_user(username, WH_LIT("group_")) ||
-           wh_slice_starts(username, WH_LIT("service_account_"));
-}
 
 /* Since when the fields are as they are: the newest of their versions. */
 static int64_t since_of(const struct wh_head *head, const char *const *fields, size_t n)
@@ -219,7 +125,7 @@ static enum wh_rc fold_account(struct load *l, struct account *a, struct wh_err 
         return err->rc;
     }
     a->is.type =
-        a->is.type == PEOPLE_BOT || is_bot_name(a->is.username) ? PEOPLE_BOT : PEOPLE_PERSON;
+        a->is.type == PEOPLE_BOT || people_is_bot_name(a->is.username) ? PEOPLE_BOT : PEOPLE_PERSON;
     return keep_name_key(l, a->shows.name, &a->is.name, err);
 }
 
@@ -241,7 +147,7 @@ static enum wh_rc load_account(struct load *l, const struct wh_head *head, struc
     a->is.created_ms = created ? created->u.i : INT64_MAX;
     a->is.since_ms = since_of(head, fields, sizeof(fields) / sizeof(fields[0]));
     a->is.type = bot && bot->u.b ? PEOPLE_BOT : PEOPLE_PERSON;
-    a->is.state = state_of(past_string(head, "state"), head->deleted);
+    a->is.state = people_state_of(past_string(head, "state"), head->deleted);
     if (past_text(l->conf->past, head, "name", &l->scratch, &name, err) != WH_OK ||
         keep_same(l, head->source.system, before ? &before->is.system : NULL, &a->is.system, err) !=
             WH_OK ||

@@ -1,22 +1,14 @@
-/* Tables of people: team members, their accounts, what is to be reviewed and what was decided. */
-#include "common/text/key.h"
-#include "stages/sink/sql/computed_priv.h"
+/* Tables of people: team members and their accounts. */
+#include "stages/sink/sql/people_priv.h"
 
 /* ---- one thing at a time ---- */
 
-struct reading {
-    const struct people_book *book;
-    const struct people_member *m; /* only this one; NULL: all */
-    size_t node;                   /* only this account; PEOPLE_NONE: all of m, or all */
-    size_t at;
-    bool none;
-};
+enum { KEY_ID = 0 };
 
-enum { KEY_ID, KEY_MEMBER };
-
-static enum wh_rc start(struct sql_computing *c, int key, struct wh_slice value, struct wh_err *err)
+enum wh_rc sql_people_start(struct sql_computing *c, int key, struct wh_slice value,
+                            struct wh_err *err)
 {
-    struct reading *r;
+    struct sql_people_reading *r;
     struct wh_entity_id id;
     struct wh_err ignored;
     void *memory = NULL;
@@ -42,8 +34,8 @@ static enum wh_rc start(struct sql_computing *c, int key, struct wh_slice value,
     return WH_OK;
 }
 
-static enum wh_rc text_value(struct sql_computing *c, struct wh_slice text, struct sql_value *ret,
-                             struct wh_err *err)
+enum wh_rc sql_people_text(struct sql_computing *c, struct wh_slice text, struct sql_value *ret,
+                           struct wh_err *err)
 {
     struct wh_slice copy;
 
@@ -58,13 +50,13 @@ static enum wh_rc text_value(struct sql_computing *c, struct wh_slice text, stru
     return WH_OK;
 }
 
-static struct sql_value word(const char *text)
+struct sql_value sql_people_word(const char *text)
 {
     return text ? sql_value_of_text(wh_slice_str(text)) : (struct sql_value){.type = SQL_NULL};
 }
 
-static enum wh_rc time_value(struct sql_computing *c, int64_t ms, struct sql_value *ret,
-                             struct wh_err *err)
+enum wh_rc sql_people_time(struct sql_computing *c, int64_t ms, struct sql_value *ret,
+                           struct wh_err *err)
 {
     *ret = (struct sql_value){.type = SQL_NULL};
     return ms == 0 ? WH_OK : sql_value_of_time(c, ms, ret, err);
@@ -126,7 +118,7 @@ static enum wh_rc version_value(struct sql_computing *c, struct wh_version v, st
 {
     char text[SQL_VERSION_TEXT + 1];
 
-    return text_value(c, wh_slice_str(sql_version_format(v, text)), ret, err);
+    return sql_people_text(c, wh_slice_str(sql_version_format(v, text)), ret, err);
 }
 
 static enum wh_rc field_value(struct sql_computing *c, const struct wh_head *head,
@@ -144,7 +136,7 @@ static enum wh_rc field_value(struct sql_computing *c, const struct wh_head *hea
         *ret = sql_value_of_int(v->u.b);
         return WH_OK;
     case WH_FIELD_TIME:
-        return time_value(c, v->u.i, ret, err);
+        return sql_people_time(c, v->u.i, ret, err);
     case WH_FIELD_STRING:
         if (past_text(c->past, head, field, &c->step, &text, err) != WH_OK) {
             return err->rc;
@@ -170,11 +162,11 @@ static enum wh_rc identity_times(struct sql_computing *c, const struct wh_head *
     int64_t seen_ms = wh_head_last_seen_ms(h->first_seen_ms, h->last_seen_ms);
     int64_t changed_ms = wh_head_changed_ms(NULL, h->version);
 
-    if (time_value(c, deleted_ms, &to[I_DELETED_AT], err) != WH_OK ||
-        time_value(c, version_ms, &to[I_VERSION_AT], err) != WH_OK ||
-        time_value(c, changed_ms, &to[I_CHANGED_AT], err) != WH_OK ||
-        time_value(c, h->first_seen_ms, &to[I_FIRST_SEEN], err) != WH_OK ||
-        time_value(c, seen_ms, &to[I_LAST_SEEN], err) != WH_OK) {
+    if (sql_people_time(c, deleted_ms, &to[I_DELETED_AT], err) != WH_OK ||
+        sql_people_time(c, version_ms, &to[I_VERSION_AT], err) != WH_OK ||
+        sql_people_time(c, changed_ms, &to[I_CHANGED_AT], err) != WH_OK ||
+        sql_people_time(c, h->first_seen_ms, &to[I_FIRST_SEEN], err) != WH_OK ||
+        sql_people_time(c, seen_ms, &to[I_LAST_SEEN], err) != WH_OK) {
         return err->rc;
     }
     return WH_OK;
@@ -281,7 +273,7 @@ static enum wh_rc json_list(struct sql_computing *c, const struct wh_slice *item
     wh_jw_end(&w);
     rc = wh_jw_finish(&w, err);
     if (rc == WH_OK) {
-        rc = text_value(c, wh_buf_slice(&out), ret, err);
+        rc = sql_people_text(c, wh_buf_slice(&out), ret, err);
     }
     wh_buf_done(&out);
     return rc;
@@ -439,8 +431,8 @@ static enum wh_rc add_member(struct sql_computing *c, const struct people_book *
         [T_NAME] = sql_value_of_text(people_book_name(b, m)),
         [T_TITLE] = sql_value_of_text(said(b, m, true)),
         [T_TEAM] = sql_value_of_text(said(b, m, false)),
-        [T_TYPE] = word(people_type_name(m->type)),
-        [T_STATUS] = word(people_state_name(m->state)),
+        [T_TYPE] = sql_people_word(people_type_name(m->type)),
+        [T_STATUS] = sql_people_word(people_state_name(m->state)),
     };
     const struct people_said *s;
 
@@ -461,7 +453,7 @@ static enum wh_rc add_member(struct sql_computing *c, const struct people_book *
 
 static enum wh_rc members_step(struct sql_computing *c, bool *ret_end, struct wh_err *err)
 {
-    struct reading *r = c->state;
+    struct sql_people_reading *r = c->state;
     const struct people_member *m = r->m;
 
     if (m == NULL && !r->none && r->at < r->book->people.n_members) {
@@ -481,7 +473,7 @@ const struct sql_computed_def sql_team_members = {
     .n_keys = 1,
     .finds_more = true,
     .rows = 10000,
-    .start = start,
+    .start = sql_people_start,
     .step = members_step,
 };
 
@@ -602,7 +594,7 @@ static enum wh_rc evidence_value(struct sql_computing *c, const struct people_bo
     wh_json_writer_init(&w, &out);
     rc = write_evidence(c, b, n, &w, err);
     rc = rc == WH_OK ? wh_jw_finish(&w, err) : rc;
-    rc = rc == WH_OK ? text_value(c, wh_buf_slice(&out), ret, err) : rc;
+    rc = rc == WH_OK ? sql_people_text(c, wh_buf_slice(&out), ret, err) : rc;
     wh_buf_done(&out);
     return rc;
 }
@@ -621,9 +613,10 @@ static enum wh_rc add_account(struct sql_computing *c, const struct people_book 
         [A_USERNAME] = sql_value_of_text(s->username),
         [A_NAME] = sql_value_of_text(s->name),
         [A_EMAIL] = sql_value_of_text(s->email),
-        [A_STATE] = a->state == PEOPLE_DELETED ? word("deleted") : sql_value_of_text(s->state),
-        [A_TYPE] = word(people_type_name(m->type)),
-        [A_RULE] = word(n->rule == PEOPLE_RULE_NONE ? NULL : people_rule_name(n->rule)),
+        [A_STATE] =
+            a->state == PEOPLE_DELETED ? sql_people_word("deleted") : sql_value_of_text(s->state),
+        [A_TYPE] = sql_people_word(people_type_name(m->type)),
+        [A_RULE] = sql_people_word(n->rule == PEOPLE_RULE_NONE ? NULL : people_rule_name(n->rule)),
     };
 
     if (sql_value_of_id(c, &a->id, &row[A_ID], err) != WH_OK ||
@@ -638,7 +631,7 @@ static enum wh_rc add_account(struct sql_computing *c, const struct people_book 
 
 static enum wh_rc accounts_step(struct sql_computing *c, bool *ret_end, struct wh_err *err)
 {
-    struct reading *r = c->state;
+    struct sql_people_reading *r = c->state;
     const struct people_book *b = r->book;
     size_t n = r->m ? r->m->n_accounts : b->in.n_accounts;
     size_t node = r->at;
@@ -668,147 +661,6 @@ const struct sql_computed_def sql_accounts = {
     .n_keys = 2,
     .finds_more = true,
     .rows = 10000,
-    .start = start,
+    .start = sql_people_start,
     .step = accounts_step,
-};
-
-/* ---- reviews ---- */
-
-enum { V_KEY, V_RULE, V_LEFT, V_LEFT_NAME, V_RIGHT, V_RIGHT_NAME, V_SINCE, V_COLUMNS };
-
-static const struct sql_column review_columns[V_COLUMNS] = {
-    {"key", "TEXT", SQL_SHAPE_PLAIN, "what both have: account:, email:, username: or name:"},
-    {"rule", "TEXT", SQL_SHAPE_PLAIN,
-     "account, email, username: the key joins nobody; name: they may be one"},
-    {"left", "TEXT", SQL_SHAPE_PLAIN, "one team member"},
-    {"left_name", "TEXT", SQL_SHAPE_PLAIN, "their name"},
-    {"right", "TEXT", SQL_SHAPE_PLAIN, "the other"},
-    {"right_name", "TEXT", SQL_SHAPE_PLAIN, "their name"},
-    {"since", "TEXT", SQL_SHAPE_TIME, "since when both have it"},
-};
-
-/* The key as others write it: with its kind in front; addresses and names in the form of all keys. */
-static enum wh_rc key_value(struct sql_computing *c, const struct people_review *v,
-                            struct sql_value *ret, struct wh_err *err)
-{
-    struct wh_buf text;
-    enum wh_rc rc;
-
-    wh_buf_init(&text, SQL_TEXT_MAX_BYTES);
-    rc = wh_buf_printf(&text, err, "%s:", people_rule_name(v->rule));
-    if (rc == WH_OK) {
-        rc = v->rule == PEOPLE_RULE_ACCOUNT ? wh_buf_append(&text, v->key, err)
-                                            : wh_key_normalise(v->key, &text, err);
-    }
-    rc = rc == WH_OK ? text_value(c, wh_buf_slice(&text), ret, err) : rc;
-    wh_buf_done(&text);
-    return rc;
-}
-
-static enum wh_rc reviews_step(struct sql_computing *c, bool *ret_end, struct wh_err *err)
-{
-    struct reading *r = c->state;
-    const struct people *p = &r->book->people;
-    const struct people_review *v = &p->reviews[r->at];
-    struct sql_value row[V_COLUMNS] = {0};
-
-    *ret_end = r->at >= p->n_reviews;
-    if (*ret_end) {
-        return WH_OK;
-    }
-    r->at++;
-    row[V_RULE] = word(people_rule_name(v->rule));
-    row[V_LEFT_NAME] = sql_value_of_text(people_book_name(r->book, &p->members[v->left]));
-    row[V_RIGHT_NAME] = sql_value_of_text(people_book_name(r->book, &p->members[v->right]));
-    if (key_value(c, v, &row[V_KEY], err) != WH_OK ||
-        sql_value_of_id(c, &p->members[v->left].id, &row[V_LEFT], err) != WH_OK ||
-        sql_value_of_id(c, &p->members[v->right].id, &row[V_RIGHT], err) != WH_OK ||
-        time_value(c, v->since_ms, &row[V_SINCE], err) != WH_OK) {
-        return err->rc;
-    }
-    return sql_computed_add(c, row, err);
-}
-
-const struct sql_computed_def sql_people_review = {
-    .name = "people_review",
-    .columns = review_columns,
-    .n_columns = V_COLUMNS,
-    .rows = 100,
-    .start = start,
-    .step = reviews_step,
-};
-
-/* ---- decisions ---- */
-
-enum {
-    D_ID,
-    D_AT,
-    D_WHO,
-    D_ACTION,
-    D_SUBJECT,
-    D_SUBJECT_NAME,
-    D_OBJECT,
-    D_OBJECT_NAME,
-    D_WHY,
-    D_UNDONE_AT,
-    D_COLUMNS
-};
-
-static const struct sql_column decision_columns[D_COLUMNS] = {
-    {"id", "TEXT", SQL_SHAPE_PLAIN, "the decision"},
-    {"at", "TEXT", SQL_SHAPE_TIME, "when it was made"},
-    {"who", "TEXT", SQL_SHAPE_PLAIN, "who made it"},
-    {"action", "TEXT", SQL_SHAPE_PLAIN, "merge, split or undo"},
-    {"subject", "TEXT", SQL_SHAPE_PLAIN, "an account or a row; of undo: the decision"},
-    {"subject_name", "TEXT", SQL_SHAPE_PLAIN, "name of its team member now"},
-    {"object", "TEXT", SQL_SHAPE_PLAIN, "of merge: the other one"},
-    {"object_name", "TEXT", SQL_SHAPE_PLAIN, "name of its team member now"},
-    {"why", "TEXT", SQL_SHAPE_PLAIN, "the reason that was given"},
-    {"undone_at", "TEXT", SQL_SHAPE_TIME, "when it was undone; NULL: it counts"},
-};
-
-static struct sql_value name_by_id(const struct people_book *b, const struct wh_entity_id *id)
-{
-    const struct people_member *m = people_book_member(b, id);
-
-    return m ? sql_value_of_text(people_book_name(b, m)) : (struct sql_value){.type = SQL_NULL};
-}
-
-static enum wh_rc decisions_step(struct sql_computing *c, bool *ret_end, struct wh_err *err)
-{
-    struct reading *r = c->state;
-    const struct people_book *b = r->book;
-    const struct wh_decision *d = &b->decisions[r->at];
-    const struct people_decision *p = &b->in.decisions[r->at];
-    size_t undone = b->people.undone_by[r->at];
-    struct sql_value row[D_COLUMNS] = {0};
-
-    *ret_end = r->at >= b->in.n_decisions;
-    if (*ret_end) {
-        return WH_OK;
-    }
-    r->at++;
-    row[D_ID] = sql_value_of_text(d->id);
-    row[D_WHO] = sql_value_of_text(d->who);
-    row[D_ACTION] = word(wh_action_name(d->action));
-    row[D_SUBJECT] = sql_value_of_text(d->subject);
-    row[D_SUBJECT_NAME] = name_by_id(b, &p->subject);
-    row[D_OBJECT] = sql_value_of_text(d->object);
-    row[D_OBJECT_NAME] = name_by_id(b, &p->object);
-    row[D_WHY] = sql_value_of_text(d->why);
-    if (sql_value_of_time(c, d->at_ms, &row[D_AT], err) != WH_OK ||
-        (undone != PEOPLE_NONE &&
-         sql_value_of_time(c, b->decisions[undone].at_ms, &row[D_UNDONE_AT], err) != WH_OK)) {
-        return err->rc;
-    }
-    return sql_computed_add(c, row, err);
-}
-
-const struct sql_computed_def sql_decisions = {
-    .name = "decisions",
-    .columns = decision_columns,
-    .n_columns = D_COLUMNS,
-    .rows = 100,
-    .start = start,
-    .step = decisions_step,
 };
