@@ -63,6 +63,7 @@ static void add_stream(struct cli_table *t, struct wh_json_val one)
     cli_table_cell(t, state);
     add_reader(t, one);
     add_count(t, one, "at_gitlab");
+    add_count(t, one, "stored");
     cli_table_cell(t, cli_get_str(one, "counted_by"));
     add_success(t, one);
     cli_table_cell(t, cli_get_str(one, "reason"));
@@ -71,7 +72,7 @@ static void add_stream(struct cli_table *t, struct wh_json_val one)
 static void print_streams(const struct cli *cli, struct wh_slice connection,
                           struct wh_json_val list)
 {
-    static const char *const heads[] = {"state",      "read by",      "at GitLab",
+    static const char *const heads[] = {"state",      "read by",      "at GitLab", "stored",
                                         "counted by", "last success", ""};
     struct wh_json_val one;
     struct wh_json_iter it;

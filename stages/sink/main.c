@@ -18,6 +18,7 @@
 #include "stages/sink/watch/watch.h"
 
 enum {
+    STORED_ROWS = 20000, /* counted in one look at the pipeline: some hundredths of a second */
     REPLY_SLACK_MS = 5000,
     FETCH_MAX_BYTES = 32 << 20,
     WATCH_FETCH_BYTES = 2 << 20,
@@ -243,6 +244,7 @@ static enum wh_rc start_watch(struct app *app, struct wh_err *err)
         .process = app->base.process,
         .group = app->group,
         .interval_ms = app->conf.discover_ms,
+        .stored_rows = STORED_ROWS,
     };
 
     if (app->conf.rebuild) {

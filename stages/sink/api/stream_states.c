@@ -40,10 +40,52 @@ static void put_text(struct wh_json_writer *w, const char *key, struct wh_slice 
     }
 }
 
-static void write_stream(struct wh_json_writer *w, const struct wh_streams *all,
-                         const struct wh_stream *one, int64_t now_ms)
+/* The source kind of a stream's rows; empty: they are counted with those of another one. */
+static struct wh_slice kind_of(struct wh_slice stream)
 {
-    enum wh_stream_state state = wh_stream_state(all, one, now_ms);
+    static const struct {
+        const char *stream;
+        const char *kind;
+    } kinds[] = {
+        {"projects", "project"},
+        {"members", "membership"},
+        {"milestones", "milestone"},
+        {"environments", "environment"},
+        {"releases", "release"},
+        {"issues", "issue"},
+        {"merge_requests", "merge_request"},
+        {"pipelines", "pipeline"},
+        {"jobs", "job"},
+        {"deployments", "deployment"},
+    };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (wh_slice_eq(stream, wh_slice_str(kinds[i].stream))) {
+            return wh_slice_str(kinds[i].kind);
+        }
+    }
+    return wh_slice("", 0);
+}
+
+static void put_stored(struct api_job *job, struct wh_json_writer *w, struct wh_slice instance,
+                       struct wh_slice stream)
+{
+    struct sink_watch *watch = job->api->deps.watch;
+    struct wh_slice kind = kind_of(stream);
+    int64_t rows = -1;
+    int64_t at_ms = 0;
+
+    if (watch && kind.len > 0) {
+        rows = sink_watch_stored(watch, instance, kind, &at_ms);
+    }
+    put_count(w, "stored", rows);
+    put_time(w, "stored_at", rows < 0 ? 0 : at_ms);
+}
+
+static void write_stream(struct api_job *job, struct wh_json_writer *w, struct wh_slice instance,
+                         const struct wh_streams *all, const struct wh_stream *one)
+{
+    enum wh_stream_state state = wh_stream_state(all, one, wh_clock_now_ms(&job->api->deps.clock));
 
     wh_jw_object(w);
     wh_jw_put_str(w, "stream", one->name);
@@ -54,6 +96,7 @@ static void write_stream(struct wh_json_writer *w, const struct wh_streams *all,
     put_text(w, "reason", one->reason);
     put_count(w, "at_gitlab", one->at_gitlab);
     put_text(w, "counted_by", one->counted_by);
+    put_stored(job, w, instance, one->name);
     put_count(w, "missing", one->missing);
     wh_jw_put_int(w, "unread", one->unread);
     put_time(w, "last_success", one->last_success_ms);
@@ -64,11 +107,12 @@ static void write_stream(struct wh_json_writer *w, const struct wh_streams *all,
     wh_jw_end(w);
 }
 
-static void write_report(struct wh_json_writer *w, const struct wh_streams *all, int64_t now_ms)
+static void write_report(struct api_job *job, struct wh_json_writer *w, struct wh_slice instance,
+                         const struct wh_streams *all)
 {
     struct wh_streams_verdict v;
 
-    wh_streams_judge(all, now_ms, &v);
+    wh_streams_judge(all, wh_clock_now_ms(&job->api->deps.clock), &v);
     wh_jw_object(w);
     wh_jw_put_str(w, "connection", all->connection);
     wh_jw_put_str(w, "state", wh_slice_str(v.state));
@@ -81,7 +125,7 @@ static void write_report(struct wh_json_writer *w, const struct wh_streams *all,
     wh_jw_key(w, "streams");
     wh_jw_array(w);
     for (size_t i = 0; i < all->n; i++) {
-        write_stream(w, all, &all->list[i], now_ms);
+        write_stream(job, w, instance, all, &all->list[i]);
     }
     wh_jw_end(w);
     wh_jw_end(w);
@@ -107,7 +151,7 @@ static enum wh_rc write_connection(struct api_job *job, struct wh_json_parser *p
         return err->rc;
     }
     if (found) {
-        write_report(w, &all, wh_clock_now_ms(&job->api->deps.clock));
+        write_report(job, w, wh_connection_identity(&c), &all);
     }
     return WH_OK;
 }

@@ -96,7 +96,7 @@ static void look(void *ctx)
 
     begin(w);
     if (watch_processes(w, &err) != WH_OK || watch_connections(w, &err) != WH_OK ||
-        watch_progress(w, &err) != WH_OK) {
+        watch_progress(w, &err) != WH_OK || watch_stored_count(w, &err) != WH_OK) {
         wh_log_warn(w->deps.log, "the watch cannot read the store", WH_RC(&err));
         return;
     }
@@ -178,8 +178,9 @@ static enum wh_rc make_parts(struct sink_watch *w, struct wh_err *err)
     w->counts = wh_mem_zalloc(WATCH_COUNTS_MAX, sizeof(*w->counts));
     w->lags = wh_mem_zalloc(WATCH_PARTITIONS_MAX, sizeof(*w->lags));
     w->letters = watch_letters_new();
+    w->stored = watch_stored_new();
     if (!w->timer || !w->json || !w->stands || !w->processes || !w->flows || !w->lags ||
-        !w->counts || !w->letters) {
+        !w->counts || !w->letters || !w->stored) {
         return wh_fail(err, WH_E_NOMEM, "no memory for the watch");
     }
     w->verdict = wh_metrics_gauge(w->deps.metrics, "wellhead_healthy", NULL,
@@ -225,6 +226,7 @@ void sink_watch_free(struct sink_watch *w)
     }
     wh_timer_free(w->timer);
     watch_letters_free(w->letters);
+    watch_stored_free(w->stored);
     wh_bus_topic_list_free(w->topics, w->n_topics);
     wh_json_parser_free(w->json);
     wh_mem_free(w->stands);

@@ -37,6 +37,7 @@ struct sink_watch_deps {
     const char *process; /* this sink, as its heartbeats name it */
     const char *group;   /* where its offsets are committed */
     int64_t interval_ms;
+    int stored_rows; /* rows of the store that a look counts */
 };
 
 /* Looks for the first time in the loop's next turn. */
@@ -53,5 +54,11 @@ void sink_watch_free(struct sink_watch *w);
  * left out. Thread: any.
  */
 void sink_watch_told(struct sink_watch *w, struct wh_json_writer *out);
+/*
+ * How many rows of a source kind ("issue") of one GitLab are stored, without what is deleted, as counted last; *ret_at_ms:
+ * when. -1: not counted yet. Thread: any.
+ */
+int64_t sink_watch_stored(struct sink_watch *w, struct wh_slice instance, struct wh_slice kind,
+                          int64_t *ret_at_ms);
 
 #endif

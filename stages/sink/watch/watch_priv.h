@@ -50,6 +50,7 @@ struct watch_count {
 };
 
 struct watch_letters;
+struct watch_stored;
 struct watch_gauge;
 
 struct sink_watch {
@@ -68,6 +69,7 @@ struct sink_watch {
     struct watch_stand *stands; /* WATCH_FLOWS_MAX */
     size_t n_stands;
     struct watch_letters *letters;
+    struct watch_stored *stored;
     int64_t since_ms;
     int64_t looked_ms;
     int64_t committed; /* sum of the offsets that were committed last */
@@ -102,6 +104,13 @@ WH_MUST_CHECK enum wh_rc watch_connections(struct sink_watch *w, struct wh_err *
 
 /* The last success of each connection, and GitLab's numbers. */
 WH_MUST_CHECK enum wh_rc watch_progress(struct sink_watch *w, struct wh_err *err);
+
+/* ---- stored.c ---- */
+
+struct watch_stored *watch_stored_new(void);
+void watch_stored_free(struct watch_stored *s);
+/* Counts the next part of the store. */
+WH_MUST_CHECK enum wh_rc watch_stored_count(struct sink_watch *w, struct wh_err *err);
 
 /* ---- flows.c: what Kafka says ---- */
 

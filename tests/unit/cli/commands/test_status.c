@@ -78,9 +78,9 @@ static void the_overview_tells_all(void **state)
     static const char *const parts[] = {
         "connection  state    projects  runs  requests  now\n"
         "h           enabled  3         2     41        idle\n",
-        "jobs    late      mcp list_jobs  -                      2026-11-30T00:00:00.000Z",
-        "notes   not_read  -              -                      never                     no "
-        "tool\n",
+        "jobs    late      mcp list_jobs  -          -                   2026-11-30T00:00:00.000Z",
+        "notes   not_read  -              -          -                   never                     "
+        "no tool\n",
         "h is enabled: why\\u202e\n",
         "held: 6 deletions",
         "  g/p issues: 6 of 40 are gone, for example\n    https://h/g/p/-/issues/3\n",

@@ -138,7 +138,8 @@ static void streams_are_a_table(void **state)
         t, SINK, 200,
         "{\"health\":{\"findings\":[]},\"streams\":[{\"connection\":\"h\",\"streams\":[{\"stream\":"
         "\"issues\",\"state\":\"on_time\",\"read_by\":\"rest\",\"tool\":null,\"credential\":"
-        "\"read_api token\",\"reason\":null,\"at_gitlab\":7,\"counted_by\":\"numbers\","
+        "\"read_api "
+        "token\",\"reason\":null,\"at_gitlab\":7,\"stored\":6,\"counted_by\":\"numbers\","
         "\"last_success\":\"T1\"},{\"stream\":\"pipelines\",\"state\":\"failing\",\"read_by\":"
         "\"mcp\","
         "\"tool\":\"list_pipelines\",\"credential\":\"approval\",\"reason\":\"GitLab answers 500\","
@@ -146,12 +147,12 @@ static void streams_are_a_table(void **state)
         "\"state\":\"not_read\",\"read_by\":\"none\",\"reason\":\"not allowed\"}]}]}");
     assert_int_equal(th_cli_run(t, "status"), CLI_OK);
     says(th_cli_stdout(t),
-         "issues     on_time   rest, read_api token          7          numbers     T1");
+         "issues     on_time   rest, read_api token          7          6       numbers     T1");
     says(th_cli_stdout(t),
-         "pipelines  failing   mcp list_pipelines, approval  -                      never");
+         "pipelines  failing   mcp list_pipelines, approval  -          -                   never");
     says(th_cli_stdout(t), "GitLab answers 500\n");
     says(th_cli_stdout(t),
-         "releases   not_read  -                             -                      never");
+         "releases   not_read  -                             -          -                   never");
 }
 
 static void a_watch_with_check_ends_when_something_is_wrong(void **state)

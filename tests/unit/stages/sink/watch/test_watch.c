@@ -201,7 +201,8 @@ static void begin(struct world *w)
                                          .topic_prefix = "wellhead.",
                                          .process = "h-4",
                                          .group = "wellhead.sink.h-4",
-                                         .interval_ms = INTERVAL_MS};
+                                         .interval_ms = INTERVAL_MS,
+                                         .stored_rows = 100};
     struct wh_err err;
 
     th_ok(sink_watch_new(&deps, &w->watch, &err), &err);
@@ -435,10 +436,43 @@ static void metrics_say_the_same(void **state)
     }
 }
 
+/* Part by part, without what is deleted and what is only mentioned. */
+static void stored_rows_are_counted(void **state)
+{
+    const struct wh_kind_def *def = wh_kind_def(WH_KIND_WORK_ITEM);
+    struct world *w = *state;
+    struct th_heads heads;
+    int64_t want = 0;
+    int64_t at_ms = 0;
+
+    th_heads_init(&heads, w->store, WH_KIND_WORK_ITEM, 7);
+    th_heads_add(&heads, 450);
+    for (size_t i = 0; i < heads.n; i++) {
+        want += !heads.items[i]->deleted && heads.items[i]->first_seen_ms != 0;
+    }
+    begin(w);
+    assert_int_equal(
+        sink_watch_stored(w->watch, WH_LIT("https://gitlab.test"), wh_slice_str(def->name), &at_ms),
+        -1);
+    for (int i = 0; i < 20 && at_ms == 0; i++) {
+        look(w);
+        (void)sink_watch_stored(w->watch, WH_LIT("https://gitlab.test"), wh_slice_str(def->name),
+                                &at_ms);
+    }
+    assert_int_not_equal(at_ms, 0);
+    assert_int_equal(
+        sink_watch_stored(w->watch, WH_LIT("https://gitlab.test"), wh_slice_str(def->name), &at_ms),
+        want);
+    assert_int_equal(
+        sink_watch_stored(w->watch, WH_LIT("https://other"), wh_slice_str(def->name), &at_ms), 0);
+    th_heads_done(&heads);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(stored_rows_are_counted),
         TEST(a_young_heartbeat_is_believed_at_once),
         TEST(silence_is_told),
         TEST(old_names_do_not_take_the_places_of_the_living),
