@@ -363,6 +363,12 @@ static enum wh_rc account_text(struct sql_computing *c, const struct people_book
     return rc;
 }
 
+static bool has_same_name(const struct people_book *b, size_t x, size_t y)
+{
+    return wh_slice_eq(b->in.accounts[x].username, b->in.accounts[y].username) &&
+           wh_slice_eq(b->in.accounts[x].system, b->in.accounts[y].system);
+}
+
 /* system:name; with the host where another host of the system has the same name. */
 static enum wh_rc accounts_value(struct sql_computing *c, const struct people_book *b,
                                  const struct people_member *m, struct sql_value *ret,
@@ -377,9 +383,8 @@ static enum wh_rc accounts_value(struct sql_computing *c, const struct people_bo
     for (size_t i = 0; i < m->n_accounts; i++) {
         bool twice = false;
 
-        for (size_t k = 0; k < m->n_accounts; k++) {
-            twice = twice || (k != i && wh_slice_eq(b->in.accounts[nodes[i]].username,
-                                                    b->in.accounts[nodes[k]].username));
+        for (size_t k = 0; k < m->n_accounts && !twice; k++) {
+            twice = k != i && has_same_name(b, nodes[i], nodes[k]);
         }
         if (account_text(c, b, nodes[i], twice, &l.shown[l.n], err) != WH_OK) {
             return err->rc;
