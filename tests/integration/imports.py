@@ -1,6 +1,9 @@
 """A company's own records: imported from files, compared, replaced, and removed again."""
+import csv
+import datetime
 import json
 import os
+import random
 import re
 import struct
 import subprocess
@@ -238,4 +241,87 @@ def foreign(broker, stacks):
     return "3 events"
 
 
-SCENARIOS = (importing, editing, foreign)
+CURRENCIES = "EUR USD JPY CHF KWD".split()
+
+
+def day(text):
+    try:
+        return re.fullmatch(r"\d{4}-\d\d-\d\d", text) and datetime.date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def judged(row):
+    """The columns of a subscription that are wrong, by the contract alone."""
+    wrong = {c for c in ("id", "customer", "amount_minor", "currency", "period") if not row[c].strip()}
+    amount = row["amount_minor"].strip()
+    if amount and not (re.fullmatch("[0-9]+", amount) and int(amount) < 2 ** 63):
+        wrong.add("amount_minor")
+    if row["currency"].strip() and row["currency"].strip().upper() not in CURRENCIES:
+        wrong.add("currency")
+    if row["period"].strip() and row["period"].strip().lower() not in ("month", "quarter", "year", "once"):
+        wrong.add("period")
+    for c in ("starts_on", "ends_on"):
+        if row[c].strip() and not day(row[c].strip()):
+            wrong.add(c)
+    if not wrong & {"starts_on", "ends_on"} and row["starts_on"].strip() and row["ends_on"].strip() and \
+            day(row["starts_on"].strip()) > day(row["ends_on"].strip()):
+        wrong.add("ends_on")
+    return wrong
+
+
+def values(chance, number):
+    """One value for each column, now and then a wrong one."""
+    pick = chance.choice
+    return {
+        "id": pick([f"s{number}"] * 20 + ["", " ", f"s{max(0, number - 3)}"]), "customer": pick(["acme", "a, b", "two\nlines", 'say "x"', ""]),
+        "amount_minor": pick(["0", "1200", str(2 ** 63 - 1), " 7 ", "007"] * 3 + ["-1", "1.0", str(2 ** 63), "1e3", "x", "", "+1", "1 000"]),
+        "currency": pick(["EUR", "usd", "Jpy"] * 4 + ["EURO", "XXY", "", "E"]),
+        "period": pick(["month", "Year", "QUARTER", "once"] * 3 + ["weekly", "", "months"]),
+        "service": pick(["", "checkout"]), "product": pick(["", "Gölden", "x;y"]),
+        "starts_on": pick(["", "2024-02-29", "2025-01-01"] * 3 + ["2025-02-29", "2025-1-1", "01.02.2025", "2025-13-01"]),
+        "ends_on": pick(["", "9999-12-31", "2025-06-30"] * 3 + ["2024-01-01", "2025-06-31", "0000-01-01"])}
+
+
+def mistakes(broker, stacks):
+    """Thousands of rows with every kind of mistake, against Python's csv and the rules of the contract."""
+    seed = int(os.environ.get("SEED", "7"))
+    chance = random.Random(seed)
+    s = stacks(Stack(broker, "mistakes"))
+    columns = list(values(chance, 0))
+    path = s.path("subscriptions.csv")
+    with open(path, "w", encoding="utf-8", newline="") as f:
+        lines = csv.writer(f, lineterminator=chance.choice(["\n", "\r\n"]))
+        lines.writerow(columns)
+        for number in range(3000):
+            cells = list(values(chance, number).values())
+            if chance.random() < 0.02:
+                cells = cells[:-1] if chance.random() < 0.5 else cells + ["more"]
+            lines.writerow(cells)
+            if chance.random() < 0.02:
+                f.write("\n")
+    want, seen, end = set(), set(), 0
+    with open(path, encoding="utf-8", newline="") as f:
+        reader = csv.reader(f)
+        for cells in reader:
+            line, end = end + 1, reader.line_num
+            if not cells or line == 1:
+                continue
+            if len(cells) != len(columns):
+                want.add((line, columns[len(cells)] if len(cells) < len(columns) else "row"))
+                continue
+            row = dict(zip(columns, cells))
+            wrong = judged(row)
+            want |= {(line, c) for c in wrong}
+            if not wrong:
+                if row["id"].strip() in seen:
+                    want.add((line, "id"))
+                seen.add(row["id"].strip())
+    done = s.cli("import", "--source", "crm", path, check=False)
+    got = {(int(m[1]), m[2]) for m in re.finditer(f"^{re.escape(path)}:(\\d+): (\\w+): .", done.stderr, re.M)}
+    if done.returncode != 1 or got != want:
+        raise Failure(f"seed {seed}: exit {done.returncode}; only wellhead: {sorted(got - want)[:5]}; only Python: {sorted(want - got)[:5]}")
+    return f"{len(want)} mistakes"
+
+
+SCENARIOS = (importing, editing, foreign, mistakes)
