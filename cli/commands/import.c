@@ -41,6 +41,11 @@ static struct totals sum(const struct cli *cli, const struct import_plan *plan)
 
 /* ---- what is printed ---- */
 
+static const char *plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static void print_table(const struct cli *cli, const struct import_plan *plan)
 {
     size_t n;
@@ -142,15 +147,15 @@ static bool confirmed(const struct cli *cli, const struct import_plan *plan, int
         return false;
     }
     if (!cli_may_ask(cli)) {
-        cli_note(&cli->out,
-                 "wellhead: %lld rows would be deleted, and nothing was done; --confirm %s does it "
-                 "without a question\n",
-                 (long long)missing, source);
+        cli_note(
+            &cli->out,
+            "wellhead: %lld row%s would be deleted, and nothing was done; --confirm %s does it "
+            "without a question\n",
+            (long long)missing, plural(missing), source);
         return false;
     }
-    cli_note(&cli->out,
-             "%lld rows are not listed any more and will be deleted. Type %s to do this: ",
-             (long long)missing, source);
+    cli_note(&cli->out, "%lld row%s not listed any more will be deleted. Type %s to do this: ",
+             (long long)missing, plural(missing), source);
     if (cli_read_line(cli, name, sizeof(name)) && is_name(plan, name)) {
         return true;
     }
@@ -167,9 +172,9 @@ static int report(const struct cli *cli, const struct import_plan *plan, int cod
 
     if (sent && sent->refused && code == CLI_OK) {
         cli_note(&cli->out,
-                 "wellhead: import: %lld rows became dead letters: `wellhead topics read "
+                 "wellhead: import: %lld row%s became dead letters: `wellhead topics read "
                  "dead-letter.%s`\n",
-                 (long long)sent->refused, import_plan_connection(plan));
+                 (long long)sent->refused, plural(sent->refused), import_plan_connection(plan));
         code = CLI_FAILED;
     }
     if (errors && code == CLI_OK) {
@@ -180,7 +185,8 @@ static int report(const struct cli *cli, const struct import_plan *plan, int cod
     }
     print_table(cli, plan);
     if (errors) {
-        cli_note(&cli->out, "wellhead: import: %lld mistakes%s\n", (long long)errors,
+        cli_note(&cli->out, "wellhead: import: %lld mistake%s%s\n", (long long)errors,
+                 plural(errors),
                  sent ? "; the other rows were imported" : "; nothing was imported");
     } else if (sent == NULL) {
         cli_note(&cli->out, "nothing was done\n");
@@ -216,9 +222,9 @@ static int compare_and_execute(struct cli *cli, struct import_plan *plan)
 
     if (stops && !cli->opt.dry_run && cli->opt.format == CLI_TEXT) {
         cli_note(&cli->out,
-                 "wellhead: import: %lld mistakes; nothing was imported (--keep-going imports the "
+                 "wellhead: import: %lld mistake%s; nothing was imported (--keep-going imports the "
                  "other rows)\n",
-                 (long long)import_plan_errors(plan));
+                 (long long)import_plan_errors(plan), plural(import_plan_errors(plan)));
         return CLI_FAILED;
     }
     if (!import_plan_compare(plan, &code)) {

@@ -98,6 +98,13 @@ def importing(broker, stacks):
         {"source_id": "checkout:acme:2024-01-01", "since": "2024-01-01", "until": None},
         {"source_id": "search:17:", "since": None, "until": "2030-12-31"}])
     same("attributes", s.sql("select attributes from customers where source_id = '17'"), [{"attributes": '{"rank":{"tier":1}}'}])
+    entity = s.sql("select id from services where source_id = 'checkout'")[0]["id"]
+    for address in (entity, "https://wiki.example.com/checkout"):
+        said = s.cli("show", address).stdout
+        for part in (entity, "Checkout API", "services.csv:2"):
+            if part not in said:
+                raise Failure(f"show {address}: {part} is not in: {said[:1500]}")
+    same("the bytes behind it", json.loads(s.cli("show", entity, "--raw").stdout)["on_call"], "ana")
     again = run(s, *names)
     same("again", (again["sent"], sum(c["unchanged"] for c in again["kinds"].values())), (0, 14))
     return f"{done['sent']} rows"

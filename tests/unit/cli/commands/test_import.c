@@ -205,7 +205,7 @@ static void deletions_are_confirmed(void **state)
     th_cli_answer(f->t, KNOWN, 200, none);
     write_file(f, "services.csv", "id,name\na,A\n");
     assert_int_equal(run(f, "--replace"), CLI_FAILED);
-    says(th_cli_stderr(f->t), "1 rows would be deleted, and nothing was done; --confirm crm");
+    says(th_cli_stderr(f->t), "1 row would be deleted, and nothing was done; --confirm crm");
     assert_int_equal(run(f, "--replace --confirm other"), CLI_FAILED);
     th_cli_type(f->t, "no\n");
     assert_int_equal(run(f, "--replace"), CLI_FAILED);
