@@ -100,7 +100,7 @@ def importing(broker, stacks):
     same("attributes", s.sql("select attributes from customers where source_id = '17'"), [{"attributes": '{"rank":{"tier":1}}'}])
     entity = s.sql("select id from services where source_id = 'checkout'")[0]["id"]
     for address in (entity, "https://wiki.example.com/checkout"):
-        said = s.cli("show", address).stdout
+        said = s.cli("show", address, "--history").stdout
         for part in (entity, "Checkout API", "services.csv:2"):
             if part not in said:
                 raise Failure(f"show {address}: {part} is not in: {said[:1500]}")
