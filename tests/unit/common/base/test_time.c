@@ -109,9 +109,28 @@ static void test_against_libc(void **state)
     }
 }
 
+static void test_days(void **state)
+{
+    static const char *const good[] = {"0001-01-01", "2024-02-29", "2026-12-31", "9999-12-31"};
+    static const char *const bad[] = {"",           "2025-02-29", "2026-13-01",  "2026-00-10",
+                                      "2026-1-1",   "0000-01-01", "2026-01-01T", "2026-01-01 ",
+                                      "26-01-01",   "2026/01/01", "10000-01-01", " 2026-01-01",
+                                      "2026-04-31", "1900-02-29"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(wh_date_valid(wh_slice_str(good[i])));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(wh_date_valid(wh_slice_str(bad[i])));
+    }
+    assert_false(wh_date_valid(wh_slice(NULL, 0)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_days),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_against_libc),
