@@ -93,6 +93,17 @@ static bool same_text(struct wh_slice a, struct wh_slice b)
 
 /* ---- the incidents ---- */
 
+static bool has(const struct impact_choice *list, const struct wh_entity_id *id)
+{
+    for (; list; list = list->next) {
+        if (wh_entity_id_cmp(&list->incident->id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The incident, where it is now. */
 static enum wh_rc add(struct past *p, const struct past_found *found, struct wh_arena *arena,
                       struct impact_choice **list, struct wh_err *err)
 {
@@ -102,17 +113,24 @@ static enum wh_rc add(struct past *p, const struct past_found *found, struct wh_
     if (found->kind != WH_KIND_WORK_ITEM) {
         return WH_OK;
     }
-    if (past_live(p, found->kind, &found->id, arena, &head, err) != WH_OK ||
+    if (past_live(p, found->kind, &found->id, arena, &head, err) != WH_OK) {
+        return err->rc;
+    }
+    if (!impact_is_incident(head)) {
+        return WH_OK;
+    }
+    if (impact_moved_to(p, head, arena, &head, err) != WH_OK ||
         wh_arena_zalloc(arena, 1, sizeof(**list), &memory, err) != WH_OK) {
         return err->rc;
     }
-    if (impact_is_incident(head)) {
-        while (*list) {
-            list = &(*list)->next;
-        }
-        *list = memory;
-        (*list)->incident = head;
+    if (has(*list, &head->id)) {
+        return WH_OK;
     }
+    while (*list) {
+        list = &(*list)->next;
+    }
+    *list = memory;
+    (*list)->incident = head;
     return WH_OK;
 }
 

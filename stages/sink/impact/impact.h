@@ -81,6 +81,13 @@ struct impact_issue {
 
 /* Is it an incident that is not deleted? Accepts NULL. */
 bool impact_is_incident(const struct wh_head *head);
+/*
+ * Where an incident is now: GitLab closes an issue that is moved to another project and makes a new one there.
+ * *ret is the head itself when it was not moved, or to where nothing is known.
+ */
+WH_MUST_CHECK enum wh_rc impact_moved_to(struct past *p, const struct wh_head *head,
+                                         struct wh_arena *arena, const struct wh_head **ret,
+                                         struct wh_err *err);
 
 /*
  * Issues linked to the incident that are postmortems: by a label (rule label), or by a heading of their text

@@ -19,6 +19,27 @@ bool impact_is_incident(const struct wh_head *head)
            is_type(head, WH_LIT("incident"));
 }
 
+enum { MOVES_MAX = 8 };
+
+enum wh_rc impact_moved_to(struct past *p, const struct wh_head *head, struct wh_arena *arena,
+                           const struct wh_head **ret, struct wh_err *err)
+{
+    *ret = head;
+    for (int i = 0; i < MOVES_MAX && past_field(*ret, "moved_to"); i++) {
+        const struct wh_head *next = NULL;
+
+        if (past_live(p, WH_KIND_WORK_ITEM, &past_field(*ret, "moved_to")->u.ref, arena, &next,
+                      err) != WH_OK) {
+            return err->rc;
+        }
+        if (!impact_is_incident(next)) {
+            return WH_OK;
+        }
+        *ret = next;
+    }
+    return WH_OK;
+}
+
 /* The fields by which GitLab links issues; the link is in both issues once both were read. */
 static bool is_issue_link(unsigned field)
 {

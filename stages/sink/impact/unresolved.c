@@ -172,6 +172,7 @@ static enum wh_rc of_incident(struct impact_unresolved_scan *s, const struct pas
                               struct wh_err *err)
 {
     const struct wh_head *head = NULL;
+    const struct wh_head *now = NULL;
     struct impact_report report;
     size_t n = 0;
 
@@ -179,6 +180,12 @@ static enum wh_rc of_incident(struct impact_unresolved_scan *s, const struct pas
         return err->rc;
     }
     if (!impact_is_incident(head)) {
+        return WH_OK;
+    }
+    if (impact_moved_to(s->past, head, arena, &now, err) != WH_OK) {
+        return err->rc;
+    }
+    if (now != head) {
         return WH_OK;
     }
     if (impact_read_services(s->past, head, arena, &report, err) != WH_OK) {

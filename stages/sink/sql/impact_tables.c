@@ -45,6 +45,7 @@ static enum wh_rc next_incident(struct sql_computing *c, const struct wh_head **
 {
     struct incidents *state = c->state;
     struct past_found found = {.kind = WH_KIND_WORK_ITEM, .id = state->one};
+    const struct wh_head *now = NULL;
     bool more = !state->none;
 
     *ret = NULL;
@@ -58,7 +59,14 @@ static enum wh_rc next_incident(struct sql_computing *c, const struct wh_head **
     if (past_live(c->past, found.kind, &found.id, &c->step, ret, err) != WH_OK) {
         return err->rc;
     }
-    *ret = impact_is_incident(*ret) ? *ret : NULL;
+    if (!impact_is_incident(*ret)) {
+        *ret = NULL;
+        return WH_OK;
+    }
+    if (impact_moved_to(c->past, *ret, &c->step, &now, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret = now == *ret ? now : NULL; /* it comes where it is now */
     return WH_OK;
 }
 

@@ -278,6 +278,67 @@ static void imported_rows_show_what_their_keys_lead_to(void **state)
         "||acme|\n");
 }
 
+/* ---- what becomes of an incident ---- */
+
+static const char facts_sql[] =
+    "select severity, started_at, restored_at, duration_s from incident_impact order by 1 limit 1";
+
+static void a_fact_comes_from_its_first_rule(void **state)
+{
+    struct world *w = *state;
+
+    th_facts_put(
+        &w->facts,
+        "[{\"kind\":\"service\",\"source\":\"crm\",\"id\":\"S1\",\"at\":\"2026-05-01\","
+        "\"name\":\"Web\"},"
+        "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-12T12:00:00Z\","
+        "\"type\":\"incident\",\"state\":\"opened\",\"created_at\":\"2026-05-12T10:00:00Z\","
+        "\"stated_services\":[\"web\"]}]");
+    th_sql_is(w->engine, facts_sql, "unknown|2026-05-12T10:00:00.000Z|||\n");
+    /* Closed, */
+    th_facts_put(&w->facts, "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-12T13:00:00Z\","
+                            "\"state\":\"closed\",\"closed_at\":\"2026-05-12T13:00:00Z\","
+                            "\"severity\":\"low\",\"stated_severity\":\"critical\"}");
+    th_sql_is(w->engine, facts_sql,
+              "low|2026-05-12T10:00:00.000Z|2026-05-12T13:00:00.000Z|10800|\n");
+    /* reopened, where GitLab may still show when it was closed, */
+    th_facts_put(&w->facts, "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-12T14:00:00Z\","
+                            "\"state\":\"opened\",\"severity\":\"unknown\"}");
+    th_sql_is(w->engine, facts_sql, "critical|2026-05-12T10:00:00.000Z|||\n");
+    /* resolved, */
+    th_facts_put(&w->facts, "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-12T15:00:00Z\","
+                            "\"escalation_status\":\"resolved\",\"confidential\":true}");
+    th_sql_is(w->engine, facts_sql,
+              "critical|2026-05-12T10:00:00.000Z|2026-05-12T15:00:00.000Z|18000|\n");
+    /* and stated; an end before the start gives no duration. */
+    th_facts_put(&w->facts, "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-12T16:00:00Z\","
+                            "\"stated_restored_at\":\"2026-05-12T09:00:00Z\"}");
+    th_sql_is(w->engine, facts_sql,
+              "critical|2026-05-12T10:00:00.000Z|2026-05-12T09:00:00.000Z||\n");
+    th_facts_put(&w->facts, "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-12T17:00:00Z\","
+                            "\"delete\":\"deleted\"}");
+    th_sql_is(w->engine, facts_sql, "");
+}
+
+static void a_moved_incident_counts_once(void **state)
+{
+    struct world *w = *state;
+
+    th_facts_put(&w->facts, th_story);
+    th_facts_put(&w->facts, "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-14\","
+                            "\"moved_to\":\"issue:77\"}");
+    /* To a project that nothing is known of. */
+    th_sql_is(w->engine, "select distinct incident_url from incident_services",
+              "https://gitlab.test/shop/web/-/issues/1|\n");
+    th_facts_put(&w->facts, "{\"kind\":\"work_item\",\"id\":\"77\",\"at\":\"2026-05-14\","
+                            "\"type\":\"incident\",\"url\":\"https://gitlab.test/77\","
+                            "\"stated_services\":[\"Search\",\"Printer\"]}");
+    th_sql_is(w->engine, "select distinct incident_url from incident_services",
+              "https://gitlab.test/77|\n");
+    th_sql_is(w->engine, "select key, mentioned_by_url from unresolved",
+              "service:printer|https://gitlab.test/77|\n");
+}
+
 /* ---- rollbacks ---- */
 
 static void rollbacks_are_found_by_every_rule(void **state)
@@ -366,6 +427,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(sums_are_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(imported_rows_show_what_their_keys_lead_to, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_fact_comes_from_its_first_rule, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_moved_incident_counts_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rollbacks_are_found_by_every_rule, set_up, tear_down),
     };
 
