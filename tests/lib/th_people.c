@@ -27,9 +27,12 @@ void th_people_done(struct th_people *w)
 
 void th_people_resolve(struct th_people *w)
 {
+    struct wh_arena scratch;
     struct wh_err err;
 
-    th_ok(people_resolve(&w->in, &w->arena, &w->people, &err), &err);
+    wh_arena_init(&scratch, 16384, 1 << 22);
+    th_ok(people_resolve(&w->in, &w->arena, &scratch, &w->people, &err), &err);
+    wh_arena_done(&scratch);
 }
 
 /* ids: accounts from 1 on, rows from 101 on, in the order in which they are added. */

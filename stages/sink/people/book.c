@@ -4,7 +4,7 @@
 
 #include "common/base/mem.h"
 
-enum { ARENA_BLOCK_BYTES = 256 << 10 };
+enum { ARENA_BLOCK_BYTES = 256 << 10, SCRATCH_MAX_BYTES = 512 << 20 };
 
 struct people_cache {
     pthread_mutex_t lock; /* newest, and the making of a book, so that it is made once */
@@ -65,6 +65,17 @@ static enum wh_rc index_ids(struct people_bound *b, struct wh_err *err)
     return WH_OK;
 }
 
+static enum wh_rc resolve(struct people_bound *b, struct wh_err *err)
+{
+    struct wh_arena scratch;
+    enum wh_rc rc;
+
+    wh_arena_init(&scratch, ARENA_BLOCK_BYTES, SCRATCH_MAX_BYTES);
+    rc = people_resolve(&b->book.in, &b->arena, &scratch, &b->book.people, err);
+    wh_arena_done(&scratch);
+    return rc;
+}
+
 static enum wh_rc make(const struct people_book_conf *conf, uint64_t version,
                        struct people_bound **ret, struct wh_err *err)
 {
@@ -76,8 +87,7 @@ static enum wh_rc make(const struct people_book_conf *conf, uint64_t version,
     atomic_init(&b->users, 1);
     b->version = version;
     wh_arena_init(&b->arena, ARENA_BLOCK_BYTES, PEOPLE_BOOK_MAX_BYTES);
-    if (people_load(b, conf, err) != WH_OK ||
-        people_resolve(&b->book.in, &b->arena, &b->book.people, err) != WH_OK ||
+    if (people_load(b, conf, err) != WH_OK || resolve(b, err) != WH_OK ||
         index_ids(b, err) != WH_OK) {
         people_book_free(&b->book);
         return err->rc;

@@ -161,7 +161,7 @@ static enum wh_rc number_members(struct people_work *w, const size_t *sorted, st
         }
     }
     qsort(roots, n, sizeof(*roots), root_cmp);
-    if (wh_arena_zalloc(w->arena, n + 1, sizeof(*people->members), &memory, err) != WH_OK) {
+    if (wh_arena_zalloc(w->keep, n + 1, sizeof(*people->members), &memory, err) != WH_OK) {
         return err->rc;
     }
     people->members = memory;
@@ -183,7 +183,7 @@ static enum wh_rc list_nodes(struct people_work *w, const size_t *sorted, struct
     void *memory = NULL;
     size_t at = 0;
 
-    if (wh_arena_zalloc(w->arena, w->n_nodes + 1, sizeof(*people->order), &memory, err) != WH_OK) {
+    if (wh_arena_zalloc(w->keep, w->n_nodes + 1, sizeof(*people->order), &memory, err) != WH_OK) {
         return err->rc;
     }
     people->order = memory;
@@ -277,8 +277,8 @@ static enum wh_rc make_members(struct people_work *w, struct people *people, str
 
 /* ---- all of it ---- */
 
-static enum wh_rc work_new(const struct people_input *in, struct wh_arena *arena,
-                           struct people_work *w, struct wh_err *err)
+static enum wh_rc work_new(const struct people_input *in, struct wh_arena *keep,
+                           struct wh_arena *arena, struct people_work *w, struct wh_err *err)
 {
     size_t n = in->n_accounts + in->n_rows;
     void *nodes = NULL;
@@ -286,11 +286,11 @@ static enum wh_rc work_new(const struct people_input *in, struct wh_arena *arena
     void *groups = NULL;
     void *undone = NULL;
 
-    *w = (struct people_work){.in = in, .arena = arena, .n_nodes = n};
-    if (wh_arena_zalloc(arena, n + 1, sizeof(*w->nodes), &nodes, err) != WH_OK ||
+    *w = (struct people_work){.in = in, .keep = keep, .arena = arena, .n_nodes = n};
+    if (wh_arena_zalloc(keep, n + 1, sizeof(*w->nodes), &nodes, err) != WH_OK ||
         wh_arena_zalloc(arena, n + 1, sizeof(*w->parents), &parents, err) != WH_OK ||
         wh_arena_zalloc(arena, n + 1, sizeof(*w->groups), &groups, err) != WH_OK ||
-        wh_arena_zalloc(arena, in->n_decisions + 1, sizeof(*w->undone_by), &undone, err) != WH_OK) {
+        wh_arena_zalloc(keep, in->n_decisions + 1, sizeof(*w->undone_by), &undone, err) != WH_OK) {
         return err->rc;
     }
     w->nodes = nodes;
@@ -304,13 +304,13 @@ static enum wh_rc work_new(const struct people_input *in, struct wh_arena *arena
     return WH_OK;
 }
 
-enum wh_rc people_resolve(const struct people_input *in, struct wh_arena *arena, struct people *ret,
-                          struct wh_err *err)
+enum wh_rc people_resolve(const struct people_input *in, struct wh_arena *arena,
+                          struct wh_arena *scratch, struct people *ret, struct wh_err *err)
 {
     struct people_work w;
     struct people people = {0};
 
-    if (work_new(in, arena, &w, err) != WH_OK || people_decide(&w, err) != WH_OK ||
+    if (work_new(in, arena, scratch, &w, err) != WH_OK || people_decide(&w, err) != WH_OK ||
         people_apply_rules(&w, err) != WH_OK || make_members(&w, &people, err) != WH_OK ||
         people_reviews(&w, &people, err) != WH_OK) {
         return err->rc;

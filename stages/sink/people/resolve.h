@@ -146,9 +146,11 @@ struct people {
         *undone_by; /* of each decision of the input: the decision that undid it, or PEOPLE_NONE */
 };
 
-/* The result lives in the arena. WH_E_NOMEM, WH_E_TOO_LARGE: it does not fit into the arena. */
+/* The result lives in the arena; scratch may be reset afterwards. WH_E_NOMEM, WH_E_TOO_LARGE: one of them is
+ * too small. */
 WH_MUST_CHECK enum wh_rc people_resolve(const struct people_input *in, struct wh_arena *arena,
-                                        struct people *ret, struct wh_err *err);
+                                        struct wh_arena *scratch, struct people *ret,
+                                        struct wh_err *err);
 
 /* The node with that id, which an account or a row has; PEOPLE_NONE: there is none. */
 size_t people_find(const struct people_input *in, const struct wh_entity_id *id);

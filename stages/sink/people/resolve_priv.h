@@ -42,7 +42,8 @@ struct people_found {
 
 struct people_work {
     const struct people_input *in;
-    struct wh_arena *arena;
+    struct wh_arena *keep;  /* of the result */
+    struct wh_arena *arena; /* of all else */
     size_t n_nodes;
     struct people_node *nodes;
     size_t *parents;

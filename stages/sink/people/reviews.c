@@ -107,8 +107,7 @@ enum wh_rc people_reviews(struct people_work *w, struct people *people, struct w
     size_t n = 0;
 
     if (note_names(w, people, err) != WH_OK ||
-        wh_arena_zalloc(w->arena, w->n_found + 1, sizeof(*people->reviews), &memory, err) !=
-            WH_OK) {
+        wh_arena_zalloc(w->keep, w->n_found + 1, sizeof(*people->reviews), &memory, err) != WH_OK) {
         return err->rc;
     }
     people->reviews = memory;

@@ -6,12 +6,14 @@
  *   <kind's table>      work_items, build_records, ... : live entities, one row each
  *   <kind's table>_all  the same and the deleted entities (deleted = 1)
  *   links, revisions, changes, connection_documents
+ *   team_members, accounts, people_review, decisions and others that are computed (computed.h)
  * Views: incidents, issues, merge_requests, pipelines, connections
  *
  * Times are RFC 3339 UTC text with milliseconds: text order is time order and SQLite's date
  * functions read them. Lists are JSON arrays as text, references are uuids as text, booleans 0
  * and 1. Behind each reference stands what people call that entity: author_name, project_path,
- * assignee_names, merge_request_url (labels.h); looked up only when it is asked for.
+ * assignee_names, merge_request_url (labels.h); looked up only when it is asked for. References to people show
+ * team members (people/book.h); author_account and such show the accounts.
  *
  * Fast, because an index of the store answers it: id =, ranges of and order by id; url =; project =;
  * ranges of and order by changed_at, updated_at, created_at, closed_at, merged_at and finished_at; the

@@ -7,7 +7,7 @@
 #include "common/base/buf.h"
 #include "tests/lib/th_people.h"
 
-enum { WORLDS = 6000 };
+enum { WORLDS = 4000 };
 
 /* ---- random worlds ---- */
 
