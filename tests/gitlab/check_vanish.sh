@@ -41,6 +41,8 @@ next=$(curl -s -d '{"project":101}' "$control/pipeline" | jq .id)
 jobs=$(get "$p/pipelines/$next/jobs" | jq -c '[.[].id]')
 ctl delete "{\"project\":101,\"kind\":\"pipeline\",\"iid\":$run}"
 is "pipeline deleted" "404 $jobs" "$(code "$p/pipelines/$run") $(get "$p/pipelines/$next/jobs" | jq -c '[.[].id]')"
+ctl restore "{\"project\":101,\"kind\":\"pipeline\",\"iid\":$run}"
+is "and there again" "200 canceled" "$(code "$p/pipelines/$run") $(get "$p/pipelines/$run/jobs" | jq -r '[.[].status]|unique|join(" ")')"
 member=$(get "$p/members/all?per_page=1" | jq '.[0].id')
 ctl delete "{\"project\":101,\"kind\":\"member\",\"iid\":$member}"
 is "member left" 0 "$(get "$p/members/all?per_page=100" | jq "[.[]|select(.id==$member)]|length")"

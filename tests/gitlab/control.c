@@ -102,6 +102,19 @@ static void delete_object(struct gl_server *s, struct wh_http_req *req, struct w
     ok(req);
 }
 
+static void restore_object(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
+{
+    struct gl_project *project = gl_project_by_id(s->model, gl_scan_int(body, "project", 0));
+    enum gl_kind kind = kind_named(gl_scan_text(body, "kind"));
+
+    if (project == NULL || kind == GL_KIND_COUNT ||
+        !gl_restore(s->model, project, kind, gl_scan_int(body, "iid", 0))) {
+        refuse(req, 404, "nothing of that kind and number was deleted");
+        return;
+    }
+    ok(req);
+}
+
 static void rename_project(struct gl_server *s, struct wh_http_req *req, struct wh_slice body)
 {
     struct gl_project *project = gl_project_by_id(s->model, gl_scan_int(body, "project", 0));
@@ -451,6 +464,7 @@ static const struct {
 } routes[] = {
     {"/control/mutate", mutate, false, true},
     {"/control/delete", delete_object, false, true},
+    {"/control/restore", restore_object, false, true},
     {"/control/project", change_project, false, true},
     {"/control/push", push, false, true},
     {"/control/pipeline", pipeline, false, true},

@@ -324,6 +324,8 @@ bool gl_mutate_insert(struct gl_model *model, uint32_t project, enum gl_kind kin
 /* named.c. No event: GitLab sends none. A merge request or issue by its iid, a pipeline (with its
  * jobs) or milestone by its id, a member by the user's id. False when it is not there. */
 bool gl_delete(struct gl_model *model, struct gl_project *project, enum gl_kind kind, int64_t iid);
+/* named.c: what gl_delete took is there again, as it was; false when it is not deleted, or without memory. */
+bool gl_restore(struct gl_model *model, struct gl_project *project, enum gl_kind kind, int64_t iid);
 /* named.c: new commits in an open merge request, whose updated_at stays. */
 bool gl_push(struct gl_model *model, struct gl_project *project, int64_t iid, bool tell);
 /* Ends a pipeline by id and all its jobs that are not final. */

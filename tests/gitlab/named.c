@@ -137,3 +137,33 @@ bool gl_delete(struct gl_model *model, struct gl_project *project, enum gl_kind 
     gl_set_delete(&project->sets[kind], gl_set_pos(&project->sets[kind], obj));
     return true;
 }
+
+static bool is_named(const struct gl_model *model, const struct gl_obj *obj, enum gl_kind kind,
+                     int64_t iid)
+{
+    if (kind == GL_MR || kind == GL_ISSUE) {
+        return obj->iid == iid;
+    }
+    return kind == GL_MEMBER ? model->users[obj->parent].id == iid : obj->id == iid;
+}
+
+bool gl_restore(struct gl_model *model, struct gl_project *project, enum gl_kind kind, int64_t iid)
+{
+    struct gl_set *set = &project->sets[kind];
+    struct gl_set *jobs = &project->sets[GL_JOB];
+    struct gl_obj *obj = NULL;
+
+    for (uint32_t i = 0; i < set->n && obj == NULL; i++) {
+        bool deleted = (set->items[i].flags & GL_F_DELETED) != 0;
+
+        obj = deleted && is_named(model, &set->items[i], kind, iid) ? &set->items[i] : NULL;
+    }
+    if (obj == NULL || project->recorded) {
+        return false;
+    }
+    obj->flags &= (uint8_t)~GL_F_DELETED;
+    for (uint32_t i = 0; kind == GL_PIPELINE && i < obj->n_jobs; i++) {
+        jobs->items[obj->first_job + i].flags &= (uint8_t)~GL_F_DELETED;
+    }
+    return gl_set_reindex(set) && (kind != GL_PIPELINE || gl_set_reindex(jobs));
+}

@@ -172,9 +172,18 @@ def tombstones(broker, stacks):
     if s.sql(f"select deleted_reason r from projects_all where source_id = '{d}'")[0]["r"] != "lost_access":
         raise Failure("the project that was lost lives")
     s.control("hide", {"project": a, "iid": 12, "hidden": False})
+    for kind, iid in (("issue", 10), ("merge_request", 11), ("pipeline", pipeline), ("member", member), ("milestone", milestone)):
+        s.control("restore", {"project": a, "kind": kind, "iid": iid})
     s.control("project", {"project": c, "presence": "here"})
     s.control("project", {"project": d, "presence": "here"})
     check_numbers(s, verify(s))
+    for table, source in (("memberships", f"project:{a}:{member}"), ("milestones", milestone), ("build_records", pipeline)):
+        await_true(f"{table} {source} to be back", 30, lambda t=table, i=source: s.sql(
+            f"select deleted d from {t}_all where source_id = '{i}'") == [{"d": 0}])
+    await_true("the jobs to be back", 30, lambda: s.sql(jobs.replace("deleted_reason r", "distinct deleted d")) == [{"d": 0}])
+    for kind, iid in (("issue", 10), ("merge_request", 11)):
+        if entity(s, kind, a, iid)["deleted"]:
+            raise Failure(f"{kind} {a}!{iid} did not come back")
     for p in (c, d):
         await_true("everything to be back", 30, lambda p=p: parts_of(s, p)[0] == before[p])
     for kind, project, iid, was in (("issue", a, 12, hidden), ("issue", c, 1, out), ("merge_request", d, 1, lost)):
