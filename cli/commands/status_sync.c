@@ -249,6 +249,18 @@ static void print_numbers(const struct cli *cli, const char *stream, struct numb
     cli_say(&cli->out, "\n");
 }
 
+/* Jobs have no numbers; those of each pipeline were read to a proved end, or not. */
+static void print_jobs(const struct cli *cli, struct numbers n, int64_t waiting)
+{
+    if (n.expected > 0) {
+        cli_say(&cli->out, "%s: jobs: those of %" PRId64 " of %" PRId64 " pipelines are read\n",
+                n.missing > 0  ? "listed, not proved"
+                : waiting != 0 ? "not known yet"
+                               : "complete",
+                n.have, n.expected);
+    }
+}
+
 /* Streams of which no number proves that nothing is missing. */
 static void print_unproved(const struct cli *cli, struct wh_json_val c)
 {
@@ -266,6 +278,7 @@ static void print_unproved(const struct cli *cli, struct wh_json_val c)
 
         if (state.len == 0 || wh_slice_eq(state, WH_LIT("not_read")) ||
             wh_slice_eq(cli_get_str(one, "stream"), WH_LIT("pipelines")) ||
+            wh_slice_eq(cli_get_str(one, "counted_by"), WH_LIT("pipelines")) ||
             wh_json_get_int(one, "missing", -1) >= 0) {
             continue;
         }
@@ -287,6 +300,7 @@ static void print_completeness(const struct cli *cli, struct wh_json_val c, int6
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         print_numbers(cli, names[i], sum_numbers(list, names[i]), waiting);
     }
+    print_jobs(cli, sum_numbers(list, "jobs"), waiting);
     print_unproved(cli, c);
 }
 

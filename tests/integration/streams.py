@@ -112,6 +112,12 @@ def streams(broker, stacks):
     s.first_sync()
     is_told(s, "all is well", lambda rows, c: all_are(rows, "on_time") and c["state"] == "enabled")
     rows = told(s)
+    # The jobs of each pipeline were read to a proved end.
+    if rows["jobs"]["missing"] != 0 or rows["jobs"]["counted_by"] != "pipelines":
+        raise Failure(f"jobs: {rows['jobs']}")
+    by_pipeline = s.sql("select source_project_id, have, expected from completeness where stream = 'jobs'")
+    if not by_pipeline or any(r["have"] != r["expected"] for r in by_pipeline):
+        raise Failure(f"jobs by pipelines: {by_pipeline}")
     if rows["issues"]["read_by"] != "rest" or rows["issues"]["credential"] != "read_api token" or \
             rows["issues"]["counted_by"] != "numbers" or not rows["issues"]["at_gitlab"]:
         raise Failure(f"issues: {rows['issues']}")
@@ -142,7 +148,8 @@ def verified(s):
     if done.returncode not in (0, 10):
         raise Failure(f"status --verify: exit {done.returncode}: {done.stderr.strip()[:200]}")
     told_ = json.loads(done.stdout)
-    return told_["complete"], {r["project"]: r for r in told_["rows"] if r["stream"] == "pipelines"}
+    return told_["complete"], *({r["project"]: r for r in told_["rows"] if r["stream"] == stream}
+                                for stream in ("pipelines", "jobs"))
 
 
 def proved(broker, stacks):
@@ -155,7 +162,7 @@ def proved(broker, stacks):
     s.control("delete", {"project": gone["project_id"], "kind": "pipeline", "iid": gone["id"]})
     s.up("webhook-intake")
     s.first_sync()
-    complete, rows = verified(s)
+    complete, rows, jobs = verified(s)
     have, want = stored(s), pipelines_of(s)
     # Above the highest number that was ever seen, nothing is known.
     last = {p: max(int(i) for q, i in have if q == p) for p, _ in have}
@@ -168,6 +175,11 @@ def proved(broker, stacks):
         raise Failure(f"of 36,000 numbers most have no pipeline any more: {recorded}")
     if complete is not None or row["deleted"] != 1 or any(r["missing"] for r in rows.values()):
         raise Failure(f"complete is {complete}: {rows}")
+    # Nobody has read the jobs of pipelines that were found by number alone.
+    children = {str(o["project_id"]) for o in s.oracle() if o.get("kind") == "pipeline" and o.get("parent_id")}
+    for project, r in jobs.items():
+        if (r["missing"] > 0) != (r["verdict"] == "listed, not proved") or r["missing"] > 0 and project not in children:
+            raise Failure(f"jobs of {project}: {r}")
     text = s.cli("status").stdout
     if "listed, not proved: pipelines: " not in text or "complete: issues: " not in text or "listed, not proved: " not in text:
         raise Failure(f"status does not tell what is proved: {text[:3000]}")

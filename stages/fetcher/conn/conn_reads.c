@@ -97,6 +97,14 @@ static void on_row(void *ctx, const struct listing_task *task, const struct gitl
     listed_ledger_row(c, task, row, value);
 }
 
+static void on_follow(void *ctx, const struct listing_task *task, const char *kind, const char *iid,
+                      bool whole)
+{
+    if (task->project && strcmp(kind, "job") == 0) {
+        number_ledger_jobs(ctx, task->project, iid, whole);
+    }
+}
+
 /* Saves the numbers before the cursor that moves over their rows. */
 static enum wh_rc save_cursor(void *ctx, const struct listing_task *task, struct wh_slice key,
                               struct wh_slice json, struct wh_bus_ack *ack, struct wh_err *err)
@@ -162,6 +170,7 @@ enum wh_rc conn_reads_init(struct conn *c, struct wh_err *err)
         .stopped = stopped,
         .row = run_row,
         .on_row = on_row,
+        .on_follow = on_follow,
         .save = save_cursor,
         .on_end = conn_listing_ended,
         .ctx = c,

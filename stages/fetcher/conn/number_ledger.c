@@ -71,6 +71,10 @@ void number_ledger_row(struct conn *c, const struct project *project, unsigned s
     if (n && issue && !wh_json_get(value, WH_LIT("confidential"), &said)) {
         confidential = number_set_get(n->set, number).confidential;
     }
+    /* Of pipelines, the mark says that their jobs were read. */
+    if (n && s == NUMBERS_PIPELINES) {
+        confidential = number_set_get(n->set, number).confidential;
+    }
     if (n == NULL || !gone_back(c->reads.gone, n, number, row->number, confidential)) {
         return;
     }
@@ -81,7 +85,50 @@ void number_ledger_row(struct conn *c, const struct project *project, unsigned s
     }
 }
 
+void number_ledger_jobs(struct conn *c, const struct project *project, const char *iid, bool whole)
+{
+    const struct numbers *n =
+        numbers_of(c->fetcher->numbers, c->id, project->id, NUMBERS_PIPELINES, false);
+    struct number_set_entry e;
+    int64_t number;
+    struct wh_err err;
+
+    if (n == NULL || wh_num_i64(wh_slice_str(iid), &number, &err) != WH_OK) {
+        return;
+    }
+    e = number_set_get(n->set, number);
+    if (e.fate == NUMBER_HAVE &&
+        number_set_put(n->set, number, e.id, e.fate, whole, &err) != WH_OK) {
+        wh_log_debug(c->fetcher->deps.log, "jobs of a pipeline not recorded", WH_RC(&err));
+    }
+}
+
 /* ---- the health topic ---- */
+
+/* Of the pipelines that are there, those whose jobs were read. */
+static struct number_counts jobs_of(const struct number_counts *pipelines)
+{
+    return (struct number_counts){.expected = pipelines->have,
+                                  .have = pipelines->confidential,
+                                  .missing = pipelines->have - pipelines->confidential};
+}
+
+struct number_counts number_ledger_pipelines(const struct conn *c)
+{
+    const struct numbers_table *t = c->fetcher->numbers;
+    struct number_counts sum = {0};
+
+    for (const struct numbers *n = numbers_next(t, NULL); n; n = numbers_next(t, n)) {
+        if (n->stream == NUMBERS_PIPELINES && strcmp(n->connection, c->id) == 0 &&
+            fetcher_owns(c->fetcher, c->id, n->project)) {
+            struct number_counts counts = number_set_counts(n->set);
+
+            sum.have += counts.have;
+            sum.confidential += counts.confidential;
+        }
+    }
+    return jobs_of(&sum);
+}
 
 static void write_counts(struct wh_json_writer *w, const struct number_counts *n)
 {
@@ -102,6 +149,22 @@ static void write_counts(struct wh_json_writer *w, const struct number_counts *n
     wh_jw_end(w);
 }
 
+/* Tools list no jobs. */
+static void write_jobs(struct wh_json_writer *w, const struct conn *c,
+                       const struct number_counts *pipelines)
+{
+    struct number_counts jobs = jobs_of(pipelines);
+    unsigned stream = 0;
+
+    while (numbers_stream_of(stream) != NUMBERS_PIPELINES) {
+        stream++;
+    }
+    if (source_of(access_sources(c->access), stream)->kind == SOURCE_REST) {
+        wh_jw_key(w, "jobs");
+        write_counts(w, &jobs);
+    }
+}
+
 void number_ledger_write(struct wh_json_writer *w, const struct conn *c, const char *project,
                          const char *path)
 {
@@ -119,6 +182,10 @@ void number_ledger_write(struct wh_json_writer *w, const struct conn *c, const c
             numbers_of(c->fetcher->numbers, c->id, project, (enum numbers_stream)s, false);
         struct number_counts counts = n ? number_set_counts(n->set) : (struct number_counts){0};
 
+        if (s == NUMBERS_PIPELINES) {
+            write_jobs(w, c, &counts);
+            counts.confidential = 0;
+        }
         wh_jw_key(w, numbers_stream_name((enum numbers_stream)s));
         write_counts(w, &counts);
     }

@@ -22,7 +22,12 @@ WH_MUST_CHECK enum wh_rc number_ledger_save_stream(struct conn *c, const struct 
 /* Notes a row. The cursor of its listing must move over the row only when Kafka has it. */
 void number_ledger_row(struct conn *c, const struct project *project, unsigned stream,
                        const struct gitlab_row *row, struct wh_json_val value);
-/* Writes {"project","path","at_ms","streams":{"issues":{"expected",...},...}}. */
+/* Notes whether the jobs of a pipeline were read to a proved end. iid: its number, as text. */
+void number_ledger_jobs(struct conn *c, const struct project *project, const char *iid, bool whole);
+/* Over the projects of this member: pipelines that are known, and those whose jobs were read. */
+struct number_counts number_ledger_pipelines(const struct conn *c);
+/* Writes {"project","path","at_ms","streams":{"issues":{"expected",...},...}}; the jobs are
+ * counted by pipelines. */
 void number_ledger_write(struct wh_json_writer *w, const struct conn *c, const char *project,
                          const char *path);
 /* Publishes the completeness of the project if it has changed. */

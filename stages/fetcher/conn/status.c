@@ -37,30 +37,47 @@ static void write_counted(struct wh_json_writer *w, const struct stream_count *n
     wh_jw_put_int(w, "failed", (int64_t)n->failed);
 }
 
-/* Each stream with its state, and after it, its parts. */
+static void write_state(struct wh_json_writer *w, const struct wh_streams *all,
+                        const struct wh_stream *one, int64_t now_ms)
+{
+    wh_stream_write(one, w);
+    wh_jw_put_str(w, "state",
+                  wh_slice_str(wh_stream_state_name(wh_stream_state(all, one, now_ms))));
+}
+
+/* Each stream with its state; parts of streams; and last, what is read with another one. */
 static void write_streams(struct wh_json_writer *w, const struct conn *c)
 {
     int64_t now_ms = wh_clock_now_ms(&c->fetcher->deps.clock);
+    bool done[WH_STREAMS_MAX] = {false};
     struct stream_texts texts;
     struct wh_streams all;
-    size_t at = 0;
 
     stream_report_fill(c, &all, &texts);
     wh_jw_key(w, "streams");
     wh_jw_array(w);
     for (unsigned i = 0; i < STREAMS; i++) {
-        wh_jw_object(w);
-        if (at < all.n && wh_slice_eq(all.list[at].name, wh_slice_str(streams[i].name))) {
-            const struct wh_stream *one = &all.list[at++];
+        size_t at = 0;
 
-            wh_stream_write(one, w);
-            wh_jw_put_str(w, "state",
-                          wh_slice_str(wh_stream_state_name(wh_stream_state(&all, one, now_ms))));
+        while (at < all.n && !wh_slice_eq(all.list[at].name, wh_slice_str(streams[i].name))) {
+            at++;
+        }
+        wh_jw_object(w);
+        if (at < all.n) {
+            done[at] = true;
+            write_state(w, &all, &all.list[at], now_ms);
         } else {
             write_part(w, c, i);
         }
         write_counted(w, &c->run.counts[i]);
         wh_jw_end(w);
+    }
+    for (size_t at = 0; at < all.n; at++) {
+        if (!done[at]) {
+            wh_jw_object(w);
+            write_state(w, &all, &all.list[at], now_ms);
+            wh_jw_end(w);
+        }
     }
     wh_jw_end(w);
 }

@@ -6,6 +6,7 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "stages/fetcher/conn/conn_priv.h"
+#include "stages/fetcher/conn/number_ledger.h"
 #include "stages/fetcher/conn/run_report.h"
 
 enum { DOCUMENT_MAX_BYTES = 64 << 10, KEY_MAX_BYTES = 512, LEFT_MS = 6 * WH_STREAMS_MS };
@@ -317,6 +318,33 @@ static void fill_whole(const struct conn *c, unsigned stream, struct wh_stream *
     one->reason = wh_slice_str(reason);
 }
 
+/* Jobs are read with their pipelines, by REST alone. */
+static void fill_jobs(const struct conn *c, const struct wh_stream *pipelines,
+                      struct wh_stream *jobs)
+{
+    *jobs = *pipelines;
+    jobs->name = WH_LIT("jobs");
+    jobs->at_gitlab = -1;
+    jobs->missing = -1;
+    jobs->counted_by = WH_LIT("");
+    if (wh_slice_eq(pipelines->read_by, WH_LIT("rest"))) {
+        struct number_counts n = number_ledger_pipelines(c);
+
+        jobs->counted_by = WH_LIT("pipelines");
+        jobs->missing = n.missing;
+    } else {
+        *jobs = (struct wh_stream){.name = WH_LIT("jobs"),
+                                   .read_by = WH_LIT("none"),
+                                   .tool = WH_LIT(""),
+                                   .credential = WH_LIT(""),
+                                   .reason = WH_LIT("GitLab has no MCP tool that lists jobs; "
+                                                    "webhooks alone tell of them"),
+                                   .counted_by = WH_LIT(""),
+                                   .at_gitlab = -1,
+                                   .missing = -1};
+    }
+}
+
 void stream_report_fill(const struct conn *c, struct wh_streams *ret, struct stream_texts *texts)
 {
     const struct stream_traces *all = &c->run.traces;
@@ -338,6 +366,10 @@ void stream_report_fill(const struct conn *c, struct wh_streams *ret, struct str
     for (unsigned i = first; i < STREAMS; i++) {
         if (whole_of(i) == i) {
             fill_whole(c, i, &ret->list[ret->n++], texts->reasons[i]);
+        }
+        if (numbers_stream_of(i) == NUMBERS_PIPELINES) {
+            fill_jobs(c, &ret->list[ret->n - 1], &ret->list[ret->n]);
+            ret->n++;
         }
     }
 }

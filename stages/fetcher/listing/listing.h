@@ -78,6 +78,10 @@ struct listing_env {
     /* A row that is new; called before its record is published. By a tool, row has only the id and the number. */
     void (*on_row)(void *ctx, const struct listing_task *task, const struct gitlab_row *row,
                    struct wh_json_val value);
+    /* A follow-up of a row has ended: whole when its answer was read to its proved end. iid: the row's number, as text.
+     * NULL: nobody asks. */
+    void (*on_follow)(void *ctx, const struct listing_task *task, const char *kind, const char *iid,
+                      bool whole);
     /* Writes the cursor to fetch-state. What on_row noted of the rows must be written before it. */
     enum wh_rc (*save)(void *ctx, const struct listing_task *task, struct wh_slice key,
                        struct wh_slice json, struct wh_bus_ack *ack, struct wh_err *err);

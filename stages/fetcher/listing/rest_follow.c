@@ -10,6 +10,8 @@ struct listing_follow {
     struct listing_follow *next;
     const char *kind;
     char object_id[24];
+    char iid[24]; /* of the row */
+    bool owed;
     bool array;  /* each element of the answer is a row; otherwise the whole answer is one */
     bool notes;  /* the newest first; older ones than since_ms are not published */
     bool enough; /* an older one was reached */
@@ -89,10 +91,11 @@ static void forget(const struct listing_follow *follow)
 
 /* The follow-up failed: it is owed. The row is read again by every listing until it succeeds. A row
  * without a time belongs to a stream that every run reads again anyway. */
-static void owe(const struct listing_follow *follow, const char *why)
+static void owe(struct listing_follow *follow, const char *why)
 {
     struct listing_rest *r = follow->page->lane->rest;
 
+    follow->owed = true;
     listing_unread(&r->base, 1, why);
     forget(follow);
     if (follow->after[0] && r->base.stream->mode == STREAM_BY_UPDATE) {
@@ -178,6 +181,10 @@ static void on_follow(void *ctx, const struct client_answer *a)
     } else if (a->outcome == CLIENT_OK && follow->opened && follow->array) {
         listing_open_read(follow->opened);
     }
+    if (l->env->on_follow) {
+        l->env->on_follow(l->env->ctx, &l->task, follow->kind, follow->iid,
+                          rc == WH_OK && a->outcome == CLIENT_OK && !follow->owed);
+    }
     follow_end(follow);
 }
 
@@ -209,6 +216,7 @@ static struct listing_follow *follow_new(struct listing_page *p, const char *kin
     follow->row = p->row;
     follow->opened = p->opened;
     memcpy(follow->object_id, row->id, sizeof(follow->object_id));
+    (void)snprintf(follow->iid, sizeof(follow->iid), "%s", row->iid);
     if (row->has_update) {
         memcpy(follow->after, row->updated_at.ptr, row->updated_at.len);
         follow->after_ms = row->at.ms;

@@ -39,7 +39,7 @@ enum number_fate {
 struct number_set_entry {
     int64_t id; /* GitLab's id; 0 when the object was never seen */
     enum number_fate fate;
-    bool confidential; /* when it was last seen */
+    bool confidential; /* when it was last seen; of a pipeline: its jobs were read to their end */
     bool listed;       /* ids_mark was called since ids_unmark_all; not saved */
 };
 

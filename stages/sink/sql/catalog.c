@@ -193,7 +193,7 @@ static const struct sql_column webhook_health_columns[] = {
 static const struct sql_column completeness_columns[] = {
     {"connection", "TEXT", SQL_SHAPE_PLAIN, "connection id"},
     {"source_project_id", "TEXT", SQL_SHAPE_PLAIN, "the source's project id"},
-    {"stream", "TEXT", SQL_SHAPE_PLAIN, "issues, merge_requests or pipelines"},
+    {"stream", "TEXT", SQL_SHAPE_PLAIN, "issues, merge_requests, pipelines; jobs, by pipelines"},
     {"expected", "INTEGER", SQL_SHAPE_PLAIN, "the highest number seen: GitLab leaves none out"},
     {"have", "INTEGER", SQL_SHAPE_PLAIN, "read"},
     {"missing", "INTEGER", SQL_SHAPE_PLAIN, "not looked for yet"},

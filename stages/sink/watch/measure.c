@@ -193,7 +193,8 @@ static void set_completeness(struct sink_watch *w)
 
     for (size_t i = 0; i < w->n_counts; i++) {
         const struct watch_count *n = &w->counts[i];
-        bool unproved = strcmp(n->kind, "pipelines") == 0 && n->missing > 0;
+        bool unproved =
+            n->missing > 0 && (strcmp(n->kind, "pipelines") == 0 || strcmp(n->kind, "jobs") == 0);
 
         (void)snprintf(label, sizeof(label), "connection=\"%s\",kind=\"%s\"", n->connection,
                        n->kind);

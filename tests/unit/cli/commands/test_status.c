@@ -335,7 +335,8 @@ static void pipelines_without_a_proof_are_told(void **state)
         ",\"last_runs\":[{\"kind\":\"sweep\",\"ok\":true}],\"completeness\":[{\"project\":\"9\","
         "\"path\":\"g/p\",\"streams\":{\"pipelines\":{\"expected\":10,\"have\":7,\"missing\":3}}}]";
     static const char *const texts[] = {
-        "complete: 0 of 1\nlisted, not proved: 1: every pipeline that GitLab lists was read",
+        "complete: 0 of 1\nlisted, not proved: 1: some numbers are of no pipeline that GitLab "
+        "lists",
         "\"verdict\":\"listed, not proved\"}],\"complete\":null,\"not_proved\":1,"};
     char body[1024];
     struct th_cli *t;

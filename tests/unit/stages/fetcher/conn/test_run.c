@@ -50,6 +50,19 @@ static bool answer_project(struct th_control *t, struct wh_slice url, struct wh_
         a->status = w->status;
         return true;
     }
+    if (memmem(url.ptr, url.len, "/projects/7/pipelines?", 22) &&
+        !memmem(url.ptr, url.len, "source=", 7) && !memmem(url.ptr, url.len, "status=", 7)) {
+        th_ok(wh_buf_append(&a->body,
+                            WH_LIT("[{\"id\":50,\"iid\":1,\"status\":\"success\",\"updated_at\":"
+                                   "\"2020-01-01T00:00:00.000Z\"}]"),
+                            &err),
+              &err);
+        return true;
+    }
+    if (wh_slice_ends(url, WH_LIT("/pipelines/50"))) {
+        th_ok(wh_buf_append(&a->body, WH_LIT("{\"id\":50,\"iid\":1}"), &err), &err);
+        return true;
+    }
     return false;
 }
 
@@ -272,6 +285,32 @@ static void test_a_run_that_is_refused_everything_is_not_good(void **state)
     th_control_done(&t);
 }
 
+/* A pipeline is read, but not its jobs: the stream is late, and its jobs are not proved. */
+static void test_jobs_are_counted_by_pipelines(void **state)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(1 << 20, 16);
+    struct world w = {.word = "/pipelines/50/jobs", .status = 502};
+    static struct th_control t;
+    struct conn *c = connect_to_project(&t, &w);
+    struct wh_streams all;
+
+    (void)state;
+    run_once(&t, c);
+    last_report(&t, parser, &all);
+    assert_int_equal(find(&all, "pipelines")->at_gitlab, 1);
+    assert_int_equal(find(&all, "jobs")->missing, 1);
+    assert_int_equal(wh_stream_state(&all, find(&all, "pipelines"), t.now_ms), WH_STREAM_LATE);
+    assert_int_equal(wh_stream_state(&all, find(&all, "jobs"), t.now_ms), WH_STREAM_LATE);
+    w.status = 0;
+    run_once(&t, c);
+    last_report(&t, parser, &all);
+    assert_int_equal(find(&all, "jobs")->missing, 0);
+    assert_int_equal(wh_stream_state(&all, find(&all, "jobs"), t.now_ms), WH_STREAM_ON_TIME);
+    th_slice_is(find(&all, "jobs")->counted_by, "pipelines");
+    wh_json_parser_free(parser);
+    th_control_done(&t);
+}
+
 /* ---- a process that was killed ---- */
 
 /* As at a start: the topic `health` is read from its beginning. */
@@ -363,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_failing_runs_show_after_a_good_one),
         cmocka_unit_test(test_one_failing_stream_is_named),
         cmocka_unit_test(test_a_run_that_was_cut_off_is_closed),
+        cmocka_unit_test(test_jobs_are_counted_by_pipelines),
         cmocka_unit_test(test_a_run_that_is_refused_everything_is_not_good),
     };
 
