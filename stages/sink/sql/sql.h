@@ -6,7 +6,7 @@
  *   <kind's table>      work_items, build_records, ... : live entities, one row each
  *   <kind's table>_all  the same and the deleted entities (deleted = 1)
  *   links, revisions, changes, connection_documents
- *   team_members, accounts, people_review, decisions and others that are computed (computed.h)
+ *   team_members, decisions, incident_impact, unresolved and others that are computed (computed.h)
  * Views: incidents, issues, merge_requests, pipelines, connections
  *
  * Times are RFC 3339 UTC text with milliseconds: text order is time order and SQLite's date
