@@ -62,7 +62,7 @@ static const struct route routes[] = {
     {"/api/v1/entities/*", "GET, HEAD", 0, API_READS, api_answer_entity},
     {"/api/v1/entities/*/revisions", "GET, HEAD", 0, API_QUERIES, api_answer_revisions},
     {"/api/v1/entities/*/links", "GET, HEAD", 0, API_QUERIES, api_answer_links},
-    {"/api/v1/incidents/**/impact", "GET, HEAD", 0, API_READS, api_answer_impact},
+    {"/api/v1/incidents/**/impact", "GET, HEAD", 0, API_QUERIES, api_answer_impact},
     {"/api/v1/kinds", "GET, HEAD", 0, API_READS, api_answer_kinds},
     {"/api/v1/model", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/model/*", "GET, HEAD", 0, API_QUERIES, api_answer_model},
