@@ -21,6 +21,7 @@ struct group {
 struct absences {
     struct group *buckets[BUCKETS];
     size_t n;
+    size_t n_told; /* of them, with a tombstone */
     absences_save_fn save;
     void *ctx;
 };
@@ -40,7 +41,8 @@ static void group_free(struct absences *t, struct group *g)
 {
     t->n -= g->n;
     while (g->n) {
-        wh_mem_free(g->items[--g->n]);
+        t->n_told -= g->items[--g->n]->told;
+        wh_mem_free(g->items[g->n]);
     }
     wh_mem_free(g->items);
     wh_mem_free(g);
@@ -186,7 +188,7 @@ static struct absence *add(struct absences *t, const struct absence_key *key)
     struct group *g;
     size_t at;
 
-    if (a || t->n >= ABSENCES_MAX || !fits(key)) {
+    if (a || t->n - t->n_told >= ABSENCES_MAX || !fits(key)) {
         return a;
     }
     g = group_make(t, key->connection, key->project);
@@ -242,6 +244,11 @@ int64_t absence_due_ms(const struct absence *a, int64_t confirm_ms)
 
 void absences_tell(struct absences *t, struct absence *a, const char *reason)
 {
+    if (!a->told && t->n_told >= ABSENCES_TOLD_MAX) {
+        absences_remove(t, a);
+        return;
+    }
+    t->n_told += !a->told;
     a->told = true;
     (void)snprintf(a->reason, sizeof(a->reason), "%s", reason);
     save(t, a, false);
@@ -254,6 +261,7 @@ static void drop(struct absences *t, struct absence *a)
 
     g->n--;
     t->n--;
+    t->n_told -= a->told;
     memmove(g->items + at, g->items + at + 1, (g->n - at) * sizeof(struct absence *));
     wh_mem_free(a);
 }
@@ -434,6 +442,8 @@ bool absences_take(struct absences *t, struct wh_json_parser *parser, struct wh_
         a->first_ms = read.first_ms;
         a->last_ms = read.last_ms;
         a->times = read.times;
+        t->n_told -= a->told;
+        t->n_told += read.told;
         a->told = read.told;
         memcpy(a->reason, read.reason, sizeof(a->reason));
     }

@@ -26,7 +26,8 @@
 #include "common/json/json_doc.h"
 
 enum {
-    ABSENCES_MAX = 100000, /* of all connections; what is beyond is never proved */
+    ABSENCES_MAX = 100000, /* unsure ones of all connections; what is beyond is not proved yet */
+    ABSENCES_TOLD_MAX = 200000, /* with a tombstone; what is beyond is not remembered */
     ABSENCE_ID_MAX = 160,
     ABSENCE_KEY_MAX = 320,
 };
@@ -76,7 +77,7 @@ bool absence_proved(const struct absence *a, int64_t confirm_ms);
 /* The earliest time (ms) at which the next 404 would prove it. */
 int64_t absence_due_ms(const struct absence *a, int64_t confirm_ms);
 /* Its tombstone was published; the absence is kept, so that it is noticed when GitLab shows the object
- * again. */
+ * again. Above ABSENCES_TOLD_MAX it is removed. */
 void absences_tell(struct absences *t, struct absence *a, const char *reason);
 /* GitLab has shown the object, or its fate is kept elsewhere. a may be NULL. */
 void absences_remove(struct absences *t, struct absence *a);

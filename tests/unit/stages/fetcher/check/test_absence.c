@@ -179,6 +179,60 @@ static void test_what_does_not_fit(void **state)
     absences_free(t);
 }
 
+static struct absence *note_many(struct absences *t, const char *kind, unsigned n)
+{
+    struct absence *a = NULL;
+    char id[16];
+    const struct absence_key key = {"c", "7", kind, id};
+
+    for (unsigned i = 0; i < n; i++) {
+        (void)snprintf(id, sizeof(id), "%08u", i);
+        a = absences_note(t, &key, 0, 1000, true);
+    }
+    return a;
+}
+
+/* Tombstones that are remembered take no room from what is unsure. */
+static void test_limits(void **state)
+{
+    struct absences *t = absences_new(NULL, NULL);
+    const struct absence_key one = job("x");
+    const struct absence_key two = job("y");
+    struct absence *last = note_many(t, "issue", ABSENCES_MAX);
+
+    (void)state;
+    assert_non_null(last);
+    assert_null(absences_note(t, &one, 0, 1000, true));
+    absences_tell(t, last, "deleted");
+    assert_non_null(absences_note(t, &one, 0, 1000, true));
+    assert_null(absences_note(t, &two, 0, 1000, true));
+    absences_remove(t, absences_find(t, &one));
+    assert_non_null(absences_note(t, &two, 0, 1000, true));
+    absences_free(t);
+}
+
+static void test_too_many_tombstones(void **state)
+{
+    struct absences *t = absences_new(NULL, NULL);
+    const struct absence_key key = {"c", "7", "note", "00000000"};
+
+    (void)state;
+    for (unsigned round = 0; round < ABSENCES_TOLD_MAX / ABSENCES_MAX; round++) {
+        const char *kind = round == 0 ? "issue" : "job";
+        struct absence *a;
+
+        (void)note_many(t, kind, ABSENCES_MAX);
+        for (a = absences_next(t, "c", "7", kind, ""); a;
+             a = absences_next(t, "c", "7", kind, a->id)) {
+            absences_tell(t, a, "deleted");
+        }
+    }
+    assert_int_equal(absences_unsure(t, "c"), 0);
+    absences_tell(t, note_many(t, "note", 1), "deleted");
+    assert_null(absences_find(t, &key));
+    absences_free(t);
+}
+
 static void test_damaged_records(void **state)
 {
     static const struct {
@@ -322,6 +376,8 @@ int main(void)
         cmocka_unit_test(test_told_is_not_unsure),
         cmocka_unit_test(test_in_order),
         cmocka_unit_test(test_what_does_not_fit),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_too_many_tombstones),
         cmocka_unit_test(test_damaged_records),
         cmocka_unit_test(test_foreign_records_only_add),
         cmocka_unit_test(test_whatever_happens),
