@@ -82,30 +82,6 @@ enum wh_rc impact_add_service(struct impact_work *w, const char *rule,
 
 /* ---- names that the incident mentions ---- */
 
-static enum wh_rc add_mentioned(struct impact_work *w, const char *rule, const char *field,
-                                struct wh_err *err)
-{
-    const struct wh_value *v = past_field(w->incident, field);
-
-    for (size_t i = 0; v && i < v->u.strs.n; i++) {
-        const struct impact_owner *owner = NULL;
-        const struct impact_step *step = NULL;
-
-        if (impact_resolve(w, WH_KIND_SERVICE, v->u.strs.items[i], rule, w->incident, field, &owner,
-                           err) != WH_OK) {
-            return err->rc;
-        }
-        if (owner &&
-            (impact_add_step(w->arena, rule, w->incident, field, NULL, &step, err) != WH_OK ||
-             impact_add_service(w, rule, owner, step, err) != WH_OK)) {
-            return err->rc;
-        }
-    }
-    return WH_OK;
-}
-
-/* ---- names that belong to services ---- */
-
 /* A name made of parts that are known to be names of one thing, such as a project by path and number. */
 static enum wh_rc claimed_parts(struct impact_work *w, const char *prefix,
                                 const struct wh_slice *parts, size_t n, struct impact_claim *claim,
@@ -126,6 +102,69 @@ static enum wh_rc claimed_parts(struct impact_work *w, const char *prefix,
     wh_buf_done(&name);
     return rc;
 }
+
+/* Is the label that has this name in it claimed as a whole, as by a service with the label service::x? */
+static enum wh_rc is_label_claimed(struct impact_work *w, struct wh_slice name, bool *ret,
+                                   struct wh_err *err)
+{
+    const struct wh_value *labels = past_field(w->incident, "labels");
+
+    *ret = false;
+    for (size_t i = 0; labels && i < labels->u.strs.n && !*ret; i++) {
+        struct impact_claim claim = {0};
+        struct wh_slice unused = {NULL, 0};
+
+        if (!wh_slice_ends(labels->u.strs.items[i], name)) {
+            continue;
+        }
+        if (claimed_parts(w, "label:", &labels->u.strs.items[i], 1, &claim, &unused, err) !=
+            WH_OK) {
+            return err->rc;
+        }
+        *ret = claim.n_owners > 0;
+    }
+    return WH_OK;
+}
+
+/* A name that leads to no service is noted, unless its label leads to one. */
+static enum wh_rc note_mentioned(struct impact_work *w, const char *rule, const char *field,
+                                 struct wh_slice name, struct wh_err *err)
+{
+    const struct impact_owner *nobody = NULL;
+    bool claimed = false;
+
+    if (strcmp(rule, "label") == 0 && is_label_claimed(w, name, &claimed, err) != WH_OK) {
+        return err->rc;
+    }
+    return claimed
+               ? WH_OK
+               : impact_resolve(w, WH_KIND_SERVICE, name, rule, w->incident, field, &nobody, err);
+}
+
+static enum wh_rc add_mentioned(struct impact_work *w, const char *rule, const char *field,
+                                struct wh_err *err)
+{
+    const struct wh_value *v = past_field(w->incident, field);
+
+    for (size_t i = 0; v && i < v->u.strs.n; i++) {
+        const struct wh_slice name = v->u.strs.items[i];
+        const struct impact_owner *owner = NULL;
+        const struct impact_step *step = NULL;
+
+        if (impact_resolve(w, WH_KIND_SERVICE, name, rule, NULL, field, &owner, err) != WH_OK ||
+            (owner == NULL && note_mentioned(w, rule, field, name, err) != WH_OK)) {
+            return err->rc;
+        }
+        if (owner &&
+            (impact_add_step(w->arena, rule, w->incident, field, NULL, &step, err) != WH_OK ||
+             impact_add_service(w, rule, owner, step, err) != WH_OK)) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+/* ---- names that belong to services ---- */
 
 /* One owner is a service of the incident; several are told as loose. */
 static enum wh_rc take_claim(struct impact_work *w, const char *rule, const char *field,

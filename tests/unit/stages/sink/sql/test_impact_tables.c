@@ -189,6 +189,20 @@ static void a_late_service_resolves_what_was_unresolved(void **state)
               "Checkout API|label|\nOut|heading|\nSearch|heading|\nWeb|project|\n");
 }
 
+static void a_whole_label_may_be_claimed(void **state)
+{
+    struct world *w = *state;
+
+    th_facts_put(&w->facts,
+                 "[{\"kind\":\"service\",\"source\":\"crm\",\"id\":\"S1\",\"at\":\"2026-05-01\","
+                 "\"name\":\"Web\",\"labels\":[\"service::frontend\"]},"
+                 "{\"kind\":\"work_item\",\"id\":\"1\",\"at\":\"2026-05-12\",\"type\":\"incident\","
+                 "\"labels\":[\"service::frontend\",\"service::other\"],"
+                 "\"label_services\":[\"frontend\",\"other\"]}]");
+    th_sql_is(w->engine, services_sql, "Web|label|\n");
+    th_sql_is(w->engine, "select key from unresolved", "service:other|\n");
+}
+
 static void an_ambiguous_name_links_to_nobody(void **state)
 {
     struct world *w = *state;
@@ -423,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(follow_ups_are_found_by_every_rule, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_late_service_resolves_what_was_unresolved, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_whole_label_may_be_claimed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_ambiguous_name_links_to_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sums_are_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(imported_rows_show_what_their_keys_lead_to, set_up,
