@@ -56,6 +56,15 @@ static void tool_fail(struct check_tool *t, const char *text)
     count_of(t)->failed++;
 }
 
+/* The tool works, but nothing can be concluded from it: another run would not know more. */
+static void no_proof(struct check_tool *t, const char *text)
+{
+    (void)snprintf(t->conf.result->error, sizeof(t->conf.result->error), "checking %s: %.120s",
+                   numbers_stream_name(t->conf.n->stream), text);
+    count_of(t)->failed++;
+    t->step = TOOL_OVER;
+}
+
 /* ---- the listing ---- */
 
 /* Rows that are not known as read are published by the listing of the next run. */
@@ -93,7 +102,7 @@ static void next_page(struct check_tool *t, struct wh_json_val around)
         t->step = TOOL_ABSENT;
     } else if (!listing_tool_cursor(around, &cursor) || cursor.len >= sizeof(t->mark) ||
                wh_slice_eq(cursor, wh_slice_str(t->mark)) || ++t->pages > PAGES_MAX) {
-        tool_fail(t, "the listing does not come to an end");
+        no_proof(t, "the tool does not say where its listing ends");
     } else {
         memcpy(t->mark, cursor.ptr, cursor.len);
         t->mark[cursor.len] = '\0';
@@ -145,7 +154,7 @@ static void ask_page(struct check_tool *t, unsigned rows, mcp_fn fn)
 
     wh_buf_init(&arguments, ARGUMENTS_MAX);
     if (tool == NULL || !mcp_tool_takes(tool, "after")) {
-        tool_fail(t, "the tool does not list page after page any more");
+        no_proof(t, "the tool does not list page after page");
     } else if (listing_tool_arguments(tool, &page, &arguments, &err) != WH_OK ||
                mcp_call_tool(mcp, wh_slice_str(t->tool), wh_buf_slice(&arguments), fn, t, &t->call,
                              &err) != WH_OK) {
