@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-    OPTIONS = 7,
+    OPTIONS = 8,
     OPTION_MAX = 600,
     ADMIN_TIMEOUT_MS = 5000,
     LOOK_MS = 500,
@@ -43,6 +43,7 @@ static pid_t start_mapper(const struct cli *cli, const struct replay_plan *plan,
                    cli->opt.dead_letters ? "true" : "false");
     (void)snprintf(options[5], OPTION_MAX, "--http.port=0");
     (void)snprintf(options[6], OPTION_MAX, "--log.level=warn");
+    (void)snprintf(options[7], OPTION_MAX, "--views.path=%.500s", cli->conf.mapper_views_path);
     for (size_t i = 0; i < OPTIONS; i++) {
         argv[i + 1] = options[i];
     }

@@ -50,6 +50,7 @@ struct cli_conf {
     char *fetcher_token_file;
     char *sink_token_file;
     char *mapper_program;
+    char *mapper_views_path;
     char *registry_url;
     char *registry_token_file;
     int64_t timeout_ms;

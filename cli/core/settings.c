@@ -20,6 +20,8 @@ static const struct wh_conf_key conf_keys[] = {
     KEY("fetcher.token_file", WH_CONF_STRING, fetcher_token_file, "",
         "the fetcher's control token"),
     KEY("sink.token_file", WH_CONF_STRING, sink_token_file, "", "the sink's API token"),
+    KEY("mapper.views_path", WH_CONF_STRING, mapper_views_path, "",
+        "the mappers' views.path, for replay"),
     KEY("mapper.program", WH_CONF_STRING, mapper_program, "wellhead-mapper", "run by replay"),
     KEY("registry.url", WH_CONF_STRING, registry_url, "",
         "schema registry for records of other producers"),

@@ -8,7 +8,8 @@
  *   bits 26..17  milliseconds
  *   bits 16..12  state rank (more final states are newer: merged and closed over open)
  *   bits 11..9   source rank: import 0, webhook 1, mcp 2, rest 3
- *   bits  8..0   zero
+ *   bits  8..0   edition of the views: what a newer edition makes of the same raw event is newer, so that
+ *                changed rules take effect when raw events are mapped again (schemas/views/README.md)
  * tie is the XXH3-64 of the observation's content (kind, change, present, body): it orders equal times
  * deterministically, and equal content with the same order is the same observation.
  *
@@ -46,7 +47,9 @@ const char *wh_origin_name(enum wh_origin origin); /* "import", "webhook", "mcp"
 /* WH_ORIGIN_COUNT when unknown. */
 enum wh_origin wh_origin_parse(struct wh_slice name);
 
-/* at is clamped to the representable range; state_rank 0..31. */
+enum { WH_VERSION_EDITION_MAX = 511 };
+
+/* at is clamped to the representable range; state_rank 0..31. Of edition 0; a higher one is added to it. */
 uint64_t wh_version_order(struct wh_instant at, unsigned state_rank, enum wh_origin origin);
 /* The version time, ms. */
 int64_t wh_version_at_ms(uint64_t order);

@@ -1,7 +1,8 @@
 """Rules of data views: the model names what fills a field, and categories name their rule."""
 import json
+import os
 
-from stack import Failure, Stack
+from stack import Failure, Stack, await_true
 
 FEW = ("--merge-requests", "20", "--issues", "20", "--pipelines", "10", "--deployments", "5")
 
@@ -38,4 +39,39 @@ def model(broker, stacks):
     return f"{len(kinds)} kinds, {n[0]['n']} categories"
 
 
-SCENARIOS = (model,)
+def override(s, edition, **tables):
+    """A file in the mappers' views.path; the mapper is restarted with it."""
+    folder = s.path("views")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "own.json"), "w", encoding="utf-8") as f:
+        json.dump({"edition": edition, **tables}, f)
+    if "mapper" in s.processes:
+        s.stop("mapper")
+    if f"--views.path={folder}" not in s.arguments["mapper"]:
+        s.arguments["mapper"].append(f"--views.path={folder}")
+    s.start("mapper")
+    s.await_ready("mapper")
+
+
+def changed_rules(broker, stacks):
+    """Changed rules take effect by a replay, and only with a higher edition; going back, too."""
+    s = stacks(Stack(broker, "changed", gitlab=FEW))
+    s.up("webhook-intake")
+    s.first_sync()
+    built_in = s.sql("select entity, category, rule from categories order by 1, 2")
+    items = s.sql("select count(*) as n from work_items")[0]["n"]
+    mine = "select count(*) as n from categories where category = 'mine' and rule = 'title'"
+    override(s, 1, categories={"work_item": [{"category": "mine", "title": ["*"]}], "pipeline": []})
+    s.cli("replay", s.connection, "--from", "start", "--execute", WELLHEAD_MAPPER_VIEWS_PATH=s.path("views"))
+    await_true("the new category", 30, lambda: s.sql(mine)[0]["n"] == items)
+    others = s.sql("select count(*) as n from categories where category <> 'mine'")[0]["n"]
+    if others:
+        raise Failure(f"{others} categories of the old rules are left")
+    override(s, 2)
+    s.cli("replay", s.connection, "--from", "start", "--execute", WELLHEAD_MAPPER_VIEWS_PATH=s.path("views"))
+    await_true("the built-in categories", 30,
+               lambda: s.sql("select entity, category, rule from categories order by 1, 2") == built_in)
+    return f"{items} work items"
+
+
+SCENARIOS = (model, changed_rules)

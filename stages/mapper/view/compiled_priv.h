@@ -322,6 +322,7 @@ struct mapper_views {
     uint32_t mask;
     size_t n_views;
     const struct view *first;
+    unsigned edition; /* the highest of the files */
 };
 
 /* False when other views map all kinds and origins of this one. */

@@ -151,7 +151,7 @@ static enum wh_rc find_version(struct mapper_eval *ev, const struct view_emissio
     if (!ev->emitted) {
         ev->parent = at;
     }
-    ev->o.version.order = wh_version_order(at, rank, ev->e->origin);
+    ev->o.version.order = wh_version_order(at, rank, ev->e->origin) + ev->views->edition;
     return WH_OK;
 }
 

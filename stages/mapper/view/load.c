@@ -226,7 +226,7 @@ static bool first_pass(struct view_loader *l, struct wh_json_val root)
         if (!define && !maps && !ranks && !words && !labels &&
             !wh_slice_eq(name, WH_LIT("categories"))) {
             if (!wh_slice_eq(name, WH_LIT("views")) && !wh_slice_eq(name, WH_LIT("ignore")) &&
-                !wh_slice_eq(name, WH_LIT("about"))) {
+                !wh_slice_eq(name, WH_LIT("edition")) && !wh_slice_eq(name, WH_LIT("about"))) {
                 return view_loader_fail(l, "unknown key '%.*s'", WH_SLICE_ARG(name));
             }
             continue;
@@ -329,6 +329,20 @@ static bool add_match(struct view_loader *l, struct mapper_views *views, struct 
     return true;
 }
 
+static bool add_edition(struct view_loader *l, struct mapper_views *views, struct wh_json_val v)
+{
+    int64_t edition = wh_json_type(v) == WH_JSON_INT ? wh_json_int(v) : -1;
+
+    if (edition < 0 || edition > WH_VERSION_EDITION_MAX) {
+        return view_loader_fail(l, "'edition' must be a number from 0 to %d",
+                                WH_VERSION_EDITION_MAX);
+    }
+    if ((unsigned)edition > views->edition) {
+        views->edition = (unsigned)edition;
+    }
+    return true;
+}
+
 static bool second_pass(struct view_loader *l, struct mapper_views *views, struct wh_json_val root)
 {
     struct wh_json_val section;
@@ -337,6 +351,9 @@ static bool second_pass(struct view_loader *l, struct mapper_views *views, struc
     struct wh_json_val match;
 
     l->view = wh_slice(NULL, 0);
+    if (wh_json_get(root, WH_LIT("edition"), &section) && !add_edition(l, views, section)) {
+        return false;
+    }
     if (wh_json_get(root, WH_LIT("ignore"), &section)) {
         it = wh_json_iter(section);
         while (wh_json_next(&it, NULL, &v)) {
@@ -466,6 +483,11 @@ void mapper_views_free(struct mapper_views *views)
         wh_arena_done(&views->arena);
         wh_mem_free(views);
     }
+}
+
+unsigned mapper_views_edition(const struct mapper_views *views)
+{
+    return views->edition;
 }
 
 size_t mapper_views_count(const struct mapper_views *views)

@@ -29,6 +29,8 @@ WH_MUST_CHECK enum wh_rc mapper_views_load_text(struct wh_slice text, struct map
                                                 struct wh_err *err);
 void mapper_views_free(struct mapper_views *views);
 size_t mapper_views_count(const struct mapper_views *views);
+/* The highest "edition" of the files; 0: none has one. */
+unsigned mapper_views_edition(const struct mapper_views *views);
 /*
  * Appends what fills the fields of each kind: {"kinds":{KIND:{FIELD:[{"view","pointer","conversion" or
  * "rule","with"}]}}}. Views that others override completely are left out.

@@ -1,5 +1,6 @@
 #include "tests/lib/th_cmocka.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
@@ -42,6 +43,14 @@ static void test_refused(void **state)
         {VIEW("{\"use\":\"nobody\"}"), "unknown definition"},
         {VIEW("{\"kind\":\"note\",\"fields\":{},\"version\":{}}"), "needs 'source'"},
         {VIEW(""), "at least one"},
+        {"{\"edition\":512}", "from 0 to 511"},
+        {"{\"words\":{\"a\":[\"-\"]}}", "cannot be compared"},
+        {"{\"labels\":{\"a\":[{\"b\":1}]}}", "must be a text"},
+        {"{\"categories\":{\"a\":[{\"label\":[\"b\"]}]}}", "lacks 'category'"},
+        {"{\"categories\":{\"a\":[{\"category\":\"b\",\"url\":[\"c\"]}]}}", "has no 'url'"},
+        {VIEW("{\"kind\":\"note\"," SOURCE
+              ",\"fields\":{\"text\":{\"from\":\"/a\",\"as\":\"line:x\"}}}"),
+         "unknown table 'x'"},
         {"{\"ignore\":[{\"origin\":[\"mail\"],\"kind\":[\"x\"]}]}", "origin must be"},
     };
 
@@ -164,11 +173,45 @@ static void test_described(void **state)
     th_tmp_remove(dir);
 }
 
+/* The same event by a higher edition is newer, and by nothing else. */
+static void test_edition(void **state)
+{
+    char *dir = th_tmp_new();
+    struct mapper_views *views[2];
+    uint64_t order[2];
+    struct wh_err err;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct th_map *map;
+        struct wh_json_val v;
+        char text[32];
+
+        th_ok(mapper_views_load(dir, &views[i], &err), &err);
+        map = th_map_new(views[i]);
+        v = th_map(map, WH_ORIGIN_REST, "issue", "1", "1",
+                   WH_LIT("{\"id\":3,\"updated_at\":\"2026-11-24T00:00:00Z\"}"));
+        (void)snprintf(text, sizeof(text), "%.*s",
+                       WH_SLICE_ARG(wh_json_string(th_json(v, "observations.0.order"))));
+        order[i] = strtoull(text, NULL, 10);
+        th_map_free(map);
+        write_file(dir, "a.json", "{\"edition\":7}");
+        write_file(dir, "b.json", "{\"edition\":2}");
+    }
+    assert_int_equal(mapper_views_edition(views[0]), 0);
+    assert_int_equal(mapper_views_edition(views[1]), 7);
+    assert_int_equal(order[1] - order[0], 7);
+    mapper_views_free(views[0]);
+    mapper_views_free(views[1]);
+    th_tmp_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused), cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_repository), cmocka_unit_test(test_described)};
+        cmocka_unit_test(test_repository), cmocka_unit_test(test_described),
+        cmocka_unit_test(test_edition)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
