@@ -6,9 +6,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/replay_run.h"
+#include "cli/commands/replay_shadow.h"
 #include "cli/out/table.h"
 #include "cli/record/position.h"
 #include "common/event/topics.h"
@@ -186,12 +188,15 @@ static int execute(struct cli *cli, struct wh_admin *admin, const struct replay_
     return replay_run(cli, admin, plan, connection);
 }
 
-static int plan_and_execute(struct cli *cli, struct wh_admin *admin, const struct replay_plan *plan,
+static int plan_and_execute(struct cli *cli, struct wh_admin *admin, struct replay_plan *plan,
                             const char *connection)
 {
     bool json = cli->opt.format == CLI_JSON;
     int code = CLI_OK;
 
+    if (cli->opt.shadow) {
+        return replay_shadow(cli, admin, plan, connection);
+    }
     if (!json) {
         print_plan(cli, plan);
     }
@@ -230,6 +235,21 @@ static int replay(struct cli *cli, struct wh_admin *admin, const char *connectio
     return code;
 }
 
+/* Is --shadow used as it can be? */
+static bool may_compare(const struct cli *cli)
+{
+    if (cli->opt.from || cli->opt.execute || cli->opt.dead_letters) {
+        cli_note(&cli->out, "wellhead: replay: --shadow compares all raw events; it goes with none "
+                            "of --from, --dead-letters and --execute\n");
+        return false;
+    }
+    if (access(cli->opt.shadow, R_OK) != 0) {
+        cli_note(&cli->out, "wellhead: replay: the view file cannot be read\n");
+        return false;
+    }
+    return true;
+}
+
 int cli_replay(struct cli *cli)
 {
     struct wh_admin *admin = NULL;
@@ -241,6 +261,9 @@ int cli_replay(struct cli *cli)
     if (cli->opt.n_args != 2 || !cli_is_connection_id(connection)) {
         cli_note(&cli->out,
                  "wellhead: replay needs a connection's id, as `wellhead status` shows it\n");
+        return CLI_USAGE;
+    }
+    if (cli->opt.shadow && !may_compare(cli)) {
         return CLI_USAGE;
     }
     if (cli_position_parse(cli, cli->opt.from ? cli->opt.from : "start", &from, &err) != WH_OK) {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-    OPTIONS = 8,
+    OPTIONS = 10,
     OPTION_MAX = 600,
     ADMIN_TIMEOUT_MS = 5000,
     LOOK_MS = 500,
@@ -44,6 +44,10 @@ static pid_t start_mapper(const struct cli *cli, const struct replay_plan *plan,
     (void)snprintf(options[5], OPTION_MAX, "--http.port=0");
     (void)snprintf(options[6], OPTION_MAX, "--log.level=warn");
     (void)snprintf(options[7], OPTION_MAX, "--views.path=%.500s", cli->conf.mapper_views_path);
+    (void)snprintf(options[8], OPTION_MAX, "--replay.shadow=%.550s",
+                   plan->shadow ? plan->shadow : "");
+    (void)snprintf(options[9], OPTION_MAX, "--replay.report=%.550s",
+                   plan->report ? plan->report : "");
     for (size_t i = 0; i < OPTIONS; i++) {
         argv[i + 1] = options[i];
     }
@@ -98,12 +102,14 @@ static int await_mapper(struct cli *cli, struct wh_admin *admin, const struct re
     *ret_done = 0;
     while ((ended = waitpid(pid, &status, how)) == 0 || (ended < 0 && errno == EINTR)) {
         if (cli_interrupted(cli)) {
-            (void)kill(pid, SIGTERM);
+            (void)kill(pid, plan->shadow ? SIGKILL : SIGTERM);
             how = 0;
             continue;
         }
-        *ret_done = count_done(admin, plan, *ret_done);
-        say_progress(cli, plan, *ret_done, &said_ms);
+        if (plan->shadow == NULL) {
+            *ret_done = count_done(admin, plan, *ret_done);
+            say_progress(cli, plan, *ret_done, &said_ms);
+        }
         cli_pause_ms(cli, LOOK_MS);
     }
     cli_progress_end(&cli->out);
@@ -112,6 +118,10 @@ static int await_mapper(struct cli *cli, struct wh_admin *admin, const struct re
 
 static int interrupted(const struct cli *cli, const struct replay_plan *plan, int64_t done)
 {
+    if (plan->shadow) {
+        cli_note(&cli->out, "wellhead: replay: interrupted; nothing was changed\n");
+        return CLI_INTERRUPTED;
+    }
     cli_note(&cli->out,
              "wellhead: replay: interrupted after about %" PRId64 " of %" PRId64
              " records; the same command replays %s, and a record that is replayed twice changes "

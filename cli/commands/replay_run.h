@@ -15,6 +15,9 @@ struct replay_plan {
     int64_t ends[REPLAY_PARTITIONS_MAX];
     size_t n;
     int64_t records;
+    const char
+        *shadow; /* a view file: the mapper only reports what it would change. NULL: it produces */
+    const char *report; /* the file of that report */
 };
 
 /*

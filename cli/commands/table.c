@@ -140,7 +140,9 @@ static const struct cli_command table[] = {
      "  wellhead replay gitlab-example-com --from start\n"
      "  wellhead replay gitlab-example-com --from -2h --execute\n"
      "  wellhead replay gitlab-example-com --from @2026-11-24T00:00:00Z --execute\n"
-     "  wellhead replay gitlab-example-com --dead-letters --from start --execute\n",
+     "  wellhead replay gitlab-example-com --dead-letters --from start --execute\n"
+     "  wellhead replay gitlab-example-com --shadow own-rules.json   # how many rows would change"
+     "\n",
      cli_replay},
     {"disconnect", CLI_DISCONNECT,
      "stop reading, revoke the approval at GitLab and prove it; keep the rows", "CONNECTION", 1,

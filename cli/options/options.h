@@ -60,6 +60,7 @@ struct cli_options {
     bool check;
     bool watch;
     bool dead_letters;
+    const char *shadow;
     bool verify;
     bool confirm_deletes;
     bool oauth;

@@ -36,6 +36,8 @@ static const struct cli_option table[] = {
      "print only records that have exactly this key"},
     {"follow", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(follow), CLI_TOPICS, CLI_OWN,
      "wait for new records at the end"},
+    {"shadow", 0, false, "VIEW.json", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(shadow), CLI_REPLAY,
+     CLI_OWN, "change nothing: show what this view file, over those in use, would change"},
     {"dead-letters", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(dead_letters), CLI_REPLAY,
      CLI_OWN,
      "replay the events that could not be mapped, from the end of the last such replay on"},

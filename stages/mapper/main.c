@@ -16,6 +16,7 @@
 #include "common/run/stage.h"
 #include "stages/mapper/mapper.h"
 #include "stages/mapper/replay.h"
+#include "stages/mapper/shadow.h"
 
 enum {
     DELIVERY_TIMEOUT_MS = 24 * 3600 * 1000,
@@ -23,6 +24,7 @@ enum {
     REGISTRY_CONNECT_MS = 2000,
     TOKEN_MAX_BYTES = 4096,
     HEAP_DELAY_MS = 1000,
+    REPORT_MAX_BYTES = 16 << 20,
     VIEWS_MAX_BYTES = 900 << 10, /* of a record */
 };
 
@@ -43,6 +45,8 @@ struct app {
     int64_t discover_ms;
     char group[WH_TOPIC_MAX + 16];
     struct replay_ends ends;
+    char *shadow_file;
+    char *report_file;
     struct views_record views_record;
     char *registry_url;
     char *registry_token_file;
@@ -97,6 +101,9 @@ static const struct wh_conf_key keys[] = {
      "map this connection's raw events from the group's offsets to their current end, then exit"},
     {"replay.dead_letters", WH_CONF_BOOL, 0, "false", 0, 0, AT(conf.replay_dead_letters),
      "replay the connection's dead letters instead"},
+    {"replay.shadow", WH_CONF_STRING, 0, "", 0, 0, AT(shadow_file),
+     "produce nothing: report what this view file would change of the connection"},
+    {"replay.report", WH_CONF_STRING, 0, "", 0, 0, AT(report_file), "file to write that report to"},
 };
 
 /*
@@ -153,6 +160,60 @@ static enum wh_rc find_ends(struct app *app, bool *ret_done, struct wh_err *err)
     return rc;
 }
 
+static enum wh_rc write_report(const struct app *app, struct wh_slice report, struct wh_err *err)
+{
+    FILE *f = fopen(app->report_file, "we");
+    bool good = f && fwrite(report.ptr, 1, report.len, f) == report.len;
+
+    if (f) {
+        good = fclose(f) == 0 && good;
+    }
+    return good ? WH_OK : wh_fail(err, WH_E_IO, "replay.report cannot be written");
+}
+
+static enum wh_rc compare_views(struct app *app, struct shadow_conf *conf, struct wh_err *err)
+{
+    struct wh_bus_partition begins[REPLAY_PARTITIONS_MAX];
+    struct wh_consumer_conf consumer;
+    WH_AUTO(buf) struct wh_buf report;
+    enum wh_rc rc;
+
+    wh_buf_init(&report, REPORT_MAX_BYTES);
+    for (size_t i = 0; i < app->ends.n; i++) {
+        begins[i] = app->ends.parts[i];
+        begins[i].offset = WH_OFFSET_BEGINNING;
+    }
+    conf->begins = begins;
+    wh_stage_consumer_conf(&app->base, &consumer);
+    consumer.fetch_max_bytes = app->fetch_bytes;
+    if (wh_consumer_kafka_new(&consumer, &conf->consumer, err) != WH_OK) {
+        return err->rc;
+    }
+    rc = shadow_run(conf, &report, err);
+    wh_consumer_free(conf->consumer);
+    return rc == WH_OK ? write_report(app, wh_buf_slice(&report), err) : rc;
+}
+
+/* Maps with the views in use and with the file over them. */
+static enum wh_rc run_shadow(struct app *app, struct wh_err *err)
+{
+    struct mapper_views *before = NULL;
+    struct mapper_views *after = NULL;
+    struct shadow_conf conf = {.ends = app->ends.parts,
+                               .n = app->ends.n,
+                               .max_bytes = (size_t)app->conf.max_event_bytes,
+                               .max_depth = (size_t)app->conf.max_event_depth};
+    enum wh_rc rc = mapper_views_load(app->views_path, &before, err);
+
+    rc = rc == WH_OK ? mapper_views_load_over(app->views_path, app->shadow_file, &after, err) : rc;
+    conf.before = before;
+    conf.after = after;
+    rc = rc == WH_OK ? compare_views(app, &conf, err) : rc;
+    mapper_views_free(before);
+    mapper_views_free(after);
+    return rc;
+}
+
 static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
 {
     struct app *app = ctx;
@@ -166,6 +227,10 @@ static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
     app->base.no_heartbeat = app->conf.replay_connection[0] != '\0';
     if (app->base.no_heartbeat && find_ends(app, ret_done, err) != WH_OK) {
         return err->rc;
+    }
+    if (app->shadow_file[0]) {
+        *ret_done = true;
+        return run_shadow(app, err);
     }
     return *ret_done ? WH_OK : mapper_views_load(app->views_path, &app->views, err);
 }

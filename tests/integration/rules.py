@@ -61,12 +61,34 @@ def changed_rules(broker, stacks):
     built_in = s.sql("select entity, category, rule from categories order by 1, 2")
     items = s.sql("select count(*) as n from work_items")[0]["n"]
     mine = "select count(*) as n from categories where category = 'mine' and rule = 'title'"
-    override(s, 1, categories={"work_item": [{"category": "mine", "title": ["*"]}], "pipeline": []})
+    tables = {"work_item": [{"category": "mine", "title": ["*"]}], "pipeline": []}
+    view = s.path("view.json")
+    with open(view, "w", encoding="utf-8") as f:
+        json.dump({"edition": 1, "categories": tables}, f)
+    shadow = json.loads(s.cli("replay", s.connection, "--shadow", view, "--json").stdout)
+    pipelines = s.sql("select count(*) as n from categories where kind = 'build_record'")[0]["n"]
+    told = {(x["kind"], x["field"]): x["changed"] for x in shadow["fields"]}
+    if told != {k: n for k, n in ((("work_item", "categories"), items), (("build_record", "categories"), pipelines)) if n}:
+        raise Failure(f"the shadow says {told}, for {items} work items and {pipelines} pipelines")
+    if shadow["entities"] != {"changed": items + pipelines, "added": 0, "removed": 0, "not_compared": 0}:
+        raise Failure(f"the shadow says {shadow['entities']}")
+    if any(x["after"] != "mine, title" for f in shadow["fields"] if f["kind"] == "work_item" for x in f["examples"]):
+        raise Failure(f"examples: {shadow['fields']}")
+    if s.sql("select entity, category, rule from categories order by 1, 2") != built_in:
+        raise Failure("the shadow changed something")
+    text = s.cli("replay", s.connection, "--shadow", view)
+    if f"{items + pipelines} entities would change" not in text.stdout or "edition" in text.stderr:
+        raise Failure(f"{text.stdout} {text.stderr}")
+    override(s, 1, categories=tables)
     s.cli("replay", s.connection, "--from", "start", "--execute", WELLHEAD_MAPPER_VIEWS_PATH=s.path("views"))
     await_true("the new category", 30, lambda: s.sql(mine)[0]["n"] == items)
     others = s.sql("select count(*) as n from categories where category <> 'mine'")[0]["n"]
     if others:
         raise Failure(f"{others} categories of the old rules are left")
+    again = json.loads(s.cli("replay", s.connection, "--shadow", view, "--json",
+                             WELLHEAD_MAPPER_VIEWS_PATH=s.path("views")).stdout)
+    if again["entities"]["changed"]:
+        raise Failure(f"over itself the file changes {again['entities']}")
     override(s, 2)
     s.cli("replay", s.connection, "--from", "start", "--execute", WELLHEAD_MAPPER_VIEWS_PATH=s.path("views"))
     await_true("the built-in categories", 30,

@@ -101,7 +101,7 @@ static enum wh_rc read_file(const char *path, char **ret, size_t *ret_n, struct 
     }
     if (bytes == NULL || n > FILE_MAX_BYTES) {
         wh_mem_free(bytes);
-        return wh_fail(err, WH_E_CONFIG, "views.path: %s cannot be read or is over 1 MiB", path);
+        return wh_fail(err, WH_E_CONFIG, "the view file %s cannot be read or is over 1 MiB", path);
     }
     *ret = bytes;
     *ret_n = n;
@@ -439,7 +439,23 @@ static enum wh_rc load(const struct files *files, struct mapper_views **ret, str
     return WH_OK;
 }
 
+static enum wh_rc add_path(struct files *files, const char *path, struct wh_err *err)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+
+    return read_file(path, &bytes, &n, err) == WH_OK
+               ? add_file(files, path, bytes, wh_slice(bytes, n), err)
+               : err->rc;
+}
+
 enum wh_rc mapper_views_load(const char *dir, struct mapper_views **ret, struct wh_err *err)
+{
+    return mapper_views_load_over(dir, NULL, ret, err);
+}
+
+enum wh_rc mapper_views_load_over(const char *dir, const char *file, struct mapper_views **ret,
+                                  struct wh_err *err)
 {
     struct files *files = wh_mem_zalloc(1, sizeof(*files));
     enum wh_rc rc;
@@ -450,6 +466,9 @@ enum wh_rc mapper_views_load(const char *dir, struct mapper_views **ret, struct 
     rc = add_embedded(files, err);
     if (rc == WH_OK && dir && *dir) {
         rc = add_dir(files, dir, err);
+    }
+    if (rc == WH_OK && file) {
+        rc = add_path(files, file, err);
     }
     if (rc == WH_OK) {
         rc = load(files, ret, err);

@@ -24,6 +24,9 @@ struct mapper_eval;
  */
 WH_MUST_CHECK enum wh_rc mapper_views_load(const char *dir, struct mapper_views **ret,
                                            struct wh_err *err);
+/* The same, and a file over all of them; file NULL: none. */
+WH_MUST_CHECK enum wh_rc mapper_views_load_over(const char *dir, const char *file,
+                                                struct mapper_views **ret, struct wh_err *err);
 /* Compiles one text instead of the embedded views, for tests. */
 WH_MUST_CHECK enum wh_rc mapper_views_load_text(struct wh_slice text, struct mapper_views **ret,
                                                 struct wh_err *err);

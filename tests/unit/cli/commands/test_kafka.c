@@ -217,6 +217,15 @@ static void dead_letters_have_their_topic(void **state)
     assert_null(strstr(th_cli_stderr(t), "S3CRET"));
 }
 
+static void a_shadow_is_of_all_raw_events(void **state)
+{
+    struct th_cli *t = *state;
+
+    assert_int_equal(th_cli_run(t, "replay c --dead-letters --shadow v.json"), CLI_USAGE);
+    assert_int_equal(th_cli_run(t, "replay c --shadow v.json --execute"), CLI_USAGE);
+    assert_int_equal(th_cli_run(t, "replay c --shadow /nonexistent/v.json"), CLI_USAGE);
+}
+
 static void dead_letters_go_on_where_the_last_replay_ended(void **state)
 {
     static const char topic[] = "wellhead.dead-letter.c";
@@ -353,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_interrupted_replay_ends_its_mapper, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_mapper_that_is_not_there_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_have_their_topic, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_shadow_is_of_all_raw_events, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_go_on_where_the_last_replay_ended, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_group_that_is_in_use_is_told, set_up, tear_down),
