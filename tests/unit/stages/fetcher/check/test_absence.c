@@ -22,11 +22,11 @@ static void on_save(void *ctx, const struct absence *a, bool removed)
     struct saved *saved = ctx;
     struct wh_err err;
 
+    wh_buf_init(&json, JSON_MAX);
     saved->changes++;
     if (saved->copy == NULL) {
         return;
     }
-    wh_buf_init(&json, JSON_MAX);
     th_ok(absence_write(a, key, &json, &err), &err);
     assert_true(absences_take(saved->copy, saved->parser, wh_slice_str(key),
                               removed ? WH_LIT("") : wh_buf_slice(&json), false));
