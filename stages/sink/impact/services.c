@@ -211,7 +211,9 @@ static enum wh_rc claimed_of_project(struct impact_work *w, const char *prefix,
 {
     struct wh_slice parts[3] = {project->path};
 
-    memcpy(parts + 1, rest, n_rest * sizeof(*rest));
+    for (size_t i = 0; i < n_rest; i++) {
+        parts[1 + i] = rest[i];
+    }
     if (project->path.len > 0 &&
         claimed_parts(w, prefix, parts, n_rest + 1, claim, ret_name, err) != WH_OK) {
         return err->rc;

@@ -155,16 +155,14 @@ static enum wh_rc count_of(struct past *p, const struct impact_loose *loose,
 
 /* ---- incidents ---- */
 
-static enum wh_rc room_for(struct wh_arena *arena, size_t n, struct impact_unresolved **ret,
-                           struct wh_err *err)
+/* NULL without memory, with *err set. */
+static struct impact_unresolved *room_for(struct wh_arena *arena, size_t n, struct wh_err *err)
 {
     void *memory = NULL;
 
-    if (wh_arena_zalloc(arena, n + 1, sizeof(**ret), &memory, err) != WH_OK) {
-        return err->rc;
-    }
-    *ret = memory;
-    return WH_OK;
+    return wh_arena_zalloc(arena, n + 1, sizeof(struct impact_unresolved), &memory, err) == WH_OK
+               ? memory
+               : NULL;
 }
 
 static enum wh_rc of_incident(struct impact_unresolved_scan *s, const struct past_found *found,
@@ -194,7 +192,8 @@ static enum wh_rc of_incident(struct impact_unresolved_scan *s, const struct pas
     for (const struct impact_loose *l = report.loose; l; l = l->next) {
         n++;
     }
-    if (room_for(arena, n, ret, err) != WH_OK) {
+    *ret = room_for(arena, n, err);
+    if (*ret == NULL) {
         return err->rc;
     }
     for (const struct impact_loose *l = report.loose; l; l = l->next) {
@@ -239,15 +238,16 @@ static enum wh_rc claim_of(struct impact_unresolved_scan *s, struct wh_slice nam
 static enum wh_rc add_claimants(struct wh_arena *arena, const struct impact_claim *claim,
                                 struct impact_loose *loose, struct wh_err *err)
 {
-    void *ids = NULL;
+    struct wh_entity_id *ids;
+    void *memory = NULL;
 
-    if (wh_arena_zalloc(arena, claim->n_owners + 1, sizeof(struct wh_entity_id), &ids, err) !=
-        WH_OK) {
+    if (wh_arena_zalloc(arena, claim->n_owners + 1, sizeof(*ids), &memory, err) != WH_OK) {
         return err->rc;
     }
+    ids = memory;
     loose->claimants = ids;
     for (const struct impact_owner *o = claim->owners; o; o = o->next) {
-        loose->claimants[loose->n_claimants++] = o->id;
+        ids[loose->n_claimants++] = o->id;
     }
     return WH_OK;
 }
@@ -307,8 +307,11 @@ static enum wh_rc of_row(struct impact_unresolved_scan *s, const struct past_fou
     if (!s->is_loose || found->kind == WH_KIND_WORK_ITEM) {
         return WH_OK;
     }
-    if (past_live(s->past, found->kind, &found->id, arena, &head, err) != WH_OK ||
-        room_for(arena, 1, ret, err) != WH_OK) {
+    if (past_live(s->past, found->kind, &found->id, arena, &head, err) != WH_OK) {
+        return err->rc;
+    }
+    *ret = room_for(arena, 1, err);
+    if (*ret == NULL) {
         return err->rc;
     }
     if (head) {
@@ -347,8 +350,8 @@ static enum wh_rc of_claim(struct impact_unresolved_scan *s, const struct past_f
     if (claim.n_owners < 2) {
         return WH_OK;
     }
-    if (room_for(arena, 1, ret, err) != WH_OK ||
-        wh_arena_dup(arena, found->name, &(*ret)->loose.name, err) != WH_OK) {
+    *ret = room_for(arena, 1, err);
+    if (*ret == NULL || wh_arena_dup(arena, found->name, &(*ret)->loose.name, err) != WH_OK) {
         return err->rc;
     }
     (*ret)->loose.field = IMPACT_IDENTITY;
