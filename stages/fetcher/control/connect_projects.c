@@ -13,8 +13,6 @@
 
 enum { PATH_MAX_BYTES = 1024, ARGUMENTS_MAX = 2048, REASON_MAX = 400 };
 
-static void find_next(struct connect *k);
-
 /* ---- the list as it was given ---- */
 
 bool connect_is_project_path(struct wh_slice text)
@@ -46,7 +44,8 @@ static struct wh_slice first_wanted(const struct connect *k)
     return space ? wh_slice(rest.ptr, (size_t)(space - rest.ptr)) : rest;
 }
 
-static void take_number(struct connect *k, int64_t number)
+/* The first one that is wanted has that number. Returns false when the connect has failed. */
+static bool take_number(struct connect *k, int64_t number)
 {
     struct wh_err err;
 
@@ -55,8 +54,15 @@ static void take_number(struct connect *k, int64_t number)
     if (wh_buf_printf(&k->projects, &err, "%s%" PRId64, k->projects.len ? " " : "", number) !=
         WH_OK) {
         connect_fail(k, 400, err.msg);
-    } else {
-        find_next(k);
+        return false;
+    }
+    return true;
+}
+
+static void go_on(struct connect *k, int64_t number)
+{
+    if (take_number(k, number)) {
+        connect_find_projects(k);
     }
 }
 
@@ -83,7 +89,7 @@ static void on_project(void *ctx, const struct client_answer *a)
                wh_json_get_int(root, "id", 0) < 1) {
         not_found(k, "GitLab's answer has no number");
     } else {
-        take_number(k, wh_json_get_int(root, "id", 0));
+        go_on(k, wh_json_get_int(root, "id", 0));
     }
 }
 
@@ -111,7 +117,7 @@ static void take_id(struct connect *k, struct wh_json_val row)
         wh_num_i64(wh_slice_str(id), &number, &err) != WH_OK || number < 1) {
         not_found(k, "the tool's answer has no number");
     } else {
-        take_number(k, number);
+        go_on(k, number);
     }
 }
 
@@ -131,11 +137,13 @@ static void on_got(void *ctx, const struct mcp_answer *a)
 /* GitLab finds projects by a part of their names, and takes upper for lower case in paths. */
 static bool has_path(struct wh_json_val row, struct wh_slice path)
 {
+    struct wh_slice text = {0};
     struct wh_json_val v;
 
-    return wh_json_get(row, WH_LIT("path_with_namespace"), &v) &&
-           wh_json_string(v).len == path.len &&
-           strncasecmp(wh_json_string(v).ptr, path.ptr, path.len) == 0;
+    if (wh_json_get(row, WH_LIT("path_with_namespace"), &v)) {
+        text = wh_json_string(v);
+    }
+    return text.ptr && text.len == path.len && strncasecmp(text.ptr, path.ptr, path.len) == 0;
 }
 
 static void on_found(void *ctx, const struct mcp_answer *a)
@@ -211,22 +219,22 @@ static enum wh_rc ask_tool(struct connect *k, struct wh_slice path, struct wh_er
 
 /* ---- one after the other ---- */
 
-static void find_next(struct connect *k)
+void connect_find_projects(struct connect *k)
 {
-    struct wh_slice wanted = first_wanted(k);
+    struct wh_slice wanted;
     int64_t number;
     struct wh_err err;
 
-    if (wanted.len == 0) {
-        connect_save(k);
-    } else if (wh_num_i64(wanted, &number, &err) == WH_OK) {
-        take_number(k, number);
-    } else if ((k->probe ? ask_rest(k, wanted, &err) : ask_tool(k, wanted, &err)) != WH_OK) {
-        connect_fail(k, 422, err.msg);
+    while ((wanted = first_wanted(k)).len > 0) {
+        if (wh_num_i64(wanted, &number, &err) != WH_OK) {
+            if ((k->probe ? ask_rest(k, wanted, &err) : ask_tool(k, wanted, &err)) != WH_OK) {
+                connect_fail(k, 422, err.msg);
+            }
+            return;
+        }
+        if (!take_number(k, number)) {
+            return;
+        }
     }
-}
-
-void connect_find_projects(struct connect *k)
-{
-    find_next(k);
+    connect_save(k);
 }
