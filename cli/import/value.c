@@ -32,12 +32,17 @@ static int shown_len(struct wh_slice text)
     return (int)len;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct wh_slice trimmed(struct wh_slice text)
 {
-    while (text.len && strchr(" \t\r\n", text.ptr[0]) && text.ptr[0]) {
+    while (text.len && is_blank(text.ptr[0])) {
         text = wh_slice_from(text, 1);
     }
-    while (text.len && strchr(" \t\r\n", text.ptr[text.len - 1]) && text.ptr[text.len - 1]) {
+    while (text.len && is_blank(text.ptr[text.len - 1])) {
         text.len--;
     }
     return text;
@@ -61,7 +66,7 @@ static bool cased(struct wh_slice text, struct wh_arena *arena, char from, char 
                   struct wh_slice *ret)
 {
     struct wh_err err;
-    void *copy;
+    void *copy = NULL;
     char *p;
 
     if (wh_arena_alloc(arena, text.len + 1, &copy, &err) != WH_OK) {
@@ -158,21 +163,22 @@ static bool take_date(struct wh_slice text, char reason[IMPORT_REASON_MAX])
 
 /* ---- lists ---- */
 
-static bool list_new(size_t n, struct wh_arena *arena, struct wh_slice **ret,
-                     char reason[IMPORT_REASON_MAX])
+/* NULL after the reason was written. */
+static struct wh_slice *list_new(size_t n, struct wh_arena *arena, char reason[IMPORT_REASON_MAX])
 {
     struct wh_err err;
-    void *memory;
+    void *memory = NULL;
 
     if (n > IMPORT_LIST_MAX) {
-        return wrong(reason, "a list of %zu is too long: at most %d are allowed", n,
-                     IMPORT_LIST_MAX);
+        (void)wrong(reason, "a list of %zu is too long: at most %d are allowed", n,
+                    IMPORT_LIST_MAX);
+        return NULL;
     }
-    if (wh_arena_zalloc(arena, n ? n : 1, sizeof(**ret), &memory, &err) != WH_OK) {
-        return wrong(reason, "out of memory");
+    if (wh_arena_zalloc(arena, n ? n : 1, sizeof(struct wh_slice), &memory, &err) != WH_OK) {
+        (void)wrong(reason, "out of memory");
+        return NULL;
     }
-    *ret = memory;
-    return true;
+    return memory;
 }
 
 /* Empty texts between the separators do not count. */
@@ -185,7 +191,8 @@ static bool take_list(struct wh_slice text, struct wh_arena *arena, struct impor
     for (size_t i = 0; i < text.len; i++) {
         most += text.ptr[i] == ';';
     }
-    if (!list_new(most, arena, &items, reason)) {
+    items = list_new(most, arena, reason);
+    if (items == NULL) {
         return false;
     }
     while (text.len) {
@@ -235,7 +242,8 @@ static bool take_array(struct wh_json_val json, struct wh_arena *arena, struct i
     while (wh_json_next(&it, NULL, &each)) {
         n++;
     }
-    if (!list_new(n, arena, &items, reason)) {
+    items = list_new(n, arena, reason);
+    if (items == NULL) {
         return false;
     }
     for (it = wh_json_iter(json); wh_json_next(&it, NULL, &each);) {
@@ -290,7 +298,7 @@ bool import_value_json(const struct import_column *column, struct wh_json_val js
                        struct wh_arena *arena, struct import_value *ret,
                        char reason[IMPORT_REASON_MAX])
 {
-    struct wh_slice text;
+    struct wh_slice text = {NULL, 0};
 
     if (column->type == IMPORT_LIST && wh_json_type(json) == WH_JSON_ARRAY) {
         *ret = (struct import_value){.state = IMPORT_SHOWN};
