@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/mem.h"
 #include "common/base/time.h"
 
 enum { LEFT_INTERVALS = 3, FRESH_MS = 3 * WH_STREAMS_MS };
@@ -99,18 +100,53 @@ static struct seen look(const struct wh_streams *all, int64_t now_ms)
     return s;
 }
 
+/* What to do about a failure, by the text that the fetcher has made of it; "" when that is not known. */
+static const char *advice_for(struct wh_slice reason)
+{
+    static const struct {
+        const char *part;
+        const char *advice;
+    } known[] = {
+        {"answers 5", "; GitLab's own log says why, and it is tried again"},
+        {"answers 401", "; the credential has ended: `wellhead connect` renews it"},
+        {"answers 403", "; give the user of the token the right to read it"},
+        {"text/html", "; a proxy or a sign-in page seems to answer in GitLab's place"},
+        {"no JSON", "; a proxy or a sign-in page seems to answer in GitLab's place"},
+        {"imed out", "; is GitLab up, and can it be reached from here?"},
+        {"onnect", "; is GitLab up, and can it be reached from here?"},
+    };
+
+    for (size_t i = 0; reason.len && i < sizeof(known) / sizeof(known[0]); i++) {
+        if (memmem(reason.ptr, reason.len, known[i].part, strlen(known[i].part))) {
+            return known[i].advice;
+        }
+    }
+    return "";
+}
+
+/* The reason without the name of the stream, with which it may begin. */
+static struct wh_slice bare(const struct wh_stream *one)
+{
+    size_t n = one->name.len;
+
+    return wh_slice_starts(one->reason, one->name) && one->reason.len > n + 2 &&
+                   one->reason.ptr[n] == ':'
+               ? wh_slice_from(one->reason, n + 2)
+               : one->reason;
+}
+
 /* How a stream fares, as a part of a sentence. */
 static void tell(const struct wh_streams *all, const struct wh_stream *one, char *to, size_t size)
 {
     char at[WH_TIME_TEXT_MAX];
 
     if (one->failing_runs == 1) {
-        (void)snprintf(to, size, "failed in the newest run: %.*s", WH_SLICE_ARG(one->reason));
+        (void)snprintf(to, size, "failed in the newest run: %.*s", WH_SLICE_ARG(bare(one)));
     } else if (one->failing_runs > 1) {
         (void)snprintf(to, size, "failed in the last %" PRId64 " runs: %.*s", one->failing_runs,
-                       WH_SLICE_ARG(one->reason));
+                       WH_SLICE_ARG(bare(one)));
     } else if (one->unread > 0) {
-        (void)snprintf(to, size, "%.*s", WH_SLICE_ARG(one->reason));
+        (void)snprintf(to, size, "%.*s", WH_SLICE_ARG(bare(one)));
     } else if (one->last_success_ms > 0) {
         (void)snprintf(to, size, "was read last at %s%s%.*s",
                        wh_time_format(one->last_success_ms, at), all->error.len ? ": " : "",
@@ -133,8 +169,9 @@ static void say(struct wh_streams_verdict *ret, const struct wh_streams *all, co
         (void)snprintf(more, sizeof(more), "; so %s %zu other stream%s", n > 2 ? "are" : "is",
                        n - 1, n > 2 ? "s" : "");
     }
-    (void)snprintf(ret->detail, sizeof(ret->detail), "%.*s %s%s", WH_SLICE_ARG(one->name), text,
-                   more);
+    (void)snprintf(ret->detail, sizeof(ret->detail), "%.*s%s %s%s%s", WH_SLICE_ARG(one->name),
+                   one->failing_runs == 0 && one->unread > 0 ? ":" : "", text,
+                   advice_for(one->reason), more);
 }
 
 /* No stream tells why: a check failed, or Kafka. */

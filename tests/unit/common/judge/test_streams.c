@@ -177,6 +177,18 @@ static void three_failing_runs(struct wh_streams *all)
     all->list[1].failing_runs = 3;
 }
 
+static void a_sign_in_page(struct wh_streams *all)
+{
+    one_failing_run(all);
+    all->list[1].reason = WH_LIT("issues: GitLab answers 404 text/html to GET /api/v4/x");
+}
+
+static void rows_not_read(struct wh_streams *all)
+{
+    all->list[1].unread = 2;
+    all->list[1].reason = WH_LIT("issues: 2 rows are not read completely: GitLab answers 500");
+}
+
 static void failing_checks(struct wh_streams *all)
 {
     all->failing_runs = 1;
@@ -243,6 +255,13 @@ static const struct {
     {"the newest run failed", one_failing_run, "degraded",
      "issues failed in the newest run: GitLab answers 500 text/html to GET "
      "/api/v4/projects/7/issues"},
+    {"it is GitLab's fault", one_failing_run, "degraded",
+     "/issues; GitLab's own log says why, and it is tried again"},
+    {"a page of HTML", a_sign_in_page, "degraded",
+     "issues failed in the newest run: GitLab answers 404 text/html to GET /api/v4/x; a proxy or a "
+     "sign-in page seems to answer in GitLab's place"},
+    {"rows were not read", rows_not_read, "degraded",
+     "issues: 2 rows are not read completely: GitLab answers 500; GitLab's own log"},
     {"three runs failed", three_failing_runs, "error", "issues failed in the last 3 runs: GitLab"},
     {"a check failed", failing_checks, "degraded", "the newest run failed: checking issues"},
     {"three checks failed", failing_checks_for_long, "error", "the last 3 runs failed: checking"},
