@@ -123,7 +123,7 @@ def streams(broker, stacks):
         raise Failure(f"issues: {rows['issues']}")
     await_true("rows at GitLab are rows stored", 30, lambda: all(
         r["stored"] == r["at_gitlab"] for r in json.loads(s.cli("status", "--json").stdout)["sink"]["streams"][0]["streams"]
-        if r["stream"] in ("issues", "merge_requests", "pipelines")))
+        if r["stream"] in ("projects", "members", "releases", "issues", "merge_requests", "pipelines")))
     one_stream_fails(s)
     a_page_is_not_json(s)
     everything_is_refused(s)

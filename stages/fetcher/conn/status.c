@@ -49,6 +49,7 @@ static void write_state(struct wh_json_writer *w, const struct wh_streams *all,
 static void write_streams(struct wh_json_writer *w, const struct conn *c)
 {
     int64_t now_ms = wh_clock_now_ms(&c->fetcher->deps.clock);
+    const struct stream_count none = {0}; /* its reads are counted with the other one's */
     bool done[WH_STREAMS_MAX] = {false};
     struct stream_texts texts;
     struct wh_streams all;
@@ -76,6 +77,7 @@ static void write_streams(struct wh_json_writer *w, const struct conn *c)
         if (!done[at]) {
             wh_jw_object(w);
             write_state(w, &all, &all.list[at], now_ms);
+            write_counted(w, &none);
             wh_jw_end(w);
         }
     }

@@ -35,12 +35,26 @@ static void note(struct stream_trace *t, const char *text)
     }
 }
 
+/* What every run lists whole is counted by that. Milestones of a group are listed in each of its projects. */
+static void note_rows(struct stream_trace *t, const struct listing_task *task, int64_t rows)
+{
+    if (task->project == NULL) {
+        t->listed_rows = rows;
+    } else if (streams[task->stream].mode == STREAM_LIST &&
+               strcmp(streams[task->stream].name, "milestones") != 0) {
+        task->project->rows[task->stream] = rows + 1;
+    }
+}
+
 void stream_report_listing_ended(struct conn *c, const struct listing_task *task,
                                  const struct listing_result *result)
 {
     struct stream_trace *t = &c->run.traces.list[task->stream];
 
     t->ended += result->outcome == LISTING_ENDED;
+    if (result->outcome == LISTING_ENDED && task->tool == NULL) {
+        note_rows(t, task, (int64_t)result->listed);
+    }
     if (task->project == NULL && result->outcome == LISTING_ENDED) {
         t->listed_ms = now_ms(c);
     }
@@ -164,6 +178,8 @@ static void look_at_projects(const struct conn *c, unsigned stream, struct wh_st
                              const struct project **ret_skipped)
 {
     int64_t oldest_ms = INT64_MAX;
+    int64_t rows = 0;
+    bool counted = true;
 
     for (const struct project *p = c->projects.first; p; p = p->next) {
         int64_t at_ms;
@@ -179,6 +195,12 @@ static void look_at_projects(const struct conn *c, unsigned stream, struct wh_st
         }
         at_ms = finished_ms(c, p->id, stream);
         oldest_ms = at_ms < oldest_ms ? at_ms : oldest_ms;
+        counted = counted && p->rows[stream] > 0;
+        rows += p->rows[stream] - 1;
+    }
+    if (counted && one->projects > one->skipped) {
+        one->at_gitlab = rows;
+        one->counted_by = WH_LIT("listed");
     }
     one->last_success_ms = oldest_ms == INT64_MAX ? 0 : oldest_ms;
 }
@@ -263,6 +285,10 @@ static void fill_one(const struct conn *c, unsigned stream, struct wh_stream *on
         (void)snprintf(reason, STREAM_TEXT_MAX, "%s", source->reason ? source->reason : "");
     } else if (stream == 0) {
         one->last_success_ms = c->run.traces.list[0].listed_ms;
+        if (c->run.traces.list[0].listed_rows > 0) {
+            one->at_gitlab = c->run.traces.list[0].listed_rows;
+            one->counted_by = WH_LIT("listed");
+        }
     } else {
         look_at_projects(c, stream, one, &skipped);
         if (skipped) {

@@ -16,7 +16,8 @@ enum { STREAM_TEXT_MAX = 200, STREAM_CUTS_MAX = 8 };
 struct stream_trace {
     int64_t failing_runs; /* the newest ones, in a row */
     int64_t failing_since_ms;
-    int64_t listed_ms; /* of the list of projects: when it was last read to its end */
+    int64_t listed_ms;   /* of the list of projects: when it was last read to its end */
+    int64_t listed_rows; /* how many it had then */
     /* The present run, or the last one. */
     uint64_t ended; /* listings */
     uint64_t failed;

@@ -51,6 +51,7 @@ struct listing_result {
     /* Rows that GitLab could not list and follow-ups that failed, whatever the outcome is; the next
      * listing tries them again. */
     uint64_t unread;
+    uint64_t listed; /* rows that GitLab has shown, unchanged ones included; by REST alone */
     char error[160]; /* readable text; empty when there is none */
 };
 

@@ -266,6 +266,7 @@ void listing_page_take(struct listing_lane *lane, const struct client_answer *a,
             listing_fail(&r->base, CLIENT_FAILED, err.msg);
         }
     }
+    r->base.result.listed += t.n - unread;
     if (!p->failed) {
         go_on(lane, a, &t);
     }

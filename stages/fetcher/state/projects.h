@@ -24,8 +24,10 @@ struct project {
     int64_t listed_run; /* start (ms) of the newest run whose list of projects contained it */
     int64_t access;     /* our access level in the project; 0 when it is not known */
     unsigned char skips[STREAMS]; /* enum client_outcome of each stream that cannot be read; or 0 */
-    bool relist;                  /* it was gone and is back: the check lists all of its numbers */
-    bool announced;               /* the other members were informed of it */
+    int64_t rows
+        [STREAMS];  /* of a stream that every run lists whole: 1 + how many it had; 0: not known */
+    bool relist;    /* it was gone and is back: the check lists all of its numbers */
+    bool announced; /* the other members were informed of it */
 };
 
 /* The newest project comes first. A list of zeros is empty. */
