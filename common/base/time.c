@@ -32,7 +32,7 @@ struct wh_clock wh_clock_real(void)
  * Days since 1970-01-01 in the proleptic Gregorian calendar. Years start in March, so that the leap
  * day is the last day of its year and month lengths follow one linear formula.
  */
-static int64_t days_from_civil(int year, int month, int day)
+int64_t wh_date_days(int year, int month, int day)
 {
     int64_t y = month <= 2 ? year - 1 : year;
     int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -43,7 +43,7 @@ static int64_t days_from_civil(int year, int month, int day)
     return era * 146097 + day_of_era - 719468;
 }
 
-static void civil_from_days(int64_t days, int *year, int *month, int *day)
+void wh_date_of_days(int64_t days, int *year, int *month, int *day)
 {
     int64_t z = days + 719468;
     int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -58,7 +58,7 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day)
     *year = (int)(year_of_era + era * 400 + (*month <= 2 ? 1 : 0));
 }
 
-static int days_in_month(int year, int month)
+int wh_date_days_in_month(int year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -112,10 +112,10 @@ static bool read_date(struct cursor *c, int year_max, int64_t *ret_days)
         return false;
     }
     if (year < 1 || year > year_max || month < 1 || month > 12 || day < 1 ||
-        day > days_in_month(year, month)) {
+        day > wh_date_days_in_month(year, month)) {
         return false;
     }
-    *ret_days = days_from_civil(year, month, day);
+    *ret_days = wh_date_days(year, month, day);
     return true;
 }
 
@@ -202,8 +202,7 @@ static bool in_range(int64_t ms)
 {
     const int64_t day_ms = (int64_t)SECONDS_PER_DAY * MS_PER_SECOND;
 
-    return ms >= days_from_civil(1, 1, 1) * day_ms &&
-           ms < days_from_civil(YEAR_MAX + 1, 1, 1) * day_ms;
+    return ms >= wh_date_days(1, 1, 1) * day_ms && ms < wh_date_days(YEAR_MAX + 1, 1, 1) * day_ms;
 }
 
 bool wh_date_valid(struct wh_slice text)
@@ -270,7 +269,7 @@ const char *wh_time_format(int64_t ms, char text[WH_TIME_TEXT_MAX])
         days = 2932896;
         rest = day_ms - 1;
     }
-    civil_from_days(days, &year, &month, &day);
+    wh_date_of_days(days, &year, &month, &day);
     memcpy(text, "0000-00-00T00:00:00.000Z", sizeof("0000-00-00T00:00:00.000Z"));
     put_digits(text, 4, (unsigned)year);
     put_digits(text + 5, 2, (unsigned)month);

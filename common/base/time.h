@@ -49,6 +49,11 @@ WH_MUST_CHECK enum wh_rc wh_time_parse(struct wh_slice text, struct wh_instant *
 
 /* Is it a day of the calendar alone, 2026-11-30, in the years 1..9999? */
 bool wh_date_valid(struct wh_slice text);
+/* Days since 1970-01-01 of a date, and the other way round. The month is 1 to 12; a day past its month is one of
+ * the next. */
+int64_t wh_date_days(int year, int month, int day);
+void wh_date_of_days(int64_t days, int *year, int *month, int *day);
+int wh_date_days_in_month(int year, int month);
 
 #define WH_TIME_TEXT_MAX 32
 /* RFC 3339 UTC with milliseconds: 2026-11-24T01:02:03.004Z. Returns text. */

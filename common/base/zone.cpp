@@ -81,6 +81,17 @@ bool has_file(const std::string &name)
     return access(path, R_OK) == 0;
 }
 
+/* Skipped: the clock goes from before midnight to `trans`. Repeated: the first of the two. */
+int64_t begin_of(const cctz::time_zone &tz, const cctz::civil_day &day)
+{
+    cctz::time_zone::civil_lookup midnight = tz.lookup(cctz::civil_second(day));
+
+    return (midnight.kind == cctz::time_zone::civil_lookup::SKIPPED ? midnight.trans : midnight.pre)
+               .time_since_epoch()
+               .count() *
+           1000;
+}
+
 cctz::civil_day first_day(enum wh_zone_unit unit, const cctz::civil_second &local)
 {
     cctz::civil_day day(local);
@@ -152,7 +163,6 @@ int64_t wh_zone_trunc(struct wh_zone zone, enum wh_zone_unit unit, int64_t ms)
 {
     cctz::time_zone tz = zone_of(zone);
     cctz::time_zone::absolute_lookup at = tz.lookup(at_second(ms));
-    cctz::time_zone::civil_lookup midnight;
 
     if (unit <= WH_ZONE_HOUR) {
         int64_t offset_ms = static_cast<int64_t>(at.offset) * 1000;
@@ -160,10 +170,17 @@ int64_t wh_zone_trunc(struct wh_zone zone, enum wh_zone_unit unit, int64_t ms)
 
         return floor_to(ms + offset_ms, unit_ms) - offset_ms;
     }
-    midnight = tz.lookup(cctz::civil_second(first_day(unit, at.cs)));
-    /* Skipped: the clock goes from before midnight to `trans`. Repeated: the first of the two. */
-    return (midnight.kind == cctz::time_zone::civil_lookup::SKIPPED ? midnight.trans : midnight.pre)
-               .time_since_epoch()
-               .count() *
-           1000;
+    return begin_of(tz, first_day(unit, at.cs));
+}
+
+int64_t wh_zone_day(struct wh_zone zone, int64_t ms)
+{
+    int64_t local_ms = ms + static_cast<int64_t>(wh_zone_offset(zone, ms)) * 1000;
+
+    return floor_to(local_ms, 86400000) / 86400000;
+}
+
+int64_t wh_zone_day_begin(struct wh_zone zone, int64_t day)
+{
+    return begin_of(zone_of(zone), cctz::civil_day(1970, 1, 1) + day);
 }

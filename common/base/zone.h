@@ -46,6 +46,11 @@ bool wh_zone_unit_parse(struct wh_slice name, enum wh_zone_unit *ret);
  */
 int64_t wh_zone_trunc(struct wh_zone zone, enum wh_zone_unit unit, int64_t ms);
 
+/* The day of the instant in the zone, and the instant at which a day begins there; days are counted from
+ * 1970-01-01 and are wh_date's (time.h). */
+int64_t wh_zone_day(struct wh_zone zone, int64_t ms);
+int64_t wh_zone_day_begin(struct wh_zone zone, int64_t day);
+
 /* Local time minus UTC, in seconds. */
 int wh_zone_offset(struct wh_zone zone, int64_t ms);
 
