@@ -98,6 +98,19 @@ static const struct cli_command table[] = {
      "  wellhead impact shop/web#45 --as-of 2026-11-24T10:00:00Z\n"
      "  wellhead impact shop/web#45 --valid-at 2026-11-24T10:00:00Z\n",
      cli_impact},
+    {"ask", CLI_ASK,
+     "ask about incidents in words: who, what, how long, what is open, what revenue", "QUESTION", 1,
+     "  wellhead ask \"which customers were impacted by last Tuesday's incident\"\n"
+     "  wellhead ask \"which services were affected yesterday\" --zone Europe/Berlin\n"
+     "  wellhead ask \"what is still open from shop/web#45\"\n"
+     "  wellhead ask \"how long did the incident on 24 November last\"\n"
+     "  wellhead ask \"what revenue was affected between 10 and 20 November\" --json\n"
+     "  wellhead ask \"what hit Acme this month\" --now 2026-11-24\n"
+     "  wellhead ask \"how many critical incidents since Monday\" --as-of 2026-11-24T10:00:00Z\n"
+     "  wellhead ask \"what happened last week\" --valid-at 2026-11-24T10:00:00Z\n"
+     "\nLast Tuesday is the most recent one before today; weeks begin on Monday. Exit code 3: not\n"
+     "understood; 5: several services, customers or incidents are called so.\n",
+     cli_ask},
     {"import", CLI_IMPORT,
      "import rows of your own records: services, customers, contracts, people", "FILE|-",
      CLI_ARGS_MAX - 1,

@@ -36,7 +36,8 @@ enum cli_command_bit {
     CLI_MODEL = 1 << 13,
     CLI_IMPACT = 1 << 14,
     CLI_PEOPLE = 1 << 15,
-    CLI_ALL = (1 << 16) - 1,
+    CLI_ASK = 1 << 16,
+    CLI_ALL = (1 << 17) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
 };
@@ -91,6 +92,8 @@ struct cli_options {
     const char *key;
     const char *as_of;
     const char *valid_at;
+    const char *now;
+    const char *zone;
     const char *source;
     const char *kind;
     const char *why;

@@ -21,7 +21,8 @@ extern "C" {
 static_assert(sizeof(cctz::time_zone) == sizeof(struct wh_zone), "a zone is one pointer");
 static_assert(std::is_trivially_copyable<cctz::time_zone>::value, "a zone can be copied as bytes");
 
-namespace {
+namespace
+{
 
 using seconds = std::chrono::duration<std::int_fast64_t>;
 using instant = cctz::time_point<seconds>;

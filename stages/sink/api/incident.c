@@ -155,6 +155,15 @@ static enum wh_rc put_completeness(const struct asking *a, const struct wh_head 
     return rc;
 }
 
+enum wh_rc api_put_completeness(struct api_job *job, const struct wh_snapshot *snap,
+                                struct wh_history_when when, const struct wh_head *incident,
+                                struct wh_json_writer *w, struct wh_err *err)
+{
+    const struct asking a = {.job = job, .snap = snap, .when = when};
+
+    return put_completeness(&a, incident, w, err);
+}
+
 /* ---- the answer ---- */
 
 /* A number of incidents in several projects: the user chooses. */

@@ -1,0 +1,243 @@
+/* GET /api/v1/ask?q=QUESTION: a question about incidents, now or in the past. */
+#include "common/base/mem.h"
+#include "stages/sink/api/api_priv.h"
+#include "stages/sink/ask/answer.h"
+
+enum {
+    ARENA_BLOCK_BYTES = 256 << 10,
+    ARENA_MAX_BYTES = 256 << 20,
+    CHOICES_MAX = 20,
+    REFUSAL_MAX_BYTES = 1 << 20,
+    NOT_UNDERSTOOD = 422,
+    AMBIGUOUS = 409,
+};
+
+struct asking {
+    struct api_job *job;
+    struct past *past;
+    struct wh_history_when when;
+    struct ask_conf conf;
+    struct wh_slice question;
+    struct wh_arena arena;
+    const struct wh_snapshot *snap;
+    int64_t deadline_ns;
+};
+
+static bool is_over(void *ctx)
+{
+    const struct asking *a = ctx;
+
+    return atomic_load(&a->job->canceled) ||
+           wh_clock_mono_ns(&a->job->api->deps.clock) > a->deadline_ns;
+}
+
+/* ---- the request ---- */
+
+static enum wh_rc read_zone(struct asking *a, struct wh_err *err)
+{
+    const struct sink_api *api = a->job->api;
+    struct wh_slice name = api_arg(&a->job->request, "zone");
+
+    a->conf.zone = api->zone;
+    a->conf.zone_name = wh_slice_str(api->deps.conf.zone ? api->deps.conf.zone : "UTC");
+    if (name.ptr) {
+        a->conf.zone_name = name;
+        return wh_zone_find(name, &a->conf.zone, err);
+    }
+    return WH_OK;
+}
+
+static enum wh_rc read_request(struct asking *a, struct wh_err *err)
+{
+    struct wh_slice now = api_arg(&a->job->request, "now");
+    struct wh_instant at = {.ms = wh_clock_now_ms(&a->job->api->deps.clock)};
+
+    if (now.ptr && wh_time_parse(now, &at, err) != WH_OK) {
+        return wh_fail(err, WH_E_INVALID, "now must be a time, as in 2026-11-24T10:00:00Z");
+    }
+    a->conf.now_ms = at.ms;
+    a->question = api_arg(&a->job->request, "q");
+    if (a->question.ptr == NULL) {
+        return wh_fail(err, WH_E_INVALID, "no question: GET ?q=which customers were impacted ...");
+    }
+    return read_zone(a, err) == WH_OK ? api_arg_when(&a->job->request, &a->when, err) : err->rc;
+}
+
+/* ---- what is no answer ---- */
+
+static void begin_refusal(struct asking *a, struct api_json *j, int status, const char *code,
+                          const char *message)
+{
+    a->job->status = (unsigned)status;
+    wh_buf_init(&j->buf, REFUSAL_MAX_BYTES);
+    wh_json_writer_init(&j->w, &j->buf);
+    wh_jw_object(&j->w);
+    wh_jw_put_bool(&j->w, "ok", false);
+    wh_jw_put_str(&j->w, "error", wh_slice_str(message));
+    wh_jw_put_str(&j->w, "code", wh_slice_str(code));
+    wh_jw_put_int(&j->w, "status", status);
+    wh_jw_put_str(&j->w, "question", a->question);
+}
+
+/* With the forms that are nearest to what was typed. */
+static enum wh_rc not_understood(struct asking *a, const char *why, struct wh_err *err)
+{
+    enum ask_form forms[ASK_FORMS];
+    size_t n = ask_nearest_forms(a->question, forms);
+    struct api_json j;
+
+    begin_refusal(a, &j, NOT_UNDERSTOOD, "not_understood", why);
+    wh_jw_key(&j.w, "suggestions");
+    wh_jw_array(&j.w);
+    for (size_t i = 0; i < n; i++) {
+        wh_jw_str(&j.w, wh_slice_str(ask_form_example(forms[i])));
+    }
+    wh_jw_end(&j.w);
+    return api_json_end(&j, a->job, err);
+}
+
+static void write_choice(struct wh_json_writer *w, const char *kind,
+                         const struct wh_entity_id *entity, struct wh_slice name,
+                         struct wh_slice url)
+{
+    char id[WH_ENTITY_ID_TEXT + 1];
+
+    wh_jw_object(w);
+    wh_jw_put_str(w, "kind", wh_slice_str(kind));
+    wh_jw_put_str(w, "id", wh_slice_str(wh_entity_id_format(entity, id)));
+    wh_jw_put_str(w, "name", name);
+    wh_jw_put_str(w, "url", url);
+    wh_jw_end(w);
+}
+
+static enum wh_rc ambiguous(struct asking *a, const struct ask_answer *answer, struct wh_err *err)
+{
+    const struct impact_choice *incident = answer->incident_choices;
+    const struct ask_name *name = answer->choices;
+    struct api_json j;
+
+    begin_refusal(a, &j, AMBIGUOUS, "ambiguous",
+                  name ? "several services or customers are called so; choose one"
+                       : "several incidents have that number; choose one");
+    wh_jw_key(&j.w, "choices");
+    wh_jw_array(&j.w);
+    for (int i = 0; name && i < CHOICES_MAX; i++, name = name->next) {
+        write_choice(&j.w, wh_kind_def(name->kind)->name, &name->id, name->name, WH_LIT(""));
+    }
+    for (int i = 0; incident && i < CHOICES_MAX; i++, incident = incident->next) {
+        write_choice(&j.w, "incident", &incident->incident->id,
+                     past_string(incident->incident, "title"), incident->incident->source.url);
+    }
+    wh_jw_end(&j.w);
+    return api_json_end(&j, a->job, err);
+}
+
+/* ---- the answer ---- */
+
+static enum wh_rc write_incidents(struct asking *a, const struct ask_answer *answer,
+                                  struct wh_json_writer *w, struct wh_err *err)
+{
+    enum wh_rc rc = WH_OK;
+
+    wh_jw_key(w, "incidents");
+    wh_jw_array(w);
+    for (const struct ask_incident *i = answer->incidents; rc == WH_OK && i; i = i->next) {
+        wh_jw_object(w);
+        rc = impact_write(a->past, i->report, &a->arena, w, err);
+        rc = rc == WH_OK ? api_put_completeness(a->job, a->snap, a->when, i->head, w, err) : rc;
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+    return rc;
+}
+
+static void write_nearest(const struct ask_answer *answer, struct wh_json_writer *w)
+{
+    const struct ask_incident *near[] = {answer->before, answer->after};
+    char id[WH_ENTITY_ID_TEXT + 1];
+    char time[WH_TIME_TEXT_MAX];
+
+    wh_jw_key(w, "nearest");
+    wh_jw_array(w);
+    for (size_t i = 0; i < 2; i++) {
+        if (near[i] == NULL) {
+            continue;
+        }
+        wh_jw_object(w);
+        wh_jw_put_str(w, "where", wh_slice_str(i == 0 ? "before" : "after"));
+        wh_jw_put_str(w, "id", wh_slice_str(wh_entity_id_format(&near[i]->head->id, id)));
+        wh_jw_put_str(w, "url", near[i]->head->source.url);
+        wh_jw_put_str(w, "title", past_string(near[i]->head, "title"));
+        wh_jw_put_str(w, "severity", near[i]->facts.severity.text);
+        wh_jw_put_str(w, "started_at",
+                      wh_slice_str(wh_time_format(near[i]->facts.started.ms, time)));
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
+static enum wh_rc write_answer(struct asking *a, const struct ask_answer *answer,
+                               struct wh_err *err)
+{
+    struct api_json j;
+    enum wh_rc rc;
+
+    api_json_begin(&j);
+    wh_jw_put_str(&j.w, "question", a->question);
+    api_write_when(&j.w, a->when);
+    wh_jw_key(&j.w, "understood");
+    ask_write_understood(answer, &a->conf, &j.w);
+    wh_jw_put_str(&j.w, "answer", answer->text);
+    rc = write_incidents(a, answer, &j.w, err);
+    write_nearest(answer, &j.w);
+    wh_jw_put_bool(&j.w, "truncated", answer->cut);
+    wh_jw_put_str(&j.w, "sql", answer->sql);
+    if (rc != WH_OK) {
+        wh_buf_done(&j.buf);
+        return rc;
+    }
+    return api_json_end(&j, a->job, err);
+}
+
+static enum wh_rc answer(struct asking *a, struct wh_err *err)
+{
+    const struct past_conf conf = {.store = a->job->api->deps.store,
+                                   .snap = a->snap,
+                                   .when = &a->when,
+                                   .over = is_over,
+                                   .ctx = a};
+    struct ask_answer found;
+    enum wh_rc rc = past_new(&conf, &a->past, err);
+
+    if (rc == WH_OK) {
+        rc = ask_answer(a->past, a->question, &a->conf, &a->arena, &found, err);
+        if (rc == WH_E_INVALID) {
+            rc = not_understood(a, err->msg, err);
+        } else if (rc == WH_OK) {
+            rc = found.choices || found.incident_choices ? ambiguous(a, &found, err)
+                                                         : write_answer(a, &found, err);
+        }
+    }
+    past_free(a->past);
+    return rc == WH_E_CANCELED ? wh_fail(err, WH_E_TIMEOUT, "the answer took too long") : rc;
+}
+
+enum wh_rc api_answer_ask(struct api_job *job, struct wh_err *err)
+{
+    struct asking a = {.job = job};
+    struct wh_snapshot *snap = NULL;
+    int64_t limit_ms = job->api->deps.conf.sql_timeout_ms - api_waited_ms(job);
+    enum wh_rc rc;
+
+    if (read_request(&a, err) != WH_OK ||
+        wh_store_snapshot(job->api->deps.store, &snap, err) != WH_OK) {
+        return err->rc;
+    }
+    a.snap = snap;
+    a.deadline_ns = wh_clock_mono_ns(&job->api->deps.clock) + limit_ms * 1000000;
+    wh_arena_init(&a.arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    rc = answer(&a, err);
+    wh_arena_done(&a.arena);
+    wh_store_snapshot_free(job->api->deps.store, snap);
+    return rc;
+}

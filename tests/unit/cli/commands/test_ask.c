@@ -1,0 +1,92 @@
+/* wellhead ask: what is sent, what is printed, and how it ends. */
+#include "tests/lib/th_cmocka.h"
+
+#include <string.h>
+
+#include "tests/lib/th_cli.h"
+
+#define ASK "GET http://sink/api/v1/ask?q="
+
+static int set_up(void **state)
+{
+    *state = th_cli_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    th_cli_free(*state);
+    return 0;
+}
+
+static void says(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("'%s' is not in: %s", part, text);
+    }
+}
+
+static void an_answer_is_printed(void **state)
+{
+    static const char *const words[] = {"ask",    "who was hit?",  "--now", "2026-11-24",
+                                        "--zone", "Europe/Berlin", NULL};
+    static const char *const json[] = {"ask", "who was hit?", "--json", NULL};
+    static const char body[] =
+        "{\"ok\":true,\"answer\":\"There was 1 incident:\\n#1 A\\u001b\\n\"}";
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, ASK "who%20was%20hit%3F&now=2026-11-24&zone=Europe%2FBerlin", 200, body);
+    th_cli_answer(t, ASK "who%20was%20hit%3F", 200, body);
+    assert_int_equal(th_cli_run_words(t, words), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "There was 1 incident:\n#1 A\\u001b\n");
+    assert_int_equal(th_cli_run_words(t, json), CLI_OK);
+    says(th_cli_stdout(t), body);
+}
+
+static void the_past_can_be_asked(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, ASK "incidents&as_of=2026-11-24", 200, "{\"ok\":true,\"answer\":\"none\"}");
+    assert_int_equal(th_cli_run(t, "ask incidents --as-of 2026-11-24"), CLI_OK);
+}
+
+static void what_is_not_understood_has_suggestions(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, ASK "hello", 422,
+                  "{\"ok\":false,\"error\":\"why\",\"suggestions\":[\"what happened last week\"]}");
+    assert_int_equal(th_cli_run(t, "ask hello"), CLI_NOTHING);
+    assert_string_equal(th_cli_stdout(t), "");
+    says(th_cli_stderr(t), "wellhead: ask: why; questions are understood as in\n"
+                           "  wellhead ask \"what happened last week\"\n");
+    assert_int_equal(th_cli_run(t, "ask"), CLI_USAGE);
+}
+
+static void what_is_ambiguous_is_a_choice(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(
+        t, ASK "%231", 409,
+        "{\"ok\":false,\"error\":\"several\",\"choices\":[{\"kind\":\"incident\",\"id\":"
+        "\"i\",\"name\":\"A\",\"url\":\"https://h/1\"},{\"kind\":\"service\",\"id\":\"s\","
+        "\"name\":\"B\",\"url\":\"\"}]}");
+    assert_int_equal(th_cli_run(t, "ask #1"), CLI_AMBIGUOUS);
+    says(th_cli_stderr(t), "wellhead: ask: several\n  incident A  https://h/1\n  service B  s\n");
+    assert_int_equal(th_cli_run(t, "ask #1 --json"), CLI_AMBIGUOUS);
+    says(th_cli_stdout(t), "\"choices\"");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_answer_is_printed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_past_can_be_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_understood_has_suggestions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_ambiguous_is_a_choice, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("cli/commands/ask", tests, NULL, NULL);
+}
