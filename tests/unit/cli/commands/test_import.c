@@ -153,6 +153,20 @@ static void nothing_to_do(void **state)
     assert_int_equal(wh_bus_mem_count(th_cli_bus(f->t), "wellhead.connections"), 0);
 }
 
+/* Standard input is CSV, or JSON where it begins so. */
+static void standard_input(void **state)
+{
+    struct fixture *f = *state;
+
+    answer_some(f);
+    th_cli_input(f->t, "id,name\na,A\nx,X\n");
+    assert_int_equal(th_cli_run(f->t, "import --source crm --kind services - --dry-run"), CLI_OK);
+    says(th_cli_stderr(f->t), "nothing was done");
+    th_cli_input(f->t, " [{\"id\": \"a\"}]");
+    assert_int_equal(th_cli_run(f->t, "import --source crm --kind services -"), CLI_FAILED);
+    says(th_cli_stderr(f->t), "-:1: name: a value is needed\n");
+}
+
 static void event(struct fixture *f, const char *identity, struct wh_arena *arena,
                   struct wh_raw_event *ret)
 {
@@ -273,6 +287,7 @@ int main(void)
         TEST(mistakes_stop_everything),
         TEST(a_plan_does_nothing),
         TEST(nothing_to_do),
+        TEST(standard_input),
         TEST(rows_are_sent),
         TEST(deletions_are_confirmed),
         TEST(a_gitlab_is_left_alone),
