@@ -62,6 +62,11 @@ static const struct api_page pages[] = {
      {{"status", api_answer_status, NULL, false},
       {"connections", NULL,
        "select id, instance, state, detail, updated_at from connections order by id", false},
+      {"streams", NULL,
+       "select connection, stream, state, read_by, credential, at_gitlab, counted_by, missing, "
+       "last_success, reason "
+       "from streams order by 1, 2",
+       false},
       {"completeness", NULL,
        "select p.path as project, c.stream, c.expected, c.have, c.missing, c.deleted, c.held, "
        "c.checked_at from completeness c join connections n on n.id = c.connection left join "
