@@ -139,6 +139,7 @@ struct api_job {
     struct api_spool out;
     const char *content_type;
     unsigned status;                 /* 0: 200 */
+    unsigned part_status;            /* of the answer that api_capture took last */
     char link[API_HEADER_MAX_BYTES]; /* value of a Link header, or empty */
     struct wh_err err;               /* rc WH_OK when it was answered */
     bool has_rows;                   /* the answer is rows, and says whether they are complete */

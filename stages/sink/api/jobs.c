@@ -32,6 +32,7 @@ enum wh_rc api_capture(struct api_job *job,
 {
     const struct api_request asked = job->request;
     const char *type = job->content_type;
+    const unsigned status = job->status;
     struct api_spool kept = job->out;
     enum wh_rc rc;
 
@@ -56,6 +57,8 @@ enum wh_rc api_capture(struct api_job *job,
     job->out = kept;
     job->request = asked;
     job->content_type = type;
+    job->part_status = job->status == status ? 200 : job->status;
+    job->status = status;
     job->wants_flow = false;
     job->has_rows = false;
     job->cut = NULL;

@@ -57,6 +57,18 @@ static const struct tool tools[] = {
       {"limit", "_size", "integer", "most rows to return, 1 to 1000; 100 when it is left out",
        false},
       {"as_of", "as_of", "string", "answer from what was known at this time (RFC 3339)", false}}},
+    {"ask",
+     "Ask about incidents",
+     "Answers a question in plain English about incidents, the customers, services and revenue "
+     "they hit, what is still open and how long it took, by day, "
+     "week, number, title, customer or service. The answer says what was understood and gives the "
+     "SQL behind it. A question that is not understood gets the nearest forms.",
+     api_answer_ask,
+     NULL,
+     {{"question", "q", "string",
+       "for example: which customers were impacted by last Tuesday's incident", true},
+      {"zone", "zone", "string", "IANA time zone for words such as yesterday", false},
+      {"as_of", "as_of", "string", "answer from what was known at this time (RFC 3339)", false}}},
     {"search",
      "Search",
      "Finds issues, incidents and merge requests by words of their title or by their address.",
@@ -288,7 +300,7 @@ static void write_text(struct wh_json_writer *w, struct wh_slice text)
     wh_jw_end(w);
 }
 
-static void write_result(struct wh_json_writer *w, struct wh_slice json)
+static void write_result(struct wh_json_writer *w, struct wh_slice json, bool refused)
 {
     wh_jw_key(w, "content");
     wh_jw_array(w);
@@ -296,7 +308,7 @@ static void write_result(struct wh_json_writer *w, struct wh_slice json)
     wh_jw_end(w);
     wh_jw_key(w, "structuredContent");
     wh_jw_raw(w, json);
-    wh_jw_put_bool(w, "isError", false);
+    wh_jw_put_bool(w, "isError", refused);
 }
 
 static void write_failure(struct wh_json_writer *w, const struct wh_err *err)
@@ -354,7 +366,7 @@ enum wh_rc mcp_call_tool(struct api_job *job, struct wh_slice name,
     }
     log_call(job, tool, &aim, &failed);
     if (rc == WH_OK) {
-        write_result(w, wh_buf_slice(&json));
+        write_result(w, wh_buf_slice(&json), job->part_status >= 400);
     } else {
         write_failure(w, &failed);
     }

@@ -110,6 +110,7 @@ static const struct api_page pages[] = {
        "select version_at, origin, observed_at, changed, view, topic, \"partition\", \"offset\" "
        "from revisions where entity_id = :id and revision order by version desc limit 100",
        false}}},
+    {"/ask", "ask", "Ask", {{"answer", api_answer_ask, "q", true}}},
     {"/sql", "sql", "SQL", {{"result", api_answer_sql, "sql", true}}},
     {"/model", "model", "Model", {{"kinds", api_answer_kinds, NULL, false}}},
 };
