@@ -18,6 +18,6 @@ struct people_decided {
 };
 
 /* Publishes the decision with --why, waits until the sink has it, and says how to undo it. An exit code. */
-int people_decide(struct cli *cli, const struct people_decided *d, struct wh_json_parser *parser);
+int people_decide(struct cli *cli, const struct people_decided *p, struct wh_json_parser *parser);
 
 #endif

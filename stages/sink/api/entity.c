@@ -277,10 +277,8 @@ static enum wh_rc get_book(const struct reading *r, struct past *past,
                            const struct people_book **ret, struct wh_err *err)
 {
     struct people_book_conf conf = {.store = r->from->store, .snap = r->from->snap, .past = past};
-    struct wh_history_when when = r->from->when;
-
-    conf.until_ms = when.stored_ms < when.valid_ms ? when.stored_ms : when.valid_ms;
-    return people_book_get(sink_is_now(when) ? r->from->people : NULL, &conf, ret, err);
+    conf.when = r->from->when;
+    return people_book_get(sink_is_now(conf.when) ? r->from->people : NULL, &conf, ret, err);
 }
 
 static void write_member(const struct people_book *book, const struct wh_entity_id *id,

@@ -7,6 +7,8 @@
 enum {
     ARENA_FULL_BYTES = 24 << 20, /* a batch ends at this size; the rest is for one long history */
     CHANGE_VALUE_BYTES = SINK_ENTITY_KEY + 8 + 8 + 1 + 8,
+    DECISION_KEY_MAX = 512,
+    DECISION_MAX_BYTES = 1 << 20,
 };
 
 /* ---- the batch's entities ---- */
@@ -508,6 +510,48 @@ enum wh_rc sink_apply_connection(struct sink_apply *a, struct wh_slice id, struc
     return sink_op_put(a, SINK_META, wh_buf_slice(&a->scratch), document, err);
 }
 
+/* The time at which the value under the key was stored first. */
+static enum wh_rc first_stored(struct sink_apply *a, struct wh_slice key, int64_t *stored_ms,
+                               struct wh_err *err)
+{
+    struct wh_buf value;
+    bool found = false;
+    enum wh_rc rc;
+
+    wh_buf_init(&value, DECISION_MAX_BYTES);
+    rc = sink_apply_get(a, SINK_META, key, &value, &found, err);
+    if (rc == WH_OK && found && value.len >= 8) {
+        *stored_ms = (int64_t)wh_be_get64(value.ptr);
+    }
+    wh_buf_done(&value);
+    return rc;
+}
+
+enum wh_rc sink_apply_decision(struct sink_apply *a, struct wh_slice id, struct wh_slice document,
+                               int64_t stored_ms, struct wh_err *err)
+{
+    unsigned char at[8];
+    struct wh_buf key;
+    enum wh_rc rc;
+
+    wh_buf_init(&key, DECISION_KEY_MAX);
+    rc = wh_buf_append_char(&key, 'd', err);
+    rc = rc == WH_OK ? wh_buf_append(&key, id, err) : rc;
+    rc = rc == WH_OK ? first_stored(a, wh_buf_slice(&key), &stored_ms, err) : rc;
+    wh_be_put64(at, (uint64_t)stored_ms);
+    wh_buf_reset(&a->scratch);
+    rc = rc == WH_OK ? wh_buf_append(&a->scratch, wh_slice(at, sizeof(at)), err) : rc;
+    rc = rc == WH_OK ? wh_buf_append(&a->scratch, document, err) : rc;
+    if (rc == WH_OK) {
+        a->totals.people++;
+        rc = document.ptr
+                 ? sink_op_put(a, SINK_META, wh_buf_slice(&key), wh_buf_slice(&a->scratch), err)
+                 : sink_op_remove(a, SINK_META, wh_buf_slice(&key), err);
+    }
+    wh_buf_done(&key);
+    return rc;
+}
+
 static enum wh_rc seal_head(struct sink_apply *a, const struct sink_cached *c, struct wh_err *err)
 {
     unsigned char key[SINK_ENTITY_KEY];
@@ -553,11 +597,6 @@ static enum wh_rc seal_number(struct sink_apply *a, struct wh_slice key, uint64_
     return before == now
                ? WH_OK
                : wh_batch_put(a->batch, SINK_META, key, wh_slice(value, sizeof(value)), err);
-}
-
-void sink_apply_people_changed(struct sink_apply *a)
-{
-    a->totals.people++;
 }
 
 enum wh_rc sink_apply_seal(struct sink_apply *a, struct wh_err *err)

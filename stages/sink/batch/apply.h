@@ -63,9 +63,10 @@ WH_MUST_CHECK enum wh_rc sink_apply_forget_topic(struct sink_apply *a, const cha
 /* Stores the document of a connection; a ptr of NULL removes it. */
 WH_MUST_CHECK enum wh_rc sink_apply_connection(struct sink_apply *a, struct wh_slice id,
                                                struct wh_slice document, struct wh_err *err);
-/* What people are made of has changed: accounts, directory rows or decisions (people/people.h). Changes of
- * entities are noted without this. */
-void sink_apply_people_changed(struct sink_apply *a);
+/* Stores a decision, with the time at which it was stored first; a document.ptr of NULL removes it. */
+WH_MUST_CHECK enum wh_rc sink_apply_decision(struct sink_apply *a, struct wh_slice id,
+                                             struct wh_slice document, int64_t stored_ms,
+                                             struct wh_err *err);
 /* Puts a value of the family meta. Key and value are copied. */
 WH_MUST_CHECK enum wh_rc sink_apply_meta(struct sink_apply *a, struct wh_slice key,
                                          struct wh_slice value, struct wh_err *err);

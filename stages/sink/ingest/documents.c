@@ -221,23 +221,12 @@ static enum wh_rc keep_health(struct sink_writer *w, const struct wh_bus_msg *ms
 static enum wh_rc keep_decision(struct sink_writer *w, const struct wh_bus_msg *msg,
                                 struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf key;
-    WH_AUTO(buf) struct wh_buf end;
+    int64_t now_ms = wh_clock_now_ms(&w->deps.clock);
     struct wh_document document;
     struct wh_decision decision;
 
-    wh_buf_init(&key, KEY_MAX_BYTES);
-    wh_buf_init(&end, KEY_MAX_BYTES);
-    if (wh_buf_append_char(&key, 'd', err) != WH_OK ||
-        wh_buf_append(&key, msg->key, err) != WH_OK) {
-        return err->rc;
-    }
-    sink_apply_people_changed(w->apply);
     if (msg->value.ptr == NULL) {
-        return wh_buf_append(&end, wh_buf_slice(&key), err) == WH_OK &&
-                       wh_buf_append_char(&end, '\0', err) == WH_OK
-                   ? sink_apply_meta_remove(w->apply, wh_buf_slice(&key), wh_buf_slice(&end), err)
-                   : err->rc;
+        return sink_apply_decision(w->apply, msg->key, wh_slice(NULL, 0), now_ms, err);
     }
     if (wh_document_decode(msg->value, &document, err) != WH_OK ||
         wh_decision_parse(document.document, w->json, &decision, err) != WH_OK) {
@@ -246,7 +235,7 @@ static enum wh_rc keep_decision(struct sink_writer *w, const struct wh_bus_msg *
     if (!wh_slice_eq(decision.id, msg->key)) {
         return wh_fail(err, WH_E_INVALID, "a decision whose id is not its key");
     }
-    return sink_apply_meta(w->apply, wh_buf_slice(&key), document.document, err);
+    return sink_apply_decision(w->apply, msg->key, document.document, now_ms, err);
 }
 
 enum wh_rc sink_keep_document(struct sink_writer *w, enum wh_topic_role role,

@@ -52,7 +52,7 @@ struct people_book_conf {
     struct wh_store *store;         /* decisions are read from it */
     const struct wh_snapshot *snap; /* NULL: the current state */
     struct past *past;              /* entities are read from it */
-    int64_t until_ms;               /* decisions made later do not count; INT64_MAX: all count */
+    struct wh_history_when when;    /* which decisions count: when they were stored, and made */
 };
 
 struct people_cache;

@@ -134,7 +134,7 @@ static enum wh_rc load_account(struct load *l, const struct wh_head *head, struc
     static const char *const fields[] = {"username", "name", "email"};
     const struct wh_value *created = past_field(head, "created_at");
     const struct wh_value *bot = past_field(head, "bot");
-    const struct account *before = l->n_accounts ? &l->accounts[l->n_accounts - 1] : NULL;
+    const struct account *before;
     struct account *a;
     struct wh_slice name;
 
@@ -362,12 +362,13 @@ static struct wh_entity_id node_id(struct wh_slice text)
     return wh_entity_id_parse(text, &id, &ignored) == WH_OK ? id : (struct wh_entity_id){{0}};
 }
 
-static enum wh_rc keep_decision(struct load *l, const struct wh_decision *d, struct wh_err *err)
+static enum wh_rc keep_decision(struct load *l, const struct wh_decision *d, int64_t stored_ms,
+                                struct wh_err *err)
 {
     struct people_decision *p;
     struct wh_decision *kept;
 
-    if (d->at_ms > l->conf->until_ms) {
+    if (stored_ms > l->conf->when.stored_ms || d->at_ms > l->conf->when.valid_ms) {
         return WH_OK;
     }
     if (grow((void **)&l->decisions, &l->cap_decisions, l->n_decisions, sizeof(*p), err) != WH_OK ||
@@ -394,6 +395,20 @@ static enum wh_rc keep_decision(struct load *l, const struct wh_decision *d, str
     return WH_OK;
 }
 
+/* The value is the time at which the decision was stored, and its document. */
+static enum wh_rc take_decision(struct load *l, struct wh_slice value,
+                                struct wh_json_parser *parser, struct wh_err *err)
+{
+    struct wh_decision d;
+
+    if (value.len < sizeof(uint64_t)) {
+        return wh_fail(err, WH_E_CORRUPT, "a decision of %zu bytes", value.len);
+    }
+    return wh_decision_parse(wh_slice_from(value, sizeof(uint64_t)), parser, &d, err) == WH_OK
+               ? keep_decision(l, &d, (int64_t)wh_be_get64(value.ptr), err)
+               : err->rc;
+}
+
 static enum wh_rc load_decisions(struct load *l, struct wh_err *err)
 {
     struct wh_json_parser *parser = wh_json_parser_new(1 << 20, DECISION_DEPTH);
@@ -409,10 +424,7 @@ static enum wh_rc load_decisions(struct load *l, struct wh_err *err)
     if (rc == WH_OK) {
         for (wh_iter_seek(it, WH_LIT("d"), false); rc == WH_OK && wh_iter_valid(it, &key, &value);
              wh_iter_step(it, false)) {
-            struct wh_decision d;
-
-            rc = wh_decision_parse(value, parser, &d, err);
-            rc = rc == WH_OK ? keep_decision(l, &d, err) : rc;
+            rc = take_decision(l, value, parser, err);
         }
         rc = rc == WH_OK ? wh_iter_error(it, err) : rc;
         wh_iter_free(it);

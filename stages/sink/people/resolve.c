@@ -261,7 +261,8 @@ static enum wh_rc make_members(struct people_work *w, struct people *people, str
 {
     size_t *sorted = NULL;
 
-    if (sorted_nodes(w, &sorted, err) != WH_OK || number_members(w, sorted, people, err) != WH_OK ||
+    if (sorted_nodes(w, &sorted, err) != WH_OK || sorted == NULL ||
+        number_members(w, sorted, people, err) != WH_OK || people->members == NULL ||
         list_nodes(w, sorted, people, err) != WH_OK) {
         return err->rc;
     }

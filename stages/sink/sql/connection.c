@@ -59,8 +59,7 @@ enum wh_rc sql_conn_people(struct sql_conn *conn, const struct people_book **ret
     bool now = sink_is_now(conn->when);
     struct people_book_conf conf = {.store = conn->store, .snap = conn->snap};
 
-    conf.until_ms =
-        conn->when.stored_ms < conn->when.valid_ms ? conn->when.stored_ms : conn->when.valid_ms;
+    conf.when = conn->when;
     if (conn->people == NULL &&
         (sql_conn_past(conn, &conf.past, err) != WH_OK ||
          people_book_get(now ? conn->people_cache : NULL, &conf, &conn->people, err) != WH_OK)) {

@@ -325,7 +325,7 @@ static enum wh_rc emails_value(struct sql_computing *c, const struct people_book
     for (size_t i = 0; i < m->n_rows; i++) {
         n += row_of(b, m, i, &said)->n_emails;
     }
-    if (list_new(c, n, &l, err) != WH_OK) {
+    if (list_new(c, n, &l, err) != WH_OK || l.shown == NULL) {
         return err->rc;
     }
     for (size_t i = 0; i < m->n_rows; i++) {
@@ -377,7 +377,7 @@ static enum wh_rc accounts_value(struct sql_computing *c, const struct people_bo
     const size_t *nodes = &b->people.order[m->first + m->n_rows];
     struct list l = {0};
 
-    if (list_new(c, m->n_accounts, &l, err) != WH_OK) {
+    if (list_new(c, m->n_accounts, &l, err) != WH_OK || l.shown == NULL) {
         return err->rc;
     }
     for (size_t i = 0; i < m->n_accounts; i++) {

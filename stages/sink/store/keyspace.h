@@ -32,7 +32,7 @@
  *              'c' kind 1                                  entities 8, deleted 8, revisions 8
  *              'x' connection id                           connection document (JSON, no secrets)
  *              'p'                                         number of changes of what people are made of 8
- *              'd' decision id                             decision (JSON; common/event/decision.h)
+ *              'd' decision id                             stored_at ms 8, decision (JSON; common/event/decision.h)
  *              'g' connection id                           report of its last purge (JSON; purge.h)
  *              'r' connection 0 run 8                      the fetcher's report of a run (JSON)
  *              'u' connection 0 run 8                      what the run changed (JSON, outcomes.h)

@@ -34,8 +34,8 @@ static int set_up(void **state)
     past.store = w->facts.store;
     th_ok(people_cache_new(&w->cache, &err), &err);
     th_ok(past_new(&past, &w->past, &err), &err);
-    w->conf =
-        (struct people_book_conf){.store = w->facts.store, .past = w->past, .until_ms = INT64_MAX};
+    w->conf = (struct people_book_conf){
+        .store = w->facts.store, .past = w->past, .when = {INT64_MAX, INT64_MAX}};
     *state = w;
     return 0;
 }

@@ -69,7 +69,7 @@ static void put_decision(struct th_facts *f, char number, const char *action)
     struct wh_entity_id b = th_facts_id(NULL, "user", "7");
     char one[WH_ENTITY_ID_TEXT + 1];
     char two[WH_ENTITY_ID_TEXT + 1];
-    char key[] = {'d', 'd', number, '\0'};
+    char key[] = {'d', number, '\0'};
     char json[512];
     struct wh_err err;
 
@@ -79,8 +79,8 @@ static void put_decision(struct th_facts *f, char number, const char *action)
                    number, number, action, number == '3' ? "d2" : wh_entity_id_format(&a, one),
                    wh_entity_id_format(&b, two));
     sink_apply_begin(f->apply);
-    sink_apply_people_changed(f->apply);
-    th_ok(sink_apply_meta(f->apply, wh_slice_str(key), wh_slice_str(json), &err), &err);
+    th_ok(sink_apply_decision(f->apply, wh_slice_str(key), wh_slice_str(json), f->now_ms, &err),
+          &err);
     th_ok(sink_apply_seal(f->apply, &err), &err);
     th_ok(sink_apply_commit(f->apply, false, &err), &err);
 }

@@ -145,18 +145,17 @@ static void merged_ids_answer(void **state)
 static void put_decision(struct world *w, const char *id, const char *action, const char *subject,
                          const char *object)
 {
-    char key[64];
     char json[512];
     struct wh_err err;
 
-    (void)snprintf(key, sizeof(key), "d%s", id);
     (void)snprintf(json, sizeof(json),
                    "{\"id\":\"%s\",\"at\":\"2026-05-1%c\",\"who\":\"eve\",\"action\":\"%s\","
                    "\"subject\":\"%s\",\"object\":\"%s\",\"why\":\"because\"}",
                    id, id[2], action, subject, object);
     sink_apply_begin(w->facts.apply);
-    sink_apply_people_changed(w->facts.apply);
-    th_ok(sink_apply_meta(w->facts.apply, wh_slice_str(key), wh_slice_str(json), &err), &err);
+    th_ok(sink_apply_decision(w->facts.apply, wh_slice_str(id), wh_slice_str(json), w->facts.now_ms,
+                              &err),
+          &err);
     th_ok(sink_apply_seal(w->facts.apply, &err), &err);
     th_ok(sink_apply_commit(w->facts.apply, false, &err), &err);
 }
@@ -202,6 +201,38 @@ static void decisions_count_until_they_are_undone(void **state)
     wh_mem_free(after);
 }
 
+static void rows_at(struct world *w, const char *sql, int64_t stored_ms, int64_t valid_ms,
+                    const char *want)
+{
+    const struct wh_history_when when = {stored_ms, valid_ms};
+    int64_t read;
+    char *got = th_sql_rows_at(w->engine, sql, &when, &read);
+
+    assert_string_equal(got + strlen("rows\n"), want);
+    wh_mem_free(got);
+}
+
+/* Of the past, a decision counts when it had been stored, or made, by then. */
+static void decisions_have_a_past(void **state)
+{
+    static const char sql[] = "select (select count(*) from decisions), count(*) from team_members";
+    const int64_t made_ms = 1778457600000; /* 2026-05-11 */
+    struct world *w = *state;
+    char one[WH_ENTITY_ID_TEXT + 1];
+    char two[WH_ENTITY_ID_TEXT + 1];
+
+    w->facts.now_ms = 1000;
+    th_facts_put(&w->facts, "[" USER("1", "kim", "") "," USER("2", "kim2", "") "]");
+    w->facts.now_ms = 5000;
+    put_decision(w, "d-1", "merge", user("1", one), user("2", two));
+    w->facts.now_ms = 9000;
+    put_decision(w, "d-1", "merge", user("1", one), user("2", two)); /* delivered again */
+    rows_at(w, sql, 4999, INT64_MAX, "0|2|\n");
+    rows_at(w, sql, 5000, INT64_MAX, "1|1|\n");
+    rows_at(w, sql, INT64_MAX, made_ms - 1, "0|2|\n");
+    rows_at(w, sql, INT64_MAX, made_ms, "1|1|\n");
+}
+
 static void states_are_told_apart(void **state)
 {
     struct world *w = *state;
@@ -234,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(references_show_team_members, set_up, tear_down),
         cmocka_unit_test_setup_teardown(merged_ids_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(decisions_count_until_they_are_undone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(decisions_have_a_past, set_up, tear_down),
         cmocka_unit_test_setup_teardown(states_are_told_apart, set_up, tear_down),
     };
 
