@@ -46,8 +46,7 @@ static pid_t start_mapper(const struct cli *cli, const struct replay_plan *plan,
     (void)snprintf(options[7], OPTION_MAX, "--views.path=%.500s", cli->conf.mapper_views_path);
     (void)snprintf(options[8], OPTION_MAX, "--replay.shadow=%.550s",
                    plan->shadow ? plan->shadow : "");
-    (void)snprintf(options[9], OPTION_MAX, "--replay.report=%.550s",
-                   plan->report ? plan->report : "");
+    (void)snprintf(options[9], OPTION_MAX, "--replay.report=%.550s", plan->report);
     for (size_t i = 0; i < OPTIONS; i++) {
         argv[i + 1] = options[i];
     }

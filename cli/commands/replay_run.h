@@ -5,7 +5,7 @@
 #include "cli/core/cli.h"
 #include "common/event/topics.h"
 
-enum { REPLAY_PARTITIONS_MAX = 256, REPLAY_GROUP_MAX = 128 };
+enum { REPLAY_PARTITIONS_MAX = 256, REPLAY_GROUP_MAX = 128, REPLAY_REPORT_MAX = 256 };
 
 /* Of each partition of a topic the records from parts[i].offset to before ends[i]. */
 struct replay_plan {
@@ -17,7 +17,7 @@ struct replay_plan {
     int64_t records;
     const char
         *shadow; /* a view file: the mapper only reports what it would change. NULL: it produces */
-    const char *report; /* the file of that report */
+    char report[REPLAY_REPORT_MAX]; /* the file of that report */
 };
 
 /*

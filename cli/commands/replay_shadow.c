@@ -10,7 +10,7 @@
 #include "common/base/mem.h"
 #include "common/json/json_doc.h"
 
-enum { REPORT_MAX_BYTES = 16 << 20, DEPTH_MAX = 16, PATH_BYTES = 256, PIECE = 1 << 16 };
+enum { REPORT_MAX_BYTES = 16 << 20, DEPTH_MAX = 16, PIECE = 1 << 16 };
 
 static const char *const head[] = {"kind", "field", "changed", "before", "after", "example"};
 enum { COLUMNS = sizeof(head) / sizeof(head[0]) };
@@ -153,13 +153,12 @@ int replay_shadow(struct cli *cli, struct wh_admin *admin, struct replay_plan *p
                   const char *connection)
 {
     const char *folder = getenv("TMPDIR");
-    char path[PATH_BYTES];
     int code;
     int fd;
 
-    (void)snprintf(path, sizeof(path), "%.200s/wellhead-shadow-XXXXXX",
+    (void)snprintf(plan->report, sizeof(plan->report), "%.200s/wellhead-shadow-XXXXXX",
                    folder && folder[0] ? folder : "/tmp");
-    fd = mkostemp(path, O_CLOEXEC);
+    fd = mkostemp(plan->report, O_CLOEXEC);
     if (fd < 0) {
         cli_note(&cli->out, "wellhead: replay: no file for the report can be made in %s\n",
                  folder && folder[0] ? folder : "/tmp");
@@ -167,8 +166,7 @@ int replay_shadow(struct cli *cli, struct wh_admin *admin, struct replay_plan *p
     }
     (void)close(fd);
     plan->shadow = cli->opt.shadow;
-    plan->report = path;
     code = compare(cli, admin, plan, connection);
-    (void)unlink(path);
+    (void)unlink(plan->report);
     return code;
 }

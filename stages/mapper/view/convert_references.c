@@ -214,7 +214,7 @@ static enum wh_rc address(struct references *r, struct wh_slice s, size_t from, 
         start--;
     }
     while (end < s.len && (unsigned char)s.ptr[end] > ' ' &&
-           memchr("<>\"`|\\^{}", s.ptr[end], 9) == NULL) {
+           !markdown_one_of(s.ptr[end], "<>\"`|\\^{}")) {
         end++;
     }
     url = wh_slice(s.ptr + start, end - start);
@@ -351,7 +351,7 @@ static enum wh_rc reverted(struct references *r, struct wh_slice s, struct wh_er
         return WH_OK;
     }
     s = wh_slice_from(s, sizeof("commit ") - 1);
-    while (n < s.len && n < SHA_MAX && memchr("0123456789abcdef", s.ptr[n], 16)) {
+    while (n < s.len && n < SHA_MAX && markdown_one_of(s.ptr[n], "0123456789abcdef")) {
         n++;
     }
     return n >= SHA_MIN ? rule_texts_add(&r->texts, wh_slice(s.ptr, n), err) : WH_OK;

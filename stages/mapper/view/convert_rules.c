@@ -66,7 +66,7 @@ static bool ends_with_zone(struct wh_slice s)
 {
     return s.len >= ZONED_MIN &&
            (wh_slice_ends(s, WH_LIT("Z")) || wh_slice_ends(s, WH_LIT("UTC")) ||
-            strchr("+-", s.ptr[s.len - 5]) || strchr("+-", s.ptr[s.len - 6]));
+            markdown_one_of(s.ptr[s.len - 5], "+-") || markdown_one_of(s.ptr[s.len - 6], "+-"));
 }
 
 /*
@@ -81,7 +81,7 @@ static bool read_time(const struct convert *c, struct wh_slice text, int64_t *re
     size_t n = 0;
 
     if (convert_time(c, &found, &at, &why) != WH_OK) {
-        while (n < text.len && memchr("(,;", text.ptr[n], 3) == NULL) {
+        while (n < text.len && !markdown_one_of(text.ptr[n], "(,;")) {
             n++;
         }
         found.text = markdown_trim(wh_slice(text.ptr, n));

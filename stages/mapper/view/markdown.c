@@ -40,10 +40,10 @@ static struct wh_slice unwrap(struct wh_slice s)
     static const char marks[] = "*_~`";
 
     s = markdown_trim(s);
-    while (s.len && memchr(marks, s.ptr[0], 4)) {
+    while (s.len && markdown_one_of(s.ptr[0], marks)) {
         s = wh_slice_from(s, 1);
     }
-    while (s.len && memchr(marks, s.ptr[s.len - 1], 4)) {
+    while (s.len && markdown_one_of(s.ptr[s.len - 1], marks)) {
         s.len--;
     }
     return markdown_trim(s);
@@ -268,7 +268,7 @@ static void take_box(struct markdown_line *line)
     if (s.len < 3 || s.ptr[0] != '[' || s.ptr[2] != ']' || (s.len > 3 && !is_space(s.ptr[3]))) {
         return;
     }
-    if (memchr(" ~xX", s.ptr[1], 4)) {
+    if (markdown_one_of(s.ptr[1], " ~xX")) {
         line->unchecked = s.ptr[1] == ' ' || s.ptr[1] == '~';
         line->text = markdown_trim(wh_slice_from(s, 3));
     }

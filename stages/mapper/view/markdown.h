@@ -11,6 +11,7 @@
 #define WH_MAPPER_VIEW_MARKDOWN_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "common/base/arena.h"
 
@@ -50,7 +51,12 @@ WH_MUST_CHECK enum wh_rc markdown_read(struct wh_slice text, struct wh_arena *ar
  */
 WH_MUST_CHECK enum wh_rc markdown_plain(struct wh_slice text, struct wh_arena *arena,
                                         struct wh_slice *ret, struct wh_err *err);
+static inline bool markdown_one_of(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
 /* Without white space at both ends. */
-struct wh_slice markdown_trim(struct wh_slice text);
+struct wh_slice markdown_trim(struct wh_slice s);
 
 #endif

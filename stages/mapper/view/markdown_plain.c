@@ -144,7 +144,7 @@ static size_t without_dropped(char *out, size_t n)
 static bool has_marks(struct wh_slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (memchr("*_~`[]<>\\", s.ptr[i], 9)) {
+        if (markdown_one_of(s.ptr[i], "*_~`[]<>\\")) {
             return true;
         }
     }

@@ -44,7 +44,7 @@ enum wh_rc rule_is_nothing(const struct convert *c, const struct view_conv *conv
 {
     struct wh_slice key;
 
-    while (text.len && memchr(".,;", text.ptr[text.len - 1], 3)) {
+    while (text.len && markdown_one_of(text.ptr[text.len - 1], ".,;")) {
         text.len--;
     }
     if (rule_key(c, text, &key, err) != WH_OK) {
@@ -103,7 +103,7 @@ enum wh_rc rule_texts_add_plain(struct rule_texts *t, struct wh_slice text, stru
     if (markdown_plain(text, t->c->arena, &plain, err) != WH_OK) {
         return err->rc;
     }
-    while (plain.len > 1 && memchr(".,;", plain.ptr[plain.len - 1], 3)) {
+    while (plain.len > 1 && markdown_one_of(plain.ptr[plain.len - 1], ".,;")) {
         plain.len--;
     }
     return rule_texts_add(t, plain, err);

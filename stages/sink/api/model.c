@@ -253,7 +253,7 @@ static enum wh_rc write_kind(struct api_job *job, const struct wh_kind_def *def,
                              struct wh_err *err)
 {
     struct sql_value count;
-    struct sample s;
+    struct sample s = {.arena = &job->arena};
     char sql[96];
 
     (void)snprintf(sql, sizeof(sql), "select count(*) from %.64s", def->table);
