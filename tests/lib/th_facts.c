@@ -258,37 +258,42 @@ static void commit(struct th_facts *f)
     th_ok(sink_apply_commit(f->apply, false, &err), &err);
 }
 
-static void put_all(struct th_facts *f, const char *json, bool singly)
+static struct wh_json_val read_facts(struct th_facts *f, const char *json)
 {
     struct wh_json_val facts;
-    struct wh_json_val fact;
-    struct wh_json_iter it;
     struct wh_err err;
 
     th_ok(wh_json_parse(f->parser, wh_slice_str(json), &facts, &err), &err);
-    sink_apply_begin(f->apply);
-    if (wh_json_type(facts) != WH_JSON_ARRAY) {
-        put_fact(f, facts);
-    }
-    for (it = wh_json_iter(facts);
-         wh_json_type(facts) == WH_JSON_ARRAY && wh_json_next(&it, NULL, &fact);) {
-        put_fact(f, fact);
-        if (singly) {
-            commit(f);
-            sink_apply_begin(f->apply);
-        }
-    }
-    commit(f);
+    return facts;
 }
 
 void th_facts_put(struct th_facts *f, const char *json)
 {
-    put_all(f, json, false);
+    struct wh_json_val facts = read_facts(f, json);
+    struct wh_json_iter it = wh_json_iter(facts);
+    struct wh_json_val fact;
+
+    sink_apply_begin(f->apply);
+    if (wh_json_type(facts) != WH_JSON_ARRAY) {
+        put_fact(f, facts);
+    }
+    while (wh_json_type(facts) == WH_JSON_ARRAY && wh_json_next(&it, NULL, &fact)) {
+        put_fact(f, fact);
+    }
+    commit(f);
 }
 
-void th_facts_put_singly(struct th_facts *f, const char *json)
+void th_facts_put_singly(struct th_facts *f, const char *json, size_t most)
 {
-    put_all(f, json, true);
+    struct wh_json_iter it = wh_json_iter(read_facts(f, json));
+    struct wh_json_val fact;
+
+    while (most-- > 0 && wh_json_next(&it, NULL, &fact)) {
+        sink_apply_begin(f->apply);
+        put_fact(f, fact);
+        commit(f);
+        f->now_ms += 1000;
+    }
 }
 
 const char th_story[] =

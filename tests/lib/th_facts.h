@@ -32,8 +32,8 @@ void th_facts_init_on(struct th_facts *f, struct wh_store *store);
 void th_facts_done(struct th_facts *f);
 /* One batch of a JSON array of facts, or of one object. */
 void th_facts_put(struct th_facts *f, const char *json);
-/* Each fact in a batch of its own. */
-void th_facts_put_singly(struct th_facts *f, const char *json);
+/* Each fact in a batch of its own, a second after the one before; at most so many facts. */
+void th_facts_put_singly(struct th_facts *f, const char *json, size_t most);
 /* The id of an entity: of GitLab's when source is NULL. source_kind: issue, project, service, ... */
 struct wh_entity_id th_facts_id(const char *source, const char *source_kind, const char *id);
 
