@@ -157,7 +157,7 @@ static enum wh_rc fits(struct past *p, const struct wh_head *head, const struct 
     struct reference own = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
 
     *ret = false;
-    if (!impact_is_incident(head) || !wh_slice_eq(head->source.iid, r->number)) {
+    if (head == NULL || !impact_is_incident(head) || !wh_slice_eq(head->source.iid, r->number)) {
         return WH_OK;
     }
     if (r->home.len > 0) {
