@@ -144,9 +144,6 @@ static int fetch(struct cli *cli, struct entity *e)
     if (code != CLI_OK) {
         return code;
     }
-    if (show_is_past(cli)) {
-        return CLI_OK; /* the references are among the fields */
-    }
     (void)snprintf(path, sizeof(path), "/api/v1/entities/%.*s/links", WH_SLICE_ARG(e->id));
     return show_fetch_rows(cli, path, &e->links);
 }

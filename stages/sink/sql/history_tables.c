@@ -3,6 +3,7 @@
 
 #include "common/base/be.h"
 #include "common/json/json_write.h"
+#include "stages/sink/sql/computed_priv.h"
 #include "stages/sink/sql/entity_priv.h"
 #include "stages/sink/sql/field_json.h"
 #include "stages/sink/sql/labels.h"
@@ -78,16 +79,68 @@ enum links_column {
     L_VERSION_AT
 };
 
+/* Links of the past are computed from heads of then, so each is given the key that it would have. */
+enum wh_rc sql_links_next(struct sql_cursor *c, struct wh_err *err)
+{
+    struct past_found found;
+    unsigned char version[16];
+    bool more = false;
+
+    if (past_next(c->scan, &found, &more, err) != WH_OK) {
+        return err->rc;
+    }
+    c->eof = !more;
+    if (!more) {
+        return WH_OK;
+    }
+    sink_link_key(c->single_key, &c->scan_of,
+                  c->scan_kind == WH_KIND_NONE ? found.kind : c->scan_kind, found.field, &found.id);
+    wh_be_put64(version, found.version.order);
+    wh_be_put64(version + 8, found.version.tie);
+    wh_buf_reset(&c->fetched);
+    if (wh_buf_append(&c->fetched, wh_slice(version, sizeof(version)), err) != WH_OK) {
+        return err->rc;
+    }
+    c->key = wh_slice(c->single_key, SINK_LINK_KEY);
+    c->value = wh_buf_slice(&c->fetched);
+    c->rowid++;
+    wh_arena_reset(&c->arena);
+    return WH_OK;
+}
+
+static enum wh_rc past_links(struct sql_cursor *c, unsigned index, const struct sql_bounds *bounds,
+                             struct wh_err *err)
+{
+    const struct wh_kind_def *kind = NULL;
+    struct past *past = NULL;
+
+    if (index == LINKS_SCAN) {
+        return wh_fail(
+            err, WH_E_INVALID,
+            "links of the past are found by from_id or to_id alone: compare one of them");
+    }
+    if (!sql_bound_id(bounds->eq, &c->scan_of)) {
+        return WH_OK;
+    }
+    if (sql_conn_past(c->table->conn, &past, err) != WH_OK ||
+        sql_kind_of(c->table->conn, &c->scan_of, &c->fetched, &kind, err) != WH_OK) {
+        return err->rc;
+    }
+    c->scan_kind = index == LINKS_FROM && kind ? kind->kind : WH_KIND_NONE;
+    if ((index == LINKS_FROM ? past_links_from(past, &c->scan_of, &c->scan, err)
+                             : past_links_to(past, &c->scan_of, &c->scan, err)) != WH_OK) {
+        return err->rc;
+    }
+    return sql_links_next(c, err);
+}
+
 static enum wh_rc links_filter(struct sql_cursor *c, unsigned index,
                                const struct sql_bounds *bounds, struct wh_err *err)
 {
     struct wh_entity_id id;
 
     if (!sink_is_now(c->table->conn->when)) {
-        return wh_fail(
-            err, WH_E_INVALID,
-            "the table links shows the present only; of the past, read the references in "
-            "the rows themselves");
+        return past_links(c, index, bounds, err);
     }
     if (index == LINKS_SCAN) {
         return prefix_range(c, SINK_LINKS, (struct wh_slice){NULL, 0}, false, err);

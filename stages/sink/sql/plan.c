@@ -289,6 +289,7 @@ static bool lookup_serves(const struct sql_table *table, sqlite3_index_info *inf
     char covered[SQL_LOOKUP_COVERED + 1];
 
     if (table->def->key_bytes == 0 ||
+        (table->def == &sql_links && !sink_is_now(table->conn->when)) ||
         ((plan->ordered || plan->def->unique) && plan->def->whole == SQL_NONE)) {
         return false;
     }

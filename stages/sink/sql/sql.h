@@ -93,8 +93,8 @@ struct sql_query {
     const int64_t *paused_ns;
     int64_t max_rows;
     const atomic_bool *canceled; /* may be NULL; true ends the running statement */
-    /* The time that entities, links, revisions and changes are shown of; NULL: now. Of the past, only id =
-     * and revisions.entity_id = have an index, and every row costs its history. */
+    /* The time that entities, links, revisions and changes are shown of; NULL: now. Of the past, only id =,
+     * revisions.entity_id =, links.from_id = and to_id = have an index, and every row costs its history. */
     const struct wh_history_when *when;
 };
 

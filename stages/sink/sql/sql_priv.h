@@ -156,6 +156,10 @@ struct sql_cursor {
     struct wh_buf listed; /* labels */
     struct wh_buf then;   /* the head of the row in the past */
     struct wh_buf other_then;
+    struct past_scan *scan; /* links of the past; NULL otherwise */
+    struct wh_entity_id scan_of;
+    enum wh_kind
+        scan_kind;         /* of the entity that has the references; NONE: what is found has them */
     struct sql_past *past; /* the history of the entity in the past; NULL: not used */
     bool head_ready;
     struct wh_head_view head;
@@ -331,6 +335,8 @@ bool sql_conn_over(struct sql_conn *conn);
 /* An empty cursor on the table; done frees what it has. */
 void sql_cursor_init(struct sql_cursor *c, struct sql_table *table);
 void sql_cursor_done(struct sql_cursor *c);
+/* Moves to the next link of the past. */
+WH_MUST_CHECK enum wh_rc sql_links_next(struct sql_cursor *c, struct wh_err *err);
 /* Moves to the first row of an index, and to the next one; false at the end. WH_E_CANCELED: the
  * statement must end. */
 WH_MUST_CHECK enum wh_rc sql_cursor_start(struct sql_cursor *c, unsigned index,

@@ -132,6 +132,7 @@ void sql_cursor_init(struct sql_cursor *c, struct sql_table *table)
 void sql_cursor_done(struct sql_cursor *c)
 {
     wh_iter_free(c->it);
+    past_scan_free(c->scan);
     wh_buf_done(&c->fetched);
     wh_buf_done(&c->text);
     wh_buf_done(&c->other);
@@ -294,6 +295,8 @@ static void rewind_cursor(struct sql_cursor *c, unsigned index)
 {
     wh_iter_free(c->it);
     c->it = NULL;
+    past_scan_free(c->scan);
+    c->scan = NULL;
     c->eof = true;
     c->rowid = 0;
     c->index = index;
@@ -344,7 +347,7 @@ enum wh_rc sql_cursor_next(struct sql_cursor *c, struct wh_err *err)
     }
     if (c->it == NULL) {
         c->eof = true;
-        return WH_OK;
+        return c->scan ? sql_links_next(c, err) : WH_OK;
     }
     wh_iter_step(c->it, c->backwards);
     return settle(c, err);

@@ -230,7 +230,7 @@ static void an_entity_is_shown_as_it_was(void **state)
     th_cli_answer(t, SQL "select t.id, case t.type", 200, "{\"rows\":[]}");
     assert_int_equal(
         th_cli_run(t, "show " ID " --as-of 2026-11-24T10:00:00Z --valid-at 2026-11-23"), CLI_OK);
-    says(th_cli_request(t, 2), "\"as_of\":\"2026-11-24T10:00:00Z\",\"valid_at\":\"2026-11-23\"");
+    says(th_cli_request(t, 3), "\"as_of\":\"2026-11-24T10:00:00Z\",\"valid_at\":\"2026-11-23\"");
     says(th_cli_stdout(t), "title   T");
     th_cli_answer(t, ENTITY "?as_of=2020-01-01", 404,
                   "{\"ok\":false,\"error\":\"nothing was known of this entity then\"}");

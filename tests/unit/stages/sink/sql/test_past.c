@@ -96,6 +96,16 @@ static void check_time(struct sql_engine *all, struct sql_engine *then, int64_t 
          "select r.version, r.changed from work_items_all w join revisions r on r.entity_id = w.id"
          " order by w.id, r.version desc",
          &when);
+    same(all, then,
+         "select l.from_id, l.from_kind, l.relation, l.to_id, l.to_kind, l.version from"
+         " (select id from work_items_all union select id from projects_all) w"
+         " cross join links l on l.from_id = w.id order by 1, 3, 4",
+         &when);
+    same(all, then,
+         "select l.from_id, l.from_kind, l.relation, l.to_id, l.to_url, l.version from"
+         " (select id from work_items_all union select id from projects_all) w"
+         " cross join links l on l.to_id = w.id order by 4, 1, 3",
+         &when);
     same(all, then, "select count(*) from work_items", &when);
     same(all, then, "select id, title from work_items order by updated_at desc, id limit 3", &when);
     same(all, then,
