@@ -226,6 +226,8 @@ static void an_entity_is_shown_as_it_was(void **state)
     th_cli_answer(t,
                   ENTITY "/revisions?_size=1000&as_of=2026-11-24T10%3A00%3A00Z&valid_at=2026-11-23",
                   200, revisions);
+    th_cli_answer(t, ENTITY "/links?_size=1000&as_of=2026-11-24T10%3A00%3A00Z&valid_at=2026-11-23",
+                  200, "{\"rows\":[],\"next\":null}");
     th_cli_answer(t, SQL "select t.id, coalesce(coalesce(t.team_member_name", 200, "{\"rows\":[]}");
     th_cli_answer(t, SQL "select t.id, case t.type", 200, "{\"rows\":[]}");
     assert_int_equal(
