@@ -190,10 +190,18 @@ static enum wh_rc offer(struct asking *a, const struct wh_head *head, struct wh_
 {
     const char *severity = a->answer->understood.severity;
     struct ask_incident *incident = NULL;
+    const struct wh_head *now = NULL;
     struct impact_facts facts;
     bool fits = false;
 
     if (!impact_is_incident(head)) {
+        return WH_OK;
+    }
+    /* One that was moved comes where it is now. */
+    if (impact_moved_to(a->past, head, a->arena, &now, err) != WH_OK) {
+        return err->rc;
+    }
+    if (now != head) {
         return WH_OK;
     }
     impact_read_facts(head, &facts);
