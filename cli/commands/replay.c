@@ -235,19 +235,19 @@ static int replay(struct cli *cli, struct wh_admin *admin, const char *connectio
     return code;
 }
 
-/* Is --shadow used as it can be? */
-static bool may_compare(const struct cli *cli)
+/* Can --shadow be used like that? Gives an exit code. */
+static int check_shadow(const struct cli *cli)
 {
     if (cli->opt.from || cli->opt.execute || cli->opt.dead_letters) {
         cli_note(&cli->out, "wellhead: replay: --shadow compares all raw events; it goes with none "
                             "of --from, --dead-letters and --execute\n");
-        return false;
+        return CLI_USAGE;
     }
     if (access(cli->opt.shadow, R_OK) != 0) {
-        cli_note(&cli->out, "wellhead: replay: the view file cannot be read\n");
-        return false;
+        cli_note(&cli->out, "wellhead: replay: the view file %s cannot be read\n", cli->opt.shadow);
+        return CLI_FAILED;
     }
-    return true;
+    return CLI_OK;
 }
 
 int cli_replay(struct cli *cli)
@@ -263,8 +263,9 @@ int cli_replay(struct cli *cli)
                  "wellhead: replay needs a connection's id, as `wellhead status` shows it\n");
         return CLI_USAGE;
     }
-    if (cli->opt.shadow && !may_compare(cli)) {
-        return CLI_USAGE;
+    code = cli->opt.shadow ? check_shadow(cli) : CLI_OK;
+    if (code != CLI_OK) {
+        return code;
     }
     if (cli_position_parse(cli, cli->opt.from ? cli->opt.from : "start", &from, &err) != WH_OK) {
         cli_note(&cli->out, "wellhead: replay: --from must be " CLI_POSITION_HELP ": %s\n",

@@ -223,7 +223,7 @@ static void a_shadow_is_of_all_raw_events(void **state)
 
     assert_int_equal(th_cli_run(t, "replay c --dead-letters --shadow v.json"), CLI_USAGE);
     assert_int_equal(th_cli_run(t, "replay c --shadow v.json --execute"), CLI_USAGE);
-    assert_int_equal(th_cli_run(t, "replay c --shadow /nonexistent/v.json"), CLI_USAGE);
+    assert_int_equal(th_cli_run(t, "replay c --shadow /nonexistent/v.json"), CLI_FAILED);
 }
 
 static void dead_letters_go_on_where_the_last_replay_ended(void **state)
