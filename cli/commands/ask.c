@@ -106,11 +106,11 @@ int cli_ask(struct cli *cli)
     struct wh_err err;
     int code;
 
+    wh_buf_init(&path, PATH_MAX_BYTES);
     if (cli->opt.n_args != 2) {
         cli_note(&cli->out, "wellhead: ask needs one question, in quotes\n");
         return CLI_USAGE;
     }
-    wh_buf_init(&path, PATH_MAX_BYTES);
     if (wh_buf_append(&path, WH_LIT("/api/v1/ask?q="), &err) != WH_OK ||
         wh_percent_encode(wh_slice_str(cli->opt.args[1]), &path, &err) != WH_OK ||
         add_argument("now", cli->opt.now, &path, &err) != WH_OK ||

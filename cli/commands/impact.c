@@ -64,6 +64,7 @@ int cli_impact(struct cli *cli)
     struct wh_err err;
     int code;
 
+    wh_buf_init(&path, PATH_MAX_BYTES);
     if (cli->opt.n_args != 2) {
         cli_note(&cli->out, "wellhead: impact needs an incident's id, address or reference\n");
         return CLI_USAGE;
@@ -73,7 +74,6 @@ int cli_impact(struct cli *cli)
                  "wellhead: impact: an address must not hold a user name or a password\n");
         return CLI_USAGE;
     }
-    wh_buf_init(&path, PATH_MAX_BYTES);
     if (wh_buf_append(&path, WH_LIT("/api/v1/incidents/"), &err) != WH_OK ||
         wh_percent_encode(wh_slice_str(cli->opt.args[1]), &path, &err) != WH_OK ||
         wh_buf_append(&path, WH_LIT("/impact"), &err) != WH_OK ||

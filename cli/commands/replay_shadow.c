@@ -129,7 +129,7 @@ static enum wh_rc read_report(FILE *f, struct wh_buf *out, struct wh_err *err)
 static int compare(struct cli *cli, struct wh_admin *admin, const struct replay_plan *plan,
                    const char *connection)
 {
-    WH_AUTO(buf) struct wh_buf report;
+    WH_AUTO(buf) struct wh_buf report = {0};
     int code = replay_run(cli, admin, plan, connection);
     struct wh_err err;
     FILE *f;

@@ -55,7 +55,7 @@ bool wh_secret_is_current(const struct wh_keyring *ring, struct wh_slice sealed)
 enum wh_rc wh_secret_seal(struct wh_keyring *ring, const struct wh_seal_place *place,
                           struct wh_slice secret, struct wh_buf *out, struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf aad;
+    WH_AUTO(buf) struct wh_buf aad = {0};
     WH_AUTO(buf) struct wh_buf sealed;
     bool changed;
 
@@ -88,7 +88,7 @@ static enum wh_rc open_named(struct wh_keyring *ring, const struct wh_seal_place
                              struct wh_err *err)
 {
     const struct wh_key *key = find_key(ring, name);
-    WH_AUTO(buf) struct wh_buf aad;
+    WH_AUTO(buf) struct wh_buf aad = {0};
     WH_AUTO(buf) struct wh_buf bytes;
 
     wh_buf_init(&bytes, SEALED_MAX_BYTES);
@@ -105,7 +105,7 @@ static enum wh_rc open_named(struct wh_keyring *ring, const struct wh_seal_place
 static enum wh_rc open_unnamed(const struct wh_keyring *ring, const struct wh_seal_place *place,
                                struct wh_slice sealed, struct wh_buf *out, struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf aad;
+    WH_AUTO(buf) struct wh_buf aad = {0};
     WH_AUTO(buf) struct wh_buf bytes;
 
     wh_buf_init(&bytes, SEALED_MAX_BYTES);

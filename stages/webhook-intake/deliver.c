@@ -98,7 +98,7 @@ static enum wh_rc produce(struct delivery *d, const struct wh_raw_event *event, 
         {WH_LIT("ce_time"), wh_slice_str(wh_time_format(event->observed_at_ms, time))},
         {WH_LIT("traceparent"), trace}, /* last: left out when it is not there */
     };
-    WH_AUTO(buf) struct wh_buf value;
+    WH_AUTO(buf) struct wh_buf value = {0};
     enum wh_rc rc;
 
     wh_buf_reset(&intake->key);

@@ -146,6 +146,22 @@ static void same_rows(struct fixture *f, const char *a, const char *b)
     wh_mem_free(y);
 }
 
+/* Records refer to accounts, whose people are other columns and another table (people_tables.c). */
+static const char *account_column(const struct wh_field_def *field, char text[64])
+{
+    size_t n = strlen(field->name);
+
+    if (field->ref_kind != WH_KIND_TEAM_MEMBER) {
+        return field->name;
+    }
+    if (field->type == WH_FIELD_REFS) {
+        (void)snprintf(text, 64, "%.*s_accounts", n < 50 ? (int)n - 1 : 0, field->name);
+    } else {
+        (void)snprintf(text, 64, "%.50s_account", field->name);
+    }
+    return text;
+}
+
 static void counts_are_the_writers(void **state)
 {
     struct fixture *f = *state;
@@ -156,6 +172,9 @@ static void counts_are_the_writers(void **state)
         const struct wh_kind_def *def = wh_kind_def((enum wh_kind)k);
         char sql[256];
 
+        if (k == WH_KIND_TEAM_MEMBER) {
+            continue;
+        }
         (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s_all", def->table);
         assert_int_equal(number(f, sql), counts[k].entities);
         entities += number(f, sql);
@@ -222,16 +241,18 @@ static void links_are_the_fields(void **state)
             const struct wh_field_def *field = &def->fields[i];
             char a[512];
             char b[512];
+            char text[64];
+            const char *column = account_column(field, text);
 
             if (field->type == WH_FIELD_REF) {
                 (void)snprintf(a, sizeof(a),
                                "SELECT id, %s FROM %s_all WHERE %s IS NOT NULL ORDER BY 1, 2",
-                               field->name, def->table, field->name);
+                               column, def->table, column);
             } else if (field->type == WH_FIELD_REFS) {
                 (void)snprintf(
                     a, sizeof(a),
                     "SELECT t.id, j.value FROM %s_all t, json_each(t.%s) j ORDER BY 1, 2",
-                    def->table, field->name);
+                    def->table, column);
             } else {
                 continue;
             }

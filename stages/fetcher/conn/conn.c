@@ -176,7 +176,7 @@ enum wh_rc conn_set_document(struct conn *c, const struct wh_connection *doc, st
 
 enum wh_rc conn_save(struct conn *c, struct wh_bus_ack *ack, struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf json;
+    WH_AUTO(buf) struct wh_buf json = {0};
     int64_t now;
 
     if (c->dropped) {

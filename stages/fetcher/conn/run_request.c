@@ -13,7 +13,7 @@ enum { JSON_MAX_BYTES = 1024 };
 
 enum wh_rc run_request(struct conn *c, bool verify, bool confirm, struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf json;
+    WH_AUTO(buf) struct wh_buf json = {0};
     char key[CURSOR_KEY_MAX];
     struct wh_json_writer w;
 

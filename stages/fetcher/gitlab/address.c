@@ -222,7 +222,7 @@ static enum wh_rc put_host(const struct wh_url *u, struct wh_buf *out, struct wh
 enum wh_rc address_canonical(struct wh_slice text, bool allow_http, struct wh_buf *out,
                              struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf copy;
+    WH_AUTO(buf) struct wh_buf copy = {0};
     struct wh_url u;
 
     if (split(text, allow_http, &copy, &u, err) != WH_OK ||
@@ -303,7 +303,7 @@ enum wh_rc address_second_id(struct wh_slice address, struct wh_buf *out, struct
 /* Without scheme and port; false when the text is no address. */
 static bool host_and_path(struct wh_slice address, struct wh_buf *out, bool *ret_https)
 {
-    WH_AUTO(buf) struct wh_buf copy;
+    WH_AUTO(buf) struct wh_buf copy = {0};
     struct wh_url u;
     struct wh_err err;
 

@@ -30,7 +30,7 @@ static enum wh_rc write_others(const struct convert *c, struct wh_json_val objec
 enum wh_rc convert_others(const struct convert *c, const struct view_found *found,
                           enum view_shown *ret_shown, struct wh_value *ret, struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf text;
+    WH_AUTO(buf) struct wh_buf text = {0};
     bool any = false;
 
     if (found->form != FOUND_JSON || wh_json_type(found->json) != WH_JSON_OBJECT ||

@@ -473,7 +473,7 @@ static enum wh_rc entity_job(struct api_job *job, const struct wh_entity_id *id,
 {
     struct api_entity_source from = {.store = job->api->deps.store,
                                      .people = sql_engine_people(job->api->engine)};
-    WH_AUTO(buf) struct wh_buf out;
+    WH_AUTO(buf) struct wh_buf out = {0};
     struct wh_snapshot *snap;
     enum wh_rc rc;
 

@@ -351,10 +351,10 @@ enum wh_rc mcp_call_tool(struct api_job *job, struct wh_slice name,
     answer_fn answer;
     enum wh_rc rc;
 
+    wh_buf_init(&json, RESULT_MAX_BYTES);
     if (tool == NULL) {
         return wh_fail(err, WH_E_INTERNAL, "there is no such tool");
     }
-    wh_buf_init(&json, RESULT_MAX_BYTES);
     answer = tool->answer;
     rc = read_arguments(job, tool, arguments, &aim, &failed);
     if (rc == WH_OK && tool->answer == api_answer_entities) {
