@@ -219,8 +219,8 @@ def foreign(broker, stacks):
     """Another program writes the same raw events; what cannot be mapped becomes a dead letter and is replayed."""
     s = stack(broker, stacks, "foreign")
     run(s, *write(s, {"services.csv": "id,name\n"}))
-    same("an empty connection", s.sql("select id, instance, state from connections"),
-         [{"id": "import-crm", "instance": "import:crm", "state": "enabled"}])
+    await_true("the empty connection", 30, lambda: s.sql("select id, instance, state from connections") == [
+        {"id": "import-crm", "instance": "import:crm", "state": "enabled"}])
     now = int(time.time() * 1000)
     events = [("services", "search", {"id": "search", "name": "Search", "aliases": ["find"], "note": "by hand"}),
               ("service_customers", "search:acme:", {"service": "search", "customer": "acme", "since": None}),
