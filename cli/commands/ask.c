@@ -20,22 +20,14 @@ static void print_lines(const struct cli *cli, struct wh_slice text)
     }
 }
 
-static struct wh_json_iter list(struct wh_json_val root, const char *key)
-{
-    struct wh_json_val member;
-
-    return wh_json_get(root, wh_slice_str(key), &member) ? wh_json_iter(member)
-                                                         : (struct wh_json_iter){0};
-}
-
 static int say_suggestions(const struct cli *cli, struct wh_json_val root)
 {
-    struct wh_json_iter it = list(root, "suggestions");
+    struct wh_json_iter it = wh_json_get_iter(root, "suggestions");
     struct wh_json_val suggestion;
     struct wh_slice key;
 
     cli_note(&cli->out, "wellhead: ask: %.*s; questions are understood as in\n",
-             WH_SLICE_ARG(cli_get_str(root, "error")));
+             WH_SLICE_ARG(wh_json_get_str(root, "error")));
     while (wh_json_next(&it, &key, &suggestion)) {
         cli_note(&cli->out, "  wellhead ask \"%.*s\"\n", WH_SLICE_ARG(wh_json_string(suggestion)));
     }
@@ -44,17 +36,17 @@ static int say_suggestions(const struct cli *cli, struct wh_json_val root)
 
 static int say_choices(const struct cli *cli, struct wh_json_val root)
 {
-    struct wh_json_iter it = list(root, "choices");
+    struct wh_json_iter it = wh_json_get_iter(root, "choices");
     struct wh_json_val choice;
     struct wh_slice key;
 
-    cli_note(&cli->out, "wellhead: ask: %.*s\n", WH_SLICE_ARG(cli_get_str(root, "error")));
+    cli_note(&cli->out, "wellhead: ask: %.*s\n", WH_SLICE_ARG(wh_json_get_str(root, "error")));
     while (wh_json_next(&it, &key, &choice)) {
-        struct wh_slice url = cli_get_str(choice, "url");
+        struct wh_slice url = wh_json_get_str(choice, "url");
 
-        cli_note(&cli->out, "  %.*s %.*s  %.*s\n", WH_SLICE_ARG(cli_get_str(choice, "kind")),
-                 WH_SLICE_ARG(cli_get_str(choice, "name")),
-                 WH_SLICE_ARG(url.len ? url : cli_get_str(choice, "id")));
+        cli_note(&cli->out, "  %.*s %.*s  %.*s\n", WH_SLICE_ARG(wh_json_get_str(choice, "kind")),
+                 WH_SLICE_ARG(wh_json_get_str(choice, "name")),
+                 WH_SLICE_ARG(url.len ? url : wh_json_get_str(choice, "id")));
     }
     return CLI_AMBIGUOUS;
 }
@@ -82,7 +74,7 @@ static int take_answer(struct cli *cli, const struct cli_answer *answer,
     }
     if (cli->opt.format != CLI_JSON) {
         cli_use_pager(cli);
-        print_lines(cli, cli_get_str(root, "answer"));
+        print_lines(cli, wh_json_get_str(root, "answer"));
     }
     return CLI_OK;
 }

@@ -88,7 +88,7 @@ static int take_answer(struct cli *cli, const struct cli_answer *answer)
         wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) != WH_OK) {
         cli_note(&cli->out, "wellhead: connect: the fetcher's answer cannot be read\n");
     } else if (answer->status == 202) {
-        code = connect_follow(cli, parser, cli_get_str(root, "session"));
+        code = connect_follow(cli, parser, wh_json_get_str(root, "session"));
     } else {
         code = connect_report(cli, answer, root);
     }

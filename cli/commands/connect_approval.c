@@ -66,7 +66,7 @@ static void open_browser(const char *url)
 /* Shows the address to approve at, once for each address, and opens it in the browser. */
 static void ask_person(struct approval *a, struct wh_json_val root)
 {
-    struct wh_slice url = cli_get_str(root, "approve_url");
+    struct wh_slice url = wh_json_get_str(root, "approve_url");
     char text[LINE_MAX_BYTES];
 
     if (url.len == 0 || url.len >= sizeof(text) || wh_hash64(url) == a->asked_hash) {
@@ -81,7 +81,7 @@ static void ask_person(struct approval *a, struct wh_json_val root)
         cli_note(&a->cli->out,
                  "If the browser runs elsewhere and ends at %.*s..., paste that whole\n"
                  "address here and press Enter.\n\n",
-                 WH_SLICE_ARG(cli_get_str(root, "redirect_uri")));
+                 WH_SLICE_ARG(wh_json_get_str(root, "redirect_uri")));
     }
     if (!a->cli->opt.no_browser && openable(url)) {
         open_browser(text);
@@ -102,8 +102,8 @@ static void show_steps(struct approval *a, struct wh_json_val root)
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item); n++) {
         if (n >= a->n_shown && !a->cli->opt.quiet) {
-            cli_note(&a->cli->out, "  %-10.*s %.*s\n", WH_SLICE_ARG(cli_get_str(item, "step")),
-                     WH_SLICE_ARG(cli_get_str(item, "text")));
+            cli_note(&a->cli->out, "  %-10.*s %.*s\n", WH_SLICE_ARG(wh_json_get_str(item, "step")),
+                     WH_SLICE_ARG(wh_json_get_str(item, "text")));
         }
     }
     a->n_shown = n;
@@ -183,7 +183,7 @@ static bool poll_session(struct approval *a, struct wh_json_parser *parser, int 
     } else if (wh_json_parse(parser, wh_buf_slice(&answer.body), &root, &err) != WH_OK) {
         *ret_code = cli_fail(cli, "connect", &err);
     } else {
-        state = cli_get_str(root, "state");
+        state = wh_json_get_str(root, "state");
         show_steps(a, root);
         ask_person(a, root);
         over = !wh_slice_eq(state, WH_LIT("running"));
@@ -191,7 +191,7 @@ static bool poll_session(struct approval *a, struct wh_json_parser *parser, int 
             *ret_code = connect_report(cli, &answer, root);
         } else if (over) {
             cli_note(&cli->out, "wellhead: connect: %.*s\n",
-                     WH_SLICE_ARG(cli_get_str(root, "error")));
+                     WH_SLICE_ARG(wh_json_get_str(root, "error")));
             *ret_code = CLI_FAILED;
         }
     }

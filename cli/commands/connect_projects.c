@@ -10,7 +10,7 @@ enum { ANSWER_MAX_BYTES = 32 << 20, DEPTH_MAX = 32, LOOK_MS = 300, WAIT_MS = 100
 /* Has the list been read to its end? The first run begins with it. */
 static bool is_listed(struct wh_json_val c)
 {
-    struct wh_slice phase = cli_get_str(c, "phase");
+    struct wh_slice phase = wh_json_get_str(c, "phase");
 
     return !wh_slice_eq(phase, WH_LIT("projects")) &&
            (wh_json_get_int(c, "runs", 0) > 0 || !wh_slice_eq(phase, WH_LIT("idle")));
@@ -26,7 +26,7 @@ static bool find(struct wh_json_val root, const char *id, struct wh_json_val *re
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, ret);) {
-        if (wh_slice_eq(cli_get_str(*ret, "id"), wh_slice_str(id))) {
+        if (wh_slice_eq(wh_json_get_str(*ret, "id"), wh_slice_str(id))) {
             return true;
         }
     }

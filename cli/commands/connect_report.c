@@ -30,8 +30,8 @@ static bool is_local(struct wh_slice url)
 static void print_webhook_url(const struct cli *cli, struct wh_slice gitlab,
                               struct wh_json_val hook)
 {
-    struct wh_slice url = cli_get_str(hook, "url");
-    struct wh_slice path = cli_get_str(hook, "path");
+    struct wh_slice url = wh_json_get_str(hook, "url");
+    struct wh_slice path = wh_json_get_str(hook, "path");
 
     if (url.len) {
         line(cli, "URL", url);
@@ -56,7 +56,7 @@ static void print_webhook_url(const struct cli *cli, struct wh_slice gitlab,
 
 static void print_webhook(const struct cli *cli, struct wh_slice gitlab, struct wh_json_val hook)
 {
-    struct wh_slice key = cli_get_str(hook, "signing_key");
+    struct wh_slice key = wh_json_get_str(hook, "signing_key");
 
     cli_say(&cli->out, "\nEnter this webhook in GitLab (project or group settings, Webhooks):\n");
     print_webhook_url(cli, gitlab, hook);
@@ -66,7 +66,7 @@ static void print_webhook(const struct cli *cli, struct wh_slice gitlab, struct 
         return;
     }
     line(cli, "Signing token", key);
-    line(cli, "Secret token", cli_get_str(hook, "token"));
+    line(cli, "Secret token", wh_json_get_str(hook, "token"));
     cli_say(&cli->out,
             "  %-14s Push no; Issues, Confidential issues, Merge request, Comments, Job,\n"
             "  %-14s Pipeline, Deployment, Releases, Milestone yes\n",
@@ -86,7 +86,7 @@ static void print_streams(const struct cli *cli, struct wh_json_val list)
     bool all_rest = true;
 
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
-        all_rest = all_rest && wh_slice_eq(cli_get_str(item, "read_by"), WH_LIT("rest"));
+        all_rest = all_rest && wh_slice_eq(wh_json_get_str(item, "read_by"), WH_LIT("rest"));
     }
     if (all_rest) {
         line(cli, "read by", WH_LIT("REST, every stream; webhooks add changes as they happen"));
@@ -98,11 +98,11 @@ static void print_streams(const struct cli *cli, struct wh_json_val list)
     cli_table_str(&t, "read by");
     cli_table_str(&t, "");
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
-        struct wh_slice tool = cli_get_str(item, "tool");
+        struct wh_slice tool = wh_json_get_str(item, "tool");
 
-        cli_table_cell(&t, cli_get_str(item, "stream"));
-        cli_table_cell(&t, cli_get_str(item, "read_by"));
-        cli_table_cell(&t, tool.len ? tool : cli_get_str(item, "reason"));
+        cli_table_cell(&t, wh_json_get_str(item, "stream"));
+        cli_table_cell(&t, wh_json_get_str(item, "read_by"));
+        cli_table_cell(&t, tool.len ? tool : wh_json_get_str(item, "reason"));
     }
     cli_table_print(&t, &cli->out);
     cli_table_done(&t);
@@ -114,16 +114,16 @@ static void print_streams(const struct cli *cli, struct wh_json_val list)
 static void print_answer(struct cli *cli, struct wh_json_val root)
 {
     char connection[CLI_CONNECTION_ID_MAX + 1];
-    struct wh_slice scopes = cli_get_str(root, "scopes");
+    struct wh_slice scopes = wh_json_get_str(root, "scopes");
     struct wh_json_val v;
     bool known = wh_json_get(root, WH_LIT("existing"), &v) && wh_json_bool(v);
 
     cli_say(&cli->out, "%s %.*s\n", known ? "Connected again:" : "Connected:",
-            WH_SLICE_ARG(cli_get_str(root, "connection")));
-    line(cli, "GitLab", cli_get_str(root, "instance"));
-    line(cli, "moved from", cli_get_str(root, "moved_from"));
-    line(cli, "version", cli_get_str(root, "gitlab_version"));
-    line(cli, "user", cli_get_str(root, "user"));
+            WH_SLICE_ARG(wh_json_get_str(root, "connection")));
+    line(cli, "GitLab", wh_json_get_str(root, "instance"));
+    line(cli, "moved from", wh_json_get_str(root, "moved_from"));
+    line(cli, "version", wh_json_get_str(root, "gitlab_version"));
+    line(cli, "user", wh_json_get_str(root, "user"));
     line(cli, "token scopes", scopes);
     if (scopes.len && memmem(scopes.ptr, scopes.len, "read_api", 8) == NULL &&
         !wh_slice_eq(scopes, WH_LIT("mcp"))) {
@@ -131,13 +131,13 @@ static void print_answer(struct cli *cli, struct wh_json_val root)
                 "  note: this token may do more than read; the scope read_api is enough\n");
     }
     (void)snprintf(connection, sizeof(connection), "%.*s",
-                   WH_SLICE_ARG(cli_get_str(root, "connection")));
+                   WH_SLICE_ARG(wh_json_get_str(root, "connection")));
     connect_print_projects(cli, connection);
     if (wh_json_get(root, WH_LIT("streams"), &v)) {
         print_streams(cli, v);
     }
     if (wh_json_get(root, WH_LIT("webhook"), &v)) {
-        print_webhook(cli, cli_get_str(root, "instance"), v);
+        print_webhook(cli, wh_json_get_str(root, "instance"), v);
     }
     cli_say(&cli->out, "\nThe first sync has begun: `wellhead status --wait 10m` follows it.\n");
 }

@@ -20,8 +20,8 @@ static int say_choices(const struct cli *cli, struct wh_json_val root)
         return CLI_AMBIGUOUS;
     }
     for (it = wh_json_iter(choices); wh_json_next(&it, NULL, &choice);) {
-        cli_note(&cli->out, "  %.*s  %.*s\n", WH_SLICE_ARG(cli_get_str(choice, "url")),
-                 WH_SLICE_ARG(cli_get_str(choice, "title")));
+        cli_note(&cli->out, "  %.*s  %.*s\n", WH_SLICE_ARG(wh_json_get_str(choice, "url")),
+                 WH_SLICE_ARG(wh_json_get_str(choice, "title")));
     }
     return CLI_AMBIGUOUS;
 }

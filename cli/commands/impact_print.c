@@ -9,15 +9,6 @@
 
 enum { CELL_MAX_BYTES = 1 << 16 };
 
-/* An empty array when it is not there. */
-static struct wh_json_iter list(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val member;
-
-    return wh_json_get(object, wh_slice_str(key), &member) ? wh_json_iter(member)
-                                                           : (struct wh_json_iter){0};
-}
-
 /* What a rule reads, in words. */
 static const char *rule_words(struct wh_slice rule)
 {
@@ -45,13 +36,13 @@ static const char *rule_words(struct wh_slice rule)
 
 static void print_fact(const struct cli *cli, const char *name, struct wh_json_val fact)
 {
-    struct wh_slice value = cli_get_str(fact, "value");
+    struct wh_slice value = wh_json_get_str(fact, "value");
 
     if (value.len == 0) {
         cli_say(&cli->out, "%-10s  unknown\n", name);
     } else {
         cli_say(&cli->out, "%-10s  %.*s  %s\n", name, WH_SLICE_ARG(value),
-                rule_words(cli_get_str(fact, "rule")));
+                rule_words(wh_json_get_str(fact, "rule")));
     }
 }
 
@@ -76,9 +67,9 @@ static void print_facts(const struct cli *cli, struct wh_json_val incident)
     struct wh_json_val of;
     struct wh_json_val fact;
 
-    cli_say(&cli->out, "%.*s\n%.*s\n\n", WH_SLICE_ARG(cli_get_str(incident, "title")),
-            WH_SLICE_ARG(cli_get_str(incident, "url")));
-    cli_say(&cli->out, "%-10s  %.*s\n", "state", WH_SLICE_ARG(cli_get_str(incident, "state")));
+    cli_say(&cli->out, "%.*s\n%.*s\n\n", WH_SLICE_ARG(wh_json_get_str(incident, "title")),
+            WH_SLICE_ARG(wh_json_get_str(incident, "url")));
+    cli_say(&cli->out, "%-10s  %.*s\n", "state", WH_SLICE_ARG(wh_json_get_str(incident, "state")));
     if (wh_json_get(incident, WH_LIT("facts"), &of) && wh_json_get(of, WH_LIT("severity"), &fact)) {
         print_fact(cli, "severity", fact);
     }
@@ -95,7 +86,7 @@ static void print_facts(const struct cli *cli, struct wh_json_val incident)
 static void print_services(const struct cli *cli, struct wh_json_val impact)
 {
     static const char *const head[] = {"service", "found by"};
-    struct wh_json_iter it = list(impact, "services");
+    struct wh_json_iter it = wh_json_get_iter(impact, "services");
     struct wh_json_val service;
     struct wh_json_val rules;
     struct cli_table t;
@@ -110,7 +101,7 @@ static void print_services(const struct cli *cli, struct wh_json_val impact)
         if (wh_json_get(service, WH_LIT("rules"), &rules)) {
             cli_value_text(rules, &cell);
         }
-        cli_table_cell(&t, cli_get_str(service, "name"));
+        cli_table_cell(&t, wh_json_get_str(service, "name"));
         cli_table_cell(&t, wh_buf_slice(&cell));
     }
     cli_say(&cli->out, n ? "\n" : "\nno service is known\n");
@@ -131,7 +122,7 @@ static void add_names(struct wh_json_iter it, struct wh_buf *out)
 
     while (wh_json_next(&it, NULL, &v)) {
         if (wh_buf_printf(out, &ignored, "%s%.*s", out->len ? ", " : "",
-                          WH_SLICE_ARG(cli_get_str(v, "name"))) != WH_OK) {
+                          WH_SLICE_ARG(wh_json_get_str(v, "name"))) != WH_OK) {
             return;
         }
     }
@@ -139,12 +130,12 @@ static void add_names(struct wh_json_iter it, struct wh_buf *out)
 
 static enum wh_rc add_amount(struct wh_json_val revenue, struct wh_buf *out, struct wh_err *err)
 {
-    struct wh_slice currency = cli_get_str(revenue, "currency");
+    struct wh_slice currency = wh_json_get_str(revenue, "currency");
 
     if (out->len && wh_buf_append(out, WH_LIT(", "), err) != WH_OK) {
         return err->rc;
     }
-    if (cli_get_flag(revenue, "overflow")) {
+    if (wh_json_get_flag(revenue, "overflow")) {
         return wh_buf_printf(out, err, "more than can be counted in %.*s", WH_SLICE_ARG(currency));
     }
     return wh_money_append(wh_json_get_int(revenue, "monthly_minor", 0), currency, out, err);
@@ -169,7 +160,7 @@ static void add_revenue(struct wh_json_iter it, struct wh_buf *out)
 static void print_customers(const struct cli *cli, struct wh_json_val impact)
 {
     static const char *const head[] = {"customer", "services", "revenue per month"};
-    struct wh_json_iter it = list(impact, "customers");
+    struct wh_json_iter it = wh_json_get_iter(impact, "customers");
     struct wh_json_val customer;
     struct cli_table t;
     struct wh_buf cell;
@@ -179,12 +170,12 @@ static void print_customers(const struct cli *cli, struct wh_json_val impact)
     cli_table_head(&t, head, 3);
     wh_buf_init(&cell, CELL_MAX_BYTES);
     for (; wh_json_next(&it, NULL, &customer); n++) {
-        cli_table_cell(&t, cli_get_str(customer, "name"));
+        cli_table_cell(&t, wh_json_get_str(customer, "name"));
         wh_buf_reset(&cell);
-        add_names(list(customer, "services"), &cell);
+        add_names(wh_json_get_iter(customer, "services"), &cell);
         cli_table_cell(&t, wh_buf_slice(&cell));
         wh_buf_reset(&cell);
-        add_revenue(list(customer, "revenue"), &cell);
+        add_revenue(wh_json_get_iter(customer, "revenue"), &cell);
         cli_table_cell(&t, wh_buf_slice(&cell));
     }
     cli_say(&cli->out, n ? "\n" : "\nno customer is known\n");
@@ -204,7 +195,7 @@ static void print_totals(const struct cli *cli, struct wh_json_val impact)
         return;
     }
     wh_buf_init(&text, CELL_MAX_BYTES);
-    add_revenue(list(totals, "revenue"), &text);
+    add_revenue(wh_json_get_iter(totals, "revenue"), &text);
     cli_say(&cli->out, "\ntotal: %" PRId64 " customers; revenue per month: %s\n",
             wh_json_get_int(totals, "customers", 0), wh_buf_str(&text));
     wh_buf_done(&text);
@@ -215,7 +206,7 @@ static void print_totals(const struct cli *cli, struct wh_json_val impact)
 static void print_follow_ups(const struct cli *cli, struct wh_json_val impact)
 {
     static const char *const head[] = {"follow-up", "state", "found by", "address"};
-    struct wh_json_iter it = list(impact, "follow_ups");
+    struct wh_json_iter it = wh_json_get_iter(impact, "follow_ups");
     struct wh_json_val issue;
     struct cli_table t;
     size_t n = 0;
@@ -223,10 +214,10 @@ static void print_follow_ups(const struct cli *cli, struct wh_json_val impact)
     cli_table_init(&t, 4);
     cli_table_head(&t, head, 4);
     for (; wh_json_next(&it, NULL, &issue); n++) {
-        cli_table_cell(&t, cli_get_str(issue, "title"));
-        cli_table_cell(&t, cli_get_str(issue, "state"));
-        cli_table_cell(&t, cli_get_str(issue, "rule"));
-        cli_table_cell(&t, cli_get_str(issue, "url"));
+        cli_table_cell(&t, wh_json_get_str(issue, "title"));
+        cli_table_cell(&t, wh_json_get_str(issue, "state"));
+        cli_table_cell(&t, wh_json_get_str(issue, "rule"));
+        cli_table_cell(&t, wh_json_get_str(issue, "url"));
     }
     cli_say(&cli->out, n ? "\n" : "\nno follow-up is known\n");
     if (n) {
@@ -237,7 +228,7 @@ static void print_follow_ups(const struct cli *cli, struct wh_json_val impact)
 
 static void print_unresolved(const struct cli *cli, struct wh_json_val impact)
 {
-    struct wh_json_iter it = list(impact, "unresolved");
+    struct wh_json_iter it = wh_json_get_iter(impact, "unresolved");
     struct wh_json_val loose;
     struct wh_buf names;
     bool any = false;
@@ -249,10 +240,11 @@ static void print_unresolved(const struct cli *cli, struct wh_json_val impact)
         }
         any = true;
         wh_buf_reset(&names);
-        add_names(list(loose, "claimants"), &names);
-        cli_say(&cli->out, "  %.*s (%.*s): %s%s\n", WH_SLICE_ARG(cli_get_str(loose, "key")),
-                WH_SLICE_ARG(cli_get_str(loose, "rule")),
-                cli_get_flag(loose, "ambiguous") ? "ambiguous: claimed by " : "nobody claims it",
+        add_names(wh_json_get_iter(loose, "claimants"), &names);
+        cli_say(&cli->out, "  %.*s (%.*s): %s%s\n", WH_SLICE_ARG(wh_json_get_str(loose, "key")),
+                WH_SLICE_ARG(wh_json_get_str(loose, "rule")),
+                wh_json_get_flag(loose, "ambiguous") ? "ambiguous: claimed by "
+                                                     : "nobody claims it",
                 wh_buf_str(&names));
     }
     wh_buf_done(&names);

@@ -29,9 +29,9 @@ static void reset(struct leave_view *v)
 
 static void read_pair(struct wh_json_val pair, struct wh_json_writer *w, struct leave_view *v)
 {
-    struct wh_slice fingerprint = cli_get_str(pair, "fingerprint");
-    struct wh_slice reason = cli_get_str(pair, "reason");
-    struct wh_slice state = cli_get_str(pair, "state");
+    struct wh_slice fingerprint = wh_json_get_str(pair, "fingerprint");
+    struct wh_slice reason = wh_json_get_str(pair, "reason");
+    struct wh_slice state = wh_json_get_str(pair, "state");
     bool revoked = wh_slice_eq(state, WH_LIT("revoked"));
     struct wh_err err;
 
@@ -84,21 +84,21 @@ static void read_view(struct wh_json_val root, const char *id, struct leave_view
         return;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
-        if (!wh_slice_eq(cli_get_str(item, "id"), wh_slice_str(id))) {
+        if (!wh_slice_eq(wh_json_get_str(item, "id"), wh_slice_str(id))) {
             continue;
         }
         ret->known = true;
-        ret->leaving = cli_get_flag(item, "leaving");
-        ret->purging = cli_get_flag(item, "purging");
+        ret->leaving = wh_json_get_flag(item, "leaving");
+        ret->purging = wh_json_get_flag(item, "purging");
         read_pairs(item, ret);
         ret->has_token = wh_json_get(item, WH_LIT("credentials"), &credentials) &&
-                         cli_get_flag(credentials, "read_api");
+                         wh_json_get_flag(credentials, "read_api");
         (void)snprintf(ret->instance, sizeof(ret->instance), "%.*s",
-                       WH_SLICE_ARG(cli_get_str(item, "instance")));
+                       WH_SLICE_ARG(wh_json_get_str(item, "instance")));
         (void)snprintf(ret->state, sizeof(ret->state), "%.*s",
-                       WH_SLICE_ARG(cli_get_str(item, "state")));
+                       WH_SLICE_ARG(wh_json_get_str(item, "state")));
         (void)snprintf(ret->detail, sizeof(ret->detail), "%.*s",
-                       WH_SLICE_ARG(cli_get_str(item, "detail")));
+                       WH_SLICE_ARG(wh_json_get_str(item, "detail")));
     }
 }
 

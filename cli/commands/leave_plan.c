@@ -35,7 +35,7 @@ static enum wh_rc count_query(struct wh_json_val kinds, struct wh_buf *out, stru
     struct wh_slice key;
 
     while (wh_json_next(&it, &key, &kind)) {
-        struct wh_slice table = cli_get_str(kind, "table");
+        struct wh_slice table = wh_json_get_str(kind, "table");
 
         if (is_name(table) &&
             wh_json_get_int(kind, "entities", 1) + wh_json_get_int(kind, "deleted", 0) > 0 &&
@@ -101,7 +101,7 @@ static void take_counts(struct wh_json_val rows, struct leave_plan *plan)
         int64_t n = wh_json_get_int(row, "n", 0);
 
         if (n > 0) {
-            wh_jw_key_slice(&w, cli_get_str(row, "name"));
+            wh_jw_key_slice(&w, wh_json_get_str(row, "name"));
             wh_jw_int(&w, n);
             plan->rows += n;
         }

@@ -21,18 +21,9 @@ static const char *const field_head[] = {"field",   "type",   "null",    "exampl
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The elements of a member; none when it is absent. */
-static struct wh_json_iter items(struct wh_json_val object, const char *name)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(name), &v) ? wh_json_iter(v)
-                                                       : (struct wh_json_iter){NULL, 0, 0, false};
-}
-
 static int64_t count_of(struct wh_json_val object, const char *name)
 {
-    struct wh_json_iter it = items(object, name);
+    struct wh_json_iter it = wh_json_get_iter(object, name);
     struct wh_json_val v;
     int64_t n = 0;
 
@@ -53,11 +44,11 @@ static void print_kinds(struct cli *cli, struct wh_json_val kinds)
     cli_table_init(&t, N(kind_head));
     cli_table_head(&t, kind_head, N(kind_head));
     while (wh_json_next(&it, NULL, &kind)) {
-        cli_table_cell(&t, cli_get_str(kind, "kind"));
-        cli_table_cell(&t, cli_get_str(kind, "table"));
+        cli_table_cell(&t, wh_json_get_str(kind, "kind"));
+        cli_table_cell(&t, wh_json_get_str(kind, "table"));
         cli_table_int(&t, wh_json_get_int(kind, "count", 0));
         cli_table_int(&t, count_of(kind, "fields"));
-        cli_table_cell(&t, cli_get_str(kind, "meaning"));
+        cli_table_cell(&t, wh_json_get_str(kind, "meaning"));
     }
     cli_table_print(&t, &cli->out);
     cli_table_done(&t);
@@ -92,15 +83,15 @@ static void print_example(struct cli_table *t, struct wh_json_val field)
 /* "view pointer (rule); ..." */
 static enum wh_rc write_sources(struct wh_json_val field, struct wh_buf *out, struct wh_err *err)
 {
-    struct wh_json_iter it = items(field, "source");
+    struct wh_json_iter it = wh_json_get_iter(field, "source");
     struct wh_json_val v;
 
     while (wh_json_next(&it, NULL, &v)) {
-        struct wh_slice view = cli_get_str(v, "view");
-        struct wh_slice pointer = cli_get_str(v, "pointer");
-        struct wh_slice how = cli_get_str(v, "rule");
+        struct wh_slice view = wh_json_get_str(v, "view");
+        struct wh_slice pointer = wh_json_get_str(v, "pointer");
+        struct wh_slice how = wh_json_get_str(v, "rule");
 
-        how = how.len ? how : cli_get_str(v, "conversion");
+        how = how.len ? how : wh_json_get_str(v, "conversion");
         if (wh_buf_printf(out, err, "%s%.*s %.*s (%.*s)", out->len ? "; " : "", WH_SLICE_ARG(view),
                           WH_SLICE_ARG(pointer), WH_SLICE_ARG(how)) != WH_OK) {
             return err->rc;
@@ -115,40 +106,42 @@ static void print_field(struct cli_table *t, struct wh_json_val field)
     struct wh_err err;
 
     wh_buf_init(&source, SOURCE_MAX_BYTES);
-    cli_table_cell(t, cli_get_str(field, "name"));
-    cli_table_cell(t, cli_get_str(field, "type"));
+    cli_table_cell(t, wh_json_get_str(field, "name"));
+    cli_table_cell(t, wh_json_get_str(field, "type"));
     print_share(t, field);
     print_example(t, field);
-    cli_table_cell(t, cli_get_str(field, "meaning"));
+    cli_table_cell(t, wh_json_get_str(field, "meaning"));
     (void)!write_sources(field, &source, &err);
     cli_table_cell(t, wh_buf_slice(&source));
-    cli_table_cell(t, cli_get_str(field, "to"));
+    cli_table_cell(t, wh_json_get_str(field, "to"));
 }
 
 static void print_links(struct cli *cli, struct wh_json_val kind)
 {
-    struct wh_json_iter it = items(kind, "links");
+    struct wh_json_iter it = wh_json_get_iter(kind, "links");
     struct wh_json_val v;
 
     cli_say(&cli->out, "\nlinks\n");
     while (wh_json_next(&it, NULL, &v)) {
-        cli_say(&cli->out, "  %.*s.%.*s -> %.*s\n", WH_SLICE_ARG(cli_get_str(v, "from")),
-                WH_SLICE_ARG(cli_get_str(v, "relation")), WH_SLICE_ARG(cli_get_str(v, "to")));
+        cli_say(&cli->out, "  %.*s.%.*s -> %.*s\n", WH_SLICE_ARG(wh_json_get_str(v, "from")),
+                WH_SLICE_ARG(wh_json_get_str(v, "relation")),
+                WH_SLICE_ARG(wh_json_get_str(v, "to")));
     }
 }
 
 static void print_kind(struct cli *cli, struct wh_json_val kind)
 {
-    struct wh_json_iter it = items(kind, "fields");
+    struct wh_json_iter it = wh_json_get_iter(kind, "fields");
     struct cli_table t;
     struct wh_json_val field;
 
-    cli_say(&cli->out, "%.*s: %.*s\n", WH_SLICE_ARG(cli_get_str(kind, "kind")),
-            WH_SLICE_ARG(cli_get_str(kind, "meaning")));
+    cli_say(&cli->out, "%.*s: %.*s\n", WH_SLICE_ARG(wh_json_get_str(kind, "kind")),
+            WH_SLICE_ARG(wh_json_get_str(kind, "meaning")));
     cli_say(&cli->out,
             "%lld entities in the table %.*s; nulls and examples are of the %lld that changed "
             "last\n\n",
-            (long long)wh_json_get_int(kind, "count", 0), WH_SLICE_ARG(cli_get_str(kind, "table")),
+            (long long)wh_json_get_int(kind, "count", 0),
+            WH_SLICE_ARG(wh_json_get_str(kind, "table")),
             (long long)wh_json_get_int(kind, "sampled", 0));
     cli_table_init(&t, N(field_head));
     if (cli->opt.expanded) {

@@ -6,7 +6,7 @@ enum { ANSWER_MAX_BYTES = 4096, DEPTH_MAX = 4 };
 
 static int print_link(struct cli *cli, struct wh_json_val root)
 {
-    struct wh_slice path = cli_get_str(root, "path");
+    struct wh_slice path = wh_json_get_str(root, "path");
     long long seconds = (long long)wh_json_get_int(root, "seconds", 0);
 
     if (cli->opt.format == CLI_TEXT) {

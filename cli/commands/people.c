@@ -55,9 +55,9 @@ static void list_found(const struct cli *cli, struct wh_json_val rows)
     struct wh_json_val row;
 
     while (wh_json_next(&it, NULL, &row)) {
-        struct wh_slice id = cli_get_str(row, "id");
-        struct wh_slice name = cli_get_str(row, "name");
-        struct wh_slice accounts = cli_get_str(row, "accounts");
+        struct wh_slice id = wh_json_get_str(row, "id");
+        struct wh_slice name = wh_json_get_str(row, "name");
+        struct wh_slice accounts = wh_json_get_str(row, "accounts");
 
         cli_note(&cli->out, "  %.*s  %.*s  %.*s\n", WH_SLICE_ARG(id), WH_SLICE_ARG(name),
                  WH_SLICE_ARG(accounts));
@@ -114,8 +114,8 @@ static int find_member(struct cli *cli, const char *typed, struct wh_json_parser
     int code = find(cli, member_by_id, member_by_name, typed, parser, &row);
 
     if (code == CLI_OK) {
-        keep(member->id, sizeof(member->id), cli_get_str(row, "id"));
-        keep(member->name, sizeof(member->name), cli_get_str(row, "name"));
+        keep(member->id, sizeof(member->id), wh_json_get_str(row, "id"));
+        keep(member->name, sizeof(member->name), wh_json_get_str(row, "name"));
         *node = *member;
         if (is_id(typed)) {
             keep(node->id, sizeof(node->id), wh_slice_str(typed));
@@ -157,8 +157,8 @@ static int split(struct cli *cli, struct wh_json_parser *parser)
         cli_note(&cli->out, "wellhead: people: this account stands alone already\n");
         return CLI_FAILED;
     }
-    keep(d.subject.id, sizeof(d.subject.id), cli_get_str(row, "id"));
-    keep(d.subject.name, sizeof(d.subject.name), cli_get_str(row, "name"));
+    keep(d.subject.id, sizeof(d.subject.id), wh_json_get_str(row, "id"));
+    keep(d.subject.name, sizeof(d.subject.name), wh_json_get_str(row, "name"));
     return people_decide(cli, &d, parser);
 }
 
@@ -185,12 +185,12 @@ static int undo(struct cli *cli, struct wh_json_parser *parser)
                  cli->opt.args[2]);
         return CLI_NOTHING;
     }
-    if (cli_get_str(row, "undone_at").len) {
+    if (wh_json_get_str(row, "undone_at").len) {
         cli_note(&cli->out, "wellhead: people: this decision is undone already\n");
         return CLI_FAILED;
     }
-    keep(d.subject.id, sizeof(d.subject.id), cli_get_str(row, "id"));
-    keep(d.subject.name, sizeof(d.subject.name), cli_get_str(row, "action"));
+    keep(d.subject.id, sizeof(d.subject.id), wh_json_get_str(row, "id"));
+    keep(d.subject.name, sizeof(d.subject.name), wh_json_get_str(row, "action"));
     return people_decide(cli, &d, parser);
 }
 

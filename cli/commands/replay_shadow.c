@@ -27,18 +27,18 @@ static void print_field(struct cli_table *t, struct wh_json_val field)
     }
     it = wh_json_iter(examples);
     for (int i = 0; wh_json_next(&it, NULL, &v); i++) {
-        struct wh_slice url = cli_get_str(v, "url");
+        struct wh_slice url = wh_json_get_str(v, "url");
 
-        cli_table_cell(t, i ? WH_LIT("") : cli_get_str(field, "kind"));
-        cli_table_cell(t, i ? WH_LIT("") : cli_get_str(field, "field"));
+        cli_table_cell(t, i ? WH_LIT("") : wh_json_get_str(field, "kind"));
+        cli_table_cell(t, i ? WH_LIT("") : wh_json_get_str(field, "field"));
         if (i) {
             cli_table_str(t, "");
         } else {
             cli_table_int(t, wh_json_get_int(field, "changed", 0));
         }
-        cli_table_cell(t, cli_get_str(v, "before"));
-        cli_table_cell(t, cli_get_str(v, "after"));
-        cli_table_cell(t, url.len ? url : cli_get_str(v, "id"));
+        cli_table_cell(t, wh_json_get_str(v, "before"));
+        cli_table_cell(t, wh_json_get_str(v, "after"));
+        cli_table_cell(t, url.len ? url : wh_json_get_str(v, "id"));
     }
 }
 

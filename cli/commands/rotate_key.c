@@ -31,7 +31,7 @@ static void read_progress(struct wh_json_val root, struct progress *ret)
     ret->connections = (long long)wh_json_get_int(root, "connections", 0);
     ret->left = (long long)wh_json_get_int(root, "left", 0);
     ret->leaves_in_ms = (long long)wh_json_get_int(root, "old_key_leaves_in_ms", -1);
-    ret->rotating = cli_get_flag(root, "rotating");
+    ret->rotating = wh_json_get_flag(root, "rotating");
     ret->n_problems = wh_json_get(root, WH_LIT("problems"), &list) ? cli_count(list) : 0;
 }
 
@@ -84,8 +84,8 @@ static void print_problems(const struct cli *cli, const struct progress *p)
         return;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
-        struct wh_slice id = cli_get_str(item, "connection");
-        struct wh_slice reason = cli_get_str(item, "reason");
+        struct wh_slice id = wh_json_get_str(item, "connection");
+        struct wh_slice reason = wh_json_get_str(item, "reason");
 
         cli_note(&cli->out, "wellhead: rotate-key: %.*s cannot be sealed again: %.*s\n",
                  WH_SLICE_ARG(id), WH_SLICE_ARG(reason));
@@ -96,7 +96,7 @@ static void print_problems(const struct cli *cli, const struct progress *p)
 
 static void print_end(const struct cli *cli, const char *old_key, const struct progress *p)
 {
-    struct wh_slice key = cli_get_str(p->root, "key");
+    struct wh_slice key = wh_json_get_str(p->root, "key");
 
     if (cli->opt.format != CLI_TEXT) {
         cli_say(&cli->out,

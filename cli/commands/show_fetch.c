@@ -122,7 +122,7 @@ static int add_page(struct cli *cli, const char *path, char next[NEXT_MAX], stru
     if (code != CLI_OK) {
         return code;
     }
-    (void)snprintf(next, NEXT_MAX, "%.*s", WH_SLICE_ARG(cli_get_str(page->root, "next")));
+    (void)snprintf(next, NEXT_MAX, "%.*s", WH_SLICE_ARG(wh_json_get_str(page->root, "next")));
     return add_rows(cli, page->root, rows);
 }
 

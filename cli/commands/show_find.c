@@ -50,7 +50,7 @@ static int by_url(struct cli *cli, struct wh_slice url, char ret[SHOW_ID_MAX])
     code = show_fetch(cli, wh_buf_str(&path), &part, &found);
     if (code == CLI_OK) {
         code = found && wh_json_get(part.root, WH_LIT("entity"), &entity)
-                   ? take_id(cli_get_str(entity, "id"), ret)
+                   ? take_id(wh_json_get_str(entity, "id"), ret)
                    : CLI_NOTHING;
     }
     show_part_done(&part);
@@ -99,8 +99,8 @@ static int say_choices(const struct cli *cli, struct wh_json_val rows)
     cli_note(&cli->out, "wellhead: show: %s%zu objects have that number; give one of these:\n",
              n > CHOICES_MAX ? "more than " : "", n > CHOICES_MAX ? (size_t)CHOICES_MAX : n);
     for (size_t i = 0; i < CHOICES_MAX && wh_json_next(&it, &key, &row); i++) {
-        cli_note(&cli->out, "  %.*s  %.*s\n", WH_SLICE_ARG(cli_get_str(row, "url")),
-                 WH_SLICE_ARG(cli_get_str(row, "title")));
+        cli_note(&cli->out, "  %.*s  %.*s\n", WH_SLICE_ARG(wh_json_get_str(row, "url")),
+                 WH_SLICE_ARG(wh_json_get_str(row, "title")));
     }
     return CLI_AMBIGUOUS;
 }
@@ -116,7 +116,7 @@ static int take_only(const struct cli *cli, struct wh_json_val rows, char ret[SH
         return CLI_NOTHING;
     case 1:
         (void)wh_json_next(&it, &key, &row);
-        return take_id(cli_get_str(row, "id"), ret);
+        return take_id(wh_json_get_str(row, "id"), ret);
     default:
         return say_choices(cli, rows);
     }

@@ -164,8 +164,8 @@ static void take_rows(struct show_names *names, struct wh_json_val rows)
     struct wh_err err;
 
     while (wh_json_next(&it, &key, &row)) {
-        struct name *name = find(names, cli_get_str(row, "id"));
-        struct wh_slice text = cli_get_str(row, "label");
+        struct name *name = find(names, wh_json_get_str(row, "id"));
+        struct wh_slice text = wh_json_get_str(row, "label");
 
         if (name && wh_buf_append(&names->texts, text, &err) == WH_OK) {
             name->at = names->texts.len - text.len;

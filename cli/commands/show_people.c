@@ -22,7 +22,7 @@ struct show_people {
 
 static bool is_told_by_webhook(struct wh_json_val row)
 {
-    return show_is_revision(row) && wh_slice_eq(cli_get_str(row, "origin"), WH_LIT("webhook"));
+    return show_is_revision(row) && wh_slice_eq(wh_json_get_str(row, "origin"), WH_LIT("webhook"));
 }
 
 /* False when Kafka does not answer: then it is not asked again. */
@@ -35,7 +35,7 @@ static bool ask_one(struct cli_raw *raw, struct wh_json_val row, struct wh_json_
     struct wh_err err;
 
     wh_buf_init(&text, PERSON_MAX - 1);
-    (void)snprintf(topic, sizeof(topic), "%.*s", WH_SLICE_ARG(cli_get_str(row, "topic")));
+    (void)snprintf(topic, sizeof(topic), "%.*s", WH_SLICE_ARG(wh_json_get_str(row, "topic")));
     if (cli_raw_get(raw, topic, (int32_t)wh_json_get_int(row, "partition", 0),
                     wh_json_get_int(row, "offset", 0), WAIT_MS, &event, &err) != WH_OK) {
         return err.rc != WH_E_TIMEOUT;

@@ -22,10 +22,10 @@ struct entity {
 
 static void print_deleted(const struct cli *cli, struct wh_json_val entity)
 {
-    if (cli_get_flag(entity, "deleted")) {
+    if (wh_json_get_flag(entity, "deleted")) {
         cli_say(&cli->out, "deleted at %.*s: %.*s\n",
-                WH_SLICE_ARG(cli_get_str(entity, "deleted_at")),
-                WH_SLICE_ARG(cli_get_str(entity, "deleted_reason")));
+                WH_SLICE_ARG(wh_json_get_str(entity, "deleted_at")),
+                WH_SLICE_ARG(wh_json_get_str(entity, "deleted_reason")));
     }
 }
 
@@ -36,10 +36,11 @@ static void print_head(const struct cli *cli, const struct entity *e)
 
     cli_say(&cli->out, "%.*s  %.*s\n", WH_SLICE_ARG(e->kind), WH_SLICE_ARG(name));
     if (wh_json_get(e->root, WH_LIT("source"), &source)) {
-        cli_say(&cli->out, "%.*s\n", WH_SLICE_ARG(cli_get_str(source, "url")));
+        cli_say(&cli->out, "%.*s\n", WH_SLICE_ARG(wh_json_get_str(source, "url")));
         cli_say(&cli->out, "id %.*s; %.*s %.*s at %.*s\n", WH_SLICE_ARG(e->id),
-                WH_SLICE_ARG(cli_get_str(source, "kind")), WH_SLICE_ARG(cli_get_str(source, "id")),
-                WH_SLICE_ARG(cli_get_str(source, "instance")));
+                WH_SLICE_ARG(wh_json_get_str(source, "kind")),
+                WH_SLICE_ARG(wh_json_get_str(source, "id")),
+                WH_SLICE_ARG(wh_json_get_str(source, "instance")));
     }
     print_deleted(cli, e->root);
     cli_say(&cli->out, "\n");
@@ -57,8 +58,8 @@ static void add_provenance(struct cli_table *t, struct wh_json_val entity, struc
     if (wh_json_get(entity, WH_LIT("set_by"), &set_by) &&
         wh_json_get(entity, WH_LIT("set_by_versions"), &versions) &&
         wh_json_get(set_by, field, &by) && wh_json_get(versions, wh_json_string(by), &version)) {
-        cli_table_cell(t, cli_get_str(version, "origin"));
-        cli_table_cell(t, cli_get_str(version, "version_at"));
+        cli_table_cell(t, wh_json_get_str(version, "origin"));
+        cli_table_cell(t, wh_json_get_str(version, "version_at"));
     } else {
         cli_table_str(t, "");
         cli_table_str(t, "");
@@ -106,11 +107,11 @@ static void print_links(const struct cli *cli, const struct entity *e)
     cli_table_head(&t, head, 5);
     for (size_t i = 0; i < e->links.n; i++) {
         struct wh_json_val row = e->links.list[i];
-        struct wh_slice id = cli_get_str(row, "id");
+        struct wh_slice id = wh_json_get_str(row, "id");
 
-        cli_table_cell(&t, cli_get_str(row, "direction"));
-        cli_table_cell(&t, cli_get_str(row, "relation"));
-        cli_table_cell(&t, cli_get_str(row, "kind"));
+        cli_table_cell(&t, wh_json_get_str(row, "direction"));
+        cli_table_cell(&t, wh_json_get_str(row, "relation"));
+        cli_table_cell(&t, wh_json_get_str(row, "kind"));
         cli_table_cell(&t, show_names_get(e->names, id));
         cli_table_cell(&t, id);
         cli_table_stream(&t, &cli->out);
@@ -129,8 +130,8 @@ static void want_names(const struct entity *e)
     }
     show_want_revisions(e->names, e->kind, &e->revisions);
     for (size_t i = 0; i < e->links.n; i++) {
-        show_names_want(e->names, cli_get_str(e->links.list[i], "kind"),
-                        cli_get_str(e->links.list[i], "id"));
+        show_names_want(e->names, wh_json_get_str(e->links.list[i], "kind"),
+                        wh_json_get_str(e->links.list[i], "id"));
     }
 }
 
@@ -151,8 +152,8 @@ static int fetch(struct cli *cli, struct entity *e)
 int show_print(struct cli *cli, struct wh_json_val entity)
 {
     struct entity e = {.root = entity,
-                       .id = cli_get_str(entity, "id"),
-                       .kind = cli_get_str(entity, "kind"),
+                       .id = wh_json_get_str(entity, "id"),
+                       .kind = wh_json_get_str(entity, "kind"),
                        .names = show_names_new()};
     struct show_people *people = NULL;
     int code = e.names ? fetch(cli, &e) : CLI_FAILED;

@@ -48,7 +48,7 @@ static int print_event(struct cli *cli, struct wh_json_val row)
     struct wh_err err;
     int code;
 
-    (void)snprintf(topic, sizeof(topic), "%.*s", WH_SLICE_ARG(cli_get_str(row, "topic")));
+    (void)snprintf(topic, sizeof(topic), "%.*s", WH_SLICE_ARG(wh_json_get_str(row, "topic")));
     say_where(cli, topic, partition, offset);
     if (cli_raw_new(cli, &raw, &err) != WH_OK ||
         cli_raw_get(raw, topic, partition, offset, cli->conf.timeout_ms, &event, &err) != WH_OK) {

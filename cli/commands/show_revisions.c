@@ -154,23 +154,25 @@ static const char *how(struct wh_slice origin)
 static void print_revision(const struct past *p, size_t row, size_t number)
 {
     struct wh_json_val r = p->rows->list[row];
-    struct wh_slice change = cli_get_str(r, "change");
+    struct wh_slice change = wh_json_get_str(r, "change");
     bool deleted = wh_slice_eq(change, WH_LIT("delete"));
     struct wh_slice who = show_people_get(p->people, row);
 
     cli_say(&p->cli->out, "%3zu  %.*s  %s%.*s%s%s, received %.*s; %.*s/%" PRId64 "/%" PRId64 "\n",
-            number, WH_SLICE_ARG(cli_get_str(r, "version_at")), who.len ? "by " : "",
-            WH_SLICE_ARG(who), who.len ? "; " : "", how(cli_get_str(r, "origin")),
-            WH_SLICE_ARG(cli_get_str(r, "observed_at")), WH_SLICE_ARG(cli_get_str(r, "topic")),
-            wh_json_get_int(r, "partition", 0), wh_json_get_int(r, "offset", 0));
+            number, WH_SLICE_ARG(wh_json_get_str(r, "version_at")), who.len ? "by " : "",
+            WH_SLICE_ARG(who), who.len ? "; " : "", how(wh_json_get_str(r, "origin")),
+            WH_SLICE_ARG(wh_json_get_str(r, "observed_at")),
+            WH_SLICE_ARG(wh_json_get_str(r, "topic")), wh_json_get_int(r, "partition", 0),
+            wh_json_get_int(r, "offset", 0));
     if (deleted) {
         cli_say(&p->cli->out, "%*sdeleted: %.*s\n", INDENT, "",
-                WH_SLICE_ARG(cli_get_str(r, "reason")));
+                WH_SLICE_ARG(wh_json_get_str(r, "reason")));
     }
     if (p->id) {
         cli_say(&p->cli->out, "%*sstored %.*s; delivery %.*s; view %.*s\n", INDENT, "",
-                WH_SLICE_ARG(cli_get_str(r, "stored_at")),
-                WH_SLICE_ARG(cli_get_str(r, "delivery_id")), WH_SLICE_ARG(cli_get_str(r, "view")));
+                WH_SLICE_ARG(wh_json_get_str(r, "stored_at")),
+                WH_SLICE_ARG(wh_json_get_str(r, "delivery_id")),
+                WH_SLICE_ARG(wh_json_get_str(r, "view")));
     }
     for (size_t i = row + 1 < p->rows->n ? p->ends[row + 1] : 0; i < p->ends[row]; i++) {
         print_change(p, &p->list[i]);
@@ -345,7 +347,7 @@ int show_history(struct cli *cli, const char *id)
     (void)snprintf(path, sizeof(path), "/api/v1/entities/%s/revisions", id);
     code = show_fetch_rows(cli, path, &rows);
     if (code == CLI_OK && names) {
-        struct wh_slice kind = rows.n ? cli_get_str(rows.list[0], "kind") : WH_LIT("");
+        struct wh_slice kind = rows.n ? wh_json_get_str(rows.list[0], "kind") : WH_LIT("");
         struct past p = {
             .cli = cli, .names = names, .def = wh_kind_by_name(kind), .rows = &rows, .id = id};
 

@@ -25,7 +25,7 @@ static void add_row(struct sql_print *p, struct wh_json_val row)
     while (wh_json_next(&it, &key, &value)) {
         wh_buf_reset(&p->line);
         if (wh_json_type(value) == WH_JSON_OBJECT) {
-            cli_table_cell(&p->table, cli_get_str(value, "encoded"));
+            cli_table_cell(&p->table, wh_json_get_str(value, "encoded"));
         } else {
             cli_value_text(value, &p->line);
             cli_table_cell(&p->table, wh_buf_slice(&p->line));
@@ -60,7 +60,7 @@ static enum wh_rc csv_value(struct sql_print *p, struct wh_json_val v, struct wh
     case WH_JSON_STRING:
         return wh_csv_text(wh_json_string(v), p->cli->opt.csv_safe, &p->line, err);
     case WH_JSON_OBJECT:
-        return wh_csv_text(cli_get_str(v, "encoded"), p->cli->opt.csv_safe, &p->line, err);
+        return wh_csv_text(wh_json_get_str(v, "encoded"), p->cli->opt.csv_safe, &p->line, err);
     case WH_JSON_BOOL:
     case WH_JSON_INT:
     case WH_JSON_UINT:
@@ -182,9 +182,9 @@ bool sql_print_take(void *ctx, struct wh_slice bytes)
 /* Says on stderr why rows are missing, if any are. */
 static int say_cut(const struct sql_print *p, struct wh_json_val end)
 {
-    struct wh_slice by = cli_get_str(end, "truncated_by");
+    struct wh_slice by = wh_json_get_str(end, "truncated_by");
 
-    if (!cli_get_flag(end, "truncated")) {
+    if (!wh_json_get_flag(end, "truncated")) {
         return CLI_OK;
     }
     cli_note(&p->cli->out,

@@ -11,15 +11,15 @@ typedef void (*say_fn)(const struct cli_out *out, const char *format, ...);
 /* "  g/p issues: 20 of 400 are gone, for example https://..." */
 static void print_one(const struct cli *cli, struct wh_json_val held, say_fn say)
 {
-    struct wh_slice path = cli_get_str(held, "path");
+    struct wh_slice path = wh_json_get_str(held, "path");
     struct wh_json_val examples;
     struct wh_json_iter it;
     struct wh_json_val v;
     struct wh_slice key;
 
     say(&cli->out, "  %.*s %.*s: %" PRId64 " of %" PRId64 " are gone, for example\n",
-        WH_SLICE_ARG(path.len ? path : cli_get_str(held, "project")),
-        WH_SLICE_ARG(cli_get_str(held, "stream")), wh_json_get_int(held, "count", 0),
+        WH_SLICE_ARG(path.len ? path : wh_json_get_str(held, "project")),
+        WH_SLICE_ARG(wh_json_get_str(held, "stream")), wh_json_get_int(held, "count", 0),
         wh_json_get_int(held, "known", 0));
     if (!wh_json_get(held, WH_LIT("examples"), &examples)) {
         return;
@@ -95,7 +95,7 @@ bool status_gone_confirmed(const struct cli *cli, const struct status_view *view
         held += n;
         if (n > 0 && !cli->opt.quiet && cli->opt.format == CLI_TEXT) {
             cli_note(&cli->out, "%.*s: %" PRId64 " deletions are held\n",
-                     WH_SLICE_ARG(cli_get_str(c, "id")), n);
+                     WH_SLICE_ARG(wh_json_get_str(c, "id")), n);
             print_held(cli, c, cli_note);
         }
     }

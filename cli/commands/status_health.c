@@ -55,7 +55,7 @@ static void print_processes(const struct cli *cli, struct wh_json_val health)
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &p);) {
         for (size_t i = 0; i < N; i++) {
-            cli_table_cell(&t, cli_get_str(p, keys[i]));
+            cli_table_cell(&t, wh_json_get_str(p, keys[i]));
         }
     }
     cli_say(&cli->out, "\n");
@@ -97,8 +97,8 @@ static void print_flows(const struct cli *cli, struct wh_json_val health)
         if (n > FLOWS_SHOWN && wh_json_get_int(flow, "lag_records", -1) == 0) {
             continue;
         }
-        cli_table_cell(&t, cli_get_str(flow, "topic"));
-        cli_table_cell(&t, cli_get_str(flow, "stage"));
+        cli_table_cell(&t, wh_json_get_str(flow, "topic"));
+        cli_table_cell(&t, wh_json_get_str(flow, "stage"));
         add_count(&t, flow, "lag_records");
         add_count(&t, flow, "lag_seconds");
     }
@@ -124,8 +124,9 @@ static void print_set_aside(const struct cli *cli, const struct status_view *vie
         cli_say(&cli->out,
                 "set aside: %s%" PRId64 " values of %.*s that could not be converted: `wellhead "
                 "sql \"select * from set_aside\"`\n",
-                cli_get_flag(item, "or_more") ? "at least " : "",
-                wh_json_get_int(item, "values", 0), WH_SLICE_ARG(cli_get_str(item, "connection")));
+                wh_json_get_flag(item, "or_more") ? "at least " : "",
+                wh_json_get_int(item, "values", 0),
+                WH_SLICE_ARG(wh_json_get_str(item, "connection")));
     }
 }
 
@@ -141,10 +142,10 @@ static void print_successes(const struct cli *cli, const struct status_view *vie
         return;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        struct wh_slice at = cli_get_str(c, "at");
+        struct wh_slice at = wh_json_get_str(c, "at");
 
         cli_say(&cli->out, "last good run of %.*s: %.*s\n",
-                WH_SLICE_ARG(cli_get_str(c, "connection")),
+                WH_SLICE_ARG(wh_json_get_str(c, "connection")),
                 WH_SLICE_ARG(at.len ? at : WH_LIT("none yet")));
     }
 }

@@ -29,13 +29,13 @@ static void print_connections(const struct cli *cli, const struct status_view *v
         if (status_is_left(c)) {
             continue; /* a note of the verdict says it */
         }
-        cli_table_cell(&t, cli_get_str(c, "id"));
-        cli_table_cell(&t, cli_get_str(c, "state"));
+        cli_table_cell(&t, wh_json_get_str(c, "id"));
+        cli_table_cell(&t, wh_json_get_str(c, "state"));
         cli_table_int(&t, wh_json_get_int(c, "projects", 0));
         cli_table_int(&t, wh_json_get_int(c, "runs", 0));
         cli_table_int(&t, wh_json_get_int(c, "requests", 0));
-        cli_table_cell(&t, cli_get_str(c, "error").len ? cli_get_str(c, "error")
-                                                       : cli_get_str(c, "phase"));
+        cli_table_cell(&t, wh_json_get_str(c, "error").len ? wh_json_get_str(c, "error")
+                                                           : wh_json_get_str(c, "phase"));
     }
     if (t.n_cells > 6) {
         cli_table_print(&t, &cli->out);
@@ -59,8 +59,8 @@ static int64_t stored_of(const struct status_view *view, struct wh_slice connect
         return 0;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &t);) {
-        if (wh_slice_eq(cli_get_str(t, "connection"), connection)) {
-            *ret_last = cli_get_str(t, "last_record");
+        if (wh_slice_eq(wh_json_get_str(t, "connection"), connection)) {
+            *ret_last = wh_json_get_str(t, "last_record");
             return wh_json_get_int(t, "stored_records", 0);
         }
     }
@@ -80,11 +80,11 @@ static void print_imports(const struct cli *cli, const struct status_view *view)
         return;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        if (wh_slice_starts(cli_get_str(c, "instance"), WH_LIT(WH_CONNECTION_IMPORT))) {
-            int64_t n = stored_of(view, cli_get_str(c, "id"), &last);
+        if (wh_slice_starts(wh_json_get_str(c, "instance"), WH_LIT(WH_CONNECTION_IMPORT))) {
+            int64_t n = stored_of(view, wh_json_get_str(c, "id"), &last);
 
             cli_say(&cli->out, "%.*s: %" PRId64 " imported records%s%.*s\n",
-                    WH_SLICE_ARG(cli_get_str(c, "id")), n, last.len ? ", the last at " : "",
+                    WH_SLICE_ARG(wh_json_get_str(c, "id")), n, last.len ? ", the last at " : "",
                     WH_SLICE_ARG(last));
         }
     }
@@ -158,8 +158,9 @@ static void print_why(const struct cli *cli, struct wh_slice kind, struct wh_jso
     struct wh_slice before = WH_LIT("");
 
     for (size_t i = 0; i < 2; i++) {
-        struct wh_slice text =
-            wh_json_get(live, wh_slice_str(keys[i]), &why) ? cli_get_str(why, "text") : WH_LIT("");
+        struct wh_slice text = wh_json_get(live, wh_slice_str(keys[i]), &why)
+                                   ? wh_json_get_str(why, "text")
+                                   : WH_LIT("");
 
         if (text.len > 0 && !wh_slice_eq(text, before)) {
             cli_say(&cli->out, "%.*s of the last %s: %.*s\n", WH_SLICE_ARG(kind), windows[i],
@@ -233,7 +234,7 @@ static void print_freshness(const struct cli *cli, const struct status_view *vie
         }
     }
     cli_say(&cli->out, "sink: %.*s, %" PRId64 " records behind, %" PRId64 " dead letters\n",
-            WH_SLICE_ARG(cli_get_str(view->sink_root, "state")),
+            WH_SLICE_ARG(wh_json_get_str(view->sink_root, "state")),
             wh_json_get_int(view->sink_root, "lag_records", -1),
             wh_json_get_int(view->sink_root, "dead_letters", 0));
     print_live(cli, view);

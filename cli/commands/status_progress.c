@@ -35,7 +35,7 @@ static int64_t rows_of(struct wh_json_val connection)
 
 static void add(struct sums *s, struct wh_json_val c)
 {
-    struct wh_slice phase = cli_get_str(c, "phase");
+    struct wh_slice phase = wh_json_get_str(c, "phase");
 
     s->lists += wh_json_get_int(c, "lists", 0);
     s->lists_read += wh_json_get_int(c, "lists_read", 0);

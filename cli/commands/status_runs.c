@@ -28,12 +28,12 @@ static int ask_run(struct cli *cli, struct wh_slice id, const char *what)
 static int64_t runs_wanted(struct wh_json_val c)
 {
     return wh_json_get_int(c, "runs", 0) +
-           (wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")) ? 1 : 2);
+           (wh_slice_eq(wh_json_get_str(c, "phase"), WH_LIT("idle")) ? 1 : 2);
 }
 
 static bool state_is(struct wh_json_val c, const char *state)
 {
-    return wh_slice_eq(cli_get_str(c, "state"), wh_slice_str(state));
+    return wh_slice_eq(wh_json_get_str(c, "state"), wh_slice_str(state));
 }
 
 int status_runs_ask(struct cli *cli, const char *what, struct status_runs *runs)
@@ -59,7 +59,7 @@ int status_runs_ask(struct cli *cli, const char *what, struct status_runs *runs)
             continue;
         }
         runs->runs[runs->n++] = runs_wanted(c);
-        code = ask_run(cli, cli_get_str(c, "id"), what);
+        code = ask_run(cli, wh_json_get_str(c, "id"), what);
     }
     status_view_done(&view);
     return code;
@@ -82,7 +82,7 @@ static bool ended(const struct status_view *view, const struct status_runs *runs
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c) && i < runs->n; i++) {
         if (runs->runs[i] != STATUS_NOT_ASKED &&
             (wh_json_get_int(c, "runs", 0) < runs->runs[i] ||
-             !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
+             !wh_slice_eq(wh_json_get_str(c, "phase"), WH_LIT("idle")))) {
             return false;
         }
     }
@@ -161,8 +161,8 @@ static bool was_read(struct wh_json_val c)
         return false;
     }
     for (it = wh_json_iter(runs); wh_json_next(&it, &key, &run);) {
-        if (wh_slice_eq(cli_get_str(run, "kind"), WH_LIT("sweep"))) {
-            ok = cli_get_flag(run, "ok");
+        if (wh_slice_eq(wh_json_get_str(run, "kind"), WH_LIT("sweep"))) {
+            ok = wh_json_get_flag(run, "ok");
         }
     }
     return ok;
@@ -182,10 +182,10 @@ size_t status_runs_unread(const struct cli *cli, const struct status_view *view)
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
         if (!status_is_left(c) && !was_read(c)) {
             struct wh_slice why =
-                cli_get_str(c, state_is(c, "need_reconnect") ? "detail" : "error");
+                wh_json_get_str(c, state_is(c, "need_reconnect") ? "detail" : "error");
 
             cli_note(&cli->out, "wellhead: %.*s could not be read: %.*s\n",
-                     WH_SLICE_ARG(cli_get_str(c, "id")),
+                     WH_SLICE_ARG(wh_json_get_str(c, "id")),
                      WH_SLICE_ARG(why.len ? why : WH_LIT("see the fetcher's log")));
             n++;
         }

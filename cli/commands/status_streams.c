@@ -11,9 +11,9 @@ enum { READER_MAX = 96 };
 /* "rest, read_api token", "list_issues, approval", "-" */
 static void add_reader(struct cli_table *t, struct wh_json_val one)
 {
-    struct wh_slice read_by = cli_get_str(one, "read_by");
-    struct wh_slice tool = cli_get_str(one, "tool");
-    struct wh_slice credential = cli_get_str(one, "credential");
+    struct wh_slice read_by = wh_json_get_str(one, "read_by");
+    struct wh_slice tool = wh_json_get_str(one, "tool");
+    struct wh_slice credential = wh_json_get_str(one, "credential");
     char text[READER_MAX];
 
     if (read_by.len == 0 || wh_slice_eq(read_by, WH_LIT("none"))) {
@@ -41,7 +41,7 @@ static void add_count(struct cli_table *t, struct wh_json_val one, const char *n
 /* The sink tells times as text, the fetcher in ms. */
 static void add_success(struct cli_table *t, struct wh_json_val one)
 {
-    struct wh_slice text = cli_get_str(one, "last_success");
+    struct wh_slice text = wh_json_get_str(one, "last_success");
     int64_t ms = wh_json_get_int(one, "last_success_ms", 0);
     char at[WH_TIME_TEXT_MAX];
 
@@ -54,19 +54,19 @@ static void add_success(struct cli_table *t, struct wh_json_val one)
 
 static void add_stream(struct cli_table *t, struct wh_json_val one)
 {
-    struct wh_slice state = cli_get_str(one, "state");
+    struct wh_slice state = wh_json_get_str(one, "state");
 
     if (state.len == 0) {
         return; /* a part of another one */
     }
-    cli_table_cell(t, cli_get_str(one, "stream"));
+    cli_table_cell(t, wh_json_get_str(one, "stream"));
     cli_table_cell(t, state);
     add_reader(t, one);
     add_count(t, one, "at_gitlab");
     add_count(t, one, "stored");
-    cli_table_cell(t, cli_get_str(one, "counted_by"));
+    cli_table_cell(t, wh_json_get_str(one, "counted_by"));
     add_success(t, one);
-    cli_table_cell(t, cli_get_str(one, "reason"));
+    cli_table_cell(t, wh_json_get_str(one, "reason"));
 }
 
 static void print_streams(const struct cli *cli, struct wh_slice connection,
@@ -104,7 +104,7 @@ void status_print_streams(const struct cli *cli, const struct status_view *view)
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
         if ((by_sink || !status_is_left(c)) && wh_json_get(c, WH_LIT("streams"), &streams)) {
-            print_streams(cli, cli_get_str(c, by_sink ? "connection" : "id"), streams);
+            print_streams(cli, wh_json_get_str(c, by_sink ? "connection" : "id"), streams);
         }
     }
 }

@@ -26,8 +26,8 @@ static void add_run(struct cli_table *t, struct wh_json_val run)
 
     when(wh_json_get_int(run, "run", 0), text);
     cli_table_str(t, text);
-    cli_table_cell(t, cli_get_str(run, "kind"));
-    cli_table_str(t, cli_get_flag(run, "ok") ? "ok" : "failed");
+    cli_table_cell(t, wh_json_get_str(run, "kind"));
+    cli_table_str(t, wh_json_get_flag(run, "ok") ? "ok" : "failed");
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         cli_table_int(t, wh_json_get_int(run, numbers[i], 0));
     }
@@ -138,12 +138,13 @@ static void print_skipped(const struct cli *cli, struct wh_json_val c)
         return;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &s);) {
-        struct wh_slice stream = cli_get_str(s, "stream");
-        struct wh_slice path = cli_get_str(s, "path");
+        struct wh_slice stream = wh_json_get_str(s, "stream");
+        struct wh_slice path = wh_json_get_str(s, "path");
 
         cli_say(&cli->out, "skipped: %.*s%s%.*s: %.*s\n",
-                WH_SLICE_ARG(path.len ? path : cli_get_str(s, "project")), stream.len ? ", " : "",
-                WH_SLICE_ARG(stream), WH_SLICE_ARG(cli_get_str(s, "reason")));
+                WH_SLICE_ARG(path.len ? path : wh_json_get_str(s, "project")),
+                stream.len ? ", " : "", WH_SLICE_ARG(stream),
+                WH_SLICE_ARG(wh_json_get_str(s, "reason")));
     }
 }
 
@@ -157,7 +158,7 @@ static void print_webhooks(const struct cli *cli, struct wh_json_val c)
         return;
     }
     when(wh_json_get_int(w, "last_delivery_ms", 0), last);
-    hook = cli_get_str(w, "hook");
+    hook = wh_json_get_str(w, "hook");
     cli_say(&cli->out,
             "webhooks: last delivery %s, %" PRId64 " accepted, %" PRId64
             " with a wrong secret, %" PRId64 " refused%s%.*s\n",
@@ -190,8 +191,8 @@ static void print_deliveries(const struct cli *cli, struct wh_json_val c)
     cli_table_str(&t, "count");
     for (it = wh_json_iter(list); i < DELIVERIES_SHOWN && wh_json_next(&it, &key, &d); i++) {
         when(wh_json_get_int(d, "last_ms", 0), text);
-        cli_table_cell(&t, cli_get_str(d, "project"));
-        cli_table_cell(&t, cli_get_str(d, "event"));
+        cli_table_cell(&t, wh_json_get_str(d, "project"));
+        cli_table_cell(&t, wh_json_get_str(d, "event"));
         cli_table_str(&t, text);
         cli_table_int(&t, wh_json_get_int(d, "count", 0));
     }
@@ -274,16 +275,16 @@ static void print_unproved(const struct cli *cli, struct wh_json_val c)
         return;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &one);) {
-        struct wh_slice state = cli_get_str(one, "state");
+        struct wh_slice state = wh_json_get_str(one, "state");
 
         if (state.len == 0 || wh_slice_eq(state, WH_LIT("not_read")) ||
-            wh_slice_eq(cli_get_str(one, "stream"), WH_LIT("pipelines")) ||
-            wh_slice_eq(cli_get_str(one, "counted_by"), WH_LIT("pipelines")) ||
+            wh_slice_eq(wh_json_get_str(one, "stream"), WH_LIT("pipelines")) ||
+            wh_slice_eq(wh_json_get_str(one, "counted_by"), WH_LIT("pipelines")) ||
             wh_json_get_int(one, "missing", -1) >= 0) {
             continue;
         }
         cli_say(&cli->out, "%s%.*s",
-                any ? ", " : "listed, not proved: ", WH_SLICE_ARG(cli_get_str(one, "stream")));
+                any ? ", " : "listed, not proved: ", WH_SLICE_ARG(wh_json_get_str(one, "stream")));
         any = true;
     }
     cli_say(&cli->out, any ? "\n" : "");
@@ -321,11 +322,12 @@ void status_print_sync(const struct cli *cli, const struct status_view *view)
             continue; /* its line among the connections says it all */
         }
         if (several) {
-            cli_say(&cli->out, "\n%.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")));
+            cli_say(&cli->out, "\n%.*s\n", WH_SLICE_ARG(wh_json_get_str(c, "id")));
         }
-        if (cli_get_str(c, "detail").len) {
-            cli_say(&cli->out, "%.*s is %.*s: %.*s\n", WH_SLICE_ARG(cli_get_str(c, "id")),
-                    WH_SLICE_ARG(cli_get_str(c, "state")), WH_SLICE_ARG(cli_get_str(c, "detail")));
+        if (wh_json_get_str(c, "detail").len) {
+            cli_say(&cli->out, "%.*s is %.*s: %.*s\n", WH_SLICE_ARG(wh_json_get_str(c, "id")),
+                    WH_SLICE_ARG(wh_json_get_str(c, "state")),
+                    WH_SLICE_ARG(wh_json_get_str(c, "detail")));
         }
         status_print_gone(cli, c);
         print_skipped(cli, c);

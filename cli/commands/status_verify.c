@@ -151,15 +151,15 @@ static void add_line(struct result *r, struct wh_json_val project, const char *s
                      struct wh_json_val n, int64_t in_store)
 {
     const char *word = verdict(r, stream, n, in_store);
-    struct wh_slice path = cli_get_str(project, "path");
+    struct wh_slice path = wh_json_get_str(project, "path");
 
     r->lines++;
     r->unproved += word == not_proved;
     r->bad += word != not_proved && strcmp(word, "complete") != 0;
-    cli_table_cell(&r->table, path.len ? path : cli_get_str(project, "project"));
+    cli_table_cell(&r->table, path.len ? path : wh_json_get_str(project, "project"));
     cli_table_str(&r->table, stream);
     wh_jw_object(&r->json);
-    wh_jw_put_str(&r->json, "project", cli_get_str(project, "project"));
+    wh_jw_put_str(&r->json, "project", wh_json_get_str(project, "project"));
     wh_jw_put_str(&r->json, "path", path);
     wh_jw_put_str(&r->json, "stream", wh_slice_str(stream));
     for (size_t i = 0; i < COLUMNS; i++) {
@@ -189,9 +189,9 @@ static void add_connection(struct result *r, struct wh_json_val c, struct wh_jso
         for (size_t s = 0; s < STREAMS; s++) {
             if (wh_json_get(p, WH_LIT("streams"), &n) &&
                 wh_json_get(n, wh_slice_str(streams[s]), &n)) {
-                add_line(
-                    r, p, streams[s], n,
-                    stored(rows, cli_get_str(c, "instance"), cli_get_str(p, "project"), kinds[s]));
+                add_line(r, p, streams[s], n,
+                         stored(rows, wh_json_get_str(c, "instance"), wh_json_get_str(p, "project"),
+                                kinds[s]));
             }
         }
     }

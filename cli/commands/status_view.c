@@ -59,11 +59,11 @@ static void take_findings(const struct status_view *view)
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
         struct wh_finding one;
 
-        copy_text(one.subject, sizeof(one.subject), cli_get_str(item, "subject"));
-        copy_text(one.text, sizeof(one.text), cli_get_str(item, "text"));
-        copy_text(one.advice, sizeof(one.advice), cli_get_str(item, "advice"));
-        wh_findings_add(f, wh_severity_parse(cli_get_str(item, "severity")), one.subject, one.text,
-                        one.advice);
+        copy_text(one.subject, sizeof(one.subject), wh_json_get_str(item, "subject"));
+        copy_text(one.text, sizeof(one.text), wh_json_get_str(item, "text"));
+        copy_text(one.advice, sizeof(one.advice), wh_json_get_str(item, "advice"));
+        wh_findings_add(f, wh_severity_parse(wh_json_get_str(item, "severity")), one.subject,
+                        one.text, one.advice);
     }
 }
 
@@ -81,10 +81,10 @@ static void judge_connections(const struct status_view *view)
         return;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        one = (struct wh_seen_connection){.id = cli_get_str(c, "id"),
-                                          .instance = cli_get_str(c, "instance"),
-                                          .state = cli_get_str(c, "state"),
-                                          .detail = cli_get_str(c, "detail")};
+        one = (struct wh_seen_connection){.id = wh_json_get_str(c, "id"),
+                                          .instance = wh_json_get_str(c, "instance"),
+                                          .state = wh_json_get_str(c, "state"),
+                                          .detail = wh_json_get_str(c, "detail")};
         wh_judge_connections(&e, view->findings);
     }
 }
@@ -135,7 +135,7 @@ bool status_connections(const struct status_view *view, struct wh_json_val *ret)
 
 bool status_is_left(struct wh_json_val connection)
 {
-    return wh_connection_class(cli_get_str(connection, "state")) == WH_CONNECTION_MISSING;
+    return wh_connection_class(wh_json_get_str(connection, "state")) == WH_CONNECTION_MISSING;
 }
 
 bool status_health(const struct status_view *view, struct wh_json_val *ret)
@@ -153,9 +153,9 @@ bool status_is_healthy(const struct status_view *view)
 
 static bool is_on_the_way(struct wh_json_val flow)
 {
-    struct wh_slice stage = cli_get_str(flow, "stage");
+    struct wh_slice stage = wh_json_get_str(flow, "stage");
 
-    return cli_get_str(flow, "connection").len > 0 &&
+    return wh_json_get_str(flow, "connection").len > 0 &&
            (wh_slice_eq(stage, WH_LIT("mapper")) || wh_slice_eq(stage, WH_LIT("sink")));
 }
 
@@ -171,7 +171,7 @@ int64_t status_waiting(const struct status_view *view, int64_t since_ms)
     int64_t sum = 0;
 
     if (!status_health(view, &health) || !wh_json_get(health, WH_LIT("flows"), &list) ||
-        wh_time_parse(cli_get_str(health, "watched_at"), &looked, &err) != WH_OK ||
+        wh_time_parse(wh_json_get_str(health, "watched_at"), &looked, &err) != WH_OK ||
         looked.ms < since_ms) {
         return -1;
     }

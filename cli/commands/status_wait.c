@@ -21,11 +21,11 @@ static bool synced(const struct status_view *view, int64_t *ret_rows)
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c); n++) {
         /* A disconnected connection runs no more. */
         if (!status_is_left(c) && (wh_json_get_int(c, "runs", 0) == 0 ||
-                                   !wh_slice_eq(cli_get_str(c, "phase"), WH_LIT("idle")))) {
+                                   !wh_slice_eq(wh_json_get_str(c, "phase"), WH_LIT("idle")))) {
             return false;
         }
     }
-    return n > 0 && cli_get_flag(view->sink_root, "caught_up");
+    return n > 0 && wh_json_get_flag(view->sink_root, "caught_up");
 }
 
 /* Has the sink stored records of the connection? */
@@ -40,7 +40,7 @@ static bool stored_any(const struct status_view *view, struct wh_slice connectio
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &t);) {
-        if (wh_slice_eq(cli_get_str(t, "connection"), connection) &&
+        if (wh_slice_eq(wh_json_get_str(t, "connection"), connection) &&
             wh_json_get_int(t, "stored_records", 0) > 0) {
             return true;
         }
@@ -59,7 +59,7 @@ static bool stored_of_all(const struct status_view *view)
         return false;
     }
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &c);) {
-        if (!status_is_left(c) && !stored_any(view, cli_get_str(c, "id"))) {
+        if (!status_is_left(c) && !stored_any(view, wh_json_get_str(c, "id"))) {
             return false;
         }
     }

@@ -26,7 +26,7 @@ static bool row_of(struct wh_json_val rows, const char *name, struct wh_json_val
         wanted.len -= 4;
     }
     while (wh_json_next(&it, &key, ret)) {
-        if (wh_slice_eq(cli_get_str(*ret, "table"), wanted)) {
+        if (wh_slice_eq(wh_json_get_str(*ret, "table"), wanted)) {
             return true;
         }
     }
@@ -43,8 +43,8 @@ static void print_purpose(struct cli *cli, const char *name)
 
     if (parser && cli_query(cli, NULL, &query, parser, &rows) == CLI_OK &&
         row_of(rows, name, &row)) {
-        struct wh_slice meaning = cli_get_str(row, "meaning");
-        struct wh_slice example = cli_get_str(row, "example");
+        struct wh_slice meaning = wh_json_get_str(row, "meaning");
+        struct wh_slice example = wh_json_get_str(row, "example");
 
         cli_say(&cli->out, "%s: %.*s\n", name, WH_SLICE_ARG(meaning));
         cli_say(&cli->out, "  wellhead sql \"%.*s\"\n\n", WH_SLICE_ARG(example));

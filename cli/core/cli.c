@@ -192,7 +192,7 @@ int cli_fail_answer(const struct cli *cli, const char *doing, const struct cli_a
     int code = exit_of_status(answer->status);
 
     if (parser && wh_json_parse(parser, wh_buf_slice(&answer->body), &root, &err) == WH_OK) {
-        text = cli_get_str(root, "error");
+        text = wh_json_get_str(root, "error");
     }
     if (text.len && !cli->opt.verbose) {
         cli_note(&cli->out, "wellhead: %s: %.*s\n", doing, WH_SLICE_ARG(text));

@@ -40,7 +40,7 @@ int import_connection_find(struct cli *cli, const char *doing, const char *id,
     if (code == CLI_OK) {
         it = wh_json_iter(rows);
         if (wh_json_next(&it, NULL, &row)) {
-            *ret = wh_slice_starts(cli_get_str(row, "instance"), WH_LIT(WH_CONNECTION_IMPORT))
+            *ret = wh_slice_starts(wh_json_get_str(row, "instance"), WH_LIT(WH_CONNECTION_IMPORT))
                        ? IMPORT_KNOWN
                        : IMPORT_OF_GITLAB;
         }

@@ -65,16 +65,6 @@ void cli_value_text(struct wh_json_val v, struct wh_buf *out)
     }
 }
 
-struct wh_slice cli_get_str(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    if (!wh_json_get(object, wh_slice_str(key), &v) || wh_json_type(v) != WH_JSON_STRING) {
-        return WH_LIT("");
-    }
-    return wh_json_string(v);
-}
-
 double cli_get_num(struct wh_json_val object, const char *key, double otherwise)
 {
     struct wh_json_val v;
@@ -100,14 +90,6 @@ const char *cli_seconds(double seconds, char text[32])
         (void)snprintf(text, 32, "%u min", tenths / 600);
     }
     return text;
-}
-
-bool cli_get_flag(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_BOOL &&
-           wh_json_bool(v);
 }
 
 size_t cli_count(struct wh_json_val container)

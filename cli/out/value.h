@@ -8,12 +8,8 @@
 /* Appends a value: of an array or object the texts and numbers of its first level. The text is not
  * escaped yet. */
 void cli_value_text(struct wh_json_val v, struct wh_buf *out);
-/* A member of an object as text; "" when it is absent or no text. */
-struct wh_slice cli_get_str(struct wh_json_val object, const char *key);
 /* A member that is a number; otherwise when it is absent or no number. */
 double cli_get_num(struct wh_json_val object, const char *key, double otherwise);
-/* False when the member is absent or not true. */
-bool cli_get_flag(struct wh_json_val object, const char *key);
 /* Members of a container. */
 size_t cli_count(struct wh_json_val container);
 /* "1.2 ms", "3.0 s", "5 min" */

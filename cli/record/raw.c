@@ -101,11 +101,11 @@ void cli_raw_person(const struct wh_raw_event *event, struct wh_json_parser *par
         return;
     }
     if (wh_json_get(root, WH_LIT("user"), &user) && wh_json_type(user) == WH_JSON_OBJECT) {
-        name = cli_get_str(user, "name");
-        login = cli_get_str(user, "username");
+        name = wh_json_get_str(user, "name");
+        login = wh_json_get_str(user, "username");
     } else {
-        name = cli_get_str(root, "user_name");
-        login = cli_get_str(root, "user_username");
+        name = wh_json_get_str(root, "user_name");
+        login = wh_json_get_str(root, "user_username");
     }
     if (name.len || login.len) {
         (void)!wh_buf_printf(out, &err, "%.*s%s%s%.*s", WH_SLICE_ARG(name),

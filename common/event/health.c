@@ -7,17 +7,6 @@ static const char *const kinds[WH_OUTCOME_KINDS] = {
     "issue",     "merge_request", "pipeline", "job",     "deployment", "environment", "release",
     "milestone", "note",          "user",     "project", "membership", "other"};
 
-/* ---- members of documents ---- */
-
-static struct wh_slice get_text(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING
-               ? wh_json_string(v)
-               : wh_slice("", 0);
-}
-
 /* ---- what a run changed ---- */
 
 const char *wh_outcome_kind(unsigned i)
@@ -95,7 +84,7 @@ enum wh_rc wh_outcome_parse(struct wh_slice json, struct wh_json_parser *parser,
     if (wh_json_parse(parser, json, &root, err) != WH_OK) {
         return wh_err_prefix(err, "outcome of a run");
     }
-    o.connection = get_text(root, "connection");
+    o.connection = wh_json_get_str(root, "connection");
     o.run = wh_json_get_int(root, "run", 0);
     o.at_ms = wh_json_get_int(root, "at_ms", 0);
     o.last_webhook_ms = wh_json_get_int(root, "last_webhook_ms", 0);
@@ -167,8 +156,8 @@ static enum wh_rc read_lines(struct wh_json_val list, struct wh_arena *arena,
     lines = memory;
     for (it = wh_json_iter(list); wh_json_next(&it, &key, &item);) {
         lines[h->n_lines++] =
-            (struct wh_webhook_line){.project = get_text(item, "project"),
-                                     .event = get_text(item, "event"),
+            (struct wh_webhook_line){.project = wh_json_get_str(item, "project"),
+                                     .event = wh_json_get_str(item, "event"),
                                      .last_ms = wh_json_get_int(item, "last_ms", 0),
                                      .count = wh_json_get_int(item, "count", 0)};
     }
@@ -187,8 +176,8 @@ enum wh_rc wh_webhook_health_parse(struct wh_slice json, struct wh_json_parser *
     if (wh_json_parse(parser, json, &root, err) != WH_OK) {
         return wh_err_prefix(err, "health of webhooks");
     }
-    h.connection = get_text(root, "connection");
-    h.intake = get_text(root, "intake");
+    h.connection = wh_json_get_str(root, "connection");
+    h.intake = wh_json_get_str(root, "intake");
     h.at_ms = wh_json_get_int(root, "at_ms", 0);
     h.last_ok_ms = wh_json_get_int(root, "last_ok_ms", 0);
     h.last_unauthorized_ms = wh_json_get_int(root, "last_unauthorized_ms", 0);

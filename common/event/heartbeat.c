@@ -3,23 +3,6 @@
 #include "common/json/json_doc.h"
 #include "common/json/json_write.h"
 
-static struct wh_slice get_text(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING
-               ? wh_json_string(v)
-               : wh_slice("", 0);
-}
-
-static bool get_flag(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_BOOL &&
-           wh_json_bool(v);
-}
-
 static void write_held(struct wh_json_writer *w, const struct wh_heartbeat *h)
 {
     wh_jw_key(w, "held");
@@ -71,9 +54,9 @@ static enum wh_rc read_held(struct wh_json_val list, struct wh_arena *arena, str
     for (it = wh_json_iter(list);
          h->n_held < WH_HEARTBEAT_HELD_MAX && wh_json_next(&it, &key, &item);) {
         held[h->n_held++] =
-            (struct wh_heartbeat_held){.connection = get_text(item, "connection"),
-                                       .what = get_text(item, "what"),
-                                       .reason = get_text(item, "reason"),
+            (struct wh_heartbeat_held){.connection = wh_json_get_str(item, "connection"),
+                                       .what = wh_json_get_str(item, "what"),
+                                       .reason = wh_json_get_str(item, "reason"),
                                        .since_ms = wh_json_get_int(item, "since_ms", 0)};
     }
     h->held = held;
@@ -90,15 +73,15 @@ enum wh_rc wh_heartbeat_parse(struct wh_slice json, struct wh_json_parser *parse
     if (wh_json_parse(parser, json, &root, err) != WH_OK) {
         return wh_err_prefix(err, "heartbeat");
     }
-    h.stage = get_text(root, "stage");
-    h.process = get_text(root, "process");
-    h.version = get_text(root, "version");
-    h.group = get_text(root, "group");
+    h.stage = wh_json_get_str(root, "stage");
+    h.process = wh_json_get_str(root, "process");
+    h.version = wh_json_get_str(root, "version");
+    h.group = wh_json_get_str(root, "group");
     h.at_ms = wh_json_get_int(root, "at_ms", 0);
     h.started_ms = wh_json_get_int(root, "started_ms", 0);
-    h.stopped = get_flag(root, "stopped");
-    h.ready = get_flag(root, "ready");
-    h.reason = get_text(root, "reason");
+    h.stopped = wh_json_get_flag(root, "stopped");
+    h.ready = wh_json_get_flag(root, "ready");
+    h.reason = wh_json_get_str(root, "reason");
     if (h.stage.len == 0 || h.process.len == 0 || h.at_ms <= 0) {
         return wh_fail(err, WH_E_MISSING, "heartbeat: stage, process or time is missing");
     }

@@ -66,30 +66,13 @@ enum wh_rc wh_streams_write(const struct wh_streams *s, struct wh_buf *out, stru
 
 /* ---- reading ---- */
 
-static struct wh_slice get_text(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING
-               ? wh_json_string(v)
-               : wh_slice("", 0);
-}
-
-static bool get_flag(struct wh_json_val object, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_BOOL &&
-           wh_json_bool(v);
-}
-
 static struct wh_stream take_stream(struct wh_json_val v)
 {
-    return (struct wh_stream){.name = get_text(v, "stream"),
-                              .read_by = get_text(v, "read_by"),
-                              .tool = get_text(v, "tool"),
-                              .credential = get_text(v, "credential"),
-                              .reason = get_text(v, "reason"),
+    return (struct wh_stream){.name = wh_json_get_str(v, "stream"),
+                              .read_by = wh_json_get_str(v, "read_by"),
+                              .tool = wh_json_get_str(v, "tool"),
+                              .credential = wh_json_get_str(v, "credential"),
+                              .reason = wh_json_get_str(v, "reason"),
                               .last_success_ms = wh_json_get_int(v, "last_success_ms", 0),
                               .failing_runs = wh_json_get_int(v, "failing_runs", 0),
                               .failing_since_ms = wh_json_get_int(v, "failing_since_ms", 0),
@@ -97,9 +80,9 @@ static struct wh_stream take_stream(struct wh_json_val v)
                               .projects = wh_json_get_int(v, "projects", 0),
                               .skipped = wh_json_get_int(v, "projects_skipped", 0),
                               .at_gitlab = wh_json_get_int(v, "at_gitlab", -1),
-                              .counted_by = get_text(v, "counted_by"),
+                              .counted_by = wh_json_get_str(v, "counted_by"),
                               .missing = wh_json_get_int(v, "missing", -1),
-                              .active = get_flag(v, "active")};
+                              .active = wh_json_get_flag(v, "active")};
 }
 
 enum wh_rc wh_streams_parse(struct wh_slice json, struct wh_json_parser *parser,
@@ -114,18 +97,18 @@ enum wh_rc wh_streams_parse(struct wh_slice json, struct wh_json_parser *parser,
     if (wh_json_parse(parser, json, &root, err) != WH_OK) {
         return wh_err_prefix(err, "streams of a connection");
     }
-    *ret = (struct wh_streams){.connection = get_text(root, "connection"),
-                               .fetcher = get_text(root, "fetcher"),
+    *ret = (struct wh_streams){.connection = wh_json_get_str(root, "connection"),
+                               .fetcher = wh_json_get_str(root, "fetcher"),
                                .at_ms = wh_json_get_int(root, "at_ms", 0),
                                .started_ms = wh_json_get_int(root, "started_ms", 0),
                                .run = wh_json_get_int(root, "run", 0),
-                               .sweeps = get_flag(root, "sweeps"),
+                               .sweeps = wh_json_get_flag(root, "sweeps"),
                                .progress_ms = wh_json_get_int(root, "progress_ms", 0),
                                .interval_ms = wh_json_get_int(root, "interval_ms", 0),
                                .succeeded_ms = wh_json_get_int(root, "succeeded_ms", 0),
                                .failing_runs = wh_json_get_int(root, "failing_runs", 0),
                                .failing_since_ms = wh_json_get_int(root, "failing_since_ms", 0),
-                               .error = get_text(root, "error")};
+                               .error = wh_json_get_str(root, "error")};
     if (ret->connection.len == 0 || ret->at_ms <= 0 ||
         !wh_json_get(root, WH_LIT("streams"), &list) || wh_json_type(list) != WH_JSON_ARRAY) {
         return wh_fail(err, WH_E_MISSING,

@@ -267,6 +267,31 @@ int64_t wh_json_get_int(struct wh_json_val object, const char *key, int64_t othe
                : otherwise;
 }
 
+struct wh_slice wh_json_get_str(struct wh_json_val object, const char *key)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING
+               ? wh_json_string(v)
+               : wh_slice("", 0);
+}
+
+bool wh_json_get_flag(struct wh_json_val object, const char *key)
+{
+    struct wh_json_val v;
+
+    return wh_json_get(object, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_BOOL &&
+           wh_json_bool(v);
+}
+
+struct wh_json_iter wh_json_get_iter(struct wh_json_val object, const char *key)
+{
+    struct wh_json_iter none = {object.doc, 0, 0, false};
+    struct wh_json_val v;
+
+    return wh_json_get(object, wh_slice_str(key), &v) ? wh_json_iter(v) : none;
+}
+
 /* ---- splitting ---- */
 
 static inline bool blank(char c)

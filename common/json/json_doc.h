@@ -183,6 +183,12 @@ static inline bool wh_json_next(struct wh_json_iter *it, struct wh_slice *ret_ke
 bool wh_json_get(struct wh_json_val object, struct wh_slice key, struct wh_json_val *ret);
 /* The field's value if it is a WH_JSON_INT, else `otherwise`. */
 int64_t wh_json_get_int(struct wh_json_val object, const char *key, int64_t otherwise);
+/* The field's text; empty, and not NULL, when it is absent or no text. */
+struct wh_slice wh_json_get_str(struct wh_json_val object, const char *key);
+/* True when the field is there and is true. */
+bool wh_json_get_flag(struct wh_json_val object, const char *key);
+/* The elements of the field; none when it is absent or no array or object. */
+struct wh_json_iter wh_json_get_iter(struct wh_json_val object, const char *key);
 
 /*
  * Calls fn for each element of a top-level array, with its value and its exact bytes in the text. The

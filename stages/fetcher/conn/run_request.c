@@ -37,13 +37,6 @@ enum wh_rc run_request(struct conn *c, bool verify, bool confirm, struct wh_err 
     return fetcher_save_everywhere(c->fetcher, c, key, wh_buf_slice(&json), false, err);
 }
 
-static bool flag(struct wh_json_val root, const char *name)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(root, wh_slice_str(name), &v) && wh_json_bool(v);
-}
-
 /* The same request arrives on each partition, and again when a partition is read again. */
 static void take(struct fetcher *f, const struct wh_bus_msg *msg)
 {
@@ -62,8 +55,8 @@ static void take(struct fetcher *f, const struct wh_bus_msg *msg)
         return;
     }
     c->run.requested_ms = wh_json_int(v);
-    c->run.want_verify = c->run.want_verify || flag(root, "verify");
-    c->run.want_confirm = c->run.want_confirm || flag(root, "confirm");
+    c->run.want_verify = c->run.want_verify || wh_json_get_flag(root, "verify");
+    c->run.want_confirm = c->run.want_confirm || wh_json_get_flag(root, "confirm");
     conn_run(c);
 }
 

@@ -2,15 +2,6 @@
 
 #include "common/json/json_write.h"
 
-static struct wh_slice member(struct wh_json_val root, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING
-               ? wh_json_string(v)
-               : wh_slice("", 0);
-}
-
 enum wh_rc oauth_kept_write(const struct oauth_kept *k, struct wh_buf *out, struct wh_err *err)
 {
     struct wh_json_writer w;
@@ -52,7 +43,7 @@ enum wh_rc oauth_kept_read(struct wh_slice json, struct wh_json_parser *parser,
         return err->rc;
     }
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (wh_arena_dup(arena, member(root, texts[i].key), texts[i].to, err) != WH_OK) {
+        if (wh_arena_dup(arena, wh_json_get_str(root, texts[i].key), texts[i].to, err) != WH_OK) {
             return err->rc;
         }
     }
@@ -88,14 +79,14 @@ enum wh_rc oauth_tokens_read(struct wh_slice json, struct wh_json_parser *parser
 
     oauth_tokens_done(ret);
     if (wh_json_parse(parser, json, &root, err) != WH_OK ||
-        wh_buf_append(&ret->access, member(root, "access_token"), err) != WH_OK ||
-        wh_buf_append(&ret->refresh, member(root, "refresh_token"), err) != WH_OK) {
+        wh_buf_append(&ret->access, wh_json_get_str(root, "access_token"), err) != WH_OK ||
+        wh_buf_append(&ret->refresh, wh_json_get_str(root, "refresh_token"), err) != WH_OK) {
         return err->rc;
     }
     if (ret->access.len == 0) {
         return wh_fail(err, WH_E_MISSING, "a kept pair without an access token");
     }
-    scope = member(root, "scope");
+    scope = wh_json_get_str(root, "scope");
     if (scope.len < sizeof(ret->scope)) {
         memcpy(ret->scope, scope.ptr ? scope.ptr : "", scope.len);
     }

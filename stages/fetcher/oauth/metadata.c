@@ -115,14 +115,6 @@ static enum wh_rc text_of(struct wh_json_val root, const char *key, struct wh_ar
     return wh_arena_dup(arena, wh_json_string(v), ret, err);
 }
 
-static bool flag_of(struct wh_json_val root, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_BOOL &&
-           wh_json_bool(v);
-}
-
 /* An array of words joined by spaces. Each word is compared with those before it, so that their
  * number is bounded too. */
 static enum wh_rc words_of(struct wh_json_val root, const char *key, struct wh_arena *arena,
@@ -316,8 +308,8 @@ enum wh_rc oauth_server_read(struct wh_slice json, struct wh_json_parser *parser
             WH_OK) {
         return err->rc;
     }
-    s.iss_promised = flag_of(root, "authorization_response_iss_parameter_supported");
-    s.takes_metadata_url = flag_of(root, "client_id_metadata_document_supported");
+    s.iss_promised = wh_json_get_flag(root, "authorization_response_iss_parameter_supported");
+    s.takes_metadata_url = wh_json_get_flag(root, "client_id_metadata_document_supported");
     if (check_server(&s, root, allow_http, arena, err) != WH_OK) {
         return err->rc;
     }

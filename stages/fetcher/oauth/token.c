@@ -63,15 +63,6 @@ static bool scope_text(struct wh_slice s)
     return true;
 }
 
-static struct wh_slice string_of(struct wh_json_val root, const char *key)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(root, wh_slice_str(key), &v) && wh_json_type(v) == WH_JSON_STRING
-               ? wh_json_string(v)
-               : wh_slice("", 0);
-}
-
 static bool keep(struct wh_buf *to, struct wh_slice token)
 {
     struct wh_err err;
@@ -81,14 +72,14 @@ static bool keep(struct wh_buf *to, struct wh_slice token)
 
 static bool read_tokens(struct wh_json_val root, int64_t now_ms, struct oauth_tokens *t)
 {
-    struct wh_slice type = string_of(root, "token_type");
-    struct wh_slice refresh = string_of(root, "refresh_token");
-    struct wh_slice scope = string_of(root, "scope");
+    struct wh_slice type = wh_json_get_str(root, "token_type");
+    struct wh_slice refresh = wh_json_get_str(root, "refresh_token");
+    struct wh_slice scope = wh_json_get_str(root, "scope");
     struct wh_json_val v;
 
     oauth_tokens_done(t);
     if (type.len != 6 || strncasecmp(type.ptr, "bearer", 6) != 0 ||
-        !keep(&t->access, string_of(root, "access_token")) ||
+        !keep(&t->access, wh_json_get_str(root, "access_token")) ||
         (refresh.len && !keep(&t->refresh, refresh))) {
         return false;
     }
@@ -156,7 +147,7 @@ void oauth_token_read(unsigned status, struct wh_slice body, struct wh_json_pars
         return;
     }
     if (json) {
-        code = string_of(root, "error");
+        code = wh_json_get_str(root, "error");
     }
     ret->error = error_text(code);
     ret->unknown_client = wh_slice_eq(code, WH_LIT("invalid_client"));

@@ -132,13 +132,6 @@ static void write_capabilities(struct wh_json_writer *w)
     wh_jw_end(w);
 }
 
-static struct wh_slice member(struct wh_json_val object, const char *name)
-{
-    struct wh_json_val v;
-
-    return wh_json_get(object, wh_slice_str(name), &v) ? wh_json_string(v) : wh_slice(NULL, 0);
-}
-
 static bool is_legacy(struct wh_slice version)
 {
     for (size_t i = 0; i < sizeof(legacy_versions) / sizeof(legacy_versions[0]); i++) {
@@ -152,7 +145,7 @@ static bool is_legacy(struct wh_slice version)
 static void initialize(struct call *c)
 {
     struct wh_slice asked =
-        c->has_params ? member(c->params, "protocolVersion") : wh_slice(NULL, 0);
+        c->has_params ? wh_json_get_str(c->params, "protocolVersion") : wh_slice(NULL, 0);
 
     begin_result(c);
     wh_jw_put_str(c->w, "protocolVersion",
@@ -193,7 +186,7 @@ static void ping(struct call *c)
 
 static void list_tools(struct call *c)
 {
-    if (c->has_params && member(c->params, "cursor").len > 0) {
+    if (c->has_params && wh_json_get_str(c->params, "cursor").len > 0) {
         error(c, c->modern ? 400 : 200, INVALID_PARAMS, "the list has one page, and no cursor");
         return;
     }
@@ -206,7 +199,7 @@ static void list_tools(struct call *c)
 
 static enum wh_rc call_tool(struct call *c, struct wh_err *err)
 {
-    struct wh_slice name = c->has_params ? member(c->params, "name") : wh_slice(NULL, 0);
+    struct wh_slice name = c->has_params ? wh_json_get_str(c->params, "name") : wh_slice(NULL, 0);
     struct wh_json_val arguments;
     bool given;
     enum wh_rc rc;
@@ -231,7 +224,7 @@ static bool version_fits(struct call *c, struct wh_slice header)
     struct wh_slice version;
 
     if (!c->has_params || !wh_json_get(c->params, WH_LIT("_meta"), &meta) ||
-        (version = member(meta, META "protocolVersion")).len == 0 ||
+        (version = wh_json_get_str(meta, META "protocolVersion")).len == 0 ||
         !wh_json_get(meta, WH_LIT(META "clientCapabilities"), &capabilities) ||
         wh_json_type(capabilities) != WH_JSON_OBJECT) {
         error(c, 400, INVALID_PARAMS,
@@ -286,7 +279,7 @@ static bool headers_fit(struct call *c)
     }
     if (wh_slice_eq(c->method, WH_LIT("tools/call")) &&
         !header_is(api_arg(r, "Mcp-Name"),
-                   c->has_params ? member(c->params, "name") : wh_slice(NULL, 0))) {
+                   c->has_params ? wh_json_get_str(c->params, "name") : wh_slice(NULL, 0))) {
         error(c, 400, HEADER_MISMATCH, "Mcp-Name is not the tool's name in the body");
         return false;
     }
@@ -298,7 +291,7 @@ static bool has_modern_meta(const struct call *c)
     struct wh_json_val meta;
 
     return c->has_params && wh_json_get(c->params, WH_LIT("_meta"), &meta) &&
-           member(meta, META "protocolVersion").len > 0;
+           wh_json_get_str(meta, META "protocolVersion").len > 0;
 }
 
 /* True when the request may be answered; otherwise the error is written. */
@@ -339,13 +332,13 @@ static enum wh_rc dispatch(struct call *c, struct wh_err *err)
 
 static enum wh_rc answer_message(struct call *c, struct wh_json_val root, struct wh_err *err)
 {
-    if (wh_json_type(root) != WH_JSON_OBJECT || member(root, "jsonrpc").len == 0) {
+    if (wh_json_type(root) != WH_JSON_OBJECT || wh_json_get_str(root, "jsonrpc").len == 0) {
         error(c, 400, INVALID_REQUEST, "one JSON-RPC 2.0 message is expected");
         return WH_OK;
     }
     c->has_id = wh_json_get(root, WH_LIT("id"), &c->id) &&
                 (wh_json_type(c->id) == WH_JSON_STRING || wh_json_type(c->id) == WH_JSON_INT);
-    c->method = member(root, "method");
+    c->method = wh_json_get_str(root, "method");
     c->has_params = wh_json_get(root, WH_LIT("params"), &c->params) &&
                     wh_json_type(c->params) == WH_JSON_OBJECT;
     if (!c->has_params) {

@@ -398,12 +398,12 @@ static void values_become_text(void **state)
         cli_value_text(v, &text);
         assert_string_equal(wh_buf_str(&text), shown[i][1]);
     }
-    th_slice_is(cli_get_str(root, "s"), "a");
-    th_slice_is(cli_get_str(root, "i"), "");
-    th_slice_is(cli_get_str(root, "absent"), "");
+    th_slice_is(wh_json_get_str(root, "s"), "a");
+    th_slice_is(wh_json_get_str(root, "i"), "");
+    th_slice_is(wh_json_get_str(root, "absent"), "");
     assert_true(cli_get_num(root, "d", 0) > 1.4 && cli_get_num(root, "s", 7) > 6.9);
-    assert_true(cli_get_flag(root, "b") && !cli_get_flag(root, "i") &&
-                !cli_get_flag(root, "absent"));
+    assert_true(wh_json_get_flag(root, "b") && !wh_json_get_flag(root, "i") &&
+                !wh_json_get_flag(root, "absent"));
     assert_int_equal(cli_count(root), 8);
     wh_buf_done(&text);
     wh_json_parser_free(parser);
