@@ -2,60 +2,25 @@
 
 #include <stddef.h>
 
-#define STR(name, doc)                                                                             \
+#define FIELD(name, type, kind, since, doc)                                                        \
     {                                                                                              \
-        name, WH_FIELD_STRING, WH_KIND_NONE, 1, doc                                                \
+        name, WH_FIELD_##type, WH_KIND_##kind, since, doc                                          \
     }
-#define LONG(name, doc)                                                                            \
-    {                                                                                              \
-        name, WH_FIELD_LONG, WH_KIND_NONE, 1, doc                                                  \
-    }
-#define DBL(name, doc)                                                                             \
-    {                                                                                              \
-        name, WH_FIELD_DOUBLE, WH_KIND_NONE, 1, doc                                                \
-    }
-#define BOOL(name, doc)                                                                            \
-    {                                                                                              \
-        name, WH_FIELD_BOOL, WH_KIND_NONE, 1, doc                                                  \
-    }
-#define TIME(name, doc)                                                                            \
-    {                                                                                              \
-        name, WH_FIELD_TIME, WH_KIND_NONE, 1, doc                                                  \
-    }
-#define STRS(name, doc)                                                                            \
-    {                                                                                              \
-        name, WH_FIELD_STRINGS, WH_KIND_NONE, 1, doc                                               \
-    }
-#define REF(name, kind, doc)                                                                       \
-    {                                                                                              \
-        name, WH_FIELD_REF, WH_KIND_##kind, 1, doc                                                 \
-    }
-#define REFS(name, kind, doc)                                                                      \
-    {                                                                                              \
-        name, WH_FIELD_REFS, WH_KIND_##kind, 1, doc                                                \
-    }
+#define STR(name, doc) FIELD(name, STRING, NONE, 1, doc)
+#define LONG(name, doc) FIELD(name, LONG, NONE, 1, doc)
+#define DBL(name, doc) FIELD(name, DOUBLE, NONE, 1, doc)
+#define BOOL(name, doc) FIELD(name, BOOL, NONE, 1, doc)
+#define TIME(name, doc) FIELD(name, TIME, NONE, 1, doc)
+#define STRS(name, doc) FIELD(name, STRINGS, NONE, 1, doc)
+#define REF(name, kind, doc) FIELD(name, REF, kind, 1, doc)
+#define REFS(name, kind, doc) FIELD(name, REFS, kind, 1, doc)
 
 /* Fields of schema version 4: rules about work items, and imported kinds. */
-#define STR4(name, doc)                                                                            \
-    {                                                                                              \
-        name, WH_FIELD_STRING, WH_KIND_NONE, 4, doc                                                \
-    }
-#define LONG4(name, doc)                                                                           \
-    {                                                                                              \
-        name, WH_FIELD_LONG, WH_KIND_NONE, 4, doc                                                  \
-    }
-#define TIME4(name, doc)                                                                           \
-    {                                                                                              \
-        name, WH_FIELD_TIME, WH_KIND_NONE, 4, doc                                                  \
-    }
-#define STRS4(name, doc)                                                                           \
-    {                                                                                              \
-        name, WH_FIELD_STRINGS, WH_KIND_NONE, 4, doc                                               \
-    }
-#define REF4(name, kind, doc)                                                                      \
-    {                                                                                              \
-        name, WH_FIELD_REF, WH_KIND_##kind, 4, doc                                                 \
-    }
+#define STR4(name, doc) FIELD(name, STRING, NONE, 4, doc)
+#define LONG4(name, doc) FIELD(name, LONG, NONE, 4, doc)
+#define TIME4(name, doc) FIELD(name, TIME, NONE, 4, doc)
+#define STRS4(name, doc) FIELD(name, STRINGS, NONE, 4, doc)
+#define REF4(name, kind, doc) FIELD(name, REF, kind, 4, doc)
 
 static const struct wh_field_def work_item_fields[] = {
     STR("type", "merge_request, issue, incident, task, ... in lower case"),
