@@ -221,7 +221,7 @@ static void give_link(struct sink_api *api, struct wh_http_req *req)
     WH_AUTO(buf) struct wh_buf body;
 
     wh_buf_init_secret(&body, FORM_MAX_BYTES);
-    /* A session cannot make further ones: whoever has the token can. */
+    /* Only the token makes links, so that a stolen session cannot make further sessions. */
     if (!wh_token_fits(api->token, wh_http_header(req, "Authorization"))) {
         api_reply_error(req, 403, "forbidden", "links are made with the API's token", NULL);
     } else if (page_sessions_link(api->sessions, code, &err) != WH_OK ||

@@ -21,8 +21,8 @@ enum {
 struct part {
     const char *name;
     enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
-    const char *sql; /* instead of answer; :id is the part of the path */
-    bool asked;      /* only when the request has an argument of that name */
+    const char *sql;   /* instead of answer; :id is the part of the path */
+    const char *needs; /* an argument without which the part is left out; NULL: none */
 };
 
 struct api_page {
@@ -39,80 +39,84 @@ static const struct api_page pages[] = {
     {"/",
      "home",
      "Home",
-     {{"status", api_answer_status, NULL, false},
-      {"incidents", NULL,
-       "select i.id as incident, i.title, i.severity, i.created_at, i.project_path, i.url from "
-       "incidents i "
-       "where i.state = 'opened' order by i.created_at desc limit 20",
-       false},
-      {"pipelines", NULL,
-       "select p.id, p.project_path || ' #' || p.source_id as name, p.ref, p.status, p.updated_at, "
-       "p.url from pipelines p join "
-       "projects r on r.id = p.project where p.status = 'failed' and p.ref = r.default_branch and "
-       "p.updated_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-7 days') order by p.updated_at "
-       "desc limit 20",
-       false},
-      {"changes", NULL,
-       "select id, type, title, state, author_name, updated_at from work_items order by updated_at "
-       "desc limit 20",
-       false}}},
+     {{.name = "status", .answer = api_answer_status},
+      {.name = "incidents",
+       .sql =
+           "select i.id as incident, i.title, i.severity, i.created_at, i.project_path, i.url from "
+           "incidents i "
+           "where i.state = 'opened' order by i.created_at desc limit 20"},
+      {.name = "pipelines",
+       .sql =
+           "select p.id, p.project_path || ' #' || p.source_id as name, p.ref, p.status, "
+           "p.updated_at, "
+           "p.url from pipelines p join "
+           "projects r on r.id = p.project where p.status = 'failed' and p.ref = r.default_branch "
+           "and "
+           "p.updated_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-7 days') order by p.updated_at "
+           "desc limit 20"},
+      {.name = "changes",
+       .sql = "select id, type, title, state, author_name, updated_at from work_items order by "
+              "updated_at "
+              "desc limit 20"}}},
     {"/connections",
      "connections",
      "Connections",
-     {{"status", api_answer_status, NULL, false},
-      {"connections", NULL,
-       "select id, instance, state, detail, updated_at from connections order by id", false},
-      {"streams", NULL,
-       "select connection, stream, state, read_by, credential, at_gitlab, counted_by, missing, "
-       "last_success, reason "
-       "from streams order by 1, 2",
-       false},
-      {"completeness", NULL,
-       "select p.path as project, c.stream, c.expected, c.have, c.missing, c.deleted, c.held, "
-       "c.checked_at from completeness c join connections n on n.id = c.connection left join "
-       "projects p on p.source_project_id = "
-       "c.source_project_id and p.instance = n.instance order by 1, 2 limit 500",
-       false},
-      {"runs", NULL,
-       "select connection, kind, state, started_at, finished_at, read, new, changed, repaired, "
-       "deleted, requests, error from runs order by run desc limit 20",
-       false},
-      {"webhooks", NULL,
-       "select w.connection, p.path as project, w.event, w.last_delivery, w.deliveries from "
-       "webhook_health w left join projects p on p.source_project_id = w.source_project_id order "
-       "by "
-       "w.last_delivery desc limit 100",
-       false}}},
+     {{.name = "status", .answer = api_answer_status},
+      {.name = "connections",
+       .sql = "select id, instance, state, detail, updated_at from connections order by id"},
+      {.name = "streams",
+       .sql =
+           "select connection, stream, state, read_by, credential, at_gitlab, counted_by, missing, "
+           "last_success, reason "
+           "from streams order by 1, 2"},
+      {.name = "completeness",
+       .sql =
+           "select p.path as project, c.stream, c.expected, c.have, c.missing, c.deleted, c.held, "
+           "c.checked_at from completeness c join connections n on n.id = c.connection left join "
+           "projects p on p.source_project_id = "
+           "c.source_project_id and p.instance = n.instance order by 1, 2 limit 500"},
+      {.name = "runs",
+       .sql =
+           "select connection, kind, state, started_at, finished_at, read, new, changed, repaired, "
+           "deleted, requests, error from runs order by run desc limit 20"},
+      {.name = "webhooks",
+       .sql = "select w.connection, p.path as project, w.event, w.last_delivery, w.deliveries from "
+              "webhook_health w left join projects p on p.source_project_id = w.source_project_id "
+              "order "
+              "by "
+              "w.last_delivery desc limit 100"}}},
     {"/incidents",
      "incidents",
      "Incidents",
-     {{"incidents", NULL,
-       "select id as incident, title, severity, state, created_at, closed_at, project_path, url "
-       "from incidents "
-       "order by created_at desc limit 500",
-       false}}},
-    {"/incidents/*", "incident", "Incident", {{"impact", api_answer_impact, NULL, false}}},
+     {{.name = "incidents",
+       .sql = "select id as incident, title, severity, state, created_at, closed_at, project_path, "
+              "url "
+              "from incidents "
+              "order by created_at desc limit 500"}}},
+    {"/incidents/*", "incident", "Incident", {{.name = "impact", .answer = api_answer_impact}}},
     {"/t/*",
      "records",
      "Records",
-     {{"list", api_answer_entities, NULL, false}, {"tables", answer_tables, NULL, false}}},
+     {{.name = "list", .answer = api_answer_entities},
+      {.name = "tables", .answer = answer_tables}}},
     {"/e/*",
      "entity",
      "Record",
-     {{"entity", api_answer_entity, NULL, false},
-      {"fields", answer_fields, NULL, false},
-      {"links", NULL,
-       "select relation, to_kind as kind, to_id as record, to_url as url, version_at as since from "
-       "links where from_id = :id union all select relation || ' (of)', from_kind, from_id, "
-       "from_url, version_at from links where to_id = :id limit 200",
-       false},
-      {"revisions", NULL,
-       "select version_at, origin, observed_at, changed, view, topic, \"partition\", \"offset\" "
-       "from revisions where entity_id = :id and revision order by version desc limit 100",
-       false}}},
-    {"/ask", "ask", "Ask", {{"answer", api_answer_ask, "q", true}}},
-    {"/sql", "sql", "SQL", {{"result", api_answer_sql, "sql", true}}},
-    {"/model", "model", "Model", {{"kinds", api_answer_kinds, NULL, false}}},
+     {{.name = "entity", .answer = api_answer_entity},
+      {.name = "fields", .answer = answer_fields},
+      {.name = "links",
+       .sql = "select relation, to_kind as kind, to_id as record, to_url as url, version_at as "
+              "since from "
+              "links where from_id = :id union all select relation || ' (of)', from_kind, from_id, "
+              "from_url, version_at from links where to_id = :id limit 200"},
+      {.name = "revisions",
+       .sql =
+           "select version_at, origin, observed_at, changed, view, topic, \"partition\", "
+           "\"offset\" "
+           "from revisions where entity_id = :id and revision order by version desc limit 100"}}},
+    {"/ask", "ask", "Ask", {{.name = "answer", .answer = api_answer_ask, .needs = "q"}}},
+    {"/sql", "sql", "SQL", {{.name = "result", .answer = api_answer_sql, .needs = "sql"}}},
+    {"/model", "model", "Model", {{.name = "kinds", .answer = api_answer_kinds}}},
 };
 
 /* ---- paths ---- */
@@ -168,7 +172,7 @@ static size_t part_args(const struct api_job *job, const struct part *part,
 {
     size_t n = 0;
 
-    if (part->sql && part->answer == NULL) {
+    if (part->sql) {
         args[n++] = (struct api_arg){WH_LIT("sql"), wh_slice_str(part->sql)};
         args[n] = (struct api_arg){WH_LIT("id"), job->id};
         return job->id.ptr ? n + 1 : n;
@@ -264,8 +268,6 @@ static enum wh_rc answer_fields(struct api_job *job, struct wh_err *err)
 
 static enum wh_rc answer_tables(struct api_job *job, struct wh_err *err)
 {
-    struct sql_column columns[SQL_COLUMNS_MAX];
-    size_t n_columns = sql_columns(job->id, columns);
     const struct sql_table_info *tables;
     struct api_json j;
     size_t n;
@@ -281,12 +283,6 @@ static enum wh_rc answer_tables(struct api_job *job, struct wh_err *err)
             wh_jw_put_bool(&j.w, "current", wh_slice_eq(job->id, wh_slice_str(tables[i].name)));
             wh_jw_end(&j.w);
         }
-    }
-    wh_jw_end(&j.w);
-    wh_jw_key(&j.w, "fields");
-    wh_jw_array(&j.w);
-    for (size_t i = 0; i < n_columns; i++) {
-        wh_jw_str(&j.w, wh_slice_str(columns[i].name));
     }
     wh_jw_end(&j.w);
     return api_json_end(&j, job, err);
@@ -354,10 +350,10 @@ static void write_page(struct wh_json_writer *w, const struct api_job *job, cons
 
 static bool is_asked(const struct api_job *job, const struct part *part)
 {
-    return !part->asked || api_arg(&job->request, part->sql).len > 0;
+    return part->needs == NULL || api_arg(&job->request, part->needs).len > 0;
 }
 
-/* A part that fails is told in "error"; when it is the first one, the page has failed. */
+/* The message of a part that fails becomes the member "error". The page fails when its first part does. */
 static enum wh_rc write_parts(struct api_job *job, struct wh_json_writer *w, struct wh_err *err)
 {
     for (size_t i = 0; i < PARTS_MAX && job->page->parts[i].name; i++) {
@@ -371,7 +367,7 @@ static enum wh_rc write_parts(struct api_job *job, struct wh_json_writer *w, str
         if (capture(job, part, &text, err) == WH_OK) {
             wh_jw_key(w, part->name);
             wh_jw_raw(w, wh_buf_slice(&text));
-        } else if (i == 0 && !part->asked) {
+        } else if (i == 0 && part->needs == NULL) {
             return err->rc;
         } else {
             wh_jw_put_str(w, "error", wh_slice_str(err->msg));
@@ -425,6 +421,12 @@ static enum wh_rc answer_error(struct api_job *job, const struct wh_err *failed,
     return rc;
 }
 
+/* Is the answer a table, which can be a CSV file too? */
+static bool has_rows(const struct part *part)
+{
+    return part->sql || part->answer == api_answer_entities || part->answer == api_answer_sql;
+}
+
 static enum wh_rc answer_rows(struct api_job *job, struct wh_err *err)
 {
     const struct part *part = &job->page->parts[0];
@@ -432,10 +434,8 @@ static enum wh_rc answer_rows(struct api_job *job, struct wh_err *err)
     size_t n;
 
     for (size_t i = 0; i < PARTS_MAX && job->page->parts[i].name; i++) {
-        part = job->page->parts[i].sql || job->page->parts[i].answer == api_answer_entities
-                   ? &job->page->parts[i]
-                   : part;
-        if (part->sql || part->answer == api_answer_entities) {
+        if (has_rows(&job->page->parts[i])) {
+            part = &job->page->parts[i];
             break;
         }
     }

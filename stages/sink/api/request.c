@@ -197,10 +197,13 @@ static enum wh_rc copy_mcp_headers(struct api_job *job, struct wh_err *err)
     static const char *const names[] = {"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"};
     struct wh_slice copy;
 
+    if (!wh_slice_eq(job->request.path, WH_LIT("/mcp"))) {
+        return WH_OK;
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct wh_slice value = wh_http_header(job->http, names[i]);
 
-        if (value.ptr == NULL || !wh_slice_eq(job->request.path, WH_LIT("/mcp"))) {
+        if (value.ptr == NULL) {
             continue;
         }
         if (wh_arena_dup(&job->arena, value, &copy, err) != WH_OK ||

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/escape.h"
 #include "common/base/num.h"
 #include "common/text/money.h"
 
