@@ -71,8 +71,8 @@ bool gone_back(struct gone *g, struct numbers *n, int64_t number, int64_t id, bo
  * outbox_row. */
 WH_MUST_CHECK enum wh_rc gone_publish(struct gone *g, struct numbers *n, int64_t number,
                                       const char *reason, struct wh_err *err);
-/* Publishes the tombstone of an object without a number, whose absence is proved. The absence is told when
- * Kafka has acknowledged the record. Errors: WH_E_NOMEM, and those of outbox_row. */
+/* Publishes the tombstone of an object that has no number and is proved to be gone. The absence counts as
+ * published once Kafka has acknowledged the record. Errors: WH_E_NOMEM, and those of outbox_row. */
 WH_MUST_CHECK enum wh_rc gone_absence(struct gone *g, struct absences *t, const struct absence *a,
                                       struct wh_err *err);
 /* Publishes a row that no cursor covers: one that was read alone or by the listing of a check. Its

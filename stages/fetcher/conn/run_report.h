@@ -9,7 +9,7 @@ uint64_t run_requests(const struct conn *c);
 int64_t run_waited_ms(const struct conn *c);
 /* Writes the present run into the topic; finished: with its end. */
 void run_report(struct conn *c, bool finished);
-/* Closes a run of an earlier process, which was last heard of at last_ms. */
+/* Closes the report of a run that an earlier process began. last_ms: when that process last reported it. */
 void run_report_interrupted(struct conn *c, int64_t run, int64_t last_ms, bool sweeps);
 
 #endif

@@ -38,7 +38,6 @@ int rule_find_word(const struct view_words *words, struct wh_slice key)
     return -1;
 }
 
-/* "none", "n/a", "-": whoever wrote it says that there is nothing. */
 enum wh_rc rule_is_nothing(const struct convert *c, const struct view_conv *conv,
                            struct wh_slice text, bool *ret, struct wh_err *err)
 {

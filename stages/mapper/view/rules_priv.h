@@ -11,7 +11,7 @@ WH_MUST_CHECK enum wh_rc rule_key(const struct convert *c, struct wh_slice text,
                                   struct wh_slice *ret, struct wh_err *err);
 /* The index of a key among the words; -1: it is not there. words may be NULL. */
 int rule_find_word(const struct view_words *words, struct wh_slice key);
-/* "none", "n/a", "-": whoever wrote it says that there is nothing. */
+/* Is the text "none", "n/a", "-" or the like, with which an author says that a list has no entry? */
 WH_MUST_CHECK enum wh_rc rule_is_nothing(const struct convert *c, const struct view_conv *conv,
                                          struct wh_slice text, bool *ret, struct wh_err *err);
 

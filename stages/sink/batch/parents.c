@@ -7,7 +7,7 @@ enum {
     RELATION_KEY = 16 + 1 + 1,     /* the part of a backlink before the child */
 };
 
-/* ---- who belongs to whom ---- */
+/* ---- parents and children ---- */
 
 static bool is_gitlabs(enum wh_kind kind)
 {

@@ -66,7 +66,7 @@ enum wh_rc impact_add_service(struct impact_work *w, const char *rule,
     if (service == NULL) {
         return WH_OK;
     }
-    /* A rule may find a service twice, as by two labels: the first one is told. */
+    /* Two labels may lead one rule to the same service; the evidence is that of the first label. */
     for (at = &service->reasons; *at; at = &(*at)->next) {
         if (strcmp((*at)->rule, rule) == 0) {
             return WH_OK;
