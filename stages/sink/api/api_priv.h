@@ -281,6 +281,26 @@ WH_MUST_CHECK enum wh_rc api_capture(struct api_job *job,
                                      const struct api_arg *args, size_t n, struct wh_buf *out,
                                      struct wh_err *err);
 
+/* ---- reading.c: one look at the state of the store, now or in the past ---- */
+
+struct past;
+
+/* The caller sets job and when; the rest is valid while answer runs. */
+struct api_reading {
+    struct api_job *job;
+    struct wh_history_when when;
+    struct past *past;
+    struct wh_arena arena;
+    const struct wh_snapshot *snap;
+    int64_t deadline_ns;
+};
+
+/* Calls answer with a reader of the state. WH_E_TIMEOUT when what is left of a statement's time is over, or nobody
+ * waits for the answer any more. */
+WH_MUST_CHECK enum wh_rc api_read_state(struct api_reading *r,
+                                        enum wh_rc (*answer)(void *ctx, struct wh_err *err),
+                                        void *ctx, struct wh_err *err);
+
 /* ---- the routes ---- */
 
 WH_MUST_CHECK enum wh_rc api_answer_sql(struct api_job *job, struct wh_err *err);

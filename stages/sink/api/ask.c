@@ -4,8 +4,6 @@
 #include "stages/sink/ask/answer.h"
 
 enum {
-    ARENA_BLOCK_BYTES = 256 << 10,
-    ARENA_MAX_BYTES = 256 << 20,
     CHOICES_MAX = 20,
     REFUSAL_MAX_BYTES = 1 << 20,
     NOT_UNDERSTOOD = 422,
@@ -13,30 +11,17 @@ enum {
 };
 
 struct asking {
-    struct api_job *job;
-    struct past *past;
-    struct wh_history_when when;
+    struct api_reading reading;
     struct ask_conf conf;
     struct wh_slice question;
-    struct wh_arena arena;
-    const struct wh_snapshot *snap;
-    int64_t deadline_ns;
 };
-
-static bool is_over(void *ctx)
-{
-    const struct asking *a = ctx;
-
-    return atomic_load(&a->job->canceled) ||
-           wh_clock_mono_ns(&a->job->api->deps.clock) > a->deadline_ns;
-}
 
 /* ---- the request ---- */
 
 static enum wh_rc read_zone(struct asking *a, struct wh_err *err)
 {
-    const struct sink_api *api = a->job->api;
-    struct wh_slice name = api_arg(&a->job->request, "zone");
+    const struct sink_api *api = a->reading.job->api;
+    struct wh_slice name = api_arg(&a->reading.job->request, "zone");
 
     a->conf.zone = api->zone;
     a->conf.zone_name = wh_slice_str(api->deps.conf.zone ? api->deps.conf.zone : "UTC");
@@ -49,18 +34,20 @@ static enum wh_rc read_zone(struct asking *a, struct wh_err *err)
 
 static enum wh_rc read_request(struct asking *a, struct wh_err *err)
 {
-    struct wh_slice now = api_arg(&a->job->request, "now");
-    struct wh_instant at = {.ms = wh_clock_now_ms(&a->job->api->deps.clock)};
+    struct wh_slice now = api_arg(&a->reading.job->request, "now");
+    struct wh_instant at = {.ms = wh_clock_now_ms(&a->reading.job->api->deps.clock)};
 
     if (now.ptr && wh_time_parse(now, &at, err) != WH_OK) {
         return wh_fail(err, WH_E_INVALID, "now must be a time, as in 2026-11-24T10:00:00Z");
     }
     a->conf.now_ms = at.ms;
-    a->question = api_arg(&a->job->request, "q");
+    a->question = api_arg(&a->reading.job->request, "q");
     if (a->question.ptr == NULL) {
         return wh_fail(err, WH_E_INVALID, "no question: GET ?q=which customers were impacted ...");
     }
-    return read_zone(a, err) == WH_OK ? api_arg_when(&a->job->request, &a->when, err) : err->rc;
+    return read_zone(a, err) == WH_OK
+               ? api_arg_when(&a->reading.job->request, &a->reading.when, err)
+               : err->rc;
 }
 
 /* ---- what is no answer ---- */
@@ -68,7 +55,7 @@ static enum wh_rc read_request(struct asking *a, struct wh_err *err)
 static void begin_refusal(struct asking *a, struct api_json *j, int status, const char *code,
                           const char *message)
 {
-    a->job->status = (unsigned)status;
+    a->reading.job->status = (unsigned)status;
     wh_buf_init(&j->buf, REFUSAL_MAX_BYTES);
     wh_json_writer_init(&j->w, &j->buf);
     wh_jw_object(&j->w);
@@ -93,7 +80,7 @@ static enum wh_rc not_understood(struct asking *a, const char *why, struct wh_er
         wh_jw_str(&j.w, wh_slice_str(ask_form_example(forms[i])));
     }
     wh_jw_end(&j.w);
-    return api_json_end(&j, a->job, err);
+    return api_json_end(&j, a->reading.job, err);
 }
 
 static void write_choice(struct wh_json_writer *w, const char *kind,
@@ -129,7 +116,7 @@ static enum wh_rc ambiguous(struct asking *a, const struct ask_answer *answer, s
                      past_string(incident->incident, "title"), incident->incident->source.url);
     }
     wh_jw_end(&j.w);
-    return api_json_end(&j, a->job, err);
+    return api_json_end(&j, a->reading.job, err);
 }
 
 /* ---- the answer ---- */
@@ -143,8 +130,10 @@ static enum wh_rc write_incidents(struct asking *a, const struct ask_answer *ans
     wh_jw_array(w);
     for (const struct ask_incident *i = answer->incidents; rc == WH_OK && i; i = i->next) {
         wh_jw_object(w);
-        rc = impact_write(a->past, i->report, &a->arena, w, err);
-        rc = rc == WH_OK ? api_put_completeness(a->job, a->snap, a->when, i->head, w, err) : rc;
+        rc = impact_write(a->reading.past, i->report, &a->reading.arena, w, err);
+        rc = rc == WH_OK ? api_put_completeness(a->reading.job, a->reading.snap, a->reading.when,
+                                                i->head, w, err)
+                         : rc;
         wh_jw_end(w);
     }
     wh_jw_end(w);
@@ -184,7 +173,7 @@ static enum wh_rc write_answer(struct asking *a, const struct ask_answer *answer
 
     api_json_begin(&j);
     wh_jw_put_str(&j.w, "question", a->question);
-    api_write_when(&j.w, a->when);
+    api_write_when(&j.w, a->reading.when);
     wh_jw_key(&j.w, "understood");
     ask_write_understood(answer, &a->conf, &j.w);
     wh_jw_put_str(&j.w, "answer", answer->text);
@@ -196,48 +185,29 @@ static enum wh_rc write_answer(struct asking *a, const struct ask_answer *answer
         wh_buf_done(&j.buf);
         return rc;
     }
-    return api_json_end(&j, a->job, err);
+    return api_json_end(&j, a->reading.job, err);
 }
 
-static enum wh_rc answer(struct asking *a, struct wh_err *err)
+static enum wh_rc answer(void *ctx, struct wh_err *err)
 {
-    const struct past_conf conf = {.store = a->job->api->deps.store,
-                                   .snap = a->snap,
-                                   .when = &a->when,
-                                   .over = is_over,
-                                   .ctx = a};
+    struct asking *a = ctx;
     struct ask_answer found;
-    enum wh_rc rc = past_new(&conf, &a->past, err);
+    enum wh_rc rc =
+        ask_answer(a->reading.past, a->question, &a->conf, &a->reading.arena, &found, err);
 
-    if (rc == WH_OK) {
-        rc = ask_answer(a->past, a->question, &a->conf, &a->arena, &found, err);
-        if (rc == WH_E_INVALID) {
-            rc = not_understood(a, err->msg, err);
-        } else if (rc == WH_OK) {
-            rc = found.choices || found.incident_choices ? ambiguous(a, &found, err)
-                                                         : write_answer(a, &found, err);
-        }
+    if (rc == WH_E_INVALID) {
+        return not_understood(a, err->msg, err);
     }
-    past_free(a->past);
-    return rc == WH_E_CANCELED ? wh_fail(err, WH_E_TIMEOUT, "the answer took too long") : rc;
+    if (rc != WH_OK) {
+        return rc;
+    }
+    return found.choices || found.incident_choices ? ambiguous(a, &found, err)
+                                                   : write_answer(a, &found, err);
 }
 
 enum wh_rc api_answer_ask(struct api_job *job, struct wh_err *err)
 {
-    struct asking a = {.job = job};
-    struct wh_snapshot *snap = NULL;
-    int64_t limit_ms = job->api->deps.conf.sql_timeout_ms - api_waited_ms(job);
-    enum wh_rc rc;
+    struct asking a = {.reading = {.job = job}};
 
-    if (read_request(&a, err) != WH_OK ||
-        wh_store_snapshot(job->api->deps.store, &snap, err) != WH_OK) {
-        return err->rc;
-    }
-    a.snap = snap;
-    a.deadline_ns = wh_clock_mono_ns(&job->api->deps.clock) + limit_ms * 1000000;
-    wh_arena_init(&a.arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
-    rc = answer(&a, err);
-    wh_arena_done(&a.arena);
-    wh_store_snapshot_free(job->api->deps.store, snap);
-    return rc;
+    return read_request(&a, err) == WH_OK ? api_read_state(&a.reading, answer, &a, err) : err->rc;
 }

@@ -5,29 +5,10 @@
 #include "stages/sink/impact/impact.h"
 
 enum {
-    ARENA_BLOCK_BYTES = 256 << 10,
-    ARENA_MAX_BYTES = 256 << 20,
     DOCUMENT_MAX_BYTES = 1 << 20,
     DOCUMENT_DEPTH = 16,
     CHOICES_MAX = 20,
 };
-
-struct asking {
-    struct api_job *job;
-    struct past *past;
-    struct wh_history_when when;
-    struct wh_arena arena;
-    const struct wh_snapshot *snap;
-    int64_t deadline_ns;
-};
-
-static bool is_over(void *ctx)
-{
-    const struct asking *a = ctx;
-
-    return atomic_load(&a->job->canceled) ||
-           wh_clock_mono_ns(&a->job->api->deps.clock) > a->deadline_ns;
-}
 
 /* ---- completeness ---- */
 
@@ -49,7 +30,7 @@ static bool is_of_project(struct wh_slice key, struct wh_slice project,
 }
 
 /* Is the connection one to this GitLab? */
-static enum wh_rc is_of_instance(const struct asking *a, struct wh_json_parser *parser,
+static enum wh_rc is_of_instance(const struct api_reading *a, struct wh_json_parser *parser,
                                  struct wh_slice connection, struct wh_slice instance, bool *ret,
                                  struct wh_err *err)
 {
@@ -102,7 +83,7 @@ static void write_report(struct wh_json_writer *w, struct wh_json_parser *parser
 }
 
 /* Whether all issues of the incident's project were read, as the fetcher says. *ret_known: it says so. */
-static enum wh_rc write_completeness(const struct asking *a, const struct wh_head *incident,
+static enum wh_rc write_completeness(const struct api_reading *a, const struct wh_head *incident,
                                      struct wh_json_parser *parser, struct wh_json_writer *w,
                                      bool *ret_known, struct wh_err *err)
 {
@@ -130,7 +111,7 @@ static enum wh_rc write_completeness(const struct asking *a, const struct wh_hea
     return rc;
 }
 
-static enum wh_rc put_completeness(const struct asking *a, const struct wh_head *incident,
+static enum wh_rc put_completeness(const struct api_reading *a, const struct wh_head *incident,
                                    struct wh_json_writer *w, struct wh_err *err)
 {
     struct wh_json_parser *parser = wh_json_parser_new(DOCUMENT_MAX_BYTES, DOCUMENT_DEPTH);
@@ -159,7 +140,7 @@ enum wh_rc api_put_completeness(struct api_job *job, const struct wh_snapshot *s
                                 struct wh_history_when when, const struct wh_head *incident,
                                 struct wh_json_writer *w, struct wh_err *err)
 {
-    const struct asking a = {.job = job, .snap = snap, .when = when};
+    const struct api_reading a = {.job = job, .snap = snap, .when = when};
 
     return put_completeness(&a, incident, w, err);
 }
@@ -167,7 +148,7 @@ enum wh_rc api_put_completeness(struct api_job *job, const struct wh_snapshot *s
 /* ---- the answer ---- */
 
 /* A number of incidents in several projects: the user chooses. */
-static enum wh_rc answer_choices(struct asking *a, const struct impact_choice *list,
+static enum wh_rc answer_choices(struct api_reading *a, const struct impact_choice *list,
                                  struct wh_err *err)
 {
     struct wh_json_writer w;
@@ -209,7 +190,8 @@ static void put_when(struct wh_json_writer *w, struct wh_history_when when)
     api_write_when(w, when);
 }
 
-static enum wh_rc answer_one(struct asking *a, const struct wh_head *incident, struct wh_err *err)
+static enum wh_rc answer_one(struct api_reading *a, const struct wh_head *incident,
+                             struct wh_err *err)
 {
     struct impact_report report;
     struct api_json j;
@@ -229,43 +211,25 @@ static enum wh_rc answer_one(struct asking *a, const struct wh_head *incident, s
     return api_json_end(&j, a->job, err);
 }
 
-static enum wh_rc answer(struct asking *a, struct wh_err *err)
+static enum wh_rc answer(void *ctx, struct wh_err *err)
 {
-    const struct past_conf conf = {.store = a->job->api->deps.store,
-                                   .snap = a->snap,
-                                   .when = &a->when,
-                                   .over = is_over,
-                                   .ctx = a};
+    struct api_reading *a = ctx;
     struct impact_choice *list = NULL;
-    enum wh_rc rc = past_new(&conf, &a->past, err);
 
-    rc = rc == WH_OK ? impact_find(a->past, a->job->id, &a->arena, &list, err) : rc;
-    if (rc == WH_OK && list == NULL) {
-        rc = wh_fail(err, WH_E_NOT_FOUND, "no incident has this id, address or reference%s",
-                     sink_is_now(a->when) ? "" : " at that time");
-    } else if (rc == WH_OK) {
-        rc = list->next ? answer_choices(a, list, err) : answer_one(a, list->incident, err);
+    if (impact_find(a->past, a->job->id, &a->arena, &list, err) != WH_OK) {
+        return err->rc;
     }
-    past_free(a->past);
-    return rc == WH_E_CANCELED ? wh_fail(err, WH_E_TIMEOUT, "the answer took too long") : rc;
+    if (list == NULL) {
+        return wh_fail(err, WH_E_NOT_FOUND, "no incident has this id, address or reference%s",
+                       sink_is_now(a->when) ? "" : " at that time");
+    }
+    return list->next ? answer_choices(a, list, err) : answer_one(a, list->incident, err);
 }
 
 enum wh_rc api_answer_impact(struct api_job *job, struct wh_err *err)
 {
-    struct asking a = {.job = job};
-    struct wh_snapshot *snap = NULL;
-    int64_t limit_ms = job->api->deps.conf.sql_timeout_ms - api_waited_ms(job);
-    enum wh_rc rc;
+    struct api_reading a = {.job = job};
 
-    if (api_arg_when(&job->request, &a.when, err) != WH_OK ||
-        wh_store_snapshot(job->api->deps.store, &snap, err) != WH_OK) {
-        return err->rc;
-    }
-    a.snap = snap;
-    a.deadline_ns = wh_clock_mono_ns(&job->api->deps.clock) + limit_ms * 1000000;
-    wh_arena_init(&a.arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
-    rc = answer(&a, err);
-    wh_arena_done(&a.arena);
-    wh_store_snapshot_free(job->api->deps.store, snap);
-    return rc;
+    return api_arg_when(&job->request, &a.when, err) == WH_OK ? api_read_state(&a, answer, &a, err)
+                                                              : err->rc;
 }
