@@ -1,0 +1,2 @@
+// One record.
+export const pages = ({ incident }) => [`/e/${incident}`];

@@ -1,0 +1,2 @@
+// Home, the page that is not there, and the connections.
+export const pages = () => ["/", "/connections", "/no-such-page"];

@@ -1,0 +1,2 @@
+// Tables, their columns, and what fills them.
+export const pages = () => ["/model"];
