@@ -115,7 +115,7 @@ $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 
 # A stage's core (all but main.c) is an archive too, so that tests can link it.
 define stage_rules
-STAGE_SRC_$(1) := $$(filter-out stages/$(1)/main.c,$$(sort $$(wildcard stages/$(1)/*.c stages/$(1)/*.S stages/$(1)/*/*.c stages/$(1)/*/*.cpp stages/$(1)/*/*.S)))
+STAGE_SRC_$(1) := $$(filter-out stages/$(1)/main.c,$$(sort $$(wildcard stages/$(1)/*.c stages/$(1)/*.S stages/$(1)/*/*.c stages/$(1)/*/*/*.c stages/$(1)/*/*.cpp stages/$(1)/*/*.S)))
 $$(B)/libstage-$(1).a: $$(call obj,$$(STAGE_SRC_$(1)))
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 $$(B)/bin/wellhead-$(1): $$(B)/stages/$(1)/main.c.o $$(TSAN_THREADS) $$(B)/libstage-$(1).a $$(COMMON_LIB)

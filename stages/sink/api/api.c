@@ -166,16 +166,21 @@ static bool is_registry(struct wh_slice path)
     return wh_slice_eq(path, WH_LIT("/registry")) || wh_slice_starts(path, WH_LIT("/registry/"));
 }
 
+/* A person gets 404 as a page; that one is made as the others are. */
+static bool wants_page(const struct wh_http_req *req)
+{
+    return is_get(wh_http_method(req)) &&
+           wh_slice_starts(wh_http_header(req, "Accept"), WH_LIT("text/html"));
+}
+
 static void refuse_path(struct wh_http_req *req)
 {
-    if (wh_slice_starts(wh_http_header(req, "Accept"), WH_LIT("text/html"))) {
-        api_refuse_page(req);
-        return;
+    if (!wants_page(req)) {
+        api_reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
+                        "no such page; there are /api/v1/entities, /api/v1/incidents, "
+                        "/api/v1/sql, /api/v1/kinds, /api/v1/model, /api/v1/status and /registry",
+                        NULL);
     }
-    api_reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
-                    "no such page; there are /api/v1/entities, /api/v1/incidents, /api/v1/sql, "
-                    "/api/v1/kinds, /api/v1/model, /api/v1/status and /registry",
-                    NULL);
 }
 
 static void refuse_method(struct wh_http_req *req, const struct route *route)

@@ -335,14 +335,14 @@ bool api_is_url_lookup(const struct api_request *request);
 /* The milliseconds that the request has waited for a thread. They are part of its time limit. */
 int64_t api_waited_ms(const struct api_job *job);
 
-/* ---- pages.c: pages for people; HTML with a .json twin, and .csv where a page has rows ---- */
+/* ---- pages/pages.c: pages for people; HTML with a .json twin, and .csv where a page has rows ---- */
 
 #define API_HTML "text/html; charset=utf-8"
 
 /* NULL: the path is not a page's. *ret_id: the segment that stands for '*', or empty. */
 const struct api_page *api_page_find(struct wh_slice path, enum api_twin *ret_twin,
                                      struct wh_slice *ret_id);
-/* Answers job->page as job->twin. */
+/* Answers job->page as job->twin; without a page, 404 as a page. */
 WH_MUST_CHECK enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err);
 
 /* ---- login.c ---- */
@@ -361,8 +361,6 @@ void api_session(struct sink_api *api, struct wh_http_req *req);
 bool api_knows(struct sink_api *api, const struct wh_http_req *req);
 /* 401 as a page that says how to log in. */
 void api_ask_login(struct wh_http_req *req);
-/* 404 as a page. */
-void api_refuse_page(struct wh_http_req *req);
 /* The fields of every HTML answer; returns how many. */
 size_t api_html_headers(struct wh_http_header out[3]);
 

@@ -91,17 +91,6 @@ static void reply_login(struct wh_http_req *req, unsigned status, struct wh_slic
     reply_html(req, status, wh_buf_slice(&html), NULL);
 }
 
-void api_refuse_page(struct wh_http_req *req)
-{
-    static const char html[] =
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Not found · "
-        "Wellhead</title>"
-        "<link rel=\"stylesheet\" href=\"/assets/style.css\"></head><body><main class=\"narrow\">"
-        "<h1>There is no such page</h1><p><a href=\"/\">Home</a></p></main></body></html>";
-
-    reply_html(req, 404, WH_LIT(html), NULL);
-}
-
 void api_ask_login(struct wh_http_req *req)
 {
     reply_login(req, 401, WH_LIT("{}"));

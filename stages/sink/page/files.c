@@ -3,51 +3,22 @@
 const char PAGE_FRAGMENT[] = "a part of other templates";
 
 /* Labels of files.S. */
-#define EMBEDDED(name) extern const char page_file_##name[], page_file_##name##_end[]
-EMBEDDED(layout_top);
-EMBEDDED(layout_end);
-EMBEDDED(table_rows);
-EMBEDDED(home);
-EMBEDDED(connections);
-EMBEDDED(incidents);
-EMBEDDED(incident);
-EMBEDDED(records);
-EMBEDDED(entity);
-EMBEDDED(sql);
-EMBEDDED(model);
-EMBEDDED(ask);
-EMBEDDED(login);
-EMBEDDED(error);
-EMBEDDED(style);
-EMBEDDED(script);
+#define EMBEDDED(name) extern const char page_file_##name[], page_file_##name##_end[];
+#define FRAGMENT(name) EMBEDDED(name)
+#define TEMPLATE(name) EMBEDDED(name)
+#define ASSET(name, end, type) EMBEDDED(name)
+#include "stages/sink/page/files.list"
+#undef FRAGMENT
+#undef TEMPLATE
+#undef ASSET
 
-#define TEMPLATE(name)                                                                             \
-    {                                                                                              \
-#name, NULL, page_file_##name, page_file_##name##_end                                      \
-    }
-
-#define FRAGMENT(name)                                                                             \
-    {                                                                                              \
-#name, PAGE_FRAGMENT, page_file_##name, page_file_##name##_end                             \
-    }
+#define FILE_OF(name, file, type) {file, type, page_file_##name, page_file_##name##_end},
+#define FRAGMENT(name) FILE_OF(name, #name, PAGE_FRAGMENT)
+#define TEMPLATE(name) FILE_OF(name, #name, NULL)
+#define ASSET(name, end, type) FILE_OF(name, #name "." #end, type)
 
 static const struct page_file files[] = {
-    FRAGMENT(layout_top),
-    FRAGMENT(layout_end),
-    FRAGMENT(table_rows),
-    TEMPLATE(home),
-    TEMPLATE(connections),
-    TEMPLATE(incidents),
-    TEMPLATE(incident),
-    TEMPLATE(records),
-    TEMPLATE(entity),
-    TEMPLATE(sql),
-    TEMPLATE(model),
-    TEMPLATE(ask),
-    TEMPLATE(login),
-    TEMPLATE(error),
-    {"style.css", "text/css; charset=utf-8", page_file_style, page_file_style_end},
-    {"script.js", "text/javascript; charset=utf-8", page_file_script, page_file_script_end},
+#include "stages/sink/page/files.list"
 };
 
 const struct page_file *page_files(size_t *ret_n)

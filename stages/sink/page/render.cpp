@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <initializer_list>
+#include <map>
 
 /* Our headers are C, and one of their parameters has the name of a C++ keyword. */
 extern "C" {
@@ -19,7 +20,6 @@ extern "C" {
 using kainjow::mustache::data;
 using kainjow::mustache::lambda2;
 using kainjow::mustache::mustache;
-using kainjow::mustache::partial;
 using kainjow::mustache::renderer;
 
 namespace
@@ -276,23 +276,38 @@ data function(word_fn fn)
     }}};
 }
 
-data part(const struct page_file *file)
+std::string text_of(const struct page_file *file)
 {
-    std::string text(file->bytes, static_cast<size_t>(file->end - file->bytes));
-
-    return data{partial{[text]() { return text; }}};
+    return std::string(file->bytes, static_cast<size_t>(file->end - file->bytes));
 }
 
-void set_parts(data &d)
+/* The template with its fragments in place: {{>name}}. A fragment that is not there leaves nothing. */
+std::string with_fragments(std::string text)
 {
-    size_t n;
-    const struct page_file *files = page_files(&n);
+    for (size_t at = 0; (at = text.find("{{>", at)) != std::string::npos;) {
+        size_t end = text.find("}}", at);
+        std::string name = text.substr(at + 3, end == std::string::npos ? end : end - at - 3);
+        const struct page_file *file = page_file(wh_slice(name.data(), name.size()));
+        std::string inside = file && file->type == PAGE_FRAGMENT ? text_of(file) : "";
 
-    for (size_t i = 0; i < n; i++) {
-        if (files[i].type == PAGE_FRAGMENT) {
-            d.set(files[i].name, part(&files[i]));
+        if (!inside.empty() && inside.back() == '\n') {
+            inside.pop_back();
         }
+        text.replace(at, end == std::string::npos ? end : end + 2 - at, inside);
     }
+    return text;
+}
+
+/* Each template is parsed once by each thread: rendering writes into it. */
+mustache &parsed(const struct page_file *file)
+{
+    thread_local std::map<const struct page_file *, mustache> known;
+    auto it = known.find(file);
+
+    if (it == known.end()) {
+        it = known.emplace(file, mustache{with_fragments(text_of(file))}).first;
+    }
+    return it->second;
 }
 
 } // namespace
@@ -307,12 +322,11 @@ enum wh_rc page_render(const char *name, struct wh_json_val document, struct wh_
     if (file == nullptr) {
         return wh_fail(err, WH_E_NOT_FOUND, "there is no template %s", name);
     }
-    mustache page{std::string(file->bytes, static_cast<size_t>(file->end - file->bytes))};
+    mustache &page = parsed(file);
     if (!page.is_valid()) {
         return wh_fail(err, WH_E_INVALID, "template %s: %s", name, page.error_message().c_str());
     }
     d = object(document);
-    set_parts(d);
     d.set("as_time", function(page_time));
     d.set("as_href", function(page_safe_href));
     d.set("as_markdown", function(page_markdown));

@@ -54,6 +54,40 @@ static void test_pages(void **state)
     th_api_free(f);
 }
 
+/* Each page names its twins; a twin names itself, without its ending twice. */
+static void test_twins_name_themselves(void **state)
+{
+    struct th_api *f = new_api();
+
+    (void)state;
+    get(f, "/sql", "sql", "select 1", 200, "\"/sql.json\"");
+    get(f, "/incidents.json", NULL, NULL, 200, "\"/incidents.csv\"");
+    get(f, "/incidents.json", NULL, NULL, 200, "\"/incidents.json\"");
+    get(f, "/index.json", NULL, NULL, 200, "\"/index.json\"");
+    th_api_free(f);
+}
+
+static void test_no_page(void **state)
+{
+    struct th_api *f = new_api();
+    struct th_http_req req;
+
+    (void)state;
+    th_api_request(f, &req, "GET", "/no-such-page");
+    th_http_header(&req, "Accept", "text/html,*/*");
+    th_http_send(&req, &f->handler, f->loop);
+    assert_int_equal(req.status, 404);
+    assert_true(has(&req.answer, "<nav"));
+    assert_true(has(&req.answer, "nothing is at this address"));
+    th_http_done(&req);
+    th_api_request(f, &req, "GET", "/no-such-page");
+    th_http_send(&req, &f->handler, f->loop);
+    assert_int_equal(req.status, 404);
+    assert_string_equal(req.content_type, "application/json");
+    th_http_done(&req);
+    th_api_free(f);
+}
+
 static void test_safe_headers(void **state)
 {
     struct th_api *f = new_api();
@@ -211,6 +245,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_twins_name_themselves),
+        cmocka_unit_test(test_no_page),
         cmocka_unit_test(test_safe_headers),
         cmocka_unit_test(test_login),
         cmocka_unit_test(test_foreign_origin),

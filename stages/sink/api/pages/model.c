@@ -1,0 +1,12 @@
+/* Tables, their columns, and what fills them. */
+#include "stages/sink/api/pages/pages_priv.h"
+
+static const struct api_page pages[] = {
+    {.path = "/model",
+     .file = "model",
+     .title = "Model",
+     .section = "/model",
+     .parts = {{.name = "kinds", .answer = api_answer_kinds}}},
+};
+
+const struct page_area page_area_model = PAGE_AREA(pages);

@@ -1,0 +1,285 @@
+/* How a page is found, made and shown; what pages there are: page_areas. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/json/json_copy.h"
+#include "stages/sink/api/pages/pages_priv.h"
+#include "stages/sink/page/render.h"
+
+enum { DOCUMENT_MAX_BYTES = 24 << 20, ARGS_MAX = 130 };
+
+static const struct page_area *const page_areas[] = {
+    &page_area_home,   &page_area_connections, &page_area_incidents, &page_area_records,
+    &page_area_entity, &page_area_ask,         &page_area_sql,       &page_area_model,
+};
+
+static const struct {
+    const char *name;
+    const char *href;
+} navigation[] = {{"Home", "/"},   {"Incidents", "/incidents"},     {"Records", "/t/work_items"},
+                  {"SQL", "/sql"}, {"Connections", "/connections"}, {"Model", "/model"}};
+
+/* ---- paths ---- */
+
+static bool fits(const char *pattern, struct wh_slice path, struct wh_slice *ret_id)
+{
+    size_t n = strlen(pattern);
+
+    *ret_id = wh_slice(NULL, 0);
+    if (n > 1 && pattern[n - 1] == '*') {
+        if (path.len < n || memcmp(path.ptr, pattern, n - 1) != 0 ||
+            memchr(path.ptr + n - 1, '/', path.len - n + 1)) {
+            return false;
+        }
+        *ret_id = wh_slice_from(path, n - 1);
+        return true;
+    }
+    return wh_slice_eq(path, wh_slice_str(pattern));
+}
+
+static bool cut_end(struct wh_slice *path, const char *end)
+{
+    size_t n = strlen(end);
+
+    if (path->len <= n || memcmp(path->ptr + path->len - n, end, n) != 0) {
+        return false;
+    }
+    path->len -= n;
+    return true;
+}
+
+/* Cuts the end off that names the twin; the first page's name is index then. */
+static enum api_twin cut_twin(struct wh_slice *path)
+{
+    enum api_twin twin = cut_end(path, ".json")  ? API_TWIN_JSON
+                         : cut_end(path, ".csv") ? API_TWIN_CSV
+                                                 : API_TWIN_HTML;
+
+    if (twin != API_TWIN_HTML && wh_slice_eq(*path, WH_LIT("/index"))) {
+        *path = WH_LIT("/");
+    }
+    return twin;
+}
+
+const struct api_page *api_page_find(struct wh_slice path, enum api_twin *ret_twin,
+                                     struct wh_slice *ret_id)
+{
+    *ret_twin = cut_twin(&path);
+    for (size_t i = 0; i < sizeof(page_areas) / sizeof(page_areas[0]); i++) {
+        for (size_t k = 0; k < page_areas[i]->n; k++) {
+            if (fits(page_areas[i]->pages[k].path, path, ret_id)) {
+                return &page_areas[i]->pages[k];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- parts ---- */
+
+static size_t part_args(const struct api_job *job, const struct page_part *part,
+                        struct api_arg args[ARGS_MAX])
+{
+    size_t n = 0;
+
+    if (part->sql) {
+        args[n++] = (struct api_arg){WH_LIT("sql"), wh_slice_str(part->sql)};
+        args[n] = (struct api_arg){WH_LIT("id"), job->id};
+        return job->id.ptr ? n + 1 : n;
+    }
+    if (part->takes_kind) {
+        args[n++] = (struct api_arg){WH_LIT("kind"), job->id};
+    }
+    for (size_t i = 0; i < job->request.n_args && n < ARGS_MAX; i++) {
+        args[n++] = job->request.args[i];
+    }
+    return n;
+}
+
+enum wh_rc page_capture(struct api_job *job, const struct page_part *part, struct wh_buf *out,
+                        struct wh_err *err)
+{
+    struct api_arg args[ARGS_MAX];
+    size_t n = part_args(job, part, args);
+
+    return api_capture(job, part->answer ? part->answer : api_answer_sql, args, n, out, err);
+}
+
+/* ---- the document ---- */
+
+static void write_navigation(struct wh_json_writer *w, const struct api_page *page)
+{
+    wh_jw_key(w, "nav");
+    wh_jw_array(w);
+    for (size_t i = 0; i < sizeof(navigation) / sizeof(navigation[0]); i++) {
+        wh_jw_object(w);
+        wh_jw_put_str(w, "name", wh_slice_str(navigation[i].name));
+        wh_jw_put_str(w, "href", wh_slice_str(navigation[i].href));
+        wh_jw_put_bool(w, "current", page && strcmp(page->section, navigation[i].href) == 0);
+        wh_jw_end(w);
+    }
+    wh_jw_end(w);
+}
+
+/* "/incidents" -> "/incidents.json?..."; the first page's name is index. */
+static void write_twin(struct wh_json_writer *w, const struct api_job *job, const char *key,
+                       const char *end)
+{
+    struct wh_slice path = job->request.path;
+    WH_AUTO(buf) struct wh_buf text;
+    struct wh_err err;
+
+    wh_buf_init(&text, API_HEADER_MAX_BYTES);
+    (void)cut_twin(&path);
+    if (wh_buf_append(&text, wh_slice_eq(path, WH_LIT("/")) ? WH_LIT("/index") : path, &err) ==
+            WH_OK &&
+        wh_buf_append(&text, wh_slice_str(end), &err) == WH_OK &&
+        (job->request.query.len == 0 ||
+         (wh_buf_append_char(&text, '?', &err) == WH_OK &&
+          wh_buf_append(&text, job->request.query, &err) == WH_OK))) {
+        wh_jw_put_str(w, key, wh_buf_slice(&text));
+    }
+}
+
+static void write_page(struct wh_json_writer *w, const struct api_job *job, const char *title)
+{
+    struct sink *sink = job->api->deps.sink;
+
+    wh_jw_key(w, "page");
+    wh_jw_object(w);
+    wh_jw_put_str(w, "title", job->page && job->page->named_by_id ? job->id : wh_slice_str(title));
+    wh_jw_put_ms(w, "at", wh_clock_now_ms(&job->api->deps.clock));
+    wh_jw_put_int(w, "sequence", sink ? (int64_t)sink_sequence(sink) : 0);
+    wh_jw_put_str(w, "q", api_arg(&job->request, "q"));
+    wh_jw_put_str(w, "sql", api_arg(&job->request, "sql"));
+    write_twin(w, job, "json", ".json");
+    write_twin(w, job, "csv", ".csv");
+    wh_jw_end(w);
+}
+
+static bool is_asked(const struct api_job *job, const struct page_part *part)
+{
+    return part->needs == NULL || api_arg(&job->request, part->needs).len > 0;
+}
+
+/* The message of a part that fails becomes the member "error". The page fails when its first part does. */
+static enum wh_rc write_parts(struct api_job *job, struct wh_json_writer *w, struct wh_err *err)
+{
+    for (size_t i = 0; i < PAGE_PARTS_MAX && job->page->parts[i].name; i++) {
+        const struct page_part *part = &job->page->parts[i];
+        WH_AUTO(buf) struct wh_buf text;
+
+        wh_buf_init(&text, PAGE_PART_MAX_BYTES);
+        if (!is_asked(job, part)) {
+            continue;
+        }
+        if (page_capture(job, part, &text, err) == WH_OK) {
+            wh_jw_key(w, part->name);
+            wh_jw_raw(w, wh_buf_slice(&text));
+        } else if (i == 0 && part->needs == NULL) {
+            return err->rc;
+        } else {
+            wh_jw_put_str(w, "error", wh_slice_str(err->msg));
+        }
+    }
+    return WH_OK;
+}
+
+static enum wh_rc write_html(struct api_job *job, const char *file, struct wh_slice document,
+                             struct wh_err *err)
+{
+    struct wh_json_parser *parser = wh_json_parser_new(DOCUMENT_MAX_BYTES, PAGE_DEPTH_MAX);
+    WH_AUTO(buf) struct wh_buf html;
+    struct wh_json_val root;
+    enum wh_rc rc;
+
+    wh_buf_init(&html, RENDER_MAX_BYTES);
+    if (parser == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a page");
+    }
+    rc = wh_json_parse(parser, document, &root, err);
+    if (rc == WH_OK) {
+        rc = page_render(file, root, &html, err);
+    }
+    wh_json_parser_free(parser);
+    job->content_type = API_HTML;
+    return rc == WH_OK ? api_spool_write(&job->out, wh_buf_slice(&html), err) : rc;
+}
+
+static void begin(struct api_json *j, const struct api_job *job, const char *title)
+{
+    api_json_begin(j);
+    write_navigation(&j->w, job->page);
+    write_page(&j->w, job, title);
+}
+
+static enum wh_rc answer_error(struct api_job *job, const struct wh_err *failed, struct wh_err *err)
+{
+    struct api_json j;
+    enum wh_rc rc;
+
+    job->status = api_status_of(failed->rc);
+    begin(&j, job, job->status == 404 ? "Not found" : "This page could not be made");
+    wh_jw_put_str(&j.w, "error", wh_slice_str(failed->msg));
+    wh_jw_end(&j.w);
+    rc = wh_jw_finish(&j.w, err);
+    if (rc == WH_OK) {
+        rc = write_html(job, "error", wh_buf_slice(&j.buf), err);
+    }
+    wh_buf_done(&j.buf);
+    return rc;
+}
+
+static enum wh_rc answer_rows(struct api_job *job, struct wh_err *err)
+{
+    const struct page_part *part = &job->page->parts[0];
+    struct api_arg args[ARGS_MAX];
+    size_t n;
+
+    for (size_t i = 0; i < PAGE_PARTS_MAX && job->page->parts[i].name; i++) {
+        if (job->page->parts[i].sql || job->page->parts[i].has_rows) {
+            part = &job->page->parts[i];
+            break;
+        }
+    }
+    n = part_args(job, part, args);
+    if (api_set_args(job, args, n, err) != WH_OK ||
+        api_add_arg(job, "_format", WH_LIT("csv"), err) != WH_OK) {
+        return err->rc;
+    }
+    return part->answer ? part->answer(job, err) : api_answer_sql(job, err);
+}
+
+enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err)
+{
+    struct api_json j;
+    struct wh_err failed;
+    enum wh_rc rc;
+
+    if (job->page == NULL) {
+        (void)wh_fail(&failed, WH_E_NOT_FOUND, "nothing is at this address");
+        return answer_error(job, &failed, err);
+    }
+    if (job->twin == API_TWIN_CSV) {
+        return answer_rows(job, err);
+    }
+    begin(&j, job, job->page->title);
+    rc = write_parts(job, &j.w, err);
+    if (rc != WH_OK) {
+        failed = *err;
+        wh_buf_done(&j.buf);
+        return job->twin == API_TWIN_HTML ? answer_error(job, &failed, err) : rc;
+    }
+    if (job->twin == API_TWIN_JSON) {
+        job->content_type = "application/json";
+        return api_json_end(&j, job, err);
+    }
+    wh_jw_end(&j.w);
+    rc = wh_jw_finish(&j.w, err);
+    if (rc == WH_OK) {
+        rc = write_html(job, job->page->file, wh_buf_slice(&j.buf), err);
+    }
+    wh_buf_done(&j.buf);
+    return rc;
+}

@@ -1,0 +1,60 @@
+/*
+ * pages_priv.h - pages for people. A page is a table entry: parts, which are answers of this API or SQL statements,
+ * and a mustache template that shows them (stages/sink/page/templates). PATH.json gives the parts themselves,
+ * PATH.csv the rows of the first part that has rows.
+ *
+ * To add a page: a file of this folder with a constant table of pages, its line in page_areas (pages.c), a template
+ * with its line in stages/sink/page/files.list, and a file in tests/browser/areas with its paths.
+ *
+ * Thread: a lane's; tables are constant.
+ */
+#ifndef WH_SINK_API_PAGES_PRIV_H
+#define WH_SINK_API_PAGES_PRIV_H
+
+#include "stages/sink/api/api_priv.h"
+
+enum { PAGE_PARTS_MAX = 8, PAGE_PART_MAX_BYTES = 8 << 20, PAGE_DEPTH_MAX = 64 };
+
+struct page_part {
+    const char *name; /* the member of the .json twin */
+    enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
+    const char *sql;   /* instead of answer; :id is the part of the path */
+    const char *needs; /* an argument without which the part is left out; NULL: none */
+    bool has_rows;     /* of an answer: it is a table, which can be a CSV file too; SQL always is */
+    bool takes_kind;   /* the part of the path is the argument "kind" of the answer */
+};
+
+struct api_page {
+    const char *path; /* '*' stands for one segment */
+    const char *file; /* the template */
+    const char *title;
+    const char *section; /* the address in the navigation that it belongs to */
+    bool named_by_id;    /* its title is the part of the path */
+    struct page_part parts[PAGE_PARTS_MAX];
+};
+
+/* The pages of one file. */
+struct page_area {
+    const struct api_page *pages;
+    size_t n;
+};
+
+#define PAGE_AREA(array)                                                                           \
+    {                                                                                              \
+        array, sizeof(array) / sizeof((array)[0])                                                  \
+    }
+
+extern const struct page_area page_area_home;
+extern const struct page_area page_area_connections;
+extern const struct page_area page_area_incidents;
+extern const struct page_area page_area_records;
+extern const struct page_area page_area_entity;
+extern const struct page_area page_area_ask;
+extern const struct page_area page_area_sql;
+extern const struct page_area page_area_model;
+
+/* Appends the answer of a part. A statement has arguments of its own; an answer has those of the request. */
+WH_MUST_CHECK enum wh_rc page_capture(struct api_job *job, const struct page_part *part,
+                                      struct wh_buf *out, struct wh_err *err);
+
+#endif
