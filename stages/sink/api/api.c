@@ -190,6 +190,23 @@ static void refuse_method(struct wh_http_req *req, const struct route *route)
     api_reply_error(req, 405, "method_not_allowed", "this address is read with GET", &allow);
 }
 
+/* Gives how many bytes of a form may come. */
+static size_t page_head(struct wh_http_req *req, const struct api_page *page)
+{
+    const bool forms = api_page_takes_forms(page);
+    const struct wh_http_header allow = {WH_LIT("Allow"),
+                                         forms ? WH_LIT("GET, HEAD, POST") : WH_LIT("GET, HEAD")};
+
+    if (is_get(wh_http_method(req))) {
+        return 0;
+    }
+    if (forms && wh_slice_eq(wh_http_method(req), WH_LIT("POST"))) {
+        return PAGE_FORM_MAX_BYTES;
+    }
+    api_reply_error(req, 405, "method_not_allowed", "this page is read with GET", &allow);
+    return 0;
+}
+
 static size_t on_head(void *ctx, struct wh_http_req *req)
 {
     static const struct wh_http_header ask = {{"WWW-Authenticate", 16},
@@ -199,6 +216,7 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
     struct wh_slice method = wh_http_method(req);
     struct wh_slice id;
     const struct route *route;
+    const struct api_page *page;
     enum api_twin twin;
     size_t body = 0;
 
@@ -229,11 +247,11 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
         return mcp_head(api, req);
     }
     route = find_route(path, &id);
-    if (route == NULL && api_page_find(path, &twin, &id)) {
-        if (!is_get(method)) {
-            api_reply_error(req, 405, "method_not_allowed", "this page is read with GET", NULL);
-        }
-    } else if (route == NULL) {
+    page = route ? NULL : api_page_find(path, &twin, &id);
+    if (page) {
+        return page_head(req, page);
+    }
+    if (route == NULL) {
         refuse_path(req);
     } else if (!method_allowed(route, method)) {
         refuse_method(req, route);
@@ -315,7 +333,7 @@ static void on_request(void *ctx, struct wh_http_req *req)
     }
     if (route == NULL) {
         job->page = api_page_find(job->request.path, &job->twin, &job->id);
-        job->answer = api_answer_page;
+        job->answer = is_get(job->request.method) ? api_answer_page : api_answer_form;
         api_job_submit(job, API_QUERIES);
         return;
     }

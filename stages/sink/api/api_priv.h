@@ -138,13 +138,14 @@ struct api_job {
     /* The answer. */
     struct api_spool out;
     const char *content_type;
-    unsigned status;                 /* 0: 200 */
-    unsigned part_status;            /* of the answer that api_capture took last */
-    char link[API_HEADER_MAX_BYTES]; /* value of a Link header, or empty */
-    struct wh_err err;               /* rc WH_OK when it was answered */
-    bool has_rows;                   /* the answer is rows, and says whether they are complete */
-    const char *cut;                 /* why rows are missing; NULL: none are */
-    char reason[API_REASON_BYTES];   /* value of a Wellhead-Reason field */
+    unsigned status;                     /* 0: 200 */
+    unsigned part_status;                /* of the answer that api_capture took last */
+    char link[API_HEADER_MAX_BYTES];     /* value of a Link header, or empty */
+    char location[API_HEADER_MAX_BYTES]; /* value of a Location header, or empty */
+    struct wh_err err;                   /* rc WH_OK when it was answered */
+    bool has_rows;                 /* the answer is rows, and says whether they are complete */
+    const char *cut;               /* why rows are missing; NULL: none are */
+    char reason[API_REASON_BYTES]; /* value of a Wellhead-Reason field */
     int64_t sent;
     /* A job with a flow; the loop's thread alone. */
     struct api_job *prev;
@@ -342,6 +343,11 @@ int64_t api_waited_ms(const struct api_job *job);
 /* NULL: the path is not a page's. *ret_id: the segment that stands for '*', or empty. */
 const struct api_page *api_page_find(struct wh_slice path, enum api_twin *ret_twin,
                                      struct wh_slice *ret_id);
+/* Does the page take forms? */
+bool api_page_takes_forms(const struct api_page *page);
+enum { PAGE_FORM_MAX_BYTES = 256 << 10 };
+/* Answers a form of job->page. */
+WH_MUST_CHECK enum wh_rc api_answer_form(struct api_job *job, struct wh_err *err);
 /* Answers job->page as job->twin; without a page, 404 as a page. */
 WH_MUST_CHECK enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err);
 

@@ -55,6 +55,9 @@ size_t api_job_headers(struct api_job *job, struct wh_http_header out[API_HEADER
     if (job->link[0]) {
         out[n++] = (struct wh_http_header){WH_LIT("Link"), wh_slice_str(job->link)};
     }
+    if (job->location[0]) {
+        out[n++] = (struct wh_http_header){WH_LIT("Location"), wh_slice_str(job->location)};
+    }
     if (job->replying) {
         out[n++] =
             (struct wh_http_header){WH_LIT("Trailer"), WH_LIT("Wellhead-Result, Wellhead-Reason")};

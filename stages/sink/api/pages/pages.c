@@ -251,20 +251,22 @@ static enum wh_rc answer_rows(struct api_job *job, struct wh_err *err)
     return part->answer ? part->answer(job, err) : api_answer_sql(job, err);
 }
 
-enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err)
+bool api_page_takes_forms(const struct api_page *page)
+{
+    return page->act != NULL;
+}
+
+static enum wh_rc answer_document(struct api_job *job, const struct wh_err *problem,
+                                  struct wh_err *err)
 {
     struct api_json j;
     struct wh_err failed;
     enum wh_rc rc;
 
-    if (job->page == NULL) {
-        (void)wh_fail(&failed, WH_E_NOT_FOUND, "nothing is at this address");
-        return answer_error(job, &failed, err);
-    }
-    if (job->twin == API_TWIN_CSV) {
-        return answer_rows(job, err);
-    }
     begin(&j, job, job->page->title);
+    if (problem) {
+        wh_jw_put_str(&j.w, "problem", wh_slice_str(problem->msg));
+    }
     rc = write_parts(job, &j.w, err);
     if (rc != WH_OK) {
         failed = *err;
@@ -282,4 +284,21 @@ enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err)
     }
     wh_buf_done(&j.buf);
     return rc;
+}
+
+enum wh_rc page_answer_problem(struct api_job *job, const struct wh_err *problem,
+                               struct wh_err *err)
+{
+    job->status = api_status_of(problem->rc);
+    return answer_document(job, problem, err);
+}
+
+enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err)
+{
+    const struct wh_err nothing = {.rc = WH_E_NOT_FOUND, .msg = "nothing is at this address"};
+
+    if (job->page == NULL) {
+        return answer_error(job, &nothing, err);
+    }
+    return job->twin == API_TWIN_CSV ? answer_rows(job, err) : answer_document(job, NULL, err);
 }

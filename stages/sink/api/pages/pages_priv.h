@@ -13,7 +13,7 @@
 
 #include "stages/sink/api/api_priv.h"
 
-enum { PAGE_PARTS_MAX = 8, PAGE_PART_MAX_BYTES = 8 << 20, PAGE_DEPTH_MAX = 64 };
+enum { PAGE_PARTS_MAX = 12, PAGE_PART_MAX_BYTES = 8 << 20, PAGE_DEPTH_MAX = 64 };
 
 struct page_part {
     const char *name; /* the member of the .json twin */
@@ -31,6 +31,12 @@ struct api_page {
     const char *section; /* the address in the navigation that it belongs to */
     bool named_by_id;    /* its title is the part of the path */
     struct page_part parts[PAGE_PARTS_MAX];
+    /*
+     * Takes a form of this page (POST to its path): the fields are the arguments of the request. NULL: it has none.
+     * WH_OK leads the browser to page_go's address, or back to the page; an error is shown on the page, above what
+     * it shows otherwise. Who sends it is checked already: the API's token, or a session from a page of this origin.
+     */
+    enum wh_rc (*act)(struct api_job *job, struct wh_err *err);
 };
 
 /* The pages of one file. */
@@ -56,5 +62,11 @@ extern const struct page_area page_area_model;
 /* Appends the answer of a part. A statement has arguments of its own; an answer has those of the request. */
 WH_MUST_CHECK enum wh_rc page_capture(struct api_job *job, const struct page_part *part,
                                       struct wh_buf *out, struct wh_err *err);
+
+/* Where the browser goes after a form: a path of this server, at most API_HEADER_MAX_BYTES. WH_E_INVALID. */
+WH_MUST_CHECK enum wh_rc page_go(struct api_job *job, struct wh_slice path, struct wh_err *err);
+/* The page, with what went wrong as {{problem}}, and the status of that. */
+WH_MUST_CHECK enum wh_rc page_answer_problem(struct api_job *job, const struct wh_err *problem,
+                                             struct wh_err *err);
 
 #endif
