@@ -331,6 +331,13 @@ static const struct sql_table_info tables[] = {
      "incidents with services, customers and what their contracts are worth in a month",
      "select incident_title, service_name, customer_name, revenue_minor, currency from "
      "incident_impact order by started_at desc, 2, 3"},
+    {"incident_facts", NULL, WH_KIND_NONE,
+     "severity and times of incidents, each by its first rule",
+     "select incident_title, severity, started_at, duration_s from incident_facts order by "
+     "started_at desc limit 10"},
+    {"incident_revenue", NULL, WH_KIND_NONE,
+     "what the contracts of each customer that an incident hit are worth in a month",
+     "select incident_url, currency, sum(revenue_minor) from incident_revenue group by 1, 2"},
     {"incident_services", NULL, WH_KIND_NONE, "services that incidents hit, by rules",
      "select incident_url, service_name, rule from incident_services order by 1, 2"},
     {"incident_follow_ups", NULL, WH_KIND_NONE, "what is to be done after incidents",

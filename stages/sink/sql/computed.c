@@ -3,9 +3,10 @@
 #include "common/base/time.h"
 
 static const struct sql_computed_def *const tables[] = {
-    &sql_incident_follow_ups, &sql_incident_impact, &sql_incident_services, &sql_postmortems,
-    &sql_rollbacks,           &sql_unresolved,      &sql_team_members,      &sql_accounts,
-    &sql_people_review,       &sql_decisions,
+    &sql_incident_facts,   &sql_incident_follow_ups, &sql_incident_impact,
+    &sql_incident_revenue, &sql_incident_services,   &sql_postmortems,
+    &sql_rollbacks,        &sql_unresolved,          &sql_team_members,
+    &sql_accounts,         &sql_people_review,       &sql_decisions,
 };
 
 const struct sql_computed_def *const *sql_computed_tables(size_t *ret_n)

@@ -72,8 +72,10 @@ const struct sql_computed_def *const *sql_computed_tables(size_t *ret_n);
 /* NULL when there is none of that name. */
 const struct sql_computed_def *sql_computed_find(struct wh_slice name);
 
+extern const struct sql_computed_def sql_incident_facts;
 extern const struct sql_computed_def sql_incident_follow_ups;
 extern const struct sql_computed_def sql_incident_impact;
+extern const struct sql_computed_def sql_incident_revenue;
 extern const struct sql_computed_def sql_incident_services;
 extern const struct sql_computed_def sql_postmortems;
 extern const struct sql_computed_def sql_rollbacks;

@@ -403,3 +403,142 @@ const struct sql_computed_def sql_incident_impact = {
     .step = impact_step,
     INCIDENTS_TABLE,
 };
+
+/* ---- facts ---- */
+
+enum {
+    T_TITLE = 2,
+    T_STATE,
+    T_SEVERITY,
+    T_STARTED_AT,
+    T_DETECTED_AT,
+    T_MITIGATED_AT,
+    T_RESTORED_AT,
+    T_DURATION,
+    T_COLUMNS
+};
+
+static const struct sql_column fact_columns[T_COLUMNS] = {
+    INCIDENT_COLUMNS,
+    {"incident_title", "TEXT", SQL_SHAPE_PLAIN, "its title"},
+    {"state", "TEXT", SQL_SHAPE_PLAIN, "opened or closed"},
+    {"severity", "TEXT", SQL_SHAPE_PLAIN, "critical, high, medium, low or unknown"},
+    {"started_at", "TEXT", SQL_SHAPE_TIME, "start of the impact, else when it was made"},
+    {"detected_at", "TEXT", SQL_SHAPE_TIME, "when it was detected, else when it was made"},
+    {"mitigated_at", "TEXT", SQL_SHAPE_TIME, "when it was mitigated, where the text says so"},
+    {"restored_at", "TEXT", SQL_SHAPE_TIME, "when service was restored, resolved or closed"},
+    {"duration_s", "INTEGER", SQL_SHAPE_PLAIN, "seconds from start to restoration"},
+};
+
+/* A time that is known; the cell stays NULL otherwise. */
+static enum wh_rc put_fact_time(struct sql_computing *c, const struct impact_fact *fact,
+                                struct sql_value *ret, struct wh_err *err)
+{
+    return fact->known ? sql_value_of_time(c, fact->ms, ret, err) : WH_OK;
+}
+
+static enum wh_rc add_facts(struct sql_computing *c, const struct wh_head *incident,
+                            struct wh_err *err)
+{
+    struct sql_value row[T_COLUMNS] = {{.type = SQL_NULL}};
+    struct impact_facts f;
+    struct wh_slice title;
+
+    impact_read_facts(incident, &f);
+    if (put_incident(c, incident, row, err) != WH_OK ||
+        past_text(c->past, incident, "title", &c->step, &title, err) != WH_OK ||
+        put_fact_time(c, &f.started, &row[T_STARTED_AT], err) != WH_OK ||
+        put_fact_time(c, &f.detected, &row[T_DETECTED_AT], err) != WH_OK ||
+        put_fact_time(c, &f.mitigated, &row[T_MITIGATED_AT], err) != WH_OK ||
+        put_fact_time(c, &f.restored, &row[T_RESTORED_AT], err) != WH_OK) {
+        return err->rc;
+    }
+    row[T_TITLE] = sql_value_of_text(title);
+    row[T_STATE] = sql_value_of_text(past_string(incident, "state"));
+    row[T_SEVERITY] = sql_value_of_text(f.severity.text);
+    if (f.has_duration) {
+        row[T_DURATION] = sql_value_of_int(f.duration_s);
+    }
+    return sql_computed_add(c, row, err);
+}
+
+static enum wh_rc facts_step(struct sql_computing *c, bool *ret_end, struct wh_err *err)
+{
+    const struct wh_head *incident = NULL;
+
+    if (next_incident(c, &incident, ret_end, err) != WH_OK) {
+        return err->rc;
+    }
+    return incident ? add_facts(c, incident, err) : WH_OK;
+}
+
+const struct sql_computed_def sql_incident_facts = {
+    .name = "incident_facts",
+    .columns = fact_columns,
+    .n_columns = T_COLUMNS,
+    .rows = 1000,
+    .step = facts_step,
+    INCIDENTS_TABLE,
+};
+
+/* ---- revenue ---- */
+
+enum { V_STARTED_AT = 2, V_CUSTOMER, V_CUSTOMER_NAME, V_REVENUE, V_CURRENCY, V_COLUMNS };
+
+static const struct sql_column revenue_columns[V_COLUMNS] = {
+    INCIDENT_COLUMNS,
+    {"started_at", "TEXT", SQL_SHAPE_TIME, "start of the impact, else when it was made"},
+    {"customer", "TEXT", SQL_SHAPE_PLAIN, "customer that it hit"},
+    {"customer_name", "TEXT", SQL_SHAPE_PLAIN, "the customer's name"},
+    {"revenue_minor", "INTEGER", SQL_SHAPE_PLAIN,
+     "monthly value of the customer's contracts for the services it hit or for none in "
+     "particular, each once; NULL: too large"},
+    {"currency", "TEXT", SQL_SHAPE_PLAIN, "of the revenue; each has a row of its own"},
+};
+
+static enum wh_rc add_revenue(struct sql_computing *c, const struct impact_report *r,
+                              const struct impact_customer *customer, struct wh_err *err)
+{
+    struct sql_value row[V_COLUMNS] = {[V_CUSTOMER_NAME] = sql_value_of_text(customer->name)};
+
+    for (const struct impact_revenue *v = customer->revenue; v; v = v->next) {
+        row[V_CURRENCY] = sql_value_of_text(v->currency);
+        row[V_REVENUE] =
+            v->overflow ? (struct sql_value){.type = SQL_NULL} : sql_value_of_int(v->monthly_minor);
+        if (put_incident(c, r->incident, row, err) != WH_OK ||
+            put_fact_time(c, &r->facts.started, &row[V_STARTED_AT], err) != WH_OK ||
+            sql_value_of_id(c, &customer->id, &row[V_CUSTOMER], err) != WH_OK ||
+            sql_computed_add(c, row, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+static enum wh_rc revenue_step(struct sql_computing *c, bool *ret_end, struct wh_err *err)
+{
+    const struct wh_head *incident = NULL;
+    struct impact_report report = {0};
+
+    if (next_incident(c, &incident, ret_end, err) != WH_OK) {
+        return err->rc;
+    }
+    if (incident && impact_read(c->past, incident, c->zone, &c->step, &report, err) != WH_OK) {
+        return err->rc;
+    }
+    for (const struct impact_customer *u = report.customers; u; u = u->next) {
+        if (add_revenue(c, &report, u, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return WH_OK;
+}
+
+const struct sql_computed_def sql_incident_revenue = {
+    .name = "incident_revenue",
+    .columns = revenue_columns,
+    .n_columns = V_COLUMNS,
+    .rows = 5000,
+    .step = revenue_step,
+    INCIDENTS_TABLE,
+};

@@ -45,6 +45,8 @@ static const char *const whole[] = {
     "select incident, service, service_name, rule from incident_services",
     "select incident, incident_url, severity, started_at, service, service_name, customer, "
     "customer_name, revenue_minor, currency, open_follow_ups from incident_impact",
+    "select * from incident_facts",
+    "select * from incident_revenue",
     "select * from incident_follow_ups",
     "select * from postmortems",
     "select * from unresolved",

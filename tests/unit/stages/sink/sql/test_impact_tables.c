@@ -144,6 +144,25 @@ static void an_incident_leads_to_revenue(void **state)
               "5|\n");
 }
 
+/* A contract counts once for a customer, whichever of the services it is for; facts need no service. */
+static void facts_and_revenue_have_rows_of_their_own(void **state)
+{
+    struct world *w = *state;
+
+    th_facts_put(&w->facts, th_story);
+    th_sql_is(w->engine,
+              "select customer_name, revenue_minor, currency from incident_revenue order by 1, 3",
+              "Acme|1100|EUR|\nAcme|100|USD|\n");
+    th_sql_is(w->engine,
+              "select incident_title, state, severity, started_at, detected_at, mitigated_at, "
+              "restored_at, duration_s from incident_facts",
+              "Payments fail|closed|high|2026-05-12T22:10:00.000Z|2026-05-12T22:30:00.000Z||"
+              "2026-05-13T01:00:00.000Z|10200|\n");
+    th_sql_is(w->engine,
+              "select count(*) from incident_facts where incident = (select id from incidents)",
+              "1|\n");
+}
+
 static void the_day_is_that_of_the_zone(void **state)
 {
     struct world *w = *state;
@@ -433,6 +452,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_incident_leads_to_services_by_every_rule, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_incident_leads_to_revenue, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(facts_and_revenue_have_rows_of_their_own, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_day_is_that_of_the_zone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follow_ups_are_found_by_every_rule, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_late_service_resolves_what_was_unresolved, set_up,
