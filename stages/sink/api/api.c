@@ -1,8 +1,8 @@
 /*
  * Routes, authentication, jobs; how a request is answered: api_priv.h.
  *
- *   GET /api/v1/entities?kind=TABLE          a list: COLUMN[__OPERATOR]=VALUE, _sort or _sort_desc,
- *                                            _size, _next, _col, _deleted=include, _shape
+ *   GET /api/v1/entities?kind=TABLE          a list of any table: COLUMN[__OPERATOR]=VALUE, _sort or _sort_desc,
+ *                                            _size, _next, _col, _facet, _extra, _asof and more (list_words.c)
  *   GET /api/v1/entities?url=PAGE            the entity of that page at the source
  *   GET /api/v1/entities/ID                  every field, and which revision set it; as_of, valid_at: at
  *                                            that time, by when it was stored and by the source's own times

@@ -237,6 +237,9 @@ struct api_rows {
     struct api_spool *out;
     enum api_format format;
     bool arrays;                  /* rows as arrays, not objects */
+    bool bare;                    /* JSON is the array of the rows alone */
+    bool first_only;              /* of each row, the first value */
+    bool no_head;                 /* CSV without the line of names */
     const enum sql_shape *shapes; /* of the columns, or NULL: as SQL has them */
     size_t hidden;                /* last columns that are not shown */
     int64_t max_bytes;
@@ -257,6 +260,9 @@ const char *api_format_type(enum api_format format);
 /* Begins the answer: {"ok":true, ... "rows":[ when it is JSON. */
 void api_rows_init(struct api_rows *rows, struct api_job *job, enum api_format format);
 void api_rows_done(struct api_rows *rows);
+/* Reads _shape (objects, arrays, array, arrayfirst) and _header (off). */
+WH_MUST_CHECK enum wh_rc api_rows_shape(struct api_rows *rows, const struct api_request *request,
+                                        struct wh_err *err);
 /* The time limit that a request asks for; 0: the usual one, or the longest for all rows. */
 int64_t api_time_limit(const struct api_job *job, int64_t asked_ms);
 /*

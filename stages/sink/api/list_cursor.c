@@ -1,5 +1,5 @@
 /*
- * Pages of a list. The token is column, direction, id, type and value of the last row, separated,
+ * Pages of a list. The token is column, direction, key, type and value of the last row, separated,
  * in base64url.
  */
 #include <stdio.h>
@@ -15,6 +15,18 @@ static enum wh_rc put_part(struct wh_buf *out, struct wh_slice part, struct wh_e
                                                   : err->rc;
 }
 
+static const char *sorted_by(const struct api_list *l)
+{
+    return l->sort ? l->sort->name : "";
+}
+
+/* A key is a text or a whole number. */
+static enum wh_rc put_key(struct wh_buf *out, const struct sql_value *key, struct wh_err *err)
+{
+    return key->type == SQL_INT ? wh_buf_printf(out, err, "%lld%c", (long long)key->i, SEPARATOR)
+                                : put_part(out, key->bytes, err);
+}
+
 void api_list_keep(void *ctx, const struct sql_value *values, size_t n)
 {
     struct api_list *l = ctx;
@@ -23,9 +35,9 @@ void api_list_keep(void *ctx, const struct sql_value *values, size_t n)
     enum wh_rc rc;
 
     wh_buf_reset(&l->last);
-    rc = n == 2 ? put_part(&l->last, wh_slice_str(l->sort->name), &err) : WH_E_INTERNAL;
+    rc = n == 2 ? put_part(&l->last, wh_slice_str(sorted_by(l)), &err) : WH_E_INTERNAL;
     if (rc == WH_OK && (put_part(&l->last, l->desc ? WH_LIT("d") : WH_LIT("u"), &err) != WH_OK ||
-                        put_part(&l->last, values[1].bytes, &err) != WH_OK)) {
+                        put_key(&l->last, &values[1], &err) != WH_OK)) {
         rc = err.rc;
     }
     if (rc == WH_OK) {
@@ -89,7 +101,7 @@ static enum wh_rc parse_token(struct api_list *l, struct wh_slice token, struct 
     wh_buf_done(&decoded);
     if (rc != WH_OK || !take_part(&rest, &column) || !take_part(&rest, &direction) ||
         !take_part(&rest, ret_id) || !take_part(&rest, &type) || type.len != 1 ||
-        !wh_slice_eq(column, wh_slice_str(l->sort->name)) ||
+        !wh_slice_eq(column, wh_slice_str(sorted_by(l))) ||
         !wh_slice_eq(direction, l->desc ? WH_LIT("d") : WH_LIT("u"))) {
         return bad_token(err);
     }
@@ -98,38 +110,34 @@ static enum wh_rc parse_token(struct api_list *l, struct wh_slice token, struct 
     return WH_OK;
 }
 
-bool api_list_by_id(const struct api_list *l)
-{
-    return strcmp(l->sort->name, "id") == 0;
-}
-
 static enum wh_rc add_place(struct api_list *l, struct wh_slice id, char type,
                             struct wh_slice value, struct wh_err *err)
 {
-    const char *c = l->sort->name;
     const char *op = l->desc ? "<" : ">";
     /* Numbers go as text: CAST makes them what the column has. */
     const char *cast = type == 'i' ? "INTEGER" : type == 'f' ? "REAL" : "TEXT";
+    const char *c = sorted_by(l);
     const char *i;
     const char *v;
 
     if (api_list_param(l, (struct sql_value){.type = SQL_TEXT, .bytes = id}, &i, err) != WH_OK ||
-        api_list_condition(l, err) != WH_OK) {
+        api_list_condition(l, &l->sql, err) != WH_OK) {
         return err->rc;
     }
-    if (api_list_by_id(l)) {
-        return wh_buf_printf(&l->sql, err, "id %s :%s", op, i);
+    if (l->sort == NULL) {
+        return wh_buf_printf(&l->sql, err, "%s %s :%s", l->key, op, i);
     }
     if (type == 'n') {
         /* NULL is smaller than all else. */
-        return wh_buf_printf(
-            &l->sql, err,
-            l->desc ? "(\"%s\" IS NULL AND id < :%s)" : "(\"%s\" IS NOT NULL OR id > :%s)", c, i);
+        return wh_buf_printf(&l->sql, err,
+                             l->desc ? "(\"%s\" IS NULL AND %s < :%s)"
+                                     : "(\"%s\" IS NOT NULL OR %s > :%s)",
+                             c, l->key, i);
     }
     if (api_list_param(l, (struct sql_value){.type = SQL_TEXT, .bytes = value}, &v, err) != WH_OK ||
         wh_buf_printf(&l->sql, err,
-                      "(\"%s\" %s CAST(:%s AS %s) OR (\"%s\" = CAST(:%s AS %s) AND id %s :%s)", c,
-                      op, v, cast, c, v, cast, op, i) != WH_OK) {
+                      "(\"%s\" %s CAST(:%s AS %s) OR (\"%s\" = CAST(:%s AS %s) AND %s %s :%s)", c,
+                      op, v, cast, c, v, cast, l->key, op, i) != WH_OK) {
         return err->rc;
     }
     if (l->desc && wh_buf_printf(&l->sql, err, " OR \"%s\" IS NULL", c) != WH_OK) {
@@ -143,11 +151,11 @@ static enum wh_rc add_bound(struct api_list *l, struct wh_slice value, struct wh
 {
     const char *v;
 
-    if (strcmp(l->sort->name, "changed_at") != 0) {
+    if (strcmp(sorted_by(l), "changed_at") != 0) {
         return WH_OK;
     }
     if (api_list_param(l, (struct sql_value){.type = SQL_TEXT, .bytes = value}, &v, err) != WH_OK ||
-        api_list_condition(l, err) != WH_OK) {
+        api_list_condition(l, &l->sql, err) != WH_OK) {
         return err->rc;
     }
     return wh_buf_printf(&l->sql, err, "changed_at %s :%s", l->desc ? "<=" : ">=", v);
@@ -174,23 +182,9 @@ enum wh_rc api_list_place(struct api_list *l, struct wh_err *err)
 static enum wh_rc next_url(const struct api_list *l, struct wh_slice token, struct wh_buf *out,
                            struct wh_err *err)
 {
-    const struct api_request *r = &l->job->request;
-
-    if (wh_buf_append(out, r->path, err) != WH_OK) {
-        return err->rc;
-    }
-    for (size_t i = 0; i < r->n_args; i++) {
-        if (wh_slice_eq(r->args[i].name, WH_LIT("_next"))) {
-            continue;
-        }
-        if (wh_buf_append_char(out, out->len == r->path.len ? '?' : '&', err) != WH_OK ||
-            wh_percent_encode(r->args[i].name, out, err) != WH_OK ||
-            wh_buf_append_char(out, '=', err) != WH_OK ||
-            wh_percent_encode(r->args[i].value, out, err) != WH_OK) {
-            return err->rc;
-        }
-    }
-    return wh_buf_printf(out, err, "&_next=%.*s", WH_SLICE_ARG(token));
+    return api_list_address(l, NULL, API_LIST_ARGS_MAX, false, out, err) == WH_OK
+               ? api_list_address_add(out, "_next", token, err)
+               : err->rc;
 }
 
 enum wh_rc api_list_next(struct api_list *l, bool more, struct wh_buf *members, struct wh_err *err)

@@ -72,6 +72,20 @@ void api_rows_done(struct api_rows *rows)
     wh_buf_done(&rows->row);
 }
 
+enum wh_rc api_rows_shape(struct api_rows *rows, const struct api_request *request,
+                          struct wh_err *err)
+{
+    struct wh_slice shape = api_arg(request, "_shape");
+
+    rows->arrays = wh_slice_eq(shape, WH_LIT("arrays"));
+    rows->first_only = wh_slice_eq(shape, WH_LIT("arrayfirst"));
+    rows->bare = rows->first_only || wh_slice_eq(shape, WH_LIT("array"));
+    rows->no_head = wh_slice_eq(api_arg(request, "_header"), WH_LIT("off"));
+    return shape.ptr == NULL || rows->arrays || rows->bare || wh_slice_eq(shape, WH_LIT("objects"))
+               ? WH_OK
+               : wh_fail(err, WH_E_INVALID, "_shape is objects, arrays, array or arrayfirst");
+}
+
 /* ---- CSV ---- */
 
 static bool is_csv(const struct api_rows *rows)
@@ -189,6 +203,23 @@ static void json_value(struct wh_json_writer *w, const struct sql_value *v, enum
     }
 }
 
+static void json_values(const struct api_rows *rows, struct wh_json_writer *w,
+                        const struct sql_value *values, size_t n)
+{
+    if (rows->arrays) {
+        wh_jw_array(w);
+    } else {
+        wh_jw_object(w);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!rows->arrays) {
+            wh_jw_key_slice(w, rows->names[i]);
+        }
+        json_value(w, &values[i], rows->shapes ? rows->shapes[i] : SQL_SHAPE_PLAIN);
+    }
+    wh_jw_end(w);
+}
+
 static enum wh_rc json_row(struct api_rows *rows, const struct sql_value *values, size_t n,
                            struct wh_err *err)
 {
@@ -199,18 +230,11 @@ static enum wh_rc json_row(struct api_rows *rows, const struct sql_value *values
         return err->rc;
     }
     wh_json_writer_init(&w, &rows->row);
-    if (rows->arrays) {
-        wh_jw_array(&w);
+    if (rows->first_only) {
+        json_value(&w, &values[0], rows->shapes ? rows->shapes[0] : SQL_SHAPE_PLAIN);
     } else {
-        wh_jw_object(&w);
+        json_values(rows, &w, values, n);
     }
-    for (size_t i = 0; i < n; i++) {
-        if (!rows->arrays) {
-            wh_jw_key_slice(&w, rows->names[i]);
-        }
-        json_value(&w, &values[i], rows->shapes ? rows->shapes[i] : SQL_SHAPE_PLAIN);
-    }
-    wh_jw_end(&w);
     if (wh_jw_finish(&w, err) != WH_OK) {
         return err->rc;
     }
@@ -232,6 +256,9 @@ static enum wh_rc json_names(struct api_rows *rows, struct wh_err *err)
 
 static enum wh_rc json_head(struct api_rows *rows, struct wh_err *err)
 {
+    if (rows->bare) {
+        return wh_buf_append_char(&rows->row, '[', err);
+    }
     if (wh_buf_append(&rows->row, WH_LIT("{\"ok\":true,\"columns\":"), err) != WH_OK ||
         json_names(rows, err) != WH_OK) {
         return err->rc;
@@ -255,7 +282,7 @@ static enum wh_rc write_head(struct api_rows *rows, struct wh_err *err)
         return ndjson_head(rows, err);
     case API_CSV:
     case API_CSV_RAW:
-        return csv_head(rows, err);
+        return rows->no_head ? WH_OK : csv_head(rows, err);
     case API_JSON:
     default:
         return json_head(rows, err);
@@ -334,7 +361,11 @@ enum wh_rc api_rows_run(struct api_rows *rows, struct api_job *job, struct sql_q
 enum wh_rc api_rows_end(struct api_rows *rows, struct wh_slice members, struct wh_err *err)
 {
     wh_buf_reset(&rows->row);
-    if (rows->format == API_JSON &&
+    if (rows->format == API_JSON && rows->bare &&
+        wh_buf_append_char(&rows->row, ']', err) != WH_OK) {
+        return err->rc;
+    }
+    if (rows->format == API_JSON && !rows->bare &&
         wh_buf_printf(&rows->row, err, "]%s%.*s}", members.len ? "," : "", WH_SLICE_ARG(members)) !=
             WH_OK) {
         return err->rc;
