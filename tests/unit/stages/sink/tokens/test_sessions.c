@@ -1,5 +1,5 @@
 /* Links work once and for five minutes; sessions end after 30 days, and outlive the process. */
-#include "stages/sink/page/sessions.h"
+#include "stages/sink/tokens/sessions.h"
 
 #include <stdio.h>
 #include <string.h>

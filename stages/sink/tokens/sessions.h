@@ -5,8 +5,8 @@
  *
  * Thread: app. Limits: SESSIONS_MAX sessions (the least recently used one makes room), LINKS_MAX open links.
  */
-#ifndef WH_SINK_PAGE_SESSIONS_H
-#define WH_SINK_PAGE_SESSIONS_H
+#ifndef WH_SINK_TOKENS_SESSIONS_H
+#define WH_SINK_TOKENS_SESSIONS_H
 
 #include "common/base/time.h"
 #include "common/json/json_write.h"

@@ -1,19 +1,16 @@
-#include "stages/sink/page/sessions.h"
+#include "stages/sink/tokens/sessions.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/crypto/crypto.h"
+#include "stages/sink/tokens/tokens_priv.h"
 
 enum {
-    SECRET_BYTES = 32,
     LINK_MS = 5 * 60 * 1000,
     LABEL_BYTES = 80,
     ID_TEXT = 12,
@@ -45,72 +42,22 @@ struct page_sessions {
     size_t n_links;
 };
 
-/* ---- secrets ---- */
-
-static enum wh_rc hash_of(struct wh_slice secret, char ret[SESSION_TEXT + 1], struct wh_err *err)
-{
-    unsigned char hash[WH_SHA256_BYTES];
-    WH_AUTO(buf) struct wh_buf text;
-
-    wh_buf_init(&text, SESSION_TEXT);
-    if (wh_sha256(secret, hash, err) != WH_OK ||
-        wh_hex_encode(wh_slice(hash, sizeof(hash)), &text, err) != WH_OK) {
-        return err->rc;
-    }
-    memcpy(ret, text.ptr, SESSION_TEXT);
-    ret[SESSION_TEXT] = 0;
-    return WH_OK;
-}
-
-static enum wh_rc new_secret(char ret[SESSION_TEXT + 1], char ret_hash[SESSION_TEXT + 1],
-                             struct wh_err *err)
-{
-    unsigned char secret[SECRET_BYTES];
-    WH_AUTO(buf) struct wh_buf text;
-
-    wh_buf_init_secret(&text, SESSION_TEXT);
-    if (wh_random_bytes(secret, sizeof(secret), err) != WH_OK ||
-        wh_hex_encode(wh_slice(secret, sizeof(secret)), &text, err) != WH_OK) {
-        return err->rc;
-    }
-    wh_mem_wipe(secret, sizeof(secret));
-    memcpy(ret, text.ptr, SESSION_TEXT);
-    ret[SESSION_TEXT] = 0;
-    return hash_of(wh_slice(ret, SESSION_TEXT), ret_hash, err);
-}
-
 /* ---- the file: hash, created, used, label; one session a line ---- */
 
 static enum wh_rc save(const struct page_sessions *s, struct wh_err *err)
 {
-    char temp[LINE_BYTES * 4];
-    int n = s->path == NULL ? 0 : snprintf(temp, sizeof(temp), "%s.new", s->path);
-    int fd = n > 0 && (size_t)n < sizeof(temp)
-                 ? open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)
-                 : -1;
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-    bool failed = f == NULL;
+    WH_AUTO(buf) struct wh_buf text;
 
-    if (s->path == NULL) {
-        return WH_OK;
-    }
-    for (size_t i = 0; !failed && i < s->n; i++) {
+    wh_buf_init(&text, SESSIONS_MAX * LINE_BYTES);
+    for (size_t i = 0; s->path && i < s->n; i++) {
         const struct session *e = &s->list[i];
 
-        failed = fprintf(f, "%s %" PRId64 " %" PRId64 " %s\n", e->hash, e->created_ms, e->used_ms,
-                         e->label) < 0;
+        if (wh_buf_printf(&text, err, "%s %" PRId64 " %" PRId64 " %s\n", e->hash, e->created_ms,
+                          e->used_ms, e->label) != WH_OK) {
+            return err->rc;
+        }
     }
-    if (f) {
-        failed = fflush(f) != 0 || fsync(fileno(f)) != 0 || failed;
-        failed = fclose(f) != 0 || failed;
-    } else if (fd >= 0) {
-        (void)close(fd);
-    }
-    if (failed || rename(temp, s->path) != 0) {
-        return wh_fail(err, WH_E_IO, "cannot write the sessions to %.200s: error %d", s->path,
-                       errno);
-    }
-    return WH_OK;
+    return s->path ? tokens_save(s->path, wh_buf_slice(&text), err) : WH_OK;
 }
 
 static void set_label(struct session *session, struct wh_slice label)
@@ -212,7 +159,7 @@ enum wh_rc page_sessions_link(struct page_sessions *s, char ret_code[SESSION_TEX
     struct link link = {.made_ms = now};
 
     forget_links(s, now);
-    if (new_secret(ret_code, link.hash, err) != WH_OK) {
+    if (tokens_new(ret_code, link.hash, err) != WH_OK) {
         return err->rc;
     }
     if (s->n_links == LINKS_MAX) {
@@ -257,13 +204,13 @@ enum wh_rc page_sessions_login(struct page_sessions *s, struct wh_slice code, st
     struct session begun = {.created_ms = now, .used_ms = now};
     char hash[SESSION_TEXT + 1];
 
-    if (hash_of(code, hash, err) != WH_OK) {
+    if (tokens_hash(code, hash, err) != WH_OK) {
         return err->rc;
     }
     if (!use_link(s, hash)) {
         return wh_fail(err, WH_E_AUTH, "this link was used already, or is too old");
     }
-    if (new_secret(ret_cookie, begun.hash, err) != WH_OK) {
+    if (tokens_new(ret_cookie, begun.hash, err) != WH_OK) {
         return err->rc;
     }
     set_label(&begun, label);
@@ -299,7 +246,7 @@ static struct session *find(struct page_sessions *s, struct wh_slice cookies)
     struct session *found = NULL;
     struct wh_err err;
 
-    if (cookie.len != SESSION_TEXT || hash_of(cookie, hash, &err) != WH_OK) {
+    if (cookie.len != SESSION_TEXT || tokens_hash(cookie, hash, &err) != WH_OK) {
         return NULL;
     }
     for (size_t i = 0; i < s->n; i++) {
