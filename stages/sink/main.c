@@ -38,6 +38,7 @@ struct app {
     char store_path[SINK_PATH_MAX];
     char token_path[SINK_PATH_MAX];
     char sessions_path[SINK_PATH_MAX];
+    char grants_path[SINK_PATH_MAX];
     struct wh_store *store;
     struct wh_consumer *consumer;
     struct wh_admin *admin;
@@ -75,7 +76,7 @@ static const struct wh_conf_key keys[] = {
     {"api.token_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.token_file),
      "file of the API's bearer token; default <data.path>/api.token, created when missing"},
     {"api.hosts", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.hosts),
-     "names of this host by which agents may reach /mcp, with commas; names of loopback always "
+     "names or addresses of this host by which agents may reach /mcp, with commas; loopback always "
      "may"},
     {"api.cache", WH_CONF_SIZE, 0, "32MiB", 0, INT64_C(1) << 32, AT(api_conf.answers_bytes),
      "memory for answers of single entities, which are sent again until the entity is written"},
@@ -266,8 +267,9 @@ static enum wh_rc name_token_file(struct app *app, struct wh_err *err)
     int n = given ? snprintf(app->token_path, SINK_PATH_MAX, "%s", conf->token_file)
                   : snprintf(app->token_path, SINK_PATH_MAX, "%s/api.token", conf->data_path);
     int sessions = snprintf(app->sessions_path, SINK_PATH_MAX, "%s/sessions", conf->data_path);
+    int grants = snprintf(app->grants_path, SINK_PATH_MAX, "%s/grants", conf->data_path);
 
-    if (sessions < 0 || sessions >= SINK_PATH_MAX) {
+    if (sessions < 0 || sessions >= SINK_PATH_MAX || grants < 0 || grants >= SINK_PATH_MAX) {
         return wh_fail(err, WH_E_CONFIG, "data.path is too long");
     }
     return n > 0 && n < SINK_PATH_MAX ? WH_OK
@@ -291,6 +293,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
 
     deps.conf.token_file = app->token_path;
     deps.conf.sessions_file = app->sessions_path;
+    deps.conf.grants_file = app->grants_path;
     if (name_token_file(app, err) != WH_OK || sink_api_new(&deps, &app->api, err) != WH_OK) {
         return err->rc;
     }

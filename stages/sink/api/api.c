@@ -37,7 +37,7 @@
 #include "common/base/mem.h"
 #include "common/run/token_file.h"
 #include "stages/sink/api/api_priv.h"
-#include "stages/sink/page/sessions.h"
+#include "stages/sink/tokens/sessions.h"
 
 enum {
     QUERY_THREADS = 3,
@@ -45,7 +45,6 @@ enum {
     STREAM_THREADS = 4,
     WAITING_MAX = 64, /* of each lane */
     QUERY_BODY_MAX = 2 << 20,
-    MCP_BODY_MAX = 1 << 20,
 };
 
 struct route {
@@ -141,26 +140,6 @@ static bool is_mcp(struct wh_slice path)
     return wh_slice_eq(path, WH_LIT("/mcp"));
 }
 
-/* Gives how many bytes of body may come. */
-static size_t mcp_head(struct sink_api *api, struct wh_http_req *req)
-{
-    static const struct wh_http_header allow = {{"Allow", 5}, {"POST", 4}};
-    static const struct wh_http_header wait = {{"Retry-After", 11}, {"1", 1}};
-
-    if (!api_mcp_allows(api, req)) {
-        api_reply_error(req, 403, "forbidden",
-                        "this name of the host, or this origin, is not one of ours (api.hosts)",
-                        NULL);
-    } else if (!wh_slice_eq(wh_http_method(req), WH_LIT("POST"))) {
-        api_reply_error(req, 405, "method_not_allowed", "this address takes POST", &allow);
-    } else if (!api_mcp_has_room(api)) {
-        api_reply_error(req, 429, "too_many_requests", "too many calls; wait a second", &wait);
-    } else {
-        return MCP_BODY_MAX;
-    }
-    return 0;
-}
-
 static bool is_registry(struct wh_slice path)
 {
     return wh_slice_eq(path, WH_LIT("/registry")) || wh_slice_starts(path, WH_LIT("/registry/"));
@@ -223,6 +202,12 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
     if (api_is_public(path, method, &body)) {
         return body;
     }
+    if (api_is_oauth(path)) {
+        return api_oauth_head(api, req);
+    }
+    if (is_mcp(path)) {
+        return api_mcp_head(api, req);
+    }
     if (is_registry(path)) {
         if (!is_get(method)) {
             /* It is read-only; that can be said before the schema that somebody wants to add. */
@@ -242,9 +227,6 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
     }
     if (api_is_session(path, &body)) {
         return body;
-    }
-    if (is_mcp(path)) {
-        return mcp_head(api, req);
     }
     route = find_route(path, &id);
     page = route ? NULL : api_page_find(path, &twin, &id);
@@ -301,12 +283,17 @@ static void on_request(void *ctx, struct wh_http_req *req)
     struct wh_slice path = wh_http_path(req);
     struct wh_slice id = {NULL, 0};
     const struct route *route = find_route(path, &id);
+    struct grants_agent agent = {.id = ""};
     struct api_job *job;
     size_t body;
     struct wh_err err = {0};
 
     if (api_is_public(path, wh_http_method(req), &body)) {
         api_public(api, req);
+        return;
+    }
+    if (api_is_oauth(path)) {
+        api_oauth(api, req);
         return;
     }
     if (is_registry(path)) {
@@ -320,12 +307,17 @@ static void on_request(void *ctx, struct wh_http_req *req)
     if (!api->draining && route && reply_at_once(api, req, route, id)) {
         return;
     }
+    if (is_mcp(path) && !api_mcp_agent(api, req, &agent)) {
+        api_reply_error(req, 401, wh_rc_name(WH_E_AUTH), "the access was ended", NULL);
+        return;
+    }
     job = api_job_new(api, req, &err);
     if (job == NULL) {
         api_reply_failure(api, req, &err);
         return;
     }
     wh_http_set_user(req, job);
+    job->agent = agent;
     if (is_mcp(path)) {
         job->answer = api_answer_mcp;
         api_job_submit(job, API_QUERIES);
@@ -424,6 +416,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
     sql.zone = api->zone;
     if (wh_token_file_load(deps->conf.token_file, api->token, err) != WH_OK ||
         page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
+        grants_new(deps->conf.grants_file, deps->clock, &api->grants, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
         make_lanes(api, err) != WH_OK) {
         sink_api_free(api);
@@ -466,6 +459,7 @@ void sink_api_free(struct sink_api *api)
     api_at_once_free(api->at_once);
     sql_engine_free(api->engine);
     page_sessions_free(api->sessions);
+    grants_free(api->grants);
     wh_mem_wipe(api->token, sizeof(api->token));
     wh_mem_free(api);
 }

@@ -28,6 +28,7 @@ struct sink_api_conf {
     const char *data_path;      /* folder for the unnamed files of long answers */
     const char *hosts;          /* names by which agents may reach /mcp, beside those of loopback */
     const char *sessions_file;  /* sessions of browsers; made with mode 0600 with the first one */
+    const char *grants_file;    /* what agents were granted; made in the same way */
     const char *token_file;     /* the bearer token; made with mode 0600 when it is not there */
 };
 

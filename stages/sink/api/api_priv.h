@@ -30,6 +30,7 @@
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/people/book.h"
 #include "stages/sink/sql/sql.h"
+#include "stages/sink/tokens/grants.h"
 
 /* ---- spool.c: a long answer ---- */
 
@@ -104,6 +105,12 @@ enum api_twin { API_TWIN_HTML, API_TWIN_JSON, API_TWIN_CSV };
  */
 enum api_lane_of { API_QUERIES, API_READS, API_STREAMS, API_LANES };
 
+/* How many requests of a sort may come at once now, and when that was counted. */
+struct api_room {
+    double left;
+    int64_t at_ns;
+};
+
 struct sink_api {
     struct sink_api_deps deps;
     struct sql_engine *engine;
@@ -113,8 +120,10 @@ struct sink_api {
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
     struct page_sessions *sessions;
-    double agent_calls;     /* calls of /mcp that may come at once now */
-    int64_t agent_calls_ns; /* when that was counted */
+    struct grants *grants;
+    struct api_room agent_room;  /* for calls of /mcp */
+    struct api_room client_room; /* for registrations of agents */
+    struct api_room token_room;  /* for their tokens */
     struct wh_wake *flow_wake;
     struct api_job *streams; /* jobs with a flow */
     struct wh_counter *sql_results[WH_RC_COUNT];
@@ -134,6 +143,7 @@ struct api_job {
     struct wh_slice id;          /* of the path, when the route has one */
     const struct api_page *page; /* NULL: the request is not for a page */
     enum api_twin twin;
+    struct grants_agent agent; /* who called /mcp */
     atomic_bool canceled;
     /* The answer. */
     struct api_spool out;
@@ -371,7 +381,11 @@ void api_session(struct sink_api *api, struct wh_http_req *req);
 /* Does the request carry the bearer token, or a browser's session? A session may only change something from pages
  * of its own (Origin). */
 bool api_knows(struct sink_api *api, const struct wh_http_req *req);
-/* 401 as a page that says how to log in. */
+/* A page of its own without the frame: the template shows the document, a JSON object. form_action: an origin that the answer of
+ * a form may redirect to, or "". */
+void api_reply_template(struct wh_http_req *req, unsigned status, const char *name,
+                        struct wh_slice document, const char *form_action);
+/* 401 as a page that says how to log in, and leads back to what was asked for. */
 void api_ask_login(struct wh_http_req *req);
 /* The fields of every HTML answer; returns how many. */
 size_t api_html_headers(struct wh_http_header out[3]);
@@ -379,10 +393,32 @@ size_t api_html_headers(struct wh_http_header out[3]);
 /* ---- mcp.c: the workspace for agents, by the Model Context Protocol ---- */
 
 WH_MUST_CHECK enum wh_rc api_answer_mcp(struct api_job *job, struct wh_err *err);
-/* Do Host and Origin name this server? */
-bool api_mcp_allows(const struct sink_api *api, const struct wh_http_req *req);
-/* At most AGENT_BURST calls at once, and AGENT_RATE a second. */
-bool api_mcp_has_room(struct sink_api *api);
+/* Who calls, by the token of the request: the API's, or an access token for /mcp. */
+bool api_mcp_agent(struct sink_api *api, const struct wh_http_req *req, struct grants_agent *ret);
+/* Checks the head of a request for /mcp; gives how many bytes of body may come. 0: it was refused. */
+size_t api_mcp_head(struct sink_api *api, struct wh_http_req *req);
+
+/* ---- origin.c ---- */
+
+enum { API_ORIGIN_MAX = 400 };
+
+/* Does Host name this server (loopback, or api.hosts), and Origin, where there is one, the same? */
+bool api_host_fits(const struct sink_api *api, const struct wh_http_req *req);
+/* The address of a path under the name that the request used. False: that name is not ours. */
+bool api_origin(const struct sink_api *api, const struct wh_http_req *req, const char *path,
+                char ret[API_ORIGIN_MAX]);
+/* May one more come? At most burst at once, and rate a second. */
+bool api_room_take(struct api_room *room, int64_t now_ns, unsigned burst, double rate);
+
+/* ---- oauth.c, oauth_consent.c: access for agents, approved by a person ---- */
+
+#define OAUTH_SCOPE "read"
+#define OAUTH_RESOURCE_PATH "/.well-known/oauth-protected-resource/mcp"
+
+bool api_is_oauth(struct wh_slice path);
+/* Checks the head; gives how many bytes of body may come. */
+size_t api_oauth_head(struct sink_api *api, struct wh_http_req *req);
+void api_oauth(struct sink_api *api, struct wh_http_req *req);
 
 /* ---- entity.c ---- */
 

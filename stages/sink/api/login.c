@@ -2,6 +2,7 @@
  * Who may see the pages. POST /api/v1/login-links, with the API's token, gives a path that works once; opened in a browser it shows a
  * button, which posts the code and gets a cookie. So a program that only looks at the link does not use it up.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,22 +12,24 @@
 #include "stages/sink/api/api_priv.h"
 #include "stages/sink/page/files.h"
 #include "stages/sink/page/render.h"
-#include "stages/sink/page/sessions.h"
+#include "stages/sink/tokens/sessions.h"
 
 enum {
     FORM_MAX_BYTES = 1024,
     COOKIE_MAX_AGE_S = SESSION_DAYS * 86400,
     COOKIE_BYTES = 200,
     HTML_MAX_BYTES = 64 << 10,
+    DOCUMENT_MAX_BYTES = 32 << 10,
 };
 
-static const char policy[] =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+#define POLICY                                                                                     \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "        \
+    "'self'; "                                                                                     \
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 size_t api_html_headers(struct wh_http_header out[3])
 {
-    out[0] = (struct wh_http_header){WH_LIT("Content-Security-Policy"), wh_slice_str(policy)};
+    out[0] = (struct wh_http_header){WH_LIT("Content-Security-Policy"), WH_LIT(POLICY)};
     out[1] = (struct wh_http_header){WH_LIT("Referrer-Policy"), WH_LIT("same-origin")};
     out[2] = (struct wh_http_header){WH_LIT("Cross-Origin-Opener-Policy"), WH_LIT("same-origin")};
     return 3;
@@ -62,38 +65,54 @@ bool api_knows(struct sink_api *api, const struct wh_http_req *req)
 
 /* ---- pages without a session ---- */
 
-static void reply_html(struct wh_http_req *req, unsigned status, struct wh_slice html,
-                       const struct wh_http_header *more)
+void api_reply_template(struct wh_http_req *req, unsigned status, const char *name,
+                        struct wh_slice document, const char *form_action)
 {
-    struct wh_http_header headers[4];
+    struct wh_json_parser *parser = wh_json_parser_new(DOCUMENT_MAX_BYTES, 4);
+    char policy[sizeof(POLICY) + API_ORIGIN_MAX];
+    struct wh_http_header headers[3];
     size_t n = api_html_headers(headers);
-
-    if (more) {
-        headers[n++] = *more;
-    }
-    api_reply(req, status, API_HTML, html, headers, n);
-}
-
-/* document: the members of the template's JSON object. */
-static void reply_login(struct wh_http_req *req, unsigned status, struct wh_slice document)
-{
-    struct wh_json_parser *parser = wh_json_parser_new(FORM_MAX_BYTES, 4);
     WH_AUTO(buf) struct wh_buf html;
     struct wh_json_val root;
     struct wh_err err;
 
     wh_buf_init(&html, HTML_MAX_BYTES);
     if (parser == NULL || wh_json_parse(parser, document, &root, &err) != WH_OK ||
-        page_render("login", root, &html, &err) != WH_OK) {
+        page_render(name, root, &html, &err) != WH_OK) {
         wh_buf_reset(&html);
     }
     wh_json_parser_free(parser);
-    reply_html(req, status, wh_buf_slice(&html), NULL);
+    (void)snprintf(policy, sizeof(policy), POLICY " %s", form_action);
+    headers[0].value = wh_slice_str(policy);
+    api_reply(req, status, API_HTML, wh_buf_slice(&html), headers, n);
 }
 
+static void reply_login(struct wh_http_req *req, unsigned status, struct wh_slice document)
+{
+    api_reply_template(req, status, "login", document, "");
+}
+
+/* After a link from another site the browser keeps its cookie back; from our own page it sends it. */
 void api_ask_login(struct wh_http_req *req)
 {
-    reply_login(req, 401, WH_LIT("{}"));
+    struct wh_slice path = wh_http_path(req);
+    struct wh_slice query = wh_http_raw_query(req);
+    WH_AUTO(buf) struct wh_buf text;
+    WH_AUTO(buf) struct wh_buf again;
+    struct wh_json_writer w;
+    struct wh_err err;
+
+    wh_buf_init(&again, DOCUMENT_MAX_BYTES / 2);
+    wh_buf_init(&text, DOCUMENT_MAX_BYTES);
+    wh_json_writer_init(&w, &text);
+    wh_jw_object(&w);
+    if (path.len > 1 && isalnum((unsigned char)path.ptr[1]) &&
+        wh_buf_printf(&again, &err, "%.*s%s%.*s", WH_SLICE_ARG(path), query.len ? "?" : "",
+                      WH_SLICE_ARG(query)) == WH_OK) {
+        wh_jw_put_str(&w, "again", wh_buf_slice(&again));
+    }
+    wh_jw_end(&w);
+    reply_login(req, 401, wh_jw_finish(&w, &err) == WH_OK ? wh_buf_slice(&text) : WH_LIT("{}"));
 }
 
 static void show_link(struct wh_http_req *req)

@@ -11,6 +11,7 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/json/json_copy.h"
+#include "common/run/token_file.h"
 #include "stages/sink/api/mcp_priv.h"
 
 enum {
@@ -385,63 +386,57 @@ enum wh_rc api_answer_mcp(struct api_job *job, struct wh_err *err)
 
 /* ---- the address ---- */
 
-/* The host without its port. */
-static struct wh_slice host_name(struct wh_slice host)
+static void ask_token(struct sink_api *api, struct wh_http_req *req)
 {
-    const char *end = NULL;
+    char at[API_ORIGIN_MAX];
+    char text[API_ORIGIN_MAX + 200];
+    struct wh_http_header ask = {WH_LIT("WWW-Authenticate"), {NULL, 0}};
+    int n =
+        !api_origin(api, req, OAUTH_RESOURCE_PATH, at)
+            ? 0
+            : snprintf(text, sizeof(text),
+                       "Bearer realm=\"wellhead\", resource_metadata=\"%s\", "
+                       "scope=\"" OAUTH_SCOPE "\"%s",
+                       at,
+                       wh_http_header(req, "Authorization").ptr ? ", error=\"invalid_token\"" : "");
 
-    if (host.len && host.ptr[0] == '[') {
-        end = memchr(host.ptr, ']', host.len);
-        return end ? wh_slice(host.ptr, (size_t)(end - host.ptr) + 1) : host;
-    }
-    end = host.len ? memchr(host.ptr, ':', host.len) : NULL;
-    return end ? wh_slice(host.ptr, (size_t)(end - host.ptr)) : host;
+    ask.value = wh_slice(text, n > 0 ? (size_t)n : 0);
+    api_reply_error(req, 401, wh_rc_name(WH_E_AUTH),
+                    "send an access token of this workspace, or the sink's token: Authorization: "
+                    "Bearer <content of api.token_file>",
+                    &ask);
 }
 
-/* Is the name in "a.example.com, b.example.com"? */
-static bool is_listed(const char *list, struct wh_slice name)
+bool api_mcp_agent(struct sink_api *api, const struct wh_http_req *req, struct grants_agent *ret)
 {
-    size_t n;
+    struct wh_slice authorization = wh_http_header(req, "Authorization");
+    char resource[API_ORIGIN_MAX];
 
-    for (; list && *list; list += n) {
-        list += strspn(list, ", ");
-        n = strcspn(list, ", ");
-        if (n && wh_slice_eq(wh_slice(list, n), name)) {
-            return true;
-        }
-    }
-    return false;
+    *ret = (struct grants_agent){.id = "", .name = "the API's token"};
+    return wh_token_fits(api->token, authorization) ||
+           (api_origin(api, req, "/mcp", resource) &&
+            grants_fits(api->grants, authorization, wh_slice_str(resource), ret));
 }
 
-/* A page of another site cannot reach this one by giving it a name of its own (DNS rebinding). */
-bool api_mcp_allows(const struct sink_api *api, const struct wh_http_req *req)
+size_t api_mcp_head(struct sink_api *api, struct wh_http_req *req)
 {
-    struct wh_slice host = wh_http_header(req, "Host");
-    struct wh_slice origin = wh_http_header(req, "Origin");
-    struct wh_slice name = host_name(host);
-    const char *slashes = origin.len ? memmem(origin.ptr, origin.len, "://", 3) : NULL;
+    static const struct wh_http_header allow = {{"Allow", 5}, {"POST", 4}};
+    static const struct wh_http_header wait = {{"Retry-After", 11}, {"1", 1}};
+    struct grants_agent agent;
 
-    if (!is_listed("localhost, 127.0.0.1, [::1]", name) && !is_listed(api->deps.conf.hosts, name)) {
-        return false;
+    if (!api_host_fits(api, req)) {
+        api_reply_error(req, 403, "forbidden",
+                        "this name of the host, or this origin, is not one of ours (api.hosts)",
+                        NULL);
+    } else if (!api_mcp_agent(api, req, &agent)) {
+        ask_token(api, req);
+    } else if (!wh_slice_eq(wh_http_method(req), WH_LIT("POST"))) {
+        api_reply_error(req, 405, "method_not_allowed", "this address takes POST", &allow);
+    } else if (!api_room_take(&api->agent_room, wh_clock_mono_ns(&api->deps.clock), AGENT_BURST,
+                              AGENT_RATE)) {
+        api_reply_error(req, 429, "too_many_requests", "too many calls; wait a second", &wait);
+    } else {
+        return BODY_MAX_BYTES;
     }
-    return origin.ptr == NULL ||
-           (slashes &&
-            wh_slice_eq(wh_slice_from(origin, (size_t)(slashes - origin.ptr) + 3), host));
-}
-
-bool api_mcp_has_room(struct sink_api *api)
-{
-    int64_t now = wh_clock_mono_ns(&api->deps.clock);
-    double since = api->agent_calls_ns ? (double)(now - api->agent_calls_ns) / 1e9 : AGENT_BURST;
-
-    api->agent_calls += since * AGENT_RATE;
-    if (api->agent_calls > AGENT_BURST) {
-        api->agent_calls = AGENT_BURST;
-    }
-    api->agent_calls_ns = now;
-    if (api->agent_calls < 1) {
-        return false;
-    }
-    api->agent_calls -= 1;
-    return true;
+    return 0;
 }
