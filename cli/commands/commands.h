@@ -9,6 +9,8 @@ int cli_status(struct cli *cli);
 int cli_sql(struct cli *cli);
 /* Sends the query and prints its rows; `doing` is the command's name in messages. */
 int cli_sql_query(struct cli *cli, const char *doing, struct wh_slice query);
+/* The same for a path of the sink that answers with rows. */
+int cli_get_rows(struct cli *cli, const char *doing, const char *path);
 int cli_tables(struct cli *cli);
 int cli_model(struct cli *cli);
 int cli_show(struct cli *cli);
@@ -17,6 +19,7 @@ int cli_topics(struct cli *cli);
 /* `topics read NAME`, called by cli_topics. */
 int cli_topics_read(struct cli *cli, const char *name);
 int cli_open(struct cli *cli);
+int cli_tokens(struct cli *cli);
 int cli_doctor(struct cli *cli);
 int cli_disconnect(struct cli *cli);
 int cli_purge(struct cli *cli);

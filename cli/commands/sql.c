@@ -8,7 +8,7 @@
 #include "cli/commands/sql_print.h"
 #include "cli/core/query.h"
 
-enum { QUERY_MAX_BYTES = 1 << 20, TIMED_OUT = 504 };
+enum { QUERY_MAX_BYTES = 1 << 20, PATH_MAX_BYTES = 1 << 10, TIMED_OUT = 504 };
 
 static enum wh_rc read_input(int fd, struct wh_buf *out, struct wh_err *err)
 {
@@ -96,21 +96,17 @@ static int fail_answer(struct cli *cli, const char *doing, const struct cli_answ
     return code;
 }
 
-static int ask(struct cli *cli, const char *doing, struct sql_print *p, struct wh_slice body)
+/* request says what is asked for: method, path and body. */
+static int ask(struct cli *cli, const char *doing, struct sql_print *p, struct cli_request request)
 {
-    struct cli_request request = {
-        .method = "POST",
-        .base = cli->conf.sink_url,
-        .path = WH_LIT("/api/v1/sql"),
-        .token_file = cli->conf.sink_token_file,
-        .body = body,
-        .on_data = sql_print_take,
-        .ctx = p,
-    };
     struct cli_answer answer;
     struct wh_err err;
     int code;
 
+    request.base = cli->conf.sink_url;
+    request.token_file = cli->conf.sink_token_file;
+    request.on_data = sql_print_take;
+    request.ctx = p;
     if (cli_call_with(cli, &request, &answer, &err) != WH_OK) {
         code = fail_call(p, doing, &err);
     } else if (answer.status != 200) {
@@ -122,25 +118,48 @@ static int ask(struct cli *cli, const char *doing, struct sql_print *p, struct w
     return code;
 }
 
-int cli_sql_query(struct cli *cli, const char *doing, struct wh_slice query)
+static int print_rows(struct cli *cli, const char *doing, struct cli_request request)
 {
-    WH_AUTO(buf) struct wh_buf body = {0};
     struct sql_print print;
-    struct wh_err err;
     int code;
 
-    wh_buf_init(&body, (size_t)2 * QUERY_MAX_BYTES);
-    if (request_body(cli, query, &body, &err) != WH_OK) {
-        return cli_fail(cli, doing, &err);
-    }
     if (sql_print_init(&print, cli)) {
-        code = ask(cli, doing, &print, wh_buf_slice(&body));
+        code = ask(cli, doing, &print, request);
     } else {
         cli_note(&cli->out, "wellhead: %s: out of memory\n", doing);
         code = CLI_FAILED;
     }
     sql_print_done(&print);
     return code;
+}
+
+int cli_sql_query(struct cli *cli, const char *doing, struct wh_slice query)
+{
+    WH_AUTO(buf) struct wh_buf body = {0};
+    struct cli_request request = {.method = "POST", .path = WH_LIT("/api/v1/sql")};
+    struct wh_err err;
+
+    wh_buf_init(&body, (size_t)2 * QUERY_MAX_BYTES);
+    if (request_body(cli, query, &body, &err) != WH_OK) {
+        return cli_fail(cli, doing, &err);
+    }
+    request.body = wh_buf_slice(&body);
+    return print_rows(cli, doing, request);
+}
+
+int cli_get_rows(struct cli *cli, const char *doing, const char *path)
+{
+    WH_AUTO(buf) struct wh_buf whole = {0};
+    struct cli_request request = {.method = "GET"};
+    struct wh_err err;
+
+    wh_buf_init(&whole, PATH_MAX_BYTES);
+    if (wh_buf_printf(&whole, &err, "%s%c_shape=%s", path, strchr(path, '?') ? '&' : '?',
+                      sql_print_wants_objects(cli) ? "objects" : "arrays") != WH_OK) {
+        return cli_fail(cli, doing, &err);
+    }
+    request.path = wh_buf_slice(&whole);
+    return print_rows(cli, doing, request);
 }
 
 int cli_sql(struct cli *cli)

@@ -192,6 +192,15 @@ static const struct cli_command table[] = {
      "  wellhead open\n"
      "  xdg-open \"$(wellhead open --quiet)\"\n",
      cli_open},
+    {"tokens", CLI_TOKENS,
+     "who may see the workspace: browsers, agents, the API's token; `tokens revoke` ends one",
+     "[revoke ID]", 2,
+     "  wellhead tokens\n"
+     "  wellhead tokens --json | jq '.rows[] | select(.kind == \"agent\")'\n"
+     "  wellhead tokens revoke 4f2a91c07b3e   # refused from then on\n"
+     "  wellhead tokens --csv > access.csv\n"
+     "  wellhead tokens revoke api --quiet    # a new token for the API, in the same file\n",
+     cli_tokens},
     {"doctor", CLI_DOCTOR, "check every part and suggest how to fix what fails", NULL, 0,
      "  wellhead doctor\n", cli_doctor},
 };

@@ -37,7 +37,8 @@ enum cli_command_bit {
     CLI_IMPACT = 1 << 14,
     CLI_PEOPLE = 1 << 15,
     CLI_ASK = 1 << 16,
-    CLI_ALL = (1 << 17) - 1,
+    CLI_TOKENS = 1 << 17,
+    CLI_ALL = (1 << 18) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
 };

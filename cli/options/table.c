@@ -96,7 +96,7 @@ static const struct cli_option table[] = {
     {"ndjson", 0, false, NULL, CLI_OPTION_FORMAT, CLI_NDJSON, MEMBER(format), CLI_SQL | CLI_TABLES,
      CLI_OWN, "print one JSON object per row, each on a line of its own, as they arrive"},
     {"csv", 0, false, "safe", CLI_OPTION_CSV, CLI_CSV, MEMBER(format),
-     CLI_SQL | CLI_TABLES | CLI_PEOPLE, CLI_OWN,
+     CLI_SQL | CLI_TABLES | CLI_PEOPLE | CLI_TOKENS, CLI_OWN,
      "print CSV; --csv=safe keeps a spreadsheet from running text as a formula"},
     {"expanded", 'x', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(expanded),
      CLI_SQL | CLI_TABLES | CLI_MODEL, CLI_OWN,
@@ -109,7 +109,7 @@ static const struct cli_option table[] = {
      "give up after this long, as in 500ms, 5s, 10m"},
     {"quiet", 'q', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(quiet),
      CLI_CONNECT | CLI_STATUS | CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_TOPICS |
-         CLI_IMPORT | CLI_OPEN,
+         CLI_IMPORT | CLI_OPEN | CLI_TOKENS,
      CLI_OWN, "print only data and errors, no progress"},
     {"config", 0, false, "FILE", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(config), CLI_ALL, CLI_COMMON,
      "read the settings from this file"},

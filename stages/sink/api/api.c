@@ -22,6 +22,7 @@
  *   GET /api/v1/kinds, /api/v1/status
  *   GET /api/v1/model, /api/v1/model/KIND    kinds, fields, what fills them, counts, examples
  *   GET /api/v1/purges/CONNECTION            the report of a purge
+ *   GET, POST /api/v1/tokens                 who may see the workspace; {"end": ID} ends one
  *   GET /registry/...                        schema registry, read-only
  *
  * HEAD is answered where GET is. An answer has an ETag, and If-None-Match turns it into a 304; one of
@@ -35,7 +36,6 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "common/run/token_file.h"
 #include "stages/sink/api/api_priv.h"
 #include "stages/sink/tokens/sessions.h"
 
@@ -45,6 +45,7 @@ enum {
     STREAM_THREADS = 4,
     WAITING_MAX = 64, /* of each lane */
     QUERY_BODY_MAX = 2 << 20,
+    TOKENS_BODY_MAX = 1 << 10,
 };
 
 struct route {
@@ -68,6 +69,7 @@ static const struct route routes[] = {
     {"/api/v1/model", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/model/*", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/status", "GET, HEAD", 0, API_READS, api_answer_status},
+    {"/api/v1/tokens", "GET, HEAD, POST", TOKENS_BODY_MAX, API_QUERIES, api_answer_tokens},
     {"/api/v1/purges/*", "GET, HEAD", 0, API_READS, api_answer_purge},
 };
 
@@ -225,8 +227,8 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
                         &ask);
         return 0;
     }
-    if (api_is_session(path, &body)) {
-        return body;
+    if (api_is_session(path)) {
+        return 0;
     }
     route = find_route(path, &id);
     page = route ? NULL : api_page_find(path, &twin, &id);
@@ -300,7 +302,7 @@ static void on_request(void *ctx, struct wh_http_req *req)
         api_registry(api, req, path);
         return;
     }
-    if (api_is_session(path, &body)) {
+    if (api_is_session(path)) {
         api_session(api, req);
         return;
     }
@@ -414,7 +416,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
         return wh_err_prefix(err, "workspace.zone");
     }
     sql.zone = api->zone;
-    if (wh_token_file_load(deps->conf.token_file, api->token, err) != WH_OK ||
+    if (own_token_new(deps->conf.token_file, &api->token, err) != WH_OK ||
         page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
         grants_new(deps->conf.grants_file, deps->clock, &api->grants, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
@@ -460,6 +462,6 @@ void sink_api_free(struct sink_api *api)
     sql_engine_free(api->engine);
     page_sessions_free(api->sessions);
     grants_free(api->grants);
-    wh_mem_wipe(api->token, sizeof(api->token));
+    own_token_free(api->token);
     wh_mem_free(api);
 }

@@ -31,6 +31,7 @@
 #include "stages/sink/people/book.h"
 #include "stages/sink/sql/sql.h"
 #include "stages/sink/tokens/grants.h"
+#include "stages/sink/tokens/own_token.h"
 
 /* ---- spool.c: a long answer ---- */
 
@@ -115,7 +116,7 @@ struct sink_api {
     struct sink_api_deps deps;
     struct sql_engine *engine;
     struct wh_zone zone; /* of the workspace */
-    char token[65];
+    struct own_token *token;
     bool draining;
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
@@ -375,8 +376,8 @@ WH_MUST_CHECK enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err
  */
 bool api_is_public(struct wh_slice path, struct wh_slice method, size_t *ret_body);
 void api_public(struct sink_api *api, struct wh_http_req *req);
-/* POST /api/v1/login-links and /logout, GET and POST /api/v1/sessions. False: another path. */
-bool api_is_session(struct wh_slice path, size_t *ret_body);
+/* POST /api/v1/login-links and /logout. False: another path. */
+bool api_is_session(struct wh_slice path);
 void api_session(struct sink_api *api, struct wh_http_req *req);
 /* Does the request carry the bearer token, or a browser's session? A session may only change something from pages
  * of its own (Origin). */
@@ -397,6 +398,14 @@ WH_MUST_CHECK enum wh_rc api_answer_mcp(struct api_job *job, struct wh_err *err)
 bool api_mcp_agent(struct sink_api *api, const struct wh_http_req *req, struct grants_agent *ret);
 /* Checks the head of a request for /mcp; gives how many bytes of body may come. 0: it was refused. */
 size_t api_mcp_head(struct sink_api *api, struct wh_http_req *req);
+
+/* ---- tokens.c: sessions, agents' grants and the API's token ---- */
+
+/* GET lists them, POST {"end": ID} ends one. */
+WH_MUST_CHECK enum wh_rc api_answer_tokens(struct api_job *job, struct wh_err *err);
+/* Ends a session or a grant, or replaces the API's token (id "api"). WH_E_NOT_FOUND. */
+WH_MUST_CHECK enum wh_rc api_end_token(struct sink_api *api, struct wh_slice id,
+                                       struct wh_err *err);
 
 /* ---- origin.c ---- */
 

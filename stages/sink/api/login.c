@@ -8,7 +8,6 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_doc.h"
-#include "common/run/token_file.h"
 #include "stages/sink/api/api_priv.h"
 #include "stages/sink/page/files.h"
 #include "stages/sink/page/render.h"
@@ -56,7 +55,7 @@ static bool from_here(const struct wh_http_req *req)
 
 bool api_knows(struct sink_api *api, const struct wh_http_req *req)
 {
-    if (wh_token_fits(api->token, wh_http_header(req, "Authorization"))) {
+    if (own_token_fits(api->token, wh_http_header(req, "Authorization"))) {
         return true;
     }
     return (is_read(wh_http_method(req)) || from_here(req)) &&
@@ -213,13 +212,9 @@ void api_public(struct sink_api *api, struct wh_http_req *req)
 
 /* ---- sessions ---- */
 
-bool api_is_session(struct wh_slice path, size_t *ret_body)
+bool api_is_session(struct wh_slice path)
 {
-    bool sessions = wh_slice_eq(path, WH_LIT("/api/v1/sessions"));
-
-    *ret_body = sessions ? FORM_MAX_BYTES : 0;
-    return sessions || wh_slice_eq(path, WH_LIT("/api/v1/login-links")) ||
-           wh_slice_eq(path, WH_LIT("/logout"));
+    return wh_slice_eq(path, WH_LIT("/api/v1/login-links")) || wh_slice_eq(path, WH_LIT("/logout"));
 }
 
 static void give_link(struct sink_api *api, struct wh_http_req *req)
@@ -230,7 +225,7 @@ static void give_link(struct sink_api *api, struct wh_http_req *req)
 
     wh_buf_init_secret(&body, FORM_MAX_BYTES);
     /* Only the token makes links, so that a stolen session cannot make further sessions. */
-    if (!wh_token_fits(api->token, wh_http_header(req, "Authorization"))) {
+    if (!own_token_fits(api->token, wh_http_header(req, "Authorization"))) {
         api_reply_error(req, 403, "forbidden", "links are made with the API's token", NULL);
     } else if (page_sessions_link(api->sessions, code, &err) != WH_OK ||
                wh_buf_printf(&body, &err,
@@ -241,43 +236,6 @@ static void give_link(struct sink_api *api, struct wh_http_req *req)
         api_reply(req, 200, "application/json", wh_buf_slice(&body), NULL, 0);
     }
     wh_mem_wipe(code, sizeof(code));
-}
-
-static void list_sessions(struct sink_api *api, struct wh_http_req *req)
-{
-    struct wh_json_writer w;
-    struct wh_buf body;
-
-    wh_buf_init(&body, HTML_MAX_BYTES);
-    wh_json_writer_init(&w, &body);
-    wh_jw_object(&w);
-    wh_jw_put_bool(&w, "ok", true);
-    wh_jw_key(&w, "rows");
-    page_sessions_write(api->sessions, &w);
-    wh_jw_end(&w);
-    wh_http_reply_written(req, 200, &w);
-}
-
-/* The body is {"end": ID}. */
-static enum wh_rc end_named(struct sink_api *api, struct wh_slice body, struct wh_err *err)
-{
-    struct wh_json_parser *parser = wh_json_parser_new(FORM_MAX_BYTES, 4);
-    struct wh_json_val root;
-    struct wh_json_val id;
-    enum wh_rc rc;
-
-    if (parser == NULL) {
-        return wh_fail(err, WH_E_NOMEM, "no memory for a parser");
-    }
-    rc = wh_json_parse(parser, body, &root, err);
-    if (rc == WH_OK && !wh_json_get(root, WH_LIT("end"), &id)) {
-        rc = wh_fail(err, WH_E_INVALID, "the body is {\"end\": the id of a session}");
-    }
-    if (rc == WH_OK) {
-        rc = page_sessions_end(api->sessions, wh_json_string(id), wh_slice("", 0), err);
-    }
-    wh_json_parser_free(parser);
-    return rc;
 }
 
 static void log_out(struct sink_api *api, struct wh_http_req *req)
@@ -296,21 +254,11 @@ static void log_out(struct sink_api *api, struct wh_http_req *req)
 
 void api_session(struct sink_api *api, struct wh_http_req *req)
 {
-    struct wh_slice path = wh_http_path(req);
-    bool post = wh_slice_eq(wh_http_method(req), WH_LIT("POST"));
-    struct wh_err err;
-
-    if (wh_slice_eq(path, WH_LIT("/api/v1/sessions")) && is_read(wh_http_method(req))) {
-        list_sessions(api, req);
-    } else if (!post) {
+    if (!wh_slice_eq(wh_http_method(req), WH_LIT("POST"))) {
         api_reply_error(req, 405, "method_not_allowed", "this address takes POST", NULL);
-    } else if (wh_slice_eq(path, WH_LIT("/logout"))) {
+    } else if (wh_slice_eq(wh_http_path(req), WH_LIT("/logout"))) {
         log_out(api, req);
-    } else if (wh_slice_eq(path, WH_LIT("/api/v1/login-links"))) {
-        give_link(api, req);
-    } else if (end_named(api, wh_http_body(req), &err) != WH_OK) {
-        api_reply_failure(api, req, &err);
     } else {
-        api_reply(req, 200, "application/json", WH_LIT("{\"ok\":true}"), NULL, 0);
+        give_link(api, req);
     }
 }

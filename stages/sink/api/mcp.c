@@ -11,7 +11,6 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/json/json_copy.h"
-#include "common/run/token_file.h"
 #include "stages/sink/api/mcp_priv.h"
 
 enum {
@@ -413,7 +412,7 @@ bool api_mcp_agent(struct sink_api *api, const struct wh_http_req *req, struct g
     char resource[API_ORIGIN_MAX];
 
     *ret = (struct grants_agent){.id = "", .name = "the API's token"};
-    return wh_token_fits(api->token, authorization) ||
+    return own_token_fits(api->token, authorization) ||
            (api_origin(api, req, "/mcp", resource) &&
             grants_fits(api->grants, authorization, wh_slice_str(resource), ret));
 }

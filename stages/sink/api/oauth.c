@@ -250,7 +250,7 @@ static enum wh_rc join_uris(struct wh_json_val root, struct wh_buf *out, struct 
 static void register_client(struct sink_api *api, struct wh_http_req *req)
 {
     struct wh_json_parser *parser = wh_json_parser_new(OAUTH_BODY_MAX, DEPTH_MAX);
-    const struct grants_client *client;
+    struct grants_client client;
     WH_AUTO(buf) struct wh_buf uris;
     struct wh_json_val root;
     struct wh_err err;
@@ -267,7 +267,7 @@ static void register_client(struct sink_api *api, struct wh_http_req *req)
                                wh_buf_slice(&uris), &client, &err) != WH_OK) {
         api_reply_failure(api, req, &err);
     } else {
-        reply_client(req, client);
+        reply_client(req, &client);
     }
     wh_json_parser_free(parser);
 }
@@ -305,6 +305,7 @@ static void give_tokens(struct sink_api *api, struct wh_http_req *req,
     struct wh_slice type = oauth_form_get(form, "grant_type");
     struct wh_slice client = oauth_form_get(form, "client_id");
     bool refresh = wh_slice_eq(type, WH_LIT("refresh_token"));
+    struct grants_client known;
     struct grants_pair pair;
     struct wh_err err;
     enum wh_rc rc;
@@ -314,7 +315,7 @@ static void give_tokens(struct sink_api *api, struct wh_http_req *req,
                "grant_type is authorization_code or refresh_token");
         return;
     }
-    if (grants_client(api->grants, client) == NULL) {
+    if (!grants_client(api->grants, client, &known)) {
         refuse(req, 401, "invalid_client", "this client is not registered here (any more)");
         return;
     }

@@ -21,7 +21,7 @@ struct asked {
     struct wh_slice state;
     struct wh_slice type;
     struct wh_slice method;
-    const struct grants_client *client;
+    struct grants_client client;
     char issuer[API_ORIGIN_MAX];
     char resource[API_ORIGIN_MAX];
 };
@@ -78,15 +78,14 @@ static void send_back(struct wh_http_req *req, const struct asked *a, const char
 /* Replies when nothing may be sent to the client. */
 static bool client_fits(struct sink_api *api, struct wh_http_req *req, struct asked *a)
 {
-    a->client = grants_client(api->grants, a->ask.client);
-    if (a->client == NULL) {
+    if (!grants_client(api->grants, a->ask.client, &a->client)) {
         reply_problem(
             req, 400,
             "The program is not registered here, or not any more. Remove this server from "
             "the program and add it again.");
         return false;
     }
-    if (!grants_redirect_fits(a->client, a->ask.redirect)) {
+    if (!grants_redirect_fits(&a->client, a->ask.redirect)) {
         reply_problem(req, 400,
                       "The program asks to be answered at an address that it has not registered.");
         return false;
@@ -132,7 +131,7 @@ static void show_question(struct wh_http_req *req, const struct asked *a)
     wh_buf_init(&text, DOCUMENT_MAX);
     wh_json_writer_init(&w, &text);
     wh_jw_object(&w);
-    wh_jw_put_str(&w, "name", wh_slice_str(a->client->name));
+    wh_jw_put_str(&w, "name", wh_slice_str(a->client.name));
     wh_jw_put_str(&w, "host", origin);
     wh_jw_put_bool(&w, "here", !wh_slice_starts(origin, WH_LIT("https://")));
     wh_jw_put_str(&w, "client_id", a->ask.client);
@@ -165,7 +164,7 @@ static bool read_names(const struct sink_api *api, const struct wh_http_req *req
 
 void oauth_ask_person(struct sink_api *api, struct wh_http_req *req)
 {
-    struct asked a = {.client = NULL};
+    struct asked a = {.issuer = ""};
     const char *error;
 
     read_query(req, &a);
@@ -197,7 +196,7 @@ static void allow(struct sink_api *api, struct wh_http_req *req, const struct as
 
     if (grants_allow(api->grants, &a->ask, code, &err) == WH_OK) {
         wh_log_info(api->deps.log, "a person allowed a program to read the workspace",
-                    WH_STR("program", a->client->name));
+                    WH_STR("program", a->client.name));
         send_back(req, a, "code", wh_slice_str(code));
     } else if (err.rc == WH_E_BUSY) {
         reply_problem(req, 503, err.msg);

@@ -32,13 +32,17 @@ enum wh_rc grants_new(const char *path, struct wh_clock clock, struct grants **r
         wh_mem_free(g);
         return err->rc;
     }
+    (void)pthread_mutex_init(&g->lock, NULL);
     *ret = g;
     return WH_OK;
 }
 
 void grants_free(struct grants *g)
 {
-    wh_mem_free(g);
+    if (g) {
+        (void)pthread_mutex_destroy(&g->lock);
+        wh_mem_free(g);
+    }
 }
 
 /* ---- codes ---- */
@@ -63,6 +67,7 @@ static struct grant_code *code_room(struct grants *g, int64_t now)
 enum wh_rc grants_allow(struct grants *g, const struct grants_ask *ask,
                         char ret_code[GRANT_TOKEN_TEXT + 1], struct wh_err *err)
 {
+    TOKENS_HOLD(&g->lock);
     int64_t now = wh_clock_now_ms(&g->clock);
     struct grant_code code = {.made_ms = now};
 
@@ -183,7 +188,7 @@ static bool code_fits(const struct grant_code *code, const struct grants_ask *as
 static enum wh_rc make_grant(struct grants *g, const struct grant_code *code,
                              struct grants_pair *ret, struct wh_err *err)
 {
-    const struct grants_client *client = grants_client(g, wh_slice_str(code->client));
+    const struct grants_client *client = grants_find_client(g, wh_slice_str(code->client));
     struct grant grant = {.created_ms = wh_clock_now_ms(&g->clock)};
     char family[TOKEN_TEXT + 1];
     enum wh_rc rc;
@@ -208,6 +213,7 @@ static enum wh_rc make_grant(struct grants *g, const struct grant_code *code,
 enum wh_rc grants_redeem(struct grants *g, struct wh_slice code, const struct grants_ask *ask,
                          struct wh_slice verifier, struct grants_pair *ret, struct wh_err *err)
 {
+    TOKENS_HOLD(&g->lock);
     struct grant_code found;
     char hash[TOKEN_TEXT + 1];
 
@@ -273,6 +279,7 @@ static enum wh_rc end(struct grants *g, struct grant *grant, struct wh_err *err)
 enum wh_rc grants_refresh(struct grants *g, struct wh_slice token, struct wh_slice client,
                           struct wh_slice resource, struct grants_pair *ret, struct wh_err *err)
 {
+    TOKENS_HOLD(&g->lock);
     bool current;
     struct grant *grant = find(g, token, true, &current);
     struct grant old;
@@ -300,6 +307,7 @@ enum wh_rc grants_refresh(struct grants *g, struct wh_slice token, struct wh_sli
 enum wh_rc grants_revoke(struct grants *g, struct wh_slice token, struct wh_slice client,
                          struct wh_err *err)
 {
+    TOKENS_HOLD(&g->lock);
     bool current;
     struct grant *grant = find(g, token, wh_slice_starts(token, WH_LIT("whr_")), &current);
 
@@ -324,6 +332,7 @@ static struct wh_slice bearer(struct wh_slice authorization)
 bool grants_fits(struct grants *g, struct wh_slice authorization, struct wh_slice resource,
                  struct grants_agent *ret)
 {
+    TOKENS_HOLD(&g->lock);
     bool current;
     struct grant *grant = find(g, bearer(authorization), false, &current);
     int64_t now = wh_clock_now_ms(&g->clock);
@@ -347,8 +356,10 @@ bool grants_fits(struct grants *g, struct wh_slice authorization, struct wh_slic
 
 /* ---- for people ---- */
 
-void grants_write(const struct grants *g, struct wh_json_writer *w)
+void grants_write(struct grants *g, struct wh_json_writer *w)
 {
+    TOKENS_HOLD(&g->lock);
+
     for (size_t i = 0; i < g->n; i++) {
         const struct grant *e = &g->list[i];
 
@@ -356,8 +367,7 @@ void grants_write(const struct grants *g, struct wh_json_writer *w)
         wh_jw_put_str(w, "kind", WH_LIT("agent"));
         wh_jw_put_str(w, "id", wh_slice_str(e->id));
         wh_jw_put_str(w, "name", wh_slice_str(e->name));
-        wh_jw_put_str(w, "redirect", wh_slice_str(e->redirect));
-        wh_jw_put_str(w, "resource", wh_slice_str(e->resource));
+        wh_jw_put_str(w, "detail", wh_slice_str(e->redirect));
         wh_jw_put_ms(w, "created_at", e->created_ms);
         wh_jw_put_ms(w, "used_at", e->used_ms);
         wh_jw_put_ms(w, "ends_at", e->used_ms + GRANT_DAYS_MS);
@@ -367,6 +377,8 @@ void grants_write(const struct grants *g, struct wh_json_writer *w)
 
 enum wh_rc grants_end(struct grants *g, struct wh_slice id, struct wh_err *err)
 {
+    TOKENS_HOLD(&g->lock);
+
     for (size_t i = 0; i < g->n; i++) {
         if (wh_slice_eq(wh_slice_str(g->list[i].id), id)) {
             return end(g, &g->list[i], err);

@@ -12,7 +12,7 @@
  * the process.
  *
  * Limits: GRANTS_MAX grants (WH_E_BUSY), GRANT_CLIENTS_MAX registrations (the oldest one without a grant makes room; one without a grant ends
- * after 30 days), GRANT_CODES_MAX codes (the oldest one makes room). Thread: app.
+ * after 30 days), GRANT_CODES_MAX codes (the oldest one makes room). Thread: any.
  */
 #ifndef WH_SINK_TOKENS_GRANTS_H
 #define WH_SINK_TOKENS_GRANTS_H
@@ -54,10 +54,10 @@ struct grants_client {
 bool grants_is_redirect(struct wh_slice uri);
 /* uris: at least one, separated by '\n', all of which grants_is_redirect accepts. WH_E_INVALID, WH_E_IO. */
 WH_MUST_CHECK enum wh_rc grants_register(struct grants *grants, struct wh_slice name,
-                                         struct wh_slice uris, const struct grants_client **ret,
+                                         struct wh_slice uris, struct grants_client *ret,
                                          struct wh_err *err);
-/* NULL: it is not registered. Valid until the next call that changes something. */
-const struct grants_client *grants_client(const struct grants *grants, struct wh_slice id);
+/* False: it is not registered. */
+bool grants_client(struct grants *grants, struct wh_slice id, struct grants_client *ret);
 /* Has the client registered that address? Exactly that, but for the port of an address of loopback (RFC 8252 section 7.3). */
 bool grants_redirect_fits(const struct grants_client *client, struct wh_slice uri);
 
@@ -101,8 +101,8 @@ bool grants_fits(struct grants *grants, struct wh_slice authorization, struct wh
 
 /* ---- for people ---- */
 
-/* Writes objects {kind, id, name, redirect, resource, created_at, used_at, ends_at} into an open array. */
-void grants_write(const struct grants *grants, struct wh_json_writer *w);
+/* Writes objects {kind, id, name, detail, created_at, used_at, ends_at} into an open array; detail is where the code went. */
+void grants_write(struct grants *grants, struct wh_json_writer *w);
 /* WH_E_NOT_FOUND. */
 WH_MUST_CHECK enum wh_rc grants_end(struct grants *grants, struct wh_slice id, struct wh_err *err);
 

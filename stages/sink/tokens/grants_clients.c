@@ -162,10 +162,10 @@ static struct grants_client *client_room(struct grants *g)
 _Static_assert((int)GRANTS_MAX < (int)GRANT_CLIENTS_MAX, "a client without a grant can be found");
 
 enum wh_rc grants_register(struct grants *g, struct wh_slice name, struct wh_slice uris,
-                           const struct grants_client **ret, struct wh_err *err)
+                           struct grants_client *ret, struct wh_err *err)
 {
+    TOKENS_HOLD(&g->lock);
     struct grants_client made = {.made_ms = wh_clock_now_ms(&g->clock)};
-    struct grants_client *room;
 
     if (!all_are_redirects(uris) || !grants_set(made.uris, sizeof(made.uris), uris)) {
         return wh_fail(err, WH_E_INVALID,
@@ -176,13 +176,12 @@ enum wh_rc grants_register(struct grants *g, struct wh_slice name, struct wh_sli
         return err->rc;
     }
     grants_forget_old(g, made.made_ms);
-    room = client_room(g);
-    *room = made;
-    *ret = room;
+    *client_room(g) = made;
+    *ret = made;
     return grants_save(g, err);
 }
 
-const struct grants_client *grants_client(const struct grants *g, struct wh_slice id)
+const struct grants_client *grants_find_client(const struct grants *g, struct wh_slice id)
 {
     for (size_t i = 0; i < g->n_clients; i++) {
         if (wh_slice_eq(wh_slice_str(g->clients[i].id), id)) {
@@ -190,4 +189,15 @@ const struct grants_client *grants_client(const struct grants *g, struct wh_slic
         }
     }
     return NULL;
+}
+
+bool grants_client(struct grants *g, struct wh_slice id, struct grants_client *ret)
+{
+    TOKENS_HOLD(&g->lock);
+    const struct grants_client *client = grants_find_client(g, id);
+
+    if (client) {
+        *ret = *client;
+    }
+    return client != NULL;
 }

@@ -33,6 +33,7 @@ struct grant_code {
 };
 
 struct grants {
+    pthread_mutex_t lock; /* all below */
     const char *path;
     struct wh_clock clock;
     struct grants_client clients[GRANT_CLIENTS_MAX];
@@ -43,10 +44,12 @@ struct grants {
     size_t n_codes;
 };
 
+/* All of these are called with the lock. */
 WH_MUST_CHECK enum wh_rc grants_save(const struct grants *g, struct wh_err *err);
 /* Nothing when there is no file. */
 WH_MUST_CHECK enum wh_rc grants_load(struct grants *g, struct wh_err *err);
 
+const struct grants_client *grants_find_client(const struct grants *g, struct wh_slice id);
 /* Takes the i-th grant out; another one takes its place. */
 void grants_drop(struct grants *g, size_t i);
 /* Drops grants that nobody used, and registrations that led to none. */

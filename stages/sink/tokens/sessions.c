@@ -34,6 +34,7 @@ struct link {
 };
 
 struct page_sessions {
+    pthread_mutex_t lock; /* all below */
     const char *path;
     struct wh_clock clock;
     struct session list[SESSIONS_MAX];
@@ -129,13 +130,17 @@ enum wh_rc page_sessions_new(const char *path, struct wh_clock clock, struct pag
         wh_mem_free(s);
         return err->rc;
     }
+    (void)pthread_mutex_init(&s->lock, NULL);
     *ret = s;
     return WH_OK;
 }
 
 void page_sessions_free(struct page_sessions *sessions)
 {
-    wh_mem_free(sessions);
+    if (sessions) {
+        (void)pthread_mutex_destroy(&sessions->lock);
+        wh_mem_free(sessions);
+    }
 }
 
 /* ---- links ---- */
@@ -155,6 +160,7 @@ static void forget_links(struct page_sessions *s, int64_t now)
 enum wh_rc page_sessions_link(struct page_sessions *s, char ret_code[SESSION_TEXT + 1],
                               struct wh_err *err)
 {
+    TOKENS_HOLD(&s->lock);
     int64_t now = wh_clock_now_ms(&s->clock);
     struct link link = {.made_ms = now};
 
@@ -200,6 +206,7 @@ static struct session *room(struct page_sessions *s)
 enum wh_rc page_sessions_login(struct page_sessions *s, struct wh_slice code, struct wh_slice label,
                                char ret_cookie[SESSION_TEXT + 1], struct wh_err *err)
 {
+    TOKENS_HOLD(&s->lock);
     int64_t now = wh_clock_now_ms(&s->clock);
     struct session begun = {.created_ms = now, .used_ms = now};
     char hash[SESSION_TEXT + 1];
@@ -260,6 +267,7 @@ static struct session *find(struct page_sessions *s, struct wh_slice cookies)
 
 bool page_sessions_fits(struct page_sessions *s, struct wh_slice cookies)
 {
+    TOKENS_HOLD(&s->lock);
     struct session *session = find(s, cookies);
     int64_t now = wh_clock_now_ms(&s->clock);
     struct wh_err err;
@@ -272,23 +280,26 @@ bool page_sessions_fits(struct page_sessions *s, struct wh_slice cookies)
     return session != NULL;
 }
 
-void page_sessions_write(const struct page_sessions *s, struct wh_json_writer *w)
+void page_sessions_write(struct page_sessions *s, struct wh_json_writer *w)
 {
-    wh_jw_array(w);
+    TOKENS_HOLD(&s->lock);
+
     for (size_t i = 0; i < s->n; i++) {
         wh_jw_object(w);
+        wh_jw_put_str(w, "kind", WH_LIT("session"));
         wh_jw_put_str(w, "id", wh_slice(s->list[i].hash, ID_TEXT));
-        wh_jw_put_str(w, "label", wh_slice_str(s->list[i].label));
+        wh_jw_put_str(w, "name", wh_slice_str(s->list[i].label));
         wh_jw_put_ms(w, "created_at", s->list[i].created_ms);
         wh_jw_put_ms(w, "used_at", s->list[i].used_ms);
+        wh_jw_put_ms(w, "ends_at", s->list[i].created_ms + session_ms);
         wh_jw_end(w);
     }
-    wh_jw_end(w);
 }
 
 enum wh_rc page_sessions_end(struct page_sessions *s, struct wh_slice id, struct wh_slice cookies,
                              struct wh_err *err)
 {
+    TOKENS_HOLD(&s->lock);
     struct session *session = cookies.len ? find(s, cookies) : NULL;
 
     for (size_t i = 0; id.len == ID_TEXT && i < s->n; i++) {

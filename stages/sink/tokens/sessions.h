@@ -3,7 +3,7 @@
  * and for five minutes; opening it gives the browser a cookie for 30 days. Only hashes are kept, in memory and in
  * a file of mode 0600.
  *
- * Thread: app. Limits: SESSIONS_MAX sessions (the least recently used one makes room), LINKS_MAX open links.
+ * Thread: any. Limits: SESSIONS_MAX sessions (the least recently used one makes room), LINKS_MAX open links.
  */
 #ifndef WH_SINK_TOKENS_SESSIONS_H
 #define WH_SINK_TOKENS_SESSIONS_H
@@ -30,8 +30,8 @@ WH_MUST_CHECK enum wh_rc page_sessions_login(struct page_sessions *sessions, str
                                              char ret_cookie[SESSION_TEXT + 1], struct wh_err *err);
 /* Does the value of a Cookie header carry a session that has not ended? */
 bool page_sessions_fits(struct page_sessions *sessions, struct wh_slice cookies);
-/* Writes an array of {id, label, created_at, used_at}; id is the beginning of the hash. */
-void page_sessions_write(const struct page_sessions *sessions, struct wh_json_writer *w);
+/* Writes objects {kind, id, name, created_at, used_at, ends_at} into an open array; id is the beginning of the hash. */
+void page_sessions_write(struct page_sessions *sessions, struct wh_json_writer *w);
 /* Ends the session of that id, or of that Cookie header. WH_E_NOT_FOUND. */
 WH_MUST_CHECK enum wh_rc page_sessions_end(struct page_sessions *sessions, struct wh_slice id,
                                            struct wh_slice cookies, struct wh_err *err);

@@ -371,6 +371,61 @@ static void test_registrations_are_limited(void **state)
     th_api_free(f);
 }
 
+/* The id of the only row of that kind. */
+static void id_of(struct th_api *f, const char *kind, char id[TEXT])
+{
+    char before[TEXT];
+
+    (void)snprintf(before, sizeof(before), "\"kind\":\"%s\",\"token\":\"", kind);
+    between(send(f, &(struct send){.path = "/api/v1/tokens", .authorization = f->authorization}),
+            before, "\"", id);
+}
+
+static const struct sent *end(struct th_api *f, const char *id, const char *authorization)
+{
+    static char body[2 * TEXT];
+
+    (void)snprintf(body, sizeof(body), "{\"end\":\"%s\"}", id);
+    return send(
+        f, &(struct send){.path = "/api/v1/tokens", .body = body, .authorization = authorization});
+}
+
+static void test_every_access_is_listed_and_can_be_ended(void **state)
+{
+    struct th_api *f = new_api();
+    char cookie[TEXT];
+    char client[TEXT];
+    char code[TEXT];
+    char access[TEXT];
+    char id[TEXT];
+    char form[2 * TEXT];
+
+    (void)state;
+    log_in(f, cookie);
+    register_client(f, client);
+    allow(f, client, cookie, code);
+    between(redeem(f, client, code), "\"access_token\":\"", "\"", access);
+    expect(send(f, &(struct send){.path = "/tokens", .cookie = cookie}), 200,
+           "&lt;b&gt;Agent&lt;/b&gt;");
+    /* An agent's token reads no list of tokens. */
+    expect(call(f, access, "/api/v1/tokens"), 401, "");
+    id_of(f, "agent", id);
+    expect(end(f, id, f->authorization), 200, "\"ok\":true");
+    expect(call(f, access, "/mcp"), 401, "");
+    expect(end(f, id, f->authorization), 404, "nothing has this id");
+    /* A form of the page, from the page alone. */
+    id_of(f, "session", id);
+    (void)snprintf(form, sizeof(form), "end=%s", id);
+    expect(send(f, &(struct send){.path = "/tokens", .body = form, .cookie = cookie}), 401, "");
+    expect(
+        send(f, &(struct send){.path = "/tokens", .body = form, .cookie = cookie, .origin = HERE}),
+        303, "Location: /tokens\n");
+    expect(send(f, &(struct send){.path = "/tokens", .cookie = cookie}), 401, "wellhead open");
+    expect(end(f, "api", f->authorization), 200, "\"ok\":true");
+    expect(end(f, "api", f->authorization), 401, "");
+    th_api_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_nobody_else_decides),
         cmocka_unit_test(test_other_names_of_the_host_and_bad_requests_are_refused),
         cmocka_unit_test(test_registrations_are_limited),
+        cmocka_unit_test(test_every_access_is_listed_and_can_be_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

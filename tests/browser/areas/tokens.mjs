@@ -1,0 +1,2 @@
+// Who may see the workspace.
+export const pages = () => ["/tokens"];
