@@ -11,6 +11,7 @@
 #include "common/event/topics.h"
 #include "common/run/stage.h"
 #include "stages/sink/api/api.h"
+#include "stages/sink/changes/changes.h"
 #include "stages/sink/store/data_folder.h"
 #include "stages/sink/store/dump.h"
 #include "stages/sink/store/keyspace.h"
@@ -44,6 +45,7 @@ struct app {
     struct wh_admin *admin;
     struct wh_producer *producer;
     struct wh_admin *watch_admin;
+    struct changes *changes;
     struct sink *sink;
     struct sink_watch *watch; /* NULL while a store is rebuilt */
     struct sink_api *api;
@@ -103,6 +105,7 @@ static void drain(void *ctx)
 {
     struct app *app = ctx;
 
+    changes_stop(app->changes);
     sink_api_drain(app->api);
     if (app->watch) {
         sink_watch_stop(app->watch);
@@ -200,6 +203,21 @@ static enum wh_rc open_kafka(struct app *app, struct wh_err *err)
     return wh_stage_admin_new(&app->base, &app->admin, err);
 }
 
+static enum wh_rc make_changes(struct app *app, struct wh_err *err)
+{
+    struct changes_conf conf = {
+        .store = app->store, .clock = wh_clock_real(), .folder = app->api_conf.data_path};
+
+    return wh_zone_find(wh_slice_str(app->api_conf.zone), &conf.zone, err) == WH_OK
+               ? changes_new(&conf, &app->changes, err)
+               : wh_err_prefix(err, "workspace.zone");
+}
+
+static void on_stored(void *ctx, uint64_t sequence)
+{
+    changes_notify(((struct app *)ctx)->changes, sequence);
+}
+
 static enum wh_rc start_sink(struct app *app, struct wh_err *err)
 {
     struct wh_run *run = app->base.run;
@@ -214,6 +232,7 @@ static enum wh_rc start_sink(struct app *app, struct wh_err *err)
         .metrics = wh_run_metrics(run),
         .on_fatal = wh_stage_fatal,
         .on_caught_up = app->conf.rebuild ? on_rebuilt : NULL,
+        .on_stored = on_stored,
         .ctx = app,
     };
 
@@ -283,6 +302,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
         .store = app->store,
         .sink = app->sink,
         .watch = app->watch,
+        .changes = app->changes,
         .loop = wh_run_loop(run),
         .clock = wh_clock_real(),
         .log = wh_run_log(run),
@@ -306,8 +326,8 @@ static enum wh_rc start(void *ctx, struct wh_err *err)
 {
     struct app *app = ctx;
 
-    if (open_kafka(app, err) != WH_OK || start_sink(app, err) != WH_OK ||
-        start_watch(app, err) != WH_OK) {
+    if (open_kafka(app, err) != WH_OK || make_changes(app, err) != WH_OK ||
+        start_sink(app, err) != WH_OK || start_watch(app, err) != WH_OK) {
         return err->rc;
     }
     return start_api(app, err);
@@ -321,6 +341,7 @@ static void release(void *ctx)
     sink_watch_free(app->watch);
     wh_admin_free(app->watch_admin);
     sink_free(app->sink);
+    changes_free(app->changes);
     wh_producer_free(app->producer);
     wh_consumer_free(app->consumer);
     wh_admin_free(app->admin);

@@ -12,6 +12,7 @@ struct th_api {
     struct wh_loop *loop;
     struct wh_store *store;
     struct th_heads heads;
+    struct changes *changes;
     struct sink_api *api;
     struct wh_http_handler handler;
     char *folder;

@@ -19,6 +19,8 @@
  *   GET /api/v1/ask?q=QUESTION               a question about incidents; now, zone, as_of, valid_at
  *   GET /api/v1/incidents/ID/impact          services, customers, revenue, follow-ups, with evidence; as_of,
  *                                            valid_at. ID: an id, an address or a reference, escaped
+ *   GET /api/v1/changes?kind=TABLE           server-sent events, one for each change, without an end (changes.c);
+ *                                            where, since, and the field Last-Event-ID
  *   GET /api/v1/kinds, /api/v1/status
  *   GET /api/v1/model, /api/v1/model/KIND    kinds, fields, what fills them, counts, examples
  *   GET /api/v1/purges/CONNECTION            the report of a purge
@@ -65,6 +67,7 @@ static const struct route routes[] = {
     {"/api/v1/entities/*/links", "GET, HEAD", 0, API_QUERIES, api_answer_links},
     {"/api/v1/incidents/**/impact", "GET, HEAD", 0, API_QUERIES, api_answer_impact},
     {"/api/v1/ask", "GET, HEAD", 0, API_QUERIES, api_answer_ask},
+    {"/api/v1/changes", "GET, HEAD", 0, API_QUERIES, api_answer_changes},
     {"/api/v1/kinds", "GET, HEAD", 0, API_READS, api_answer_kinds},
     {"/api/v1/model", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/model/*", "GET, HEAD", 0, API_QUERIES, api_answer_model},
@@ -157,10 +160,12 @@ static bool wants_page(const struct wh_http_req *req)
 static void refuse_path(struct wh_http_req *req)
 {
     if (!wants_page(req)) {
-        api_reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
-                        "no such page; there are /api/v1/entities, /api/v1/incidents, "
-                        "/api/v1/sql, /api/v1/kinds, /api/v1/model, /api/v1/status and /registry",
-                        NULL);
+        api_reply_error(
+            req, 404, wh_rc_name(WH_E_NOT_FOUND),
+            "no such page; there are /api/v1/entities, /api/v1/incidents, "
+            "/api/v1/sql, /api/v1/changes, /api/v1/kinds, /api/v1/model, /api/v1/status "
+            "and /registry",
+            NULL);
     }
 }
 
@@ -380,8 +385,10 @@ static enum wh_rc make_counters(struct sink_api *api, struct wh_err *err)
 
 static enum wh_rc make_lanes(struct sink_api *api, struct wh_err *err)
 {
-    static const size_t threads[API_LANES] = {
-        [API_QUERIES] = QUERY_THREADS, [API_READS] = READ_THREADS, [API_STREAMS] = STREAM_THREADS};
+    static const size_t threads[API_LANES] = {[API_QUERIES] = QUERY_THREADS,
+                                              [API_READS] = READ_THREADS,
+                                              [API_STREAMS] = STREAM_THREADS,
+                                              [API_LIVE] = API_LIVE_MAX};
 
     api->flow_wake = wh_wake_new(api->deps.loop, api_streams_serve, api);
     api->at_once = api_at_once_new(api->deps.loop, api->deps.store, api->deps.conf.answers_bytes);
@@ -389,7 +396,9 @@ static enum wh_rc make_lanes(struct sink_api *api, struct wh_err *err)
         return wh_fail(err, WH_E_NOMEM, "no memory for the API");
     }
     for (size_t i = 0; i < API_LANES; i++) {
-        if (api_lane_new(api->deps.loop, threads[i], WAITING_MAX, &api->lanes[i], err) != WH_OK) {
+        /* A live stream that would wait for another one's end might wait for ever. */
+        if (api_lane_new(api->deps.loop, threads[i], i == API_LIVE ? 0 : WAITING_MAX,
+                         &api->lanes[i], err) != WH_OK) {
             return err->rc;
         }
     }

@@ -13,6 +13,7 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "common/store/store.h"
+#include "stages/sink/changes/changes.h"
 #include "stages/sink/ingest/sink.h"
 #include "stages/sink/watch/watch.h"
 
@@ -23,6 +24,7 @@ struct sink_api_conf {
     int64_t sql_timeout_max_ms; /* longest time that a request may ask for */
     int64_t sql_rows;           /* of an answer whose request names no limit */
     int64_t sql_bytes;          /* most bytes of an answer of at most sql_rows rows */
+    int64_t stall_ms;           /* a stream that nobody reads for so long is cut; 0: 30 s */
     size_t answers_bytes;       /* of kept answers of entities; 0: none are kept */
     const char *zone;           /* of the workspace, for days; NULL: UTC */
     const char *data_path;      /* folder for the unnamed files of long answers */
@@ -37,6 +39,7 @@ struct sink_api_deps {
     struct wh_store *store;
     struct sink *sink;
     struct sink_watch *watch; /* NULL: the API tells nothing of other processes */
+    struct changes *changes;  /* NULL: there are no streams of changes */
     struct wh_loop *loop;
     struct wh_clock clock;
     struct wh_log *log;

@@ -72,6 +72,7 @@ struct api_request {
     struct wh_slice path;
     struct wh_slice query; /* as it came */
     struct wh_slice accept;
+    struct wh_slice last_event; /* the field Last-Event-ID */
     struct wh_slice body;
     bool trailers; /* the client reads trailers (TE: trailers) */
     const struct api_arg *args;
@@ -102,9 +103,10 @@ enum api_twin { API_TWIN_HTML, API_TWIN_JSON, API_TWIN_CSV };
 
 /*
  * Queries may take as long as their limit; reads are a few keys of the store; streams also last as long
- * as their readers take.
+ * as their readers take; live streams end only when their readers go.
  */
-enum api_lane_of { API_QUERIES, API_READS, API_STREAMS, API_LANES };
+enum api_lane_of { API_QUERIES, API_READS, API_STREAMS, API_LIVE, API_LANES };
+enum { API_LIVE_MAX = 16 }; /* live streams at a time */
 
 /* How many requests of a sort may come at once now, and when that was counted. */
 struct api_room {
@@ -139,6 +141,7 @@ struct api_job {
     int64_t submitted_ns;
     enum wh_rc (*answer)(struct api_job *job, struct wh_err *err);
     bool wants_flow; /* set by answer, which then has written nothing: the answer has no bound */
+    bool live;       /* set with wants_flow: the answer goes on until the reader goes (changes.c) */
     struct wh_arena arena;
     struct api_request request;
     struct wh_slice id;          /* of the path, when the route has one */
@@ -367,6 +370,13 @@ enum { PAGE_FORM_MAX_BYTES = 256 << 10 };
 WH_MUST_CHECK enum wh_rc api_answer_form(struct api_job *job, struct wh_err *err);
 /* Answers job->page as job->twin; without a page, 404 as a page. */
 WH_MUST_CHECK enum wh_rc api_answer_page(struct api_job *job, struct wh_err *err);
+
+/* ---- changes.c: the log of changes as server-sent events ---- */
+
+WH_MUST_CHECK enum wh_rc api_answer_changes(struct api_job *job, struct wh_err *err);
+/* The last event of a live stream whose lane has ended: why, and that the reader may resume. */
+WH_MUST_CHECK enum wh_rc api_changes_end(const struct api_job *job, struct wh_buf *out,
+                                         struct wh_err *err);
 
 /* ---- login.c ---- */
 

@@ -142,6 +142,30 @@ enum wh_rc api_flow_write(struct api_flow *flow, struct wh_slice bytes, struct w
     return rc;
 }
 
+enum wh_rc api_flow_write_whole(struct api_flow *flow, struct wh_slice bytes, struct wh_err *err)
+{
+    enum wh_rc rc = WH_OK;
+
+    (void)pthread_mutex_lock(&flow->lock);
+    if (bytes.len > API_FLOW_BYTES - flow->len) {
+        wh_wake_send(flow->wake);
+        rc = await_room(flow, err);
+    }
+    if (rc == WH_OK && flow->closed) {
+        rc = wh_fail(err, WH_E_CANCELED, "the answer was stopped before its end");
+    }
+    if (rc == WH_OK) {
+        (void)put(flow, bytes);
+    }
+    (void)pthread_mutex_unlock(&flow->lock);
+    return rc;
+}
+
+void api_flow_flush(struct api_flow *flow)
+{
+    wh_wake_send(flow->wake);
+}
+
 const int64_t *api_flow_waited_ns(const struct api_flow *flow)
 {
     return &flow->waited_ns;

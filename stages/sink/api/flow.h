@@ -36,6 +36,11 @@ void api_flow_free(struct api_flow *flow);
  */
 WH_MUST_CHECK enum wh_rc api_flow_write(struct api_flow *flow, struct wh_slice bytes,
                                         struct wh_err *err);
+/* The same for at most API_FLOW_BYTES / 2 bytes, all or none of them: what was written before stays whole. */
+WH_MUST_CHECK enum wh_rc api_flow_write_whole(struct api_flow *flow, struct wh_slice bytes,
+                                              struct wh_err *err);
+/* Thread: lane. Sends `wake`: what was written should be read now, however little it is. */
+void api_flow_flush(struct api_flow *flow);
 /* Thread: lane. The nanoseconds that writes have waited so far. */
 const int64_t *api_flow_waited_ns(const struct api_flow *flow);
 

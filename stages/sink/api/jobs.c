@@ -148,6 +148,12 @@ void api_job_submit(struct api_job *job, enum api_lane_of lane)
         job->submitted_ns = wh_clock_mono_ns(&job->api->deps.clock);
     }
     if (api_lane_submit(job->api->lanes[lane], &job->task, &err) != WH_OK) {
+        if (lane == API_LIVE) {
+            (void)wh_fail(&err, WH_E_BUSY,
+                          "%d streams of changes are open, as many as may be; close one, or try "
+                          "again later",
+                          API_LIVE_MAX);
+        }
         job->err = err;
         api_job_settle(job);
     }

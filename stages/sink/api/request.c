@@ -238,6 +238,8 @@ enum wh_rc api_copy_request(struct api_job *job, struct wh_err *err)
         wh_arena_dup(&job->arena, wh_http_path(req), &r->path, err) != WH_OK ||
         wh_arena_dup(&job->arena, wh_http_raw_query(req), &r->query, err) != WH_OK ||
         wh_arena_dup(&job->arena, wh_http_header(req, "Accept"), &r->accept, err) != WH_OK ||
+        wh_arena_dup(&job->arena, wh_http_header(req, "Last-Event-ID"), &r->last_event, err) !=
+            WH_OK ||
         wh_arena_dup(&job->arena, wh_http_body(req), &r->body, err) != WH_OK) {
         return err->rc;
     }

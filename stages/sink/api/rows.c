@@ -1,11 +1,11 @@
 /* Rows as JSON objects or arrays, as lines of JSON, as CSV (RFC 4180). */
-#include <math.h>
 #include <stdio.h>
 
 #include "common/base/csv.h"
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "stages/sink/api/api_priv.h"
+#include "stages/sink/sql/value_json.h"
 
 enum { ROW_MAX_BYTES = 64 << 20 };
 
@@ -150,59 +150,6 @@ static enum wh_rc csv_head(struct api_rows *rows, struct wh_err *err)
 
 /* ---- JSON ---- */
 
-static void json_blob(struct wh_json_writer *w, struct wh_slice bytes)
-{
-    struct wh_buf text;
-    struct wh_err err;
-
-    wh_buf_init(&text, ROW_MAX_BYTES);
-    wh_jw_object(w);
-    wh_jw_key(w, "$base64");
-    wh_jw_bool(w, true);
-    wh_jw_key(w, "encoded");
-    if (wh_base64_encode(bytes, &text, &err) == WH_OK) {
-        wh_jw_str(w, wh_buf_slice(&text));
-    } else {
-        wh_jw_null(w);
-    }
-    wh_jw_end(w);
-    wh_buf_done(&text);
-}
-
-static void json_value(struct wh_json_writer *w, const struct sql_value *v, enum sql_shape shape)
-{
-    switch (v->type) {
-    case SQL_INT:
-        if (shape == SQL_SHAPE_BOOL) {
-            wh_jw_bool(w, v->i != 0);
-        } else {
-            wh_jw_int(w, v->i);
-        }
-        break;
-    case SQL_DOUBLE:
-        if (isfinite(v->num)) {
-            wh_jw_double(w, v->num);
-        } else {
-            wh_jw_null(w);
-        }
-        break;
-    case SQL_TEXT:
-        if (shape == SQL_SHAPE_JSON) {
-            wh_jw_raw(w, v->bytes);
-        } else {
-            wh_jw_str(w, v->bytes);
-        }
-        break;
-    case SQL_BLOB:
-        json_blob(w, v->bytes);
-        break;
-    case SQL_NULL:
-    default:
-        wh_jw_null(w);
-        break;
-    }
-}
-
 static void json_values(const struct api_rows *rows, struct wh_json_writer *w,
                         const struct sql_value *values, size_t n)
 {
@@ -215,7 +162,7 @@ static void json_values(const struct api_rows *rows, struct wh_json_writer *w,
         if (!rows->arrays) {
             wh_jw_key_slice(w, rows->names[i]);
         }
-        json_value(w, &values[i], rows->shapes ? rows->shapes[i] : SQL_SHAPE_PLAIN);
+        sql_value_json(w, &values[i], rows->shapes ? rows->shapes[i] : SQL_SHAPE_PLAIN);
     }
     wh_jw_end(w);
 }
@@ -231,7 +178,7 @@ static enum wh_rc json_row(struct api_rows *rows, const struct sql_value *values
     }
     wh_json_writer_init(&w, &rows->row);
     if (rows->first_only) {
-        json_value(&w, &values[0], rows->shapes ? rows->shapes[0] : SQL_SHAPE_PLAIN);
+        sql_value_json(&w, &values[0], rows->shapes ? rows->shapes[0] : SQL_SHAPE_PLAIN);
     } else {
         json_values(rows, &w, values, n);
     }

@@ -5,6 +5,7 @@
 #include "stages/sink/api/api_priv.h"
 
 enum { STALL_MS = 30000, WAIT_MAX_MS = 600000 };
+static const int64_t live_wait_max_ms = INT64_C(1) << 40; /* 35 years */
 
 static void join(struct api_job *job)
 {
@@ -34,7 +35,9 @@ void api_stream_leave(struct api_job *job)
 
 void api_stream_submit(struct api_job *job)
 {
-    const struct api_flow_conf conf = {.stall_ms = STALL_MS, .wait_max_ms = WAIT_MAX_MS};
+    const int64_t stall_ms = job->api->deps.conf.stall_ms;
+    const struct api_flow_conf conf = {.stall_ms = stall_ms ? stall_ms : STALL_MS,
+                                       .wait_max_ms = job->live ? live_wait_max_ms : WAIT_MAX_MS};
 
     job->out.flow = api_flow_new(job->api->flow_wake, &conf);
     if (job->out.flow == NULL) {
@@ -43,14 +46,22 @@ void api_stream_submit(struct api_job *job)
         return;
     }
     join(job);
-    api_job_submit(job, API_STREAMS);
+    api_job_submit(job, job->live ? API_LIVE : API_STREAMS);
 }
 
 /* ---- the server reads ---- */
 
-/* A client that reads trailers learns from them what went wrong; any other one sees a broken body. */
-static enum wh_rc end_of(const struct api_job *job, bool *ret_end, struct wh_err *err)
+/*
+ * A client that reads trailers learns from them what went wrong; any other one sees a broken body. A live
+ * stream says it in its last event.
+ */
+static enum wh_rc end_of(const struct api_job *job, struct wh_buf *out, bool *ret_end,
+                         struct wh_err *err)
 {
+    if (job->live) {
+        *ret_end = true;
+        return api_changes_end(job, out, err);
+    }
     if (job->err.rc == WH_OK || job->request.trailers) {
         *ret_end = true;
         return WH_OK;
@@ -71,7 +82,7 @@ static enum wh_rc flow_fill(void *ctx, struct wh_buf *out, size_t max, bool *ret
     n = api_flow_read(job->out.flow, out->ptr + out->len, max);
     out->len += n;
     out->ptr[out->len] = 0;
-    return n == 0 && job->task_over ? end_of(job, ret_end, err) : WH_OK;
+    return n == 0 && job->task_over ? end_of(job, out, ret_end, err) : WH_OK;
 }
 
 static size_t flow_trailers(void *ctx, struct wh_http_header out[WH_HTTP_TRAILERS_MAX])
@@ -118,7 +129,7 @@ void api_streams_serve(void *ctx)
         next = job->next;
         if (job->replying && job->http) {
             wh_http_stream_more(job->http);
-        } else if (job->http && api_flow_overflowed(job->out.flow)) {
+        } else if (job->http && (job->live || api_flow_overflowed(job->out.flow))) {
             begin(job);
         }
     }

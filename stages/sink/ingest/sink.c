@@ -155,6 +155,9 @@ static void on_commit(void *ctx, const struct sink_commit *commit)
     publish(s);
     caught_up = s->status.caught_up && !caught_up;
     pthread_mutex_unlock(&s->lock);
+    if (s->deps.on_stored) {
+        s->deps.on_stored(s->deps.ctx, sink_sequence(s));
+    }
     if (caught_up) {
         wh_wake_send(s->wake);
     }

@@ -44,6 +44,8 @@ struct sink_deps {
     struct wh_metrics *metrics;
     void (*on_fatal)(void *ctx, const struct wh_err *err); /* called once, in the loop's thread */
     void (*on_caught_up)(void *ctx); /* optional; once, when the backlog of the start is stored */
+    /* Optional. A batch is stored, with changes up to this sequence. In the writer's thread; must not wait. */
+    void (*on_stored)(void *ctx, uint64_t sequence);
     void *ctx;
 };
 
