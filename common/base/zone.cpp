@@ -160,6 +160,12 @@ int wh_zone_offset(struct wh_zone zone, int64_t ms)
     return zone_of(zone).lookup(at_second(ms)).offset;
 }
 
+const char *wh_zone_abbr(struct wh_zone zone, int64_t ms, char ret[WH_ZONE_ABBR_MAX])
+{
+    (void)std::snprintf(ret, WH_ZONE_ABBR_MAX, "%s", zone_of(zone).lookup(at_second(ms)).abbr);
+    return ret;
+}
+
 int64_t wh_zone_trunc(struct wh_zone zone, enum wh_zone_unit unit, int64_t ms)
 {
     cctz::time_zone tz = zone_of(zone);

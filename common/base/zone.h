@@ -54,6 +54,10 @@ int64_t wh_zone_day_begin(struct wh_zone zone, int64_t day);
 /* Local time minus UTC, in seconds. */
 int wh_zone_offset(struct wh_zone zone, int64_t ms);
 
+enum { WH_ZONE_ABBR_MAX = 16 };
+/* What the zone's time is called at that instant: "UTC", "CEST", "-03". Returns ret. */
+const char *wh_zone_abbr(struct wh_zone zone, int64_t ms, char ret[WH_ZONE_ABBR_MAX]);
+
 #ifdef __cplusplus
 }
 #endif

@@ -77,7 +77,7 @@ void api_reply_template(struct wh_http_req *req, unsigned status, const char *na
 
     wh_buf_init(&html, HTML_MAX_BYTES);
     if (parser == NULL || wh_json_parse(parser, document, &root, &err) != WH_OK ||
-        page_render(name, root, &html, &err) != WH_OK) {
+        page_render(name, root, wh_zone_utc(), &html, &err) != WH_OK) {
         wh_buf_reset(&html);
     }
     wh_json_parser_free(parser);

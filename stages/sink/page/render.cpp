@@ -30,7 +30,7 @@ std::string text_of(struct wh_slice s)
     return s.len ? std::string(s.ptr, s.len) : std::string();
 }
 
-data value(wh_json_val v);
+data value(wh_json_val v, struct wh_zone zone);
 
 std::string number(wh_json_val v)
 {
@@ -118,26 +118,78 @@ std::string heading(std::string column)
     return column;
 }
 
-data cell(const std::string &column, wh_json_val v, const std::string &row_href)
+std::string escaped(const std::string &text)
 {
-    data c;
+    return kainjow::mustache::html_escape(text);
+}
+
+/* HTML that a function of words.h appends; without memory, nothing. */
+template <typename F> std::string html_by(const F &write)
+{
+    struct wh_buf out;
+    struct wh_err err;
+    std::string html;
+
+    wh_buf_init(&out, RENDER_MAX_BYTES);
+    if (write(&out, &err) == WH_OK) {
+        html.assign(out.ptr ? out.ptr : "", out.len);
+    }
+    wh_buf_done(&out);
+    return html;
+}
+
+std::string link(const std::string &href, const std::string &text, const std::string &title)
+{
+    std::string shown = title.empty() ? "" : " title=\"" + escaped(title) + "\"";
+
+    return "<a href=\"" + href + "\"" + shown + ">" + escaped(text) + "</a>";
+}
+
+std::string cell_html(const std::string &column, wh_json_val v, const std::string &row_href,
+                      struct wh_zone zone)
+{
     std::string text = cell_text(v);
-    bool source = is_one_of(column, {"url"});
-    bool state = is_one_of(column, {"state", "status", "severity"});
+    struct wh_slice slice = wh_slice(text.data(), text.size());
     char href[PAGE_HREF_MAX];
 
-    c.set("column", column);
-    c.set("text", text);
-    c.set("null", data{wh_json_type(v) == WH_JSON_NULL});
-    c.set("number", data{is_number(v)});
-    c.set("state", data{state && !text.empty()});
-    c.set("source", data{source && !text.empty()});
-    c.set("href", data{false});
-    if (is_row_name(column) && !row_href.empty()) {
-        c.set("href", row_href);
-    } else if (page_href_of(column.c_str(), wh_slice(text.data(), text.size()), href)) {
-        c.set("href", std::string(href));
+    if (wh_json_type(v) == WH_JSON_NULL) {
+        return "<span class=\"unknown\">–</span>";
     }
+    if (is_one_of(column, {"state", "status", "severity", "verdict"}) && !text.empty()) {
+        std::string safe = escaped(text);
+
+        return html_by([&](struct wh_buf *out, struct wh_err *err) {
+            return page_state(wh_slice(safe.data(), safe.size()), out, err);
+        });
+    }
+    if (column == "url" && !text.empty()) {
+        return link(html_by([&](struct wh_buf *out, struct wh_err *err) {
+                        return page_safe_href(slice, out, err);
+                    }),
+                    "source", text);
+    }
+    if (is_row_name(column) && !row_href.empty()) {
+        return link(row_href, text.empty() ? "(no name)" : text, "");
+    }
+    if (page_href_of(column.c_str(), slice, href)) {
+        return link(escaped(href), text, "");
+    }
+    if (page_is_time(slice)) {
+        return html_by([&](struct wh_buf *out, struct wh_err *err) {
+            return page_cell_time(zone, slice, out, err);
+        });
+    }
+    return escaped(text);
+}
+
+data cell(const std::string &column, wh_json_val v, const std::string &row_href,
+          struct wh_zone zone)
+{
+    data c;
+
+    c.set("column", column);
+    c.set("class", is_number(v) ? "number" : is_row_name(column) ? "name" : "");
+    c.set("html", cell_html(column, v, row_href, zone));
     return c;
 }
 
@@ -156,14 +208,14 @@ std::string href_of_row(wh_json_val row)
 }
 
 /* The rows of an answer of SQL or of a list: objects whose members are in the order of the columns. */
-data rows_of(wh_json_val rows)
+data rows_of(wh_json_val rows, struct wh_zone zone)
 {
     data list{data::type::list};
     struct wh_json_iter it = wh_json_iter(rows);
     wh_json_val row;
 
     while (wh_json_next(&it, nullptr, &row)) {
-        data r = value(row);
+        data r = value(row, zone);
         data cells{data::type::list};
         std::string href = href_of_row(row);
         struct wh_json_iter members = wh_json_iter(row);
@@ -172,7 +224,7 @@ data rows_of(wh_json_val rows)
 
         while (wh_json_type(row) == WH_JSON_OBJECT && wh_json_next(&members, &key, &v)) {
             if (!is_row_id(text_of(key)) || href.empty()) {
-                cells.push_back(cell(text_of(key), v, href));
+                cells.push_back(cell(text_of(key), v, href, zone));
             }
         }
         r.set("cells", cells);
@@ -199,6 +251,7 @@ data heads_of(wh_json_val rows)
 
             head.set("column", text_of(key));
             head.set("text", heading(text_of(key)));
+            head.set("number", data{is_number(v)});
             if (!is_row_id(text_of(key)) || href.empty()) {
                 list.push_back(head);
             }
@@ -207,7 +260,7 @@ data heads_of(wh_json_val rows)
     return list;
 }
 
-data object(wh_json_val v)
+data object(wh_json_val v, struct wh_zone zone)
 {
     data d;
     struct wh_json_iter it = wh_json_iter(v);
@@ -220,7 +273,7 @@ data object(wh_json_val v)
         struct wh_json_iter inner = wh_json_iter(member);
         wh_json_val first;
 
-        d.set(text_of(key), rows ? rows_of(member) : value(member));
+        d.set(text_of(key), rows ? rows_of(member, zone) : value(member, zone));
         if (rows) {
             d.set("heads", heads_of(member));
         }
@@ -232,18 +285,18 @@ data object(wh_json_val v)
     return d;
 }
 
-data value(wh_json_val v)
+data value(wh_json_val v, struct wh_zone zone)
 {
     switch (wh_json_type(v)) {
     case WH_JSON_OBJECT:
-        return object(v);
+        return object(v, zone);
     case WH_JSON_ARRAY: {
         data list{data::type::list};
         struct wh_json_iter it = wh_json_iter(v);
         wh_json_val item;
 
         while (wh_json_next(&it, nullptr, &item)) {
-            list.push_back(value(item));
+            list.push_back(value(item, zone));
         }
         return list;
     }
@@ -257,22 +310,14 @@ data value(wh_json_val v)
 }
 
 /* A function of text, for a section of a template. */
-typedef enum wh_rc (*word_fn)(struct wh_slice text, struct wh_buf *out, struct wh_err *err);
-
-data function(word_fn fn)
+template <typename F> data function(F fn)
 {
     return data{lambda2{[fn](const std::string &section, const renderer &render) {
         std::string text = render(section);
-        struct wh_buf out;
-        struct wh_err err;
-        std::string html;
 
-        wh_buf_init(&out, RENDER_MAX_BYTES);
-        if (fn(wh_slice(text.data(), text.size()), &out, &err) == WH_OK) {
-            html.assign(out.ptr ? out.ptr : "", out.len);
-        }
-        wh_buf_done(&out);
-        return html;
+        return html_by([&](struct wh_buf *out, struct wh_err *err) {
+            return fn(wh_slice(text.data(), text.size()), out, err);
+        });
     }}};
 }
 
@@ -312,8 +357,8 @@ mustache &parsed(const struct page_file *file)
 
 } // namespace
 
-enum wh_rc page_render(const char *name, struct wh_json_val document, struct wh_buf *out,
-                       struct wh_err *err)
+enum wh_rc page_render(const char *name, struct wh_json_val document, struct wh_zone zone,
+                       struct wh_buf *out, struct wh_err *err)
 {
     const struct page_file *file = page_file(wh_slice_str(name));
     std::string html;
@@ -326,8 +371,10 @@ enum wh_rc page_render(const char *name, struct wh_json_val document, struct wh_
     if (!page.is_valid()) {
         return wh_fail(err, WH_E_INVALID, "template %s: %s", name, page.error_message().c_str());
     }
-    d = object(document);
-    d.set("as_time", function(page_time));
+    d = object(document, zone);
+    d.set("as_time", function([zone](struct wh_slice text, struct wh_buf *to, struct wh_err *e) {
+              return page_time(zone, text, to, e);
+          }));
     d.set("as_href", function(page_safe_href));
     d.set("as_markdown", function(page_markdown));
     d.set("as_state", function(page_state));

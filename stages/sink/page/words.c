@@ -4,28 +4,55 @@
 #include <string.h>
 
 #include "common/base/num.h"
+#include "common/base/time.h"
 #include "common/text/money.h"
 
 enum { RFC3339_MINUTE = 16 };
 
 /* ---- times ---- */
 
-static bool is_time(struct wh_slice text)
+bool page_is_time(struct wh_slice text)
 {
-    return text.len >= RFC3339_MINUTE + 4 && text.ptr[4] == '-' && text.ptr[7] == '-' &&
-           text.ptr[10] == 'T' && text.ptr[13] == ':' && text.ptr[text.len - 1] == 'Z';
+    return text.len >= RFC3339_MINUTE + 4 && text.len < WH_TIME_TEXT_MAX && text.ptr[4] == '-' &&
+           text.ptr[7] == '-' && text.ptr[10] == 'T' && text.ptr[13] == ':' &&
+           text.ptr[text.len - 1] == 'Z';
 }
 
-enum wh_rc page_time(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
+static enum wh_rc write_unknown(struct wh_buf *out, struct wh_err *err)
 {
-    if (text.len == 0) {
-        return wh_buf_append(out, WH_LIT("<span class=\"unknown\">unknown</span>"), err);
-    }
-    if (!is_time(text)) {
+    return wh_buf_append(out, WH_LIT("<span class=\"unknown\">unknown</span>"), err);
+}
+
+/* named: with what the zone's time is called. */
+static enum wh_rc write_time(struct wh_zone zone, struct wh_slice text, bool named,
+                             struct wh_buf *out, struct wh_err *err)
+{
+    char local[WH_TIME_TEXT_MAX];
+    char abbr[WH_ZONE_ABBR_MAX] = "";
+    struct wh_instant at;
+    struct wh_err no_time;
+
+    if (!page_is_time(text) || wh_time_parse(text, &at, &no_time) != WH_OK) {
         return wh_buf_append(out, text, err);
     }
-    return wh_buf_printf(out, err, "<time datetime=\"%.*s\">%.10s %.5s UTC</time>",
-                         WH_SLICE_ARG(text), text.ptr, text.ptr + 11);
+    (void)wh_time_format(at.ms + INT64_C(1000) * wh_zone_offset(zone, at.ms), local);
+    if (named) {
+        (void)wh_zone_abbr(zone, at.ms, abbr);
+    }
+    return wh_buf_printf(out, err, "<time datetime=\"%.*s\">%.10s %.5s%s%s</time>",
+                         WH_SLICE_ARG(text), local, local + 11, named ? " " : "", abbr);
+}
+
+enum wh_rc page_time(struct wh_zone zone, struct wh_slice text, struct wh_buf *out,
+                     struct wh_err *err)
+{
+    return text.len ? write_time(zone, text, true, out, err) : write_unknown(out, err);
+}
+
+enum wh_rc page_cell_time(struct wh_zone zone, struct wh_slice text, struct wh_buf *out,
+                          struct wh_err *err)
+{
+    return text.len ? write_time(zone, text, false, out, err) : write_unknown(out, err);
 }
 
 enum wh_rc page_duration(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
@@ -34,7 +61,7 @@ enum wh_rc page_duration(struct wh_slice text, struct wh_buf *out, struct wh_err
     struct wh_err unused;
 
     if (text.len == 0 || wh_num_i64(text, &s, &unused) != WH_OK) {
-        return wh_buf_append(out, WH_LIT("<span class=\"unknown\">unknown</span>"), err);
+        return write_unknown(out, err);
     }
     if (s < 120) {
         return wh_buf_printf(out, err, "%lld s", (long long)s);
@@ -159,7 +186,7 @@ enum wh_rc page_money(struct wh_slice text, struct wh_buf *out, struct wh_err *e
     int64_t minor = 0;
 
     if (amount.len == 0) {
-        return wh_buf_append(out, WH_LIT("<span class=\"unknown\">unknown</span>"), err);
+        return write_unknown(out, err);
     }
     if (wh_num_i64(amount, &minor, &ignored) != WH_OK) {
         return wh_buf_append(out, text, err);

@@ -6,6 +6,7 @@
 #define WH_SINK_PAGE_WORDS_H
 
 #include "common/base/buf.h"
+#include "common/base/zone.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -13,8 +14,14 @@ extern "C" {
 
 enum { PAGE_HREF_MAX = 512 };
 
-/* "2026-11-24T14:05:00.000Z" -> <time datetime=...>2026-11-24 14:05 UTC</time>; other text as it is. */
-WH_MUST_CHECK enum wh_rc page_time(struct wh_slice text, struct wh_buf *out, struct wh_err *err);
+/* "2026-11-24T14:05:00.000Z" -> <time datetime=...>2026-11-24 15:05 CET</time>, as the zone's clocks show it; other
+ * text as it is, no text as unknown. */
+WH_MUST_CHECK enum wh_rc page_time(struct wh_zone zone, struct wh_slice text, struct wh_buf *out,
+                                   struct wh_err *err);
+/* The same without the zone's name, for cells of tables; the page says in which zone its times are. */
+WH_MUST_CHECK enum wh_rc page_cell_time(struct wh_zone zone, struct wh_slice text,
+                                        struct wh_buf *out, struct wh_err *err);
+bool page_is_time(struct wh_slice text);
 /* The address, escaped, when it is http or https; '#' otherwise. */
 WH_MUST_CHECK enum wh_rc page_safe_href(struct wh_slice text, struct wh_buf *out,
                                         struct wh_err *err);

@@ -18,3 +18,4 @@ export const checks = [
     check(true, "Enter opens the row");
   }],
 ];
+export const shots = ({ incident }) => ({ incidents: "/incidents", incident: `/incidents/${incident}` });

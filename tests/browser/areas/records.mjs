@@ -8,3 +8,4 @@ export const checks = [
     check(await page.evaluate(() => globalThis.hacked === undefined), "markup in a name is not run");
   }],
 ];
+export const shots = () => ({ records: "/t/work_items?_size=20" });

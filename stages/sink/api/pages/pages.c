@@ -15,14 +15,6 @@ static const struct page_area *const page_areas[] = {
     &page_area_sql,     &page_area_model,       &page_area_tokens,
 };
 
-static const struct {
-    const char *name;
-    const char *href;
-} navigation[] = {
-    {"Home", "/"},        {"Incidents", "/incidents"},     {"Records", "/t/work_items"},
-    {"SQL", "/sql"},      {"Connections", "/connections"}, {"Model", "/model"},
-    {"Tokens", "/tokens"}};
-
 /* ---- paths ---- */
 
 static bool fits(const char *pattern, struct wh_slice path, struct wh_slice *ret_id)
@@ -111,62 +103,26 @@ enum wh_rc page_capture(struct api_job *job, const struct page_part *part, struc
 
 /* ---- the document ---- */
 
-static void write_navigation(struct wh_json_writer *w, const struct api_page *page)
-{
-    wh_jw_key(w, "nav");
-    wh_jw_array(w);
-    for (size_t i = 0; i < sizeof(navigation) / sizeof(navigation[0]); i++) {
-        wh_jw_object(w);
-        wh_jw_put_str(w, "name", wh_slice_str(navigation[i].name));
-        wh_jw_put_str(w, "href", wh_slice_str(navigation[i].href));
-        wh_jw_put_bool(w, "current", page && strcmp(page->section, navigation[i].href) == 0);
-        wh_jw_end(w);
-    }
-    wh_jw_end(w);
-}
-
-/* "/incidents" -> "/incidents.json?..."; the first page's name is index. */
-static void write_twin(struct wh_json_writer *w, const struct api_job *job, const char *key,
-                       const char *end)
-{
-    struct wh_slice path = job->request.path;
-    WH_AUTO(buf) struct wh_buf text;
-    struct wh_err err;
-
-    wh_buf_init(&text, API_HEADER_MAX_BYTES);
-    (void)cut_twin(&path);
-    if (wh_buf_append(&text, wh_slice_eq(path, WH_LIT("/")) ? WH_LIT("/index") : path, &err) ==
-            WH_OK &&
-        wh_buf_append(&text, wh_slice_str(end), &err) == WH_OK &&
-        (job->request.query.len == 0 ||
-         (wh_buf_append_char(&text, '?', &err) == WH_OK &&
-          wh_buf_append(&text, job->request.query, &err) == WH_OK))) {
-        wh_jw_put_str(w, key, wh_buf_slice(&text));
-    }
-}
-
-static void write_page(struct wh_json_writer *w, const struct api_job *job, const char *title)
-{
-    struct sink *sink = job->api->deps.sink;
-
-    wh_jw_key(w, "page");
-    wh_jw_object(w);
-    wh_jw_put_str(w, "title", job->page && job->page->named_by_id ? job->id : wh_slice_str(title));
-    wh_jw_put_ms(w, "at", wh_clock_now_ms(&job->api->deps.clock));
-    wh_jw_put_int(w, "sequence", sink ? (int64_t)sink_sequence(sink) : 0);
-    wh_jw_put_str(w, "q", api_arg(&job->request, "q"));
-    wh_jw_put_str(w, "sql", api_arg(&job->request, "sql"));
-    write_twin(w, job, "json", ".json");
-    write_twin(w, job, "csv", ".csv");
-    wh_jw_end(w);
-}
-
 static bool is_asked(const struct api_job *job, const struct page_part *part)
 {
     return part->needs == NULL || api_arg(&job->request, part->needs).len > 0;
 }
 
-/* The message of a part that fails becomes the member "error". The page fails when its first part does. */
+/* {"ok": false, "failed": {...}}, in place of the part. */
+static void write_failure(struct wh_json_writer *w, const struct wh_err *failed)
+{
+    wh_jw_object(w);
+    wh_jw_put_bool(w, "ok", false);
+    wh_jw_key(w, "failed");
+    wh_jw_object(w);
+    wh_jw_put_str(w, "message", wh_slice_str(failed->msg));
+    wh_jw_put_str(w, "code", wh_slice_str(wh_rc_name(failed->rc)));
+    wh_jw_put_bool(w, "timed_out", failed->rc == WH_E_TIMEOUT);
+    wh_jw_end(w);
+    wh_jw_end(w);
+}
+
+/* A part that fails says so in its place. The page fails when its first part does. */
 static enum wh_rc write_parts(struct api_job *job, struct wh_json_writer *w, struct wh_err *err)
 {
     for (size_t i = 0; i < PAGE_PARTS_MAX && job->page->parts[i].name; i++) {
@@ -183,7 +139,8 @@ static enum wh_rc write_parts(struct api_job *job, struct wh_json_writer *w, str
         } else if (i == 0 && part->needs == NULL) {
             return err->rc;
         } else {
-            wh_jw_put_str(w, "error", wh_slice_str(err->msg));
+            wh_jw_key(w, part->name);
+            write_failure(w, err);
         }
     }
     return WH_OK;
@@ -203,7 +160,7 @@ static enum wh_rc write_html(struct api_job *job, const char *file, struct wh_sl
     }
     rc = wh_json_parse(parser, document, &root, err);
     if (rc == WH_OK) {
-        rc = page_render(file, root, &html, err);
+        rc = page_render(file, root, job->api->zone, &html, err);
     }
     wh_json_parser_free(parser);
     job->content_type = API_HTML;
@@ -212,9 +169,12 @@ static enum wh_rc write_html(struct api_job *job, const char *file, struct wh_sl
 
 static void begin(struct api_json *j, const struct api_job *job, const char *title)
 {
+    struct wh_slice path = job->request.path;
+
+    (void)cut_twin(&path);
     api_json_begin(j);
-    write_navigation(&j->w, job->page);
-    write_page(&j->w, job, title);
+    page_write_navigation(&j->w, job->page);
+    page_write_frame(&j->w, job, path, title);
 }
 
 static enum wh_rc answer_error(struct api_job *job, const struct wh_err *failed, struct wh_err *err)
@@ -234,17 +194,24 @@ static enum wh_rc answer_error(struct api_job *job, const struct wh_err *failed,
     return rc;
 }
 
+const struct page_part *page_rows_part(const struct api_page *page)
+{
+    for (size_t i = 0; i < PAGE_PARTS_MAX && page->parts[i].name; i++) {
+        if (page->parts[i].sql || page->parts[i].has_rows) {
+            return &page->parts[i];
+        }
+    }
+    return NULL;
+}
+
 static enum wh_rc answer_rows(struct api_job *job, struct wh_err *err)
 {
-    const struct page_part *part = &job->page->parts[0];
+    const struct page_part *part = page_rows_part(job->page);
     struct api_arg args[ARGS_MAX];
     size_t n;
 
-    for (size_t i = 0; i < PAGE_PARTS_MAX && job->page->parts[i].name; i++) {
-        if (job->page->parts[i].sql || job->page->parts[i].has_rows) {
-            part = &job->page->parts[i];
-            break;
-        }
+    if (part == NULL) {
+        return wh_fail(err, WH_E_NOT_FOUND, "this page has no rows; ask for its .json");
     }
     n = part_args(job, part, args);
     if (api_set_args(job, args, n, err) != WH_OK ||

@@ -64,6 +64,14 @@ extern const struct page_area page_area_tokens;
 WH_MUST_CHECK enum wh_rc page_capture(struct api_job *job, const struct page_part *part,
                                       struct wh_buf *out, struct wh_err *err);
 
+/* The part whose rows are the page's .csv; NULL: it has none. */
+const struct page_part *page_rows_part(const struct api_page *page);
+
+/* frame.c: members "nav" and "page" of every page's document. path is without the ending of a twin. */
+void page_write_navigation(struct wh_json_writer *w, const struct api_page *page);
+void page_write_frame(struct wh_json_writer *w, const struct api_job *job, struct wh_slice path,
+                      const char *title);
+
 /* Where the browser goes after a form: a path of this server, at most API_HEADER_MAX_BYTES. WH_E_INVALID. */
 WH_MUST_CHECK enum wh_rc page_go(struct api_job *job, struct wh_slice path, struct wh_err *err);
 /* The page, with what went wrong as {{problem}}, and the status of that. */

@@ -1,6 +1,20 @@
-// Keys: / asks, j and k move through rows, Enter opens the row's first link. None works while a person types.
-const rows = () => [...document.querySelectorAll("tbody tr")];
+// What pages do beside being read: keys, and parts that are kept fresh. Without this file everything can still be read.
+
+// ---- keys: / asks, j and k move through rows, Enter opens the row, ? lists them. None works while a person types.
+
+const rows = () => [...document.querySelectorAll("main tbody tr")];
+const dialog = document.getElementById("keys");
+const box = document.getElementById("keys-on");
 let at = -1;
+
+function kept(value) {
+  try {
+    if (value !== undefined) localStorage.setItem("keys", value);
+    return localStorage.getItem("keys");
+  } catch {
+    return value;
+  }
+}
 
 function select(step) {
   const all = rows();
@@ -11,14 +25,58 @@ function select(step) {
   all[at].scrollIntoView({ block: "nearest" });
 }
 
+const keys = {
+  "/": () => document.getElementById("q")?.focus(),
+  "?": () => dialog?.showModal(),
+  j: () => select(1),
+  k: () => select(-1),
+};
+
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) {
-    if (event.key === "Enter" && event.ctrlKey && event.target.form) event.target.form.requestSubmit();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
     return;
   }
-  if (event.key === "/") { event.preventDefault(); document.getElementById("q")?.focus(); }
-  if (event.key === "j") select(1);
-  if (event.key === "k") select(-1);
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || dialog?.open || kept() === "off") return;
+  if (keys[event.key]) {
+    event.preventDefault();
+    keys[event.key]();
+  }
   if (event.key === "Enter" && at >= 0 && event.target === document.body) rows()[at]?.querySelector("a")?.click();
 });
+
+if (dialog) {
+  const button = document.getElementById("keys-open");
+  button.hidden = false;
+  button.addEventListener("click", () => dialog.showModal());
+  box.checked = kept() !== "off";
+  box.addEventListener("change", () => kept(box.checked ? "on" : "off"));
+}
+
+// ---- parts with data-live are replaced while the page is looked at; data-live is the pause in seconds
+
+const live = [...document.querySelectorAll("[data-live][id]")].map((part) => part.id);
+const pause = Math.min(60, ...live.map((id) => Number(document.getElementById(id).dataset.live) || 5));
+
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  if (!answer.ok) return;
+  const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const id of live) {
+    const now = document.getElementById(id);
+    const then = next.getElementById(id);
+    if (then && now.innerHTML !== then.innerHTML && !now.contains(document.activeElement)) now.replaceChildren(...then.childNodes);
+    if (then?.dataset.goto) location.assign(then.dataset.goto);
+  }
+}
+
+async function follow(wait) {
+  await new Promise((done) => setTimeout(done, wait * 1000));
+  let next = pause;
+  if (!document.hidden) await refresh().catch(() => { next = 15; });
+  follow(next);
+}
+
+if (live.length) follow(pause);

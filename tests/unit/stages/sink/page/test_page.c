@@ -23,13 +23,35 @@ static void is(word_fn fn, const char *text, const char *expected)
     wh_buf_done(&out);
 }
 
+static enum wh_rc utc_time(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
+{
+    return page_time(wh_zone_utc(), text, out, err);
+}
+
+static enum wh_rc berlin_time(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
+{
+    struct wh_zone zone;
+
+    return wh_zone_find(WH_LIT("Europe/Berlin"), &zone, err) == WH_OK
+               ? page_time(zone, text, out, err)
+               : err->rc;
+}
+
 static void test_times(void **state)
 {
     (void)state;
-    is(page_time, "2026-11-24T14:05:33.123Z",
+    is(utc_time, "2026-11-24T14:05:33.123Z",
        "<time datetime=\"2026-11-24T14:05:33.123Z\">2026-11-24 14:05 UTC</time>");
-    is(page_time, "2026-11-24", "2026-11-24");
-    is(page_time, "", "<span class=\"unknown\">unknown</span>");
+    is(utc_time, "2026-11-24", "2026-11-24");
+    is(utc_time, "", "<span class=\"unknown\">unknown</span>");
+    is(utc_time, "0000-00-00T00:00:00Z", "0000-00-00T00:00:00Z");
+    /* X11: the zone's own clock, over the end of summer time and of a year. */
+    is(berlin_time, "2026-10-25T00:59:00.000Z",
+       "<time datetime=\"2026-10-25T00:59:00.000Z\">2026-10-25 02:59 CEST</time>");
+    is(berlin_time, "2026-10-25T01:00:00.000Z",
+       "<time datetime=\"2026-10-25T01:00:00.000Z\">2026-10-25 02:00 CET</time>");
+    is(berlin_time, "2026-12-31T23:30:00Z",
+       "<time datetime=\"2026-12-31T23:30:00Z\">2027-01-01 00:30 CET</time>");
     is(page_duration, "59", "59 s");
     is(page_duration, "3480", "58 min");
     is(page_duration, "36000", "10 h 0 min");
@@ -125,7 +147,7 @@ static void renders(const char *name, const char *json, const char *has, const c
 
     wh_buf_init(&out, OUT_MAX);
     th_ok(wh_json_parse(parser, wh_slice_str(json), &root, &err), &err);
-    th_ok(page_render(name, root, &out, &err), &err);
+    th_ok(page_render(name, root, wh_zone_utc(), &out, &err), &err);
     if (strstr(out.ptr, has) == NULL || (has_not && strstr(out.ptr, has_not))) {
         fail_msg("%s of %s: %s", name, json, out.ptr);
     }
@@ -159,7 +181,7 @@ static void test_unknown_template(void **state)
     (void)state;
     wh_buf_init(&out, OUT_MAX);
     th_ok(wh_json_parse(parser, WH_LIT("{}"), &root, &err), &err);
-    assert_int_equal(page_render("no-such", root, &out, &err), WH_E_NOT_FOUND);
+    assert_int_equal(page_render("no-such", root, wh_zone_utc(), &out, &err), WH_E_NOT_FOUND);
     wh_json_parser_free(parser);
     wh_buf_done(&out);
 }
