@@ -297,16 +297,21 @@ $(B)/bin/bench-reads: $(call obj,tests/bench/bench_reads.c) $(B)/libstage-sink.a
 $(B)/bin/bench-impact: $(call obj,tests/bench/bench_impact.c tests/bench/body.c) $(B)/libstage-sink.a $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# ---- the official MCP suite against the fetcher's own modules ----
+# ---- the official MCP suite against the fetcher's own modules and the sink's /mcp ----
 
 $(B)/bin/conformance-client: $(call obj,tests/conformance/client.c) $(B)/libstage-fetcher.a $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(B)/bin/conformance-server: $(call obj,tests/conformance/server.c) $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIB) $(STAGE_LIBS) $(COMMON_LIB) -Wl,--end-group -lcmocka $(LDLIBS)
+
 .PHONY: test-conformance
-test-conformance: $(B)/bin/conformance-client ## the official MCP suite against the fetcher's MCP and OAuth client
+test-conformance: $(B)/bin/conformance-client $(B)/bin/conformance-server ## the official MCP suite against the fetcher's client and the sink's server
 	@scripts/install-deps build conformance
-	@tests/conformance/run $(B)/bin/conformance-client
+	@tests/conformance/run client $(B)/bin/conformance-client
+	@tests/conformance/run server $(B)/bin/conformance-server
 
 .PHONY: bench-programs
 bench-programs: all $(BENCH_BIN)

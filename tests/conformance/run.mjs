@@ -1,5 +1,5 @@
-// Runs client scenarios of the MCP conformance suite one by one, judges each against the baseline,
-// prints a line for each and the totals. Started by ./run.
+// Runs scenarios of the MCP conformance suite one by one, against a client or against a server, judges each against
+// the baseline, prints a line for each and the totals. Started by ./run.
 //
 // Each scenario is a process of its own: the suite's own way to run a set looks only at its checks,
 // and takes a client that crashed or never came back for a good one.
@@ -8,14 +8,25 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startProxy, startServer } from './server.mjs';
 
 const REVISIONS = ['2025-11-25', '2026-07-28'];
 const TIMEOUT_MS = 30000 * Number(process.env.TIMEOUT_FACTOR ?? 1);
-const AT_ONCE = 2;
+// A server is asked one thing at a time: its answers must not depend on luck.
+const AT_ONCE = process.argv[2] === 'server' ? 1 : 2;
+
+// What a server with read-only tools, and nothing else, can be held to; the suite's other server scenarios call tools and
+// resources of fixed names.
+const SERVER_SCENARIOS = {
+  '2025-11-25': ['server-initialize', 'ping', 'tools-list', 'dns-rebinding-protection'],
+  '2026-07-28': ['server-stateless', 'tools-list', 'dns-rebinding-protection', 'caching', 'http-header-validation',
+    'server-sse-multiple-streams', 'input-required-result-unsupported-methods'],
+};
 
 const here = dirname(fileURLToPath(import.meta.url));
-const [deps, client, ...only] = process.argv.slice(2);
+const [role, deps, program, ...only] = process.argv.slice(2);
 const suite = join(resolve(deps), 'node_modules/@modelcontextprotocol/conformance');
 const YAML = createRequire(join(suite, 'package.json'))('yaml');
 const out = resolve('build/conformance');
@@ -28,19 +39,22 @@ function fail(message) {
 // ---- what runs, and what may fail ----
 
 const plan = REVISIONS.flatMap((revision) =>
-  YAML.parse(readFileSync(join(suite, `requirements/${revision}.yaml`), 'utf8'))
-    .client.filter((scenario) => only.length === 0 || only.includes(scenario))
+  (role === 'server' ? SERVER_SCENARIOS[revision] : YAML.parse(readFileSync(join(suite, `requirements/${revision}.yaml`), 'utf8')).client)
+    .filter((scenario) => only.length === 0 || only.includes(scenario))
     .map((scenario) => ({ revision, scenario })),
 );
 
 // Every entry carries its reason as a comment on its line; one without is refused.
 function readBaseline(path) {
   const entries = new Map();
+  let section;
   readFileSync(path, 'utf8').split('\n').forEach((line, index) => {
-    if (/^\s*(#.*)?$/.test(line) || /^client:\s*$/.test(line)) return;
+    if (/^\s*(#.*)?$/.test(line)) return;
+    if (/^(client|server):\s*$/.test(line)) { section = line.split(':')[0]; return; }
     const entry = line.match(/^\s+-\s+([^\s#:]+)(?::([^\s#]+))?\s*#\s*(\S.*)$/);
     if (!entry) fail(`${path}:${index + 1}: not '- scenario[:check]  # reason'`);
     const [, scenario, check, reason] = entry;
+    if (section !== role) return;
     if (!entries.has(scenario)) entries.set(scenario, { whole: undefined, checks: new Map() });
     if (check) entries.get(scenario).checks.set(check, reason);
     else entries.get(scenario).whole = reason;
@@ -52,7 +66,10 @@ const baseline = readBaseline(join(here, 'baseline.yml'));
 // ---- one scenario ----
 
 const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;
-const command = `exec ${[join(here, 'guard'), client].map(quote).join(' ')}`;
+const server = role === 'server' ? await startServer(resolve(program)) : undefined;
+const proxy = server ? await startProxy(server) : undefined;
+const target = server ? ['--url', proxy.url]
+  : ['--command', `exec ${[join(here, 'guard'), program].map(quote).join(' ')}`];
 
 function runSuite(args) {
   return new Promise((done) => {
@@ -116,11 +133,11 @@ function judge(scenario, checks, output, code) {
 
 async function runOne({ revision, scenario }) {
   const started = performance.now();
-  const folder = join(out, revision, scenario);
+  const folder = join(out, `${role}-${revision}`, scenario);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const { code, output } = await runSuite(['client', '--scenario', scenario, '--spec-version', revision,
-    '--timeout', String(TIMEOUT_MS), '-o', folder, '--command', command]);
+  const { code, output } = await runSuite([role, '--scenario', scenario, '--spec-version', revision,
+    '--timeout', String(TIMEOUT_MS), '-o', folder, ...target]);
   writeFileSync(join(folder, 'suite.log'), output);
   const file = readdirSync(folder, { recursive: true }).find((name) => basename(name) === 'checks.json');
   const checks = file ? JSON.parse(readFileSync(join(folder, file), 'utf8')) : undefined;
@@ -144,6 +161,20 @@ async function worker() {
   }
 }
 await Promise.all(Array.from({ length: Math.min(AT_ONCE, plan.length) }, worker));
+// What the suite does not look at: a common client, from the address alone.
+async function runAgent() {
+  const child = spawn(process.execPath, [join(here, 'agent.mjs'), deps, server.origin, server.token], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface({ input: child.stdout })) {
+    count[line.startsWith('ok') ? 'PASS' : 'FAIL'] += 1;
+    console.log(line);
+  }
+  if (child.exitCode !== 0 && count.FAIL === 0) count.FAIL += 1;
+}
+if (server) {
+  if (only.length === 0) await runAgent();
+  proxy.close();
+  await server.close();
+}
 if (count.XFAIL > 0) console.log(`also: ${count.XFAIL} failed as expected (baseline.yml)`);
 if (process.env.TEST_TOTALS) appendFileSync(process.env.TEST_TOTALS, `${count.PASS} ${count.FAIL}\n`);
 console.log(`${count.PASS} passed, ${count.FAIL} failed`);
