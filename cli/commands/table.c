@@ -134,6 +134,15 @@ static const struct cli_command table[] = {
      "empty cell empties a value; a column that a file lacks stays as it is in the store.\n"
      "`wellhead purge import-NAME` removes all rows of a source.\n",
      cli_import},
+    {"watch", CLI_WATCH, "print the changes of the records as they happen, until Ctrl-C",
+     "[KIND]...", 16,
+     "  wellhead watch\n"
+     "  wellhead watch pipelines --where \"status = 'failed'\"\n"
+     "  wellhead watch incidents merge_requests --ndjson | jq .changes   # what was before and "
+     "after\n"
+     "  wellhead watch issues --since 0 --limit 10   # the first ten changes of the log\n"
+     "\nA stream that breaks is resumed where it was: every change is printed once, in order.\n",
+     cli_watch},
     {"people", CLI_PEOPLE, "who is who: team members, and decisions about them",
      "list|show WHO|review|merge WHO WHO|split ACCOUNT|undo DECISION", 3,
      "  wellhead people list\n"

@@ -38,7 +38,8 @@ enum cli_command_bit {
     CLI_PEOPLE = 1 << 15,
     CLI_ASK = 1 << 16,
     CLI_TOKENS = 1 << 17,
-    CLI_ALL = (1 << 18) - 1,
+    CLI_WATCH = 1 << 18,
+    CLI_ALL = (1 << 19) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
 };
@@ -98,6 +99,8 @@ struct cli_options {
     const char *source;
     const char *kind;
     const char *why;
+    const char *where;
+    const char *since;
     int64_t wait_ms;                        /* CLI_NOT_GIVEN */
     int64_t limit;                          /* CLI_NOT_GIVEN */
     int64_t revision;                       /* 0: not given */
