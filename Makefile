@@ -108,6 +108,7 @@ $(B)/common/base/build_version.c.o: $(B)/version
 $(B)/stages/mapper/view/views.S.o: $(wildcard schemas/views/*.json)
 $(B)/stages/sink/page/files.S.o: $(wildcard stages/sink/page/templates/* stages/sink/page/assets/*)
 $(B)/stages/sink/measures/measures.S.o: schemas/measures.json
+$(B)/stages/sink/questions/forms.S.o: schemas/questions.json
 $(B)/stages/sink/sql/document_views.S.o: stages/sink/sql/document_views.sql
 $(B)/common/avro/texts.S.o: $(wildcard schemas/*.avsc)
 

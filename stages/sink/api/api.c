@@ -429,6 +429,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
         page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
         grants_new(deps->conf.grants_file, deps->clock, &api->grants, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
+        questions_new((struct wh_slice){NULL, 0}, &api->questions, err) != WH_OK ||
         make_lanes(api, err) != WH_OK) {
         sink_api_free(api);
         return err->rc;
@@ -469,6 +470,7 @@ void sink_api_free(struct sink_api *api)
     wh_wake_free(api->flow_wake);
     api_at_once_free(api->at_once);
     sql_engine_free(api->engine);
+    questions_free(api->questions);
     page_sessions_free(api->sessions);
     grants_free(api->grants);
     own_token_free(api->token);

@@ -29,6 +29,7 @@
 #include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/people/book.h"
+#include "stages/sink/questions/questions.h"
 #include "stages/sink/sql/sql.h"
 #include "stages/sink/tokens/grants.h"
 #include "stages/sink/tokens/own_token.h"
@@ -117,7 +118,8 @@ struct api_room {
 struct sink_api {
     struct sink_api_deps deps;
     struct sql_engine *engine;
-    struct wh_zone zone; /* of the workspace */
+    struct questions *questions; /* forms of questions */
+    struct wh_zone zone;         /* of the workspace */
     struct own_token *token;
     bool draining;
     struct api_lane *lanes[API_LANES];

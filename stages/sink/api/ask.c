@@ -1,20 +1,9 @@
-/* GET /api/v1/ask?q=QUESTION: a question about incidents, now or in the past. */
+/* GET /api/v1/ask?q=QUESTION: a question, now or in the past, by the forms of a file or about incidents. */
 #include "common/base/mem.h"
-#include "stages/sink/api/api_priv.h"
+#include "stages/sink/api/ask_priv.h"
 #include "stages/sink/ask/answer.h"
 
-enum {
-    CHOICES_MAX = 20,
-    REFUSAL_MAX_BYTES = 1 << 20,
-    NOT_UNDERSTOOD = 422,
-    AMBIGUOUS = 409,
-};
-
-struct asking {
-    struct api_reading reading;
-    struct ask_conf conf;
-    struct wh_slice question;
-};
+enum { CHOICES_MAX = 20 };
 
 /* ---- the request ---- */
 
@@ -52,37 +41,6 @@ static enum wh_rc read_request(struct asking *a, struct wh_err *err)
 
 /* ---- what is no answer ---- */
 
-static void begin_refusal(struct asking *a, struct api_json *j, int status, const char *code,
-                          const char *message)
-{
-    a->reading.job->status = (unsigned)status;
-    wh_buf_init(&j->buf, REFUSAL_MAX_BYTES);
-    wh_json_writer_init(&j->w, &j->buf);
-    wh_jw_object(&j->w);
-    wh_jw_put_bool(&j->w, "ok", false);
-    wh_jw_put_str(&j->w, "error", wh_slice_str(message));
-    wh_jw_put_str(&j->w, "code", wh_slice_str(code));
-    wh_jw_put_int(&j->w, "status", status);
-    wh_jw_put_str(&j->w, "question", a->question);
-}
-
-/* With the forms that are nearest to what was typed. */
-static enum wh_rc not_understood(struct asking *a, const char *why, struct wh_err *err)
-{
-    enum ask_form forms[ASK_FORMS];
-    size_t n = ask_nearest_forms(a->question, forms);
-    struct api_json j;
-
-    begin_refusal(a, &j, NOT_UNDERSTOOD, "not_understood", why);
-    wh_jw_key(&j.w, "suggestions");
-    wh_jw_array(&j.w);
-    for (size_t i = 0; i < n; i++) {
-        wh_jw_str(&j.w, wh_slice_str(ask_form_example(forms[i])));
-    }
-    wh_jw_end(&j.w);
-    return api_json_end(&j, a->reading.job, err);
-}
-
 static void write_choice(struct wh_json_writer *w, const char *kind,
                          const struct wh_entity_id *entity, struct wh_slice name,
                          struct wh_slice url)
@@ -103,9 +61,9 @@ static enum wh_rc ambiguous(struct asking *a, const struct ask_answer *answer, s
     const struct ask_name *name = answer->choices;
     struct api_json j;
 
-    begin_refusal(a, &j, AMBIGUOUS, "ambiguous",
-                  name ? "several services or customers are called so; choose one"
-                       : "several incidents have that number; choose one");
+    ask_begin_refusal(a, &j, ASK_STATUS_AMBIGUOUS, "ambiguous",
+                      name ? "several services or customers are called so; choose one"
+                           : "several incidents have that number; choose one");
     wh_jw_key(&j.w, "choices");
     wh_jw_array(&j.w);
     for (int i = 0; name && i < CHOICES_MAX; i++, name = name->next) {
@@ -196,7 +154,11 @@ static enum wh_rc answer(void *ctx, struct wh_err *err)
         ask_answer(a->reading.past, a->question, &a->conf, &a->reading.arena, &found, err);
 
     if (rc == WH_E_INVALID) {
-        return not_understood(a, err->msg, err);
+        return ask_not_understood(a, a->why[0] ? a->why : err->msg, err);
+    }
+    /* Words that no form takes are no title of an incident in a question about something else. */
+    if (rc == WH_OK && a->why[0] && found.n_title) {
+        return ask_not_understood(a, a->why, err);
     }
     if (rc != WH_OK) {
         return rc;
@@ -208,6 +170,10 @@ static enum wh_rc answer(void *ctx, struct wh_err *err)
 enum wh_rc api_answer_ask(struct api_job *job, struct wh_err *err)
 {
     struct asking a = {.reading = {.job = job}};
+    bool answered = false;
 
-    return read_request(&a, err) == WH_OK ? api_read_state(&a.reading, answer, &a, err) : err->rc;
+    if (read_request(&a, err) != WH_OK || ask_by_forms(&a, &answered, err) != WH_OK) {
+        return err->rc;
+    }
+    return answered ? WH_OK : api_read_state(&a.reading, answer, &a, err);
 }

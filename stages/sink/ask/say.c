@@ -1,19 +1,7 @@
 /* The answer in words: the dates that were understood, then each incident. */
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "common/text/money.h"
-#include "common/base/time.h"
 #include "stages/sink/ask/answer_priv.h"
-
-enum { DAY_TEXT = 64, LISTED_MAX = 50 };
-
-static const char *const weekdays[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
-                                       "Friday", "Saturday", "Sunday"};
-static const char *const months[] = {"January",   "February", "March",    "April",
-                                     "May",       "June",     "July",     "August",
-                                     "September", "October",  "November", "December"};
+#include "stages/sink/ask/when.h"
 
 struct saying {
     const struct ask_answer *a;
@@ -28,71 +16,20 @@ struct saying {
 
 /* ---- times ---- */
 
-/* "Tuesday, 24 November 2026" */
-static const char *day_text(int64_t day, char text[DAY_TEXT])
-{
-    int year;
-    int month;
-    int number;
-
-    wh_date_of_days(day, &year, &month, &number);
-    (void)snprintf(text, DAY_TEXT, "%s, %d %s %d", weekdays[((day + 3) % 7 + 7) % 7], number,
-                   months[month - 1], year);
-    return text;
-}
-
-static const char *clock_text(const struct saying *s, int64_t ms, char text[DAY_TEXT])
-{
-    int64_t local_ms = ms + (int64_t)wh_zone_offset(s->conf->zone, ms) * 1000;
-    int64_t minutes = ((local_ms / 60000) % 1440 + 1440) % 1440;
-
-    (void)snprintf(text, DAY_TEXT, "%02d:%02d", (int)(minutes / 60), (int)(minutes % 60));
-    return text;
-}
-
 /* "on Tuesday, 24 November 2026 (UTC)" */
 static void say_time(struct saying *s)
 {
     const struct ask_understood *u = &s->a->understood;
-    char first[DAY_TEXT];
-    char last[DAY_TEXT];
+    const struct ask_interval interval = {u->from_ms, u->to_ms, u->first_day, u->last_day};
 
-    if (!u->has_time) {
-        return;
+    if (u->has_time && s->rc == WH_OK) {
+        s->rc = ask_say_interval(&interval, s->conf->zone, s->conf->zone_name, s->out, s->err);
     }
-    (void)day_text(u->first_day, first);
-    (void)day_text(u->last_day, last);
-    if (u->from_ms == INT64_MIN) {
-        SAY(s, " until %s", last);
-    } else if (u->to_ms == INT64_MAX) {
-        SAY(s, " from %s on", first);
-    } else if (u->from_ms != wh_zone_day_begin(s->conf->zone, u->first_day)) {
-        char from[DAY_TEXT];
-        char to[DAY_TEXT];
-
-        SAY(s, " from %s, %s, to %s, %s", first, clock_text(s, u->from_ms, from), last,
-            clock_text(s, u->to_ms - 1, to));
-    } else if (u->first_day == u->last_day) {
-        SAY(s, " on %s", first);
-    } else {
-        SAY(s, " from %s to %s", first, last);
-    }
-    SAY(s, " (%.*s)", WH_SLICE_ARG(s->conf->zone_name));
 }
 
 static void say_length(struct saying *s, int64_t seconds)
 {
-    int64_t minutes = seconds / 60;
-
-    if (minutes >= 1440) {
-        SAY(s, "%" PRId64 " d %" PRId64 " h", minutes / 1440, minutes % 1440 / 60);
-    } else if (minutes >= 60) {
-        SAY(s, "%" PRId64 " h %" PRId64 " min", minutes / 60, minutes % 60);
-    } else if (minutes > 0) {
-        SAY(s, "%" PRId64 " min", minutes);
-    } else {
-        SAY(s, "%" PRId64 " s", seconds);
-    }
+    s->rc = s->rc == WH_OK ? ask_say_length(seconds, s->out, s->err) : s->rc;
 }
 
 /* ---- which ones ---- */
@@ -141,13 +78,13 @@ static void say_incident(struct saying *s, const struct ask_incident *i)
 {
     const struct impact_facts *f = &i->facts;
     struct wh_slice severity = f->severity.text;
-    char day[DAY_TEXT];
-    char clock[DAY_TEXT];
+    char day[ASK_DAY_TEXT];
+    char clock[ASK_DAY_TEXT];
 
     SAY(s, "#%.*s %.*s, %.*s severity; started %s, %s", WH_SLICE_ARG(i->head->source.iid),
         WH_SLICE_ARG(past_string(i->head, "title")), WH_SLICE_ARG(severity),
-        day_text(wh_zone_day(s->conf->zone, f->started.ms), day),
-        clock_text(s, f->started.ms, clock));
+        ask_day_text(wh_zone_day(s->conf->zone, f->started.ms), day),
+        ask_clock_text(s->conf->zone, f->started.ms, clock));
     if (f->has_duration) {
         SAY(s, ", restored after ");
         say_length(s, f->duration_s);

@@ -279,6 +279,43 @@ static bool is_about_incidents(const struct ask_words *w, const struct ask_under
     return false;
 }
 
+bool ask_names_incidents(struct wh_slice question)
+{
+    static const char words[] = "incident|incidents|outage|outages|disruption|disruptions|downtime|"
+                                "follow-up|follow-ups|followup|followups|" HIT;
+    struct ask_words w;
+    struct wh_err ignored;
+
+    if (ask_words_split(question, &w, &ignored) != WH_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < w.n; i++) {
+        if (ask_is(&w, i, words) || is_reference(&w.list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Words that would change the answer, and that no form here has an answer to. */
+static enum wh_rc refuse_others(const struct ask_words *w, struct wh_err *err)
+{
+    static const char others[] =
+        "not|never|without|except|excluding|isn't|wasn't|weren't|didn't|hasn't|haven't|don't|per|"
+        "average|median|most|least|fewest|longest|shortest|worst|versus|compared|or|more|fewer|"
+        "than|"
+        "percent|percentage|share|trend";
+
+    for (size_t i = 0; i < w->n; i++) {
+        if (ask_is(w, i, others)) {
+            return wh_fail(err, WH_E_INVALID,
+                           "\"%.*s\" is not understood in a question about incidents",
+                           WH_SLICE_ARG(w->list[i].text));
+        }
+    }
+    return WH_OK;
+}
+
 /* ---- the rest ---- */
 
 static bool is_by_the_way(const struct ask_words *w, size_t i)
@@ -375,6 +412,9 @@ enum wh_rc ask_understand(struct wh_slice question, int64_t now_ms, struct wh_zo
     find_severity(&words, ret);
     if ((!has_form && ret->reference.len == 0) || !is_about_incidents(&words, ret)) {
         return wh_fail(err, WH_E_INVALID, "the question is not one that can be answered");
+    }
+    if (refuse_others(&words, err) != WH_OK) {
+        return err->rc;
     }
     return find_terms(&words, ret, err);
 }

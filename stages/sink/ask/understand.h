@@ -67,6 +67,9 @@ WH_MUST_CHECK enum wh_rc ask_understand(struct wh_slice question, int64_t now_ms
                                         struct wh_zone zone, struct ask_understood *ret,
                                         struct wh_err *err);
 
+/* Does the question speak of incidents, by their name or by a number? */
+bool ask_names_incidents(struct wh_slice question);
+
 /* The forms that are nearest to what was typed, best first; returns how many, at least one. */
 size_t ask_nearest_forms(struct wh_slice question, enum ask_form ret[ASK_FORMS]);
 

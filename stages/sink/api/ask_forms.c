@@ -1,0 +1,168 @@
+/* Questions of the forms of a file (questions.h): understood, run as SQL through the same guard, and told. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "stages/sink/api/ask_priv.h"
+
+enum {
+    REFUSAL_MAX_BYTES = 1 << 20,
+    RESULT_MAX_BYTES = 8 << 20,
+    TEXT_MAX_BYTES = 1 << 20,
+    SUGGESTIONS = 3,
+    NAME_TIMEOUT_MS = 2000
+};
+
+void ask_begin_refusal(struct asking *a, struct api_json *j, int status, const char *code,
+                       const char *message)
+{
+    a->reading.job->status = (unsigned)status;
+    wh_buf_init(&j->buf, REFUSAL_MAX_BYTES);
+    wh_json_writer_init(&j->w, &j->buf);
+    wh_jw_object(&j->w);
+    wh_jw_put_bool(&j->w, "ok", false);
+    wh_jw_put_str(&j->w, "error", wh_slice_str(message));
+    wh_jw_put_str(&j->w, "code", wh_slice_str(code));
+    wh_jw_put_int(&j->w, "status", status);
+    wh_jw_put_str(&j->w, "question", a->question);
+}
+
+enum wh_rc ask_not_understood(struct asking *a, const char *why, struct wh_err *err)
+{
+    const struct questions *q = a->reading.job->api->questions;
+    const char *examples[SUGGESTIONS];
+    enum ask_form forms[ASK_FORMS];
+    size_t n = questions_nearest(q, a->question, examples, SUGGESTIONS);
+    size_t more = ask_nearest_forms(a->question, forms);
+    struct api_json j;
+
+    ask_begin_refusal(a, &j, ASK_STATUS_NOT_UNDERSTOOD, "not_understood", why);
+    wh_jw_key(&j.w, "suggestions");
+    wh_jw_array(&j.w);
+    for (size_t i = 0; i < n; i++) {
+        wh_jw_str(&j.w, wh_slice_str(examples[i]));
+    }
+    for (size_t i = 0; i < more && n + i < SUGGESTIONS; i++) {
+        wh_jw_str(&j.w, wh_slice_str(ask_form_example(forms[i])));
+    }
+    wh_jw_end(&j.w);
+    return api_json_end(&j, a->reading.job, err);
+}
+
+static enum wh_rc refuse_ambiguous(struct asking *a, const struct question *q, struct wh_err *err)
+{
+    struct api_json j;
+
+    ask_begin_refusal(a, &j, ASK_STATUS_AMBIGUOUS, "ambiguous",
+                      "several are called so; choose one, with choose=ID");
+    wh_jw_key(&j.w, "choices");
+    wh_jw_array(&j.w);
+    for (size_t i = 0; i < q->n_choices; i++) {
+        wh_jw_object(&j.w);
+        wh_jw_put_str(&j.w, "kind", wh_slice_str(q->choices[i].kind));
+        wh_jw_put_str(&j.w, "id", q->choices[i].id);
+        wh_jw_put_str(&j.w, "name", q->choices[i].name);
+        wh_jw_put_str(&j.w, "url", WH_LIT(""));
+        wh_jw_end(&j.w);
+    }
+    wh_jw_end(&j.w);
+    return api_json_end(&j, a->reading.job, err);
+}
+
+/* ---- the answer ---- */
+
+static enum wh_rc run(struct asking *a, const struct question *q, struct wh_buf *out,
+                      struct wh_err *err)
+{
+    const struct api_request *request = &a->reading.job->request;
+    struct api_arg args[4] = {{WH_LIT("sql"), q->sql}, {WH_LIT("_size"), WH_LIT("100")}};
+    static const char *const past[] = {"as_of", "valid_at"};
+    size_t n = 2;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct wh_slice value = api_arg(request, past[i]);
+
+        if (value.ptr) {
+            args[n++] = (struct api_arg){wh_slice_str(past[i]), value};
+        }
+    }
+    return api_capture(a->reading.job, api_answer_sql, args, n, out, err);
+}
+
+static void write_notes(const struct question *q, struct wh_json_writer *w)
+{
+    wh_jw_key(w, "notes");
+    wh_jw_array(w);
+    for (size_t i = 0; i < q->n_notes; i++) {
+        wh_jw_str(w, q->notes[i]);
+    }
+    wh_jw_end(w);
+}
+
+static enum wh_rc write_answer(struct asking *a, const struct question *q,
+                               const struct question_conf *conf, struct wh_slice result,
+                               struct wh_slice text, struct wh_err *err)
+{
+    struct api_json j;
+
+    api_json_begin(&j);
+    wh_jw_put_str(&j.w, "question", a->question);
+    api_write_when(&j.w, a->reading.when);
+    wh_jw_key(&j.w, "understood");
+    wh_jw_object(&j.w);
+    question_write(q, conf, &j.w);
+    wh_jw_end(&j.w);
+    wh_jw_put_str(&j.w, "answer", text);
+    write_notes(q, &j.w);
+    wh_jw_key(&j.w, "result");
+    wh_jw_raw(&j.w, result);
+    wh_jw_put_str(&j.w, "sql", q->sql);
+    if (q->rows_sql.len) {
+        wh_jw_put_str(&j.w, "rows_sql", q->rows_sql);
+    }
+    return api_json_end(&j, a->reading.job, err);
+}
+
+static enum wh_rc answer(struct asking *a, const struct question *q,
+                         const struct question_conf *conf, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf result;
+    WH_AUTO(buf) struct wh_buf text;
+
+    wh_buf_init(&result, RESULT_MAX_BYTES);
+    wh_buf_init(&text, TEXT_MAX_BYTES);
+    if (run(a, q, &result, err) != WH_OK ||
+        question_tell(q, conf, wh_buf_slice(&result), &text, err) != WH_OK) {
+        return err->rc;
+    }
+    return write_answer(a, q, conf, wh_buf_slice(&result), wh_buf_slice(&text), err);
+}
+
+enum wh_rc ask_by_forms(struct asking *a, bool *ret_answered, struct wh_err *err)
+{
+    struct api_job *job = a->reading.job;
+    struct wh_slice chosen = api_arg(&job->request, "choose");
+    const struct question_conf conf = {.engine = job->api->engine,
+                                       .when = &a->reading.when,
+                                       .canceled = &job->canceled,
+                                       .timeout_ms = NAME_TIMEOUT_MS,
+                                       .zone = a->conf.zone,
+                                       .zone_name = a->conf.zone_name,
+                                       .now_ms = a->conf.now_ms,
+                                       .chosen = chosen};
+    struct question q;
+    bool about = false;
+    enum wh_rc rc =
+        questions_read(job->api->questions, a->question, NULL, &conf, &job->arena, &q, &about, err);
+
+    *ret_answered = true;
+    if (rc == WH_E_INVALID) {
+        *ret_answered = about && !ask_names_incidents(a->question);
+        (void)snprintf(a->why, sizeof(a->why), "%s", about ? err->msg : "");
+        return *ret_answered ? ask_not_understood(a, a->why, err) : WH_OK;
+    }
+    if (rc != WH_OK) {
+        return rc;
+    }
+    return q.n_choices ? refuse_ambiguous(a, &q, err) : answer(a, &q, &conf, err);
+}
