@@ -29,6 +29,8 @@ int cli_import(struct cli *cli);
 int cli_impact(struct cli *cli);
 int cli_ask(struct cli *cli);
 int cli_watch(struct cli *cli);
+int cli_backup(struct cli *cli);
+int cli_restore(struct cli *cli);
 
 /* All of them, in the order in which help lists them. */
 const struct cli_command *cli_command_table(size_t *ret_n);

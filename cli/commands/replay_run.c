@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include "cli/core/child.h"
 
 enum {
     OPTIONS = 10,
@@ -14,26 +15,13 @@ enum {
     ADMIN_TIMEOUT_MS = 5000,
     LOOK_MS = 500,
     SAY_EVERY_MS = 10000,
-    NO_SUCH_PROGRAM = 127,
 };
-
-/* In the child. */
-static void become_mapper(char *const argv[])
-{
-    sigset_t none;
-
-    (void)sigemptyset(&none);
-    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
-    (void)execvp(argv[0], argv);
-    _exit(NO_SUCH_PROGRAM);
-}
 
 static pid_t start_mapper(const struct cli *cli, const struct replay_plan *plan,
                           const char *connection)
 {
     char options[OPTIONS][OPTION_MAX];
     char *argv[OPTIONS + 2] = {cli->conf.mapper_program};
-    pid_t pid;
 
     (void)snprintf(options[0], OPTION_MAX, "--kafka.bootstrap.servers=%.500s", cli->conf.bootstrap);
     (void)snprintf(options[1], OPTION_MAX, "--topic.prefix=%.200s", cli->conf.topic_prefix);
@@ -50,11 +38,7 @@ static pid_t start_mapper(const struct cli *cli, const struct replay_plan *plan,
     for (size_t i = 0; i < OPTIONS; i++) {
         argv[i + 1] = options[i];
     }
-    pid = fork();
-    if (pid == 0) {
-        become_mapper(argv);
-    }
-    return pid;
+    return cli_child_start(argv);
 }
 
 /* How many records the mapper has committed; the last number that was known when Kafka does not say. */
@@ -146,7 +130,7 @@ int replay_run(struct cli *cli, struct wh_admin *admin, const struct replay_plan
     }
     if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         cli_note(&cli->out, "wellhead: replay: %s failed%s\n", cli->conf.mapper_program,
-                 WIFEXITED(status) && WEXITSTATUS(status) == NO_SUCH_PROGRAM
+                 WIFEXITED(status) && WEXITSTATUS(status) == CLI_CHILD_MISSING
                      ? ": the program was not found; set mapper.program"
                      : "");
         return CLI_FAILED;

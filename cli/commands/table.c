@@ -197,6 +197,23 @@ static const struct cli_command table[] = {
      "  wellhead topics read fetch-state --key gitlab-example-com:7:issues\n"
      "  wellhead topics read dead-letter.gitlab-example-com --follow | jq .value.text\n",
      cli_topics},
+    {"backup", CLI_BACKUP, "copy the store into a folder while everything runs, and compare it",
+     "DIR", 1,
+     "  wellhead backup /backup/2026-11-30\n"
+     "  wellhead backup \"/backup/$(date +%F)\" --quiet --json   # for cron\n"
+     "\nDIR is made, and has its name only when all is there. docs/operations.md says what else is "
+     "to be\n"
+     "kept: Kafka's data and the key that seals the secrets.\n",
+     cli_backup},
+    {"restore", CLI_RESTORE, "make a backup the store of the sink, on the machine of the store",
+     "DIR", 1,
+     "  wellhead restore /backup/2026-11-30             # shows what it replaces, asks for its "
+     "name\n"
+     "  wellhead restore /backup/2026-11-30 --dry-run   # only shows it\n"
+     "  wellhead restore /backup/2026-11-30 --confirm store-1 --json   # for scripts\n"
+     "\nThe sink is started (again) afterwards, and reads from Kafka what has come since the "
+     "backup.\n",
+     cli_restore},
     {"open", CLI_OPEN, "print a link that logs a browser in to the pages", NULL, 0,
      "  wellhead open\n"
      "  xdg-open \"$(wellhead open --quiet)\"\n",

@@ -51,6 +51,8 @@ struct cli_conf {
     char *sink_token_file;
     char *mapper_program;
     char *mapper_views_path;
+    char *sink_program;
+    char *sink_data_path;
     char *registry_url;
     char *registry_token_file;
     int64_t timeout_ms;

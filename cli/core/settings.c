@@ -23,6 +23,8 @@ static const struct wh_conf_key conf_keys[] = {
     KEY("mapper.views_path", WH_CONF_STRING, mapper_views_path, "",
         "the mappers' views.path, for replay"),
     KEY("mapper.program", WH_CONF_STRING, mapper_program, "wellhead-mapper", "run by replay"),
+    KEY("sink.program", WH_CONF_STRING, sink_program, "wellhead-sink", "run by restore"),
+    KEY("sink.data_path", WH_CONF_STRING, sink_data_path, "", "the sink's data.path, for restore"),
     KEY("registry.url", WH_CONF_STRING, registry_url, "",
         "schema registry for records of other producers"),
     KEY("registry.token_file", WH_CONF_STRING, registry_token_file, "", "the registry's token"),

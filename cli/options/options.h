@@ -39,9 +39,11 @@ enum cli_command_bit {
     CLI_ASK = 1 << 16,
     CLI_TOKENS = 1 << 17,
     CLI_WATCH = 1 << 18,
-    CLI_ALL = (1 << 19) - 1,
+    CLI_BACKUP = 1 << 19,
+    CLI_RESTORE = 1 << 20,
+    CLI_ALL = (1 << 21) - 1,
     /* Never suggested for a word that was mistyped. */
-    CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY,
+    CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_RESTORE,
 };
 
 enum cli_format { CLI_TEXT, CLI_JSON, CLI_NDJSON, CLI_CSV };

@@ -74,10 +74,12 @@ static const struct cli_option table[] = {
     {"confirm-deletes", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(confirm_deletes),
      CLI_STATUS, CLI_RISKY, "apply deletions that were held back because there are many"},
     {"confirm", 0, false, "NAME", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(confirm),
-     CLI_DISCONNECT | CLI_PURGE | CLI_IMPORT, CLI_RISKY,
-     "do not ask: NAME repeats the connection's id, as a check against mistakes in scripts"},
+     CLI_DISCONNECT | CLI_PURGE | CLI_IMPORT | CLI_RESTORE, CLI_RISKY,
+     "do not ask: NAME repeats the name that is asked for, of a connection or of the store that is "
+     "replaced, as a check against mistakes in scripts"},
     {"dry-run", 'n', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(dry_run),
-     CLI_DISCONNECT | CLI_PURGE | CLI_IMPORT, CLI_OWN, "show what would be done, and do nothing"},
+     CLI_DISCONNECT | CLI_PURGE | CLI_IMPORT | CLI_RESTORE, CLI_OWN,
+     "show what would be done, and do nothing"},
     {"raw", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(raw), CLI_SHOW, CLI_OWN,
      "print the bytes of the webhook or answer of which the newest revision was made, as they came "
      "from GitLab, and the command that fetches them from Kafka"},
@@ -116,7 +118,7 @@ static const struct cli_option table[] = {
      "give up after this long, as in 500ms, 5s, 10m"},
     {"quiet", 'q', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(quiet),
      CLI_CONNECT | CLI_STATUS | CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_TOPICS |
-         CLI_IMPORT | CLI_OPEN | CLI_TOKENS,
+         CLI_IMPORT | CLI_OPEN | CLI_TOKENS | CLI_BACKUP | CLI_RESTORE,
      CLI_OWN, "print only data and errors, no progress"},
     {"config", 0, false, "FILE", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(config), CLI_ALL, CLI_COMMON,
      "read the settings from this file"},

@@ -1,13 +1,14 @@
 #include "common/crypto/crypto.h"
 
 #include <limits.h>
+#include <stdio.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
-enum { NONCE_BYTES = 12, TAG_BYTES = 16 };
+enum { NONCE_BYTES = 12, TAG_BYTES = 16, FILE_PIECE_BYTES = 8 << 10 };
 
 enum wh_rc wh_sha256(struct wh_slice bytes, unsigned char ret[WH_SHA256_BYTES], struct wh_err *err)
 {
@@ -15,6 +16,36 @@ enum wh_rc wh_sha256(struct wh_slice bytes, unsigned char ret[WH_SHA256_BYTES], 
         return wh_fail(err, WH_E_INTERNAL, "SHA-256 failed");
     }
     return WH_OK;
+}
+
+static bool digest_stream(EVP_MD_CTX *ctx, FILE *f, unsigned char ret[WH_SHA256_BYTES])
+{
+    char piece[FILE_PIECE_BYTES];
+    size_t n = sizeof(piece);
+
+    if (EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1) {
+        return false;
+    }
+    while (n == sizeof(piece)) {
+        n = fread(piece, 1, sizeof(piece), f);
+        if (EVP_DigestUpdate(ctx, piece, n) != 1) {
+            return false;
+        }
+    }
+    return !ferror(f) && EVP_DigestFinal_ex(ctx, ret, NULL) == 1;
+}
+
+enum wh_rc wh_sha256_file(const char *path, unsigned char ret[WH_SHA256_BYTES], struct wh_err *err)
+{
+    FILE *f = fopen(path, "re");
+    EVP_MD_CTX *ctx = f ? EVP_MD_CTX_new() : NULL;
+    bool ok = ctx && digest_stream(ctx, f, ret);
+
+    EVP_MD_CTX_free(ctx);
+    if (f) {
+        (void)fclose(f);
+    }
+    return ok ? WH_OK : wh_fail(err, WH_E_IO, "%.200s cannot be read", path);
 }
 
 static bool hmac_parts(EVP_MAC_CTX *ctx, struct wh_slice key, const struct wh_slice *parts,

@@ -18,6 +18,9 @@
 void wh_sha1(const struct wh_slice *parts, size_t n, unsigned char ret[WH_SHA1_BYTES]);
 WH_MUST_CHECK enum wh_rc wh_sha256(struct wh_slice bytes, unsigned char ret[WH_SHA256_BYTES],
                                    struct wh_err *err);
+/* Of a file's content, which is read in pieces. WH_E_IO. */
+WH_MUST_CHECK enum wh_rc wh_sha256_file(const char *path, unsigned char ret[WH_SHA256_BYTES],
+                                        struct wh_err *err);
 /* HMAC-SHA256 over the concatenated parts. */
 WH_MUST_CHECK enum wh_rc wh_hmac_sha256(struct wh_slice key, const struct wh_slice *parts,
                                         size_t n_parts, unsigned char ret[WH_SHA256_BYTES],

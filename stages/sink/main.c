@@ -11,6 +11,7 @@
 #include "common/event/topics.h"
 #include "common/run/stage.h"
 #include "stages/sink/api/api.h"
+#include "stages/sink/backup/backup.h"
 #include "stages/sink/changes/changes.h"
 #include "stages/sink/store/data_folder.h"
 #include "stages/sink/store/dump.h"
@@ -27,6 +28,7 @@ enum {
     DEAD_LETTER_QUEUE_RECORDS = 10000,
     DEAD_LETTER_TIMEOUT_MS = 10000,
     DUMP_CACHE_BYTES = 8 << 20,
+    SAY_EVERY_NS = 2000000000,
 };
 
 struct app {
@@ -36,6 +38,11 @@ struct app {
     size_t cache_bytes;
     size_t memtable_bytes;
     bool dump_heads;
+    char *backup_path;
+    char *backup_to;
+    char *restore_from;
+    char *restore_confirm;
+    char backups_path[SINK_PATH_MAX];
     char store_path[SINK_PATH_MAX];
     char token_path[SINK_PATH_MAX];
     char sessions_path[SINK_PATH_MAX];
@@ -92,6 +99,15 @@ static const struct wh_conf_key keys[] = {
      "rows of an answer whose request names no limit"},
     {"sql.bytes", WH_CONF_SIZE, 0, "32MiB", 4096, 1 << 30, AT(api_conf.sql_bytes),
      "upper bound of bytes in an answer of at most sql.rows rows"},
+    {"backup.path", WH_CONF_STRING, 0, NULL, 0, 0, AT(backup_path),
+     "folder in which backups are made; default <data.path>/backups. On the store's file system it "
+     "costs no room at first"},
+    {"backup.to", WH_CONF_STRING, 0, NULL, 0, 0, AT(backup_to),
+     "make a backup in this folder, while no sink runs, and exit"},
+    {"restore.from", WH_CONF_STRING, 0, NULL, 0, 0, AT(restore_from),
+     "make the backup in this folder the store in use, and exit"},
+    {"restore.confirm", WH_CONF_STRING, 0, NULL, 0, 0, AT(restore_confirm),
+     "the name of the store that is replaced, store-N, when it has rows"},
     {"dump.heads", WH_CONF_BOOL, 0, "false", 0, 0, AT(dump_heads),
      "print kind, id, size and hash of every entity's head and exit"},
 };
@@ -161,6 +177,69 @@ static enum wh_rc open_store(struct app *app, bool read_only, struct wh_err *err
     return rc == WH_OK ? wh_store_rocks_open(&conf, &app->store, err) : rc;
 }
 
+/* Says how far it is, every two seconds. */
+struct said {
+    struct wh_clock clock;
+    int64_t at_ns;
+};
+
+static bool say_progress(void *ctx, enum sink_backup_step step, int64_t done, int64_t total)
+{
+    struct said *said = ctx;
+    int64_t now_ns = wh_clock_mono_ns(&said->clock);
+
+    if (now_ns - said->at_ns >= SAY_EVERY_NS) {
+        said->at_ns = now_ns;
+        (void)fprintf(stderr, "%s: %lld", sink_backup_step_name(step), (long long)done);
+        if (total >= 0) {
+            (void)fprintf(stderr, " of %lld", (long long)total);
+        }
+        (void)fprintf(stderr, " %s\n", sink_backup_step_unit(step));
+    }
+    return true;
+}
+
+static enum wh_rc say_done(const char *what, const char *path,
+                           const struct sink_backup_summary *made, struct wh_err *err)
+{
+    if (printf("%s %s: %lld entities, %lld revisions, %lld files, %lld bytes\n", what, path,
+               (long long)made->entities, (long long)made->revisions, (long long)made->files,
+               (long long)made->bytes) < 0 ||
+        fflush(stdout) != 0) {
+        return wh_fail(err, WH_E_IO, "the result cannot be written out");
+    }
+    return WH_OK;
+}
+
+static enum wh_rc make_backup(struct app *app, struct wh_err *err)
+{
+    struct said said = {.clock = wh_clock_real()};
+    const struct sink_backup_watch watch = {.go_on = say_progress, .ctx = &said};
+    struct sink_backup_summary made;
+
+    said.at_ns = wh_clock_mono_ns(&said.clock);
+    if (open_store(app, false, err) != WH_OK ||
+        sink_backup_make(app->store, app->backup_to, said.clock, &watch, &made, err) != WH_OK) {
+        return err->rc;
+    }
+    return say_done("Backup", app->backup_to, &made, err);
+}
+
+static enum wh_rc restore(struct app *app, struct wh_err *err)
+{
+    struct said said = {.clock = wh_clock_real()};
+    const struct sink_backup_watch watch = {.go_on = say_progress, .ctx = &said};
+    const struct sink_restore_conf conf = {.from = app->restore_from,
+                                           .data_path = app->api_conf.data_path,
+                                           .confirm = app->restore_confirm};
+    struct sink_backup_summary made;
+
+    said.at_ns = wh_clock_mono_ns(&said.clock);
+    return sink_restore(&conf, &watch, app->store_path, &made, err) == WH_OK
+               ? say_done("Restored", app->store_path, &made, err)
+               : err->rc;
+}
+
 static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
 {
     struct app *app = ctx;
@@ -170,8 +249,14 @@ static enum wh_rc prepare(void *ctx, bool *ret_done, struct wh_err *err)
     }
     /* A statement ends within its own limit; the server's limit is for what never ends. */
     app->base.httpd.reply_timeout_ms = app->api_conf.sql_timeout_max_ms + REPLY_SLACK_MS;
-    *ret_done = app->dump_heads;
+    *ret_done = app->dump_heads || app->backup_to[0] || app->restore_from[0];
     app->base.no_heartbeat = app->conf.rebuild;
+    if (app->restore_from[0]) {
+        return restore(app, err);
+    }
+    if (app->backup_to[0]) {
+        return make_backup(app, err);
+    }
     if (open_store(app, app->dump_heads, err) != WH_OK) {
         return err->rc;
     }
@@ -279,7 +364,7 @@ static enum wh_rc start_watch(struct app *app, struct wh_err *err)
     return sink_watch_new(&deps, &app->watch, err);
 }
 
-static enum wh_rc name_token_file(struct app *app, struct wh_err *err)
+static enum wh_rc name_files(struct app *app, struct wh_err *err)
 {
     struct sink_api_conf *conf = &app->api_conf;
     bool given = conf->token_file[0] != '\0';
@@ -287,8 +372,12 @@ static enum wh_rc name_token_file(struct app *app, struct wh_err *err)
                   : snprintf(app->token_path, SINK_PATH_MAX, "%s/api.token", conf->data_path);
     int sessions = snprintf(app->sessions_path, SINK_PATH_MAX, "%s/sessions", conf->data_path);
     int grants = snprintf(app->grants_path, SINK_PATH_MAX, "%s/grants", conf->data_path);
+    int backups = app->backup_path[0]
+                      ? snprintf(app->backups_path, SINK_PATH_MAX, "%s", app->backup_path)
+                      : snprintf(app->backups_path, SINK_PATH_MAX, "%s/backups", conf->data_path);
 
-    if (sessions < 0 || sessions >= SINK_PATH_MAX || grants < 0 || grants >= SINK_PATH_MAX) {
+    if (sessions < 0 || sessions >= SINK_PATH_MAX || grants < 0 || grants >= SINK_PATH_MAX ||
+        backups < 0 || backups >= SINK_PATH_MAX) {
         return wh_fail(err, WH_E_CONFIG, "data.path is too long");
     }
     return n > 0 && n < SINK_PATH_MAX ? WH_OK
@@ -312,9 +401,10 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
     struct wh_http_handler routes;
 
     deps.conf.token_file = app->token_path;
+    deps.conf.backup_path = app->backups_path;
     deps.conf.sessions_file = app->sessions_path;
     deps.conf.grants_file = app->grants_path;
-    if (name_token_file(app, err) != WH_OK || sink_api_new(&deps, &app->api, err) != WH_OK) {
+    if (name_files(app, err) != WH_OK || sink_api_new(&deps, &app->api, err) != WH_OK) {
         return err->rc;
     }
     routes = sink_api_handler(app->api);

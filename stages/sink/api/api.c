@@ -25,6 +25,7 @@
  *   GET /api/v1/model, /api/v1/model/KIND    kinds, fields, what fills them, counts, examples
  *   GET /api/v1/purges/CONNECTION            the report of a purge
  *   GET, POST /api/v1/tokens                 who may see the workspace; {"end": ID} ends one
+ *   POST /api/v1/backups                     makes a backup; GET: how far it is, and BACKUP/FILE its files
  *   GET /registry/...                        schema registry, read-only
  *
  * HEAD is answered where GET is. An answer has an ETag, and If-None-Match turns it into a 304; one of
@@ -48,6 +49,7 @@ enum {
     WAITING_MAX = 64, /* of each lane */
     QUERY_BODY_MAX = 2 << 20,
     TOKENS_BODY_MAX = 1 << 10,
+    BACKUP_BODY_MAX = 4 << 10,
 };
 
 struct route {
@@ -74,6 +76,8 @@ static const struct route routes[] = {
     {"/api/v1/status", "GET, HEAD", 0, API_READS, api_answer_status},
     {"/api/v1/tokens", "GET, HEAD, POST", TOKENS_BODY_MAX, API_QUERIES, api_answer_tokens},
     {"/api/v1/purges/*", "GET, HEAD", 0, API_READS, api_answer_purge},
+    {"/api/v1/backups", "GET, HEAD, POST", BACKUP_BODY_MAX, API_READS, api_answer_backups},
+    {"/api/v1/backups/*/*", "GET, HEAD", 0, API_READS, api_answer_backup_file},
 };
 
 /* The rest of the path is something, and then the suffix. */
@@ -426,6 +430,9 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
     }
     sql.zone = api->zone;
     if (own_token_new(deps->conf.token_file, &api->token, err) != WH_OK ||
+        (deps->conf.backup_path &&
+         sink_backups_new(deps->store, deps->conf.backup_path, deps->clock, deps->log,
+                          &api->backups, err) != WH_OK) ||
         page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
         grants_new(deps->conf.grants_file, deps->clock, &api->grants, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
@@ -474,5 +481,6 @@ void sink_api_free(struct sink_api *api)
     page_sessions_free(api->sessions);
     grants_free(api->grants);
     own_token_free(api->token);
+    sink_backups_free(api->backups);
     wh_mem_free(api);
 }

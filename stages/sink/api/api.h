@@ -28,6 +28,7 @@ struct sink_api_conf {
     size_t answers_bytes;       /* of kept answers of entities; 0: none are kept */
     const char *zone;           /* of the workspace, for days; NULL: UTC */
     const char *data_path;      /* folder for the unnamed files of long answers */
+    const char *backup_path;    /* folder of backups, kept; NULL: none are made */
     const char *hosts;          /* names by which agents may reach /mcp, beside those of loopback */
     const char *sessions_file;  /* sessions of browsers; made with mode 0600 with the first one */
     const char *grants_file;    /* what agents were granted; made in the same way */

@@ -26,6 +26,7 @@
 #include "stages/sink/api/api.h"
 #include "stages/sink/api/flow.h"
 #include "stages/sink/api/lane.h"
+#include "stages/sink/backup/backups.h"
 #include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/people/book.h"
@@ -125,6 +126,7 @@ struct sink_api {
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
     struct page_sessions *sessions;
+    struct sink_backups *backups; /* NULL: none are made */
     struct grants *grants;
     struct api_room agent_room;  /* for calls of /mcp */
     struct api_room client_room; /* for registrations of agents */
@@ -353,6 +355,8 @@ WH_MUST_CHECK enum wh_rc api_write_successes(struct api_job *job, struct wh_json
 WH_MUST_CHECK enum wh_rc api_write_streams(struct api_job *job, struct wh_json_writer *w,
                                            struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_purge(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_backups(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_backup_file(struct api_job *job, struct wh_err *err);
 /* Does the request ask for the entity of one page? */
 bool api_is_url_lookup(const struct api_request *request);
 /* The milliseconds that the request has waited for a thread. They are part of its time limit. */

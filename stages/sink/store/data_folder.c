@@ -151,3 +151,19 @@ enum wh_rc sink_data_next(const char *data_path, char ret[SINK_PATH_MAX], struct
     }
     return store_path(data_path, number + 1, ret, err);
 }
+
+enum wh_rc sink_data_unused(const char *data_path, char ret[SINK_PATH_MAX], struct wh_err *err)
+{
+    int64_t number;
+    struct stat st;
+
+    if (make_folder(data_path, err) != WH_OK || current_number(data_path, &number, err) != WH_OK) {
+        return err->rc;
+    }
+    do {
+        if (store_path(data_path, ++number, ret, err) != WH_OK) {
+            return err->rc;
+        }
+    } while (stat(ret, &st) == 0);
+    return WH_OK;
+}

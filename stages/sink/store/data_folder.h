@@ -19,7 +19,10 @@ WH_MUST_CHECK enum wh_rc sink_data_current(const char *data_path, char ret[SINK_
 /* The path of the next store, for a rebuild; an unfinished rebuild is continued. */
 WH_MUST_CHECK enum wh_rc sink_data_next(const char *data_path, char ret[SINK_PATH_MAX],
                                         struct wh_err *err);
-/* Makes store_path (from sink_data_next) the store in use. */
+/* The first path after the store in use where there is nothing, for a store that is restored. */
+WH_MUST_CHECK enum wh_rc sink_data_unused(const char *data_path, char ret[SINK_PATH_MAX],
+                                          struct wh_err *err);
+/* Makes store_path (from sink_data_next or sink_data_unused) the store in use. */
 WH_MUST_CHECK enum wh_rc sink_data_switch(const char *data_path, const char *store_path,
                                           struct wh_err *err);
 
