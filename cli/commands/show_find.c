@@ -1,7 +1,7 @@
 /* From what a person typed to the id of an entity. */
 #include <stdio.h>
 
-#include "cli/commands/show_address.h"
+#include "common/text/address.h"
 #include "cli/commands/show_parts.h"
 #include "cli/core/query.h"
 #include "cli/out/value.h"
@@ -15,13 +15,13 @@ static const struct place {
     const char *number; /* column of the number in the address */
     const char *only;   /* condition */
 } places[] = {
-    [SHOW_UNKNOWN] = {NULL, NULL, NULL},
-    [SHOW_MERGE_REQUEST] = {"work_items_all", "source_iid", " and t.type = 'merge_request'"},
-    [SHOW_ISSUE] = {"work_items_all", "source_iid", " and t.type is not 'merge_request'"},
-    [SHOW_MILESTONE] = {"milestones_all", "source_iid", ""},
-    [SHOW_PIPELINE] = {"build_records_all", "source_id", ""},
-    [SHOW_JOB] = {"jobs_all", "source_id", ""},
-    [SHOW_ENVIRONMENT] = {"environments_all", "source_id", ""},
+    [WH_THING_UNKNOWN] = {NULL, NULL, NULL},
+    [WH_THING_MERGE_REQUEST] = {"work_items_all", "source_iid", " and t.type = 'merge_request'"},
+    [WH_THING_ISSUE] = {"work_items_all", "source_iid", " and t.type is not 'merge_request'"},
+    [WH_THING_MILESTONE] = {"milestones_all", "source_iid", ""},
+    [WH_THING_PIPELINE] = {"build_records_all", "source_id", ""},
+    [WH_THING_JOB] = {"jobs_all", "source_id", ""},
+    [WH_THING_ENVIRONMENT] = {"environments_all", "source_id", ""},
 };
 
 static int take_id(struct wh_slice id, char ret[SHOW_ID_MAX])
@@ -58,7 +58,7 @@ static int by_url(struct cli *cli, struct wh_slice url, char ret[SHOW_ID_MAX])
 }
 
 /* The page's address as GitLab writes it today, with the comment's mark. */
-static enum wh_rc canonical(const struct show_address *a, struct wh_buf *out, struct wh_err *err)
+static enum wh_rc canonical(const struct wh_address *a, struct wh_buf *out, struct wh_err *err)
 {
     bool plain_http = wh_slice_starts(a->text, WH_LIT("http://"));
 
@@ -71,11 +71,11 @@ static enum wh_rc canonical(const struct show_address *a, struct wh_buf *out, st
 
 /* ---- by project and number ---- */
 
-static enum wh_rc number_query(const struct show_address *a, struct wh_buf *out, struct wh_err *err)
+static enum wh_rc number_query(const struct wh_address *a, struct wh_buf *out, struct wh_err *err)
 {
     const struct place *place = &places[a->thing];
     const char *title =
-        a->thing == SHOW_MERGE_REQUEST || a->thing == SHOW_ISSUE ? "t.title" : "null";
+        a->thing == WH_THING_MERGE_REQUEST || a->thing == WH_THING_ISSUE ? "t.title" : "null";
 
     /* The few projects first, then what is in them, by the index of projects. */
     return wh_buf_printf(
@@ -122,7 +122,7 @@ static int take_only(const struct cli *cli, struct wh_json_val rows, char ret[SH
     }
 }
 
-static int by_number(struct cli *cli, const struct show_address *a, struct wh_json_parser *parser,
+static int by_number(struct cli *cli, const struct wh_address *a, struct wh_json_parser *parser,
                      char ret[SHOW_ID_MAX])
 {
     WH_AUTO(buf) struct wh_buf text;
@@ -145,7 +145,7 @@ static int by_number(struct cli *cli, const struct show_address *a, struct wh_js
 }
 
 /* The comment that the address marks, if it is stored; otherwise what it is about. */
-static int to_note(struct cli *cli, const struct show_address *a, struct wh_json_parser *parser,
+static int to_note(struct cli *cli, const struct wh_address *a, struct wh_json_parser *parser,
                    char ret[SHOW_ID_MAX])
 {
     const struct cli_query query = {
@@ -163,7 +163,7 @@ static int to_note(struct cli *cli, const struct show_address *a, struct wh_json
 
 /* ---- all ways ---- */
 
-static int by_address(struct cli *cli, const struct show_address *a, struct wh_json_parser *parser,
+static int by_address(struct cli *cli, const struct wh_address *a, struct wh_json_parser *parser,
                       char ret[SHOW_ID_MAX])
 {
     WH_AUTO(buf) struct wh_buf url;
@@ -171,14 +171,14 @@ static int by_address(struct cli *cli, const struct show_address *a, struct wh_j
     int code = CLI_NOTHING;
 
     wh_buf_init(&url, SHOW_PATH_MAX_BYTES);
-    if (a->thing != SHOW_UNKNOWN && canonical(a, &url, &err) != WH_OK) {
+    if (a->thing != WH_THING_UNKNOWN && canonical(a, &url, &err) != WH_OK) {
         return cli_fail(cli, "show", &err);
     }
     if (a->is_url) {
         code = by_url(cli, url.len ? wh_buf_slice(&url) : a->text, ret);
     }
     /* It was renamed, moved, or is written in another way here. */
-    if (code == CLI_NOTHING && a->thing != SHOW_UNKNOWN) {
+    if (code == CLI_NOTHING && a->thing != WH_THING_UNKNOWN) {
         code = by_number(cli, a, parser, ret);
         if (code == CLI_OK && a->note.len) {
             code = to_note(cli, a, parser, ret);
@@ -187,7 +187,7 @@ static int by_address(struct cli *cli, const struct show_address *a, struct wh_j
     return code;
 }
 
-static int find(struct cli *cli, const struct show_address *a, char ret[SHOW_ID_MAX])
+static int find(struct cli *cli, const struct wh_address *a, char ret[SHOW_ID_MAX])
 {
     struct wh_json_parser *parser = wh_json_parser_new(SHOW_ANSWER_MAX_BYTES, DEPTH_MAX);
     int code = CLI_FAILED;
@@ -201,10 +201,10 @@ static int find(struct cli *cli, const struct show_address *a, char ret[SHOW_ID_
 
 int show_find(struct cli *cli, const char *typed, char id[SHOW_ID_MAX])
 {
-    struct show_address a;
+    struct wh_address a;
     int code;
 
-    if (!show_address_read(typed, &a)) {
+    if (!wh_address_read(typed, &a)) {
         cli_note(&cli->out, "wellhead: show needs an address, group/project!12, #45, or an id\n");
         return CLI_USAGE;
     }

@@ -35,7 +35,7 @@ struct show_rows {
 int show_fetch_rows(struct cli *cli, const char *path, struct show_rows *ret);
 void show_rows_done(struct show_rows *rows);
 
-/* Finds the entity that was typed (show_address.h): exit code 3 when there is none, 5 when there are several. */
+/* Finds the entity that was typed (common/text/address.h): exit code 3 when there is none, 5 when there are several. */
 int show_find(struct cli *cli, const char *typed, char id[SHOW_ID_MAX]);
 
 /* ---- names of entities ---- */

@@ -1,22 +1,22 @@
-#include "cli/commands/show_address.h"
+#include "common/text/address.h"
 
 enum { UUID_LENGTH = 36 };
 
 static const struct {
     const char *segments; /* before the number */
-    enum show_thing thing;
+    enum wh_thing thing;
     const char *word; /* as GitLab writes it today */
 } things[] = {
-    {"merge_requests", SHOW_MERGE_REQUEST, "merge_requests"},
-    {"issues/incident", SHOW_ISSUE, "issues"},
-    {"issues", SHOW_ISSUE, "issues"},
-    {"incidents", SHOW_ISSUE, "issues"},
-    {"work_items", SHOW_ISSUE, "issues"},
-    {"milestones", SHOW_MILESTONE, "milestones"},
-    {"pipelines", SHOW_PIPELINE, "pipelines"},
-    {"jobs", SHOW_JOB, "jobs"},
-    {"builds", SHOW_JOB, "jobs"},
-    {"environments", SHOW_ENVIRONMENT, "environments"},
+    {"merge_requests", WH_THING_MERGE_REQUEST, "merge_requests"},
+    {"issues/incident", WH_THING_ISSUE, "issues"},
+    {"issues", WH_THING_ISSUE, "issues"},
+    {"incidents", WH_THING_ISSUE, "issues"},
+    {"work_items", WH_THING_ISSUE, "issues"},
+    {"milestones", WH_THING_MILESTONE, "milestones"},
+    {"pipelines", WH_THING_PIPELINE, "pipelines"},
+    {"jobs", WH_THING_JOB, "jobs"},
+    {"builds", WH_THING_JOB, "jobs"},
+    {"environments", WH_THING_ENVIRONMENT, "environments"},
 };
 
 static bool is_digit(char c)
@@ -81,7 +81,7 @@ static bool is_uuid(struct wh_slice s)
 
 /* ---- group/project!12 ---- */
 
-static bool read_reference(struct wh_slice s, struct show_address *ret)
+static bool read_reference(struct wh_slice s, struct wh_address *ret)
 {
     size_t mark = s.len;
 
@@ -93,14 +93,14 @@ static bool read_reference(struct wh_slice s, struct show_address *ret)
     }
     ret->path = wh_slice(s.ptr, mark - 1);
     ret->number = wh_slice_from(s, mark);
-    ret->thing = s.ptr[mark - 1] == '!' ? SHOW_MERGE_REQUEST : SHOW_ISSUE;
+    ret->thing = s.ptr[mark - 1] == '!' ? WH_THING_MERGE_REQUEST : WH_THING_ISSUE;
     return find(ret->path, 0, "://") == ret->path.len;
 }
 
 /* ---- an address ---- */
 
 /* A number behind the segments, at that place: "issues/45". */
-static bool read_thing(struct wh_slice text, size_t at, struct show_address *ret)
+static bool read_thing(struct wh_slice text, size_t at, struct wh_address *ret)
 {
     struct wh_slice rest = wh_slice_from(text, at);
 
@@ -125,7 +125,7 @@ static bool read_thing(struct wh_slice text, size_t at, struct show_address *ret
 }
 
 /* Splits "host/group/project/-/issues/45", and the same without "-". */
-static void read_path(struct wh_slice text, struct show_address *ret)
+static void read_path(struct wh_slice text, struct wh_address *ret)
 {
     size_t host = find(text, 0, "/");
     size_t dash = find(text, host, "/-/");
@@ -146,7 +146,7 @@ static void read_path(struct wh_slice text, struct show_address *ret)
     }
 }
 
-static bool read_url(struct wh_slice s, struct show_address *ret)
+static bool read_url(struct wh_slice s, struct wh_address *ret)
 {
     size_t mark = find(s, 0, "#");
     size_t query = find(s, 0, "?");
@@ -169,11 +169,11 @@ static bool read_url(struct wh_slice s, struct show_address *ret)
     return true;
 }
 
-bool show_address_read(const char *typed, struct show_address *ret)
+bool wh_address_read(const char *typed, struct wh_address *ret)
 {
     struct wh_slice s = bare(typed);
 
-    *ret = (struct show_address){.text = s};
+    *ret = (struct wh_address){.text = s};
     if (is_uuid(s)) {
         ret->is_id = true;
         return true;
@@ -181,6 +181,6 @@ bool show_address_read(const char *typed, struct show_address *ret)
     if (read_reference(s, ret)) {
         return true;
     }
-    *ret = (struct show_address){.text = s};
+    *ret = (struct wh_address){.text = s};
     return read_url(s, ret);
 }
