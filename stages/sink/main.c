@@ -17,6 +17,7 @@
 #include "stages/sink/store/dump.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/ingest/sink.h"
+#include "stages/sink/search/search.h"
 #include "stages/sink/watch/watch.h"
 
 enum {
@@ -55,6 +56,7 @@ struct app {
     struct changes *changes;
     struct sink *sink;
     struct sink_watch *watch; /* NULL while a store is rebuilt */
+    struct search *search;    /* the same */
     struct sink_api *api;
     char group[WH_TOPIC_MAX +
                WH_STAGE_CLIENT_ID_MAX]; /* the group to which it commits its offsets, for the lag */
@@ -364,6 +366,18 @@ static enum wh_rc start_watch(struct app *app, struct wh_err *err)
     return sink_watch_new(&deps, &app->watch, err);
 }
 
+static enum wh_rc start_search(struct app *app, struct wh_err *err)
+{
+    const struct search_conf conf = {
+        .store = app->store,
+        .clock = wh_clock_real(),
+        .log = wh_run_log(app->base.run),
+        .folder = app->api_conf.data_path,
+    };
+
+    return app->conf.rebuild ? WH_OK : search_new(&conf, &app->search, err);
+}
+
 static enum wh_rc name_files(struct app *app, struct wh_err *err)
 {
     struct sink_api_conf *conf = &app->api_conf;
@@ -390,6 +404,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
     struct sink_api_deps deps = {
         .store = app->store,
         .sink = app->sink,
+        .search = app->search,
         .watch = app->watch,
         .changes = app->changes,
         .loop = wh_run_loop(run),
@@ -417,7 +432,8 @@ static enum wh_rc start(void *ctx, struct wh_err *err)
     struct app *app = ctx;
 
     if (open_kafka(app, err) != WH_OK || make_changes(app, err) != WH_OK ||
-        start_sink(app, err) != WH_OK || start_watch(app, err) != WH_OK) {
+        start_sink(app, err) != WH_OK || start_watch(app, err) != WH_OK ||
+        start_search(app, err) != WH_OK) {
         return err->rc;
     }
     return start_api(app, err);
@@ -428,6 +444,7 @@ static void release(void *ctx)
     struct app *app = ctx;
 
     sink_api_free(app->api);
+    search_free(app->search);
     sink_watch_free(app->watch);
     wh_admin_free(app->watch_admin);
     sink_free(app->sink);

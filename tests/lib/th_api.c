@@ -11,6 +11,7 @@ struct th_api *th_api_new(const struct sink_api_conf *conf, size_t heads, uint64
     struct th_api *f = wh_mem_zalloc(1, sizeof(*f));
     struct sink_api_deps deps = {.clock = wh_clock_real(), .conf = *conf};
     struct changes_conf log = {.clock = wh_clock_real()};
+    struct search_conf search = {.clock = wh_clock_real()};
     char token[80] = {0};
     struct wh_err err;
     FILE *file;
@@ -21,6 +22,10 @@ struct th_api *th_api_new(const struct sink_api_conf *conf, size_t heads, uint64
     (void)snprintf(f->token_path, sizeof(f->token_path), "%s/api.token", f->folder);
     th_heads_init(&f->heads, f->store, WH_KIND_WORK_ITEM, seed);
     th_heads_add(&f->heads, heads);
+    search.store = f->store;
+    search.folder = f->folder;
+    th_ok(search_new(&search, &f->search, &err), &err);
+    deps.search = f->search;
     deps.store = f->store;
     log.store = f->store;
     th_ok(changes_new(&log, &f->changes, &err), &err);
@@ -43,6 +48,7 @@ void th_api_free(struct th_api *f)
     changes_stop(f->changes);
     sink_api_free(f->api);
     changes_free(f->changes);
+    search_free(f->search);
     th_heads_done(&f->heads);
     wh_store_free(f->store);
     wh_loop_free(f->loop);

@@ -13,6 +13,7 @@ struct th_api {
     struct wh_store *store;
     struct th_heads heads;
     struct changes *changes;
+    struct search *search; /* follows the store */
     struct sink_api *api;
     struct wh_http_handler handler;
     char *folder;

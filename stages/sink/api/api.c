@@ -21,6 +21,7 @@
  *                                            valid_at. ID: an id, an address or a reference, escaped
  *   GET /api/v1/changes?kind=TABLE           server-sent events, one for each change, without an end (changes.c);
  *                                            where, since, and the field Last-Event-ID
+ *   GET /api/v1/search?_search=TEXT          full text; kind, _size, _next; what the text names exactly comes first
  *   GET /api/v1/kinds, /api/v1/status
  *   GET /api/v1/model, /api/v1/model/KIND    kinds, fields, what fills them, counts, examples
  *   GET /api/v1/purges/CONNECTION            the report of a purge
@@ -70,6 +71,7 @@ static const struct route routes[] = {
     {"/api/v1/incidents/**/impact", "GET, HEAD", 0, API_QUERIES, api_answer_impact},
     {"/api/v1/ask", "GET, HEAD", 0, API_QUERIES, api_answer_ask},
     {"/api/v1/changes", "GET, HEAD", 0, API_QUERIES, api_answer_changes},
+    {"/api/v1/search", "GET, HEAD", 0, API_QUERIES, api_answer_search},
     {"/api/v1/kinds", "GET, HEAD", 0, API_READS, api_answer_kinds},
     {"/api/v1/model", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/model/*", "GET, HEAD", 0, API_QUERIES, api_answer_model},

@@ -15,6 +15,7 @@
 #include "common/store/store.h"
 #include "stages/sink/changes/changes.h"
 #include "stages/sink/ingest/sink.h"
+#include "stages/sink/search/search.h"
 #include "stages/sink/watch/watch.h"
 
 struct sink_api;
@@ -39,6 +40,7 @@ struct sink_api_conf {
 struct sink_api_deps {
     struct wh_store *store;
     struct sink *sink;
+    struct search *search;    /* NULL: only references are found */
     struct sink_watch *watch; /* NULL: the API tells nothing of other processes */
     struct changes *changes;  /* NULL: there are no streams of changes */
     struct wh_loop *loop;

@@ -341,6 +341,7 @@ WH_MUST_CHECK enum wh_rc api_put_completeness(struct api_job *job, const struct 
                                               const struct wh_head *incident,
                                               struct wh_json_writer *w, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_impact(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_search(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
 /* "string", "time", "references" */
 const char *api_field_type(enum wh_field_type type);

@@ -68,9 +68,6 @@ size_t sql_char_len(struct wh_slice text);
 /* Takes the text over as the function's result. */
 void sql_function_result(sqlite3_context *out, sqlite3_str *text);
 
-/* Makes SQLite allocate through common/base/mem.h, once in a process. */
-WH_MUST_CHECK enum wh_rc sql_memory_install(struct wh_err *err);
-
 /*
  * The longest value that a statement may handle, from its instructions: EXPLAIN is prepared in the
  * same connection. An SQLite code; SQLITE_OK sets *ret_bytes.

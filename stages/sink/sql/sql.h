@@ -117,6 +117,9 @@ struct sql_outcome {
     int64_t rows_read; /* rows of the store that all scans have read */
 };
 
+/* Makes SQLite allocate through common/base/mem.h, once in a process. Whoever opens a database calls it first. */
+WH_MUST_CHECK enum wh_rc sql_memory_install(struct wh_err *err);
+
 WH_MUST_CHECK enum wh_rc sql_engine_new(const struct sql_engine_conf *conf, struct sql_engine **ret,
                                         struct wh_err *err);
 /* Everybody in the newest state that was asked for; lives as long as the engine. */
