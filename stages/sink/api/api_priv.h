@@ -148,6 +148,8 @@ struct api_job {
     bool live;       /* set with wants_flow: the answer goes on until the reader goes (changes.c) */
     struct wh_arena arena;
     struct api_request request;
+    size_t
+        n_given; /* arguments that addresses of a list repeat; further ones are a page's own. 0: all */
     struct wh_slice id;          /* of the path, when the route has one */
     const struct api_page *page; /* NULL: the request is not for a page */
     enum api_twin twin;

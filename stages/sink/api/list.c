@@ -299,6 +299,8 @@ static enum wh_rc run(struct api_list *l, enum api_format format, struct wh_err 
     }
     if (rc == WH_OK) {
         l->job->cut = outcome.cut == SQL_WHOLE ? NULL : API_CUT_PAGE;
+        l->n_rows = rows.count;
+        l->whole = outcome.cut == SQL_WHOLE && api_arg(&l->job->request, "_next").ptr == NULL;
         rc = api_list_next(l, outcome.cut != SQL_WHOLE, &members, err);
     }
     if (rc == WH_OK && format == API_JSON) {

@@ -27,7 +27,8 @@ static bool is_skipped(const struct api_list *l, size_t arg, const char *skip)
 {
     struct wh_slice name = l->job->request.args[arg].name;
 
-    return wh_slice_eq(name, WH_LIT("_next")) || (skip && wh_slice_eq(name, wh_slice_str(skip))) ||
+    return (l->job->n_given && arg >= l->job->n_given) || wh_slice_eq(name, WH_LIT("_next")) ||
+           (skip && wh_slice_eq(name, wh_slice_str(skip))) ||
            (l->job->page &&
             (wh_slice_eq(name, WH_LIT("kind")) || wh_slice_eq(name, WH_LIT("_extra"))));
 }
@@ -122,29 +123,94 @@ static enum wh_rc put_sort(const struct api_list *l, struct wh_json_writer *w,
     return WH_OK;
 }
 
+static enum wh_rc put_column(const struct api_list *l, struct wh_json_writer *w,
+                             const struct sql_column *c, struct wh_err *err)
+{
+    wh_jw_object(w);
+    wh_jw_put_str(w, "name", wh_slice_str(c->name));
+    wh_jw_put_str(w, "type", wh_slice_str(type_name(c)));
+    wh_jw_put_str(w, "meaning", wh_slice_str(c->doc));
+    wh_jw_put_bool(w, "shown", is_shown(l, c));
+    if (put_sort(l, w, c, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_jw_end(w);
+    return WH_OK;
+}
+
+/* What people call the entity behind a reference stands in a column of its own: author_name, assignee_names. */
+static bool is_label_of(const char *label, const char *column)
+{
+    static const char *const ends[] = {"_name", "_path", "_title", "_url"};
+    size_t n = strlen(column);
+    bool many = n > 1 && column[n - 1] == 's';
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t n_end = strlen(ends[i]);
+
+        if (strncmp(label, column, n) == 0 && strcmp(label + n, ends[i]) == 0) {
+            return true;
+        }
+        if (many && strncmp(label, column, n - 1) == 0 &&
+            strncmp(label + n - 1, ends[i], n_end) == 0 &&
+            strcmp(label + n - 1 + n_end, "s") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_label(const struct api_list *l, const struct sql_column *c)
+{
+    for (size_t i = 0; i < l->n_shown; i++) {
+        if (is_label_of(l->shown[i]->name, c->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The columns as a page shows them: references that have a label are no columns of their own. */
+static enum wh_rc put_heads(const struct api_list *l, struct wh_json_writer *w, struct wh_err *err)
+{
+    wh_jw_key(w, "heads");
+    wh_jw_array(w);
+    for (size_t i = 0; i < l->n_shown; i++) {
+        const struct sql_column *c = l->shown[i];
+
+        if (!has_label(l, c) && put_column(l, w, c, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    wh_jw_end(w);
+    return WH_OK;
+}
+
 static enum wh_rc put_columns(const struct api_list *l, struct wh_json_writer *w,
                               struct wh_err *err)
 {
+    if (put_heads(l, w, err) != WH_OK) {
+        return err->rc;
+    }
     wh_jw_key(w, "column_details");
     wh_jw_array(w);
     for (size_t i = 0; i < l->n_columns; i++) {
-        const struct sql_column *c = &l->columns[i];
-
-        wh_jw_object(w);
-        wh_jw_put_str(w, "name", wh_slice_str(c->name));
-        wh_jw_put_str(w, "type", wh_slice_str(type_name(c)));
-        wh_jw_put_str(w, "meaning", wh_slice_str(c->doc));
-        wh_jw_put_bool(w, "shown", is_shown(l, c));
-        if (put_sort(l, w, c, err) != WH_OK) {
+        if (put_column(l, w, &l->columns[i], err) != WH_OK) {
             return err->rc;
         }
-        wh_jw_end(w);
     }
     wh_jw_end(w);
     return WH_OK;
 }
 
 /* ---- filters ---- */
+
+static const char *words_of(const struct api_operator *op, const struct sql_column *column)
+{
+    bool is_time = column && column->shape == SQL_SHAPE_TIME;
+
+    return op == NULL ? "" : is_time && op->time_words ? op->time_words : op->words;
+}
 
 static enum wh_rc put_filter(const struct api_list *l, struct wh_json_writer *w, size_t arg,
                              struct wh_err *err)
@@ -159,7 +225,7 @@ static enum wh_rc put_filter(const struct api_list *l, struct wh_json_writer *w,
     wh_jw_object(w);
     wh_jw_put_str(w, "column", column);
     wh_jw_put_str(w, "operator", name);
-    wh_jw_put_str(w, "words", wh_slice_str(op ? op->words : ""));
+    wh_jw_put_str(w, "words", wh_slice_str(words_of(op, api_list_column(l, column))));
     wh_jw_put_str(w, "name", a->name);
     if (op && !op->plain) {
         wh_jw_put_str(w, "value", a->value);
@@ -298,6 +364,8 @@ static enum wh_rc put_permalink(const struct api_list *l, struct wh_json_writer 
 
 static enum wh_rc put_extras(struct api_list *l, struct wh_json_writer *w, struct wh_err *err)
 {
+    char at[WH_TIME_TEXT_MAX];
+
     if (api_list_count(l, w, err) != WH_OK ||
         (l->extras & API_EXTRA_COLUMNS && put_columns(l, w, err) != WH_OK) ||
         (l->extras & API_EXTRA_FILTERS && put_filters(l, w, err) != WH_OK) ||
@@ -309,7 +377,7 @@ static enum wh_rc put_extras(struct api_list *l, struct wh_json_writer *w, struc
         wh_jw_put_int(w, "sequence", sequence_of(l));
     }
     if (l->when.stored_ms != INT64_MAX) {
-        wh_jw_put_ms(w, "as_of", l->when.stored_ms);
+        wh_jw_put_str(w, "as_of", wh_slice_str(wh_time_format(l->when.stored_ms, at)));
     }
     return WH_OK;
 }

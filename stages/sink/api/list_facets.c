@@ -1,5 +1,5 @@
 /*
- * How many rows there are, and how many for each value of a column: one pass over the rows within FACET_MS. A pass
+ * How many rows there are, and how many for each value of a column: one pass over the rows within FACET_MS or COMPUTED_MS. A pass
  * that is cut says so, and what it has counted is a sample: rows come in the order of their ids, which are
  * hashes.
  */
@@ -13,7 +13,8 @@
 
 enum {
     FACET_MS = 150,
-    VALUES_MAX = 4096, /* different ones of a facet */
+    COMPUTED_MS = 1000, /* of tables that are computed: they are small */
+    VALUES_MAX = 4096,  /* different ones of a facet */
     SLOTS = 2 * VALUES_MAX,
     VALUE_MAX_BYTES = 200,
     LIST_MAX_BYTES = 64 << 10,
@@ -200,7 +201,7 @@ static enum wh_rc run_pass(struct pass *p, struct wh_err *err)
         .columns = on_columns, .row = has_counter(p->l) ? on_counter : on_row, .ctx = p};
     struct sql_query query = {.params = p->l->params,
                               .n_params = p->l->n_where,
-                              .timeout_ms = FACET_MS,
+                              .timeout_ms = p->l->of_entities ? FACET_MS : COMPUTED_MS,
                               .max_rows = INT64_MAX,
                               .when = &p->l->when,
                               .canceled = &p->l->job->canceled};
@@ -339,7 +340,9 @@ static enum wh_rc write_counts(struct pass *p, struct wh_json_writer *w, struct 
 {
     if (p->l->extras & API_EXTRA_COUNT && !p->l->no_count) {
         wh_jw_key(w, "count");
-        if (p->partial) {
+        if (p->l->whole) {
+            wh_jw_int(w, p->l->n_rows);
+        } else if (p->partial) {
             wh_jw_null(w);
             wh_jw_put_int(w, "count_at_least", p->rows);
         } else {
@@ -358,7 +361,7 @@ enum wh_rc api_list_count(struct api_list *l, struct wh_json_writer *w, struct w
         return WH_OK;
     }
     rc = open_facets(&p, err);
-    if (rc == WH_OK) {
+    if (rc == WH_OK && (l->n_facets || !l->whole)) {
         rc = run_pass(&p, err);
     }
     if (rc == WH_OK) {

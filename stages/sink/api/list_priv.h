@@ -64,6 +64,8 @@ struct api_list {
     const struct sql_column *facets[API_LIST_FACETS_MAX];
     size_t n_facets;
     int64_t facet_size;
+    int64_t n_rows; /* on this page */
+    bool whole;     /* and there are no others */
     /* The last row: where the next page begins. */
     struct wh_buf last;
     bool too_long;
@@ -104,8 +106,9 @@ struct api_operator {
     const char
         *sql; /* '@' stands for the column, '?' for the value; NULL: it has code of its own */
     const char *words;
-    bool typed; /* the value has the column's type */
-    bool plain; /* there is no value */
+    const char *time_words; /* of a time; NULL: the same */
+    bool typed;             /* the value has the column's type */
+    bool plain;             /* there is no value */
     enum api_operator_for fits;
 };
 

@@ -207,8 +207,69 @@ std::string href_of_row(wh_json_val row)
     return std::string();
 }
 
+const char *const label_ends[] = {"_name", "_path", "_title", "_url"};
+
+bool cut_end(std::string &text, const std::string &end)
+{
+    if (text.size() <= end.size() || text.compare(text.size() - end.size(), end.size(), end) != 0) {
+        return false;
+    }
+    text.resize(text.size() - end.size());
+    return true;
+}
+
+/* Of a list: the reference whose label the column is leads to the entity. */
+std::string href_of_label(wh_json_val row, const std::string &column)
+{
+    char href[PAGE_HREF_MAX];
+    wh_json_val id;
+
+    for (const char *end : label_ends) {
+        std::string base = column;
+
+        if (cut_end(base, end) && wh_json_get(row, wh_slice(base.data(), base.size()), &id) &&
+            wh_json_type(id) == WH_JSON_STRING && page_href_of("id", wh_json_string(id), href)) {
+            return base == "incident" ? "/incidents/" + text_of(wh_json_string(id)) : href;
+        }
+    }
+    return std::string();
+}
+
+bool has_member(wh_json_val row, const std::string &name)
+{
+    wh_json_val v;
+
+    return wh_json_get(row, wh_slice(name.data(), name.size()), &v);
+}
+
+/* Of a list: is the column a reference whose label is shown? */
+bool has_label(wh_json_val row, const std::string &column)
+{
+    std::string one = column;
+    bool many = cut_end(one, "s");
+
+    for (const char *end : label_ends) {
+        if (has_member(row, column + end) || (many && has_member(row, one + end + "s"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+data cell_of(wh_json_val row, const std::string &column, wh_json_val v, const std::string &row_href,
+             bool list, struct wh_zone zone)
+{
+    data c = cell(column, v, row_href, zone);
+    std::string href = list ? href_of_label(row, column) : std::string();
+
+    if (!href.empty() && wh_json_type(v) == WH_JSON_STRING) {
+        c.set("html", link(href, plain(v), ""));
+    }
+    return c;
+}
+
 /* The rows of an answer of SQL or of a list: objects whose members are in the order of the columns. */
-data rows_of(wh_json_val rows, struct wh_zone zone)
+data rows_of(wh_json_val rows, bool list_of_records, struct wh_zone zone)
 {
     data list{data::type::list};
     struct wh_json_iter it = wh_json_iter(rows);
@@ -223,8 +284,10 @@ data rows_of(wh_json_val rows, struct wh_zone zone)
         struct wh_slice key;
 
         while (wh_json_type(row) == WH_JSON_OBJECT && wh_json_next(&members, &key, &v)) {
-            if (!is_row_id(text_of(key)) || href.empty()) {
-                cells.push_back(cell(text_of(key), v, href, zone));
+            bool hidden = list_of_records && has_label(row, text_of(key));
+
+            if ((!is_row_id(text_of(key)) || href.empty()) && !hidden) {
+                cells.push_back(cell_of(row, text_of(key), v, href, list_of_records, zone));
             }
         }
         r.set("cells", cells);
@@ -260,12 +323,38 @@ data heads_of(wh_json_val rows)
     return list;
 }
 
+/* The headings of a list: its own, with links that sort, without the id of the rows. */
+data list_heads(wh_json_val heads, wh_json_val rows, struct wh_zone zone)
+{
+    data list{data::type::list};
+    struct wh_json_iter first = wh_json_iter(rows);
+    struct wh_json_iter it = wh_json_iter(heads);
+    wh_json_val row;
+    wh_json_val head;
+    bool linked = wh_json_next(&first, nullptr, &row) && !href_of_row(row).empty();
+
+    while (wh_json_next(&it, nullptr, &head)) {
+        std::string column = text_of(wh_json_get_str(head, "name"));
+
+        if (!linked || !is_row_id(column)) {
+            data h = value(head, zone);
+
+            h.set("column", column);
+            h.set("text", heading(column));
+            list.push_back(h);
+        }
+    }
+    return list;
+}
+
 data object(wh_json_val v, struct wh_zone zone)
 {
     data d;
     struct wh_json_iter it = wh_json_iter(v);
     wh_json_val member;
     struct wh_slice key;
+    wh_json_val details;
+    bool list_of_records = wh_json_get(v, WH_LIT("column_details"), &details);
     bool any;
 
     while (wh_json_next(&it, &key, &member)) {
@@ -273,7 +362,13 @@ data object(wh_json_val v, struct wh_zone zone)
         struct wh_json_iter inner = wh_json_iter(member);
         wh_json_val first;
 
-        d.set(text_of(key), rows ? rows_of(member, zone) : value(member, zone));
+        wh_json_val listed;
+
+        d.set(text_of(key), rows ? rows_of(member, list_of_records, zone) : value(member, zone));
+        if (list_of_records && wh_slice_eq(key, WH_LIT("heads")) &&
+            wh_json_get(v, WH_LIT("rows"), &listed)) {
+            d.set("heads", list_heads(member, listed, zone));
+        }
         if (rows) {
             d.set("heads", heads_of(member));
         }

@@ -80,3 +80,31 @@ async function follow(wait) {
 }
 
 if (live.length) follow(pause);
+
+// A filter offers the comparisons that fit its column.
+const column = document.querySelector("[data-filter-column]");
+const comparison = document.querySelector("[data-filter-op]");
+function fit() {
+  const type = column.selectedOptions[0]?.dataset.type;
+  for (const option of comparison.options) {
+    option.hidden = option.disabled = !["any", ...(type ? [type] : [])].some((t) => option.dataset.fits.split(" ").includes(t));
+  }
+  if (comparison.selectedOptions[0]?.disabled) comparison.value = "exact";
+}
+if (column && comparison) { column.addEventListener("change", fit); fit(); }
+
+// "Copy link" puts the address on the clipboard; without a clipboard it is followed.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest?.("[data-copy]");
+  if (!link || !navigator.clipboard) return;
+  event.preventDefault();
+  const text = link.dataset.copy || link.href;
+  await navigator.clipboard.writeText(text).then(() => { link.textContent = "Copied"; }, () => { location.href = link.href; });
+});
+
+// One menu is open at a time, and Escape closes it.
+const menus = () => [...document.querySelectorAll("details.menu[open]")];
+document.addEventListener("click", (event) => { for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false; });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const menu of menus()) { menu.open = false; menu.querySelector("summary").focus(); }
+});
