@@ -111,6 +111,18 @@ static const struct cli_command table[] = {
      "\nLast Tuesday is the most recent one before today; weeks begin on Monday. Exit code 3: not\n"
      "understood; 5: several services, customers or incidents are called so.\n",
      cli_ask},
+    {"search", CLI_SEARCH, "find records by words, a reference, a commit or an address", "TEXT...",
+     CLI_ARGS_MAX - 1,
+     "  wellhead search payments time out\n"
+     "  wellhead search '\"connection reset\"' --kind incident   # a phrase\n"
+     "  wellhead search 'deploy*'                              # the beginning of a word\n"
+     "  wellhead search 'shop/web!12'                          # exactly this one comes first\n"
+     "  wellhead search 3f2a91c                                # a commit\n"
+     "  wellhead search https://gitlab.example.com/shop/web/-/issues/45#note_7\n"
+     "  wellhead search checkout --limit 5 --json\n"
+     "\nTexts that only an older revision has are found too, and say so. Exit code 3: nothing was\n"
+     "found.\n",
+     cli_search},
     {"import", CLI_IMPORT,
      "import rows of your own records: services, customers, contracts, people", "FILE|-",
      CLI_ARGS_MAX - 1,

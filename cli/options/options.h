@@ -41,7 +41,8 @@ enum cli_command_bit {
     CLI_WATCH = 1 << 18,
     CLI_BACKUP = 1 << 19,
     CLI_RESTORE = 1 << 20,
-    CLI_ALL = (1 << 21) - 1,
+    CLI_SEARCH = 1 << 21,
+    CLI_ALL = (1 << 22) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_RESTORE,
 };

@@ -45,8 +45,10 @@ static const struct cli_option table[] = {
      "carry out what is shown; without it nothing is done"},
     {"source", 0, false, "NAME", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(source), CLI_IMPORT, CLI_OWN,
      "where the rows come from: a name of your own, which the connection import-NAME bears"},
-    {"kind", 0, false, "KIND", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(kind), CLI_IMPORT, CLI_OWN,
-     "what the rows are, unless the files' names say it: services, customers, service_customers, "
+    {"kind", 0, false, "KIND", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(kind), CLI_IMPORT | CLI_SEARCH,
+     CLI_OWN,
+     "search: only these records, as in issue, merge_request, comment or service. import: what the "
+     "rows are, unless the files' names say it: services, customers, service_customers, "
      "subscriptions, people or service_ownership"},
     {"replace", 0, false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(replace), CLI_IMPORT, CLI_RISKY,
      "the files are the complete list of their kinds: rows of NAME that are missing are deleted"},
@@ -104,15 +106,16 @@ static const struct cli_option table[] = {
      CLI_SQL | CLI_TABLES | CLI_WATCH, CLI_OWN,
      "print one JSON object per row, each on a line of its own, as they arrive"},
     {"csv", 0, false, "safe", CLI_OPTION_CSV, CLI_CSV, MEMBER(format),
-     CLI_SQL | CLI_TABLES | CLI_PEOPLE | CLI_TOKENS, CLI_OWN,
+     CLI_SQL | CLI_TABLES | CLI_PEOPLE | CLI_TOKENS | CLI_SEARCH, CLI_OWN,
      "print CSV; --csv=safe keeps a spreadsheet from running text as a formula"},
     {"expanded", 'x', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(expanded),
      CLI_SQL | CLI_TABLES | CLI_MODEL, CLI_OWN,
      "print each column on a line of its own, as for rows with many columns"},
-    {"limit", 0, false, "N", CLI_OPTION_NUMBER, CLI_TEXT, MEMBER(limit), CLI_SQL | CLI_WATCH,
-     CLI_OWN,
+    {"limit", 0, false, "N", CLI_OPTION_NUMBER, CLI_TEXT, MEMBER(limit),
+     CLI_SQL | CLI_WATCH | CLI_SEARCH, CLI_OWN,
      "print at most so many rows, 0 for all of them, whatever their number; without it the sink's "
-     "sql.rows. Exit code 6 when there are more. watch ends after so many changes"},
+     "sql.rows. Exit code 6 when there are more. watch ends after so many changes; search prints "
+     "at most 100 records, 20 without it"},
     {"timeout", 0, false, "TIME", CLI_OPTION_TIME, CLI_TEXT, MEMBER(timeout_ms),
      CLI_SQL | CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_IMPORT | CLI_PEOPLE, CLI_OWN,
      "give up after this long, as in 500ms, 5s, 10m"},
