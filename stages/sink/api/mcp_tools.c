@@ -39,11 +39,6 @@ static const char connections_sql[] = "select c.id, c.instance, c.state, c.detai
                                       "where r.connection = c.id and r.state = 'success') as "
                                       "last_success from connections c order by 1";
 
-static const char search_sql[] =
-    "select id, type, title, state, project_path, url, updated_at from work_items where title like "
-    "'%' || replace(replace(:q, '%', ''), '_', ' ') || '%' or url = :q order by updated_at desc "
-    "limit 50";
-
 static const struct tool tools[] = {
     {"query",
      "Query in SQL",
@@ -71,10 +66,19 @@ static const struct tool tools[] = {
       {"as_of", "as_of", "string", "answer from what was known at this time (RFC 3339)", false}}},
     {"search",
      "Search",
-     "Finds issues, incidents and merge requests by words of their title or by their address.",
-     api_answer_sql,
-     search_sql,
-     {{"query", "q", "string", "words of the title, or an address", true}}},
+     "Finds records of any kind by the words of their titles and texts, best first, with snippets "
+     "and "
+     "counts of each kind. What the text names exactly comes first: an address, group/project!12, "
+     "#45, a commit. former: the text stands in an older revision alone. next continues the list.",
+     api_answer_search,
+     NULL,
+     {{"query", "_search", "string", "words, \"a phrase\", begin*, a reference or an address",
+       true},
+      {"kind", "kind", "string",
+       "only these: issue, incident, merge_request, comment, service, ...", false},
+      {"limit", "_size", "integer", "most records to return, 1 to 100; 20 when it is left out",
+       false},
+      {"cursor", "_next", "string", "value of next of the page before", false}}},
     {"get_entity",
      "Get a record",
      "Returns every field of one record, which revision set it, and where that revision came from. "

@@ -114,7 +114,7 @@ static void write_former(struct wh_json_writer *w, const struct api_search_row *
 }
 
 static void write_row(struct wh_json_writer *w, const struct api_search_row *row,
-                      const struct cells *cells)
+                      const struct cells *cells, bool parts)
 {
     const struct search_hit *hit = row->hit;
 
@@ -133,6 +133,10 @@ static void write_row(struct wh_json_writer *w, const struct api_search_row *row
     wh_jw_put_bool(w, "confidential", row->confidential);
     if (hit && hit->former) {
         write_former(w, row, cells);
+    }
+    if (!parts) {
+        wh_jw_end(w);
+        return;
     }
     /* The title that a former text had is not the one that the record has. */
     write_parts(w, "title_parts", hit && !hit->former ? hit->title : row->title);
@@ -301,7 +305,9 @@ static enum wh_rc write_json(struct api_search *s, struct wh_err *err)
 
         rc = read_cells(s, &s->rows[i], &cells, err);
         if (rc == WH_OK) {
-            write_row(&j.w, &s->rows[i], &cells);
+            /* Agents read texts; marks would only make them longer. */
+            write_row(&j.w, &s->rows[i], &cells,
+                      !wh_slice_eq(s->reading.job->request.path, WH_LIT("/mcp")));
         }
     }
     wh_jw_end(&j.w);
