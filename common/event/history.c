@@ -73,7 +73,8 @@ static uint64_t fold(struct wh_head *state, bool first, const struct step *s, bo
     state->body.present |= s->shown;
     take_part(&state->source.project, s->source->project);
     take_part(&state->source.iid, s->source->iid);
-    take_part(&state->source.url, s->source->url);
+    take_part(&state->shown_url, s->source->url);
+    state->source.url = state->shown_url;
     state->version = s->version;
     return changed;
 }
@@ -192,6 +193,7 @@ static void empty_state(struct wh_head *state, const struct wh_head *head)
     state->source.project = wh_slice("", 0);
     state->source.iid = wh_slice("", 0);
     state->source.url = wh_slice("", 0);
+    state->shown_url = wh_slice("", 0);
     state->version = (struct wh_version){0};
     state->deleted = false;
     state->reason = wh_slice("", 0);
@@ -352,6 +354,7 @@ enum wh_rc wh_history_apply(struct wh_head *head, bool is_new, const struct wh_o
     if (is_new) {
         head->id = o->id;
         head->source = o->source;
+        head->shown_url = wh_slice("", 0);
         head->body.def = o->body.def;
         head->body.present = 0;
         head->parent_reason = wh_slice("", 0);

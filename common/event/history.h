@@ -50,6 +50,8 @@ struct wh_head {
      * version. Empty: it is there. Whoever stores heads sets it; it is no part of the history. */
     struct wh_slice parent_reason;
     struct wh_version parent_version;
+    /* The address that the entries show. Whoever stores heads may set source.url to a newer one, which the fold replaces. */
+    struct wh_slice shown_url;
     int64_t first_seen_ms; /* smallest observed_at, without mentions; 0: none yet */
     int64_t last_seen_ms; /* wh_seen_ms of the largest observed_at, without mentions; 0: none yet */
     struct wh_body body;  /* fields that any entry has shown; after decoding, texts may be far */
@@ -123,6 +125,7 @@ struct wh_head_view {
     struct wh_slice parent_reason;
     struct wh_version parent_version;
     struct wh_source_id source;
+    struct wh_slice shown_url;
     struct wh_version version;
     struct wh_slice reason;
     struct wh_version deleted_version;

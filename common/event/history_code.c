@@ -2,8 +2,8 @@
 #include "common/avro/wire.h"
 #include "common/event/history.h"
 
-/* FLAG_REVISION is of entries, FLAG_PARENT of heads. */
-enum { FLAG_DELETED = 1, FLAG_REVISION = 2, FLAG_PARENT = 2 };
+/* FLAG_REVISION is of entries; FLAG_PARENT and FLAG_MOVED are of heads. */
+enum { FLAG_DELETED = 1, FLAG_REVISION = 2, FLAG_PARENT = 2, FLAG_MOVED = 4 };
 enum { VERSIONS_MAX = 2 * WH_FIELDS_MAX, LENGTH_BYTES = 4 };
 
 static uint64_t bit(unsigned field)
@@ -97,6 +97,7 @@ static enum wh_rc encode_head(const struct wh_head *h, size_t far_from, struct w
     const struct wh_slice source[] = {h->source.system,  h->source.instance, h->source.kind,
                                       h->source.project, h->source.id,       h->source.iid,
                                       h->source.url};
+    bool moved = !wh_slice_eq(h->shown_url, h->source.url);
     size_t start = out->len;
     struct wh_avro_writer w;
     char length[4];
@@ -112,8 +113,8 @@ static enum wh_rc encode_head(const struct wh_head *h, size_t far_from, struct w
         out->ptr[start + i] = (char)(body_len >> (8 * i));
     }
     wh_avro_writer_init(&w, out, err);
-    wh_avro_write_long(&w,
-                       (h->deleted ? FLAG_DELETED : 0) | (h->parent_reason.len ? FLAG_PARENT : 0));
+    wh_avro_write_long(&w, (h->deleted ? FLAG_DELETED : 0) |
+                               (h->parent_reason.len ? FLAG_PARENT : 0) | (moved ? FLAG_MOVED : 0));
     for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
         wh_avro_write_bytes(&w, source[i]);
     }
@@ -125,6 +126,9 @@ static enum wh_rc encode_head(const struct wh_head *h, size_t far_from, struct w
     if (h->parent_reason.len) {
         wh_avro_write_bytes(&w, h->parent_reason);
         write_version(&w, h->parent_version);
+    }
+    if (moved) {
+        wh_avro_write_bytes(&w, h->shown_url);
     }
     write_versions(&w, h);
     return w.rc;
@@ -191,7 +195,7 @@ static void read_lifecycle(struct wh_avro_reader *r, struct wh_head_view *view)
     int64_t flags = wh_avro_read_long(r);
 
     view->itself = (flags & FLAG_DELETED) != 0;
-    view->deleted = flags != 0;
+    view->deleted = (flags & (FLAG_DELETED | FLAG_PARENT)) != 0;
     for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
         *source[i] = wh_avro_read_bytes(r);
     }
@@ -207,6 +211,7 @@ static void read_lifecycle(struct wh_avro_reader *r, struct wh_head_view *view)
         view->parent_reason = wh_avro_read_bytes(r);
         view->parent_version = read_version(r);
     }
+    view->shown_url = flags & FLAG_MOVED ? wh_avro_read_bytes(r) : view->source.url;
 }
 
 enum wh_rc wh_head_view(struct wh_slice bytes, struct wh_head_view *ret, struct wh_err *err)
@@ -238,7 +243,8 @@ enum wh_rc wh_head_flags(struct wh_slice bytes, struct wh_slice *ret_body, bool 
     if (rest.len == 0) {
         return wh_fail(err, WH_E_CORRUPT, "a stored head is cut");
     }
-    *ret_deleted = rest.ptr[0] != 0; /* the flags are one byte */
+    /* The flags are a long of one byte, which Avro shifts by one bit. */
+    *ret_deleted = (rest.ptr[0] & (FLAG_DELETED | FLAG_PARENT) << 1) != 0;
     *ret_body = body;
     return WH_OK;
 }
@@ -253,6 +259,7 @@ static void read_tail(struct wh_avro_reader *r, struct wh_head *h)
     h->parent_reason = view.parent_reason;
     h->parent_version = view.parent_version;
     h->source = view.source;
+    h->shown_url = view.shown_url;
     h->version = view.version;
     h->reason = view.reason;
     h->deleted_version = view.deleted_version;

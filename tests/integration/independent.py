@@ -15,7 +15,7 @@ def delivered(s):
 
 
 def vanish(s, a, b, c):
-    """Deletions, a hidden and a moved issue, and a project that is out of reach for a while."""
+    """Deletions, a hidden and a moved issue, a renamed project, and one that is out of reach for a while."""
     proof.delete(s, a, "issue", 10, 14)
     proof.delete(s, a, "merge_request", 11)
     pipeline = [o for o in s.oracle() if o.get("kind") == "pipeline" and o["project_id"] == a and not o.get("parent_id")][0]["id"]
@@ -23,6 +23,8 @@ def vanish(s, a, b, c):
     s.control("hide", {"project": a, "iid": 12, "hidden": True})
     s.control("move", {"project": a, "iid": 13, "to": b})
     s.control("project", {"project": c, "presence": "lost"})
+    # GitLab touches none of the project's objects: only their addresses change.
+    s.control("rename", {"project": b, "path": "elsewhere/renamed"})
 
 
 def independent(broker, stacks):
@@ -49,6 +51,9 @@ def independent(broker, stacks):
     rows = proof.verify_until_sure(s)
     proof.check_numbers(s, rows)
     n = truth.compare(s)
+    renamed = s.sql("select count(*) n from merge_requests where url like '%/elsewhere/renamed/-/%'")[0]["n"]
+    if renamed == 0:
+        raise Failure("no merge request is at the renamed project's address")
     truth.no_writes(s)
     dead = json.loads(s.cli("status", "--json").stdout)["sink"]["dead_letters"]
     if dead:

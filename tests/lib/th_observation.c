@@ -11,6 +11,8 @@ enum { POOL_BYTES = 1 << 20, VERSIONS = 12 };
 
 static const int64_t epoch_ms = 1700000000000;
 
+#define ADDRESS "https://gitlab.test/x"
+
 uint64_t th_random_next(struct th_random *r)
 {
     r->state ^= r->state << 13;
@@ -176,7 +178,7 @@ static void random_observation(struct th_random *r, struct wh_arena *arena, unsi
         o->source.iid = text(arena, "iid", e, th_random_below(r, 2));
     }
     if (th_random_below(r, 2) == 0) {
-        o->source.url = text(arena, "https://gitlab.test/x", e, th_random_below(r, 2));
+        o->source.url = text(arena, ADDRESS, e, th_random_below(r, 2));
     }
     o->change = th_random_below(r, 10) == 0 ? WH_CHANGE_DELETE : WH_CHANGE_UPSERT;
     if (o->change == WH_CHANGE_DELETE) {
@@ -193,7 +195,25 @@ static void random_observation(struct th_random *r, struct wh_arena *arena, unsi
     o->provenance.view = WH_LIT("gitlab.thing.webhook@1");
 }
 
-struct th_encoded *th_observations_new(uint64_t seed, size_t n, unsigned entities, int64_t at_ms)
+/* Projects have two addresses by turns; objects were seen under an older one. */
+static void at_moving_project(struct wh_arena *arena, struct wh_observation *o)
+{
+    const char *at = o->body.def->kind == WH_KIND_PROJECT ? "https://gitlab.test/g/p"
+                                                          : "https://gitlab.test/g/old/-/x";
+
+    struct wh_slice own = wh_slice_from(o->source.url, strlen(ADDRESS));
+    char url[128];
+    struct wh_err err;
+    int n;
+
+    if (o->source.url.len) {
+        n = snprintf(url, sizeof(url), "%s%.*s", at, WH_SLICE_ARG(own));
+        th_ok(wh_arena_dup(arena, wh_slice(url, (size_t)n), &o->source.url, &err), &err);
+    }
+}
+
+static struct th_encoded *encoded(uint64_t seed, size_t n, unsigned entities, int64_t at_ms,
+                                  bool moving)
 {
     struct th_random r = {seed * 2654435761u + 88172645463325252u};
     struct th_encoded *list = calloc(n, sizeof(*list));
@@ -210,6 +230,9 @@ struct th_encoded *th_observations_new(uint64_t seed, size_t n, unsigned entitie
 
         wh_arena_reset(&arena);
         random_observation(&r, &arena, entities, i, at_ms, &o);
+        if (moving) {
+            at_moving_project(&arena, &o);
+        }
         wh_buf_reset(&scratch);
         th_ok(wh_observation_tie(&o, &scratch, &o.version.tie, &err), &err);
         wh_buf_init(&out, POOL_BYTES);
@@ -220,6 +243,17 @@ struct th_encoded *th_observations_new(uint64_t seed, size_t n, unsigned entitie
     wh_buf_done(&scratch);
     wh_arena_done(&arena);
     return list;
+}
+
+struct th_encoded *th_observations_new(uint64_t seed, size_t n, unsigned entities, int64_t at_ms)
+{
+    return encoded(seed, n, entities, at_ms, false);
+}
+
+struct th_encoded *th_observations_moving_new(uint64_t seed, size_t n, unsigned entities,
+                                              int64_t at_ms)
+{
+    return encoded(seed, n, entities, at_ms, true);
 }
 
 void th_observations_free(struct th_encoded *list, size_t n)

@@ -24,6 +24,9 @@ struct th_encoded {
  * and not, nulls, links among the entities, deletions. at_ms is the receipt of the first one.
  */
 struct th_encoded *th_observations_new(uint64_t seed, size_t n, unsigned entities, int64_t at_ms);
+/* The same, at projects that are renamed: they have two addresses, and objects have those of before. */
+struct th_encoded *th_observations_moving_new(uint64_t seed, size_t n, unsigned entities,
+                                              int64_t at_ms);
 void th_observations_free(struct th_encoded *list, size_t n);
 void th_shuffle(struct th_random *r, size_t *order, size_t n);
 

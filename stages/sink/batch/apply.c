@@ -646,7 +646,7 @@ void sink_apply_begin_over(struct sink_apply *a, struct sink_apply *before)
     a->n_sealed = 0;
     a->op_bytes = 0;
     a->current = NULL;
-    a->parent = (struct sink_parent){0};
+    memset(a->parents, 0, sizeof(a->parents));
 }
 
 void sink_apply_begin(struct sink_apply *a)

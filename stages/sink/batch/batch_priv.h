@@ -15,13 +15,14 @@ struct sink_derived {
     bool exists;
     int64_t changed_ms; /* the body's updated_at, else the version's time */
     struct wh_source_id source;
+    struct wh_slice shown_url;
     uint64_t present;
     struct wh_value *refs;       /* of the reference fields, in field order */
     struct wh_version *ref_sets; /* the version that set each */
     struct wh_value *values; /* of the fields with an index of their values; null when not shown */
 };
 
-enum { SINK_PARENTS_MAX = 2 };
+enum { SINK_PARENTS_MAX = 2, SINK_PARENT_SLOTS = 64 };
 
 /* The fields of a kind that its derived keys depend on: references and indexed values. */
 struct sink_refs {
@@ -43,6 +44,7 @@ struct sink_parent {
     struct wh_slice reason;
     struct wh_version version; /* by which it is gone */
     struct wh_slice instance;
+    struct wh_slice url; /* of a project; NULL for other kinds */
 };
 
 /* A history entry that this batch puts; the newest is first in the list. */
@@ -99,7 +101,7 @@ struct sink_totals {
     struct sink_kind_counts counts[WH_KIND_COUNT];
     uint64_t sequence;
     uint64_t people;  /* changes of what people are made of */
-    uint64_t parents; /* how often a parent went or came back; not stored */
+    uint64_t parents; /* how often a parent went, came back or moved; not stored */
 };
 
 struct sink_apply {
@@ -116,10 +118,10 @@ struct sink_apply {
     size_t max_cached;
     uint32_t *slots; /* index + 1 into cached; 0 free */
     size_t slot_mask;
-    struct sink_before before;   /* of the observation applied last */
-    struct sink_parent parent;   /* the one that was looked up last */
-    struct sink_cached *current; /* the entity that wh_history_apply works on */
-    struct sink_seen *seen;      /* entries that it was shown, ascending */
+    struct sink_before before;                     /* of the observation applied last */
+    struct sink_parent parents[SINK_PARENT_SLOTS]; /* those that were looked up last */
+    struct sink_cached *current;                   /* the entity that wh_history_apply works on */
+    struct sink_seen *seen;                        /* entries that it was shown, ascending */
     size_t n_seen;
     size_t cap_seen;
     struct sink_op *ops;
@@ -172,11 +174,11 @@ struct sink_cached *sink_cached_find(struct sink_apply *a, enum wh_kind kind,
 /* ---- parents.c ---- */
 
 void sink_parents_init(enum wh_kind kind, struct sink_refs *refs);
-/* Notes in the head whether what it belongs to is gone, and counts that. */
+/* Notes in the head whether what it belongs to is gone, counts that, and gives it the address that it has in its project. */
 WH_MUST_CHECK enum wh_rc sink_parents_look(struct sink_apply *a, struct sink_cached *c,
                                            struct wh_err *err);
-/* The entity is deleted or is there again; before: its head before that. Its children are looked at later
- * (parents.h). */
+/* The entity changed; before: what it was as a parent. If its children depend on the change, they are looked
+ * at later (parents.h). */
 WH_MUST_CHECK enum wh_rc sink_parents_changed(struct sink_apply *a, const struct sink_cached *c,
                                               const struct sink_parent *before, struct wh_err *err);
 /* The head as a parent. */

@@ -59,6 +59,7 @@ enum wh_rc sink_derived_take(struct sink_apply *a, const struct sink_refs *refs,
     ret->exists = true;
     ret->changed_ms = changed_ms(refs, head);
     ret->source = head->source;
+    ret->shown_url = head->shown_url;
     ret->present = head->body.present;
     ret->refs = values;
     ret->ref_sets = sets;

@@ -1,7 +1,8 @@
 /*
  * The family former: references, values and addresses that an entity once had and that its head does not
  * have. They are candidates for readers of the past. Like every derived key, they follow from the set of
- * observations alone: all that a revision ever set, without what the head has.
+ * observations alone: all that a revision ever set, without what the head has. An address that the newest
+ * entry shows is a former one when the project has moved since (parents.h).
  */
 #include "stages/sink/batch/batch_priv.h"
 
@@ -20,7 +21,10 @@ struct having {
 
 static struct having having_of(const struct sink_derived *d)
 {
-    return (struct having){.present = d->present, .url = d->source.url, .derived = d};
+    bool moved = !wh_slice_eq(d->shown_url, d->source.url);
+
+    return (struct having){
+        .present = d->present, .url = moved ? wh_slice("", 0) : d->shown_url, .derived = d};
 }
 
 static struct having having_set(const struct wh_entry *e)
@@ -67,6 +71,15 @@ static enum wh_rc add_refs(struct sink_apply *a, const struct sink_cached *c, un
     return WH_OK;
 }
 
+static enum wh_rc add_url(struct sink_apply *a, const struct sink_cached *c, struct wh_slice url,
+                          struct former **list, struct wh_err *err)
+{
+    wh_buf_reset(&a->scratch);
+    return url.len
+               ? add_key(a, list, sink_former_url_key(url, c->kind, &c->id, &a->scratch, err), err)
+               : WH_OK;
+}
+
 static enum wh_rc add_all(struct sink_apply *a, const struct sink_cached *c,
                           const struct having *had, struct former **list, struct wh_err *err)
 {
@@ -96,11 +109,7 @@ static enum wh_rc add_all(struct sink_apply *a, const struct sink_cached *c,
             return err->rc;
         }
     }
-    wh_buf_reset(&a->scratch);
-    return had->url.len
-               ? add_key(a, list, sink_former_url_key(had->url, c->kind, &c->id, &a->scratch, err),
-                         err)
-               : WH_OK;
+    return add_url(a, c, had->url, list, err);
 }
 
 static bool has(const struct former *list, struct wh_slice key)
@@ -156,9 +165,10 @@ static bool nothing_to_do(const struct sink_apply *a, const struct sink_cached *
                                            wh_version_cmp(c->puts->version, c->head->version) == 0);
 
     if (!only_newest || !c->old.exists) {
-        return only_newest;
+        return only_newest && wh_slice_eq(now->shown_url, now->source.url);
     }
-    if (c->old.present != now->present || !wh_slice_eq(c->old.source.url, now->source.url)) {
+    if (c->old.present != now->present || !wh_slice_eq(c->old.source.url, now->source.url) ||
+        !wh_slice_eq(c->old.shown_url, now->shown_url)) {
         return false;
     }
     for (unsigned i = 0; i < refs->n; i++) {
@@ -195,7 +205,8 @@ enum wh_rc sink_derive_former(struct sink_apply *a, const struct sink_cached *c,
         return err->rc;
     }
     ever = before;
-    if (list_set(a, c, &ever, err) != WH_OK) {
+    if (list_set(a, c, &ever, err) != WH_OK || add_url(a, c, now->shown_url, &ever, err) != WH_OK ||
+        (c->old.exists && add_url(a, c, c->old.shown_url, &ever, err) != WH_OK)) {
         return err->rc;
     }
     for (const struct former *f = ever; f; f = f->next) {

@@ -1,5 +1,7 @@
 #include "stages/sink/batch/parents.h"
 
+#include <string.h>
+
 #include "stages/sink/batch/batch_priv.h"
 
 enum {
@@ -53,7 +55,9 @@ struct sink_parent sink_parent_of(const struct sink_cached *c)
                                 .gone = !c->is_new && h->deleted,
                                 .reason = h->reason,
                                 .version = h->deleted_version,
-                                .instance = h->source.instance};
+                                .instance = h->source.instance,
+                                .url = c->kind == WH_KIND_PROJECT ? h->source.url
+                                                                  : (struct wh_slice){NULL, 0}};
 }
 
 static enum wh_rc read_parent(struct sink_apply *a, struct sink_parent *p, struct wh_err *err)
@@ -76,91 +80,188 @@ static enum wh_rc read_parent(struct sink_apply *a, struct sink_parent *p, struc
     }
     p->gone = view.itself;
     p->version = view.deleted_version;
-    if (!p->gone) {
-        return WH_OK;
+    if (wh_arena_dup(&a->arena, view.source.instance, &p->instance, err) != WH_OK ||
+        (p->kind == WH_KIND_PROJECT &&
+         wh_arena_dup(&a->arena, view.source.url, &p->url, err) != WH_OK)) {
+        return err->rc;
     }
-    return wh_arena_dup(&a->arena, view.reason, &p->reason, err) == WH_OK
-               ? wh_arena_dup(&a->arena, view.source.instance, &p->instance, err)
-               : err->rc;
+    return p->gone ? wh_arena_dup(&a->arena, view.reason, &p->reason, err) : WH_OK;
 }
 
-/* Sets a->parent. Where no entity of the kind is deleted, none is looked up. */
-static enum wh_rc find_parent(struct sink_apply *a, enum wh_kind kind,
-                              const struct wh_entity_id *id, struct wh_err *err)
+static struct sink_parent *slot_of(struct sink_apply *a, const struct wh_entity_id *id)
 {
+    return &a->parents[id->bytes[sizeof(id->bytes) - 1] % SINK_PARENT_SLOTS];
+}
+
+/* The parent, from the batch or else from the store; the last ones are remembered. Of other kinds than projects none is looked
+ * up as long as no entity of the kind is deleted. */
+static enum wh_rc find_parent(struct sink_apply *a, enum wh_kind kind,
+                              const struct wh_entity_id *id, const struct sink_parent **ret,
+                              struct wh_err *err)
+{
+    struct sink_parent *p = slot_of(a, id);
     const struct sink_cached *c;
     enum wh_rc rc;
 
-    if (a->parent.kind == kind && wh_entity_id_cmp(&a->parent.id, id) == 0) {
+    *ret = p;
+    if (p->kind == kind && wh_entity_id_cmp(&p->id, id) == 0) {
         return WH_OK;
     }
     c = sink_cached_find(a, kind, id);
-    a->parent = c ? sink_parent_of(c) : (struct sink_parent){.kind = kind, .id = *id};
-    if (c || a->totals.counts[kind].deleted == 0) {
+    *p = c ? sink_parent_of(c) : (struct sink_parent){.kind = kind, .id = *id};
+    if (c || (kind != WH_KIND_PROJECT && a->totals.counts[kind].deleted == 0)) {
         return WH_OK;
     }
-    rc = read_parent(a, &a->parent, err);
-    a->parent.kind = rc == WH_OK ? kind : WH_KIND_NONE;
+    rc = read_parent(a, p, err);
+    p->kind = rc == WH_OK ? kind : WH_KIND_NONE;
     return rc;
 }
 
 /* ---- the child ---- */
 
-/* Of several parents that are gone, the last one counts. */
-static enum wh_rc find_gone(struct sink_apply *a, const struct sink_cached *c,
-                            struct sink_parent *ret, struct wh_err *err)
+/* What the parents say about a child. */
+struct said {
+    struct sink_parent gone; /* of several parents that are gone, the last one counts */
+    struct wh_slice project_url;
+};
+
+static void ask_parent(const struct sink_parent *p, const struct wh_head *child, struct said *said)
+{
+    if (!wh_slice_eq(p->instance, child->source.instance)) {
+        return;
+    }
+    if (p->kind == WH_KIND_PROJECT) {
+        said->project_url = p->url;
+    }
+    if (p->gone && wh_version_cmp(p->version, child->version) > 0 &&
+        (!said->gone.gone || wh_version_cmp(p->version, said->gone.version) > 0)) {
+        said->gone = *p;
+    }
+}
+
+static enum wh_rc ask_parents(struct sink_apply *a, const struct sink_cached *c, struct said *ret,
+                              struct wh_err *err)
 {
     const struct sink_refs *refs = &a->refs[c->kind];
     const struct wh_body *body = &c->head->body;
 
-    *ret = (struct sink_parent){0};
+    *ret = (struct said){0};
     for (unsigned i = 0; i < refs->n_parents; i++) {
         unsigned field = refs->parents[i];
+        const struct sink_parent *p;
 
         if ((body->present >> field & 1) == 0 || body->values[field].is_null) {
             continue;
         }
-        if (find_parent(a, body->def->fields[field].ref_kind, &body->values[field].u.ref, err) !=
-            WH_OK) {
+        if (find_parent(a, body->def->fields[field].ref_kind, &body->values[field].u.ref, &p,
+                        err) != WH_OK) {
             return err->rc;
         }
-        if (a->parent.gone && wh_version_cmp(a->parent.version, c->head->version) > 0 &&
-            wh_slice_eq(a->parent.instance, c->head->source.instance) &&
-            (!ret->gone || wh_version_cmp(a->parent.version, ret->version) > 0)) {
-            *ret = a->parent;
-        }
+        ask_parent(p, c->head, ret);
     }
+    return WH_OK;
+}
+
+static void note_gone(struct sink_apply *a, struct sink_cached *c, const struct sink_parent *gone)
+{
+    struct sink_kind_counts *counts = &a->totals.counts[c->kind];
+    struct wh_head *h = c->head;
+    bool was = wh_head_is_gone(h);
+
+    if (wh_slice_eq(h->parent_reason, gone->reason) &&
+        wh_version_cmp(h->parent_version, gone->version) == 0) {
+        return;
+    }
+    h->parent_reason = gone->reason;
+    h->parent_version = gone->version;
+    c->dirty = true;
+    counts->deleted += (uint64_t)wh_head_is_gone(h);
+    counts->deleted -= (uint64_t)was;
+}
+
+/* Where a text begins in another; the other's length: nowhere. */
+static size_t find(struct wh_slice in, const char *text)
+{
+    const char *at = in.len ? memmem(in.ptr, in.len, text, strlen(text)) : NULL;
+
+    return at ? (size_t)(at - in.ptr) : in.len;
+}
+
+/* The length of scheme and authority, with the slash behind them; 0: it is not an address. */
+static size_t origin_len(struct wh_slice url)
+{
+    size_t scheme = find(url, "://");
+    size_t end;
+
+    if (scheme == url.len) {
+        return 0;
+    }
+    end = find(wh_slice_from(url, scheme + 3), "/");
+    return scheme + 3 + end < url.len ? scheme + 3 + end + 1 : 0;
+}
+
+/* Where the part of an object's address begins that its project does not decide; the address's length: nowhere. */
+static size_t own_part(struct wh_slice url, struct wh_slice project_url)
+{
+    size_t origin = origin_len(project_url);
+
+    if (origin == 0 || url.len < origin || memcmp(url.ptr, project_url.ptr, origin) != 0) {
+        return url.len;
+    }
+    return find(url, "/-/");
+}
+
+static enum wh_rc note_address(struct sink_apply *a, struct sink_cached *c,
+                               struct wh_slice project_url, struct wh_err *err)
+{
+    struct wh_slice *url = &c->head->source.url;
+    size_t own = own_part(*url, project_url);
+    void *memory;
+    char *moved;
+
+    if (own == url->len ||
+        (own == project_url.len && memcmp(url->ptr, project_url.ptr, own) == 0)) {
+        return WH_OK;
+    }
+    if (wh_arena_alloc(&a->arena, project_url.len + url->len - own, &memory, err) != WH_OK) {
+        return err->rc;
+    }
+    moved = memory;
+    memcpy(moved, project_url.ptr, project_url.len);
+    memcpy(moved + project_url.len, url->ptr + own, url->len - own);
+    *url = wh_slice(moved, project_url.len + url->len - own);
+    c->dirty = true;
     return WH_OK;
 }
 
 enum wh_rc sink_parents_look(struct sink_apply *a, struct sink_cached *c, struct wh_err *err)
 {
-    struct sink_kind_counts *counts = &a->totals.counts[c->kind];
-    struct wh_head *h = c->head;
-    bool was = wh_head_is_gone(h);
-    struct sink_parent gone;
+    struct said said;
 
-    if (find_gone(a, c, &gone, err) != WH_OK) {
+    if (ask_parents(a, c, &said, err) != WH_OK) {
         return err->rc;
     }
-    if (wh_slice_eq(h->parent_reason, gone.reason) &&
-        wh_version_cmp(h->parent_version, gone.version) == 0) {
-        return WH_OK;
-    }
-    h->parent_reason = gone.reason;
-    h->parent_version = gone.version;
-    c->dirty = true;
-    counts->deleted += (uint64_t)wh_head_is_gone(h);
-    counts->deleted -= (uint64_t)was;
-    return WH_OK;
+    note_gone(a, c, &said.gone);
+    return note_address(a, c, said.project_url, err);
 }
 
-/* ---- a parent went or came back ---- */
+/* ---- a parent went, came back or moved ---- */
 
 static void due_key(unsigned char key[DUE_KEY], enum wh_kind kind, const struct wh_entity_id *id)
 {
     key[0] = 'k';
     sink_entity_key(key + 1, kind, id);
+}
+
+/* Its children have to be looked at. */
+static bool says_more(const struct sink_parent *now, const struct sink_parent *before)
+{
+    if (!wh_slice_eq(now->url, before->url)) {
+        return true;
+    }
+    return (now->gone || before->gone) &&
+           (now->gone != before->gone || !wh_slice_eq(now->reason, before->reason) ||
+            wh_version_cmp(now->version, before->version) != 0);
 }
 
 enum wh_rc sink_parents_changed(struct sink_apply *a, const struct sink_cached *c,
@@ -169,12 +270,10 @@ enum wh_rc sink_parents_changed(struct sink_apply *a, const struct sink_cached *
     const struct sink_parent now = sink_parent_of(c);
     unsigned char key[DUE_KEY];
 
-    if (!has_children(c->kind) || (!now.gone && !before->gone) ||
-        (now.gone == before->gone && wh_slice_eq(now.reason, before->reason) &&
-         wh_version_cmp(now.version, before->version) == 0)) {
+    if (!has_children(c->kind) || !says_more(&now, before)) {
         return WH_OK;
     }
-    a->parent.kind = WH_KIND_NONE;
+    slot_of(a, &c->id)->kind = WH_KIND_NONE;
     a->totals.parents++;
     due_key(key, c->kind, &c->id);
     return sink_op_put(a, SINK_META, wh_slice(key, sizeof(key)), WH_LIT(""), err);

@@ -8,6 +8,11 @@
  * comes back, a key 'k' of the family meta says so in the same batch, and steps between the batches then
  * look at all of its children.
  *
+ * A project that is renamed or moved takes the addresses of its objects with it. GitLab does not touch the
+ * objects, so their rows have the same times as before and only the project's row tells which address is newer.
+ * Therefore the part of a head's address before "/-/" is always the project's address, when both are of the same
+ * origin. The entries of the history keep the addresses that were shown.
+ *
  * Thread: the writer's.
  */
 #ifndef WH_SINK_PARENTS_H
@@ -15,7 +20,7 @@
 
 #include "stages/sink/batch/apply.h"
 
-/* How often parents went or came back in the committed batches, since the start. */
+/* How often parents went, came back or moved in the committed batches, since the start. */
 uint64_t sink_parents_events(const struct sink_apply *a);
 /* Looks at up to `most` children of up to `most` parents whose keys are stored, in a batch of its own that
  * it commits; nothing else may be in flight. *ret_more is false when there was no such key. Errors: those

@@ -2,7 +2,8 @@
  * past.h - the one reader of the state of entities, for everything that is computed from it: people, impact,
  * answers. It shows the store as it is in one snapshot, or as it was: then everything is folded from the
  * history of what is asked for, and what an entity once had is a candidate that its head of then must
- * confirm. Answers and their order are those of a store that has seen only what counts.
+ * confirm. Answers and their order are those of a store that has seen only what counts, with one exception:
+ * the addresses of the past are those that were shown, also where the project had already moved (batch/parents.h).
  *
  * Thread: one at a time. Ownership: what a call returns lives in the arena that it was given.
  */

@@ -176,6 +176,7 @@ struct oracle {
     struct wh_batch *batch;
     struct sink_kind_counts counts[WH_KIND_COUNT];
     unsigned gone_with_parent;
+    unsigned moved_with_project;
 };
 
 static void oracle_put(struct oracle *o, unsigned family, const void *key, size_t len,
@@ -332,6 +333,39 @@ static void oracle_parents(struct wh_store *store, const struct wh_head *h, stru
     assert_int_equal(wh_version_cmp(h->parent_version, version), 0);
 }
 
+/* An object's address begins with its project's, wherever it was shown. */
+static bool oracle_address(struct wh_store *store, const struct wh_head *h, struct wh_arena *arena)
+{
+    int field = wh_kind_field(h->body.def, WH_LIT("project"));
+    WH_AUTO(buf) struct wh_buf bytes = {0};
+    unsigned char key[SINK_ENTITY_KEY];
+    struct wh_head project = {0};
+    struct wh_slice copy;
+    bool found = false;
+    struct wh_err err;
+
+    if (h->body.def->kind > WH_KIND_MEMBERSHIP || field < 0 ||
+        (h->body.present >> field & 1) == 0 || h->body.values[field].is_null) {
+        return false;
+    }
+    wh_buf_init(&bytes, 1 << 20);
+    sink_entity_key(key, WH_KIND_PROJECT, &h->body.values[field].u.ref);
+    th_ok(
+        wh_store_get(store, NULL, SINK_ENTITIES, wh_slice(key, sizeof(key)), &bytes, &found, &err),
+        &err);
+    if (!found) {
+        return false;
+    }
+    th_ok(wh_arena_dup(arena, wh_buf_slice(&bytes), &copy, &err), &err);
+    th_ok(wh_head_decode(wh_kind_def(WH_KIND_PROJECT), copy, arena, &project, &err), &err);
+    if (h->source.url.len == 0 || project.source.url.len == 0) {
+        return false;
+    }
+    assert_true(wh_slice_starts(h->source.url, project.source.url));
+    assert_memory_equal(h->source.url.ptr + project.source.url.len, "/-/x", 4);
+    return true;
+}
+
 static void oracle_head(struct oracle *o, struct wh_store *store, struct wh_slice key,
                         struct wh_slice value, struct wh_arena *arena)
 {
@@ -355,6 +389,7 @@ static void oracle_head(struct oracle *o, struct wh_store *store, struct wh_slic
     o->counts[def->kind].deleted += wh_head_is_gone(&h);
     o->gone_with_parent += h.parent_reason.len > 0;
     oracle_parents(store, &h, arena);
+    o->moved_with_project += oracle_address(store, &h, arena);
 }
 
 static void oracle_revisions(struct oracle *o, struct wh_store *store,
@@ -382,8 +417,13 @@ static void oracle_revisions(struct oracle *o, struct wh_store *store,
     wh_arena_done(&arena);
 }
 
-/* Returns how many entities are gone with their parent. */
-static unsigned check_oracle(struct world *w)
+/* How often the oracle saw what the test is about. */
+struct sights {
+    unsigned gone_with_parent;
+    unsigned moved_with_project;
+};
+
+static void check_oracle(struct world *w, struct sights *sights)
 {
     static const unsigned derived[] = {SINK_LINKS,      SINK_BACKLINKS, SINK_BY_TIME,
                                        SINK_BY_PROJECT, SINK_BY_VALUE,  SINK_SOURCE_IDS};
@@ -425,18 +465,19 @@ static unsigned check_oracle(struct world *w)
     wh_batch_free(o.batch);
     wh_store_free(o.want);
     wh_arena_done(&arena);
-    return o.gone_with_parent;
+    sights->gone_with_parent += o.gone_with_parent;
+    sights->moved_with_project += o.moved_with_project;
 }
 
 /* ---- tests ---- */
 
 static void orders_agree(bool rocks, bool over, unsigned seeds)
 {
-    unsigned gone = 0; /* with their parents */
+    struct sights sights = {0};
 
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct th_random r = {seed * 7919};
-        struct th_encoded *list = th_observations_new(seed, OBSERVATIONS, ENTITIES, 1000);
+        struct th_encoded *list = th_observations_moving_new(seed, OBSERVATIONS, ENTITIES, 1000);
         size_t order[OBSERVATIONS];
         struct world straight;
         struct world mixed;
@@ -452,13 +493,14 @@ static void orders_agree(bool rocks, bool over, unsigned seeds)
         settle(&straight);
         settle(&mixed);
         same_families(&straight, &mixed);
-        gone += check_oracle(&straight);
-        (void)check_oracle(&mixed);
+        check_oracle(&straight, &sights);
+        check_oracle(&mixed, &sights);
         world_close(&straight);
         world_close(&mixed);
         th_observations_free(list, OBSERVATIONS);
     }
-    assert_true(gone > 0);
+    assert_true(sights.gone_with_parent > 0);
+    assert_true(sights.moved_with_project > 0);
 }
 
 static void test_orders_agree(void **state)
@@ -482,7 +524,8 @@ static void test_orders_agree_over_unwritten(void **state)
 /* A write that fails changes nothing; the same batch written later is whole. */
 static void test_failed_write(void **state)
 {
-    struct th_encoded *list = th_observations_new(3, 40, 6, 1000);
+    struct sights sights = {0};
+    struct th_encoded *list = th_observations_moving_new(3, 40, 6, 1000);
     struct world w;
     struct wh_err err;
     int64_t next = 0;
@@ -510,7 +553,7 @@ static void test_failed_write(void **state)
     assert_true(found);
     assert_int_equal(next, 40);
     assert_true(sink_apply_sequence(w.apply) > 0);
-    (void)check_oracle(&w);
+    check_oracle(&w, &sights);
     wh_mem_free(before);
     wh_mem_free(after);
     world_close(&w);
@@ -520,7 +563,7 @@ static void test_failed_write(void **state)
 /* Counts and sequence go on where they were. */
 static void test_counts_survive(void **state)
 {
-    struct th_encoded *list = th_observations_new(9, 60, 10, 1000);
+    struct th_encoded *list = th_observations_moving_new(9, 60, 10, 1000);
     struct sink_kind_counts counts[WH_KIND_COUNT];
     struct world w;
     struct wh_err err;
