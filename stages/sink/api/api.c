@@ -72,6 +72,9 @@ static const struct route routes[] = {
     {"/api/v1/ask", "GET, HEAD", 0, API_QUERIES, api_answer_ask},
     {"/api/v1/changes", "GET, HEAD", 0, API_QUERIES, api_answer_changes},
     {"/api/v1/search", "GET, HEAD", 0, API_QUERIES, api_answer_search},
+    {"/api/v1/measures", "GET, HEAD", 0, API_READS, api_answer_measures},
+    {"/api/v1/measures/*", "GET, HEAD", 0, API_QUERIES, api_answer_measure},
+    {"/api/v1/measures/*/rows", "GET, HEAD", 0, API_QUERIES, api_answer_measure_rows},
     {"/api/v1/kinds", "GET, HEAD", 0, API_READS, api_answer_kinds},
     {"/api/v1/model", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/model/*", "GET, HEAD", 0, API_QUERIES, api_answer_model},
@@ -166,12 +169,12 @@ static bool wants_page(const struct wh_http_req *req)
 static void refuse_path(struct wh_http_req *req)
 {
     if (!wants_page(req)) {
-        api_reply_error(
-            req, 404, wh_rc_name(WH_E_NOT_FOUND),
-            "no such page; there are /api/v1/entities, /api/v1/incidents, "
-            "/api/v1/sql, /api/v1/changes, /api/v1/kinds, /api/v1/model, /api/v1/status "
-            "and /registry",
-            NULL);
+        api_reply_error(req, 404, wh_rc_name(WH_E_NOT_FOUND),
+                        "no such page; there are /api/v1/entities, /api/v1/incidents, "
+                        "/api/v1/sql, /api/v1/measures, /api/v1/changes, /api/v1/kinds, "
+                        "/api/v1/model, /api/v1/status "
+                        "and /registry",
+                        NULL);
     }
 }
 
@@ -437,6 +440,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
                           &api->backups, err) != WH_OK) ||
         page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
         grants_new(deps->conf.grants_file, deps->clock, &api->grants, err) != WH_OK ||
+        measures_new(measures_file(), &api->measures, err) != WH_OK ||
         make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
         questions_new((struct wh_slice){NULL, 0}, &api->questions, err) != WH_OK ||
         make_lanes(api, err) != WH_OK) {
@@ -480,6 +484,7 @@ void sink_api_free(struct sink_api *api)
     api_at_once_free(api->at_once);
     sql_engine_free(api->engine);
     questions_free(api->questions);
+    measures_free(api->measures);
     page_sessions_free(api->sessions);
     grants_free(api->grants);
     own_token_free(api->token);

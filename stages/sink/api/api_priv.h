@@ -29,6 +29,7 @@
 #include "stages/sink/backup/backups.h"
 #include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
+#include "stages/sink/measures/measures.h"
 #include "stages/sink/people/book.h"
 #include "stages/sink/questions/questions.h"
 #include "stages/sink/sql/sql.h"
@@ -94,6 +95,12 @@ WH_MUST_CHECK enum wh_rc api_arg_when(const struct api_request *request,
 /* The same from texts; a ptr of NULL is now. */
 WH_MUST_CHECK enum wh_rc api_read_when(struct wh_slice as_of, struct wh_slice valid_at,
                                        struct wh_history_when *ret, struct wh_err *err);
+/*
+ * A time as requests have them: an instant, a day of the zone (its begin), or relative to now: now, today, yesterday,
+ * -7d, -24h, -30min, -4w; *ret_moves then. False: it is none.
+ */
+bool api_time_of(struct wh_zone zone, int64_t now_ms, struct wh_slice text, bool *ret_moves,
+                 int64_t *ret_ms);
 /* Members "as_of" and "valid_at" of an answer about the past; none of one about the present. */
 void api_write_when(struct wh_json_writer *w, struct wh_history_when when);
 
@@ -122,6 +129,7 @@ struct sink_api {
     struct questions *questions; /* forms of questions */
     struct wh_zone zone;         /* of the workspace */
     struct own_token *token;
+    struct measures *measures;
     bool draining;
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
@@ -347,6 +355,9 @@ WH_MUST_CHECK enum wh_rc api_answer_search(struct api_job *job, struct wh_err *e
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
 /* "string", "time", "references" */
 const char *api_field_type(enum wh_field_type type);
+WH_MUST_CHECK enum wh_rc api_answer_measures(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_measure(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_measure_rows(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_model(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err);
 /* seen.c: members "set_aside" and "last_success" of the status. */

@@ -15,7 +15,7 @@ static const struct {
     {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", DAY_MS}, {"w", INT64_C(7) * DAY_MS}};
 
 /* "-7d" */
-static bool ago(const struct api_list *l, struct wh_slice text, int64_t *ret_ms)
+static bool ago(int64_t now_ms, struct wh_slice text, int64_t *ret_ms)
 {
     struct wh_err ignored;
     size_t digits = 1;
@@ -30,37 +30,43 @@ static bool ago(const struct api_list *l, struct wh_slice text, int64_t *ret_ms)
     }
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (wh_slice_eq(wh_slice_from(text, digits), wh_slice_str(units[i].name))) {
-            *ret_ms = l->now_ms - n * units[i].ms;
+            *ret_ms = now_ms - n * units[i].ms;
             return true;
         }
     }
     return false;
 }
 
-static bool relative_day(const struct api_list *l, struct wh_slice text, int64_t *ret_day)
+static bool relative_day(struct wh_zone zone, int64_t now_ms, struct wh_slice text,
+                         int64_t *ret_day)
 {
     bool yesterday = wh_slice_eq(text, WH_LIT("yesterday"));
 
     if (!yesterday && !wh_slice_eq(text, WH_LIT("today"))) {
         return false;
     }
-    *ret_day = wh_zone_day(l->zone, l->now_ms) - yesterday;
+    *ret_day = wh_zone_day(zone, now_ms) - yesterday;
     return true;
 }
 
-bool api_list_relative(const struct api_list *l, struct wh_slice text, int64_t *ret_ms)
+static bool relative(struct wh_zone zone, int64_t now_ms, struct wh_slice text, int64_t *ret_ms)
 {
     int64_t day;
 
     if (wh_slice_eq(text, WH_LIT("now"))) {
-        *ret_ms = l->now_ms;
+        *ret_ms = now_ms;
         return true;
     }
-    if (relative_day(l, text, &day)) {
-        *ret_ms = wh_zone_day_begin(l->zone, day);
+    if (relative_day(zone, now_ms, text, &day)) {
+        *ret_ms = wh_zone_day_begin(zone, day);
         return true;
     }
-    return ago(l, text, ret_ms);
+    return ago(now_ms, text, ret_ms);
+}
+
+bool api_list_relative(const struct api_list *l, struct wh_slice text, int64_t *ret_ms)
+{
+    return relative(l->zone, l->now_ms, text, ret_ms);
 }
 
 static bool is_date(struct wh_slice text, int64_t *ret_day)
@@ -73,10 +79,32 @@ static bool is_date(struct wh_slice text, int64_t *ret_day)
     return true;
 }
 
+bool api_time_of(struct wh_zone zone, int64_t now_ms, struct wh_slice text, bool *ret_moves,
+                 int64_t *ret_ms)
+{
+    struct wh_instant at;
+    struct wh_err ignored;
+    int64_t day;
+
+    *ret_moves = relative(zone, now_ms, text, ret_ms);
+    if (*ret_moves) {
+        return true;
+    }
+    if (is_date(text, &day)) {
+        *ret_ms = wh_zone_day_begin(zone, day);
+        return true;
+    }
+    if (wh_time_parse(text, &at, &ignored) != WH_OK) {
+        return false;
+    }
+    *ret_ms = at.ms;
+    return true;
+}
+
 enum wh_rc api_list_day(struct api_list *l, struct wh_slice text, int64_t *ret_day,
                         struct wh_err *err)
 {
-    return relative_day(l, text, ret_day) || is_date(text, ret_day)
+    return relative_day(l->zone, l->now_ms, text, ret_day) || is_date(text, ret_day)
                ? WH_OK
                : wh_fail(err, WH_E_INVALID,
                          "a day is a date, as in 2026-11-24, today or yesterday");
@@ -93,22 +121,13 @@ static enum wh_rc time_value(struct api_list *l, const struct sql_column *column
                              struct wh_slice text, struct sql_value *ret,
                              struct wh_slice *ret_frozen, struct wh_err *err)
 {
-    bool moves = true;
-    struct wh_instant at;
-    int64_t day;
+    bool moves;
     int64_t ms;
 
-    if (!api_list_relative(l, text, &ms)) {
-        moves = false;
-        if (is_date(text, &day)) {
-            ms = wh_zone_day_begin(l->zone, day);
-        } else if (wh_time_parse(text, &at, err) == WH_OK) {
-            ms = at.ms;
-        } else {
-            return wh_fail(err, WH_E_INVALID,
-                           "%s is a time: 2026-11-24, 2026-11-24T10:00:00Z, today or -7d",
-                           column->name);
-        }
+    if (!api_time_of(l->zone, l->now_ms, text, &moves, &ms)) {
+        return wh_fail(err, WH_E_INVALID,
+                       "%s is a time: 2026-11-24, 2026-11-24T10:00:00Z, today or -7d",
+                       column->name);
     }
     if (api_list_time(l, ms, &ret->bytes, err) != WH_OK) {
         return err->rc;

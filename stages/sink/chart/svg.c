@@ -117,9 +117,9 @@ static const char style[] =
     "<style>svg{font:12px "
     "system-ui,sans-serif;background:#fff;--bg:#fff;--fg:#1b1f24;--soft:#57606a;--line:#d0d7de;--"
     "s1:#0b62c4;--s2:#b45309;"
-    "--s3:#0f766e;--s4:#8431d6;--s5:#be185d;--s6:#4d7c0f;--s7:#7c2d12;--s8:#334155;--s0:#818b96}"
+    "--s3:#1257a8;--s4:#8431d6;--s5:#be185d;--s6:#4d7c0f;--s7:#7c2d12;--s8:#334155;--s0:#818b96}"
     "@media(prefers-color-scheme:dark){svg{background:#0d1117;--bg:#0d1117;--fg:#e6edf3;--soft:#"
-    "9da7b1;--line:#30363d;--s1:#58a6ff;--s2:#f0883e;--s3:#3fd0c0;--s4:#bc8cff;"
+    "9da7b1;--line:#30363d;--s1:#35b3c0;--s2:#f0883e;--s3:#83baff;--s4:#bc8cff;"
     "--s5:#f778ba;--s6:#a3d15a;--s7:#e0a37a;--s8:#cbd5e1;--s0:#8b949e}}"
     ".grid{stroke:var(--line)}text{fill:var(--soft);font-size:11px}.title{fill:var(--fg);font-size:"
     "13px;font-weight:600}"
@@ -157,7 +157,7 @@ static void put_begin(struct drawing *d)
     if (c->standalone) {
         d->rc = d->rc == WH_OK ? wh_buf_append(d->out, wh_slice_str(style), d->err) : d->rc;
         put(d, "<text class=\"title\" x=\"8\" y=\"18\">");
-        put_text(d, c->title, c->large ? 90 : 50);
+        put_text(d, c->title, c->large ? 90 : 40);
         put(d, "</text>");
     }
     put(d,
@@ -460,11 +460,11 @@ static void lay_out(struct drawing *d)
 {
     const struct chart *c = d->c;
 
-    d->width = c->large ? 760 : 380;
+    d->width = c->large ? 760 : 310;
     d->left = left_margin(d);
     d->right = d->width - 6;
     d->top = c->standalone ? 32 : 10;
-    d->bottom = d->top + (c->large ? 260 : 130);
+    d->bottom = d->top + (c->large ? 260 : 110);
     d->height = d->bottom + TICK_HEIGHT + 8 + legend_lines(c, d->width) * LEGEND_HEIGHT;
 }
 

@@ -124,11 +124,11 @@ struct impact_rollback {
  * Deployments of a project that brought something old back: successful ones of an older commit than the one
  * that they replaced (rules older_commit: it was deployed there before; older_pipeline: its pipeline is older on
  * the same ref), those of a merge request that reverts (revert), and those that are named so (name). In the order
- * of their end.
+ * of their end, which is from from_ms to until_ms, both inclusive; INT64_MIN and INT64_MAX: all.
  */
 WH_MUST_CHECK enum wh_rc impact_rollbacks(struct past *p, const struct wh_entity_id *project,
-                                          struct wh_arena *arena, struct impact_rollback **ret,
-                                          struct wh_err *err);
+                                          int64_t from_ms, int64_t until_ms, struct wh_arena *arena,
+                                          struct impact_rollback **ret, struct wh_err *err);
 
 /* ---- services and customers ---- */
 

@@ -345,13 +345,18 @@ static enum wh_rc add_rollback(struct reading *r, const struct deployment *d,
     return WH_OK;
 }
 
-static enum wh_rc judge_all(struct reading *r, struct wh_err *err)
+/* Judging takes several lookups, so only those of the time that is asked for are judged. */
+static enum wh_rc judge_all(struct reading *r, int64_t from_ms, int64_t until_ms,
+                            struct wh_err *err)
 {
     for (size_t i = 0; i < r->n; i++) {
         const struct deployment *d = &r->items[i];
         const struct deployment *replaced = i > 0 && same_environment(d - 1, d) ? d - 1 : NULL;
         const struct impact_step *step = NULL;
 
+        if (d->at_ms < from_ms || d->at_ms > until_ms) {
+            continue;
+        }
         if (judge(r, d, replaced, &step, err) != WH_OK ||
             (step && add_rollback(r, d, replaced, step, err) != WH_OK)) {
             return err->rc;
@@ -360,8 +365,8 @@ static enum wh_rc judge_all(struct reading *r, struct wh_err *err)
     return WH_OK;
 }
 
-enum wh_rc impact_rollbacks(struct past *p, const struct wh_entity_id *project,
-                            struct wh_arena *arena, struct impact_rollback **ret,
+enum wh_rc impact_rollbacks(struct past *p, const struct wh_entity_id *project, int64_t from_ms,
+                            int64_t until_ms, struct wh_arena *arena, struct impact_rollback **ret,
                             struct wh_err *err)
 {
     struct reading r = {.past = p, .arena = arena, .project = *project, .end = ret};
@@ -372,7 +377,7 @@ enum wh_rc impact_rollbacks(struct past *p, const struct wh_entity_id *project,
     rc = read_deployments(&r, err);
     if (rc == WH_OK) {
         sort(&r);
-        rc = judge_all(&r, err);
+        rc = judge_all(&r, from_ms, until_ms, err);
     }
     wh_arena_done(&r.scratch);
     return rc;

@@ -24,13 +24,13 @@ static enum wh_rc add_of_time(struct impact_work *w, struct wh_err *err)
     if (project == NULL || !facts->started.known) {
         return WH_OK;
     }
-    if (impact_rollbacks(w->past, &project->u.ref, w->arena, &list, err) != WH_OK ||
+    if (impact_rollbacks(w->past, &project->u.ref, facts->started.ms, until_ms, w->arena, &list,
+                         err) != WH_OK ||
         impact_add_step(w->arena, "rollback", w->incident, "project", NULL, &why, err) != WH_OK) {
         return err->rc;
     }
     for (; list; list = list->next) {
-        if (list->at_ms >= facts->started.ms && list->at_ms <= until_ms &&
-            add_rollback(w, list, why, err) != WH_OK) {
+        if (add_rollback(w, list, why, err) != WH_OK) {
             return err->rc;
         }
     }
@@ -65,7 +65,8 @@ static enum wh_rc add_deployed(struct impact_work *w, const struct past_found *f
     if (project == NULL) {
         return WH_OK;
     }
-    if (impact_rollbacks(w->past, &project->u.ref, w->arena, &list, err) != WH_OK) {
+    if (impact_rollbacks(w->past, &project->u.ref, INT64_MIN, INT64_MAX, w->arena, &list, err) !=
+        WH_OK) {
         return err->rc;
     }
     return is_rollback(list, &found->id, &rollback) ? add_rollback(w, rollback, why, err) : WH_OK;

@@ -117,6 +117,10 @@ struct measure_query {
     size_t n_filters;
 };
 
+/* What the numbers of the query are grouped by: its by, or else the split of its measure unless a filter has chosen one
+ * of its values; NULL: nothing. */
+const struct measure_dimension *measure_grouped_by(const struct measure_query *query);
+
 struct measure_param {
     struct wh_slice name; /* without a prefix */
     struct wh_slice value;

@@ -37,6 +37,13 @@ static bool is_filtered(const struct measure_query *q, const struct measure_dime
     return false;
 }
 
+const struct measure_dimension *measure_grouped_by(const struct measure_query *query)
+{
+    const struct measure_dimension *split = query->measure->split;
+
+    return query->by ? query->by : split && !is_filtered(query, split) ? split : NULL;
+}
+
 static enum wh_rc check(const struct measure_query *q, struct wh_err *err)
 {
     const struct measure *m = q->measure;
@@ -234,9 +241,7 @@ enum wh_rc measure_statement(const struct measure_query *query, struct wh_arena 
                              struct measure_statement *ret, struct wh_err *err)
 {
     const struct measure *m = query->measure;
-    const struct measure_dimension *by = query->by                                   ? query->by
-                                         : m->split && !is_filtered(query, m->split) ? m->split
-                                                                                     : NULL;
+    const struct measure_dimension *by = measure_grouped_by(query);
     WH_AUTO(buf) struct wh_buf text;
 
     wh_buf_init(&text, STATEMENT_MAX_BYTES);

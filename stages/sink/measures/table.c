@@ -186,6 +186,9 @@ static void end_cell(const struct measure_table *t, const struct measure_bucket 
             cell->known[i] = true;
             cell->values[i] = (double)cell->rows;
         }
+        if (a == MEASURE_SUM && cell->rows == 0) {
+            cell->known[i] = true;
+        }
         if (a == MEASURE_PER_DAY) {
             cell->values[i] /= (double)measure_days(t->zone, b->from_ms, b->to_ms);
         }

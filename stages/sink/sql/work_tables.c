@@ -108,7 +108,8 @@ static enum wh_rc rollbacks_step(struct sql_computing *c, bool *ret_end, struct 
     if (past_live(c->past, found.kind, &found.id, &c->step, &project, err) != WH_OK) {
         return err->rc;
     }
-    if (project && impact_rollbacks(c->past, &project->id, &c->step, &list, err) != WH_OK) {
+    if (project && impact_rollbacks(c->past, &project->id, INT64_MIN, INT64_MAX, &c->step, &list,
+                                    err) != WH_OK) {
         return err->rc;
     }
     for (; list; list = list->next) {

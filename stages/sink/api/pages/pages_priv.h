@@ -57,6 +57,7 @@ extern const struct page_area page_area_records;
 extern const struct page_area page_area_entity;
 extern const struct page_area page_area_ask;
 extern const struct page_area page_area_search;
+extern const struct page_area page_area_charts;
 extern const struct page_area page_area_sql;
 extern const struct page_area page_area_model;
 extern const struct page_area page_area_tokens;

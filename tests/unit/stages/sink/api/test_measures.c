@@ -1,0 +1,290 @@
+/* Measures over HTTP, and their pages: every number leads to the rows behind it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/json/json_doc.h"
+#include "tests/lib/th_api.h"
+#include "tests/lib/th_cmocka.h"
+#include "tests/lib/th_measures.h"
+
+enum { PARSED_MAX = 16 << 20, THINGS = 40, PATH_MAX_BYTES = 4096 };
+
+struct world {
+    struct th_api *f;
+    struct th_facts facts;
+    struct wh_json_parser *parser;
+    struct wh_json_parser *rows;
+    struct th_http_req req;
+};
+
+static int set_up(void **state)
+{
+    const struct sink_api_conf conf = {.sql_timeout_ms = 20000,
+                                       .sql_timeout_max_ms = 20000,
+                                       .sql_rows = 5000,
+                                       .sql_bytes = 8 << 20,
+                                       .zone = "Europe/Berlin"};
+    struct world *w = wh_mem_zalloc(1, sizeof(*w));
+
+    w->f = th_api_new(&conf, 0, 21);
+    th_facts_init_on(&w->facts, w->f->store);
+    th_measures_fill(&w->facts, THINGS, 5);
+    w->parser = wh_json_parser_new(PARSED_MAX, 32);
+    w->rows = wh_json_parser_new(PARSED_MAX, 32);
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+
+    th_http_done(&w->req);
+    wh_json_parser_free(w->parser);
+    wh_json_parser_free(w->rows);
+    th_facts_done(&w->facts);
+    th_api_free(w->f);
+    wh_mem_free(w);
+    return 0;
+}
+
+/* "/path?name=value&..." with percent signs as they are sent. */
+static void get(struct world *w, const char *address)
+{
+    char text[PATH_MAX_BYTES];
+    char *args;
+
+    assert_true(strlen(address) < sizeof(text));
+    (void)snprintf(text, sizeof(text), "%s", address);
+    args = strchr(text, '?');
+    if (args) {
+        *args++ = 0;
+    }
+    th_http_done(&w->req);
+    th_api_request(w->f, &w->req, "GET", text);
+    for (char *save = NULL, *arg = args ? strtok_r(args, "&", &save) : NULL; arg;
+         arg = strtok_r(NULL, "&", &save)) {
+        char *value = strchr(arg, '=');
+        char *to = value;
+
+        assert_non_null(value);
+        *value++ = 0;
+        to = value;
+        for (char *from = value; *from; from++) {
+            if (*from == '%') {
+                char digits[3] = {from[1], from[2], 0};
+
+                *to++ = (char)strtol(digits, NULL, 16);
+                from += 2;
+            } else {
+                *to++ = *from;
+            }
+        }
+        *to = 0;
+        th_http_arg(&w->req, arg, value);
+    }
+    th_http_send(&w->req, &w->f->handler, w->f->loop);
+}
+
+static struct wh_json_val json(struct world *w, struct wh_json_parser *parser, const char *address)
+{
+    struct wh_json_val root = {0};
+    struct wh_err err;
+
+    get(w, address);
+    if (w->req.status != 200 ||
+        wh_json_parse(parser, wh_buf_slice(&w->req.answer), &root, &err) != WH_OK) {
+        fail_msg("%s: %u %.300s", address, w->req.status, wh_buf_str(&w->req.answer));
+    }
+    return root;
+}
+
+static size_t count(struct wh_json_val array)
+{
+    struct wh_json_iter it = wh_json_iter(array);
+    struct wh_json_val v;
+    size_t n = 0;
+
+    while (wh_json_next(&it, NULL, &v)) {
+        n++;
+    }
+    return n;
+}
+
+/* C2: the address beside each number gives as many rows as it says. */
+static void check_rows(struct world *w, const char *address)
+{
+    struct wh_json_val root = json(w, w->parser, address);
+    struct wh_json_iter it = wh_json_get_iter(root, "rows");
+    struct wh_json_val row;
+    size_t checked = 0;
+
+    while (wh_json_next(&it, NULL, &row)) {
+        struct wh_slice url = wh_json_get_str(row, "rows_url");
+        struct wh_json_val rows;
+        char path[PATH_MAX_BYTES];
+
+        if (url.len == 0) {
+            continue; /* what the others are together has no address */
+        }
+        (void)snprintf(path, sizeof(path), "/api/v1/measures/%.*s",
+                       WH_SLICE_ARG(wh_slice_from(url, strlen("/rows/"))));
+        memmove(strchr(path, '?') + 5, strchr(path, '?'), strlen(strchr(path, '?')) + 1);
+        memcpy(strchr(path, '?'), "/rows", 5);
+        assert_true(wh_json_get(json(w, w->rows, path), WH_LIT("rows"), &rows));
+        assert_int_equal(count(rows), wh_json_get_int(row, "rows", -1));
+        checked++;
+    }
+    assert_true(checked > 0);
+}
+
+static void the_address_of_a_number_gives_its_rows(void **state)
+{
+    static const char *const addresses[] = {
+        "/api/v1/measures/merge_requests_merged?since=2026-02-01&until=2026-04-30&by=label",
+        "/api/v1/measures/time_to_merge?since=2026-03-20&until=2026-04-10&over=day",
+        "/api/v1/measures/incidents_opened?since=2026-02-01&until=2026-05-30&over=month&by=service",
+        "/api/v1/measures/"
+        "change_failure_rate?since=2026-02-01&until=2026-05-30&over=none&by=project",
+        "/api/v1/measures/revenue_at_risk?since=2026-02-01&until=2026-05-30&over=month",
+        "/api/v1/measures/open_issues?since=2026-03-01&until=2026-04-30&project=shop%2Fp1",
+        "/api/v1/measures/issues_opened?since=2026-03-01&until=2026-04-30&project__isnull=1",
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+        check_rows(w, addresses[i]);
+    }
+}
+
+/* The days of March 2026 in Berlin: 31, of which one has 23 hours. */
+static void a_period_is_of_days_of_the_zone(void **state)
+{
+    struct world *w = *state;
+    struct wh_json_val root = json(
+        w, w->parser, "/api/v1/measures/issues_opened?since=2026-03-01&until=2026-03-31&over=day");
+    struct wh_json_val rows;
+
+    assert_true(wh_slice_eq(wh_json_get_str(root, "since"), WH_LIT("2026-02-28T23:00:00.000Z")));
+    assert_true(wh_slice_eq(wh_json_get_str(root, "until"), WH_LIT("2026-03-31T22:00:00.000Z")));
+    assert_true(wh_slice_eq(wh_json_get_str(root, "zone"), WH_LIT("Europe/Berlin")));
+    assert_true(wh_json_get(root, WH_LIT("rows"), &rows));
+    assert_int_equal(count(rows), 31);
+}
+
+static void what_cannot_be_asked_is_refused_with_what_can(void **state)
+{
+    static const struct {
+        const char *address;
+        unsigned status;
+        const char *says;
+    } cases[] = {
+        {"/api/v1/measures/velocity", 404, "there is no measure 'velocity'"},
+        {"/api/v1/measures/issues_opened?colour=red", 400, "project, author, label, category"},
+        {"/api/v1/measures/issues_opened?by=colour", 400, "project, author, label, category"},
+        {"/api/v1/measures/issues_opened?since=soon", 400, "since is a time"},
+        {"/api/v1/measures/issues_opened?since=2026-05-01&until=2026-04-01", 400, "ends before"},
+        {"/api/v1/measures/issues_opened?over=second", 400, "over is hour, day"},
+        {"/api/v1/measures/issues_opened?over=hour&since=-52w", 400, "more than 400 parts"},
+        {"/api/v1/measures/issues_opened?_zone=Mars", 400, "_zone"},
+        {"/api/v1/measures/revenue_at_risk?by=customer", 400, "not added up over each currency"},
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        get(w, cases[i].address);
+        assert_int_equal(w->req.status, cases[i].status);
+        if (strstr(wh_buf_str(&w->req.answer), cases[i].says) == NULL) {
+            fail_msg("%s: %s", cases[i].address, wh_buf_str(&w->req.answer));
+        }
+    }
+}
+
+static void numbers_are_a_csv_file_too(void **state)
+{
+    struct world *w = *state;
+
+    get(w, "/api/v1/measures/issues_opened?since=2026-03-02&until=2026-03-15&_format=csv");
+    assert_int_equal(w->req.status, 200);
+    assert_non_null(
+        strstr(wh_buf_str(&w->req.answer), "since,until,rows,count\r\n2026-03-01T23:00"));
+    get(w, "/charts/issues_opened.csv?since=2026-03-02&until=2026-03-15");
+    assert_non_null(
+        strstr(wh_buf_str(&w->req.answer), "since,until,rows,count\r\n2026-03-01T23:00"));
+    get(w, "/rows/issues_opened.csv?since=2026-03-02&until=2026-03-15");
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "id,url,title,project"));
+}
+
+/* X5: the chart, its table and the definition are in the page, without a script. */
+static void a_page_has_the_chart_and_its_table(void **state)
+{
+    struct world *w = *state;
+
+    get(w, "/charts/time_to_merge?since=2026-02-01&until=2026-04-30");
+    assert_int_equal(w->req.status, 200);
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "<svg class=\"chart\""));
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "<figcaption>"));
+    assert_non_null(
+        strstr(wh_buf_str(&w->req.answer), "Time from the creation of a merge request"));
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "<th scope=\"row\">2 Feb 2026</th>"));
+    get(w, "/charts?since=2026-02-01&until=2026-04-30");
+    assert_int_equal(w->req.status, 200);
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "Change failure rate"));
+    assert_null(strstr(wh_buf_str(&w->req.answer), "class=\"problem\""));
+}
+
+static void put_meta(struct world *w, struct wh_slice key, const char *value)
+{
+    struct wh_batch *batch = NULL;
+    struct wh_err err;
+
+    th_ok(wh_batch_new(w->f->store, &batch, &err), &err);
+    th_ok(wh_batch_put(batch, SINK_META, key, wh_slice_str(value), &err), &err);
+    th_ok(wh_store_write(w->f->store, batch, false, &err), &err);
+    wh_batch_free(batch);
+}
+
+/* X8: not connected, not synced yet, no row, and no row that fits are said in different words. */
+static void nothing_is_said_in_words(void **state)
+{
+    struct world *w = *state;
+
+    get(w, "/charts/issues_opened?since=2020-01-01&until=2020-02-01");
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "Nothing is connected yet"));
+    put_meta(w, WH_LIT("xgitlab"), "{\"id\":\"gitlab\",\"state\":\"processing\"}");
+    get(w, "/charts/issues_opened?since=2020-01-01&until=2020-02-01");
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "Not synced yet"));
+    put_meta(w, WH_LIT("xgitlab"), "{\"id\":\"gitlab\",\"state\":\"enabled\"}");
+    get(w, "/charts/issues_opened?since=2020-01-01&until=2020-02-01");
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "No row in this period."));
+    get(w, "/charts/issues_opened?since=2026-02-01&until=2026-04-30&project=none");
+    assert_non_null(
+        strstr(wh_buf_str(&w->req.answer), "No row fits these filters in this period."));
+}
+
+static void markup_in_a_filter_is_text(void **state)
+{
+    struct world *w = *state;
+
+    get(w, "/charts/issues_opened?project=%3Cscript%3Ealert(1)%3C%2Fscript%3E");
+    assert_int_equal(w->req.status, 200);
+    assert_null(strstr(wh_buf_str(&w->req.answer), "<script>alert"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_address_of_a_number_gives_its_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_period_is_of_days_of_the_zone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_asked_is_refused_with_what_can, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(numbers_are_a_csv_file_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_page_has_the_chart_and_its_table, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_said_in_words, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(markup_in_a_filter_is_text, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
