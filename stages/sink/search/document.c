@@ -259,17 +259,19 @@ static enum wh_rc make_text(struct past *past, const struct wh_head *head, const
                             struct wh_version *ret_set, struct wh_err *err)
 {
     struct wh_slice text = {NULL, 0};
+    int i = field ? wh_kind_field(head->body.def, wh_slice_str(field)) : -1;
 
     *ret = text;
     *ret_set = (struct wh_version){0};
-    if (field == NULL) {
+    if (i < 0) {
         return WH_OK;
     }
     if (past_text(past, head, field, arena, &text, err) != WH_OK) {
         return err->rc;
     }
-    if (past_field(head, field)) {
-        *ret_set = head->set[wh_kind_field(head->body.def, wh_slice_str(field))];
+    /* Also of a field that became null. */
+    if (head->body.present >> i & 1) {
+        *ret_set = head->set[i];
     }
     return search_clean(text, max, arena, ret, err);
 }

@@ -19,7 +19,7 @@ enum {
     CHANGES_OF_TURN = 512,
     ENTITIES_OF_TURN = 1024,
     TURN_MS = 250, /* a transaction is committed after this time */
-    NICENESS = 10,
+    NICENESS = 5,
     CHANGE_BYTES = SINK_ENTITY_KEY + 16 + 1 + 8,
     ARENA_BLOCK_BYTES = 256 << 10,
     ARENA_MAX_BYTES = 128 << 20,

@@ -118,7 +118,7 @@ static enum wh_rc append_token(const struct tokens *all, size_t i, enum search_m
     bool ends = i + 1 == all->n;
     bool closes = mode != SEARCH_AS_TYPED || ends || all->items[i + 1].first;
     /* Where nothing was found, the last word may be unfinished. */
-    bool unfinished = t->unfinished || (mode != SEARCH_AS_TYPED && ends && t->len > 1);
+    bool unfinished = t->unfinished || (mode != SEARCH_AS_TYPED && ends && t->len > 2);
 
     return wh_buf_printf(out, err, "%s%.*s%s%s",
                          joined                    ? " "

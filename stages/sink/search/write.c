@@ -42,7 +42,7 @@ static const char tables[] =
     " version BLOB NOT NULL, hash INTEGER NOT NULL);"
     "CREATE INDEX record_id ON record(id);"
     "CREATE VIRTUAL TABLE texts USING fts5(title, text, names,"
-    " tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')";
+    " tokenize = 'unicode61 remove_diacritics 2', prefix = '3')";
 
 struct search_writer {
     sqlite3 *db;
