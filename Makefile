@@ -285,7 +285,7 @@ lint: ## format, clang-tidy, cppcheck and the gates in scripts/lint
 	@scripts/install-deps build test lint
 	@scripts/lint/all
 
-BENCH_BIN := $(B)/bin/bench-fill $(B)/bin/bench-mapper $(B)/bin/bench-sink $(B)/bin/bench-sql $(B)/bin/bench-reads $(B)/bin/bench-impact
+BENCH_BIN := $(B)/bin/bench-fill $(B)/bin/bench-mapper $(B)/bin/bench-sink $(B)/bin/bench-sql $(B)/bin/bench-reads $(B)/bin/bench-impact $(B)/bin/bench-search
 $(B)/bin/bench-fill: $(call obj,tests/bench/fill_raw.c tests/bench/body.c tests/bench/mixed.c) $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/bin/bench-mapper: $(call obj,tests/bench/bench_mapper.c tests/bench/body.c tests/bench/mixed.c) $(B)/libstage-mapper.a $(COMMON_LIB)
@@ -298,6 +298,8 @@ $(B)/bin/bench-sql: $(call obj,tests/bench/bench_sql.c tests/bench/body.c) $(B)/
 $(B)/bin/bench-reads: $(call obj,tests/bench/bench_reads.c) $(B)/libstage-sink.a $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/bin/bench-impact: $(call obj,tests/bench/bench_impact.c tests/bench/body.c) $(B)/libstage-sink.a $(COMMON_LIB)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/bin/bench-search: $(call obj,tests/bench/bench_search.c tests/bench/body.c) $(B)/libstage-sink.a $(COMMON_LIB)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- the official MCP suite against the fetcher's own modules and the sink's /mcp ----
