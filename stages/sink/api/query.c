@@ -3,25 +3,12 @@
 
 #include "common/base/num.h"
 #include "common/json/json_doc.h"
-#include "stages/sink/api/api_priv.h"
+#include "stages/sink/api/query_priv.h"
 
 enum {
-    PARAMS_MAX = 64,
     REQUEST_MAX_BYTES = 2 << 20,
     REQUEST_MAX_DEPTH = 8,
     MEMBERS_MAX_BYTES = 4096,
-};
-
-struct sql_request {
-    struct wh_slice text;
-    struct wh_slice format;
-    struct wh_slice shape;
-    struct wh_slice as_of;
-    struct wh_slice valid_at;
-    int64_t limit;      /* -1: not given */
-    int64_t timeout_ms; /* 0: not given */
-    struct sql_param params[PARAMS_MAX];
-    size_t n_params;
 };
 
 static enum wh_rc check_int(const char *name, int64_t v, int64_t min, int64_t max,
@@ -72,8 +59,8 @@ static enum wh_rc json_params(struct wh_json_val params, struct sql_request *ret
     }
     it = wh_json_iter(params);
     while (wh_json_next(&it, &key, &v)) {
-        if (ret->n_params == PARAMS_MAX) {
-            return wh_fail(err, WH_E_TOO_LARGE, "more than %d parameters", PARAMS_MAX);
+        if (ret->n_params == QUERY_PARAMS_MAX) {
+            return wh_fail(err, WH_E_TOO_LARGE, "more than %d parameters", QUERY_PARAMS_MAX);
         }
         ret->params[ret->n_params].name = key;
         if (json_param(v, &ret->params[ret->n_params].value, err) != WH_OK) {
@@ -162,8 +149,8 @@ static enum wh_rc read_args(const struct api_job *job, struct sql_request *ret, 
         } else if (wh_slice_eq(arg->name, WH_LIT("valid_at"))) {
             ret->valid_at = arg->value;
         } else if (!wh_slice_starts(arg->name, WH_LIT("_"))) {
-            if (ret->n_params == PARAMS_MAX) {
-                return wh_fail(err, WH_E_TOO_LARGE, "more than %d parameters", PARAMS_MAX);
+            if (ret->n_params == QUERY_PARAMS_MAX) {
+                return wh_fail(err, WH_E_TOO_LARGE, "more than %d parameters", QUERY_PARAMS_MAX);
             }
             ret->params[ret->n_params++] =
                 (struct sql_param){arg->name, {.type = SQL_TEXT, .bytes = arg->value}};
@@ -201,7 +188,7 @@ static void count_result(const struct api_job *job, enum wh_rc rc)
 }
 
 static enum wh_rc end_members(struct wh_buf *out, const struct api_job *job,
-                              const struct sql_outcome *outcome, struct wh_err *err)
+                              const struct sql_outcome *outcome, int64_t rows, struct wh_err *err)
 {
     static const char *const cuts[] = {"null", "\"rows\"", "\"bytes\""};
 
@@ -209,7 +196,7 @@ static enum wh_rc end_members(struct wh_buf *out, const struct api_job *job,
                          "\"truncated\":%s,\"truncated_by\":%s,\"row_count\":%lld,"
                          "\"rows_read\":%lld,\"elapsed_ms\":%lld.%03lld",
                          outcome->cut == SQL_WHOLE ? "false" : "true", cuts[outcome->cut],
-                         (long long)outcome->rows, (long long)outcome->rows_read,
+                         (long long)rows, (long long)outcome->rows_read,
                          (long long)(outcome->elapsed_us / 1000),
                          (long long)(outcome->elapsed_us % 1000)) == WH_OK
                ? (job->api->deps.sink
@@ -251,16 +238,26 @@ static enum wh_rc run(struct api_job *job, const struct sql_request *r,
     struct api_rows rows;
     struct sql_outcome outcome;
     struct wh_buf members;
+    int64_t offset = 0;
     enum wh_rc rc;
 
+    if (api_query_offset(r, api_arg(&job->request, "_next"), &offset, err) != WH_OK) {
+        return err->rc;
+    }
+    query.max_rows += query.max_rows < INT64_MAX - offset ? offset : 0;
     api_rows_init(&rows, job, format);
+    rows.skip = offset;
     rows.arrays = wh_slice_eq(r->shape, WH_LIT("arrays"));
     wh_buf_init(&members, MEMBERS_MAX_BYTES);
     rc = api_rows_run(&rows, job, &query, api_time_limit(job, r->timeout_ms), &outcome, err);
     count_result(job, rc);
     job->cut = cut_of(r, outcome.cut);
     if (rc == WH_OK) {
-        rc = end_members(&members, job, &outcome, err);
+        rc = end_members(&members, job, &outcome, rows.count, err);
+    }
+    if (rc == WH_OK && job->out.flow == NULL) {
+        rc = api_query_next(r, outcome.cut != SQL_WHOLE && rows.count ? offset + rows.count : 0,
+                            &members, err);
     }
     if (rc == WH_OK) {
         rc = api_rows_end(&rows, wh_buf_slice(&members), err);

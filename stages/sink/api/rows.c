@@ -267,6 +267,10 @@ static enum wh_rc on_row(void *ctx, const struct sql_value *values, size_t n, bo
     size_t shown = n - rows->hidden;
     enum wh_rc rc;
 
+    if (rows->skip > 0) {
+        rows->skip--;
+        return WH_OK;
+    }
     wh_buf_reset(&rows->row);
     rc = is_csv(rows) ? csv_row(rows, values, shown, err) : json_row(rows, values, shown, err);
     if (rc != WH_OK) {
@@ -302,7 +306,11 @@ enum wh_rc api_rows_run(struct api_rows *rows, struct api_job *job, struct sql_q
     query->waited_ms = api_waited_ms(job);
     query->paused_ns = job->out.flow ? api_flow_waited_ns(job->out.flow) : NULL;
     query->canceled = &job->canceled;
-    return sql_run(job->api->engine, query, &sink, ret, err);
+    if (sql_run(job->api->engine, query, &sink, ret, err) == WH_OK) {
+        job->part_rows = rows->count;
+        return WH_OK;
+    }
+    return err->rc;
 }
 
 enum wh_rc api_rows_end(struct api_rows *rows, struct wh_slice members, struct wh_err *err)
