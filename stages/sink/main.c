@@ -48,6 +48,7 @@ struct app {
     char token_path[SINK_PATH_MAX];
     char sessions_path[SINK_PATH_MAX];
     char grants_path[SINK_PATH_MAX];
+    char calls_path[SINK_PATH_MAX];
     struct wh_store *store;
     struct wh_consumer *consumer;
     struct wh_admin *admin;
@@ -378,24 +379,34 @@ static enum wh_rc start_search(struct app *app, struct wh_err *err)
     return app->conf.rebuild ? WH_OK : search_new(&conf, &app->search, err);
 }
 
+static bool name_file(char path[SINK_PATH_MAX], const char *folder, const char *name)
+{
+    int n = snprintf(path, SINK_PATH_MAX, "%s/%s", folder, name);
+
+    return n > 0 && n < SINK_PATH_MAX;
+}
+
 static enum wh_rc name_files(struct app *app, struct wh_err *err)
 {
     struct sink_api_conf *conf = &app->api_conf;
     bool given = conf->token_file[0] != '\0';
-    int n = given ? snprintf(app->token_path, SINK_PATH_MAX, "%s", conf->token_file)
-                  : snprintf(app->token_path, SINK_PATH_MAX, "%s/api.token", conf->data_path);
-    int sessions = snprintf(app->sessions_path, SINK_PATH_MAX, "%s/sessions", conf->data_path);
-    int grants = snprintf(app->grants_path, SINK_PATH_MAX, "%s/grants", conf->data_path);
+    int n = given ? snprintf(app->token_path, SINK_PATH_MAX, "%s", conf->token_file) : 0;
     int backups = app->backup_path[0]
                       ? snprintf(app->backups_path, SINK_PATH_MAX, "%s", app->backup_path)
                       : snprintf(app->backups_path, SINK_PATH_MAX, "%s/backups", conf->data_path);
 
-    if (sessions < 0 || sessions >= SINK_PATH_MAX || grants < 0 || grants >= SINK_PATH_MAX ||
-        backups < 0 || backups >= SINK_PATH_MAX) {
+    if (n < 0 || n >= SINK_PATH_MAX) {
+        return wh_fail(err, WH_E_CONFIG, "api.token_file is too long");
+    }
+    if (backups < 0 || backups >= SINK_PATH_MAX) {
         return wh_fail(err, WH_E_CONFIG, "data.path is too long");
     }
-    return n > 0 && n < SINK_PATH_MAX ? WH_OK
-                                      : wh_fail(err, WH_E_CONFIG, "api.token_file is too long");
+    return (given || name_file(app->token_path, conf->data_path, "api.token")) &&
+                   name_file(app->sessions_path, conf->data_path, "sessions") &&
+                   name_file(app->grants_path, conf->data_path, "grants") &&
+                   name_file(app->calls_path, conf->data_path, "agent-calls")
+               ? WH_OK
+               : wh_fail(err, WH_E_CONFIG, "data.path is too long");
 }
 
 static enum wh_rc start_api(struct app *app, struct wh_err *err)
@@ -419,6 +430,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
     deps.conf.backup_path = app->backups_path;
     deps.conf.sessions_file = app->sessions_path;
     deps.conf.grants_file = app->grants_path;
+    deps.conf.calls_file = app->calls_path;
     if (name_files(app, err) != WH_OK || sink_api_new(&deps, &app->api, err) != WH_OK) {
         return err->rc;
     }

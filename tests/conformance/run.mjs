@@ -164,11 +164,12 @@ await Promise.all(Array.from({ length: Math.min(AT_ONCE, plan.length) }, worker)
 // What the suite does not look at: a common client, from the address alone.
 async function runAgent() {
   const child = spawn(process.execPath, [join(here, 'agent.mjs'), deps, server.origin, server.token], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const end = new Promise((done) => child.on('close', done));
   for await (const line of createInterface({ input: child.stdout })) {
     count[line.startsWith('ok') ? 'PASS' : 'FAIL'] += 1;
     console.log(line);
   }
-  if (child.exitCode !== 0 && count.FAIL === 0) count.FAIL += 1;
+  if (await end !== 0 && count.FAIL === 0) count.FAIL += 1;
 }
 if (server) {
   if (only.length === 0) await runAgent();

@@ -20,6 +20,7 @@ struct th_api *th_api_new(const struct sink_api_conf *conf, size_t heads, uint64
     f->store = th_sink_store();
     f->folder = th_tmp_new();
     (void)snprintf(f->token_path, sizeof(f->token_path), "%s/api.token", f->folder);
+    (void)snprintf(f->calls_path, sizeof(f->calls_path), "%s/agent-calls", f->folder);
     th_heads_init(&f->heads, f->store, WH_KIND_WORK_ITEM, seed);
     th_heads_add(&f->heads, heads);
     search.store = f->store;
@@ -33,6 +34,7 @@ struct th_api *th_api_new(const struct sink_api_conf *conf, size_t heads, uint64
     deps.loop = f->loop;
     deps.conf.data_path = f->folder;
     deps.conf.token_file = f->token_path;
+    deps.conf.calls_file = f->calls_path;
     th_ok(sink_api_new(&deps, &f->api, &err), &err);
     f->handler = sink_api_handler(f->api);
     file = fopen(f->token_path, "r");

@@ -18,6 +18,7 @@ struct th_api {
     struct wh_http_handler handler;
     char *folder;
     char token_path[256];
+    char calls_path[256];
     char authorization[128];
 };
 

@@ -8,7 +8,7 @@
  *                                            that time, by when it was stored and by the source's own times
  *   GET /api/v1/entities/ID/revisions        newest first; _size, _next
  *   GET /api/v1/entities/ID/links            both directions; _size, _next
- *   GET /api/v1/sql?sql=TEXT&NAME=VALUE      _size, _timelimit (ms), _shape=objects or arrays, as_of, valid_at
+ *   GET /api/v1/sql?sql=TEXT&NAME=VALUE      _size, _next, _timelimit (ms), _shape=objects or arrays, as_of, valid_at
  *   POST /api/v1/sql                         {query, params, limit, timeout_ms, format, shape, as_of, valid_at}
  *
  * _size=0 or limit 0 asks for all rows, as a stream. Every answer with rows says in Wellhead-Result
@@ -434,6 +434,11 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
         return wh_err_prefix(err, "workspace.zone");
     }
     sql.zone = api->zone;
+    if (deps->conf.calls_file && calls_new(deps->conf.calls_file, &api->calls, err) != WH_OK) {
+        sink_api_free(api);
+        return err->rc;
+    }
+    sql.calls = api->calls;
     if (own_token_new(deps->conf.token_file, &api->token, err) != WH_OK ||
         (deps->conf.backup_path &&
          sink_backups_new(deps->store, deps->conf.backup_path, deps->clock, deps->log,
@@ -485,6 +490,7 @@ void sink_api_free(struct sink_api *api)
     sql_engine_free(api->engine);
     questions_free(api->questions);
     measures_free(api->measures);
+    calls_free(api->calls);
     page_sessions_free(api->sessions);
     grants_free(api->grants);
     own_token_free(api->token);

@@ -32,6 +32,7 @@ struct sink_api_conf {
     const char *backup_path;    /* folder of backups, kept; NULL: none are made */
     const char *hosts;          /* names by which agents may reach /mcp, beside those of loopback */
     const char *sessions_file;  /* sessions of browsers; made with mode 0600 with the first one */
+    const char *calls_file;     /* the log of what agents asked and read; NULL: none is kept */
     const char *grants_file;    /* what agents were granted; made in the same way */
     const char *token_file;     /* the bearer token; made with mode 0600 when it is not there */
 };

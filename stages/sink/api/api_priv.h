@@ -27,6 +27,7 @@
 #include "stages/sink/api/flow.h"
 #include "stages/sink/api/lane.h"
 #include "stages/sink/backup/backups.h"
+#include "stages/sink/calls/calls.h"
 #include "stages/sink/store/head_at.h"
 #include "stages/sink/store/keyspace.h"
 #include "stages/sink/measures/measures.h"
@@ -136,6 +137,7 @@ struct sink_api {
     struct page_sessions *sessions;
     struct sink_backups *backups; /* NULL: none are made */
     struct grants *grants;
+    struct calls *calls;
     struct api_room agent_room;  /* for calls of /mcp */
     struct api_room client_room; /* for registrations of agents */
     struct api_room token_room;  /* for their tokens */
@@ -167,6 +169,7 @@ struct api_job {
     struct api_spool out;
     const char *content_type;
     unsigned status;                     /* 0: 200 */
+    int64_t part_rows;                   /* of that answer, when it has rows */
     unsigned part_status;                /* of the answer that api_capture took last */
     char link[API_HEADER_MAX_BYTES];     /* value of a Link header, or empty */
     char location[API_HEADER_MAX_BYTES]; /* value of a Location header, or empty */
@@ -275,6 +278,7 @@ struct api_rows {
     struct wh_slice *names;
     size_t n;
     struct wh_buf row;
+    int64_t skip; /* rows of pages before */
     int64_t count;
     /* The hidden columns of the last row; NULL without. */
     void (*on_hidden)(void *ctx, const struct sql_value *values, size_t n);

@@ -200,17 +200,18 @@ static void list_tools(struct call *c)
 static enum wh_rc call_tool(struct call *c, struct wh_err *err)
 {
     struct wh_slice name = c->has_params ? wh_json_get_str(c->params, "name") : wh_slice(NULL, 0);
+    const struct mcp_tool *tool = mcp_find_tool(name);
     struct wh_json_val arguments;
     bool given;
     enum wh_rc rc;
 
-    if (name.len == 0 || !mcp_is_tool(name)) {
+    if (tool == NULL) {
         error(c, c->modern ? 400 : 200, INVALID_PARAMS, "there is no tool of that name");
         return WH_OK;
     }
     given = wh_json_get(c->params, WH_LIT("arguments"), &arguments);
     begin_result(c);
-    rc = mcp_call_tool(c->job, name, given ? &arguments : NULL, c->w, err);
+    rc = mcp_call_tool(c->job, tool, given ? &arguments : NULL, c->w, err);
     end_result(c);
     return rc;
 }

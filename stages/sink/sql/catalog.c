@@ -245,6 +245,9 @@ static const struct sql_table_info tables[] = {
      "select rule, key, left_name, right_name from people_review"},
     {"decisions", NULL, WH_KIND_NONE, "what people decided about who is who",
      "select at, who, action, subject_name, why from decisions where undone_at is null"},
+    {"agent_calls", NULL, WH_KIND_NONE, "what agents asked by /mcp, and what they read",
+     "select at, agent_name, tool, arguments, result, id_count from agent_calls order by at desc "
+     "limit 20"},
     {"projects", NULL, WH_KIND_PROJECT, "projects",
      "select path, visibility, last_activity_at from projects order by path"},
     {"deployments", NULL, WH_KIND_DEPLOYMENT, "deployments",

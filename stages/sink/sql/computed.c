@@ -7,6 +7,7 @@ static const struct sql_computed_def *const tables[] = {
     &sql_incident_revenue, &sql_incident_services,   &sql_postmortems,
     &sql_rollbacks,        &sql_unresolved,          &sql_team_members,
     &sql_accounts,         &sql_people_review,       &sql_decisions,
+    &sql_agent_calls,
 };
 
 const struct sql_computed_def *const *sql_computed_tables(size_t *ret_n)

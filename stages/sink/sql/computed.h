@@ -84,5 +84,6 @@ extern const struct sql_computed_def sql_team_members;
 extern const struct sql_computed_def sql_accounts;
 extern const struct sql_computed_def sql_people_review;
 extern const struct sql_computed_def sql_decisions;
+extern const struct sql_computed_def sql_agent_calls;
 
 #endif

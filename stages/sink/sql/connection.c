@@ -270,6 +270,7 @@ struct sql_conn *sql_conn_new(const struct sql_engine_conf *conf, struct people_
     conn->memory_bytes = conf->memory_bytes > 0 ? conf->memory_bytes : SQL_MEMORY_DEFAULT;
     conn->stopped = stopped;
     conn->folder = conf->folder;
+    conn->agent_calls = conf->calls;
     sql_conn_forget_counts(conn);
     if (conn_open(conn, err) != WH_OK) {
         sql_conn_free(conn);

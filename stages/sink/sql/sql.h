@@ -6,7 +6,7 @@
  *   <kind's table>      work_items, build_records, ... : live entities, one row each
  *   <kind's table>_all  the same and the deleted entities (deleted = 1)
  *   links, revisions, changes, connection_documents
- *   team_members, decisions, incident_impact, unresolved and others that are computed (computed.h)
+ *   team_members, decisions, agent_calls, incident_impact, unresolved and others that are computed (computed.h)
  * Views: incidents, issues, merge_requests, pipelines, connections
  *
  * Times are RFC 3339 UTC text with milliseconds: text order is time order and SQLite's date
@@ -53,6 +53,7 @@
 
 struct sql_engine;
 struct people_cache;
+struct calls;
 
 enum { SQL_MEMORY_DEFAULT = 64 << 20 };
 
@@ -63,6 +64,7 @@ struct sql_engine_conf {
     int64_t memory_bytes; /* of each statement; 0: SQL_MEMORY_DEFAULT */
     const char *folder;   /* kept; for temporary files. NULL: no lookup outgrows memory */
     struct wh_zone zone;  /* of the workspace; zeroed: UTC */
+    struct calls *calls;  /* kept; of agents. NULL: agent_calls is empty */
 };
 
 enum sql_type { SQL_NULL, SQL_INT, SQL_DOUBLE, SQL_TEXT, SQL_BLOB };

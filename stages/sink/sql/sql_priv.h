@@ -248,6 +248,7 @@ struct sql_conn {
     const char *refused; /* static text of what the authorizer refused */
     struct wh_err err;   /* of a table, while a statement runs */
     const char *folder;  /* for temporary files; NULL: none */
+    struct calls *agent_calls;        /* NULL: none are kept */
     struct sql_lookup *lookups;       /* of the statement that runs */
     size_t lookup_bytes;              /* of their files */
     int64_t counts[WH_KIND_COUNT][2]; /* entities and deleted ones in the snapshot; -1: not read */
