@@ -72,6 +72,7 @@ static const struct route routes[] = {
     {"/api/v1/ask", "GET, HEAD", 0, API_QUERIES, api_answer_ask},
     {"/api/v1/changes", "GET, HEAD", 0, API_QUERIES, api_answer_changes},
     {"/api/v1/search", "GET, HEAD", 0, API_QUERIES, api_answer_search},
+    {"/chart/**.svg", "GET, HEAD", 0, API_QUERIES, api_answer_chart},
     {"/api/v1/measures", "GET, HEAD", 0, API_READS, api_answer_measures},
     {"/api/v1/measures/*", "GET, HEAD", 0, API_QUERIES, api_answer_measure},
     {"/api/v1/measures/*/rows", "GET, HEAD", 0, API_QUERIES, api_answer_measure_rows},
@@ -231,7 +232,7 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
         }
         return 0;
     }
-    if (!api_knows(api, req)) {
+    if (!api_knows(api, req) && !api_chart_link_fits(api, req)) {
         if (api_page_find(path, &twin, &id) && twin == API_TWIN_HTML) {
             api_ask_login(req);
             return 0;
@@ -446,7 +447,8 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
         page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
         grants_new(deps->conf.grants_file, deps->clock, &api->grants, err) != WH_OK ||
         measures_new(measures_file(), &api->measures, err) != WH_OK ||
-        make_counters(api, err) != WH_OK || sql_engine_new(&sql, &api->engine, err) != WH_OK ||
+        api_chart_key_load(api, err) != WH_OK || make_counters(api, err) != WH_OK ||
+        sql_engine_new(&sql, &api->engine, err) != WH_OK ||
         questions_new((struct wh_slice){NULL, 0}, &api->questions, err) != WH_OK ||
         make_lanes(api, err) != WH_OK) {
         sink_api_free(api);
@@ -491,6 +493,7 @@ void sink_api_free(struct sink_api *api)
     questions_free(api->questions);
     measures_free(api->measures);
     calls_free(api->calls);
+    wh_mem_wipe(api->chart_key, sizeof(api->chart_key));
     page_sessions_free(api->sessions);
     grants_free(api->grants);
     own_token_free(api->token);

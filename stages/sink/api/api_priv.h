@@ -131,6 +131,7 @@ struct sink_api {
     struct wh_zone zone;         /* of the workspace */
     struct own_token *token;
     struct measures *measures;
+    char chart_key[65]; /* signs addresses of charts */
     bool draining;
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
@@ -359,6 +360,11 @@ WH_MUST_CHECK enum wh_rc api_answer_search(struct api_job *job, struct wh_err *e
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
 /* "string", "time", "references" */
 const char *api_field_type(enum wh_field_type type);
+WH_MUST_CHECK enum wh_rc api_answer_chart(struct api_job *job, struct wh_err *err);
+/* Reads the key of addresses of charts, or makes it. */
+WH_MUST_CHECK enum wh_rc api_chart_key_load(struct sink_api *api, struct wh_err *err);
+/* Does the request have the signature of its address, which has not expired? */
+bool api_chart_link_fits(const struct sink_api *api, const struct wh_http_req *req);
 WH_MUST_CHECK enum wh_rc api_answer_measures(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_measure(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_measure_rows(struct api_job *job, struct wh_err *err);

@@ -91,7 +91,8 @@ static enum wh_rc write_panel_of(struct numbers *n, const struct measure *m, con
 
 /* A panel that fails says why; the others are shown. */
 static enum wh_rc write_panel(struct api_job *job, const struct measure *m, const char *id,
-                              int64_t timeout_ms, struct wh_json_writer *w, struct wh_err *err)
+                              const struct numbers_gaps *gaps, int64_t timeout_ms,
+                              struct wh_json_writer *w, struct wh_err *err)
 {
     WH_AUTO(buf) struct wh_buf text;
     struct wh_json_writer panel;
@@ -103,6 +104,7 @@ static enum wh_rc write_panel(struct api_job *job, const struct measure *m, cons
     wh_jw_object(&panel);
     numbers_init(&n, job);
     n.timeout_ms = timeout_ms;
+    n.gaps = gaps;
     rc = write_panel_of(&n, m, id, false, &panel, err);
     numbers_done(&n);
     wh_jw_end(&panel);
@@ -120,7 +122,8 @@ static enum wh_rc write_panel(struct api_job *job, const struct measure *m, cons
     return WH_OK;
 }
 
-static enum wh_rc write_section(struct api_job *job, const struct section *s, int64_t until_ns,
+static enum wh_rc write_section(struct api_job *job, const struct section *s,
+                                const struct numbers_gaps *gaps, int64_t until_ns,
                                 struct wh_json_writer *w, struct wh_err *err)
 {
     wh_jw_object(w);
@@ -131,7 +134,7 @@ static enum wh_rc write_section(struct api_job *job, const struct section *s, in
         const struct measure *m = measures_find(job->api->measures, wh_slice_str(s->panels[i]));
         int64_t left = (until_ns - wh_clock_mono_ns(&job->api->deps.clock)) / 1000000;
 
-        if (m && write_panel(job, m, s->panels[i],
+        if (m && write_panel(job, m, s->panels[i], gaps,
                              left < 1                  ? 1
                              : left < PANEL_TIMEOUT_MS ? left
                                                        : PANEL_TIMEOUT_MS,
@@ -144,23 +147,38 @@ static enum wh_rc write_section(struct api_job *job, const struct section *s, in
     return WH_OK;
 }
 
-static enum wh_rc answer_board(struct api_job *job, struct wh_err *err)
+static enum wh_rc write_board(struct api_job *job, const struct numbers_gaps *gaps,
+                              struct wh_json_writer *w, struct wh_err *err)
 {
     int64_t until_ns =
         wh_clock_mono_ns(&job->api->deps.clock) + (int64_t)BOARD_TIMEOUT_MS * 1000000;
-    struct api_json j;
 
-    api_json_begin(&j);
-    write_form(&j.w, job);
-    wh_jw_key(&j.w, "sections");
-    wh_jw_array(&j.w);
+    write_form(w, job);
+    wh_jw_key(w, "sections");
+    wh_jw_array(w);
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
-        if (write_section(job, &sections[i], until_ns, &j.w, err) != WH_OK) {
-            wh_buf_done(&j.buf);
+        if (write_section(job, &sections[i], gaps, until_ns, w, err) != WH_OK) {
             return err->rc;
         }
     }
-    wh_jw_end(&j.w);
+    wh_jw_end(w);
+    return WH_OK;
+}
+
+static enum wh_rc answer_board(struct api_job *job, struct wh_err *err)
+{
+    struct numbers_gaps gaps;
+    struct api_json j;
+    enum wh_rc rc;
+
+    api_json_begin(&j);
+    rc = numbers_gaps_read(job, &gaps, err);
+    rc = rc == WH_OK ? write_board(job, &gaps, &j.w, err) : rc;
+    numbers_gaps_done(&gaps);
+    if (rc != WH_OK) {
+        wh_buf_done(&j.buf);
+        return rc;
+    }
     return api_json_end(&j, job, err);
 }
 
@@ -184,6 +202,7 @@ static void write_by(struct wh_json_writer *w, const struct measure *m, struct w
 static enum wh_rc answer_one(struct api_job *job, struct wh_err *err)
 {
     const struct measure *m = NULL;
+    struct numbers_gaps gaps;
     struct numbers n;
     struct api_json j;
     enum wh_rc rc;
@@ -198,8 +217,11 @@ static enum wh_rc answer_one(struct api_job *job, struct wh_err *err)
     write_form(&j.w, job);
     write_by(&j.w, m, api_arg(&job->request, "by"));
     numbers_init(&n, job);
-    rc = write_panel_of(&n, m, "chart", true, &j.w, err);
+    n.gaps = &gaps;
+    rc = numbers_gaps_read(job, &gaps, err);
+    rc = rc == WH_OK ? write_panel_of(&n, m, "chart", true, &j.w, err) : rc;
     numbers_done(&n);
+    numbers_gaps_done(&gaps);
     if (rc != WH_OK) {
         wh_buf_done(&j.buf);
         return rc;

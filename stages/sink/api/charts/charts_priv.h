@@ -18,6 +18,22 @@
 
 enum { NUMBERS_ARENA_MAX_BYTES = 48 << 20, NUMBERS_GROUPS = 8, NUMBERS_URL_MAX_BYTES = 4096 };
 
+/* A period in which something may be missing. */
+struct numbers_gap {
+    struct numbers_gap *next;
+    struct wh_slice stream; /* empty: all streams */
+    int64_t from_ms;        /* INT64_MIN: since ever */
+    int64_t to_ms;
+    bool over; /* later reads have made up for it */
+    struct wh_slice what;
+};
+
+struct numbers_gaps {
+    struct wh_arena arena;
+    struct numbers_gap *first;
+    bool unknown; /* they could not be read in time */
+};
+
 /* A measure that is asked for. The texts live in the job, or in the arena. */
 struct numbers {
     struct api_job *job;
@@ -26,9 +42,10 @@ struct numbers {
     char over[16]; /* behind query.over */
     struct wh_zone zone;
     struct wh_history_when when;
-    enum measure_aggregate drawn; /* what is drawn when the measure has several numbers */
-    bool until_now;               /* the period ends now */
-    int64_t timeout_ms;           /* of a statement */
+    enum measure_aggregate drawn;    /* what is drawn when the measure has several numbers */
+    bool until_now;                  /* the period ends now */
+    int64_t timeout_ms;              /* of a statement */
+    const struct numbers_gaps *gaps; /* of the caller; NULL: none are drawn */
     /* After numbers_read. */
     struct measure_statement statement;
     struct measure_table *table; /* by bucket and group */
@@ -52,6 +69,21 @@ WH_MUST_CHECK enum wh_rc numbers_measure(const struct api_job *job, const struct
                                          struct wh_err *err);
 /* The place of what is drawn in the measure's aggregates. */
 size_t numbers_drawn(const struct numbers *n);
+
+/* ---- gaps.c ---- */
+
+/* Reads them from the reports about streams and runs. Call done in any case. */
+WH_MUST_CHECK enum wh_rc numbers_gaps_read(struct api_job *job, struct numbers_gaps *ret,
+                                           struct wh_err *err);
+void numbers_gaps_done(struct numbers_gaps *gaps);
+/* Is it within the period of the measure, and of a stream that it needs? */
+bool numbers_gap_concerns(const struct numbers_gap *gap, const struct numbers *n);
+
+/* ---- image.c ---- */
+
+/* The address of the measure as an image, signed, for 30 days. */
+WH_MUST_CHECK enum wh_rc numbers_image_url(const struct numbers *n, struct wh_buf *url,
+                                           struct wh_err *err);
 
 /* ---- numbers_url.c ---- */
 

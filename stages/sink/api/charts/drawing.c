@@ -86,8 +86,11 @@ static const char *aggregate_word(enum measure_aggregate a)
 
 /* ---- the chart ---- */
 
+enum { GAPS_MAX = 40 };
+
 struct drawn {
     struct chart chart;
+    struct chart_gap gaps[GAPS_MAX];
     struct chart_series series[CHART_SERIES_MAX];
     struct wh_slice *labels;
     struct wh_buf description;
@@ -214,6 +217,36 @@ static enum chart_kind kind_of(const struct numbers *n)
                                                : CHART_LINES;
 }
 
+/* Where the instant is, counted in buckets. */
+static double place_of(const struct measure_table *t, int64_t ms)
+{
+    for (size_t i = 0; i < t->n_buckets; i++) {
+        const struct measure_bucket *b = &t->buckets[i];
+
+        if (ms < b->to_ms) {
+            return ms <= b->from_ms
+                       ? (double)i
+                       : (double)i + (double)(ms - b->from_ms) / (double)(b->to_ms - b->from_ms);
+        }
+    }
+    return (double)t->n_buckets;
+}
+
+/* C7: what may be missing is drawn behind the values. */
+static void make_gaps(const struct numbers *n, struct drawn *d)
+{
+    for (const struct numbers_gap *g = n->gaps ? n->gaps->first : NULL;
+         g && d->chart.n_gaps < GAPS_MAX; g = g->next) {
+        if (numbers_gap_concerns(g, n)) {
+            d->gaps[d->chart.n_gaps++] = (struct chart_gap){.from = place_of(n->table, g->from_ms),
+                                                            .to = place_of(n->table, g->to_ms),
+                                                            .over = g->over,
+                                                            .name = g->what};
+        }
+    }
+    d->chart.gaps = d->gaps;
+}
+
 static enum wh_rc make(struct numbers *n, const char *id, bool large, bool standalone,
                        struct drawn *d, struct wh_err *err)
 {
@@ -232,6 +265,7 @@ static enum wh_rc make(struct numbers *n, const char *id, bool large, bool stand
         describe(n, d, err) != WH_OK) {
         return err->rc;
     }
+    make_gaps(n, d);
     d->chart.labels = d->labels;
     d->chart.currency = currency_of(n, first);
     d->chart.description = wh_buf_slice(&d->description);
@@ -478,6 +512,16 @@ static enum wh_rc write_svg(struct numbers *n, const char *id, bool large, struc
     return WH_OK;
 }
 
+static bool has_open_gap(const struct numbers *n)
+{
+    for (const struct numbers_gap *g = n->gaps ? n->gaps->first : NULL; g; g = g->next) {
+        if (!g->over && numbers_gap_concerns(g, n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* X8: what there is not is said in words that differ. */
 static void write_nothing(const struct numbers *n, struct wh_json_writer *w)
 {
@@ -486,9 +530,12 @@ static void write_nothing(const struct numbers *n, struct wh_json_writer *w)
                       WH_LIT("This took longer than its time limit; nothing is shown instead of a "
                              "part. Take a shorter period."));
     } else if (!has_rows(n)) {
-        wh_jw_put_str(w, "empty",
-                      n->query.n_filters ? WH_LIT("No row fits these filters in this period.")
-                                         : WH_LIT("No row in this period."));
+        wh_jw_put_str(
+            w, "empty",
+            has_open_gap(n)
+                ? WH_LIT("No row yet; what is read late, or was never read, is named below.")
+            : n->query.n_filters ? WH_LIT("No row fits these filters in this period.")
+                                 : WH_LIT("No row in this period."));
     }
 }
 

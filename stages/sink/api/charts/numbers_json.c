@@ -172,6 +172,39 @@ static void write_question(const struct numbers *n, struct wh_json_writer *w)
     api_write_when(w, n->when);
 }
 
+static void write_gaps(const struct numbers *n, struct wh_json_writer *w)
+{
+    wh_jw_key(w, "gaps");
+    wh_jw_array(w);
+    for (const struct numbers_gap *g = n->gaps ? n->gaps->first : NULL; g; g = g->next) {
+        if (numbers_gap_concerns(g, n)) {
+            wh_jw_object(w);
+            write_time(w, "since", g->from_ms > n->query.from_ms ? g->from_ms : n->query.from_ms);
+            write_time(w, "until", g->to_ms < n->query.to_ms ? g->to_ms : n->query.to_ms);
+            wh_jw_put_str(w, "what", g->what);
+            wh_jw_put_bool(w, "made_up_for", g->over);
+            wh_jw_end(w);
+        }
+    }
+    wh_jw_end(w);
+    wh_jw_put_bool(w, "gaps_unknown", n->gaps && n->gaps->unknown);
+}
+
+static enum wh_rc write_image(struct numbers *n, struct wh_json_writer *w, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf url;
+
+    wh_buf_init(&url, NUMBERS_URL_MAX_BYTES);
+    if (n->query.over == NULL) {
+        return WH_OK;
+    }
+    if (numbers_image_url(n, &url, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_jw_put_str(w, "image_url", wh_buf_slice(&url));
+    return WH_OK;
+}
+
 static void write_statement(const struct numbers *n, struct wh_json_writer *w)
 {
     wh_jw_put_str(w, "sql", n->statement.sql);
@@ -199,8 +232,9 @@ enum wh_rc numbers_write(struct numbers *n, struct wh_json_writer *w, struct wh_
         write_rows(n, "rows", n->table, measure_grouped_by(&n->query), w, err) != WH_OK) {
         return err->rc;
     }
+    write_gaps(n, w);
     write_statement(n, w);
-    return WH_OK;
+    return write_image(n, w, err);
 }
 
 /* ---- as CSV ---- */
@@ -300,6 +334,7 @@ static enum wh_rc answer(struct numbers *n, const struct measure *m, struct wh_e
 enum wh_rc api_answer_measure(struct api_job *job, struct wh_err *err)
 {
     const struct measure *m = NULL;
+    struct numbers_gaps gaps;
     struct numbers n;
     enum wh_rc rc;
 
@@ -307,8 +342,11 @@ enum wh_rc api_answer_measure(struct api_job *job, struct wh_err *err)
         return err->rc;
     }
     numbers_init(&n, job);
-    rc = answer(&n, m, err);
+    n.gaps = &gaps;
+    rc = numbers_gaps_read(job, &gaps, err);
+    rc = rc == WH_OK ? answer(&n, m, err) : rc;
     numbers_done(&n);
+    numbers_gaps_done(&gaps);
     return rc;
 }
 

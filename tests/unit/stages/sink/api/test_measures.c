@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/crypto/crypto.h"
 #include "common/json/json_doc.h"
 #include "tests/lib/th_api.h"
 #include "tests/lib/th_cmocka.h"
@@ -273,6 +274,160 @@ static void markup_in_a_filter_is_text(void **state)
     assert_null(strstr(wh_buf_str(&w->req.answer), "<script>alert"));
 }
 
+/* ---- gaps ---- */
+
+static void put_run(struct world *w, unsigned char number, const char *json)
+{
+    char key[] = "rgitlab\0\0\0\0\0\0\0\0\0";
+
+    key[15] = (char)number;
+    put_meta(w, wh_slice(key, 16), json);
+}
+
+static bool has_gap(struct wh_json_val root, const char *what, bool over)
+{
+    struct wh_json_iter it = wh_json_get_iter(root, "gaps");
+    struct wh_json_val gap;
+
+    while (wh_json_next(&it, NULL, &gap)) {
+        if (memmem(wh_json_get_str(gap, "what").ptr, wh_json_get_str(gap, "what").len, what,
+                   strlen(what)) &&
+            wh_json_get_flag(gap, "made_up_for") == over) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * C7: a failed run that a later one made up for, a day without a run, a stream that has not been read since, and one that is
+ * never read are named, and drawn in the charts that they concern.
+ */
+static void gaps_are_named_and_drawn(void **state)
+{
+    static const char address[] =
+        "/api/v1/measures/merge_requests_opened?since=2026-02-01&until=2026-05-30";
+    struct world *w = *state;
+    struct wh_json_val root;
+
+    put_meta(w, WH_LIT("xgitlab"),
+             "{\"id\":\"gitlab\",\"state\":\"enabled\",\"created_at_ms\":1772000000000}");
+    put_run(
+        w, 1,
+        "{\"state\":\"success\",\"started_at_ms\":1773000000000,\"finished_at_ms\":1773000060000}");
+    put_run(w, 2,
+            "{\"state\":\"error\",\"error\":\"GitLab answers 502\",\"started_at_ms\":1773000300000,"
+            "\"finished_at_ms\":1773000360000}");
+    put_run(
+        w, 3,
+        "{\"state\":\"success\",\"started_at_ms\":1773000600000,\"finished_at_ms\":1773000660000}");
+    put_run(
+        w, 4,
+        "{\"state\":\"success\",\"started_at_ms\":1773090000000,\"finished_at_ms\":1773090060000}");
+    root = json(w, w->parser, address);
+    assert_true(has_gap(root, "reads of gitlab failed: GitLab answers 502", true));
+    assert_true(has_gap(root, "nothing was read from gitlab", true));
+    put_meta(w, wh_slice("hgitlab\0streams:f1", 18),
+             "{\"connection\":\"gitlab\",\"fetcher\":\"f1\",\"at_ms\":1780000000000,\"interval_"
+             "ms\":300000,"
+             "\"streams\":[{\"stream\":\"merge_requests\",\"read_by\":\"rest\",\"failing_runs\":4,"
+             "\"reason\":\"GitLab answers 500\",\"last_success_ms\":1776000000000},"
+             "{\"stream\":\"deployments\",\"read_by\":\"none\"}]}");
+    root = json(w, w->parser, address);
+    assert_true(has_gap(root, "merge_requests of gitlab: no read has succeeded since", false));
+    assert_false(has_gap(root, "deployments", false));
+    root = json(w, w->parser, "/api/v1/measures/deployments?since=2026-02-01&until=2026-05-30");
+    assert_true(has_gap(root, "deployments are not read from gitlab", false));
+    get(w, "/charts/merge_requests_opened?since=2026-02-01&until=2026-05-30");
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "<rect class=\"gap\""));
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "<rect class=\"gap past\""));
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "GitLab answers 502"));
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "numbers of this time may be too low"));
+}
+
+/* ---- images ---- */
+
+/* A request for an image without a token; returns its status. */
+static unsigned get_image(struct world *w, const char *address)
+{
+    char text[PATH_MAX_BYTES];
+    const char *query = strchr(address, '?');
+    const char *expires;
+
+    th_http_done(&w->req);
+    (void)snprintf(text, sizeof(text), "%s", address);
+    text[query - address] = 0;
+    th_http_init(&w->req, "GET", text);
+    w->req.raw_query = wh_slice_str(query + 1);
+    th_http_arg(&w->req, "since", "2026-02-01");
+    th_http_arg(&w->req, "until", "2026-05-30");
+    expires = strstr(address, "expires=");
+    if (expires) {
+        char number[24] = "";
+
+        (void)sscanf(expires, "expires=%20[0-9]", number);
+        th_http_arg(&w->req, "expires", number);
+        th_http_send(&w->req, &w->f->handler, w->f->loop);
+        return w->req.status;
+    }
+    th_http_send(&w->req, &w->f->handler, w->f->loop);
+    return w->req.status;
+}
+
+static void sign(struct world *w, const char *text, char ret[65])
+{
+    const struct wh_slice part = wh_slice_str(text);
+    unsigned char mac[WH_SHA256_BYTES];
+    char path[512];
+    char key[65] = "";
+    struct wh_err err;
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "%s/chart.key", w->f->folder);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fread(key, 1, 64, f), 64);
+    (void)fclose(f);
+    th_ok(wh_hmac_sha256(wh_slice_str(key), &part, 1, mac, &err), &err);
+    for (size_t i = 0; i < WH_SHA256_BYTES; i++) {
+        (void)snprintf(ret + 2 * i, 3, "%02x", mac[i]);
+    }
+}
+
+/* C8 */
+static void an_image_is_read_by_its_signed_address(void **state)
+{
+    static const char old[] =
+        "/chart/issues_opened.svg?since=2026-02-01&until=2026-05-30&expires=1700000000";
+    struct world *w = *state;
+    struct wh_json_val root =
+        json(w, w->parser, "/api/v1/measures/issues_opened?since=2026-02-01&until=2026-05-30");
+    char address[PATH_MAX_BYTES];
+    char other[PATH_MAX_BYTES + 80];
+    char sig[65];
+
+    (void)snprintf(address, sizeof(address), "%.*s",
+                   WH_SLICE_ARG(wh_json_get_str(root, "image_url")));
+    assert_int_equal(get_image(w, address), 200);
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "xmlns=\"http://www.w3.org/2000/svg\""));
+    assert_null(strstr(wh_buf_str(&w->req.answer), "<a "));
+    /* Another measure, another argument, another signature, none, and one that has expired. */
+    (void)snprintf(other, sizeof(other), "/chart/issues_closed.svg%s", strchr(address, '?'));
+    assert_int_equal(get_image(w, other), 401);
+    (void)snprintf(other, sizeof(other), "%s&project=shop", address);
+    assert_int_equal(get_image(w, other), 401);
+    (void)snprintf(other, sizeof(other), "%s", address);
+    other[strlen(other) - 1] = other[strlen(other) - 1] == '0' ? '1' : '0';
+    assert_int_equal(get_image(w, other), 401);
+    assert_int_equal(get_image(w, "/chart/issues_opened.svg?since=2026-02-01"), 401);
+    sign(w, old, sig);
+    (void)snprintf(other, sizeof(other), "%s&sig=%s", old, sig);
+    assert_int_equal(get_image(w, other), 401);
+    /* The signature is for images alone. */
+    (void)snprintf(other, sizeof(other), "/charts/issues_opened%s", strchr(address, '?'));
+    assert_int_equal(get_image(w, other), 401);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +438,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_are_a_csv_file_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_page_has_the_chart_and_its_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_said_in_words, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gaps_are_named_and_drawn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_image_is_read_by_its_signed_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(markup_in_a_filter_is_text, set_up, tear_down),
     };
 
