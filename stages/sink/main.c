@@ -92,6 +92,11 @@ static const struct wh_conf_key keys[] = {
      "may"},
     {"api.cache", WH_CONF_SIZE, 0, "32MiB", 0, INT64_C(1) << 32, AT(api_conf.answers_bytes),
      "memory for answers of single entities, which are sent again until the entity is written"},
+    {"fetcher.url", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.fetcher_url),
+     "address of the fetcher's control API, with which the pages connect and disconnect; empty: "
+     "they only show"},
+    {"fetcher.token_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.fetcher_token_file),
+     "file of the bearer token of that API"},
     {"workspace.zone", WH_CONF_STRING, 0, "UTC", 0, 0, AT(api_conf.zone),
      "time zone (IANA) that decides on which day an incident started"},
     {"sql.timeout", WH_CONF_DURATION, 0, "10s", 10, 600000, AT(api_conf.sql_timeout_ms),

@@ -188,7 +188,9 @@ class Stack:
             "webhook-intake": [*kafka, *key, self.port_key("webhook-intake")],
             "mapper": [*kafka, self.port_key("mapper"), "--discover.interval=500ms"],
             "sink": [*kafka, self.port_key("sink"), f"--data.path={self.data_path}", "--discover.interval=500ms",
-                     "--store.memtable=8MiB", f"--api.token_file={self.path('api.token')}", *sink],
+                     "--store.memtable=8MiB", f"--api.token_file={self.path('api.token')}",
+                     f"--fetcher.url=http://127.0.0.1:{self.ports['fetcher']}", f"--fetcher.token_file={self.path('control.token')}",
+                     *sink],
         }
         self.connection = None
         self.webhook = None

@@ -107,7 +107,7 @@ def browse(broker, stacks):
     link = json.loads(s.cli("open", "--json").stdout)["url"]
     base = link[:link.index("/login")]
     incident = s.sql("select id from incidents where title like 'Checkout and payments%'")[0]["id"]
-    facts = {"incident": incident, "hostile": HOSTILE}
+    facts = {"incident": incident, "hostile": HOSTILE, "connection": s.connection, "gitlab": f"http://127.0.0.1:{s.ports['gitlab']}"}
     run = subprocess.run(["node", os.path.join(ROOT, "tests/browser/browse.mjs"), os.path.join(ROOT, "deps/browser"), base,
                           link[len(base):], json.dumps(facts)], capture_output=True, text=True, timeout=900)
     if run.returncode != 0:

@@ -21,20 +21,22 @@
 struct sink_api;
 
 struct sink_api_conf {
-    int64_t sql_timeout_ms;     /* of a statement whose request names no time */
-    int64_t sql_timeout_max_ms; /* longest time that a request may ask for */
-    int64_t sql_rows;           /* of an answer whose request names no limit */
-    int64_t sql_bytes;          /* most bytes of an answer of at most sql_rows rows */
-    int64_t stall_ms;           /* a stream that nobody reads for so long is cut; 0: 30 s */
-    size_t answers_bytes;       /* of kept answers of entities; 0: none are kept */
-    const char *zone;           /* of the workspace, for days; NULL: UTC */
-    const char *data_path;      /* folder for the unnamed files of long answers */
-    const char *backup_path;    /* folder of backups, kept; NULL: none are made */
-    const char *hosts;          /* names by which agents may reach /mcp, beside those of loopback */
-    const char *sessions_file;  /* sessions of browsers; made with mode 0600 with the first one */
-    const char *calls_file;     /* the log of what agents asked and read; NULL: none is kept */
-    const char *grants_file;    /* what agents were granted; made in the same way */
-    const char *token_file;     /* the bearer token; made with mode 0600 when it is not there */
+    int64_t sql_timeout_ms;         /* of a statement whose request names no time */
+    int64_t sql_timeout_max_ms;     /* longest time that a request may ask for */
+    int64_t sql_rows;               /* of an answer whose request names no limit */
+    int64_t sql_bytes;              /* most bytes of an answer of at most sql_rows rows */
+    int64_t stall_ms;               /* a stream that nobody reads for so long is cut; 0: 30 s */
+    size_t answers_bytes;           /* of kept answers of entities; 0: none are kept */
+    const char *zone;               /* of the workspace, for days; NULL: UTC */
+    const char *data_path;          /* folder for the unnamed files of long answers */
+    const char *backup_path;        /* folder of backups, kept; NULL: none are made */
+    const char *fetcher_url;        /* "http://127.0.0.1:8701"; NULL or "": pages connect nothing */
+    const char *fetcher_token_file; /* of the bearer token of its control API */
+    const char *hosts;         /* names by which agents may reach /mcp, beside those of loopback */
+    const char *sessions_file; /* sessions of browsers; made with mode 0600 with the first one */
+    const char *calls_file;    /* the log of what agents asked and read; NULL: none is kept */
+    const char *grants_file;   /* what agents were granted; made in the same way */
+    const char *token_file;    /* the bearer token; made with mode 0600 when it is not there */
 };
 
 /* All are kept and must outlive the API. */

@@ -386,6 +386,27 @@ bool api_is_url_lookup(const struct api_request *request);
 /* The milliseconds that the request has waited for a thread. They are part of its time limit. */
 int64_t api_waited_ms(const struct api_job *job);
 
+/* ---- control.c: the fetcher's control API, for the pages ---- */
+
+enum { API_CONTROL_TIMEOUT_MS = 15000 };
+
+struct api_control {
+    unsigned status;
+    struct wh_buf body; /* may hold secrets; wiped when it is freed */
+};
+
+/* Is the sink told where the fetcher is? */
+bool api_control_is_there(const struct api_job *job);
+/*
+ * Any HTTP status is a success. WH_E_UNAVAILABLE: no fetcher is configured, or it does not answer within
+ * API_CONTROL_TIMEOUT_MS; the errors of wh_conf_secret_read for its token. Free the answer in any case.
+ * Thread: a lane's, which waits.
+ */
+WH_MUST_CHECK enum wh_rc api_control_call(const struct api_job *job, const char *method,
+                                          const char *path, struct wh_slice body,
+                                          struct api_control *ret, struct wh_err *err);
+void api_control_done(struct api_control *answer);
+
 /* ---- pages/pages.c: pages for people; HTML with a .json twin, and .csv where a page has rows ---- */
 
 #define API_HTML "text/html; charset=utf-8"

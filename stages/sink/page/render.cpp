@@ -4,6 +4,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <map>
+#include <set>
 
 /* Our headers are C, and one of their parameters has the name of a C++ keyword. */
 extern "C" {
@@ -24,6 +25,8 @@ using kainjow::mustache::renderer;
 
 namespace
 {
+
+enum { ROWS_LOOKED_AT = 50 };
 
 std::string text_of(struct wh_slice s)
 {
@@ -188,7 +191,7 @@ data cell(const std::string &column, wh_json_val v, const std::string &row_href,
     data c;
 
     c.set("column", column);
-    c.set("class", is_number(v) ? "number" : is_row_name(column) ? "name" : "");
+    c.set("class", is_row_name(column) ? "name" : "");
     c.set("html", cell_html(column, v, row_href, zone));
     return c;
 }
@@ -268,10 +271,32 @@ data cell_of(wh_json_val row, const std::string &column, wh_json_val v, const st
     return c;
 }
 
+/* The columns that are numbers in one of the first rows; null is what the others may be. */
+std::set<std::string> numbers_of(wh_json_val rows)
+{
+    std::set<std::string> found;
+    struct wh_json_iter it = wh_json_iter(rows);
+    wh_json_val row;
+
+    for (int n = 0; n < ROWS_LOOKED_AT && wh_json_next(&it, nullptr, &row); n++) {
+        struct wh_json_iter members = wh_json_iter(row);
+        struct wh_slice key;
+        wh_json_val v;
+
+        while (wh_json_type(row) == WH_JSON_OBJECT && wh_json_next(&members, &key, &v)) {
+            if (is_number(v)) {
+                found.insert(text_of(key));
+            }
+        }
+    }
+    return found;
+}
+
 /* The rows of an answer of SQL or of a list: objects whose members are in the order of the columns. */
 data rows_of(wh_json_val rows, bool list_of_records, struct wh_zone zone)
 {
     data list{data::type::list};
+    const std::set<std::string> numbers = numbers_of(rows);
     struct wh_json_iter it = wh_json_iter(rows);
     wh_json_val row;
 
@@ -287,7 +312,12 @@ data rows_of(wh_json_val rows, bool list_of_records, struct wh_zone zone)
             bool hidden = list_of_records && has_label(row, text_of(key));
 
             if ((!is_row_id(text_of(key)) || href.empty()) && !hidden) {
-                cells.push_back(cell_of(row, text_of(key), v, href, list_of_records, zone));
+                data c = cell_of(row, text_of(key), v, href, list_of_records, zone);
+
+                if (numbers.count(text_of(key)) > 0) {
+                    c.set("class", "number");
+                }
+                cells.push_back(c);
             }
         }
         r.set("cells", cells);
@@ -300,6 +330,7 @@ data rows_of(wh_json_val rows, bool list_of_records, struct wh_zone zone)
 data heads_of(wh_json_val rows)
 {
     data list{data::type::list};
+    const std::set<std::string> numbers = numbers_of(rows);
     struct wh_json_iter it = wh_json_iter(rows);
     wh_json_val row;
     wh_json_val v;
@@ -314,7 +345,7 @@ data heads_of(wh_json_val rows)
 
             head.set("column", text_of(key));
             head.set("text", heading(text_of(key)));
-            head.set("number", data{is_number(v)});
+            head.set("number", data{numbers.count(text_of(key)) > 0});
             if (!is_row_id(text_of(key)) || href.empty()) {
                 list.push_back(head);
             }
@@ -399,6 +430,8 @@ data value(wh_json_val v, struct wh_zone zone)
         return data{wh_json_bool(v)};
     case WH_JSON_NULL:
         return data{false};
+    case WH_JSON_STRING:
+        return wh_json_string(v).len ? data{plain(v)} : data{false};
     default:
         return data{plain(v)};
     }

@@ -8,7 +8,7 @@
  *   {{#as_href}}{{{url}}}{{/as_href}}       the address when it is http or https, else '#'
  *   {{#as_markdown}}{{{text}}}{{/as_markdown}}  GitHub's Markdown without raw HTML; images become links
  *   {{#as_state}}{{word}}{{/as_state}}      a word with a shape and a colour for its state
- * A null, false and an absent member are false; 0 and "" are not.
+ * A null, false, "" and an absent member are false; 0 is not.
  *
  * Thread: any. Limits: WH_E_TOO_LARGE for more than RENDER_MAX_BYTES of HTML.
  */

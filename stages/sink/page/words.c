@@ -149,16 +149,19 @@ struct look {
 };
 
 static const struct look looks[] = {
-    {"healthy", "good", "●"},  {"enabled", "good", "●"},      {"on_time", "good", "●"},
-    {"success", "good", "●"},  {"merged", "done", "◆"},       {"closed", "done", "◆"},
-    {"opened", "open", "○"},   {"active", "good", "●"},       {"running", "busy", "◐"},
-    {"pending", "busy", "◐"},  {"created", "busy", "◐"},      {"processing", "busy", "◐"},
-    {"syncing", "busy", "◐"},  {"in_progress", "busy", "◐"},  {"late", "warn", "▲"},
-    {"degraded", "warn", "▲"}, {"failed", "bad", "✕"},        {"failing", "bad", "✕"},
-    {"error", "bad", "✕"},     {"unhealthy", "bad", "✕"},     {"canceled", "idle", "–"},
-    {"skipped", "idle", "–"},  {"disconnected", "idle", "–"}, {"not_read", "idle", "–"},
-    {"critical", "bad", "▲▲"}, {"high", "warn", "▲"},         {"medium", "busy", "■"},
-    {"low", "idle", "▽"},
+    {"healthy", "good", "●"},    {"enabled", "good", "●"},      {"on_time", "good", "●"},
+    {"success", "good", "●"},    {"merged", "done", "◆"},       {"closed", "done", "◆"},
+    {"opened", "open", "○"},     {"active", "good", "●"},       {"running", "busy", "◐"},
+    {"pending", "busy", "◐"},    {"created", "busy", "◐"},      {"processing", "busy", "◐"},
+    {"syncing", "busy", "◐"},    {"in_progress", "busy", "◐"},  {"late", "warn", "▲"},
+    {"degraded", "warn", "▲"},   {"failed", "bad", "✕"},        {"failing", "bad", "✕"},
+    {"error", "bad", "✕"},       {"unhealthy", "bad", "✕"},     {"canceled", "idle", "–"},
+    {"skipped", "idle", "–"},    {"disconnected", "idle", "–"}, {"not_read", "idle", "–"},
+    {"critical", "bad", "▲▲"},   {"high", "warn", "▲"},         {"medium", "busy", "■"},
+    {"low", "idle", "▽"},        {"up", "good", "●"},           {"need_reconnect", "bad", "✕"},
+    {"not_set_up", "idle", "–"}, {"disabled", "idle", "–"},     {"suspended", "idle", "–"},
+    {"warning", "warn", "▲"},    {"down", "bad", "✕"},          {"silent", "warn", "▲"},
+    {"starting", "busy", "◐"},   {"approved", "good", "●"},
 };
 
 enum wh_rc page_state(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
@@ -170,10 +173,16 @@ enum wh_rc page_state(struct wh_slice text, struct wh_buf *out, struct wh_err *e
             look = &looks[i];
         }
     }
-    return wh_buf_printf(
-        out, err, "<span class=\"state %s\"><span aria-hidden=\"true\">%s</span> %.*s</span>",
-        look->name, look->shape, text.len ? (int)text.len : (int)strlen("unknown"),
-        text.len ? text.ptr : "unknown");
+    if (wh_buf_printf(out, err, "<span class=\"state %s\"><span aria-hidden=\"true\">%s</span> ",
+                      look->name, look->shape) != WH_OK) {
+        return err->rc;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (wh_buf_append_char(out, text.ptr[i] == '_' ? ' ' : text.ptr[i], err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    return wh_buf_append(out, text.len ? WH_LIT("</span>") : WH_LIT("unknown</span>"), err);
 }
 
 /* ---- money ---- */

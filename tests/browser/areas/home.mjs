@@ -1,3 +1,3 @@
-// Home, the page that is not there, and the connections.
-export const pages = () => ["/", "/connections", "/no-such-page"];
-export const shots = () => ({ home: "/", connections: "/connections" });
+// Home, and the page that is not there.
+export const pages = () => ["/", "/no-such-page"];
+export const shots = () => ({ home: "/" });

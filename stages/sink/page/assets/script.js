@@ -67,8 +67,8 @@ async function refresh() {
   for (const id of live) {
     const now = document.getElementById(id);
     const then = next.getElementById(id);
-    if (then && now.innerHTML !== then.innerHTML && !now.contains(document.activeElement)) now.replaceChildren(...then.childNodes);
-    if (then?.dataset.goto) location.assign(then.dataset.goto);
+    const typing = document.activeElement?.matches("input, textarea, select") && now.contains(document.activeElement);
+    if (then && now.innerHTML !== then.innerHTML && !typing) now.replaceChildren(...then.childNodes);
   }
 }
 

@@ -208,6 +208,42 @@ static void test_foreign_origin(void **state)
     th_api_free(f);
 }
 
+static void post_form(struct th_api *f, const char *path, const char *body, const char *origin,
+                      const char *cookie, unsigned status, const char *text)
+{
+    struct th_http_req req;
+
+    th_http_init(&req, "POST", path);
+    th_http_header(&req, "Host", "wellhead.example.com");
+    th_http_header(&req, "Cookie", cookie);
+    th_http_header(&req, "Origin", origin);
+    req.body = wh_slice_str(body);
+    th_http_send(&req, &f->handler, f->loop);
+    if (req.status != status || !has(&req.answer, text)) {
+        fail_msg("%s: %u, no %s in %s", path, req.status, text, req.answer.ptr);
+    }
+    th_http_done(&req);
+}
+
+/* A form's error is shown on its page; another site's form is refused, and so is one for a page without forms. */
+static void test_forms(void **state)
+{
+    static const char here[] = "https://wellhead.example.com";
+    struct th_api *f = new_api();
+    char cookie[128];
+
+    (void)state;
+    log_in(f, cookie);
+    post_form(f, "/connections", "url=https%3A%2F%2Fgitlab.example.com", here, cookie, 503,
+              "this sink is not told where the fetcher is");
+    post_form(f, "/connections", "url=", here, cookie, 400, "type the address of a GitLab");
+    post_form(f, "/connections/some", "do=purge&name=other", here, cookie, 400, "nothing was done");
+    post_form(f, "/connections/some", "do=purge&name=%zz", here, cookie, 400, "");
+    post_form(f, "/connections", "url=x", "https://evil.example.com", cookie, 401, "");
+    post_form(f, "/model", "a=b", here, cookie, 405, "read with GET");
+    th_api_free(f);
+}
+
 static void test_token_in_address(void **state)
 {
     struct th_api *f = new_api();
@@ -244,13 +280,10 @@ static void test_assets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pages),
-        cmocka_unit_test(test_twins_name_themselves),
-        cmocka_unit_test(test_no_page),
-        cmocka_unit_test(test_safe_headers),
-        cmocka_unit_test(test_login),
-        cmocka_unit_test(test_foreign_origin),
-        cmocka_unit_test(test_token_in_address),
+        cmocka_unit_test(test_pages),   cmocka_unit_test(test_twins_name_themselves),
+        cmocka_unit_test(test_no_page), cmocka_unit_test(test_safe_headers),
+        cmocka_unit_test(test_login),   cmocka_unit_test(test_foreign_origin),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_token_in_address),
         cmocka_unit_test(test_assets),
     };
 
