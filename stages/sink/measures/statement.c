@@ -24,7 +24,7 @@ static const char *const expressions[] = {
 
 static bool has_value(const struct measure *m)
 {
-    return m->unit != MEASURE_COUNT;
+    return m->aggregates[0] > MEASURE_OPEN;
 }
 
 static bool is_filtered(const struct measure_query *q, const struct measure_dimension *by)

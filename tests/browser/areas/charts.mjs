@@ -3,7 +3,8 @@ const since = "since=2026-01-01";
 
 export const pages = () => ["/charts", "/charts/time_to_merge?since=-26w", "/charts/merge_requests_merged?by=project",
   "/charts/revenue_at_risk?over=month&since=-26w", { path: "/rows/merge_requests_merged?since=-4w", rows: true },
-  "/charts/issues_opened?since=2001-01-01&until=2001-02-01"];
+  "/charts/issues_opened?since=2001-01-01&until=2001-02-01",
+  "/charts/new?table=jobs&measure=p90&column=duration&by=stage&since=-26w"];
 
 export const checks = [
   // C2: what a number says is what its rows are, for every cell of a table.

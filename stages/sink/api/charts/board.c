@@ -199,32 +199,59 @@ static void write_by(struct wh_json_writer *w, const struct measure *m, struct w
     wh_jw_end(w);
 }
 
-static enum wh_rc answer_one(struct api_job *job, struct wh_err *err)
+/* A measure of one's own, before it is complete: what can be chosen. */
+static bool is_begun(const struct api_job *job)
 {
+    struct wh_slice table = api_arg(&job->request, "table");
+    struct wh_slice measure = api_arg(&job->request, "measure");
+    struct wh_slice was = api_arg(&job->request, "was"); /* the table whose columns the form had */
+
+    return table.len == 0 || (was.len && !wh_slice_eq(was, table)) ||
+           (measure.len && !wh_slice_eq(measure, WH_LIT("count")) &&
+            api_arg(&job->request, "column").len == 0);
+}
+
+static enum wh_rc write_one(struct api_job *job, struct wh_json_writer *w, struct wh_err *err)
+{
+    bool own = wh_slice_eq(job->id, WH_LIT("new"));
     const struct measure *m = NULL;
     struct numbers_gaps gaps;
     struct numbers n;
-    struct api_json j;
     enum wh_rc rc;
 
+    write_form(w, job);
+    if (own) {
+        numbers_write_builder(job, w);
+    }
+    if (own && is_begun(job)) {
+        return WH_OK;
+    }
     if (numbers_measure(job, &m, err) != WH_OK) {
         return err->rc;
     }
+    if (!own) {
+        write_by(w, m, api_arg(&job->request, "by"));
+    }
+    numbers_init(&n, job);
+    n.gaps = &gaps;
+    rc = numbers_gaps_read(job, &gaps, err);
+    rc = rc == WH_OK ? write_panel_of(&n, m, "chart", true, w, err) : rc;
+    numbers_done(&n);
+    numbers_gaps_done(&gaps);
+    return rc;
+}
+
+static enum wh_rc answer_one(struct api_job *job, struct wh_err *err)
+{
+    struct api_json j;
+
     if (job->twin == API_TWIN_CSV) {
         return api_answer_measure(job, err);
     }
     api_json_begin(&j);
-    write_form(&j.w, job);
-    write_by(&j.w, m, api_arg(&job->request, "by"));
-    numbers_init(&n, job);
-    n.gaps = &gaps;
-    rc = numbers_gaps_read(job, &gaps, err);
-    rc = rc == WH_OK ? write_panel_of(&n, m, "chart", true, &j.w, err) : rc;
-    numbers_done(&n);
-    numbers_gaps_done(&gaps);
-    if (rc != WH_OK) {
+    if (write_one(job, &j.w, err) != WH_OK) {
         wh_buf_done(&j.buf);
-        return rc;
+        return err->rc;
     }
     return api_json_end(&j, job, err);
 }

@@ -64,11 +64,19 @@ WH_MUST_CHECK enum wh_rc numbers_ask(struct numbers *n, const struct measure *me
                                      struct wh_err *err);
 /* Runs the statements. A time-out is no error: timed_out is set. */
 WH_MUST_CHECK enum wh_rc numbers_read(struct numbers *n, struct wh_err *err);
-/* The measure of the part of the path. WH_E_NOT_FOUND with the nearest ids. */
-WH_MUST_CHECK enum wh_rc numbers_measure(const struct api_job *job, const struct measure **ret,
+/* The measure of the part of the path; "new" is one that the request builds. WH_E_NOT_FOUND. */
+WH_MUST_CHECK enum wh_rc numbers_measure(struct api_job *job, const struct measure **ret,
                                          struct wh_err *err);
 /* The place of what is drawn in the measure's aggregates. */
 size_t numbers_drawn(const struct numbers *n);
+
+/* ---- builder.c ---- */
+
+/* A measure over a table, from the arguments table, measure, column, time and by; it lives as long as the job. */
+WH_MUST_CHECK enum wh_rc numbers_build(struct api_job *job, const struct measure **ret,
+                                       struct wh_err *err);
+/* Writes the member "builder": what can be chosen. */
+void numbers_write_builder(struct api_job *job, struct wh_json_writer *w);
 
 /* ---- gaps.c ---- */
 

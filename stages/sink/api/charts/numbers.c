@@ -16,9 +16,11 @@ void numbers_done(struct numbers *n)
     wh_arena_done(&n->arena);
 }
 
-enum wh_rc numbers_measure(const struct api_job *job, const struct measure **ret,
-                           struct wh_err *err)
+enum wh_rc numbers_measure(struct api_job *job, const struct measure **ret, struct wh_err *err)
 {
+    if (wh_slice_eq(job->id, WH_LIT("new"))) {
+        return numbers_build(job, ret, err);
+    }
     *ret = measures_find(job->api->measures, job->id);
     return *ret ? WH_OK
                 : wh_fail(err, WH_E_NOT_FOUND,
@@ -40,7 +42,8 @@ size_t numbers_drawn(const struct numbers *n)
 
 static const char *const words[] = {"since", "until", "over",    "by",         "agg",
                                     "zone",  "_zone", "_asof",   "_timelimit", "_format",
-                                    "_size", "sig",   "expires", "for"};
+                                    "_size", "table", "measure", "column",     "time",
+                                    "was",   "sig",   "expires", "for"};
 
 static bool is_word(struct wh_slice name)
 {

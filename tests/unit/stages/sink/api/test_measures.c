@@ -152,6 +152,12 @@ static void the_address_of_a_number_gives_its_rows(void **state)
         "/api/v1/measures/revenue_at_risk?since=2026-02-01&until=2026-05-30&over=month",
         "/api/v1/measures/open_issues?since=2026-03-01&until=2026-04-30&project=shop%2Fp1",
         "/api/v1/measures/issues_opened?since=2026-03-01&until=2026-04-30&project__isnull=1",
+        "/api/v1/measures/new?table=jobs&measure=p90&column=duration&by=name&since=2026-03-01&"
+        "until=2026-04-30",
+        "/api/v1/measures/new?table=work_items&by=labels&time=updated_at&since=2026-03-01&until="
+        "2026-04-30&state=opened",
+        "/api/v1/measures/new?table=incident_revenue&measure=sum&column=revenue_minor&by=currency&"
+        "over=month&since=2026-02-01&until=2026-05-30",
     };
     struct world *w = *state;
 
@@ -190,6 +196,15 @@ static void what_cannot_be_asked_is_refused_with_what_can(void **state)
         {"/api/v1/measures/issues_opened?over=second", 400, "over is hour, day"},
         {"/api/v1/measures/issues_opened?over=hour&since=-52w", 400, "more than 400 parts"},
         {"/api/v1/measures/issues_opened?_zone=Mars", 400, "_zone"},
+        {"/api/v1/measures/new", 400, "table says which rows"},
+        {"/api/v1/measures/new?table=nothing", 404, "there is no table 'nothing'"},
+        {"/api/v1/measures/new?table=jobs&measure=p90", 400, "choose one with column"},
+        {"/api/v1/measures/new?table=jobs&measure=p90&column=durations", 400, "duration"},
+        {"/api/v1/measures/new?table=jobs&measure=p90&column=name", 400, "column with numbers"},
+        {"/api/v1/measures/new?table=jobs&measure=mode", 400, "count, sum, mean, p50 or p90"},
+        {"/api/v1/measures/new?table=jobs&by=nam", 400, "did you mean name"},
+        {"/api/v1/measures/new?table=jobs&time=name", 400, "column with times"},
+        {"/api/v1/measures/new?table=completeness&time=id", 400, "column with times"},
         {"/api/v1/measures/revenue_at_risk?by=customer", 400, "not added up over each currency"},
     };
     struct world *w = *state;
@@ -234,6 +249,17 @@ static void a_page_has_the_chart_and_its_table(void **state)
     assert_int_equal(w->req.status, 200);
     assert_non_null(strstr(wh_buf_str(&w->req.answer), "Change failure rate"));
     assert_null(strstr(wh_buf_str(&w->req.answer), "class=\"problem\""));
+    get(w, "/charts/new");
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "<option value=\"jobs\">"));
+    get(w, "/charts/"
+           "new?table=jobs&measure=mean&column=duration&was=jobs&by=stage&since=2026-02-01&until="
+           "2026-04-30");
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "Mean of duration of jobs"));
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "<svg class=\"chart\""));
+    /* Another table has other columns: they can be chosen first. */
+    get(w, "/charts/new?table=issues&measure=mean&column=duration&was=jobs&by=stage");
+    assert_int_equal(w->req.status, 200);
+    assert_non_null(strstr(wh_buf_str(&w->req.answer), "<option value=\"weight\">"));
 }
 
 static void put_meta(struct world *w, struct wh_slice key, const char *value)
