@@ -13,6 +13,7 @@
 #include "stages/sink/api/api.h"
 #include "stages/sink/backup/backup.h"
 #include "stages/sink/changes/changes.h"
+#include "stages/sink/rowtopics/rowtopics.h"
 #include "stages/sink/store/data_folder.h"
 #include "stages/sink/store/dump.h"
 #include "stages/sink/store/keyspace.h"
@@ -28,6 +29,10 @@ enum {
     DEAD_LETTER_QUEUE_BYTES = 16 << 20,
     DEAD_LETTER_QUEUE_RECORDS = 10000,
     DEAD_LETTER_TIMEOUT_MS = 10000,
+    ROWS_QUEUE_BYTES = 32 << 20,
+    ROWS_QUEUE_RECORDS = 50000,
+    ROWS_TIMEOUT_MS = 60000,
+    ROWS_RETRY_MS = 1000,
     DUMP_CACHE_BYTES = 8 << 20,
     SAY_EVERY_NS = 2000000000,
 };
@@ -55,6 +60,9 @@ struct app {
     struct wh_producer *producer;
     struct wh_admin *watch_admin;
     struct changes *changes;
+    struct rowtopics *rows; /* NULL: they are off */
+    bool rows_enabled;
+    struct rowtopics_deps rows_conf;
     struct sink *sink;
     struct sink_watch *watch; /* NULL while a store is rebuilt */
     struct search *search;    /* the same */
@@ -116,6 +124,15 @@ static const struct wh_conf_key keys[] = {
      "make the backup in this folder the store in use, and exit"},
     {"restore.confirm", WH_CONF_STRING, 0, NULL, 0, 0, AT(restore_confirm),
      "the name of the store that is replaced, store-N, when it has rows"},
+    {"rows.enabled", WH_CONF_BOOL, 0, "false", 0, 0, AT(rows_enabled),
+     "keep the rows of each table in a compacted topic rows.TABLE. One sink of an installation "
+     "may"},
+    {"rows.sweep", WH_CONF_DURATION, 0, "10m", 100, 86400000, AT(rows_conf.sweep_ms),
+     "while anything changes, tables are compared with their topics this often"},
+    {"rows.partitions", WH_CONF_INT, 0, "4", 1, 1024, AT(rows_conf.partitions),
+     "partitions of new topics of rows"},
+    {"rows.replication", WH_CONF_INT, 0, "1", 1, 32, AT(rows_conf.replication),
+     "replicas of new topics of rows"},
     {"dump.heads", WH_CONF_BOOL, 0, "false", 0, 0, AT(dump_heads),
      "print kind, id, size and hash of every entity's head and exit"},
 };
@@ -130,6 +147,9 @@ static void drain(void *ctx)
     struct app *app = ctx;
 
     changes_stop(app->changes);
+    if (app->rows) {
+        rowtopics_stop(app->rows);
+    }
     sink_api_drain(app->api);
     if (app->watch) {
         sink_watch_stop(app->watch);
@@ -144,7 +164,12 @@ static const char *not_ready(void *ctx)
 
 static void collect(void *ctx)
 {
-    sink_collect(((struct app *)ctx)->sink);
+    struct app *app = ctx;
+
+    sink_collect(app->sink);
+    if (app->rows) {
+        rowtopics_collect(app->rows);
+    }
 }
 
 static void beat(void *ctx, struct wh_heartbeat *h)
@@ -384,6 +409,59 @@ static enum wh_rc start_search(struct app *app, struct wh_err *err)
     return app->conf.rebuild ? WH_OK : search_new(&conf, &app->search, err);
 }
 
+/* ---- topics of rows ---- */
+
+static enum wh_rc make_rows_consumer(void *ctx, struct wh_consumer **ret, struct wh_err *err)
+{
+    struct wh_consumer_conf conf;
+
+    wh_stage_consumer_conf(ctx, &conf);
+    conf.fetch_max_bytes = FETCH_MAX_BYTES;
+    conf.report_ends = true;
+    return wh_consumer_kafka_new(&conf, ret, err);
+}
+
+static enum wh_rc make_rows_producer(void *ctx, struct wh_producer **ret, struct wh_err *err)
+{
+    struct wh_producer_conf conf;
+
+    wh_stage_producer_conf(ctx, &conf);
+    conf.profile = WH_BUS_BULK;
+    conf.queue_max_bytes = ROWS_QUEUE_BYTES;
+    conf.queue_max_records = ROWS_QUEUE_RECORDS;
+    conf.delivery_timeout_ms = ROWS_TIMEOUT_MS;
+    return wh_producer_kafka_new(&conf, ret, err);
+}
+
+static enum wh_rc make_rows_admin(void *ctx, struct wh_admin **ret, struct wh_err *err)
+{
+    return wh_stage_admin_new(ctx, ret, err);
+}
+
+static enum wh_rc start_rows(struct app *app, struct wh_err *err)
+{
+    struct rowtopics_deps *deps = &app->rows_conf;
+
+    if (!app->rows_enabled || app->conf.rebuild) {
+        return WH_OK;
+    }
+    deps->store = app->store;
+    deps->changes = app->changes;
+    deps->clock = wh_clock_real();
+    deps->log = wh_run_log(app->base.run);
+    deps->metrics = wh_run_metrics(app->base.run);
+    deps->make_consumer = make_rows_consumer;
+    deps->make_producer = make_rows_producer;
+    deps->make_admin = make_rows_admin;
+    deps->ctx = app;
+    deps->topic_prefix = app->base.topic_prefix;
+    deps->folder = app->api_conf.data_path;
+    deps->retry_ms = ROWS_RETRY_MS;
+    return wh_zone_find(wh_slice_str(app->api_conf.zone), &deps->zone, err) == WH_OK
+               ? rowtopics_new(deps, &app->rows, err)
+               : wh_err_prefix(err, "workspace.zone");
+}
+
 static bool name_file(char path[SINK_PATH_MAX], const char *folder, const char *name)
 {
     int n = snprintf(path, SINK_PATH_MAX, "%s/%s", folder, name);
@@ -423,6 +501,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
         .search = app->search,
         .watch = app->watch,
         .changes = app->changes,
+        .rows = app->rows,
         .loop = wh_run_loop(run),
         .clock = wh_clock_real(),
         .log = wh_run_log(run),
@@ -450,7 +529,7 @@ static enum wh_rc start(void *ctx, struct wh_err *err)
 
     if (open_kafka(app, err) != WH_OK || make_changes(app, err) != WH_OK ||
         start_sink(app, err) != WH_OK || start_watch(app, err) != WH_OK ||
-        start_search(app, err) != WH_OK) {
+        start_search(app, err) != WH_OK || start_rows(app, err) != WH_OK) {
         return err->rc;
     }
     return start_api(app, err);
@@ -462,6 +541,7 @@ static void release(void *ctx)
 
     sink_api_free(app->api);
     search_free(app->search);
+    rowtopics_free(app->rows);
     sink_watch_free(app->watch);
     wh_admin_free(app->watch_admin);
     sink_free(app->sink);

@@ -116,11 +116,14 @@ def approve(url, answer="approve"):
 class Broker:
     """One Kafka for all scenarios, or the one that BOOTSTRAP names."""
 
-    def __init__(self):
+    def __init__(self, shared=True, data=None):
+        """shared: the one that all scenarios use. data: the folder of a stopped one, from which this one begins."""
         self.folder = None
-        self.address = os.environ.get("BOOTSTRAP")
+        self.address = os.environ.get("BOOTSTRAP") if shared else None
         if not self.address:
             self.folder = tempfile.mkdtemp(prefix="wellhead-kafka-")
+            if data:
+                shutil.copytree(data, os.path.join(self.folder, "data"))
             self.port = free_port(2)  # the controller takes the next one
             self.address = f"127.0.0.1:{self.port}"
             self.start()

@@ -15,6 +15,7 @@
 #include "common/store/store.h"
 #include "stages/sink/changes/changes.h"
 #include "stages/sink/ingest/sink.h"
+#include "stages/sink/rowtopics/rowtopics.h"
 #include "stages/sink/search/search.h"
 #include "stages/sink/watch/watch.h"
 
@@ -45,6 +46,7 @@ struct sink_api_deps {
     struct sink *sink;
     struct search *search;    /* NULL: only references are found */
     struct sink_watch *watch; /* NULL: the API tells nothing of other processes */
+    struct rowtopics *rows;   /* NULL: there are no topics of rows */
     struct changes *changes;  /* NULL: there are no streams of changes */
     struct wh_loop *loop;
     struct wh_clock clock;

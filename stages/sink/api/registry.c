@@ -2,7 +2,7 @@
  * The read-only part of the schema registry's API under /registry: kcat, Redpanda Console, kafbat
  * and AKHQ ask it for the schemas of our topics. No token: the schemas are no secret, and these
  * tools send none. Subjects are <topic>-value, ids and versions are those of the build
- * (schemas/ids.json).
+ * (schemas/ids.json); of rows.<table> they follow from the content (rowtopics.h).
  */
 #include <stdio.h>
 
@@ -11,7 +11,12 @@
 #include "common/event/topics.h"
 #include "stages/sink/api/api_priv.h"
 
-enum { TOPICS_MAX = 256, SUBJECTS_MAX = 3 * TOPICS_MAX + 5, ANSWER_MAX_BYTES = 1 << 20 };
+enum {
+    TOPICS_MAX = 256,
+    ROWS_MAX = 128,
+    SUBJECTS_MAX = 3 * TOPICS_MAX + ROWS_MAX + 6,
+    ANSWER_MAX_BYTES = 1 << 20
+};
 
 static const char type[] = "application/vnd.schemaregistry.v1+json";
 
@@ -19,10 +24,11 @@ static const char type[] = "application/vnd.schemaregistry.v1+json";
 
 struct subject {
     char name[WH_TOPIC_MAX + 8];
-    enum wh_schema schema;
+    enum wh_schema schema; /* WH_SCHEMA_COUNT: one of rows */
 };
 
 struct subjects {
+    struct rowtopics *rows; /* NULL: there are none */
     struct wh_arena arena;
     struct subject *items;
     size_t n;
@@ -77,6 +83,64 @@ static void add_topics(struct subjects *s, const struct sink_topic_status *topic
     add_subject(s, prefix, WH_TOPIC_DECISIONS, "", WH_SCHEMA_DECISION);
 }
 
+static const struct subject *find_subject(const struct subjects *s, struct wh_slice name);
+
+static void add_rows(struct subjects *s)
+{
+    size_t n = s->rows ? rowtopics_schemas(s->rows) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct rowtopics_schema *schema = rowtopics_schema_at(s->rows, i);
+
+        if (s->n < SUBJECTS_MAX && find_subject(s, wh_slice_str(schema->subject)) == NULL) {
+            (void)snprintf(s->items[s->n].name, sizeof(s->items[s->n].name), "%s", schema->subject);
+            s->items[s->n++].schema = WH_SCHEMA_COUNT;
+        }
+    }
+}
+
+/* A schema of rows as one of the build. */
+static struct wh_schema_info info_of(const struct rowtopics_schema *row)
+{
+    return (struct wh_schema_info){.id = row->id,
+                                   .schema = WH_SCHEMA_COUNT,
+                                   .version = row->version,
+                                   .begin = row->text,
+                                   .end = row->text + row->len};
+}
+
+/* The i-th version of a subject of rows; false past the last. */
+static bool row_version(const struct subjects *s, const struct subject *subject, size_t i,
+                        struct wh_schema_info *ret)
+{
+    size_t n = rowtopics_schemas(s->rows);
+
+    for (size_t k = 0; k < n; k++) {
+        const struct rowtopics_schema *row = rowtopics_schema_at(s->rows, k);
+
+        if (strcmp(row->subject, subject->name) == 0 && i-- == 0) {
+            *ret = info_of(row);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool row_by_id(const struct subjects *s, int64_t id, struct wh_schema_info *ret)
+{
+    size_t n = s->rows ? rowtopics_schemas(s->rows) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct rowtopics_schema *row = rowtopics_schema_at(s->rows, i);
+
+        if (row->id == id) {
+            *ret = info_of(row);
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum wh_rc load_subjects(struct sink_api *api, struct subjects *s, struct wh_err *err)
 {
     void *items;
@@ -85,6 +149,7 @@ static enum wh_rc load_subjects(struct sink_api *api, struct subjects *s, struct
 
     wh_arena_init(&s->arena, 64 << 10, 4 << 20);
     s->n = 0;
+    s->rows = api->deps.rows;
     if (wh_arena_zalloc(&s->arena, SUBJECTS_MAX, sizeof(struct subject), &items, err) != WH_OK ||
         wh_arena_zalloc(&s->arena, TOPICS_MAX, sizeof(struct sink_topic_status), &topics, err) !=
             WH_OK) {
@@ -95,6 +160,7 @@ static enum wh_rc load_subjects(struct sink_api *api, struct subjects *s, struct
         n = sink_topics_get(api->deps.sink, topics, TOPICS_MAX);
     }
     add_topics(s, topics, n < TOPICS_MAX ? n : TOPICS_MAX);
+    add_rows(s);
     return WH_OK;
 }
 
@@ -129,26 +195,54 @@ static void fail(struct registry_answer *a, int code, const char *message)
     wh_jw_end(&a->w);
 }
 
-static const struct wh_schema_info *version_of(enum wh_schema schema, struct wh_slice text)
+static bool is_latest(struct wh_slice text)
+{
+    return wh_slice_eq(text, WH_LIT("latest")) || wh_slice_eq(text, WH_LIT("-1"));
+}
+
+static bool row_version_of(const struct subjects *s, const struct subject *subject,
+                           struct wh_slice text, struct wh_schema_info *ret)
+{
+    int64_t version = 0;
+    struct wh_err err;
+    bool found = false;
+
+    if (!is_latest(text)) {
+        return wh_num_i64(text, &version, &err) == WH_OK && version > 0 &&
+               row_version(s, subject, (size_t)version - 1, ret);
+    }
+    for (size_t i = 0; row_version(s, subject, i, ret); i++) {
+        found = true;
+    }
+    return found;
+}
+
+static bool version_of(const struct subjects *s, const struct subject *subject,
+                       struct wh_slice text, struct wh_schema_info *ret)
 {
     const struct wh_schema_info *all;
     int64_t version = 0;
     struct wh_err err;
     size_t n;
 
-    if (wh_slice_eq(text, WH_LIT("latest")) || wh_slice_eq(text, WH_LIT("-1"))) {
-        return wh_schema_current(schema);
+    if (subject->schema == WH_SCHEMA_COUNT) {
+        return row_version_of(s, subject, text, ret);
+    }
+    if (is_latest(text)) {
+        *ret = *wh_schema_current(subject->schema);
+        return true;
     }
     if (wh_num_i64(text, &version, &err) != WH_OK) {
-        return NULL;
+        return false;
     }
     all = wh_schemas(&n);
     for (size_t i = 0; i < n; i++) {
-        if (all[i].schema == schema && all[i].version == version) {
-            return &all[i];
+        if (all[i].schema == subject->schema && all[i].version == version) {
+            *ret = all[i];
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static void schema_object(struct wh_json_writer *w, const struct wh_schema_info *info)
@@ -159,12 +253,14 @@ static void schema_object(struct wh_json_writer *w, const struct wh_schema_info 
     wh_jw_str(w, wh_schema_text(info));
 }
 
-static void subject_version(struct registry_answer *a, const struct subject *subject,
-                            struct wh_slice version, struct wh_slice rest)
+static void subject_version(struct registry_answer *a, const struct subjects *s,
+                            const struct subject *subject, struct wh_slice version,
+                            struct wh_slice rest)
 {
-    const struct wh_schema_info *info = version_of(subject->schema, version);
+    struct wh_schema_info found;
+    const struct wh_schema_info *info = &found;
 
-    if (info == NULL) {
+    if (!version_of(s, subject, version, &found)) {
         fail(a, 40402, "Version not found.");
     } else if (wh_slice_eq(rest, WH_LIT("schema"))) {
         wh_jw_raw(&a->w, wh_schema_text(info));
@@ -183,13 +279,19 @@ static void subject_version(struct registry_answer *a, const struct subject *sub
     }
 }
 
-static void subject_versions(struct registry_answer *a, const struct subject *subject)
+static void subject_versions(struct registry_answer *a, const struct subjects *s,
+                             const struct subject *subject)
 {
     const struct wh_schema_info *all;
+    struct wh_schema_info row;
     size_t n;
 
     all = wh_schemas(&n);
     wh_jw_array(&a->w);
+    for (size_t i = 0; subject->schema == WH_SCHEMA_COUNT && row_version(s, subject, i, &row);
+         i++) {
+        wh_jw_int(&a->w, row.version);
+    }
     for (size_t i = 0; i < n; i++) {
         if (all[i].schema == subject->schema) {
             wh_jw_int(&a->w, all[i].version);
@@ -231,10 +333,10 @@ static void subjects_path(struct registry_answer *a, const struct subjects *s, s
     } else if (!wh_slice_eq(part(&rest), WH_LIT("versions"))) {
         fail(a, 40402, "Version not found.");
     } else if (rest.len == 0) {
-        subject_versions(a, subject);
+        subject_versions(a, s, subject);
     } else {
         version = part(&rest);
-        subject_version(a, subject, version, rest);
+        subject_version(a, s, subject, version, rest);
     }
 }
 
@@ -243,7 +345,12 @@ static void id_subjects(struct registry_answer *a, const struct subjects *s,
 {
     wh_jw_array(&a->w);
     for (size_t i = 0; i < s->n; i++) {
-        if (s->items[i].schema != info->schema) {
+        struct wh_schema_info row;
+
+        if (s->items[i].schema != info->schema ||
+            (info->schema == WH_SCHEMA_COUNT &&
+             (!row_version(s, &s->items[i], (size_t)info->version - 1, &row) ||
+              row.id != info->id))) {
             continue;
         }
         if (!versions) {
@@ -263,11 +370,13 @@ static void id_subjects(struct registry_answer *a, const struct subjects *s,
 static void ids_path(struct registry_answer *a, const struct subjects *s, struct wh_slice rest)
 {
     const struct wh_schema_info *info = NULL;
+    struct wh_schema_info row;
     struct wh_err err;
     int64_t id = 0;
 
     if (wh_num_i64(part(&rest), &id, &err) == WH_OK && id >= INT32_MIN && id <= INT32_MAX) {
         info = wh_schema_by_id((int32_t)id);
+        info = info == NULL && row_by_id(s, id, &row) ? &row : info;
     }
     if (info == NULL) {
         fail(a, 40403, "Schema not found");

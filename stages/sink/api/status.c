@@ -274,6 +274,25 @@ static enum wh_rc write_topics(struct api_job *job, struct wh_json_writer *w, st
     return WH_OK;
 }
 
+static void write_rows(struct rowtopics *rows, struct changes *changes, struct wh_json_writer *w)
+{
+    struct rowtopics_status now;
+    uint64_t last = changes_last(changes);
+
+    rowtopics_status_get(rows, &now);
+    wh_jw_key(w, "rows_topics");
+    wh_jw_object(w);
+    str(w, "state", rowtopics_state_name(now.state));
+    str(w, "reason", now.reason);
+    num(w, "sequence", (int64_t)now.sequence);
+    num(w, "behind", last > now.sequence ? (int64_t)(last - now.sequence) : 0);
+    num(w, "rows", (int64_t)now.rows);
+    num(w, "sent", (int64_t)now.sent);
+    num(w, "tombstones", (int64_t)now.tombstones);
+    time_member(w, "compared_at", now.compared_ms);
+    wh_jw_end(w);
+}
+
 static enum wh_rc write_connections(struct api_job *job, struct wh_json_writer *w,
                                     struct wh_err *err)
 {
@@ -314,6 +333,9 @@ enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err)
         sink_status_get(sink, &status);
         write_core(&j.w, &status);
         rc = write_topics(job, &j.w, err);
+    }
+    if (job->api->deps.rows) {
+        write_rows(job->api->deps.rows, job->api->deps.changes, &j.w);
     }
     if (rc == WH_OK) {
         rc = write_connections(job, &j.w, err);
