@@ -209,6 +209,28 @@ static void print_live(const struct cli *cli, const struct status_view *view)
     }
 }
 
+enum { SEARCH_LATE_MS = 2000 };
+
+/* Only when a search does not show what is stored. */
+static void print_search(const struct cli *cli, const struct status_view *view)
+{
+    struct wh_json_val search;
+
+    if (!wh_json_get(view->sink_root, WH_LIT("search"), &search)) {
+        return;
+    }
+    if (wh_json_get_flag(search, "building")) {
+        cli_say(&cli->out, "search: the index is being built, %" PRId64 " records read\n",
+                wh_json_get_int(search, "read", 0));
+    } else if (wh_json_get_int(search, "lag_ms", 0) >= SEARCH_LATE_MS) {
+        cli_say(&cli->out, "search: %" PRId64 " changes behind\n",
+                wh_json_get_int(search, "behind", 0));
+    }
+    if (wh_json_get_str(search, "error").len) {
+        cli_say(&cli->out, "search: %.*s\n", WH_SLICE_ARG(wh_json_get_str(search, "error")));
+    }
+}
+
 static void print_freshness(const struct cli *cli, const struct status_view *view)
 {
     struct wh_json_val all;
@@ -237,6 +259,7 @@ static void print_freshness(const struct cli *cli, const struct status_view *vie
             WH_SLICE_ARG(wh_json_get_str(view->sink_root, "state")),
             wh_json_get_int(view->sink_root, "lag_records", -1),
             wh_json_get_int(view->sink_root, "dead_letters", 0));
+    print_search(cli, view);
     print_live(cli, view);
 }
 

@@ -170,6 +170,7 @@ static void collect(void *ctx)
     if (app->rows) {
         rowtopics_collect(app->rows);
     }
+    search_collect(app->search);
 }
 
 static void beat(void *ctx, struct wh_heartbeat *h)
@@ -404,6 +405,7 @@ static enum wh_rc start_search(struct app *app, struct wh_err *err)
         .clock = wh_clock_real(),
         .log = wh_run_log(app->base.run),
         .folder = app->api_conf.data_path,
+        .metrics = wh_run_metrics(app->base.run),
     };
 
     return app->conf.rebuild ? WH_OK : search_new(&conf, &app->search, err);

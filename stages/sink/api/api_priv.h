@@ -357,6 +357,8 @@ WH_MUST_CHECK enum wh_rc api_put_completeness(struct api_job *job, const struct 
                                               struct wh_json_writer *w, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_impact(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_search(struct api_job *job, struct wh_err *err);
+/* The member "search" of the status. */
+void api_write_search_status(const struct api_job *job, struct wh_json_writer *w);
 WH_MUST_CHECK enum wh_rc api_answer_kinds(struct api_job *job, struct wh_err *err);
 /* "string", "time", "references" */
 const char *api_field_type(enum wh_field_type type);

@@ -170,7 +170,8 @@ static enum wh_rc add_hits(struct api_search *s, struct wh_err *err)
         search_status_get(index, &s->status);
     }
     if (rc == WH_E_UNAVAILABLE) {
-        s->no_index = true;
+        s->status.ready = false;
+        s->status.building = true;
         return WH_OK;
     }
     for (size_t i = 0; rc == WH_OK && i < s->answer.n_hits; i++) {

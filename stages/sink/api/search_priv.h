@@ -25,8 +25,7 @@ struct api_search {
     struct wh_slice kind;
     struct search_query query;
     struct search_answer answer;
-    struct search_status status;
-    bool no_index; /* nothing but references can be found yet */
+    struct search_status status; /* not ready: nothing but references can be found yet */
     struct api_search_row *rows;
     size_t n_rows;
     struct wh_buf next; /* empty: this is the last page */

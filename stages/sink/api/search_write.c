@@ -246,17 +246,30 @@ static const char *mode_text(const struct api_search *s)
     }
 }
 
-static void write_index(const struct api_search *s, struct wh_json_writer *w)
+static void write_status(const struct search_status *status, struct wh_json_writer *w)
 {
-    wh_jw_key(w, "index");
     wh_jw_object(w);
-    wh_jw_put_bool(w, "ready", !s->no_index);
-    wh_jw_put_bool(w, "building", s->status.building || s->no_index);
-    wh_jw_put_int(w, "records", (int64_t)s->status.records);
-    wh_jw_put_int(w, "sequence", (int64_t)s->status.sequence);
-    wh_jw_put_int(w, "behind", (int64_t)s->status.behind);
-    wh_jw_put_int(w, "lag_ms", s->status.lag_ms);
+    wh_jw_put_bool(w, "ready", status->ready);
+    wh_jw_put_bool(w, "building", status->building);
+    wh_jw_put_int(w, "records", (int64_t)status->records);
+    wh_jw_put_int(w, "read", (int64_t)status->read);
+    wh_jw_put_int(w, "sequence", (int64_t)status->sequence);
+    wh_jw_put_int(w, "behind", (int64_t)status->behind);
+    wh_jw_put_int(w, "lag_ms", status->lag_ms);
+    wh_jw_put_int(w, "bytes", status->bytes);
+    put_text(w, "error", wh_slice_str(status->error));
     wh_jw_end(w);
+}
+
+void api_write_search_status(const struct api_job *job, struct wh_json_writer *w)
+{
+    struct search_status status;
+
+    if (job->api->deps.search) {
+        search_status_get(job->api->deps.search, &status);
+        wh_jw_key(w, "search");
+        write_status(&status, w);
+    }
 }
 
 static enum wh_rc write_next(const struct api_search *s, struct wh_json_writer *w,
@@ -297,7 +310,8 @@ static enum wh_rc write_json(struct api_search *s, struct wh_err *err)
     put_text(&j.w, "hint", wh_slice_str(mode_text(s)));
     write_kinds(s, &j.w);
     write_all_page(s, &j.w);
-    write_index(s, &j.w);
+    wh_jw_key(&j.w, "index");
+    write_status(&s->status, &j.w);
     wh_jw_key(&j.w, "rows");
     wh_jw_array(&j.w);
     for (size_t i = 0; rc == WH_OK && i < s->n_rows; i++) {

@@ -337,6 +337,7 @@ enum wh_rc api_answer_status(struct api_job *job, struct wh_err *err)
     if (job->api->deps.rows) {
         write_rows(job->api->deps.rows, job->api->deps.changes, &j.w);
     }
+    api_write_search_status(job, &j.w);
     if (rc == WH_OK) {
         rc = write_connections(job, &j.w, err);
     }

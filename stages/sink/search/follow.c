@@ -20,7 +20,6 @@ enum {
     ENTITIES_OF_TURN = 1024,
     TURN_MS = 250, /* a transaction is committed after this time */
     NICENESS = 5,
-    CHANGE_BYTES = SINK_ENTITY_KEY + 16 + 1 + 8,
     ARENA_BLOCK_BYTES = 256 << 10,
     ARENA_MAX_BYTES = 128 << 20,
     META_MAX_BYTES = 1 << 10,
@@ -191,7 +190,7 @@ static enum wh_rc is_ours(struct follow *f, struct search_writer *w, bool *ret, 
 
 /* ---- status ---- */
 
-static void report(struct follow *f, uint64_t last, int64_t lag_ms)
+static void report(struct follow *f)
 {
     struct search_status *st = &f->s->status;
 
@@ -199,8 +198,6 @@ static void report(struct follow *f, uint64_t last, int64_t lag_ms)
     st->ready = f->s->file != NULL;
     st->building = f->outdated;
     st->sequence = f->sequence;
-    st->behind = last > f->sequence ? last - f->sequence : 0;
-    st->lag_ms = lag_ms;
     st->records = f->writer  ? search_writer_rows(f->writer)
                   : f->build ? search_writer_rows(f->build)
                              : 0;
@@ -386,7 +383,7 @@ static enum wh_rc write_changes(struct follow *f, const struct search_source *fr
         if (n++ == CHANGES_OF_TURN || turn_is_over(f, since_ns)) {
             break;
         }
-        rc = value.len >= CHANGE_BYTES ? write_change(f, from, value, err) : WH_OK;
+        rc = value.len >= SEARCH_CHANGE_BYTES ? write_change(f, from, value, err) : WH_OK;
         *ret_last = wh_be_get64(key.ptr);
         wh_buf_reset(ret_change);
         rc = rc == WH_OK ? wh_buf_append(ret_change, value, err) : rc;
@@ -396,15 +393,6 @@ static enum wh_rc write_changes(struct follow *f, const struct search_source *fr
     rc = rc == WH_OK ? wh_iter_error(it, err) : rc;
     wh_iter_free(it);
     return rc;
-}
-
-static int64_t age_ms(const struct follow *f, struct wh_slice change)
-{
-    int64_t stored_ms =
-        change.len >= CHANGE_BYTES ? (int64_t)wh_be_get64(change.ptr + SINK_ENTITY_KEY + 17) : 0;
-    int64_t age = stored_ms ? wh_clock_now_ms(&f->conf->clock) - stored_ms : 0;
-
-    return age > 0 ? age : 0;
 }
 
 static enum wh_rc follow_changes(struct follow *f, const struct search_source *from, uint64_t last,
@@ -431,7 +419,7 @@ static enum wh_rc follow_changes(struct follow *f, const struct search_source *f
         return rc;
     }
     f->sequence = reached;
-    report(f, last, reached < last ? age_ms(f, wh_buf_slice(&change)) : 0);
+    report(f);
     return WH_OK;
 }
 
@@ -462,7 +450,7 @@ static enum wh_rc follow_turn(struct follow *f, bool *ret_more, struct wh_err *e
     look_away(&from);
     if (rc == WH_OK && f->sequence >= last) {
         f->store_seen = store_now;
-        report(f, last, 0);
+        report(f);
     }
     *ret_more = *ret_more || f->sequence < last;
     return rc;
@@ -597,7 +585,7 @@ static enum wh_rc build_turn(struct follow *f, bool *ret_more, struct wh_err *er
         forget_build(f);
         return rc;
     }
-    report(f, f->sequence, 0);
+    report(f);
     return end ? build_end(f, err) : WH_OK;
 }
 

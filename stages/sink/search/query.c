@@ -406,11 +406,9 @@ enum wh_rc search_run(struct search *s, const struct search_query *query, struct
 {
     struct search_file *file = search_file_get(s);
     struct run r = {.query = query, .arena = arena, .answer = ret};
-    struct search_status status;
     enum wh_rc rc;
 
-    search_status_get(s, &status);
-    *ret = (struct search_answer){.sequence = status.sequence};
+    *ret = (struct search_answer){.total = 0};
     wh_err_clear(err);
     if (file == NULL) {
         return wh_fail(err, WH_E_UNAVAILABLE, "the search index is being built");

@@ -29,6 +29,7 @@
 #include "common/base/time.h"
 #include "common/event/history.h"
 #include "common/log/log.h"
+#include "common/metrics/metrics.h"
 #include "common/store/store.h"
 
 enum {
@@ -49,7 +50,8 @@ struct search_conf {
     struct wh_store *store; /* kept */
     struct wh_clock clock;
     struct wh_log *log;
-    const char *folder; /* kept; exists */
+    const char *folder;         /* kept; exists */
+    struct wh_metrics *metrics; /* NULL: none */
 };
 
 /* Starts the index's thread, which opens the index or builds it. WH_E_NOMEM. */
@@ -111,7 +113,6 @@ struct search_answer {
     size_t total;
     bool partial;                   /* more records match than were counted */
     size_t whats[SEARCH_WHATS_MAX]; /* records of each kind, whichever were asked for */
-    uint64_t sequence;              /* the index follows the store up to this change */
 };
 
 /*
@@ -162,6 +163,8 @@ struct search_status {
     char error[128];  /* of the last step that failed, until one succeeds; "" */
 };
 void search_status_get(struct search *s, struct search_status *ret);
+/* Updates the gauges; call it before /metrics is rendered. Thread: that of search_new. Accepts NULL. */
+void search_collect(struct search *s);
 /* Waits until an index that is not being replaced follows the store up to this change; false when the time is over. */
 bool search_await(struct search *s, uint64_t sequence, int64_t timeout_ms);
 

@@ -30,6 +30,7 @@ enum {
     SEARCH_ROW_FORMER = 1 << 7,
     SEARCH_ROW_BITS = 8,
     SEARCH_PATH_MAX = 4096,
+    SEARCH_CHANGE_BYTES = SINK_ENTITY_KEY + 16 + 1 + 8, /* of an entry of the log (keyspace.h) */
 };
 
 static inline unsigned search_row_what(int64_t row)
@@ -160,8 +161,11 @@ WH_MUST_CHECK enum wh_rc search_rank_install(fts5_api *fts, struct wh_err *err);
 
 /* ---- the object ---- */
 
+enum search_gauge { SEARCH_LAG, SEARCH_BEHIND, SEARCH_RECORDS, SEARCH_BYTES, SEARCH_GAUGES };
+
 struct search {
     struct search_conf conf;
+    struct wh_gauge *gauges[SEARCH_GAUGES]; /* NULL without metrics */
     pthread_t thread;
     pthread_mutex_t lock;     /* protects the members up to `stop` */
     pthread_cond_t stirred;   /* the thread has something to do */

@@ -247,6 +247,16 @@ static void pages_follow_each_other(void **state)
     th_http_done(&w->req);
 }
 
+static void the_status_says_how_far_the_index_is(void **state)
+{
+    struct world *w = *state;
+
+    (void)get(w, "/api/v1/status", NULL, 200);
+    has(w, "\"search\":{\"ready\":true,\"building\":false,\"records\":5,\"read\":0,\"sequence\":5,"
+           "\"behind\":0,\"lag_ms\":0,");
+    th_http_done(&w->req);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_page_and_its_twins_show_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_former_text_says_where_it_stood, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages_follow_each_other, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_status_says_how_far_the_index_is, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
