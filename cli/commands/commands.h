@@ -12,6 +12,7 @@ int cli_sql_query(struct cli *cli, const char *doing, struct wh_slice query);
 /* The same for a path of the sink that answers with rows. */
 int cli_get_rows(struct cli *cli, const char *doing, const char *path);
 int cli_tables(struct cli *cli);
+int cli_measures(struct cli *cli);
 int cli_model(struct cli *cli);
 int cli_show(struct cli *cli);
 int cli_replay(struct cli *cli);

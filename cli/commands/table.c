@@ -123,6 +123,15 @@ static const struct cli_command table[] = {
      "\nTexts that only an older revision has are found too, and say so. Exit code 3: nothing was\n"
      "found.\n",
      cli_search},
+    {"measures", CLI_MEASURES, "what is counted, and its numbers: merge requests, DORA, incidents",
+     "[MEASURE]", 1,
+     "  wellhead measures                                  # what there is, and what it means\n"
+     "  wellhead measures deployment_frequency\n"
+     "  wellhead measures time_to_merge --by project --over month --since -52w\n"
+     "  wellhead measures incidents_opened -p severity=critical --since 2026-10-01\n"
+     "  wellhead measures change_failure_rate --over none --json   # with the address of its rows\n"
+     "  wellhead measures issues_closed --csv > closed.csv\n",
+     cli_measures},
     {"import", CLI_IMPORT,
      "import rows of your own records: services, customers, contracts, people", "FILE|-",
      CLI_ARGS_MAX - 1,

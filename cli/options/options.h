@@ -42,7 +42,8 @@ enum cli_command_bit {
     CLI_BACKUP = 1 << 19,
     CLI_RESTORE = 1 << 20,
     CLI_SEARCH = 1 << 21,
-    CLI_ALL = (1 << 22) - 1,
+    CLI_MEASURES = 1 << 22,
+    CLI_ALL = (1 << 23) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_RESTORE,
 };
@@ -104,6 +105,9 @@ struct cli_options {
     const char *why;
     const char *where;
     const char *since;
+    const char *until;
+    const char *by;
+    const char *over;
     int64_t wait_ms;                        /* CLI_NOT_GIVEN */
     int64_t limit;                          /* CLI_NOT_GIVEN */
     int64_t revision;                       /* 0: not given */
