@@ -515,6 +515,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
     deps.conf.token_file = app->token_path;
     deps.conf.backup_path = app->backups_path;
     deps.conf.sessions_file = app->sessions_path;
+    deps.conf.brokers = app->base.bootstrap;
     deps.conf.grants_file = app->grants_path;
     deps.conf.calls_file = app->calls_path;
     if (name_files(app, err) != WH_OK || sink_api_new(&deps, &app->api, err) != WH_OK) {

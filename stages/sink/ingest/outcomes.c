@@ -79,16 +79,25 @@ static const struct telling {
     {WH_KIND_MILESTONE, {"title", "state", NULL}},
 };
 
-static void init_telling(struct sink_outcomes *o)
+uint64_t sink_outcomes_telling(enum wh_kind kind)
 {
-    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
-        const struct wh_kind_def *def = wh_kind_def(told[i].kind);
+    const struct wh_kind_def *def = wh_kind_def(kind);
+    uint64_t fields = 0;
 
-        for (size_t f = 0; told[i].fields[f]; f++) {
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        for (size_t f = 0; told[i].kind == kind && told[i].fields[f]; f++) {
             int field = wh_kind_field(def, wh_slice_str(told[i].fields[f]));
 
-            o->telling[told[i].kind] |= field >= 0 ? UINT64_C(1) << field : 0;
+            fields |= field >= 0 ? UINT64_C(1) << field : 0;
         }
+    }
+    return fields;
+}
+
+static void init_telling(struct sink_outcomes *o)
+{
+    for (unsigned k = 0; k < WH_KIND_COUNT; k++) {
+        o->telling[k] = sink_outcomes_telling((enum wh_kind)k);
     }
 }
 

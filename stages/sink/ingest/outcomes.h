@@ -38,6 +38,9 @@ void sink_outcomes_free(struct sink_outcomes *o);
 /* Counts repairs there, too. The struct is copied. */
 void sink_outcomes_set_counters(struct sink_outcomes *o, const struct sink_repairs *repairs);
 
+/* Bit i: webhooks report changes of the field i of this kind. Thread: any. */
+uint64_t sink_outcomes_telling(enum wh_kind kind);
+
 /* Counts one observation of the connection's topic, right after `a` applied it. */
 WH_MUST_CHECK enum wh_rc sink_outcomes_note(struct sink_outcomes *o, const char *connection,
                                             const struct wh_observation *observation,

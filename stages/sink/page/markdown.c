@@ -63,6 +63,29 @@ static void replace_images(cmark_node *root)
     cmark_iter_free(it);
 }
 
+/* Tasks have boxes that nobody can tick: signs instead of form fields. Raw HTML is left out before, so that every such
+ * field is of a task. */
+static enum wh_rc append_html(struct wh_buf *out, const char *html, struct wh_err *err)
+{
+    static const char box[] = "<input type=\"checkbox\"";
+    const char *at;
+
+    while ((at = strstr(html, box)) != NULL) {
+        const char *end = strchr(at, '>');
+        const char *ticked = strstr(at, "checked=");
+
+        if (end == NULL) {
+            break;
+        }
+        if (wh_buf_append(out, wh_slice(html, (size_t)(at - html)), err) != WH_OK ||
+            wh_buf_append(out, ticked && ticked < end ? WH_LIT("☑") : WH_LIT("☐"), err) != WH_OK) {
+            return err->rc;
+        }
+        html = end + 1;
+    }
+    return wh_buf_append(out, wh_slice_str(html), err);
+}
+
 enum wh_rc page_markdown(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
 {
     bool cut = text.len > PAGE_MARKDOWN_MAX;
@@ -84,8 +107,7 @@ enum wh_rc page_markdown(struct wh_slice text, struct wh_buf *out, struct wh_err
     html = root ? cmark_render_html(root, CMARK_OPT_DEFAULT,
                                     cmark_parser_get_syntax_extensions(parser))
                 : NULL;
-    rc = html ? wh_buf_append(out, wh_slice_str(html), err)
-              : wh_fail(err, WH_E_NOMEM, "no memory for Markdown");
+    rc = html ? append_html(out, html, err) : wh_fail(err, WH_E_NOMEM, "no memory for Markdown");
     if (rc == WH_OK && cut) {
         rc = wh_buf_append(out, WH_LIT("<p class=\"note\">The rest of this text is not shown.</p>"),
                            err);

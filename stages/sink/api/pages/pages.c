@@ -17,20 +17,25 @@ static const struct page_area *const page_areas[] = {
 
 /* ---- paths ---- */
 
+/* '*' stands for one segment that is not empty. */
 static bool fits(const char *pattern, struct wh_slice path, struct wh_slice *ret_id)
 {
-    size_t n = strlen(pattern);
+    const char *star = strchr(pattern, '*');
+    size_t before = star ? (size_t)(star - pattern) : 0;
+    struct wh_slice rest;
+    const char *slash;
 
     *ret_id = wh_slice(NULL, 0);
-    if (n > 1 && pattern[n - 1] == '*') {
-        if (path.len < n || memcmp(path.ptr, pattern, n - 1) != 0 ||
-            memchr(path.ptr + n - 1, '/', path.len - n + 1)) {
-            return false;
-        }
-        *ret_id = wh_slice_from(path, n - 1);
-        return true;
+    if (star == NULL) {
+        return wh_slice_eq(path, wh_slice_str(pattern));
     }
-    return wh_slice_eq(path, wh_slice_str(pattern));
+    if (!wh_slice_starts(path, wh_slice(pattern, before))) {
+        return false;
+    }
+    rest = wh_slice_from(path, before);
+    slash = rest.len ? memchr(rest.ptr, '/', rest.len) : NULL;
+    *ret_id = wh_slice(rest.ptr, slash ? (size_t)(slash - rest.ptr) : rest.len);
+    return ret_id->len > 0 && wh_slice_eq(wh_slice_from(rest, ret_id->len), wh_slice_str(star + 1));
 }
 
 static bool cut_end(struct wh_slice *path, const char *end)
