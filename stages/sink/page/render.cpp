@@ -1,6 +1,7 @@
 /* The owner of kainjow/mustache: data from a JSON document, and the functions that templates call. */
 #include <kainjow/mustache.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
 #include <map>
@@ -148,6 +149,23 @@ std::string link(const std::string &href, const std::string &text, const std::st
     return "<a href=\"" + href + "\"" + shown + ">" + escaped(text) + "</a>";
 }
 
+/* "327000 EUR;20300 GBP": a line for each currency. */
+std::string sums_html(const std::string &text)
+{
+    std::string html;
+
+    for (size_t at = 0; at < text.size();) {
+        size_t end = std::min(text.find(';', at), text.size());
+        std::string sum = escaped(text.substr(at, end - at));
+
+        html += (html.empty() ? "" : "<br>") + html_by([&](struct wh_buf *out, struct wh_err *err) {
+                    return page_money(wh_slice(sum.data(), sum.size()), out, err);
+                });
+        at = end + 1;
+    }
+    return html;
+}
+
 std::string cell_html(const std::string &column, wh_json_val v, const std::string &row_href,
                       struct wh_zone zone)
 {
@@ -164,6 +182,9 @@ std::string cell_html(const std::string &column, wh_json_val v, const std::strin
         return html_by([&](struct wh_buf *out, struct wh_err *err) {
             return page_state(wh_slice(safe.data(), safe.size()), out, err);
         });
+    }
+    if (column == "revenue_a_month") {
+        return sums_html(text);
     }
     if (column == "url" && !text.empty()) {
         return link(html_by([&](struct wh_buf *out, struct wh_err *err) {

@@ -81,8 +81,7 @@ static bool is_web(struct wh_slice text)
     return wh_slice_starts(text, WH_LIT("https://")) || wh_slice_starts(text, WH_LIT("http://"));
 }
 
-/* For an attribute in double quotes. */
-static enum wh_rc escape(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
+enum wh_rc page_escape(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -101,7 +100,7 @@ static enum wh_rc escape(struct wh_slice text, struct wh_buf *out, struct wh_err
 
 enum wh_rc page_safe_href(struct wh_slice text, struct wh_buf *out, struct wh_err *err)
 {
-    return is_web(text) ? escape(text, out, err) : wh_buf_append_char(out, '#', err);
+    return is_web(text) ? page_escape(text, out, err) : wh_buf_append_char(out, '#', err);
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -25,6 +25,8 @@ bool page_is_time(struct wh_slice text);
 /* The address, escaped, when it is http or https; '#' otherwise. */
 WH_MUST_CHECK enum wh_rc page_safe_href(struct wh_slice text, struct wh_buf *out,
                                         struct wh_err *err);
+/* For text and for attributes in double quotes. */
+WH_MUST_CHECK enum wh_rc page_escape(struct wh_slice text, struct wh_buf *out, struct wh_err *err);
 /* A word such as opened, failed or healthy with its shape and the class of its colour. */
 WH_MUST_CHECK enum wh_rc page_state(struct wh_slice text, struct wh_buf *out, struct wh_err *err);
 /* Seconds: "3480" -> "58 min"; empty -> "unknown". */

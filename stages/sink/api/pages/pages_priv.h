@@ -53,6 +53,7 @@ struct page_area {
 extern const struct page_area page_area_home;
 extern const struct page_area page_area_connections;
 extern const struct page_area page_area_incidents;
+extern const struct page_area page_area_work_lists;
 extern const struct page_area page_area_records;
 extern const struct page_area page_area_entity;
 extern const struct page_area page_area_ask;
@@ -65,6 +66,13 @@ extern const struct page_area page_area_tokens;
 /* Appends the answer of a part. A statement has arguments of its own; an answer has those of the request. */
 WH_MUST_CHECK enum wh_rc page_capture(struct api_job *job, const struct page_part *part,
                                       struct wh_buf *out, struct wh_err *err);
+
+/* incidents.c: the impact of the incident of the path, now or at _asof. */
+WH_MUST_CHECK enum wh_rc page_answer_impact(struct api_job *job, struct wh_err *err);
+/* incident_picture.c: {"svg": ...}, empty when the incident hit no service. */
+WH_MUST_CHECK enum wh_rc page_answer_picture(struct api_job *job, struct wh_err *err);
+/* The statement for open incidents with their customers and what those pay in a month. */
+extern const char PAGE_OPEN_INCIDENTS[];
 
 /* The part whose rows are the page's .csv; NULL: it has none. */
 const struct page_part *page_rows_part(const struct api_page *page);

@@ -164,7 +164,7 @@ static void test_rows(void **state)
             "<a href=\"/incidents/0ab8c8f0-0000-5000-8000-00000000000f\">"
             "&lt;script&gt;x&lt;/script&gt;</a>",
             "<script>x");
-    renders("incidents", "{\"incidents\":{\"rows\":[]}}", "No incident is stored", "<table");
+    renders("incidents", "{\"incidents\":{\"rows\":[]}}", "There are none", "<table");
     renders("incidents", "{\"incidents\":{\"rows\":[{\"url\":\"javascript:alert(1)\"}]}}",
             "href=\"#\"", "href=\"javascript");
     /* A template's own braces in a value are text. */
