@@ -31,6 +31,7 @@ int cli_impact(struct cli *cli);
 int cli_ask(struct cli *cli);
 int cli_search(struct cli *cli);
 int cli_watch(struct cli *cli);
+int cli_rules(struct cli *cli);
 int cli_backup(struct cli *cli);
 int cli_restore(struct cli *cli);
 

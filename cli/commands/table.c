@@ -119,7 +119,7 @@ static const struct cli_command table[] = {
      "  wellhead search 'shop/web!12'                          # exactly this one comes first\n"
      "  wellhead search 3f2a91c                                # a commit\n"
      "  wellhead search https://gitlab.example.com/shop/web/-/issues/45#note_7\n"
-     "  wellhead search checkout --limit 5 --json\n"
+     "  wellhead search checkout --limit 5 --json   # also --csv\n"
      "\nTexts that only an older revision has are found too, and say so. Exit code 3: nothing was\n"
      "found.\n",
      cli_search},
@@ -155,6 +155,20 @@ static const struct cli_command table[] = {
      "empty cell empties a value; a column that a file lacks stays as it is in the store.\n"
      "`wellhead purge import-NAME` removes all rows of a source.\n",
      cli_import},
+    {"rules", CLI_RULES,
+     "who is told when a record meets a condition: `rules add`, `test`, `deliveries`, `replay`",
+     "[add FILE | remove ID | test FILE|ID | deliveries [ID] | replay ID [NUMBER]]", 3,
+     "  wellhead rules                       # each rule, and how it is\n"
+     "  wellhead rules add failed.json       # adds it, or replaces the one with its id\n"
+     "  wellhead rules test failed.json --since 30d   # when would it have fired?\n"
+     "  wellhead rules deliveries failed     # what waits, has failed, was acknowledged\n"
+     "  wellhead rules replay failed         # delivers again what had failed\n"
+     "  wellhead rules remove failed --quiet\n"
+     "  wellhead rules deliveries --ndjson | jq .reason    # also --csv\n"
+     "\nA rule is JSON:\n"
+     "  {\"id\": \"failed\", \"table\": \"pipelines\", \"enters\": \"status = 'failed'\",\n"
+     "   \"url\": \"https://hooks.example.com/x\", \"secret_file\": \"hook.key\"}\n",
+     cli_rules},
     {"watch", CLI_WATCH, "print the changes of the records as they happen, until Ctrl-C",
      "[KIND]...", 16,
      "  wellhead watch\n"

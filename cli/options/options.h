@@ -43,7 +43,8 @@ enum cli_command_bit {
     CLI_RESTORE = 1 << 20,
     CLI_SEARCH = 1 << 21,
     CLI_MEASURES = 1 << 22,
-    CLI_ALL = (1 << 23) - 1,
+    CLI_RULES = 1 << 23,
+    CLI_ALL = (1 << 24) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_RESTORE,
 };

@@ -58,10 +58,11 @@ static const struct cli_option table[] = {
      "end when Kafka has the rows, without waiting for the mapper and the sink"},
     {"where", 0, false, "CONDITION", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(where), CLI_WATCH, CLI_OWN,
      "only records of which this condition in SQL is true, over the columns of their table"},
-    {"since", 0, false, "PLACE", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(since), CLI_WATCH | CLI_MEASURES,
-     CLI_OWN,
+    {"since", 0, false, "PLACE", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(since),
+     CLI_WATCH | CLI_RULES | CLI_MEASURES, CLI_OWN,
      "begin behind this change: a sequence, or the `place` of a change; 0 is the begin of the log. "
-     "Default: now. measures: the begin of the period, as in 2026-11-01 or -26w. Default: 12 "
+     "Default: now. rules test: look at the changes since then, 30d or a time. measures: the begin "
+     "of the period, as in 2026-11-01 or -26w. Default: 12 "
      "weeks"},
     {"until", 0, false, "TIME", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(until), CLI_MEASURES, CLI_OWN,
      "the end of the period: a day, which counts whole, or a time. Default: now"},
@@ -114,11 +115,11 @@ static const struct cli_option table[] = {
     {"json", 0, false, NULL, CLI_OPTION_FORMAT, CLI_JSON, MEMBER(format), CLI_ALL, CLI_OWN,
      "print one JSON document"},
     {"ndjson", 0, false, NULL, CLI_OPTION_FORMAT, CLI_NDJSON, MEMBER(format),
-     CLI_SQL | CLI_TABLES | CLI_WATCH, CLI_OWN,
+     CLI_SQL | CLI_TABLES | CLI_WATCH | CLI_RULES, CLI_OWN,
      "print one JSON object per row, each on a line of its own, as they arrive"},
     {"csv", 0, false, "safe", CLI_OPTION_CSV, CLI_CSV, MEMBER(format),
-     CLI_SQL | CLI_TABLES | CLI_PEOPLE | CLI_TOKENS | CLI_SEARCH | CLI_MEASURES, CLI_OWN,
-     "print CSV; --csv=safe keeps a spreadsheet from running text as a formula"},
+     CLI_SQL | CLI_TABLES | CLI_PEOPLE | CLI_TOKENS | CLI_RULES | CLI_SEARCH | CLI_MEASURES,
+     CLI_OWN, "print CSV; --csv=safe keeps a spreadsheet from running text as a formula"},
     {"expanded", 'x', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(expanded),
      CLI_SQL | CLI_TABLES | CLI_MODEL | CLI_MEASURES, CLI_OWN,
      "print each column on a line of its own, as for rows with many columns"},
@@ -132,7 +133,7 @@ static const struct cli_option table[] = {
      "give up after this long, as in 500ms, 5s, 10m"},
     {"quiet", 'q', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(quiet),
      CLI_CONNECT | CLI_STATUS | CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_TOPICS |
-         CLI_IMPORT | CLI_OPEN | CLI_TOKENS | CLI_BACKUP | CLI_RESTORE,
+         CLI_IMPORT | CLI_OPEN | CLI_TOKENS | CLI_RULES | CLI_BACKUP | CLI_RESTORE,
      CLI_OWN, "print only data and errors, no progress"},
     {"config", 0, false, "FILE", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(config), CLI_ALL, CLI_COMMON,
      "read the settings from this file"},

@@ -11,6 +11,7 @@
 #include "common/event/topics.h"
 #include "common/run/stage.h"
 #include "stages/sink/api/api.h"
+#include "stages/sink/automation/automation.h"
 #include "stages/sink/backup/backup.h"
 #include "stages/sink/changes/changes.h"
 #include "stages/sink/rowtopics/rowtopics.h"
@@ -34,6 +35,9 @@ enum {
     ROWS_TIMEOUT_MS = 60000,
     ROWS_RETRY_MS = 1000,
     DUMP_CACHE_BYTES = 8 << 20,
+    RULES_CACHE_BYTES = 1 << 20,
+    RULES_CONNECTIONS = 4, /* per host */
+    RULES_CONNECT_MS = 5000,
     SAY_EVERY_NS = 2000000000,
 };
 
@@ -63,6 +67,14 @@ struct app {
     struct rowtopics *rows; /* NULL: they are off */
     bool rows_enabled;
     struct rowtopics_deps rows_conf;
+    struct automation_conf rules_conf;
+    char rules_path[SINK_PATH_MAX];
+    char rules_secrets_path[SINK_PATH_MAX];
+    struct wh_store *rules_store;
+    struct wh_producer *rules_producer;
+    struct wh_httpc *rules_http;
+    /* NULL while a store is rebuilt; the thread of the writer reads it. */
+    struct automation *_Atomic automation;
     struct sink *sink;
     struct sink_watch *watch; /* NULL while a store is rebuilt */
     struct search *search;    /* the same */
@@ -133,6 +145,12 @@ static const struct wh_conf_key keys[] = {
      "partitions of new topics of rows"},
     {"rows.replication", WH_CONF_INT, 0, "1", 1, 32, AT(rows_conf.replication),
      "replicas of new topics of rows"},
+    {"rules.file", WH_CONF_STRING, 0, NULL, 0, 0, AT(rules_conf.file),
+     "file of rules: who is told when a record meets a condition (docs/automation.md)"},
+    {"rules.secrets_path", WH_CONF_STRING, 0, NULL, 0, 0, AT(rules_conf.secrets_path),
+     "folder of the keys that sign webhooks of rules; default <data.path>/rule-secrets"},
+    {"rules.private_targets", WH_CONF_BOOL, 0, "false", 0, 0, AT(rules_conf.private_targets),
+     "let webhooks of rules go to addresses that are not public, such as 127.0.0.1 or 10.0.0.1"},
     {"dump.heads", WH_CONF_BOOL, 0, "false", 0, 0, AT(dump_heads),
      "print kind, id, size and hash of every entity's head and exit"},
 };
@@ -151,6 +169,9 @@ static void drain(void *ctx)
         rowtopics_stop(app->rows);
     }
     sink_api_drain(app->api);
+    if (app->automation) {
+        automation_stop(app->automation);
+    }
     if (app->watch) {
         sink_watch_stop(app->watch);
     }
@@ -334,7 +355,12 @@ static enum wh_rc make_changes(struct app *app, struct wh_err *err)
 
 static void on_stored(void *ctx, uint64_t sequence)
 {
-    changes_notify(((struct app *)ctx)->changes, sequence);
+    struct app *app = ctx;
+
+    changes_notify(app->changes, sequence);
+    if (app->automation) {
+        automation_notify(app->automation);
+    }
 }
 
 static enum wh_rc start_sink(struct app *app, struct wh_err *err)
@@ -471,6 +497,77 @@ static bool name_file(char path[SINK_PATH_MAX], const char *folder, const char *
     return n > 0 && n < SINK_PATH_MAX;
 }
 
+static enum wh_rc name_rules(struct app *app, struct wh_err *err)
+{
+    const char *data_path = app->api_conf.data_path;
+
+    return name_file(app->rules_path, data_path, "automation") &&
+                   name_file(app->rules_secrets_path, data_path, "rule-secrets")
+               ? WH_OK
+               : wh_fail(err, WH_E_CONFIG, "data.path is too long");
+}
+
+/* The parts that only rules use: a store of their own, which a rebuild leaves alone, and ways to the targets. */
+static enum wh_rc open_rules(struct app *app, struct wh_err *err)
+{
+    const struct wh_store_conf store = {.path = app->rules_path,
+                                        .families = automation_families,
+                                        .n_families = AUTOMATION_FAMILY_COUNT,
+                                        .cache_bytes = RULES_CACHE_BYTES,
+                                        .memtable_bytes = RULES_CACHE_BYTES};
+    const struct wh_httpc_conf http = {.max_connections = RULES_CONNECTIONS,
+                                       .user_agent = "wellhead",
+                                       .connect_timeout_ms = RULES_CONNECT_MS};
+    struct wh_run *run = app->base.run;
+    struct wh_producer_conf producer;
+
+    wh_stage_producer_conf(&app->base, &producer);
+    producer.profile = WH_BUS_LIVE;
+    producer.queue_max_bytes = DEAD_LETTER_QUEUE_BYTES;
+    producer.queue_max_records = DEAD_LETTER_QUEUE_RECORDS;
+    producer.delivery_timeout_ms = DEAD_LETTER_TIMEOUT_MS;
+    if (name_rules(app, err) != WH_OK ||
+        wh_store_rocks_open(&store, &app->rules_store, err) != WH_OK ||
+        wh_httpc_curl_new(wh_run_loop(run), wh_run_log(run), &http, &app->rules_http, err) !=
+            WH_OK) {
+        return wh_err_prefix(err, "rules");
+    }
+    return wh_producer_kafka_new(&producer, &app->rules_producer, err);
+}
+
+static enum wh_rc start_rules(struct app *app, struct wh_err *err)
+{
+    struct wh_run *run = app->base.run;
+    struct automation_deps deps = {
+        .changes = app->changes,
+        .loop = wh_run_loop(run),
+        .clock = wh_clock_real(),
+        .log = wh_run_log(run),
+        .metrics = wh_run_metrics(run),
+    };
+    struct automation *automation;
+
+    if (app->conf.rebuild) {
+        return WH_OK;
+    }
+    if (open_rules(app, err) != WH_OK) {
+        return err->rc;
+    }
+    deps.store = app->rules_store;
+    deps.http = app->rules_http;
+    deps.producer = app->rules_producer;
+    deps.conf = app->rules_conf;
+    deps.conf.topic_prefix = app->base.topic_prefix;
+    if (deps.conf.secrets_path[0] == '\0') {
+        deps.conf.secrets_path = app->rules_secrets_path;
+    }
+    if (automation_new(&deps, &automation, err) != WH_OK) {
+        return err->rc;
+    }
+    app->automation = automation;
+    return WH_OK;
+}
+
 static enum wh_rc name_files(struct app *app, struct wh_err *err)
 {
     struct sink_api_conf *conf = &app->api_conf;
@@ -504,6 +601,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
         .watch = app->watch,
         .changes = app->changes,
         .rows = app->rows,
+        .automation = app->automation,
         .loop = wh_run_loop(run),
         .clock = wh_clock_real(),
         .log = wh_run_log(run),
@@ -532,7 +630,8 @@ static enum wh_rc start(void *ctx, struct wh_err *err)
 
     if (open_kafka(app, err) != WH_OK || make_changes(app, err) != WH_OK ||
         start_sink(app, err) != WH_OK || start_watch(app, err) != WH_OK ||
-        start_search(app, err) != WH_OK || start_rows(app, err) != WH_OK) {
+        start_search(app, err) != WH_OK || start_rows(app, err) != WH_OK ||
+        start_rules(app, err) != WH_OK) {
         return err->rc;
     }
     return start_api(app, err);
@@ -548,6 +647,10 @@ static void release(void *ctx)
     sink_watch_free(app->watch);
     wh_admin_free(app->watch_admin);
     sink_free(app->sink);
+    automation_free(app->automation);
+    wh_httpc_free(app->rules_http);
+    wh_producer_free(app->rules_producer);
+    wh_store_free(app->rules_store);
     changes_free(app->changes);
     wh_producer_free(app->producer);
     wh_consumer_free(app->consumer);

@@ -22,6 +22,8 @@
  *   GET /api/v1/changes?kind=TABLE           server-sent events, one for each change, without an end (changes.c);
  *                                            where, since, and the field Last-Event-ID
  *   GET /api/v1/search?_search=TEXT          full text; kind, _size, _next; what the text names exactly comes first
+ *   GET, POST /api/v1/rules, DELETE /api/v1/rules/ID; .../ID/deliveries, .../ID/replay, /api/v1/rules/test
+ *                                            who is told when a record meets a condition (rules.c)
  *   GET /api/v1/kinds, /api/v1/status
  *   GET /api/v1/model, /api/v1/model/KIND    kinds, fields, what fills them, counts, examples
  *   GET /api/v1/purges/CONNECTION            the report of a purge
@@ -49,6 +51,7 @@ enum {
     STREAM_THREADS = 4,
     WAITING_MAX = 64, /* of each lane */
     QUERY_BODY_MAX = 2 << 20,
+    RULE_BODY_MAX = 64 << 10,
     TOKENS_BODY_MAX = 1 << 10,
     BACKUP_BODY_MAX = 4 << 10,
 };
@@ -76,6 +79,12 @@ static const struct route routes[] = {
     {"/api/v1/measures", "GET, HEAD", 0, API_READS, api_answer_measures},
     {"/api/v1/measures/*", "GET, HEAD", 0, API_QUERIES, api_answer_measure},
     {"/api/v1/measures/*/rows", "GET, HEAD", 0, API_QUERIES, api_answer_measure_rows},
+    {"/api/v1/rules", "GET, HEAD, POST", RULE_BODY_MAX, API_QUERIES, api_answer_rules},
+    {"/api/v1/rules/deliveries", "GET, HEAD", 0, API_QUERIES, api_answer_rule_deliveries},
+    {"/api/v1/rules/test", "POST", RULE_BODY_MAX, API_QUERIES, api_answer_rule_test},
+    {"/api/v1/rules/*", "DELETE", 0, API_QUERIES, api_answer_rule},
+    {"/api/v1/rules/*/deliveries", "GET, HEAD", 0, API_QUERIES, api_answer_rule_deliveries},
+    {"/api/v1/rules/*/replay", "POST", RULE_BODY_MAX, API_QUERIES, api_answer_rule_replay},
     {"/api/v1/kinds", "GET, HEAD", 0, API_READS, api_answer_kinds},
     {"/api/v1/model", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/model/*", "GET, HEAD", 0, API_QUERIES, api_answer_model},
@@ -138,7 +147,14 @@ static bool is_get(struct wh_slice method)
 
 static bool method_allowed(const struct route *route, struct wh_slice method)
 {
-    return is_get(method) || (wh_slice_eq(method, WH_LIT("POST")) && strstr(route->allow, "POST"));
+    static const char *const names[] = {"GET", "HEAD", "POST", "DELETE"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (wh_slice_eq(method, wh_slice_str(names[i]))) {
+            return strstr(route->allow, names[i]) != NULL;
+        }
+    }
+    return false;
 }
 
 /* ---- the handler ---- */

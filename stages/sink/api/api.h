@@ -13,6 +13,7 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "common/store/store.h"
+#include "stages/sink/automation/automation.h"
 #include "stages/sink/changes/changes.h"
 #include "stages/sink/ingest/sink.h"
 #include "stages/sink/rowtopics/rowtopics.h"
@@ -45,10 +46,11 @@ struct sink_api_conf {
 struct sink_api_deps {
     struct wh_store *store;
     struct sink *sink;
-    struct search *search;    /* NULL: only references are found */
-    struct sink_watch *watch; /* NULL: the API tells nothing of other processes */
-    struct rowtopics *rows;   /* NULL: there are no topics of rows */
-    struct changes *changes;  /* NULL: there are no streams of changes */
+    struct search *search;         /* NULL: only references are found */
+    struct sink_watch *watch;      /* NULL: the API tells nothing of other processes */
+    struct rowtopics *rows;        /* NULL: there are no topics of rows */
+    struct changes *changes;       /* NULL: there are no streams of changes */
+    struct automation *automation; /* NULL: there are no rules */
     struct wh_loop *loop;
     struct wh_clock clock;
     struct wh_log *log;

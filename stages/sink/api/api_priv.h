@@ -431,6 +431,14 @@ WH_MUST_CHECK enum wh_rc api_answer_changes(struct api_job *job, struct wh_err *
 WH_MUST_CHECK enum wh_rc api_changes_end(const struct api_job *job, struct wh_buf *out,
                                          struct wh_err *err);
 
+/* ---- rules.c ---- */
+
+WH_MUST_CHECK enum wh_rc api_answer_rules(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_rule(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_rule_deliveries(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_rule_replay(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_rule_test(struct api_job *job, struct wh_err *err);
+
 /* ---- login.c ---- */
 
 /*

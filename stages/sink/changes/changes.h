@@ -94,6 +94,9 @@ WH_MUST_CHECK enum wh_rc changes_read(struct changes *c, uint64_t after, struct 
 /* The first change that was stored at this time or later; one behind the last when there is none. */
 WH_MUST_CHECK enum wh_rc changes_since(struct changes *c, int64_t stored_ms, uint64_t *ret_sequence,
                                        struct wh_err *err);
+/* When Wellhead learned of it: when the webhook or the answer came. When it was stored, if that is not known. */
+WH_MUST_CHECK enum wh_rc change_learned_ms(struct changes *c, const struct change *change,
+                                           int64_t *ret_ms, struct wh_err *err);
 /* When it happened at the source; when it was stored, if the source says nothing. */
 int64_t change_at_ms(const struct change *change);
 

@@ -344,6 +344,46 @@ static enum wh_rc write_all(struct writing *w, struct wh_buf *out, struct wh_err
     return write_bounded(w, out, err);
 }
 
+static enum wh_rc begin(struct writing *w, struct changes *c, const struct change *change,
+                        struct wh_err *err)
+{
+    w->c = c;
+    w->change = change;
+    w->def = wh_kind_def(change->kind);
+    if (w->def == NULL) {
+        return wh_fail(err, WH_E_CORRUPT, "a change of an unknown kind %d", (int)change->kind);
+    }
+    wh_arena_init(&w->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    wh_buf_init(&w->row, ROW_MAX_BYTES);
+    return WH_OK;
+}
+
+static void end(struct writing *w)
+{
+    wh_buf_done(&w->row);
+    wh_arena_done(&w->arena);
+}
+
+enum wh_rc change_learned_ms(struct changes *c, const struct change *change, int64_t *ret_ms,
+                             struct wh_err *err)
+{
+    WH_AUTO_FREE struct writing *w = wh_mem_zalloc(1, sizeof(*w));
+    enum wh_rc rc;
+
+    if (w == NULL) {
+        return wh_fail(err, WH_E_NOMEM, "no memory for a change");
+    }
+    rc = begin(w, c, change, err);
+    if (rc == WH_OK) {
+        rc = read_entry(w, err);
+        end(w);
+    }
+    *ret_ms = w->has_entry && w->entry.provenance.observed_at_ms
+                  ? w->entry.provenance.observed_at_ms
+                  : change->stored_ms;
+    return rc;
+}
+
 enum wh_rc change_write(struct changes *c, const struct change *change, struct wh_buf *out,
                         struct wh_err *err)
 {
@@ -353,16 +393,10 @@ enum wh_rc change_write(struct changes *c, const struct change *change, struct w
     if (w == NULL) {
         return wh_fail(err, WH_E_NOMEM, "no memory for a change");
     }
-    w->c = c;
-    w->change = change;
-    w->def = wh_kind_def(change->kind);
-    if (w->def == NULL) {
-        return wh_fail(err, WH_E_CORRUPT, "a change of an unknown kind %d", (int)change->kind);
+    rc = begin(w, c, change, err);
+    if (rc == WH_OK) {
+        rc = write_all(w, out, err);
+        end(w);
     }
-    wh_arena_init(&w->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
-    wh_buf_init(&w->row, ROW_MAX_BYTES);
-    rc = write_all(w, out, err);
-    wh_buf_done(&w->row);
-    wh_arena_done(&w->arena);
     return rc;
 }

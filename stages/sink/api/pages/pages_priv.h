@@ -62,6 +62,7 @@ extern const struct page_area page_area_charts;
 extern const struct page_area page_area_sql;
 extern const struct page_area page_area_model;
 extern const struct page_area page_area_tokens;
+extern const struct page_area page_area_rules;
 
 /* Appends the answer of a part. A statement has arguments of its own; an answer has those of the request. */
 WH_MUST_CHECK enum wh_rc page_capture(struct api_job *job, const struct page_part *part,

@@ -1,0 +1,2 @@
+// Who is told when a record meets a condition.
+export const pages = () => ["/rules"];
