@@ -1,9 +1,11 @@
 /* GET /api/v1/search?_search=TEXT: full-text search, references first. */
+#include <stdio.h>
+
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "stages/sink/api/search_priv.h"
 
-enum { SIZE_DEFAULT = 20, PLACE_BYTES = 16 };
+enum { SIZE_DEFAULT = 20, PLACE_BYTES = 16, TITLE_MAX = 256 };
 
 /* ---- the request ---- */
 
@@ -78,16 +80,52 @@ static enum wh_rc read_request(struct api_search *s, struct wh_err *err)
 
 /* ---- rows ---- */
 
-static enum wh_rc read_names(struct api_search *s, struct api_search_row *row, struct wh_err *err)
+/* Records without a title are called by what they belong to. */
+static enum wh_rc make_title(struct api_search *s, struct api_search_row *row, struct wh_err *err)
 {
-    const char *title = past_field(row->head, "title") ? "title" : "name";
+    const struct wh_head *h = row->head;
+    const struct wh_value *item = past_field(h, "work_item");
+    struct wh_slice ref = past_string(h, "ref");
+    const struct wh_head *about = NULL;
+    char text[TITLE_MAX];
+
+    text[0] = '\0';
+    if (h->body.def->kind == WH_KIND_BUILD_RECORD) {
+        (void)snprintf(text, sizeof(text), "Pipeline %.*s%s%.*s", WH_SLICE_ARG(h->source.id),
+                       ref.len ? " of " : "", WH_SLICE_ARG(ref));
+    } else if (h->body.def->kind == WH_KIND_NOTE && item) {
+        if (past_head(s->reading.past, WH_KIND_WORK_ITEM, &item->u.ref, &s->reading.arena, &about,
+                      err) != WH_OK) {
+            return err->rc;
+        }
+        (void)snprintf(text, sizeof(text), "Comment on %.*s",
+                       WH_SLICE_ARG(about ? past_string(about, "title") : WH_LIT("?")));
+    }
+    return wh_arena_dup(&s->reading.arena, wh_slice_str(text), &row->title, err);
+}
+
+static enum wh_rc read_title(struct api_search *s, struct api_search_row *row, struct wh_err *err)
+{
+    static const char *const names[] = {"title", "name", "environment_name", "product", "service"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && row->title.len == 0; i++) {
+        const struct wh_value *v = past_field(row->head, names[i]);
+        int at = wh_kind_field(row->head->body.def, wh_slice_str(names[i]));
+
+        if (v && row->head->body.def->fields[at].type == WH_FIELD_STRING &&
+            past_text(s->reading.past, row->head, names[i], &s->reading.arena, &row->title, err) !=
+                WH_OK) {
+            return err->rc;
+        }
+    }
+    return row->title.len ? WH_OK : make_title(s, row, err);
+}
+
+static enum wh_rc read_project(struct api_search *s, struct api_search_row *row, struct wh_err *err)
+{
     const struct wh_value *project = past_field(row->head, "project");
     const struct wh_head *of = NULL;
 
-    if (past_field(row->head, title) && past_text(s->reading.past, row->head, title,
-                                                  &s->reading.arena, &row->title, err) != WH_OK) {
-        return err->rc;
-    }
     if (row->head->body.def->kind == WH_KIND_PROJECT) {
         row->project_path = past_string(row->head, "path");
     }
@@ -137,7 +175,7 @@ static enum wh_rc add_row(struct api_search *s, enum wh_kind kind, const struct 
                                hit->version, &row.revision, err) != WH_OK) {
         return err->rc;
     }
-    if (read_names(s, &row, err) != WH_OK) {
+    if (read_title(s, &row, err) != WH_OK || read_project(s, &row, err) != WH_OK) {
         return err->rc;
     }
     s->rows[s->n_rows++] = row;
@@ -147,16 +185,19 @@ static enum wh_rc add_row(struct api_search *s, enum wh_kind kind, const struct 
 static enum wh_rc add_references(struct api_search *s, struct wh_err *err)
 {
     struct past_found found[API_SEARCH_REFERENCES];
+    size_t most = s->query.size < API_SEARCH_REFERENCES ? s->query.size : API_SEARCH_REFERENCES;
     size_t n = 0;
     enum wh_rc rc = WH_OK;
 
     if (!s->query.after.set) {
         rc = search_references(s->reading.past, s->reading.job->api->deps.store, s->reading.snap,
-                               s->text, found, API_SEARCH_REFERENCES, &n, err);
+                               s->text, found, most, &n, err);
     }
     for (size_t i = 0; rc == WH_OK && i < n; i++) {
         rc = add_row(s, found[i].kind, &found[i].id, NULL, err);
     }
+    /* Hits take what is left of the page; one at least, behind which the next page begins. */
+    s->query.size = s->query.size > s->n_rows ? s->query.size - s->n_rows : 1;
     return rc;
 }
 

@@ -139,7 +139,7 @@ static void write_row(struct wh_json_writer *w, const struct api_search_row *row
         return;
     }
     /* The title that a former text had is not the one that the record has. */
-    write_parts(w, "title_parts", hit && !hit->former ? hit->title : row->title);
+    write_parts(w, "title_parts", hit && !hit->former && hit->title.len ? hit->title : row->title);
     write_parts(w, "snippet_parts",
                 hit && hit->former && hit->title.len ? hit->title
                 : hit                                ? hit->snippet

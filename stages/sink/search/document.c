@@ -16,11 +16,16 @@ _Static_assert((int)WHAT_COUNT <= (int)SEARCH_WHATS_MAX, "facets have room for a
 
 static const struct {
     unsigned what;
-    const char *type;  /* of the work item */
-    const char *table; /* the view of these */
-} types[] = {{WHAT_MERGE_REQUEST, "merge_request", "merge_requests"},
+    const char *name;  /* for work items: their type */
+    const char *table; /* the view of these, or another word for them */
+} words[] = {{WHAT_MERGE_REQUEST, "merge_request", "merge_requests"},
              {WHAT_ISSUE, "issue", "issues"},
-             {WHAT_INCIDENT, "incident", "incidents"}};
+             {WHAT_INCIDENT, "incident", "incidents"},
+             {WH_KIND_NOTE, "comment", "comments"},
+             {WH_KIND_BUILD_RECORD, "pipeline", "pipelines"},
+             {WH_KIND_TEAM_MEMBER, "account", "accounts"}};
+
+enum { WORDS_N = sizeof(words) / sizeof(words[0]) };
 
 /* Which fields are indexed. */
 static const struct shape {
@@ -74,15 +79,14 @@ bool search_keeps_former(enum wh_kind kind)
 
 const char *search_what_name(unsigned what)
 {
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (types[i].what == what) {
-            return types[i].type;
+    for (size_t i = 0; i < WORDS_N; i++) {
+        if (words[i].what == what) {
+            return words[i].name;
         }
     }
-    if (what >= WH_KIND_COUNT || wh_kind_def((enum wh_kind)what) == NULL) {
-        return NULL;
-    }
-    return what == WH_KIND_NOTE ? "comment" : wh_kind_def((enum wh_kind)what)->name;
+    return what < WH_KIND_COUNT && wh_kind_def((enum wh_kind)what)
+               ? wh_kind_def((enum wh_kind)what)->name
+               : NULL;
 }
 
 uint64_t search_what_mask(struct wh_slice name)
@@ -90,18 +94,12 @@ uint64_t search_what_mask(struct wh_slice name)
     const struct wh_kind_def *def = wh_kind_by_name(name);
     uint64_t mask = def ? UINT64_C(1) << def->kind : 0;
 
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if ((def && def->kind == WH_KIND_WORK_ITEM) ||
-            wh_slice_eq(name, wh_slice_str(types[i].type)) ||
-            wh_slice_eq(name, wh_slice_str(types[i].table))) {
-            mask |= UINT64_C(1) << types[i].what;
+    for (size_t i = 0; i < WORDS_N; i++) {
+        if ((def && def->kind == WH_KIND_WORK_ITEM && words[i].what >= WH_KIND_COUNT) ||
+            wh_slice_eq(name, wh_slice_str(words[i].name)) ||
+            wh_slice_eq(name, wh_slice_str(words[i].table))) {
+            mask |= UINT64_C(1) << words[i].what;
         }
-    }
-    if (wh_slice_eq(name, WH_LIT("comment")) || wh_slice_eq(name, WH_LIT("comments"))) {
-        mask |= UINT64_C(1) << WH_KIND_NOTE;
-    }
-    if (wh_slice_eq(name, WH_LIT("pipeline")) || wh_slice_eq(name, WH_LIT("pipelines"))) {
-        mask |= UINT64_C(1) << WH_KIND_BUILD_RECORD;
     }
     return mask;
 }
@@ -110,10 +108,9 @@ static unsigned what_of(const struct wh_head *head)
 {
     struct wh_slice type = past_string(head, "type");
 
-    for (size_t i = 0;
-         head->body.def->kind == WH_KIND_WORK_ITEM && i < sizeof(types) / sizeof(types[0]); i++) {
-        if (wh_slice_eq(type, wh_slice_str(types[i].type))) {
-            return types[i].what;
+    for (size_t i = 0; head->body.def->kind == WH_KIND_WORK_ITEM && i < WORDS_N; i++) {
+        if (words[i].what >= WH_KIND_COUNT && wh_slice_eq(type, wh_slice_str(words[i].name))) {
+            return words[i].what;
         }
     }
     return (unsigned)head->body.def->kind;

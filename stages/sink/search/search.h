@@ -38,8 +38,8 @@ enum {
     SEARCH_NAMES_BYTES = 4 << 10,
     SEARCH_FORMER_MAX = 100,
     SEARCH_INPUT_BYTES = 1024, /* of what is typed; the rest is ignored */
-    SEARCH_COUNT_MAX = 50000,
-    SEARCH_RANK_MAX = 5000,
+    SEARCH_COUNT_MAX = 20000,
+    SEARCH_RANK_MAX = 3000,
     SEARCH_HITS_MAX = 100,
     SEARCH_WHATS_MAX = 32,
 };
@@ -63,7 +63,7 @@ void search_free(struct search *s);
 /* ---- queries ---- */
 
 /* The word for what a record is: "issue", "incident", "merge_request", "work_item" for others of that kind, "comment",
- * or the name of its kind. NULL: there is no such number. */
+ * "pipeline", "account", or the name of its kind. NULL: there is no such number. */
 const char *search_what_name(unsigned what);
 /* The bits of the words that a name stands for: one of the above, a kind's name or a table's ("issues",
  * "work_items"). 0: there is no such name. */

@@ -148,6 +148,10 @@ static void what_is_named_exactly_comes_first(void **state)
     first_is(w, "0123456789abcdef0123456789abcdef01234567", mr);
     first_is(w, "0123456", mr);
     first_is(w, "https://gitlab.test/shop/api", "https://gitlab.test/shop/api");
+    (void)get(w, "/api/v1/search", "seen again", 200);
+    th_slice_is(wh_json_get_str(row(w, 0), "kind"), "comment");
+    th_slice_is(wh_json_get_str(row(w, 0), "title"), "Comment on Payments <script>fail</script>");
+    th_http_done(&w->req);
     (void)get(w, "/api/v1/search", "shop/web!13", 200);
     th_http_done(&w->req);
 }
