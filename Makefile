@@ -328,9 +328,14 @@ bench: ## figures and ratios of each stage, one run
 	@tests/bench/run
 
 .PHONY: install
-install: all ## copy the programs to $(DESTDIR)$(PREFIX)/bin
+install: all ## copy the programs, the manual and completions to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(filter-out %wellhead-gitlab %wellhead-lag,$(BINS)) $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(B)/bin/wellhead help man > $(DESTDIR)$(PREFIX)/share/man/man1/wellhead.1
+	$(B)/bin/wellhead completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/wellhead
+	$(B)/bin/wellhead completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wellhead
 
 .PHONY: clean
 clean: ## remove build/

@@ -4,12 +4,13 @@
 
 #include "cli/commands/commands.h"
 #include "cli/core/settings.h"
+#include "cli/options/completion.h"
 #include "cli/options/help.h"
 #include "common/base/build_version.h"
 #include "common/base/nearest.h"
 #include "common/base/num.h"
 
-enum { HELP_MAX_BYTES = 1 << 16 };
+enum { HELP_MAX_BYTES = 1 << 16, MANUAL_MAX_BYTES = 1 << 20 };
 
 static const char exit_codes[] =
     "0 done; 1 failed; 2 wrong use; 3 nothing matches; 4 sign-in needed;\n"
@@ -94,6 +95,48 @@ static int print_settings(const struct cli *cli)
     return cli_data(&cli->out, wh_buf_slice(&text)) ? CLI_OK : CLI_FAILED;
 }
 
+static int print_manual(const struct cli *cli)
+{
+    WH_AUTO(buf) struct wh_buf settings;
+    WH_AUTO(buf) struct wh_buf text;
+    struct cli_manual texts = {.version = wh_build_version(), .exit_codes = exit_codes};
+    struct wh_err err;
+    size_t n;
+    const struct cli_command *commands = cli_command_table(&n);
+
+    wh_buf_init(&settings, HELP_MAX_BYTES);
+    wh_buf_init(&text, MANUAL_MAX_BYTES);
+    if (cli_settings_help(&settings, &err) != WH_OK) {
+        return cli_fail(cli, "help", &err);
+    }
+    texts.settings = wh_buf_slice(&settings);
+    if (cli_manual_page(commands, n, &texts, &text, &err) != WH_OK) {
+        return cli_fail(cli, "help", &err);
+    }
+    return cli_data(&cli->out, wh_buf_slice(&text)) ? CLI_OK : CLI_FAILED;
+}
+
+static int print_completion(const struct cli *cli, const char *shell)
+{
+    WH_AUTO(buf) struct wh_buf text;
+    struct wh_err err;
+    size_t n;
+    const struct cli_command *commands = cli_command_table(&n);
+    bool zsh = shell && strcmp(shell, "zsh") == 0;
+
+    wh_buf_init(&text, MANUAL_MAX_BYTES);
+    if (!zsh && (shell == NULL || strcmp(shell, "bash") != 0)) {
+        cli_note(&cli->out, "wellhead: it is `wellhead completion bash` or `wellhead completion "
+                            "zsh`; `make install` puts both into place\n");
+        return CLI_USAGE;
+    }
+    if ((zsh ? cli_completion_zsh(commands, n, &text, &err)
+             : cli_completion_bash(commands, n, &text, &err)) != WH_OK) {
+        return cli_fail(cli, "completion", &err);
+    }
+    return cli_data(&cli->out, wh_buf_slice(&text)) ? CLI_OK : CLI_FAILED;
+}
+
 static int help_on(const struct cli *cli, const char *topic)
 {
     const struct cli_command *command = topic ? find_command(topic) : NULL;
@@ -106,6 +149,9 @@ static int help_on(const struct cli *cli, const char *topic)
     }
     if (strcmp(topic, "settings") == 0) {
         return print_settings(cli);
+    }
+    if (strcmp(topic, "man") == 0) {
+        return print_manual(cli);
     }
     cli_note(&cli->out, "wellhead: there is no help on that; `wellhead help` lists the commands\n");
     return CLI_USAGE;
@@ -157,6 +203,9 @@ static int dispatch(struct cli *cli, char *const *env)
     }
     if (name && strcmp(name, "help") == 0) {
         return help_on(cli, cli->opt.n_args > 1 ? cli->opt.args[1] : NULL);
+    }
+    if (name && strcmp(name, "completion") == 0) {
+        return print_completion(cli, cli->opt.n_args > 1 ? cli->opt.args[1] : NULL);
     }
     if (cli->opt.help) {
         return print_help(cli, command);

@@ -128,7 +128,8 @@ static const struct cli_command table[] = {
      "  wellhead measures                                  # what there is, and what it means\n"
      "  wellhead measures deployment_frequency\n"
      "  wellhead measures time_to_merge --by project --over month --since -52w\n"
-     "  wellhead measures incidents_opened -p severity=critical --since 2026-10-01\n"
+     "  wellhead measures incidents_opened -p severity=critical --since 2026-10-01 --until "
+     "2026-10-31\n"
      "  wellhead measures change_failure_rate --over none --json   # with the address of its rows\n"
      "  wellhead measures issues_closed --csv > closed.csv\n",
      cli_measures},

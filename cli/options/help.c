@@ -20,7 +20,8 @@ static const char intro[] = "wellhead - GitLab as part of your own records\n\n"
 static const char closing[] =
     "\n`wellhead help COMMAND` explains a command. Settings come from --config FILE, from\n"
     "WELLHEAD_CONFIG or /etc/wellhead/wellhead.conf, and from WELLHEAD_* variables;\n"
-    "`wellhead help settings` lists them, `wellhead help exit-codes` the exit codes.\n";
+    "`wellhead help settings` lists them, `wellhead help exit-codes` the exit codes. `wellhead\n"
+    "help man` prints the manual, `wellhead completion bash` or zsh what a shell completes.\n";
 
 enum wh_rc cli_help_program(const struct cli_command *commands, size_t n, struct wh_buf *out,
                             struct wh_err *err)
