@@ -1,3 +1,3 @@
-// Tables, their columns, and what fills them.
-export const pages = () => ["/model"];
-export const shots = () => ({ model: "/model" });
+// Kinds of records, their fields, and what fills them.
+export const pages = () => ["/model", "/model/work_item"];
+export const shots = () => ({ model: "/model", "model-kind": "/model/work_item" });

@@ -20,14 +20,16 @@ static const struct api_page pages[] = {
      .file = "unresolved",
      .title = "Unresolved",
      .section = "/unresolved",
-     .parts = {{.name = "unresolved",
-                .sql = "select key, count, ambiguous, mentioned_by as entity, mentioned_by_url as "
-                       "url, rule, field, claimants from unresolved order by count desc, key "
-                       "limit 200"},
-               {.name = "without_customers",
-                .sql = "select s.id, s.name, s.team, s.tier from services s where not exists "
-                       "(select 1 from service_customers c where c.service = s.id) order by s.name "
-                       "limit 100"}}},
+     .parts =
+         {{.name = "unresolved",
+           .sql = "select key, count, ambiguous, mentioned_by as entity, mentioned_by_url as "
+                  "url, rule, field, claimants from unresolved order by count desc, key "
+                  "limit 200"},
+          {.name = "without_customers",
+           .sql =
+               "select s.id, s.name, s.team, s.tier from services s where s.id not in "
+               "(select service from service_customers where service is not null) order by s.name "
+               "limit 100"}}},
     {.path = "/dead-letters",
      .file = "dead_letters",
      .title = "Dead letters",
