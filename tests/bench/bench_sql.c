@@ -5,7 +5,7 @@
  *
  * ROWS of each kind, every pipeline with the head commit of one merge request. Each statement runs
  * twice: the first figure includes what the store reads for the first time. The third one is the
- * CPU time of the second run.
+ * CPU time of the second run. Then the numbers of measures by day: of one day, and of all days.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "stages/sink/batch/apply.h"
+#include "stages/sink/measures/measures.h"
 #include "stages/sink/sql/sql.h"
 #include "tests/bench/bench.h"
 
@@ -167,10 +168,14 @@ static double cpu_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static void run(struct sql_engine *engine, const char *sql)
+static void run_with(struct sql_engine *engine, struct wh_slice sql, const struct sql_param *params,
+                     size_t n_params, const char *name)
 {
-    const struct sql_query query = {
-        .text = wh_slice_str(sql), .timeout_ms = 60000, .max_rows = INT64_MAX};
+    const struct sql_query query = {.text = sql,
+                                    .params = params,
+                                    .n_params = n_params,
+                                    .timeout_ms = 60000,
+                                    .max_rows = INT64_MAX};
     const struct sql_rows rows = {on_columns, on_row, NULL};
     struct sql_outcome outcome[2];
     struct wh_err err;
@@ -183,7 +188,51 @@ static void run(struct sql_engine *engine, const char *sql)
     }
     (void)printf("%8.1f ms %8.1f ms %8.1f ms cpu %8lld rows %9lld read  %s\n",
                  (double)outcome[0].elapsed_us / 1e3, (double)outcome[1].elapsed_us / 1e3, cpu,
-                 (long long)outcome[1].rows, (long long)outcome[1].rows_read, sql);
+                 (long long)outcome[1].rows, (long long)outcome[1].rows_read, name);
+}
+
+static void run(struct sql_engine *engine, const char *sql)
+{
+    run_with(engine, wh_slice_str(sql), NULL, 0, sql);
+}
+
+static void run_measure(struct sql_engine *engine, const struct measure *m, int64_t days)
+{
+    const struct measure_query query = {.measure = m,
+                                        .over = "day",
+                                        .zone = WH_LIT("Europe/Berlin"),
+                                        .from_ms = epoch_ms,
+                                        .to_ms = epoch_ms + days * 86400000};
+    struct sql_param params[MEASURE_PARAMS_MAX];
+    struct measure_statement s;
+    struct wh_arena arena;
+    struct wh_err err;
+    char name[120];
+
+    wh_arena_init(&arena, 16 << 10, 1 << 20);
+    need(measure_statement(&query, &arena, &s, &err), &err);
+    for (size_t i = 0; i < s.n_params; i++) {
+        params[i] =
+            (struct sql_param){s.params[i].name, {.type = SQL_TEXT, .bytes = s.params[i].value}};
+    }
+    (void)snprintf(name, sizeof(name), "%.*s, %lld days", WH_SLICE_ARG(m->id), (long long)days);
+    run_with(engine, s.sql, params, s.n_params, name);
+    wh_arena_done(&arena);
+}
+
+static void run_measures(struct sql_engine *engine)
+{
+    static const char *const ids[] = {"merge_requests_opened", "open_merge_requests", "pipelines",
+                                      "time_to_first_review"};
+    struct measures *measures = NULL;
+    struct wh_err err;
+
+    need(measures_new(measures_file(), &measures, &err), &err);
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        run_measure(engine, measures_find(measures, wh_slice_str(ids[i])), 1);
+        run_measure(engine, measures_find(measures, wh_slice_str(ids[i])), 100);
+    }
+    measures_free(measures);
 }
 
 static const char *const statements[] = {
@@ -218,6 +267,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
         run(engine, statements[i]);
     }
+    run_measures(engine);
     for (int i = 3; i < argc; i++) {
         run(engine, argv[i]);
     }

@@ -244,6 +244,54 @@ static void add_cells(const struct measure *m, const struct measure_cell *from,
     }
 }
 
+/* All numbers add up, but for those of a stock, which are those of its last part. */
+static void whole_cell(const struct measure_table *t, const struct measure_group *g,
+                       struct measure_cell *ret)
+{
+    bool stock = measure_is_stock(t->measure);
+
+    for (size_t i = stock ? t->n_buckets - 1 : 0; i < t->n_buckets; i++) {
+        add_cells(t->measure, &g->cells[i], ret);
+    }
+}
+
+enum wh_rc measure_table_whole(const struct measure_table *table, struct measure_table **ret,
+                               struct wh_err *err)
+{
+    struct measure_table *whole;
+
+    *ret = NULL;
+    for (size_t i = 0; i < table->measure->n_aggregates; i++) {
+        if (!is_additive(table->measure->aggregates[i])) {
+            return WH_OK;
+        }
+    }
+    whole = zeroed(table->arena, 1, sizeof(*whole), err);
+    if (whole == NULL) {
+        return err->rc;
+    }
+    *whole = *table;
+    whole->n_buckets = 1;
+    whole->buckets = zeroed(table->arena, 1, sizeof(*whole->buckets), err);
+    whole->groups = zeroed(table->arena, table->n_groups + 1, sizeof(*whole->groups), err);
+    if (whole->buckets == NULL || whole->groups == NULL) {
+        return err->rc;
+    }
+    whole->buckets[0] = (struct measure_bucket){table->buckets[0].from_ms,
+                                                table->buckets[table->n_buckets - 1].to_ms};
+    for (size_t g = 0; g < table->n_groups; g++) {
+        whole->groups[g] = table->groups[g];
+        whole->groups[g].cells = zeroed(table->arena, 1, sizeof(struct measure_cell), err);
+        if (whole->groups[g].cells == NULL) {
+            return err->rc;
+        }
+        whole_cell(table, &table->groups[g], &whole->groups[g].cells[0]);
+        end_cell(whole, &whole->buckets[0], &whole->groups[g].cells[0]);
+    }
+    *ret = whole;
+    return WH_OK;
+}
+
 enum wh_rc measure_table_shorten(struct measure_table *table, size_t groups, struct wh_err *err)
 {
     struct measure_group rest = {.rest = true};

@@ -62,6 +62,10 @@ WH_MUST_CHECK enum wh_rc measure_table_add(struct measure_table *table,
                                            const struct measure_row *row, struct wh_err *err);
 /* Adds up stocks, divides by days and puts the groups in order. Without rows there is one group, of zeros. */
 WH_MUST_CHECK enum wh_rc measure_table_end(struct measure_table *table, struct wh_err *err);
+/* The numbers of the whole period, from those of its parts; *ret stays NULL when they do not follow from them, as a
+ * median does not. After measure_table_end. */
+WH_MUST_CHECK enum wh_rc measure_table_whole(const struct measure_table *table,
+                                             struct measure_table **ret, struct wh_err *err);
 /* Leaves so many groups and puts the others into one, where the measure's numbers can be added up; otherwise the
  * others are left out, and cut is set. */
 WH_MUST_CHECK enum wh_rc measure_table_shorten(struct measure_table *table, size_t groups,

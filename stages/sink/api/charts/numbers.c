@@ -356,10 +356,15 @@ enum wh_rc numbers_read(struct numbers *n, struct wh_err *err)
         n->total = n->table;
         return WH_OK;
     }
-    /* The median of a year is not that of its weeks: it has a statement of its own. */
-    if (read_table(n, &n->query, &n->statement, &n->table, err) != WH_OK || n->timed_out ||
-        read_table(n, &whole, &s, &n->total, err) != WH_OK) {
+    if (read_table(n, &n->query, &n->statement, &n->table, err) != WH_OK || n->timed_out) {
         return n->timed_out ? WH_OK : err->rc;
+    }
+    /* The median of a year is not that of its weeks, and a row may be in several groups. */
+    if (n->query.by == NULL && measure_table_whole(n->table, &n->total, err) != WH_OK) {
+        return err->rc;
+    }
+    if (n->total == NULL && read_table(n, &whole, &s, &n->total, err) != WH_OK) {
+        return err->rc;
     }
     return n->timed_out ? WH_OK : measure_table_shorten(n->table, NUMBERS_GROUPS, err);
 }

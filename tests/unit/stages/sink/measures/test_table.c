@@ -193,6 +193,34 @@ static void a_short_table_adds_up_the_rest(void **state)
     assert_true(median->cut);
 }
 
+static void the_whole_follows_from_its_parts_where_it_can(void **state)
+{
+    struct measure_table *flow = table_of(*state, "deployment_frequency", "week",
+                                          "2026-03-15T23:00:00Z", "2026-03-29T22:00:00Z");
+    struct measure_table *stock =
+        table_of(*state, "open_issues", "day", "2026-01-01T23:00:00Z", "2026-01-03T23:00:00Z");
+    struct measure_table *median =
+        table_of(*state, "time_to_merge", "day", "2026-01-01T23:00:00Z", "2026-01-03T23:00:00Z");
+    struct measure_table *whole = NULL;
+    struct wh_err err;
+
+    add(flow, "2026-03-15T23:00:00Z", NULL, 7, 7);
+    add(flow, "2026-03-22T23:00:00Z", NULL, 14, 14);
+    th_ok(measure_table_end(flow, &err), &err);
+    th_ok(measure_table_whole(flow, &whole, &err), &err);
+    assert_int_equal(whole->groups[0].cells[0].rows, 21);
+    assert_true(whole->groups[0].cells[0].values[0] > 1.49 &&
+                whole->groups[0].cells[0].values[0] < 1.51);
+    add(stock, NULL, NULL, 5, 0);
+    add(stock, "2026-01-02T23:00:00Z", NULL, -2, 0);
+    th_ok(measure_table_end(stock, &err), &err);
+    th_ok(measure_table_whole(stock, &whole, &err), &err);
+    assert_int_equal(whole->groups[0].cells[0].rows, 3);
+    th_ok(measure_table_end(median, &err), &err);
+    th_ok(measure_table_whole(median, &whole, &err), &err);
+    assert_null(whole);
+}
+
 static void bounds_are_kept(void **state)
 {
     struct world *w = *state;
@@ -225,6 +253,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_zero_only_for_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_short_table_adds_up_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_whole_follows_from_its_parts_where_it_can, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(bounds_are_kept, set_up, tear_down),
     };
 
