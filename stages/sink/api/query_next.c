@@ -47,7 +47,7 @@ static enum wh_rc fingerprint(const struct sql_request *r, char ret[HASH_TEXT + 
 enum wh_rc api_query_offset(const struct sql_request *r, struct wh_slice next, int64_t *ret,
                             struct wh_err *err)
 {
-    char hash[HASH_TEXT + 1];
+    char hash[HASH_TEXT + 1] = "";
     const char *dash = next.len ? memchr(next.ptr, '-', next.len) : NULL;
     size_t n = dash ? (size_t)(dash - next.ptr) : 0;
 
