@@ -56,6 +56,7 @@ struct app {
     char store_path[SINK_PATH_MAX];
     char token_path[SINK_PATH_MAX];
     char sessions_path[SINK_PATH_MAX];
+    char views_path[SINK_PATH_MAX];
     char grants_path[SINK_PATH_MAX];
     char calls_path[SINK_PATH_MAX];
     struct wh_store *store;
@@ -585,6 +586,7 @@ static enum wh_rc name_files(struct app *app, struct wh_err *err)
     }
     return (given || name_file(app->token_path, conf->data_path, "api.token")) &&
                    name_file(app->sessions_path, conf->data_path, "sessions") &&
+                   name_file(app->views_path, conf->data_path, "views") &&
                    name_file(app->grants_path, conf->data_path, "grants") &&
                    name_file(app->calls_path, conf->data_path, "agent-calls")
                ? WH_OK
@@ -614,6 +616,7 @@ static enum wh_rc start_api(struct app *app, struct wh_err *err)
     deps.conf.backup_path = app->backups_path;
     deps.conf.sessions_file = app->sessions_path;
     deps.conf.brokers = app->base.bootstrap;
+    deps.conf.views_file = app->views_path;
     deps.conf.grants_file = app->grants_path;
     deps.conf.calls_file = app->calls_path;
     if (name_files(app, err) != WH_OK || sink_api_new(&deps, &app->api, err) != WH_OK) {

@@ -26,6 +26,7 @@
  *                                            who is told when a record meets a condition (rules.c)
  *   GET /api/v1/kinds, /api/v1/status
  *   GET /api/v1/model, /api/v1/model/KIND    kinds, fields, what fills them, counts, examples
+ *   GET, POST /api/v1/saved-views            named addresses of pages; DELETE /api/v1/saved-views/ID
  *   GET /api/v1/purges/CONNECTION            the report of a purge
  *   GET, POST /api/v1/tokens                 who may see the workspace; {"end": ID} ends one
  *   POST /api/v1/backups                     makes a backup; GET: how far it is, and BACKUP/FILE its files
@@ -53,6 +54,7 @@ enum {
     QUERY_BODY_MAX = 2 << 20,
     RULE_BODY_MAX = 64 << 10,
     TOKENS_BODY_MAX = 1 << 10,
+    VIEWS_BODY_MAX = 8 << 10,
     BACKUP_BODY_MAX = 4 << 10,
 };
 
@@ -90,6 +92,8 @@ static const struct route routes[] = {
     {"/api/v1/model/*", "GET, HEAD", 0, API_QUERIES, api_answer_model},
     {"/api/v1/status", "GET, HEAD", 0, API_READS, api_answer_status},
     {"/api/v1/tokens", "GET, HEAD, POST", TOKENS_BODY_MAX, API_QUERIES, api_answer_tokens},
+    {"/api/v1/saved-views", "GET, HEAD, POST", VIEWS_BODY_MAX, API_READS, api_answer_views},
+    {"/api/v1/saved-views/*", "DELETE", 0, API_READS, api_answer_view},
     {"/api/v1/purges/*", "GET, HEAD", 0, API_READS, api_answer_purge},
     {"/api/v1/backups", "GET, HEAD, POST", BACKUP_BODY_MAX, API_READS, api_answer_backups},
     {"/api/v1/backups/*/*", "GET, HEAD", 0, API_READS, api_answer_backup_file},
@@ -461,6 +465,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
          sink_backups_new(deps->store, deps->conf.backup_path, deps->clock, deps->log,
                           &api->backups, err) != WH_OK) ||
         page_sessions_new(deps->conf.sessions_file, deps->clock, &api->sessions, err) != WH_OK ||
+        views_new(deps->conf.views_file, deps->clock, &api->views, err) != WH_OK ||
         grants_new(deps->conf.grants_file, deps->clock, &api->grants, err) != WH_OK ||
         measures_new(measures_file(), &api->measures, err) != WH_OK ||
         api_chart_key_load(api, err) != WH_OK || make_counters(api, err) != WH_OK ||
@@ -511,6 +516,7 @@ void sink_api_free(struct sink_api *api)
     calls_free(api->calls);
     wh_mem_wipe(api->chart_key, sizeof(api->chart_key));
     page_sessions_free(api->sessions);
+    views_free(api->views);
     grants_free(api->grants);
     own_token_free(api->token);
     sink_backups_free(api->backups);

@@ -38,6 +38,7 @@ struct sink_api_conf {
     const char *sessions_file; /* sessions of browsers; made with mode 0600 with the first one */
     const char *calls_file;    /* the log of what agents asked and read; NULL: none is kept */
     const char *grants_file;   /* what agents were granted; made in the same way */
+    const char *views_file;    /* saved views; NULL: they end with the process */
     const char *brokers;       /* shown in commands that read Kafka; NULL: not known */
     const char *token_file;    /* the bearer token; made with mode 0600 when it is not there */
 };

@@ -34,6 +34,7 @@
 #include "stages/sink/people/book.h"
 #include "stages/sink/questions/questions.h"
 #include "stages/sink/sql/sql.h"
+#include "stages/sink/views/views.h"
 #include "stages/sink/tokens/grants.h"
 #include "stages/sink/tokens/own_token.h"
 
@@ -136,6 +137,7 @@ struct sink_api {
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
     struct page_sessions *sessions;
+    struct views *views;
     struct sink_backups *backups; /* NULL: none are made */
     struct grants *grants;
     struct calls *calls;
@@ -380,6 +382,12 @@ WH_MUST_CHECK enum wh_rc api_write_successes(struct api_job *job, struct wh_json
 /* stream_states.c: the member "streams" of the status. */
 WH_MUST_CHECK enum wh_rc api_write_streams(struct api_job *job, struct wh_json_writer *w,
                                            struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_views(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_view(struct api_job *job, struct wh_err *err);
+/* Names the address of a page. */
+WH_MUST_CHECK enum wh_rc api_save_view(struct api_job *job, struct wh_slice name,
+                                       struct wh_slice path, char ret_id[VIEW_ID_TEXT + 1],
+                                       struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_purge(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_backups(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_backup_file(struct api_job *job, struct wh_err *err);

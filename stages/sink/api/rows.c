@@ -297,6 +297,22 @@ int64_t api_time_limit(const struct api_job *job, int64_t asked_ms)
     return job->out.flow ? conf->sql_timeout_max_ms : conf->sql_timeout_ms;
 }
 
+/* A file that a browser has saved does not say that its transfer broke off, so its last line does (T3). */
+static void write_csv_end(struct api_rows *rows, const struct api_job *job,
+                          const struct wh_err *failed)
+{
+    struct wh_err ignored;
+
+    if (rows->format != API_CSV || job->out.flow == NULL || rows->count == 0) {
+        return;
+    }
+    wh_buf_reset(&rows->row);
+    if (wh_buf_printf(&rows->row, &ignored, "error: not all rows are here: %.200s\r\n",
+                      failed->msg) == WH_OK) {
+        (void)!api_spool_write(rows->out, wh_buf_slice(&rows->row), &ignored);
+    }
+}
+
 enum wh_rc api_rows_run(struct api_rows *rows, struct api_job *job, struct sql_query *query,
                         int64_t timeout_ms, struct sql_outcome *ret, struct wh_err *err)
 {
@@ -310,6 +326,7 @@ enum wh_rc api_rows_run(struct api_rows *rows, struct api_job *job, struct sql_q
         job->part_rows = rows->count;
         return WH_OK;
     }
+    write_csv_end(rows, job, err);
     return err->rc;
 }
 

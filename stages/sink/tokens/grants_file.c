@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "common/base/savefile.h"
 #include "common/json/json_doc.h"
 #include "stages/sink/tokens/grants_priv.h"
 
@@ -95,7 +96,7 @@ enum wh_rc grants_save(const struct grants *g, struct wh_err *err)
     if (wh_jw_finish(&w, err) != WH_OK) {
         return err->rc;
     }
-    return g->path ? tokens_save(g->path, wh_buf_slice(&text), err) : WH_OK;
+    return g->path ? wh_savefile(g->path, wh_buf_slice(&text), err) : WH_OK;
 }
 
 /* ---- reading ---- */

@@ -4,6 +4,7 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
+#include "common/base/savefile.h"
 #include "common/run/token_file.h"
 #include "stages/sink/tokens/tokens_priv.h"
 
@@ -56,7 +57,7 @@ enum wh_rc own_token_replace(struct own_token *token, struct wh_err *err)
     enum wh_rc rc = tokens_new(made, hash, err);
 
     if (rc == WH_OK) {
-        rc = tokens_save(token->path, wh_slice(made, TOKEN_TEXT), err);
+        rc = wh_savefile(token->path, wh_slice(made, TOKEN_TEXT), err);
     }
     if (rc == WH_OK) {
         memcpy(token->text, made, sizeof(made));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/base/savefile.h"
 #include "common/base/num.h"
 #include "common/crypto/crypto.h"
 #include "stages/sink/tokens/tokens_priv.h"
@@ -58,7 +59,7 @@ static enum wh_rc save(const struct page_sessions *s, struct wh_err *err)
             return err->rc;
         }
     }
-    return s->path ? tokens_save(s->path, wh_buf_slice(&text), err) : WH_OK;
+    return s->path ? wh_savefile(s->path, wh_buf_slice(&text), err) : WH_OK;
 }
 
 static void set_label(struct session *session, struct wh_slice label)

@@ -27,7 +27,5 @@ WH_MUST_CHECK enum wh_rc tokens_hash(struct wh_slice secret, char ret[TOKEN_TEXT
 /* A new secret of 256 random bits in hex, which the caller wipes, and its hash. */
 WH_MUST_CHECK enum wh_rc tokens_new(char ret[TOKEN_TEXT + 1], char ret_hash[TOKEN_TEXT + 1],
                                     struct wh_err *err);
-/* Replaces the file, which has mode 0600, at once and durably. */
-WH_MUST_CHECK enum wh_rc tokens_save(const char *path, struct wh_slice text, struct wh_err *err);
 
 #endif

@@ -2,7 +2,7 @@
 // from elsewhere in them.
 export const pages = () => [
   { path: "/t/work_items?state=opened&created_at__gte=-900d&_size=20", rows: true }, { path: "/t/customers", rows: true },
-  { path: "/t/incident_impact", rows: true }, "/t/customers?name=nobody",
+  { path: "/t/incident_impact", rows: true }, "/t/customers?name=nobody", "/views",
 ];
 
 const twinOf = (path) => path.replace(/^([^?]*)/, "$1.json");
@@ -59,7 +59,7 @@ export const checks = [
     check(await page.$eval('[data-filter-op] option[value="arraycontains"]', (o) => o.disabled), "comparisons fit the column");
     await page.selectOption("[data-filter-op]", "contains");
     await page.fill("[name=_filter_value]", "e");
-    await Promise.all([page.waitForURL(/title__contains=e/), page.click("form.filter button")]);
+    await Promise.all([page.waitForURL(/title__contains=e/), page.click("form.filter button:has-text('Add')")]);
     check((await page.$$(".chip")).length === 1, "a filter is a chip");
     await Promise.all([page.waitForNavigation(), page.click(".chip a")]);
     check((await page.$$(".chip")).length === 0 && !page.url().includes("title__contains"), "a chip can be removed");
@@ -79,7 +79,7 @@ export const checks = [
     await page.click("summary:has-text('Columns')");
     await page.check("form.columns input[value=region]");
     await Promise.all([page.waitForNavigation(), page.click("form.columns button")]);
-    check((await page.$$eval("thead th", (heads) => heads.map((h) => h.innerText))).join() === "name,region", "columns are chosen without scripts");
+    check((await page.$$eval("thead th", (heads) => heads.map((h) => h.textContent))).join() === "name,region", "columns are chosen without scripts");
     await context.close();
   }],
   ["sorting and pages", async ({ page, base, check }) => {
@@ -101,6 +101,17 @@ export const checks = [
     await t.page.goto(t.base + path);
     const link = await t.page.getAttribute("[data-copy]", "href");
     t.check(link.includes("_asof=") && (await rowIds(t, link)) === ids, "X3: a copied link has the same rows", link);
+  }],
+  ["T5", async ({ page, base, check }) => {
+    await page.goto(base + "/t/issues?state=opened&_size=10");
+    await page.click("summary:has-text('Views')");
+    await page.fill(".panel [name=name]", "Open issues");
+    await Promise.all([page.waitForNavigation(), page.click(".panel button:has-text('Save')")]);
+    check(page.url().endsWith("/t/issues?state=opened&_size=10"), "T5: saving a view leads back to it", page.url());
+    check((await page.innerText("nav.main")).includes("Open issues"), "T5: a saved view is in the navigation");
+    await page.goto(base + "/views");
+    await Promise.all([page.waitForNavigation(), page.click("[aria-label='Delete the view Open issues']")]);
+    check(!(await page.innerText("main")).includes("Open issues"), "T5: a saved view can be deleted");
   }],
   ["X8", async ({ page, base, check }) => {
     const texts = [];

@@ -5,7 +5,7 @@
 #include "common/json/json_doc.h"
 #include "stages/sink/api/pages/pages_priv.h"
 
-enum { CONNECTION_MAX_BYTES = 1 << 20, CONNECTION_DEPTH = 32 };
+enum { CONNECTION_MAX_BYTES = 1 << 20, CONNECTION_DEPTH = 32, VIEWS_IN_NAVIGATION = 8 };
 
 /* Items whose page is not there are left out. */
 static const struct {
@@ -16,6 +16,7 @@ static const struct {
     {"Work", "Home", "/"},
     {NULL, "Incidents", "/incidents"},
     {NULL, "Records", "/t/work_items"},
+    {NULL, "Saved views", "/views"},
     {NULL, "Search", "/search"},
     {NULL, "Charts", "/charts"},
     {"Questions", "Ask", "/ask"},
@@ -39,7 +40,8 @@ static bool is_there(const char *href)
     return api_page_find(wh_slice_str(href), &twin, &id) != NULL;
 }
 
-void page_write_navigation(struct wh_json_writer *w, const struct api_page *page)
+void page_write_navigation(struct wh_json_writer *w, const struct api_page *page,
+                           struct views *saved)
 {
     wh_jw_key(w, "nav");
     wh_jw_array(w);
@@ -62,6 +64,11 @@ void page_write_navigation(struct wh_json_writer *w, const struct api_page *page
             wh_jw_end(w);
         }
     }
+    wh_jw_object(w);
+    wh_jw_put_str(w, "group", WH_LIT("Saved views"));
+    wh_jw_key(w, "items");
+    views_write_items(saved, VIEWS_IN_NAVIGATION, w);
+    wh_jw_end(w);
     wh_jw_end(w);
 }
 

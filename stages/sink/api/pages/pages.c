@@ -13,7 +13,7 @@ static const struct page_area *const page_areas[] = {
     &page_area_home,    &page_area_connections, &page_area_incidents, &page_area_work_lists,
     &page_area_records, &page_area_entity,      &page_area_ask,       &page_area_sql,
     &page_area_model,   &page_area_tokens,      &page_area_search,    &page_area_charts,
-    &page_area_rules,
+    &page_area_rules,   &page_area_views,
 };
 
 /* ---- paths ---- */
@@ -179,7 +179,7 @@ static void begin(struct api_json *j, const struct api_job *job, const char *tit
 
     (void)cut_twin(&path);
     api_json_begin(j);
-    page_write_navigation(&j->w, job->page);
+    page_write_navigation(&j->w, job->page, job->api->views);
     page_write_frame(&j->w, job, path, title);
 }
 

@@ -56,6 +56,7 @@ extern const struct page_area page_area_incidents;
 extern const struct page_area page_area_work_lists;
 extern const struct page_area page_area_records;
 extern const struct page_area page_area_entity;
+extern const struct page_area page_area_views;
 extern const struct page_area page_area_ask;
 extern const struct page_area page_area_search;
 extern const struct page_area page_area_charts;
@@ -79,7 +80,8 @@ extern const char PAGE_OPEN_INCIDENTS[];
 const struct page_part *page_rows_part(const struct api_page *page);
 
 /* frame.c: members "nav" and "page" of every page's document. path is without the ending of a twin. */
-void page_write_navigation(struct wh_json_writer *w, const struct api_page *page);
+void page_write_navigation(struct wh_json_writer *w, const struct api_page *page,
+                           struct views *saved);
 void page_write_frame(struct wh_json_writer *w, const struct api_job *job, struct wh_slice path,
                       const char *title);
 

@@ -197,6 +197,35 @@ static enum wh_rc write_export(const struct api_job *job, struct wh_json_writer 
     return WH_OK;
 }
 
+/* The address of the page without the place in the list, and the views of this table. */
+static enum wh_rc write_views(const struct api_job *job, struct wh_json_writer *w,
+                              struct wh_err *err)
+{
+    const struct api_request *r = &job->request;
+    WH_AUTO(buf) struct wh_buf path;
+
+    wh_buf_init(&path, URL_MAX_BYTES);
+    if (wh_buf_printf(&path, err, "/t/%.*s", WH_SLICE_ARG(job->id)) != WH_OK) {
+        return err->rc;
+    }
+    wh_jw_key(w, "views");
+    views_write(job->api->views, wh_buf_slice(&path), w);
+    for (size_t i = 0; i < r->n_args; i++) {
+        char name[NAME_MAX_BYTES];
+
+        if (wh_slice_eq(r->args[i].name, WH_LIT("_next")) || r->args[i].name.len >= sizeof(name)) {
+            continue;
+        }
+        memcpy(name, r->args[i].name.ptr, r->args[i].name.len);
+        name[r->args[i].name.len] = 0;
+        if (api_list_address_add(&path, name, r->args[i].value, err) != WH_OK) {
+            return err->rc;
+        }
+    }
+    wh_jw_put_str(w, "view_path", wh_buf_slice(&path));
+    return WH_OK;
+}
+
 static enum wh_rc answer_about(struct api_job *job, struct wh_err *err)
 {
     struct api_json j;
@@ -211,7 +240,8 @@ static enum wh_rc answer_about(struct api_job *job, struct wh_err *err)
     write_operators(&j.w);
     write_kept(job, &j.w, "kept_by_columns", "_col", "_nocol");
     write_kept(job, &j.w, "kept_by_search", "_search", "");
-    if (write_export(job, &j.w, "csv_url", "", err) != WH_OK ||
+    if (write_views(job, &j.w, err) != WH_OK ||
+        write_export(job, &j.w, "csv_url", "", err) != WH_OK ||
         write_export(job, &j.w, "csv_raw_url", "&_format=csv-raw", err) != WH_OK) {
         wh_buf_done(&j.buf);
         return err->rc;

@@ -286,6 +286,22 @@ static void a_failure_in_the_middle_is_seen(void **state)
     }
 }
 
+/* T3: the last line of a file says that it is not whole, besides the broken transfer. */
+static void a_cut_file_says_so(void **state)
+{
+    struct th_api *f = *state;
+    struct th_http_req req;
+    const char *at;
+
+    ask(f, &req, ROWS_TO("1000000000"), "csv");
+    th_http_arg(&req, "_timelimit", "200");
+    th_http_send(&req, &f->handler, f->loop);
+    assert_true(req.aborted);
+    at = strstr(wh_buf_str(&req.answer), "\r\nerror: not all rows are here: stopped after 200 ms");
+    assert_non_null(at);
+    th_http_done(&req);
+}
+
 /* Readers that leave give their threads back: more of them come than there are threads. */
 static void readers_that_leave(void **state)
 {
@@ -340,6 +356,7 @@ int main(void)
         T(many_rows_need_little_memory),
         T(slow_readers_hold_up_nobody),
         T(a_failure_in_the_middle_is_seen),
+        T(a_cut_file_says_so),
         T(readers_that_leave),
         T(a_drain_ends_streams),
     };
