@@ -10,7 +10,7 @@ from stack import Failure, Skipped, Stack, await_true
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 SMALL = ("--merge-requests", "60", "--issues", "50", "--pipelines", "20", "--deployments", "10")
-LEFT_OUT = {"last_seen"}
+LEFT_OUT = {"last_seen", "version", "version_at", "changed_at"}
 
 
 def registry(s, path):

@@ -10,10 +10,17 @@
 
 enum { FIRST_ID = 1 << 30 };
 
-/* last_seen changes with every read, although nothing else does. */
+/* These move with every read, although nothing else does: such a sighting has no entry in the log of changes. */
 static bool is_left_out(const struct sql_column *c)
 {
-    return strcmp(c->name, "last_seen") == 0;
+    static const char *const names[] = {"last_seen", "version", "version_at", "changed_at"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(c->name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* labels.h: what other rows show of this one. */
