@@ -32,6 +32,7 @@ int cli_ask(struct cli *cli);
 int cli_search(struct cli *cli);
 int cli_watch(struct cli *cli);
 int cli_rules(struct cli *cli);
+int cli_export(struct cli *cli);
 int cli_backup(struct cli *cli);
 int cli_restore(struct cli *cli);
 

@@ -233,6 +233,14 @@ static const struct cli_command table[] = {
      "  wellhead topics read fetch-state --key gitlab-example-com:7:issues\n"
      "  wellhead topics read dead-letter.gitlab-example-com --follow | jq .value.text\n",
      cli_topics},
+    {"export", CLI_EXPORT, "write every table into a file of SQLite, or into CSV files",
+     "sqlite FILE|csv DIR", 2,
+     "  wellhead export sqlite /data/wellhead.db\n"
+     "  wellhead export csv /data/wellhead-csv\n"
+     "\nTypes are those of the tables, ids have indexes, and rows are counted. Each table is as it "
+     "is when\n"
+     "its turn comes. FILE or DIR is made, and has its name only when all is there.\n",
+     cli_export},
     {"backup", CLI_BACKUP, "copy the store into a folder while everything runs, and compare it",
      "DIR", 1,
      "  wellhead backup /backup/2026-11-30\n"

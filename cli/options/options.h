@@ -44,7 +44,8 @@ enum cli_command_bit {
     CLI_SEARCH = 1 << 21,
     CLI_MEASURES = 1 << 22,
     CLI_RULES = 1 << 23,
-    CLI_ALL = (1 << 24) - 1,
+    CLI_EXPORT = 1 << 24,
+    CLI_ALL = (1 << 25) - 1,
     /* Never suggested for a word that was mistyped. */
     CLI_RISKY_COMMANDS = CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_RESTORE,
 };

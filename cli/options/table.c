@@ -133,7 +133,7 @@ static const struct cli_option table[] = {
      "give up after this long, as in 500ms, 5s, 10m"},
     {"quiet", 'q', false, NULL, CLI_OPTION_FLAG, CLI_TEXT, MEMBER(quiet),
      CLI_CONNECT | CLI_STATUS | CLI_DISCONNECT | CLI_PURGE | CLI_ROTATE_KEY | CLI_TOPICS |
-         CLI_IMPORT | CLI_OPEN | CLI_TOKENS | CLI_RULES | CLI_BACKUP | CLI_RESTORE,
+         CLI_IMPORT | CLI_OPEN | CLI_TOKENS | CLI_RULES | CLI_BACKUP | CLI_RESTORE | CLI_EXPORT,
      CLI_OWN, "print only data and errors, no progress"},
     {"config", 0, false, "FILE", CLI_OPTION_TEXT, CLI_TEXT, MEMBER(config), CLI_ALL, CLI_COMMON,
      "read the settings from this file"},

@@ -1,7 +1,10 @@
 """The store is copied while everything runs, and put back; the sink goes on from the copy's own offsets."""
+import contextlib
+import csv
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import truth
@@ -22,6 +25,23 @@ def heads(s):
 def manifest(folder):
     with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as f:
         return json.load(f)
+
+
+def exported(s):
+    """Every table in SQLite and in CSV, with as many rows as the sink counts."""
+    s.cli("export", "sqlite", s.path("export.db"), "--quiet")
+    s.cli("export", "csv", s.path("export"), "--quiet")
+    with contextlib.closing(sqlite3.connect(s.path("export.db"))) as db:
+        for table in ("work_items", "jobs", "projects", "links", "revisions"):
+            want = s.sql(f"select count(*) n from {table}")[0]["n"]
+            has = db.execute(f"select count(*) from {table}").fetchone()[0]
+            with open(os.path.join(s.path("export"), table + ".csv"), newline="", encoding="utf-8") as f:
+                lines = sum(1 for _ in csv.reader(f)) - 1
+            if (has, lines) != (want, want):
+                raise Failure(f"{table}: {want} rows, {has} in SQLite, {lines} in CSV")
+        title = s.sql("select id, title from work_items order by id limit 1")[0]
+        if db.execute("select title from work_items where id = ?", (title["id"],)).fetchone()[0] != title["title"]:
+            raise Failure("a title is another one in SQLite")
 
 
 def restore_settings(s):
@@ -52,6 +72,7 @@ def backup_and_restore(broker, stacks):
     s.settle()
     truth.compare(s)
     after = heads(s)
+    exported(s)
     s.stop("sink")
     for arguments, words in (((s.path("copy"),), "--confirm store-1"), ((s.path("copy"), "--confirm", "store-2"), "another store"),
                              ((s.path("nothing"),), "is no backup")):
