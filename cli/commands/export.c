@@ -78,6 +78,16 @@ static int list_tables(struct work *w)
     return CLI_OK;
 }
 
+/* `describe` writes for people: "boolean (0 or 1)", "time". */
+static const char *type_of(struct wh_slice described)
+{
+    return wh_slice_starts(described, WH_LIT("integer")) ||
+                   wh_slice_starts(described, WH_LIT("boolean"))
+               ? "INTEGER"
+           : wh_slice_starts(described, WH_LIT("real")) ? "REAL"
+                                                        : "TEXT";
+}
+
 static int list_columns(struct work *w)
 {
     char text[NAME_MAX_BYTES + 16];
@@ -96,14 +106,13 @@ static int list_columns(struct work *w)
     it = wh_json_iter(rows);
     while (wh_json_next(&it, NULL, &row)) {
         struct wh_slice name = wh_json_get_str(row, "column");
-        struct wh_slice type = wh_json_get_str(row, "type");
         struct export_column *c = &w->columns[w->n_columns];
 
-        if (!is_name(name) || !is_name(type) || w->n_columns == EXPORT_COLUMNS_MAX) {
+        if (!is_name(name) || w->n_columns == EXPORT_COLUMNS_MAX) {
             return unreadable(w);
         }
         (void)snprintf(c->name, sizeof(c->name), "%.*s", WH_SLICE_ARG(name));
-        (void)snprintf(c->type, sizeof(c->type), "%.*s", WH_SLICE_ARG(type));
+        c->type = type_of(wh_json_get_str(row, "type"));
         w->n_columns++;
     }
     return CLI_OK;

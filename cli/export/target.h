@@ -16,7 +16,7 @@ enum { EXPORT_COLUMNS_MAX = 256, EXPORT_PATH_MAX = 4096 };
 
 struct export_column {
     char name[64];
-    char type[16]; /* TEXT, INTEGER, REAL */
+    const char *type; /* TEXT, INTEGER, REAL; static */
 };
 
 struct export_target;

@@ -13,11 +13,11 @@
 
 static const char tables_answer[] =
     "{\"ok\":true,\"rows\":[{\"table\":\"things\"},{\"table\":\"links\"}]}";
-static const char things_columns[] = "{\"ok\":true,\"rows\":[{\"column\":\"id\",\"type\":\"TEXT\"},"
-                                     "{\"column\":\"n\",\"type\":\"INTEGER\"},"
-                                     "{\"column\":\"share\",\"type\":\"REAL\"}]}";
+static const char things_columns[] = "{\"ok\":true,\"rows\":[{\"column\":\"id\",\"type\":\"text\"},"
+                                     "{\"column\":\"n\",\"type\":\"boolean (0 or 1)\"},"
+                                     "{\"column\":\"share\",\"type\":\"real\"}]}";
 static const char links_columns[] =
-    "{\"ok\":true,\"rows\":[{\"column\":\"from_id\",\"type\":\"TEXT\"}]}";
+    "{\"ok\":true,\"rows\":[{\"column\":\"from_id\",\"type\":\"text\"}]}";
 static const char things[] = "{\"ok\":true,\"columns\":[\"id\",\"n\",\"share\"],\"rows\":["
                              "[\"a\",1,0.5],[\"b, \\\"c\\\"\",null,2]],\"truncated\":false}";
 static const char links[] =
