@@ -327,6 +327,12 @@ bench: ## figures and ratios of each stage, one run
 	@$(MAKE) --no-print-directory -j$(JOBS) bench-programs
 	@tests/bench/run
 
+.PHONY: screenshots
+screenshots: all ## pictures of every page, light and dark, wide and narrow, in docs/pages
+	@scripts/install-deps kafka browser
+	@rm -f docs/pages/*.webp
+	@SCREENSHOTS=docs/pages tests/integration/run browse
+
 .PHONY: install
 install: all ## copy the programs, the manual and completions to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -7,7 +7,7 @@ const [deps, base, link, factsText, folder] = process.argv.slice(2);
 const { chromium } = createRequire(`${deps}/`)("playwright-core");
 const facts = JSON.parse(factsText);
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
-const MAX_HEIGHT = { 1280: 1600, 320: 1400 };
+const MAX_HEIGHT = { 1280: 1000, 320: 900 };
 
 const first = await browser.newContext();
 const door = await first.newPage();
@@ -22,7 +22,7 @@ const webp = (png) => blank.evaluate(async (text) => {
   const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${text}`)).blob());
   const canvas = new OffscreenCanvas(picture.width, picture.height);
   canvas.getContext("2d").drawImage(picture, 0, 0);
-  const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/webp", quality: 0.72 })).arrayBuffer());
+  const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/webp", quality: 0.6 })).arrayBuffer());
   return btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
 }, png.toString("base64"));
 

@@ -95,7 +95,8 @@ HOSTILE = "<script>hacked=1</script><img src=x onerror=hacked=1>"
 
 
 def browse(broker, stacks):
-    """The pages in a real browser: login, looks, keys, accessibility, twins, hostile names (tests/browser)."""
+    """The pages in a real browser: login, looks, keys, accessibility, twins, hostile names (tests/browser). With
+    SCREENSHOTS=FOLDER it takes their pictures instead."""
     s = stacks(Stack(broker, "browse", gitlab=GITLAB))
     s.up("webhook-intake")
     import_files(s, FILES)
@@ -108,8 +109,11 @@ def browse(broker, stacks):
     base = link[:link.index("/login")]
     incident = s.sql("select id from incidents where title like 'Checkout and payments%'")[0]["id"]
     facts = {"incident": incident, "hostile": HOSTILE, "connection": s.connection, "gitlab": f"http://127.0.0.1:{s.ports['gitlab']}"}
-    run = subprocess.run(["node", os.path.join(ROOT, "tests/browser/browse.mjs"), os.path.join(ROOT, "deps/browser"), base,
-                          link[len(base):], json.dumps(facts)], capture_output=True, text=True, timeout=900)
+    folder = os.environ.get("SCREENSHOTS")
+    script = "shots.mjs" if folder else "browse.mjs"
+    run = subprocess.run(["node", os.path.join(ROOT, "tests/browser", script), os.path.join(ROOT, "deps/browser"), base,
+                          link[len(base):], json.dumps(facts), *([os.path.join(ROOT, folder)] if folder else [])],
+                         capture_output=True, text=True, timeout=900)
     if run.returncode != 0:
         raise Failure(f"{run.stdout[-3000:]}{run.stderr[-2000:]}")
     return run.stdout.split("\n")[-2]

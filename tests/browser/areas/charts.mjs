@@ -40,3 +40,4 @@ export const checks = [
     check((await csv.text()).startsWith("since,until,rows,p50,p90,mean"), "and a CSV file");
   }],
 ];
+export const shots = () => ({ charts: "/charts", chart: "/charts/time_to_merge?since=-26w" });

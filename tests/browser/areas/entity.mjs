@@ -17,3 +17,4 @@ export const checks = [
     }
   }],
 ];
+export const shots = ({ incident }) => ({ entity: `/e/${incident}` });

@@ -9,3 +9,4 @@ export const checks = [
     check((await page.locator("nav.facets a").count()) > 0, "a search counts kinds");
   }],
 ];
+export const shots = () => ({ search: "/search?_search=checkout" });

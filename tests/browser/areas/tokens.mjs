@@ -62,3 +62,5 @@ export const checks = [
     waiting.close();
   }],
 ];
+
+export const shots = () => ({ tokens: "/tokens" });
