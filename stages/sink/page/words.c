@@ -160,7 +160,8 @@ static const struct look looks[] = {
     {"low", "idle", "▽"},        {"up", "good", "●"},           {"need_reconnect", "bad", "✕"},
     {"not_set_up", "idle", "–"}, {"disabled", "idle", "–"},     {"suspended", "idle", "–"},
     {"warning", "warn", "▲"},    {"down", "bad", "✕"},          {"silent", "warn", "▲"},
-    {"starting", "busy", "◐"},   {"approved", "good", "●"},
+    {"starting", "busy", "◐"},   {"blocked", "bad", "✕"},       {"left", "idle", "–"},
+    {"approved", "good", "●"},
 };
 
 enum wh_rc page_state(struct wh_slice text, struct wh_buf *out, struct wh_err *err)

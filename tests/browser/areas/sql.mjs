@@ -15,6 +15,7 @@ export const checks = [
     await page.fill("#p-second", "2");
     await page.press("#p-second", "Control+Enter");
     await page.waitForSelector("td:text('<b>one</b>')");
+    check((await page.$("summary:text('How it was read')")) !== null, "the page shows the plan");
     check((await page.textContent("[role=status]")).includes("1 rows in"), "the page says how long it took");
     await page.goto(`${base}/sql?sql=select+*+from+jobs&_size=2`);
     check((await page.textContent("main")).includes("there are more"), "a cut answer says so");

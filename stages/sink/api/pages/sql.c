@@ -5,7 +5,7 @@
 #include "stages/sink/api/pages/pages_priv.h"
 #include "stages/sink/page/files.h"
 
-enum { PARAMS_MAX = 32, STATEMENT_MAX_BYTES = 64 << 10 };
+enum { PARAMS_MAX = 32, ARGS_MAX = 130, STATEMENT_MAX_BYTES = 64 << 10 };
 
 static bool is_word(char c)
 {
@@ -90,15 +90,20 @@ static enum wh_rc answer_plan(struct api_job *job, struct wh_err *err)
 {
     struct wh_slice sql = api_arg(&job->request, "sql");
     WH_AUTO(buf) struct wh_buf text;
-    const struct api_arg arg = {WH_LIT("sql"), {NULL, 0}};
-    struct api_arg args[1] = {arg};
+    struct api_arg args[ARGS_MAX];
+    size_t n = 0;
 
     wh_buf_init(&text, STATEMENT_MAX_BYTES);
     if (wh_buf_printf(&text, err, "explain query plan %.*s", WH_SLICE_ARG(sql)) != WH_OK) {
         return err->rc;
     }
-    args[0].value = wh_buf_slice(&text);
-    return api_set_args(job, args, 1, err) == WH_OK ? api_answer_sql(job, err) : err->rc;
+    for (; n < job->request.n_args && n < ARGS_MAX; n++) {
+        args[n] = job->request.args[n];
+        if (wh_slice_eq(args[n].name, WH_LIT("sql"))) {
+            args[n].value = wh_buf_slice(&text);
+        }
+    }
+    return api_set_args(job, args, n, err) == WH_OK ? api_answer_sql(job, err) : err->rc;
 }
 
 /* The versioned file of queries, as it is. */
