@@ -61,8 +61,8 @@ static enum wh_rc grow(struct dry *d, struct wh_err *err)
 }
 
 /* What was before the first change that is looked at: as of the moment before it. */
-static enum wh_rc state_before(struct dry *d, const struct change *change, struct seen **ret,
-                               struct wh_err *err)
+static enum wh_rc state_before(struct dry *d, const struct change *change, bool matches,
+                               struct seen **ret, struct wh_err *err)
 {
     struct change before = *change;
     bool matched = false;
@@ -75,6 +75,12 @@ static enum wh_rc state_before(struct dry *d, const struct change *change, struc
         return WH_OK;
     }
     before.sequence = 0;
+    /* Nobody would be told that it was left. */
+    if (!matches && !d->def.on_leave) {
+        **ret = (struct seen){.id = change->id, .is = SEEN_OUT};
+        d->n_seen++;
+        return WH_OK;
+    }
     before.superseded = false;
     before.stored_ms--;
     if (change_matches(d->a->deps.changes, d->condition, &before, d->run->canceled, &matched,
@@ -104,16 +110,16 @@ static enum wh_rc tell(struct dry *d, const struct change *change, bool entered,
 static enum wh_rc look(struct dry *d, const struct change *change, struct wh_err *err)
 {
     struct seen *seen = NULL;
-    bool matches;
+    bool matches = false;
     bool before;
 
     d->run->looked_at++;
     if (change->kind != change_condition_kind(d->condition)) {
         return WH_OK;
     }
-    if (state_before(d, change, &seen, err) != WH_OK ||
-        change_matches(d->a->deps.changes, d->condition, change, d->run->canceled, &matches, err) !=
-            WH_OK) {
+    if (change_matches(d->a->deps.changes, d->condition, change, d->run->canceled, &matches, err) !=
+            WH_OK ||
+        state_before(d, change, matches, &seen, err) != WH_OK) {
         return err->rc;
     }
     before = seen->is == SEEN_IN;
