@@ -166,6 +166,8 @@ WH_MUST_CHECK enum wh_rc automation_each(struct automation *a, enum automation_k
 
 /* Judges some changes for the rule. True: something was done. */
 bool automation_judge(struct automation *a, struct automation_rule *rule);
+/* Does it know who matched before, in this store and by this condition? */
+bool automation_has_begun(const struct automation *a, const struct automation_rule *rule);
 /* The id of a delivery: "msg_" and 32 hex digits. */
 void automation_message_id(const struct automation_rule *rule, const struct wh_entity_id *entity,
                            struct wh_version version, bool entered, char ret[MESSAGE_ID_BYTES]);

@@ -420,7 +420,7 @@ static enum wh_rc begin(struct automation *a, struct automation_rule *rule, stru
     return rc;
 }
 
-static bool has_begun(const struct automation *a, const struct automation_rule *rule)
+bool automation_has_begun(const struct automation *a, const struct automation_rule *rule)
 {
     return rule->state.store == (uint64_t)changes_store(a->deps.changes) &&
            rule->state.fingerprint == automation_def_fingerprint(&rule->def);
@@ -445,12 +445,12 @@ bool automation_judge(struct automation *a, struct automation_rule *rule)
 
     if (changes_store(a->deps.changes) == 0 || is_full(rule) || rule->state.ended ||
         automation_now_ns(a) < rule->judge_at_ns ||
-        (has_begun(a, rule) && rule->state.position >= changes_last(a->deps.changes))) {
+        (automation_has_begun(a, rule) && rule->state.position >= changes_last(a->deps.changes))) {
         return false;
     }
     rc = make_condition(a, rule, &err);
     if (rc == WH_OK) {
-        rc = has_begun(a, rule) ? judge_changes(a, rule, &err) : begin(a, rule, &err);
+        rc = automation_has_begun(a, rule) ? judge_changes(a, rule, &err) : begin(a, rule, &err);
     }
     if (rc != WH_OK && !atomic_load(&a->stop)) {
         in_trouble(a, rule, &err);

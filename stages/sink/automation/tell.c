@@ -24,7 +24,7 @@ static const char *state_of(const struct automation *a, const struct automation_
     if (rule->refusal[0] && s->first < s->next) {
         return "repeating";
     }
-    if (s->store == 0 || rule->beginning) {
+    if (rule->beginning || !automation_has_begun(a, rule)) {
         return "beginning";
     }
     return s->position < changes_last(a->deps.changes) ? "reading" : "watching";
