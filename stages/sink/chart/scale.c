@@ -13,7 +13,7 @@ static const struct span {
     double seconds;
     double until;
     const char *name;
-} spans[] = {{1, 120, "s"}, {60, 7200, "min"}, {3600, 172800, "h"}, {86400, INFINITY, "d"}};
+} spans[] = {{1, 120, "s"}, {60, 7200, "min"}, {3600, 172800, "h"}, {86400, HUGE_VAL, "d"}};
 
 static const struct span *span_of(double max)
 {

@@ -56,6 +56,26 @@ static void put_value(struct drawing *d, double value)
     d->rc = d->rc == WH_OK ? chart_value(d->c->unit, d->c->currency, value, d->out, d->err) : d->rc;
 }
 
+/* One character for XML; what would steer the text becomes a blank. */
+static enum wh_rc put_character(struct wh_slice character, uint32_t code, bool steers,
+                                struct wh_buf *out, struct wh_err *err)
+{
+    static const struct {
+        uint32_t code;
+        struct wh_slice name;
+    } names[] = {{'&', {"&amp;", 5}}, {'<', {"&lt;", 4}}, {'>', {"&gt;", 4}}, {'"', {"&quot;", 6}}};
+
+    if (steers || (character.len == 1 && code >= 0x80)) {
+        return wh_buf_append_char(out, ' ', err);
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i].code == code) {
+            return wh_buf_append(out, names[i].name, err);
+        }
+    }
+    return wh_buf_append(out, character, err);
+}
+
 enum wh_rc chart_text(struct wh_slice text, size_t most, struct wh_buf *out, struct wh_err *err)
 {
     enum wh_rc rc = WH_OK;
@@ -68,12 +88,7 @@ enum wh_rc chart_text(struct wh_slice text, size_t most, struct wh_buf *out, str
         if (chars + 1 == most && n < text.len) {
             return wh_buf_append(out, WH_LIT("…"), err);
         }
-        rc = steers || (n == 1 && code >= 0x80) ? wh_buf_append_char(out, ' ', err)
-             : code == '&'                      ? wh_buf_append(out, WH_LIT("&amp;"), err)
-             : code == '<'                      ? wh_buf_append(out, WH_LIT("&lt;"), err)
-             : code == '>'                      ? wh_buf_append(out, WH_LIT("&gt;"), err)
-             : code == '"'                      ? wh_buf_append(out, WH_LIT("&quot;"), err)
-                                                : wh_buf_append(out, wh_slice(text.ptr, n), err);
+        rc = put_character(wh_slice(text.ptr, n), code, steers, out, err);
         text = wh_slice_from(text, n);
     }
     return rc;

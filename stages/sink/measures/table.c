@@ -93,7 +93,7 @@ enum wh_rc measure_table_new(const struct measure_query *query, struct wh_zone z
 
 static bool same_key(struct wh_slice a, struct wh_slice b)
 {
-    return (a.ptr == NULL) == (b.ptr == NULL) && wh_slice_eq(a, b);
+    return a.ptr == NULL || b.ptr == NULL ? a.ptr == b.ptr : wh_slice_eq(a, b);
 }
 
 static enum wh_rc make_group(struct measure_table *t, struct wh_slice key,

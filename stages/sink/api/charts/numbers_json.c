@@ -216,7 +216,7 @@ static void write_statement(const struct numbers *n, struct wh_json_writer *w)
     }
     wh_jw_end(w);
     wh_jw_key(w, "elapsed_ms");
-    wh_jw_double(w, (double)(n->elapsed_us / 1000));
+    wh_jw_double(w, (double)n->elapsed_us / 1000);
     wh_jw_put_int(w, "rows_read", n->rows_read);
 }
 
