@@ -35,6 +35,7 @@ static int tear_down(void **state)
 {
     struct world *w = *state;
 
+    th_http_done(&w->req);
     wh_json_parser_free(w->parser);
     th_api_free(w->f);
     wh_mem_free(w);
