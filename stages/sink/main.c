@@ -108,6 +108,9 @@ static const struct wh_conf_key keys[] = {
      "continue at the start of the log when records that were not read yet are gone"},
     {"api.token_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.token_file),
      "file of the API's bearer token; default <data.path>/api.token, created when missing"},
+    {"api.search_token_file", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.search_token_file),
+     "file of a bearer token that may only search, and finds nothing confidential; created when "
+     "missing; empty: there is none"},
     {"api.hosts", WH_CONF_STRING, 0, NULL, 0, 0, AT(api_conf.hosts),
      "names or addresses of this host by which agents may reach /mcp, with commas; loopback always "
      "may"},

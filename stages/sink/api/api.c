@@ -175,6 +175,14 @@ static bool is_mcp(struct wh_slice path)
     return wh_slice_eq(path, WH_LIT("/mcp"));
 }
 
+/* Does the request carry the token that may only search, and does it search? */
+static bool only_searches(const struct sink_api *api, const struct wh_http_req *req)
+{
+    return api->search_token[0] && is_get(wh_http_method(req)) &&
+           wh_slice_eq(wh_http_path(req), WH_LIT("/api/v1/search")) &&
+           wh_token_fits(api->search_token, wh_http_header(req, "Authorization"));
+}
+
 static bool is_registry(struct wh_slice path)
 {
     return wh_slice_eq(path, WH_LIT("/registry")) || wh_slice_starts(path, WH_LIT("/registry/"));
@@ -252,7 +260,7 @@ static size_t on_head(void *ctx, struct wh_http_req *req)
         }
         return 0;
     }
-    if (!api_knows(api, req) && !api_chart_link_fits(api, req)) {
+    if (!api_knows(api, req) && !api_chart_link_fits(api, req) && !only_searches(api, req)) {
         if (api_page_find(path, &twin, &id) && twin == API_TWIN_HTML) {
             api_ask_login(req);
             return 0;
@@ -355,6 +363,7 @@ static void on_request(void *ctx, struct wh_http_req *req)
     }
     wh_http_set_user(req, job);
     job->agent = agent;
+    job->limited = only_searches(api, req);
     if (is_mcp(path)) {
         job->answer = api_answer_mcp;
         api_job_submit(job, API_QUERIES);
@@ -435,6 +444,13 @@ static enum wh_rc make_lanes(struct sink_api *api, struct wh_err *err)
     return WH_OK;
 }
 
+static enum wh_rc load_search_token(struct sink_api *api, struct wh_err *err)
+{
+    const char *path = api->deps.conf.search_token_file;
+
+    return path && path[0] ? wh_token_file_load(path, api->search_token, err) : WH_OK;
+}
+
 enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret, struct wh_err *err)
 {
     struct sink_api *api = wh_mem_zalloc(1, sizeof(*api));
@@ -461,6 +477,7 @@ enum wh_rc sink_api_new(const struct sink_api_deps *deps, struct sink_api **ret,
     }
     sql.calls = api->calls;
     if (own_token_new(deps->conf.token_file, &api->token, err) != WH_OK ||
+        load_search_token(api, err) != WH_OK ||
         (deps->conf.backup_path &&
          sink_backups_new(deps->store, deps->conf.backup_path, deps->clock, deps->log,
                           &api->backups, err) != WH_OK) ||

@@ -40,7 +40,8 @@ struct sink_api_conf {
     const char *grants_file;   /* what agents were granted; made in the same way */
     const char *views_file;    /* saved views; NULL: they end with the process */
     const char *brokers;       /* shown in commands that read Kafka; NULL: not known */
-    const char *token_file;    /* the bearer token; made with mode 0600 when it is not there */
+    const char *search_token_file; /* a token that may only search; "" or NULL: there is none */
+    const char *token_file;        /* the bearer token; made with mode 0600 when it is not there */
 };
 
 /* All are kept and must outlive the API. */

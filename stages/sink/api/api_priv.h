@@ -23,6 +23,7 @@
 #include "common/base/buf.h"
 #include "common/base/gzip.h"
 #include "common/json/json_write.h"
+#include "common/run/token_file.h"
 #include "stages/sink/api/api.h"
 #include "stages/sink/api/flow.h"
 #include "stages/sink/api/lane.h"
@@ -132,7 +133,8 @@ struct sink_api {
     struct wh_zone zone;         /* of the workspace */
     struct own_token *token;
     struct measures *measures;
-    char chart_key[65]; /* signs addresses of charts */
+    char chart_key[65];                   /* signs addresses of charts */
+    char search_token[WH_TOKEN_TEXT + 1]; /* may only search; empty: there is none */
     bool draining;
     struct api_lane *lanes[API_LANES];
     struct api_at_once *at_once;
@@ -163,6 +165,7 @@ struct api_job {
     struct api_request request;
     size_t
         n_given; /* arguments that addresses of a list repeat; further ones are a page's own. 0: all */
+    bool limited;                /* the reader may not see what is confidential */
     struct wh_slice id;          /* of the path, when the route has one */
     const struct api_page *page; /* NULL: the request is not for a page */
     enum api_twin twin;

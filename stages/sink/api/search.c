@@ -74,7 +74,7 @@ static enum wh_rc read_request(struct api_search *s, struct wh_err *err)
     s->reading.when = SINK_NOW;
     s->query.text = s->text;
     s->query.size = (size_t)size;
-    s->query.confidential = true;
+    s->query.confidential = !s->reading.job->limited;
     return WH_OK;
 }
 

@@ -289,6 +289,7 @@ static void open_newest(struct follow *f)
     if (f->number == 0 || use(f, &err) != WH_OK) {
         f->sequence = 0;
         f->outdated = true;
+        search_folder_clean(f->conf->folder, 0);
         wh_log_info(f->conf->log, "the search index is built from the store",
                     WH_STR("reason", f->number ? err.msg : "there is none"));
     }

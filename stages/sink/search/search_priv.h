@@ -106,7 +106,7 @@ WH_MUST_CHECK enum wh_rc search_fts(sqlite3 *db, fts5_api **ret, struct wh_err *
 void search_folder_path(const char *folder, int64_t n, bool building, char ret[SEARCH_PATH_MAX]);
 /* The highest number of an index; 0: there is none. */
 int64_t search_folder_newest(const char *folder);
-/* Removes all files of indexes but those of this number. */
+/* Removes all files of indexes but those of this number; 0: all of them. Nobody may read them. */
 void search_folder_clean(const char *folder, int64_t in_use);
 
 /* ---- write.c: one writer ---- */

@@ -5,10 +5,12 @@
 #include "tests/lib/th_api.h"
 #include "tests/lib/th_cmocka.h"
 #include "tests/lib/th_facts.h"
+#include "tests/lib/th_tmp.h"
 
 enum { AWAIT_MS = 20000 };
 
 struct world {
+    char *folder;
     struct th_api *api;
     struct th_facts facts;
     struct wh_json_parser *parser;
@@ -36,13 +38,17 @@ static const char records[] =
 
 static int set_up(void **state)
 {
-    const struct sink_api_conf conf = {.sql_timeout_ms = 60000,
-                                       .sql_timeout_max_ms = 60000,
-                                       .sql_rows = 100000,
-                                       .sql_bytes = 32 << 20};
+    static char token_path[256];
+    struct sink_api_conf conf = {.sql_timeout_ms = 60000,
+                                 .sql_timeout_max_ms = 60000,
+                                 .sql_rows = 100000,
+                                 .sql_bytes = 32 << 20};
     struct world *w = wh_mem_zalloc(1, sizeof(*w));
 
     assert_non_null(w);
+    w->folder = th_tmp_new();
+    (void)snprintf(token_path, sizeof(token_path), "%s/search.token", w->folder);
+    conf.search_token_file = token_path;
     w->api = th_api_new(&conf, 0, 1);
     th_facts_init_on(&w->facts, w->api->store);
     w->parser = wh_json_parser_new(1 << 20, 32);
@@ -60,6 +66,7 @@ static int tear_down(void **state)
     wh_json_parser_free(w->parser);
     th_facts_done(&w->facts);
     th_api_free(w->api);
+    th_tmp_remove(w->folder);
     wh_mem_free(w);
     return 0;
 }
@@ -261,6 +268,58 @@ static void the_status_says_how_far_the_index_is(void **state)
     th_http_done(&w->req);
 }
 
+/* The token that may only search. */
+static unsigned search_as_stranger(struct world *w, const char *path, const char *text)
+{
+    char file[256];
+    char token[80] = {0};
+    char authorization[128];
+    FILE *f;
+
+    (void)snprintf(file, sizeof(file), "%s/search.token", w->folder);
+    f = fopen(file, "r");
+    assert_non_null(f);
+    assert_int_equal(fread(token, 1, 64, f), 64);
+    (void)fclose(f);
+    (void)snprintf(authorization, sizeof(authorization), "Bearer %s", token);
+    th_http_init(&w->req, "GET", path);
+    th_http_header(&w->req, "Authorization", authorization);
+    th_http_arg(&w->req, "_search", text);
+    th_http_send(&w->req, &w->api->handler, w->api->loop);
+    return w->req.status;
+}
+
+static void a_limited_token_finds_nothing_confidential(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(search_as_stranger(w, "/api/v1/search", "payments"), 200);
+    has(w, "\"total\":2,");
+    th_http_done(&w->req);
+    th_facts_put(
+        &w->facts,
+        "{\"kind\":\"work_item\",\"id\":\"72\",\"at\":\"2026-05-02\",\"confidential\":true}");
+    assert_true(search_await(w->api->search, sink_apply_sequence(w->facts.apply), AWAIT_MS));
+    assert_int_equal(search_as_stranger(w, "/api/v1/search", "payments"), 200);
+    has(w, "\"total\":1,");
+    assert_null(strstr(wh_buf_str(&w->req.answer), "script"));
+    th_http_done(&w->req);
+    assert_int_equal(search_as_stranger(w, "/api/v1/search", "#45"), 200);
+    assert_null(strstr(wh_buf_str(&w->req.answer), "issues/45"));
+    th_http_done(&w->req);
+    assert_int_equal(search_as_stranger(w, "/api/v1/search", "seen again"), 200);
+    has(w, "\"rows\":[]");
+    th_http_done(&w->req);
+    assert_int_equal(search_as_stranger(w, "/api/v1/kinds", "x"), 401);
+    th_http_done(&w->req);
+    assert_int_equal(search_as_stranger(w, "/api/v1/entities", "x"), 401);
+    th_http_done(&w->req);
+    (void)get(w, "/api/v1/search", "payments", 200);
+    has(w, "\"total\":2,");
+    has(w, "\"confidential\":true");
+    th_http_done(&w->req);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +328,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_page_and_its_twins_show_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_former_text_says_where_it_stood, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages_follow_each_other, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_limited_token_finds_nothing_confidential, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_status_says_how_far_the_index_is, set_up, tear_down),
     };
 

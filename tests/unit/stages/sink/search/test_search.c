@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "stages/sink/batch/removal.h"
@@ -364,6 +365,14 @@ static void a_damaged_file_is_built_anew(void **state)
     }
 }
 
+static bool is_there(const struct world *w, const char *name)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", w->folder, name);
+    return access(path, F_OK) == 0;
+}
+
 static void run_sql(struct world *w, const char *name, const char *sql)
 {
     char path[512];
@@ -387,6 +396,8 @@ static void a_file_of_another_version_or_store_is_built_anew(void **state)
             "UPDATE meta SET value = x'0000000000000063' WHERE key = 'version'");
     start(w);
     catch_up(w);
+    assert_false(is_there(w, "search-1.sqlite"));
+    assert_true(is_there(w, "search-2.sqlite"));
     finds_issues(w, "payments", 2, "2");
     stop(w);
     /* A store that has seen less, as after a restore. */
