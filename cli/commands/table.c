@@ -99,7 +99,10 @@ static const struct cli_command table[] = {
      "  wellhead impact shop/web#45 --valid-at 2026-11-24T10:00:00Z\n",
      cli_impact},
     {"ask", CLI_ASK,
-     "ask about incidents in words: who, what, how long, what is open, what revenue", "QUESTION", 1,
+     "ask in words about work, builds, deployments, incidents, customers and people", "QUESTION", 1,
+     "  wellhead ask --list                          # what can be asked\n"
+     "  wellhead ask \"how many merge requests were merged last week by project\"\n"
+     "  wellhead ask \"which pipelines failed yesterday on the default branch\"\n"
      "  wellhead ask \"which customers were impacted by last Tuesday's incident\"\n"
      "  wellhead ask \"which services were affected yesterday\" --zone Europe/Berlin\n"
      "  wellhead ask \"what is still open from shop/web#45\"\n"

@@ -102,6 +102,8 @@ struct cli_options {
     const char *valid_at;
     const char *now;
     const char *zone;
+    const char *choose;
+    bool list;
     const char *source;
     const char *kind;
     const char *why;

@@ -16,7 +16,8 @@
  * row of a stream (a trailer). A stream that fails breaks off in the middle of a chunk, unless
  * the client sent TE: trailers.
  *
- *   GET /api/v1/ask?q=QUESTION               a question about incidents; now, zone, as_of, valid_at
+ *   GET /api/v1/ask?q=QUESTION               a question in words; now, zone, choose, as_of, valid_at
+ *   GET /api/v1/questions                    the forms of questions, each with an example
  *   GET /api/v1/incidents/ID/impact          services, customers, revenue, follow-ups, with evidence; as_of,
  *                                            valid_at. ID: an id, an address or a reference, escaped
  *   GET /api/v1/changes?kind=TABLE           server-sent events, one for each change, without an end (changes.c);
@@ -74,6 +75,7 @@ static const struct route routes[] = {
     {"/api/v1/entities/*/revisions", "GET, HEAD", 0, API_QUERIES, api_answer_revisions},
     {"/api/v1/entities/*/links", "GET, HEAD", 0, API_QUERIES, api_answer_links},
     {"/api/v1/incidents/**/impact", "GET, HEAD", 0, API_QUERIES, api_answer_impact},
+    {"/api/v1/questions", "GET, HEAD", 0, API_READS, api_answer_questions},
     {"/api/v1/ask", "GET, HEAD", 0, API_QUERIES, api_answer_ask},
     {"/api/v1/changes", "GET, HEAD", 0, API_QUERIES, api_answer_changes},
     {"/api/v1/search", "GET, HEAD", 0, API_QUERIES, api_answer_search},

@@ -355,6 +355,7 @@ WH_MUST_CHECK enum wh_rc api_answer_url(struct api_job *job, struct wh_err *err)
 WH_MUST_CHECK enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_links(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_ask(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_questions(struct api_job *job, struct wh_err *err);
 /* Writes the member "completeness" of an incident's impact: whether all issues of its project were read. */
 WH_MUST_CHECK enum wh_rc api_put_completeness(struct api_job *job, const struct wh_snapshot *snap,
                                               struct wh_history_when when,

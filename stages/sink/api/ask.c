@@ -1,4 +1,6 @@
 /* GET /api/v1/ask?q=QUESTION: a question, now or in the past, by the forms of a file or about incidents. */
+#include <string.h>
+
 #include "common/base/mem.h"
 #include "stages/sink/api/ask_priv.h"
 #include "stages/sink/ask/answer.h"
@@ -123,6 +125,16 @@ static void write_nearest(const struct ask_answer *answer, struct wh_json_writer
     wh_jw_end(w);
 }
 
+static void write_notes(const struct ask_answer *answer, struct wh_json_writer *w)
+{
+    wh_jw_key(w, "notes");
+    wh_jw_array(w);
+    if (answer->n_title) {
+        wh_jw_str(w, WH_LIT("nobody is called like the words that were looked for in titles"));
+    }
+    wh_jw_end(w);
+}
+
 static enum wh_rc write_answer(struct asking *a, const struct ask_answer *answer,
                                struct wh_err *err)
 {
@@ -135,6 +147,7 @@ static enum wh_rc write_answer(struct asking *a, const struct ask_answer *answer
     wh_jw_key(&j.w, "understood");
     ask_write_understood(answer, &a->conf, &j.w);
     wh_jw_put_str(&j.w, "answer", answer->text);
+    write_notes(answer, &j.w);
     rc = write_incidents(a, answer, &j.w, err);
     write_nearest(answer, &j.w);
     wh_jw_put_bool(&j.w, "truncated", answer->cut);
@@ -146,6 +159,15 @@ static enum wh_rc write_answer(struct asking *a, const struct ask_answer *answer
     return api_json_end(&j, a->reading.job, err);
 }
 
+/* Is it understood as a question about incidents, apart from its names? */
+static bool is_of_incidents(const struct asking *a)
+{
+    struct ask_understood unused;
+    struct wh_err ignored;
+
+    return ask_understand(a->question, a->conf.now_ms, a->conf.zone, &unused, &ignored) == WH_OK;
+}
+
 static enum wh_rc answer(void *ctx, struct wh_err *err)
 {
     struct asking *a = ctx;
@@ -153,11 +175,14 @@ static enum wh_rc answer(void *ctx, struct wh_err *err)
     enum wh_rc rc =
         ask_answer(a->reading.past, a->question, &a->conf, &a->reading.arena, &found, err);
 
+    if (a->has_forms && (rc == WH_E_INVALID || (rc == WH_OK && found.n_title))) {
+        return ask_answer_forms(a, err);
+    }
     if (rc == WH_E_INVALID) {
-        return ask_not_understood(a, a->why[0] ? a->why : err->msg, err);
+        return ask_not_understood(a, a->why[0] && !is_of_incidents(a) ? a->why : err->msg, err);
     }
     /* Words that no form takes are no title of an incident in a question about something else. */
-    if (rc == WH_OK && a->why[0] && found.n_title) {
+    if (rc == WH_OK && a->why[0] && found.n_title && strcmp(a->by_forms.about, "incidents") != 0) {
         return ask_not_understood(a, a->why, err);
     }
     if (rc != WH_OK) {

@@ -9,6 +9,7 @@ enum {
     REFUSAL_MAX_BYTES = 1 << 20,
     RESULT_MAX_BYTES = 8 << 20,
     TEXT_MAX_BYTES = 1 << 20,
+    HITS_MAX_BYTES = 1 << 20,
     SUGGESTIONS = 3,
     NAME_TIMEOUT_MS = 2000
 };
@@ -25,6 +26,21 @@ void ask_begin_refusal(struct asking *a, struct api_json *j, int status, const c
     wh_jw_put_str(&j->w, "code", wh_slice_str(code));
     wh_jw_put_int(&j->w, "status", status);
     wh_jw_put_str(&j->w, "question", a->question);
+}
+
+/* What the search finds of the words; nothing when it cannot. */
+static void write_hits(struct asking *a, struct wh_json_writer *w)
+{
+    const struct api_arg args[] = {{WH_LIT("q"), a->question}, {WH_LIT("_size"), WH_LIT("3")}};
+    WH_AUTO(buf) struct wh_buf found;
+    struct wh_err ignored;
+
+    wh_buf_init(&found, HITS_MAX_BYTES);
+    if (api_capture(a->reading.job, api_answer_search, args, 2, &found, &ignored) == WH_OK &&
+        a->reading.job->part_status == 200) {
+        wh_jw_key(w, "search");
+        wh_jw_raw(w, wh_buf_slice(&found));
+    }
 }
 
 enum wh_rc ask_not_understood(struct asking *a, const char *why, struct wh_err *err)
@@ -46,7 +62,28 @@ enum wh_rc ask_not_understood(struct asking *a, const char *why, struct wh_err *
         wh_jw_str(&j.w, wh_slice_str(ask_form_example(forms[i])));
     }
     wh_jw_end(&j.w);
+    write_hits(a, &j.w);
     return api_json_end(&j, a->reading.job, err);
+}
+
+/* GET /api/v1/questions */
+enum wh_rc api_answer_questions(struct api_job *job, struct wh_err *err)
+{
+    struct api_json j;
+
+    api_json_begin(&j);
+    wh_jw_key(&j.w, "forms");
+    wh_jw_array(&j.w);
+    questions_write_forms(job->api->questions, &j.w);
+    for (int i = 0; i < ASK_FORMS; i++) {
+        wh_jw_object(&j.w);
+        wh_jw_put_str(&j.w, "subject", WH_LIT("incident impact"));
+        wh_jw_put_str(&j.w, "measure", wh_slice_str(ask_form_name((enum ask_form)i)));
+        wh_jw_put_str(&j.w, "example", wh_slice_str(ask_form_example((enum ask_form)i)));
+        wh_jw_end(&j.w);
+    }
+    wh_jw_end(&j.w);
+    return api_json_end(&j, job, err);
 }
 
 static enum wh_rc refuse_ambiguous(struct asking *a, const struct question *q, struct wh_err *err)
@@ -138,31 +175,47 @@ static enum wh_rc answer(struct asking *a, const struct question *q,
     return write_answer(a, q, conf, wh_buf_slice(&result), wh_buf_slice(&text), err);
 }
 
+enum wh_rc ask_answer_forms(struct asking *a, struct wh_err *err)
+{
+    return a->by_forms.n_choices ? refuse_ambiguous(a, &a->by_forms, err)
+                                 : answer(a, &a->by_forms, &a->forms_conf, err);
+}
+
+static bool may_be_of_incidents(const struct asking *a)
+{
+    struct ask_understood unused;
+    struct wh_err ignored;
+
+    return a->by_forms.after_incidents && ask_names_incidents(a->question) &&
+           ask_understand(a->question, a->conf.now_ms, a->conf.zone, &unused, &ignored) == WH_OK;
+}
+
 enum wh_rc ask_by_forms(struct asking *a, bool *ret_answered, struct wh_err *err)
 {
     struct api_job *job = a->reading.job;
-    struct wh_slice chosen = api_arg(&job->request, "choose");
-    const struct question_conf conf = {.engine = job->api->engine,
-                                       .when = &a->reading.when,
-                                       .canceled = &job->canceled,
-                                       .timeout_ms = NAME_TIMEOUT_MS,
-                                       .zone = a->conf.zone,
-                                       .zone_name = a->conf.zone_name,
-                                       .now_ms = a->conf.now_ms,
-                                       .chosen = chosen};
-    struct question q;
     bool about = false;
-    enum wh_rc rc =
-        questions_read(job->api->questions, a->question, NULL, &conf, &job->arena, &q, &about, err);
+    enum wh_rc rc;
 
+    a->forms_conf = (struct question_conf){.engine = job->api->engine,
+                                           .when = &a->reading.when,
+                                           .canceled = &job->canceled,
+                                           .timeout_ms = NAME_TIMEOUT_MS,
+                                           .zone = a->conf.zone,
+                                           .zone_name = a->conf.zone_name,
+                                           .now_ms = a->conf.now_ms,
+                                           .chosen = api_arg(&job->request, "choose")};
+    rc = questions_read(job->api->questions, a->question, NULL, &a->forms_conf, &job->arena,
+                        &a->by_forms, &about, err);
     *ret_answered = true;
     if (rc == WH_E_INVALID) {
         *ret_answered = about && !ask_names_incidents(a->question);
         (void)snprintf(a->why, sizeof(a->why), "%s", about ? err->msg : "");
         return *ret_answered ? ask_not_understood(a, a->why, err) : WH_OK;
     }
-    if (rc != WH_OK) {
-        return rc;
+    if (rc == WH_OK && may_be_of_incidents(a)) {
+        a->has_forms = true;
+        *ret_answered = false;
+        return WH_OK;
     }
-    return q.n_choices ? refuse_ambiguous(a, &q, err) : answer(a, &q, &conf, err);
+    return rc == WH_OK ? ask_answer_forms(a, err) : rc;
 }

@@ -79,16 +79,21 @@ static const struct mcp_tool tools[] = {
       CURSOR,
       {"as_of", "as_of", "string", "answer from what was known at this time (RFC 3339)", false}}},
     {"ask",
-     "Ask about incidents",
-     "Answers a question in plain English about incidents, the customers, services and revenue "
-     "they hit, what is still open and how long it took, by day, "
-     "week, number, title, customer or service. The answer says what was understood and gives the "
-     "SQL behind it. A question that is not understood gets the nearest forms.",
+     "Ask in words",
+     "Answers a question in plain English: lists, counts, rankings, averages, shares and durations "
+     "of merge requests, "
+     "issues, pipelines, jobs, deployments, DORA measures, incidents, customers, services, "
+     "revenue, people, projects and "
+     "releases, with names, times and grouping, and what incidents hit. The answer restates what "
+     "was understood, with "
+     "rows and the SQL behind them. A question that is not understood gets the nearest forms; one "
+     "with several "
+     "meanings gets choices.",
      api_answer_ask,
      NULL,
      ask_schema,
      {{"question", "q", "string",
-       "for example: which customers were impacted by last Tuesday's incident", true},
+       "for example: how many merge requests were merged last week by project", true},
       {"zone", "zone", "string", "IANA time zone for words such as yesterday", false},
       {"as_of", "as_of", "string", "answer from what was known at this time (RFC 3339)", false}}},
     {"search",

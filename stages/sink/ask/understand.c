@@ -116,9 +116,9 @@ static const char *const said_by_the_way[] = {
     "customer|customers|client|clients|service|services|company|companies|systems|system",
     "severity|sev|priority|production|prod|time|hours|minutes|occurred|involved|involving|related",
     "applications|application|apps|app|components|component|corrective|preventive|measures|points",
-    "quickly|fast|often|mttr|mean|contracts|contract|income|sales|turnover|length|behind|because|"
+    "quickly|fast|often|mttr|mean|contracts|contract|income|sales|turnover|length|behind|because",
     "tenants",
-    "tenant|subscribers|subscriber|recover|recovery|mitigate|detect|repair|fix|offline|yet|used|"
+    "tenant|subscribers|subscriber|recover|recovery|mitigate|detect|repair|fix|offline|yet|used",
     "using",
     "not|no|yes|ok|was|recent|recently|latest|problem|problems|break|broke|fail|failed|day|days",
 };
@@ -282,7 +282,7 @@ static bool is_about_incidents(const struct ask_words *w, const struct ask_under
 bool ask_names_incidents(struct wh_slice question)
 {
     static const char words[] = "incident|incidents|outage|outages|disruption|disruptions|downtime|"
-                                "follow-up|follow-ups|followup|followups|" HIT;
+                                "follow-up|follow-ups|followup|followups|risk|lost|lose|cost|" HIT;
     struct ask_words w;
     struct wh_err ignored;
 
@@ -304,10 +304,15 @@ static enum wh_rc refuse_others(const struct ask_words *w, struct wh_err *err)
         "not|never|without|except|excluding|isn't|wasn't|weren't|didn't|hasn't|haven't|don't|per|"
         "average|median|most|least|fewest|longest|shortest|worst|versus|compared|or|more|fewer|"
         "than|"
-        "percent|percentage|share|trend";
+        "percent|percentage|share|trend|weekly|monthly|daily|postmortem|postmortems|only|longer|"
+        "shorter";
+    static const char groups[] =
+        "by|each|every "
+        "severity|service|services|customer|customers|segment|project|projects|day|week|"
+        "month|quarter|year|team|teams|region|currency|system|client";
 
     for (size_t i = 0; i < w->n; i++) {
-        if (ask_is(w, i, others)) {
+        if (ask_is(w, i, others) || ask_fits(w, i, groups)) {
             return wh_fail(err, WH_E_INVALID,
                            "\"%.*s\" is not understood in a question about incidents",
                            WH_SLICE_ARG(w->list[i].text));

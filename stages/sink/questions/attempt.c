@@ -5,7 +5,13 @@
 #include "common/base/mem.h"
 #include "stages/sink/questions/read_priv.h"
 
-enum { TEXT_MAX_BYTES = 64 << 10, UNREAD_MAX_BYTES = 160, NOTE_MAX_BYTES = 256, TELLING_WORDS = 3 };
+enum {
+    TEXT_MAX_BYTES = 64 << 10,
+    UNREAD_MAX_BYTES = 160,
+    NOTE_MAX_BYTES = 256,
+    TELLING_WORDS = 3,
+    CANDIDATES_MAX = 16
+};
 
 /* ---- what is not understood ---- */
 
@@ -81,20 +87,21 @@ static size_t longest_fit(const struct ask_words *w, size_t i, const struct form
     return best;
 }
 
-/* By its name, by one of its verbs, or by a measure's name that is long enough: "time to merge". */
-static bool names_subject(const struct ask_words *w, const struct form_subject *s)
+/* Where the words name the subject: by its name, by one of its verbs, or by a measure's name that is long enough, as
+ * in "time to merge". The number of words: nowhere. */
+static size_t subject_at(const struct ask_words *w, const struct form_subject *s)
 {
     for (size_t i = 0; i < w->n; i++) {
         if (longest_fit(w, i, &s->words) || longest_fit(w, i, &s->verbs)) {
-            return true;
+            return i;
         }
         for (size_t k = 0; k < s->n_measures; k++) {
             if (longest_fit(w, i, &s->measures[k].words) >= TELLING_WORDS) {
-                return true;
+                return i;
             }
         }
     }
-    return false;
+    return w->n;
 }
 
 struct attempt {
@@ -120,9 +127,15 @@ static enum wh_rc read_about(struct attempt *a, const struct ask_words *words,
                              const struct form_subject *s, struct reading *r, size_t *ret_unread,
                              struct wh_err *err)
 {
+    const char *unused;
+
     *ret_unread = SIZE_MAX;
-    *r = (struct reading){
-        .q = a->q, .conf = a->conf, .arena = a->arena, .ret = a->ret, .words = *words};
+    *r = (struct reading){.q = a->q,
+                          .conf = a->conf,
+                          .arena = a->arena,
+                          .ret = a->ret,
+                          .question = a->text,
+                          .words = *words};
     r->frame = (struct question_frame){.subject = s, .period = -1};
     a->ret->n_choices = 0;
     if (a->before) {
@@ -141,36 +154,56 @@ static enum wh_rc read_about(struct attempt *a, const struct ask_words *words,
     if (*ret_unread) {
         return fail_unread(r, err);
     }
-    if (r->frame.has_time && s->time == NULL) {
+    if (r->frame.has_time && frame_time(&r->frame, &unused) == NULL) {
         return wh_fail(err, WH_E_INVALID, "%s have no time", s->many);
     }
     return a->before ? refine(r, a->before, err) : WH_OK;
 }
 
-static bool is_candidate(const struct attempt *a, const struct ask_words *words,
-                         const struct form_subject *s)
+/* The subjects that the words name, the one that is named first in front. Returns how many. */
+static size_t find_candidates(const struct attempt *a, const struct ask_words *words,
+                              const struct form_subject *ret[CANDIDATES_MAX])
 {
-    return a->before ? a->before->subject == s : names_subject(words, s);
+    size_t places[CANDIDATES_MAX];
+    size_t n = 0;
+
+    if (a->before) {
+        ret[0] = a->before->subject;
+        return 1;
+    }
+    for (size_t i = 0; i < a->q->n_subjects && n < CANDIDATES_MAX; i++) {
+        size_t at = subject_at(words, &a->q->subjects[i]);
+        size_t k = n;
+
+        for (; at < words->n && k > 0 && places[k - 1] > at; k--) {
+            places[k] = places[k - 1];
+            ret[k] = ret[k - 1];
+        }
+        if (at < words->n) {
+            places[k] = at;
+            ret[k] = &a->q->subjects[i];
+            n++;
+        }
+    }
+    return n;
 }
 
-/* Each subject that the words name, in the order of the file, until one takes all words. The reading with the fewest
- * words left stays in r. */
+/* Each subject that the words name, until one takes all words. The reading with the fewest words left stays in r. */
 static enum wh_rc try_subjects(struct attempt *a, const struct ask_words *words, struct reading *r,
                                struct wh_err *err)
 {
     struct reading one;
     struct wh_err failed;
     size_t best = SIZE_MAX;
+    const struct form_subject *subjects[CANDIDATES_MAX];
+    size_t n = find_candidates(a, words, subjects);
     bool any = false;
 
-    for (size_t i = 0; i < a->q->n_subjects; i++) {
+    for (size_t i = 0; i < n; i++) {
         size_t unread;
 
-        if (!is_candidate(a, words, &a->q->subjects[i])) {
-            continue;
-        }
         a->about = true;
-        if (read_about(a, words, &a->q->subjects[i], &one, &unread, &failed) == WH_OK) {
+        if (read_about(a, words, subjects[i], &one, &unread, &failed) == WH_OK) {
             *r = one;
             return WH_OK;
         }
@@ -180,6 +213,7 @@ static enum wh_rc try_subjects(struct attempt *a, const struct ask_words *words,
         }
         if (!any || unread < best) {
             best = unread;
+            a->ret->about = subjects[i]->id;
             *err = failed;
             *r = one;
         }
@@ -227,7 +261,7 @@ static enum wh_rc settle(struct attempt *a, struct reading *r, struct wh_err *er
     struct question_frame *frame;
     void *memory = NULL;
 
-    if (a->ret->n_choices) {
+    if (a->ret->n_choices || r->frame.subject == NULL) {
         return WH_OK;
     }
     if (wh_arena_zalloc(a->arena, 1, sizeof(*frame), &memory, err) != WH_OK) {
@@ -236,6 +270,8 @@ static enum wh_rc settle(struct attempt *a, struct reading *r, struct wh_err *er
     frame = memory;
     *frame = r->frame;
     a->ret->frame = frame;
+    a->ret->about = frame->subject->id;
+    a->ret->after_incidents = frame->subject->after_incidents;
     return put_texts(a, frame, err);
 }
 

@@ -33,6 +33,36 @@ static void read_otherwise(struct reading *r)
     }
 }
 
+/* Does the text go on with "'s" behind word i? */
+static bool is_genitive(const struct reading *r, size_t i)
+{
+    struct wh_slice word = r->words.list[i].text;
+    struct wh_slice all = r->question;
+    size_t behind = (size_t)(word.ptr + word.len - all.ptr);
+
+    return behind + 1 < all.len && (all.ptr[behind] == '\'' || all.ptr[behind] == '\xE2');
+}
+
+/* "That Dana reviewed": a name in front of a verb is who did that. */
+static void read_doers(struct reading *r)
+{
+    for (size_t i = 0; i < r->frame.n_filters; i++) {
+        struct frame_filter *name = &r->frame.filters[i];
+
+        for (size_t k = 0; name->alone && k < r->frame.n_filters; k++) {
+            const struct frame_filter *verb = &r->frame.filters[k];
+            const struct form_filter *doer = form_filter_of(r->frame.subject, verb->form->who);
+            size_t at =
+                name->end + ask_fits(&r->words, name->end, "has|have|had|did|actually|already");
+
+            if (verb->at == at && verb->at > 0 && doer && doer->takes == name->form->takes &&
+                !is_genitive(r, name->end - 1)) {
+                name->form = doer;
+            }
+        }
+    }
+}
+
 /* A group that nothing announces is meant by "which project has the most", "top 5 authors", "which projects have". */
 static void read_bare(struct reading *r)
 {
@@ -97,6 +127,24 @@ static enum wh_rc read_share(struct reading *r, struct wh_err *err)
                          f->subject->many);
 }
 
+/* Of how many there are no averages, and a number that is asked for is that of the noun behind "how many". */
+static enum wh_rc check_count(const struct reading *r, struct wh_err *err)
+{
+    if (!r->asked[ASK_FOR_COUNT]) {
+        return WH_OK;
+    }
+    if (r->frame.aggregate != AGGREGATE_NONE && r->frame.aggregate != AGGREGATE_SUM) {
+        return wh_fail(
+            err, WH_E_INVALID,
+            "averages of numbers are not understood; ask for the number by day, week or month");
+    }
+    if (r->measure && (r->measure_at != r->asked_end || !r->measure->adds)) {
+        return wh_fail(err, WH_E_INVALID, "it is not clear whether %s or %s are to be counted",
+                       r->frame.subject->many, r->measure->say);
+    }
+    return WH_OK;
+}
+
 static void read_who(struct reading *r)
 {
     if (r->asked[ASK_FOR_WHO] && r->frame.group == NULL) {
@@ -112,6 +160,9 @@ static enum wh_rc as_measure(struct reading *r, const struct form_measure *m, st
     }
     r->frame.op = FRAME_MEASURE;
     r->frame.measure = m;
+    if (r->frame.aggregate == AGGREGATE_NONE && m->unit && strcmp(m->unit, "money") == 0) {
+        r->frame.aggregate = AGGREGATE_SUM;
+    }
     return WH_OK;
 }
 
@@ -120,7 +171,7 @@ static enum wh_rc as_ordered(struct reading *r, const struct form_measure *m, st
 {
     r->frame.op = FRAME_LIST;
     r->frame.measure = m;
-    r->frame.limit = r->frame.limit ? r->frame.limit : r->is_one ? 1 : LISTED;
+    r->frame.limit = r->frame.limit ? r->frame.limit : r->is_one && m == NULL ? 1 : LISTED;
     if (m && m->own) {
         return wh_fail(err, WH_E_INVALID, "%s is no property of one of %s", m->say,
                        r->frame.subject->many);
@@ -173,6 +224,10 @@ enum wh_rc reading_finish(struct reading *r, struct wh_err *err)
 {
     struct question_frame *f = &r->frame;
 
+    if (check_count(r, err) != WH_OK) {
+        return err->rc;
+    }
+    read_doers(r);
     read_otherwise(r);
     read_bare(r);
     read_who(r);
@@ -189,8 +244,15 @@ enum wh_rc reading_finish(struct reading *r, struct wh_err *err)
         return as_measure(r, long_measure(r), err);
     }
     if (r->measure) {
-        f->aggregate = r->asked[ASK_FOR_COUNT] && r->measure->is_big ? AGGREGATE_SUM : f->aggregate;
+        f->aggregate = r->asked[ASK_FOR_COUNT] && r->measure->adds ? AGGREGATE_SUM : f->aggregate;
         return as_measure(r, r->measure, err);
+    }
+    if (f->subject->implicit && !r->asked[ASK_FOR_COUNT] &&
+        !has_word(r, "which|list|show|display|find")) {
+        return as_measure(r, f->subject->implicit, err);
+    }
+    for (int i = 0; f->subject->period && f->group == NULL && f->period < 0 && i < PERIODS; i++) {
+        f->period = strcmp(form_periods[i], f->subject->period) == 0 ? i : -1;
     }
     f->op = r->asked[ASK_FOR_COUNT] || f->group || f->period >= 0 ? FRAME_COUNT : FRAME_LIST;
     return WH_OK;

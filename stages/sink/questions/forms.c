@@ -127,7 +127,7 @@ static enum wh_rc read_group(struct questions *q, struct wh_json_val v, struct w
     *g = (struct form_group){.id = text_of(v, "id"),
                              .by = text_of(v, "by"),
                              .key = text_of(v, "key"),
-                             .join = text_of(v, "join")};
+                             .list = text_of(v, "list")};
     if (g->id == NULL || g->by == NULL) {
         return wh_fail(err, WH_E_INVALID, "a group lacks id or by");
     }
@@ -150,7 +150,8 @@ static enum wh_rc read_measure(struct questions *q, struct wh_json_val v, struct
                                .time_say = text_of(v, "time_say"),
                                .own = wh_json_get_flag(v, "own"),
                                .is_long = wh_json_get_flag(v, "long"),
-                               .is_big = wh_json_get_flag(v, "big")};
+                               .is_big = wh_json_get_flag(v, "big"),
+                               .adds = wh_json_get_flag(v, "adds")};
     if (m->id == NULL || m->value == NULL) {
         return wh_fail(err, WH_E_INVALID, "a measure lacks id or value");
     }
@@ -242,11 +243,19 @@ static enum wh_rc read_subject(struct questions *q, struct wh_json_val v, struct
                                .time = text_of(v, "time"),
                                .time_say = text_of(v, "time_say"),
                                .who = text_of(v, "who"),
-                               .rank = text_of(v, "rank")};
-    if (!s->id || !s->one || !s->many || !s->table) {
-        return wh_fail(err, WH_E_INVALID, "it lacks id, one, many or table");
+                               .rank = text_of(v, "rank"),
+                               .period = text_of(v, "period"),
+                               .split = text_of(v, "split"),
+                               .after_incidents = wh_json_get_flag(v, "after_incidents"),
+                               .measure = measures_find(q->counted, wh_json_get_str(v, "measure"))};
+    if (!s->id || !s->one || !s->many || (!s->table && !s->measure)) {
+        return wh_fail(err, WH_E_INVALID, "it lacks id, one, many, or a table or measure");
     }
-    return read_parts(q, v, s, err) == WH_OK ? WH_OK : wh_err_prefix(err, "%s", s->id);
+    if (read_parts(q, v, s, err) != WH_OK) {
+        return wh_err_prefix(err, "%s", s->id);
+    }
+    s->implicit = form_measure_of(s, text_of(v, "implicit"));
+    return WH_OK;
 }
 
 /* ---- the file ---- */
@@ -311,6 +320,10 @@ enum wh_rc questions_new(struct wh_slice json, struct questions **ret, struct wh
         json = wh_slice(questions_file, (size_t)(questions_file_end - questions_file));
     }
     wh_arena_init(&q->arena, BLOCK_BYTES, FORMS_MAX_BYTES);
+    if (measures_new(measures_file(), &q->counted, err) != WH_OK) {
+        questions_free(q);
+        return err->rc;
+    }
     q->parser = wh_json_parser_new(FILE_MAX_BYTES, FILE_DEPTH);
     if (q->parser == NULL) {
         (void)wh_fail(err, WH_E_NOMEM, "no memory for forms of questions");
@@ -328,6 +341,7 @@ void questions_free(struct questions *q)
     if (q) {
         wh_json_parser_free(q->parser);
         wh_arena_done(&q->arena);
+        measures_free(q->counted);
         wh_mem_free(q);
     }
 }

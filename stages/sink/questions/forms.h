@@ -2,6 +2,7 @@
 #ifndef WH_SINK_QUESTIONS_FORMS_H
 #define WH_SINK_QUESTIONS_FORMS_H
 
+#include "stages/sink/measures/measures.h"
 #include "stages/sink/questions/questions.h"
 
 /* Patterns of ask/words.h; one of them fits. */
@@ -26,21 +27,24 @@ struct form_filter {
     const char *id;
     struct form_words words;
     struct form_words not_words; /* that say the opposite */
-    const char
-        *where; /* SQL; %s: the value, %n: now. NULL: it says which time or person is meant */
+    /* SQL; %s: the value, %m: its name, %n: now, %t(COLUMN): the column is in the question's time. NULL: the filter only
+     * says which time or person is meant. */
+    const char *where;
     const char *where_not;
     const char *say;
     const char *say_not;
-    const char *set;  /* positive filters of one set are joined with OR */
-    const char *time; /* the column that a time of the question is about */
+    const char *set; /* positive filters of one set are joined with OR */
+    /* The column that a time of the question is about; "": a %t of where. */
+    const char *time;
     const char *time_say;
     const char *who; /* the group that "who" asks for beside this filter */
-    const char
-        *otherwise;   /* the filter that it stands for when it says neither a time nor a person */
-    const char *did;  /* the filter that it is behind "did": "how many did Dana open" */
-    const char *rate; /* the measure that "what share" asks for */
+    /* The filter that it stands for when it says neither a time nor a person: "opened issues". */
+    const char *otherwise;
+    const char *did;     /* the filter that it is behind "did": "how many did Dana open" */
+    const char *rate;    /* the measure that "what share" asks for */
     const char *long_of; /* the measure that "longest" is about beside it */
-    const char *values;  /* a column: a word that is one of its values is the filter's */
+    /* COLUMN or TABLE.COLUMN: a word that is one of its values is the filter's. */
+    const char *values;
     enum form_takes takes;
     bool is_default; /* a name without words around it is this filter's */
 };
@@ -49,8 +53,8 @@ struct form_group {
     const char *id;
     struct form_words words;
     const char *by;
-    const char *key; /* tells groups apart; NULL: by does */
-    const char *join;
+    const char *key;  /* tells groups apart; NULL: by does */
+    const char *list; /* a column that is a JSON array: a row counts for each of its elements */
     enum form_takes names; /* the kind that the group's words announce: "the project X" */
 };
 
@@ -58,7 +62,7 @@ struct form_measure {
     const char *id;
     struct form_words words;
     const char *value;
-    const char *unit; /* "s", "%" or NULL */
+    const char *unit; /* "s", "%", "money" or NULL */
     const char *where;
     const char *say;
     const char *time;
@@ -66,6 +70,7 @@ struct form_measure {
     bool own;     /* value is an aggregate */
     bool is_long; /* what "longest" is about */
     bool is_big;
+    bool adds; /* no element is counted twice in the sum over all rows */
 };
 
 struct form_example {
@@ -79,7 +84,12 @@ struct form_subject {
     const char *many;
     struct form_words words;
     struct form_words verbs; /* that name the subject without being its name: "what was merged" */
-    const char *table;
+    const char *table;       /* NULL: the rows of measure */
+    const struct measure *measure;
+    const struct form_measure *implicit; /* what is asked when nothing says so */
+    const char *period;                  /* in which it is grouped when nothing else says so */
+    const char *split;                   /* a column: sums of its values are never added */
+    bool after_incidents;                /* a question that ask/ understands is one for ask/ */
     const char *where;
     struct form_words columns;
     const char *time;
@@ -121,6 +131,7 @@ enum { PERIODS = 5 };
 struct questions {
     struct wh_json_parser *parser; /* keeps the texts */
     struct wh_arena arena;
+    struct measures *counted;
     int64_t version;
     struct form_words ask[ASKS];
     struct form_words aggregates[AGGREGATES];

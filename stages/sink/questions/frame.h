@@ -11,6 +11,9 @@ struct frame_filter {
     bool joined;           /* "or" stands between it and the one before */
     struct wh_slice value; /* an id, a text, or seconds; empty: it takes none */
     struct wh_slice name;  /* the value for people */
+    size_t at; /* its words in the question, from the first one to behind the last one */
+    size_t end;
+    bool alone; /* a name without words that say what it is */
 };
 
 enum frame_op { FRAME_LIST, FRAME_COUNT, FRAME_MEASURE };

@@ -91,6 +91,22 @@ static int hint_beside(const struct reading *r, size_t i, size_t n)
     return -1;
 }
 
+/* "the shop team": the same for a value of the group's column. */
+static int column_beside(const struct reading *r, size_t i, size_t n, const char *column)
+{
+    const char *dot = strchr(column, '.');
+
+    for (size_t k = 0; k < r->n_bare; k++) {
+        bool beside = r->bare[k].at + r->bare[k].n == i || r->bare[k].at == i + n;
+
+        if (beside && r->bare[k].group &&
+            strcmp(r->bare[k].group->id, dot ? dot + 1 : column) == 0) {
+            return (int)k;
+        }
+    }
+    return -1;
+}
+
 static void take(struct reading *r, size_t i, size_t n)
 {
     for (size_t k = i; k < i + n; k++) {
@@ -163,6 +179,9 @@ static enum wh_rc rest_name(struct reading *r, size_t i, size_t *ret_n, struct w
     take(r, i, *ret_n);
     filter = (struct frame_filter){
         .form = same_as_before(r, i, name.kind), .value = name.id, .name = name.name};
+    filter.alone = filter.form == NULL;
+    filter.at = i;
+    filter.end = i + *ret_n;
     filter.form = filter.form ? filter.form : default_of(s, name.kind);
     match_named(r, filter.form, i + *ret_n);
     return reading_add(r, &filter, err);
@@ -189,6 +208,7 @@ static enum wh_rc rest_value(struct reading *r, size_t i, size_t *ret_n, struct 
                 filter.name = filter.value;
                 *ret_n = n;
                 take(r, i, n);
+                take_hint(r, column_beside(r, i, n, f->values));
                 return reading_add(r, &filter, err);
             }
         }

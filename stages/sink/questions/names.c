@@ -154,6 +154,7 @@ enum wh_rc names_value(const struct question_conf *conf, const char *table, cons
                        struct wh_err *err)
 {
     struct taking t = {.arena = arena, .value = {NULL, 0}};
+    const char *dot = strchr(column, '.');
     WH_AUTO(buf) struct wh_buf sql;
     enum wh_rc rc = WH_OK;
 
@@ -162,8 +163,13 @@ enum wh_rc names_value(const struct question_conf *conf, const char *table, cons
     if (conf->engine == NULL) {
         return WH_OK;
     }
-    rc = wh_buf_printf(&sql, err, "select %s from %s where lower(%s) = lower(:t) limit 1", column,
-                       table, column);
+    if (dot) {
+        rc = wh_buf_printf(&sql, err, "select %s from %.*s where lower(%s) = lower(:t) limit 1",
+                           dot + 1, (int)(dot - column), column, dot + 1);
+    } else {
+        rc = wh_buf_printf(&sql, err, "select %s from %s where lower(%s) = lower(:t) limit 1",
+                           column, table, column);
+    }
     rc = rc == WH_OK ? run(conf, wh_buf_str(&sql), text,
                            (struct sql_rows){take_columns, take_value, &t}, 1, err)
                      : rc;

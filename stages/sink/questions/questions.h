@@ -68,6 +68,9 @@ struct question {
         rows_sql; /* the rows behind a number; empty when they are the rows of the answer */
     struct wh_slice notes[QUESTION_NOTES_MAX]; /* corrections and other remarks for the reader */
     size_t n_notes;
+    const char
+        *about; /* the subject, also when the question is not understood; NULL: it names none */
+    bool after_incidents; /* it may be one that ask/ answers with evidence, and better */
     /* Not 0: the question is ambiguous, and one of these is meant. */
     struct question_choice choices[QUESTION_CHOICES_MAX];
     size_t n_choices;
@@ -89,7 +92,7 @@ void question_write(const struct question *question, const struct question_conf 
 /* The examples of the forms that are nearest to the text, best first. Returns how many, at most max. */
 size_t questions_nearest(const struct questions *q, struct wh_slice text, const char **ret,
                          size_t max);
-/* Writes an array of all forms: id, subject, measure, example. */
+/* Writes all forms into the open array: subject, measure, example. */
 void questions_write_forms(const struct questions *q, struct wh_json_writer *w);
 
 /*

@@ -65,6 +65,25 @@ static size_t read_duration(struct reading *r, size_t i, struct wh_slice *ret,
     return 0;
 }
 
+/* Words that say something of their own are no label and no branch, unless they stand in quotation marks. */
+static bool is_plain(const struct reading *r, size_t i)
+{
+    const struct questions *q = r->q;
+    const struct form_words *const lists[] = {&q->filler, &q->by, &q->negation, &q->alternative};
+
+    for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++) {
+        if (match_words(r, i, lists[k])) {
+            return true;
+        }
+    }
+    for (int k = 0; k < ORDERS; k++) {
+        if (match_words(r, i, &q->orders[k])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The value of a filter behind its words; *ret_n 0: there is none. */
 static enum wh_rc read_value(struct reading *r, const struct form_filter *f, size_t i,
                              struct frame_filter *filter, size_t *ret_n, struct wh_err *err)
@@ -74,6 +93,9 @@ static enum wh_rc read_value(struct reading *r, const struct form_filter *f, siz
     *ret_n = 0;
     i += f->takes == TAKES_TEXT ? 0 : ask_fits(&r->words, i, "the");
     if (i >= r->words.n || r->words.list[i].taken) {
+        return WH_OK;
+    }
+    if (f->takes == TAKES_TEXT && is_plain(r, i)) {
         return WH_OK;
     }
     if (f->takes == TAKES_TEXT) {
@@ -100,7 +122,7 @@ static enum wh_rc apply_filter(struct reading *r, const struct match *m, size_t 
                                struct wh_err *err)
 {
     const struct form_filter *f = m->what;
-    struct frame_filter filter = {.form = f, .negated = m->part == PART_NOT_FILTER};
+    struct frame_filter filter = {.form = f, .negated = m->part == PART_NOT_FILTER, .at = i};
     size_t n = 0;
 
     *ret_n = m->n;
@@ -113,6 +135,7 @@ static enum wh_rc apply_filter(struct reading *r, const struct match *m, size_t 
             match_named(r, f, i + *ret_n);
         }
     }
+    filter.end = i + *ret_n;
     return *ret_n ? reading_add(r, &filter, err) : WH_OK;
 }
 
@@ -142,6 +165,7 @@ static size_t apply_simple(struct reading *r, const struct match *m, size_t i)
     }
     case PART_MEASURE:
         r->measure = m->what;
+        r->measure_at = i;
         break;
     case PART_GROUP:
         r->frame.group = m->what;
@@ -158,6 +182,7 @@ static size_t apply_simple(struct reading *r, const struct match *m, size_t i)
         break;
     case PART_ASK:
         r->asked[m->number] = true;
+        r->asked_end = i + n;
         break;
     case PART_NOT:
         r->negating = true;

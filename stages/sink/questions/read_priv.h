@@ -13,11 +13,14 @@ struct reading {
     const struct question_conf *conf;
     struct wh_arena *arena;
     struct question *ret;
+    struct wh_slice question;
     struct ask_words words;
     bool read[ASK_WORDS_MAX]; /* the word is understood */
     struct question_frame frame;
     const struct form_measure *measure;
-    const char *who; /* the group that a filter gives to "who" */
+    size_t measure_at; /* its first word */
+    size_t asked_end;  /* behind the words of what is asked */
+    const char *who;   /* the group that a filter gives to "who" */
     bool asked[ASKS];
     bool has_noun;
     bool is_one; /* the noun is in the singular */
@@ -65,6 +68,8 @@ struct match {
 
 enum { MATCHES_MAX = 64 };
 
+/* The most words from i on that one of the patterns takes. */
+size_t match_words(const struct reading *r, size_t i, const struct form_words *words);
 /* The parts that fit at word i, the longest first. Returns how many. */
 size_t match_at(const struct reading *r, size_t i, struct match ret[MATCHES_MAX]);
 

@@ -92,6 +92,9 @@ static void say_order(struct saying *s)
         "", "the most", "the fewest", "the highest", "the lowest", "the newest", "the oldest"};
     const struct question_frame *f = s->f;
 
+    if (f->op == FRAME_MEASURE && f->subject->split) {
+        SAY(s, ", by %s", f->subject->split);
+    }
     if (f->group || f->period >= 0) {
         SAY(s, ", by %s%s%s", f->group ? f->group->id : "",
             f->group && f->period >= 0 ? " and " : "",

@@ -30,8 +30,27 @@ static void say_value(struct writing *w, struct wh_slice value)
     }
 }
 
-/* A part of the forms, with %s and %n in it. */
-static void say_part(struct writing *w, const char *part, struct wh_slice value)
+static void say_in_time(struct writing *w, struct wh_slice column)
+{
+    char text[WH_TIME_TEXT_MAX];
+    int64_t from = INT64_MIN;
+    int64_t to = INT64_MAX;
+
+    if (w->f->has_time) {
+        frame_instants(w->f, w->conf->zone, &from, &to);
+    }
+    SAY(w, "%.*s is not null", WH_SLICE_ARG(column));
+    if (from != INT64_MIN) {
+        SAY(w, " and %.*s >= '%s'", WH_SLICE_ARG(column), wh_time_format(from, text));
+    }
+    if (to != INT64_MAX) {
+        SAY(w, " and %.*s < '%s'", WH_SLICE_ARG(column), wh_time_format(to, text));
+    }
+}
+
+/* A part of the forms, with %s, %m, %n and %t(COLUMN) in it. */
+static void say_part(struct writing *w, const char *part, struct wh_slice value,
+                     struct wh_slice name)
 {
     char now[WH_TIME_TEXT_MAX];
 
@@ -43,6 +62,14 @@ static void say_part(struct writing *w, const char *part, struct wh_slice value)
         if (part[0] == '%' && part[1] == 's') {
             say_value(w, value);
             part += 2;
+        } else if (part[0] == '%' && part[1] == 'm') {
+            say_value(w, name);
+            part += 2;
+        } else if (part[0] == '%' && part[1] == 't' && part[2] == '(') {
+            size_t len = strcspn(part + 3, ")");
+
+            say_in_time(w, wh_slice(part + 3, len));
+            part += 3 + len + (part[3 + len] == ')');
         } else if (part[0] == '%' && part[1] == 'n') {
             SAY(w, "'%s'", wh_time_format(w->conf->now_ms, now));
             part += 2;
@@ -56,11 +83,11 @@ static void say_part(struct writing *w, const char *part, struct wh_slice value)
 static void say_filter(struct writing *w, const struct frame_filter *f)
 {
     if (f->negated && f->form->where_not) {
-        say_part(w, f->form->where_not, f->value);
+        say_part(w, f->form->where_not, f->value, f->name);
         return;
     }
     SAY(w, "%s", f->negated ? "not coalesce((" : "(");
-    say_part(w, f->form->where, f->value);
+    say_part(w, f->form->where, f->value, f->name);
     SAY(w, "%s", f->negated ? "), 0)" : ")");
 }
 
@@ -114,7 +141,7 @@ const char *frame_time(const struct question_frame *f, const char **ret_say)
     const char *column = f->subject->time;
 
     *ret_say = f->subject->time_say;
-    if (f->op == FRAME_MEASURE && f->measure && f->measure->time) {
+    if (f->measure && f->measure->time) {
         *ret_say = f->measure->time_say;
         column = f->measure->time;
     }
@@ -140,21 +167,12 @@ void frame_instants(const struct question_frame *f, struct wh_zone zone, int64_t
 
 static void say_time(struct writing *w)
 {
-    char text[WH_TIME_TEXT_MAX];
     const char *unused;
     const char *column = frame_time(w->f, &unused);
-    int64_t from;
-    int64_t to;
 
-    if (!w->f->has_time || column == NULL) {
-        return;
-    }
-    frame_instants(w->f, w->conf->zone, &from, &to);
-    if (from != INT64_MIN) {
-        SAY(w, " and %s >= '%s'", column, wh_time_format(from, text));
-    }
-    if (to != INT64_MAX) {
-        SAY(w, " and %s < '%s'", column, wh_time_format(to, text));
+    if (w->f->has_time && column && column[0]) {
+        SAY(w, " and ");
+        say_in_time(w, wh_slice_str(column));
     }
 }
 
@@ -164,15 +182,53 @@ static const struct form_measure *sort_measure(const struct question_frame *f)
     return f->op == FRAME_LIST && f->measure ? f->measure : NULL;
 }
 
+/* The rows of a measure, whose statement refers to :from and :to. */
+static void say_measure(struct writing *w, struct wh_slice rows)
+{
+    int64_t at[2] = {0, w->conf->now_ms + 1};
+    char text[WH_TIME_TEXT_MAX];
+
+    if (w->f->has_time) {
+        frame_instants(w->f, w->conf->zone, &at[0], &at[1]);
+        at[0] = at[0] == INT64_MIN ? 0 : at[0];
+        at[1] = at[1] == INT64_MAX ? w->conf->now_ms + 1 : at[1];
+    }
+    SAY(w, "(");
+    while (rows.len && w->rc == WH_OK) {
+        bool from = wh_slice_starts(rows, WH_LIT(":from"));
+
+        if (from || wh_slice_starts(rows, WH_LIT(":to"))) {
+            SAY(w, "'%s'", wh_time_format(at[from ? 0 : 1], text));
+            rows = wh_slice_from(rows, from ? 5 : 3);
+        } else {
+            w->rc = wh_buf_append_char(w->out, rows.ptr[0], w->err);
+            rows = wh_slice_from(rows, 1);
+        }
+    }
+    SAY(w, ")");
+}
+
+static void say_from(struct writing *w)
+{
+    SAY(w, " from ");
+    if (w->f->subject->table) {
+        SAY(w, "%s", w->f->subject->table);
+    } else {
+        say_measure(w, w->f->subject->measure->rows);
+    }
+}
+
 static void say_where(struct writing *w)
 {
     const struct form_subject *s = w->f->subject;
 
-    SAY(w, " where %s", s->where ? s->where : "1");
+    SAY(w, " where ");
+    say_part(w, s->where ? s->where : "1", (struct wh_slice){NULL, 0}, (struct wh_slice){NULL, 0});
     say_filters(w);
     say_time(w);
     if (w->f->measure && w->f->measure->where) {
-        SAY(w, " and %s", w->f->measure->where);
+        SAY(w, " and ");
+        say_part(w, w->f->measure->where, (struct wh_slice){NULL, 0}, (struct wh_slice){NULL, 0});
     }
 }
 
@@ -193,7 +249,8 @@ static void say_aggregate(struct writing *w)
         SAY(w, "%s as %s", f->measure->value, f->measure->id);
     } else {
         SAY(w, "%s", starts[f->aggregate]);
-        say_part(w, f->measure->value, (struct wh_slice){NULL, 0});
+        say_part(w, f->group && f->group->list ? "measured" : f->measure->value,
+                 (struct wh_slice){NULL, 0}, (struct wh_slice){NULL, 0});
         SAY(w, "%s) as %s", f->aggregate == AGGREGATE_P90 ? ", 90" : "", f->measure->id);
     }
 }
@@ -211,7 +268,7 @@ static void say_columns(struct writing *w)
     }
     if (sorted && !sorted->own) {
         SAY(w, ", ");
-        say_part(w, sorted->value, (struct wh_slice){NULL, 0});
+        say_part(w, sorted->value, (struct wh_slice){NULL, 0}, (struct wh_slice){NULL, 0});
         SAY(w, " as %s", sorted->id);
     }
 }
@@ -244,11 +301,11 @@ static void say_rows(struct writing *w, bool rows_behind)
 
     SAY(w, "select ");
     say_columns(w);
-    SAY(w, " from %s", f->subject->table);
+    say_from(w);
     say_where(w);
     if (sorted) {
         SAY(w, " order by %s %s, 1", sorted->id, is_rising(f->order) ? "asc" : "desc");
-    } else if (time) {
+    } else if (time && time[0]) {
         SAY(w, " order by %s %s, 1", time, f->order == ORDER_OLDEST ? "asc" : "desc");
     } else {
         SAY(w, " order by 1");
@@ -258,24 +315,48 @@ static void say_rows(struct writing *w, bool rows_behind)
     }
 }
 
+/* Of a list, the rows are selected first: the columns of json_each have names of their own. */
+static void say_grouped_rows(struct writing *w)
+{
+    const struct question_frame *f = w->f;
+    const char *list = f->group ? f->group->list : NULL;
+
+    if (list) {
+        SAY(w, " from (select *, ");
+        say_part(w, f->op == FRAME_MEASURE ? f->measure->value : "1", (struct wh_slice){NULL, 0},
+                 (struct wh_slice){NULL, 0});
+        SAY(w, " as measured");
+    }
+    say_from(w);
+    say_where(w);
+    if (list) {
+        SAY(w, ") t, json_each(coalesce(t.%s, '[]')) g", list);
+    }
+}
+
 static void say_groups(struct writing *w)
 {
     const struct question_frame *f = w->f;
-    int n = (f->group != NULL) + (f->period >= 0);
+    bool split = f->op == FRAME_MEASURE && f->subject->split;
+    int n = (f->group != NULL) + (f->period >= 0) + split;
 
     SAY(w, "select ");
     say_group(w);
+    if (split) {
+        SAY(w, "%s, ", f->subject->split);
+    }
     say_aggregate(w);
-    if (f->op == FRAME_MEASURE) {
+    if (f->op == FRAME_MEASURE && !split) {
         SAY(w, ", count(*) as count");
     }
-    SAY(w, " from %s%s", f->subject->table, f->group && f->group->join ? f->group->join : "");
-    say_where(w);
+    say_grouped_rows(w);
     if (n) {
         SAY(w, " group by %s%s", f->group && f->group->key ? f->group->key : "1",
             n == 2 ? ", 2" : "");
         if (f->period >= 0) {
             SAY(w, " order by %s", n == 2 ? "2, 3 desc, 1" : "1");
+        } else if (split) {
+            SAY(w, " order by 1%s", n == 2 ? ", 2" : "");
         } else {
             SAY(w, " order by 2 %s, 1", is_rising(f->order) ? "asc" : "desc");
         }

@@ -4,6 +4,7 @@
 
 #include "common/base/time.h"
 #include "common/json/json_doc.h"
+#include "common/text/money.h"
 #include "stages/sink/ask/when.h"
 #include "stages/sink/questions/frame.h"
 
@@ -15,6 +16,7 @@ struct telling {
     struct wh_buf *out;
     struct wh_err *err;
     enum wh_rc rc;
+    struct wh_slice currency; /* of the row */
 };
 
 #define SAY(t, ...)                                                                                \
@@ -49,6 +51,10 @@ static void say_number(struct telling *t, double value, const char *unit)
     if (unit && strcmp(unit, "s") == 0 && fabs(value) < 1e15) {
         if (t->rc == WH_OK) {
             t->rc = ask_say_length((int64_t)llround(value), t->out, t->err);
+        }
+    } else if (unit && strcmp(unit, "money") == 0 && fabs(value) < 1e15) {
+        if (t->rc == WH_OK) {
+            t->rc = wh_money_append((int64_t)llround(value), t->currency, t->out, t->err);
         }
     } else if (value == floor(value) && fabs(value) < 1e15) {
         SAY(t, "%.0f%s%s", value, unit ? " " : "", unit ? unit : "");
@@ -97,7 +103,7 @@ static void say_cell(struct telling *t, struct wh_json_val v, const char *unit)
     case WH_JSON_ARRAY:
     case WH_JSON_OBJECT:
     default:
-        SAY(t, "not known");
+        SAY(t, "none");
         break;
     }
 }
@@ -120,9 +126,11 @@ static void say_row(struct telling *t, const struct wh_slice *columns, size_t n,
     struct wh_slice key;
     size_t said = 0;
 
+    t->currency = wh_json_get_str(row, "currency");
     SAY(t, "  ");
     for (size_t i = 0; i < n && wh_json_next(&it, &key, &v); i++) {
-        bool measured = t->question->frame->op == FRAME_MEASURE;
+        const struct question_frame *f = t->question->frame;
+        bool measured = f->op == FRAME_MEASURE || f->group || f->period >= 0;
 
         if ((wh_json_type(v) == WH_JSON_NULL && !measured) ||
             wh_slice_eq(wh_json_string(v), WH_LIT("[]"))) {
@@ -136,7 +144,8 @@ static void say_row(struct telling *t, const struct wh_slice *columns, size_t n,
 
 static bool is_number_alone(const struct question_frame *f)
 {
-    return f->op != FRAME_LIST && f->group == NULL && f->period < 0;
+    return f->op != FRAME_LIST && f->group == NULL && f->period < 0 &&
+           !(f->op == FRAME_MEASURE && f->subject->split);
 }
 
 /* "17", "3 h 20 min, of 17": the value first, and of how many. */
@@ -186,7 +195,7 @@ static void say_rows(struct telling *t, struct wh_json_val root)
 enum wh_rc question_tell(const struct question *question, const struct question_conf *conf,
                          struct wh_slice result, struct wh_buf *out, struct wh_err *err)
 {
-    struct telling t = {question, conf, out, err, WH_OK};
+    struct telling t = {question, conf, out, err, WH_OK, {NULL, 0}};
     struct wh_json_parser *parser = wh_json_parser_new(RESULT_MAX_BYTES, RESULT_DEPTH);
     struct wh_json_val root;
 
@@ -285,19 +294,17 @@ void question_write(const struct question *question, const struct question_conf 
 
 void questions_write_forms(const struct questions *q, struct wh_json_writer *w)
 {
-    wh_jw_array(w);
     for (size_t i = 0; i < q->n_subjects; i++) {
         const struct form_subject *s = &q->subjects[i];
 
         for (size_t k = 0; k < s->n_forms; k++) {
             wh_jw_object(w);
-            wh_jw_put_str(w, "subject", wh_slice_str(s->id));
+            wh_jw_put_str(w, "subject", wh_slice_str(s->many));
             wh_jw_put_str(w, "measure", wh_slice_str(s->forms[k].id));
             wh_jw_put_str(w, "example", wh_slice_str(s->forms[k].example));
             wh_jw_end(w);
         }
     }
-    wh_jw_end(w);
 }
 
 /* How many words of the text stand in the example, or begin as its words do. */

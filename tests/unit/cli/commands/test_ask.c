@@ -43,6 +43,28 @@ static void an_answer_is_printed(void **state)
     says(th_cli_stdout(t), body);
 }
 
+static void forms_are_listed(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(
+        t, "GET http://sink/api/v1/questions", 200,
+        "{\"ok\":true,\"forms\":[{\"subject\":\"issues\",\"measure\":\"list\",\"example\":\"open "
+        "issues\"},"
+        "{\"subject\":\"issues\",\"measure\":\"count\",\"example\":\"how many issues\"}]}");
+    assert_int_equal(th_cli_run(t, "ask --list"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "issues\n  open issues\n  how many issues\n");
+    assert_int_equal(th_cli_run(t, "ask --list open"), CLI_USAGE);
+}
+
+static void one_of_several_is_chosen(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, ASK "incidents&choose=i", 200, "{\"ok\":true,\"answer\":\"none\"}");
+    assert_int_equal(th_cli_run(t, "ask incidents --choose i"), CLI_OK);
+}
+
 static void the_past_can_be_asked(void **state)
 {
     struct th_cli *t = *state;
@@ -83,6 +105,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_answer_is_printed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forms_are_listed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_of_several_is_chosen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_past_can_be_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_understood_has_suggestions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_ambiguous_is_a_choice, set_up, tear_down),

@@ -161,7 +161,9 @@ static void what_is_unclear_is_a_choice(void **state)
     says(w, "who was hit by the weather yesterday, not by us", NULL, 422,
          "\"not\\\" is not understood in a question about incidents");
     says(w, "customers of the moon", NULL, 422,
-         "\"suggestions\":[\"which customers were impacted by");
+         "\"moon\\\" is not understood in a question about customers");
+    says(w, "customers of the moon", NULL, 422, "\"suggestions\":[\"which ");
+    says(w, "customers of the moon", NULL, 422, "\"search\":{\"ok\":true");
     says(w, "incidents on 30 February", NULL, 422, "a date that does not exist");
     th_facts_put(&w->facts, others);
     says(w, "which customers were hit by #1", NULL, 409, "\"code\":\"ambiguous\"");

@@ -114,8 +114,8 @@ static void statements_say_the_same(void **state)
     static const char *const cases[][2] = {
         {"how many merge requests were merged yesterday",
          "select count(*) as count from merge_requests where 1 and ((state = 'merged')) and "
-         "merged_at >= "
-         "'2026-11-25T00:00:00.000Z' and merged_at < '2026-11-26T00:00:00.000Z'"},
+         "merged_at is not null and "
+         "merged_at >= '2026-11-25T00:00:00.000Z' and merged_at < '2026-11-26T00:00:00.000Z'"},
         {"issues labelled \"it's\"",
          "select title, state, project_path, author_name, assignee_names, created_at, closed_at, "
          "url from "
