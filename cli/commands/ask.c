@@ -1,4 +1,5 @@
 /* wellhead ask: a question in words, answered by the sink. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/commands/commands.h"
@@ -6,7 +7,13 @@
 #include "cli/out/value.h"
 #include "common/base/enc.h"
 
-enum { PATH_MAX_BYTES = 16384, DEPTH_MAX = 32, NOT_UNDERSTOOD = 422, AMBIGUOUS = 409 };
+enum {
+    CONVERSATION_ID_BYTES = 64,
+    PATH_MAX_BYTES = 16384,
+    DEPTH_MAX = 32,
+    NOT_UNDERSTOOD = 422,
+    AMBIGUOUS = 409
+};
 
 /* Line by line: what is said of an incident is somebody's text. */
 static void print_lines(const struct cli *cli, struct wh_slice text)
@@ -133,13 +140,106 @@ static enum wh_rc add_argument(const char *name, const char *value, struct wh_bu
                : err->rc;
 }
 
-static enum wh_rc make_path(const struct cli *cli, struct wh_buf *path, struct wh_err *err)
+static int refuse_status(struct cli *cli, const struct cli_answer *answer)
+{
+    return answer->status == 200 ? CLI_OK : cli_fail_answer(cli, "ask", answer);
+}
+
+static int call(struct cli *cli, const char *method, const char *path, struct cli_answer *ret)
+{
+    struct wh_err err;
+
+    if (cli_call(cli, method, cli->conf.sink_url, wh_slice_str(path), cli->conf.sink_token_file,
+                 WH_LIT(""), ret, &err) != WH_OK) {
+        return cli_fail(cli, "ask", &err);
+    }
+    return refuse_status(cli, ret);
+}
+
+/* ---- conversations ---- */
+
+/* Each with its last question; *ret_first is the id of the newest one, when there is one. */
+static int read_conversations(struct cli *cli, struct wh_slice body, bool prints,
+                              char ret_first[CONVERSATION_ID_BYTES])
+{
+    struct wh_json_parser *parser = wh_json_parser_new(SHOW_ANSWER_MAX_BYTES, DEPTH_MAX);
+    struct wh_json_iter it;
+    struct wh_json_val root;
+    struct wh_json_val one;
+    struct wh_slice key;
+    struct wh_err err;
+
+    ret_first[0] = 0;
+    if (parser == NULL || wh_json_parse(parser, body, &root, &err) != WH_OK) {
+        wh_json_parser_free(parser);
+        cli_note(&cli->out, "wellhead: ask: the sink's answer cannot be read\n");
+        return CLI_FAILED;
+    }
+    it = wh_json_get_iter(root, "rows");
+    while (wh_json_next(&it, &key, &one)) {
+        struct wh_slice id = wh_json_get_str(one, "id");
+        struct wh_json_iter turns = wh_json_get_iter(one, "turns");
+        struct wh_slice question = {NULL, 0};
+        struct wh_json_val turn;
+
+        while (wh_json_next(&turns, &key, &turn)) {
+            question = wh_json_get_str(turn, "question");
+        }
+        if (ret_first[0] == 0) {
+            (void)snprintf(ret_first, CONVERSATION_ID_BYTES, "%.*s", WH_SLICE_ARG(id));
+        }
+        if (prints) {
+            cli_say(&cli->out, "%.*s  %.19s  %.*s\n", WH_SLICE_ARG(id),
+                    wh_json_get_str(one, "updated_at").ptr, WH_SLICE_ARG(question));
+        }
+    }
+    wh_json_parser_free(parser);
+    return CLI_OK;
+}
+
+static int list_conversations(struct cli *cli, bool prints, char ret_first[CONVERSATION_ID_BYTES])
+{
+    struct cli_answer answer = {0};
+    int code = call(cli, "GET", "/api/v1/conversations", &answer);
+
+    if (code == CLI_OK && prints && cli->opt.format == CLI_JSON) {
+        code = cli_data(&cli->out, wh_buf_slice(&answer.body)) ? CLI_OK : CLI_FAILED;
+    } else if (code == CLI_OK) {
+        code = read_conversations(cli, wh_buf_slice(&answer.body), prints, ret_first);
+    }
+    wh_buf_done(&answer.body);
+    return code;
+}
+
+static int forget(struct cli *cli)
+{
+    WH_AUTO(buf) struct wh_buf path;
+    struct cli_answer answer = {0};
+    struct wh_err err;
+    int code;
+
+    wh_buf_init(&path, PATH_MAX_BYTES);
+    if (wh_buf_append(&path, WH_LIT("/api/v1/conversations/"), &err) != WH_OK ||
+        wh_percent_encode(wh_slice_str(cli->opt.forget), &path, &err) != WH_OK) {
+        return cli_fail(cli, "ask", &err);
+    }
+    code = call(cli, "DELETE", wh_buf_str(&path), &answer);
+    wh_buf_done(&answer.body);
+    return code;
+}
+
+/* ---- the question ---- */
+
+static enum wh_rc make_path(const struct cli *cli, const char *conversation, struct wh_buf *path,
+                            struct wh_err *err)
 {
     if (cli->opt.list) {
         return wh_buf_append(path, WH_LIT("/api/v1/questions"), err);
     }
     if (wh_buf_append(path, WH_LIT("/api/v1/ask?q="), err) != WH_OK ||
-        wh_percent_encode(wh_slice_str(cli->opt.args[1]), path, err) != WH_OK ||
+        (cli->opt.n_args > 1 &&
+         wh_percent_encode(wh_slice_str(cli->opt.args[1]), path, err) != WH_OK) ||
+        add_argument("conversation", conversation, path, err) != WH_OK ||
         add_argument("now", cli->opt.now, path, err) != WH_OK ||
         add_argument("zone", cli->opt.zone, path, err) != WH_OK ||
         add_argument("choose", cli->opt.choose, path, err) != WH_OK) {
@@ -148,8 +248,10 @@ static enum wh_rc make_path(const struct cli *cli, struct wh_buf *path, struct w
     return show_past_args(cli, '&', path, err);
 }
 
-int cli_ask(struct cli *cli)
+/* A question is kept, so that the next one can refine it; what is only looked at again is not. */
+static int ask(struct cli *cli, const char *conversation)
 {
+    bool asks = cli->opt.n_args > 1;
     WH_AUTO(buf) struct wh_buf path;
     struct cli_answer answer = {0};
     struct wh_json_parser *parser;
@@ -157,13 +259,9 @@ int cli_ask(struct cli *cli)
     int code;
 
     wh_buf_init(&path, PATH_MAX_BYTES);
-    if (cli->opt.n_args != (cli->opt.list ? 1 : 2)) {
-        cli_note(&cli->out, "wellhead: ask needs one question, in quotes, or --list\n");
-        return CLI_USAGE;
-    }
-    if (make_path(cli, &path, &err) != WH_OK ||
-        cli_call(cli, "GET", cli->conf.sink_url, wh_buf_slice(&path), cli->conf.sink_token_file,
-                 WH_LIT(""), &answer, &err) != WH_OK) {
+    if (make_path(cli, conversation, &path, &err) != WH_OK ||
+        cli_call(cli, asks ? "POST" : "GET", cli->conf.sink_url, wh_buf_slice(&path),
+                 cli->conf.sink_token_file, WH_LIT(""), &answer, &err) != WH_OK) {
         return cli_fail(cli, "ask", &err);
     }
     parser = wh_json_parser_new(SHOW_ANSWER_MAX_BYTES, DEPTH_MAX);
@@ -171,4 +269,30 @@ int cli_ask(struct cli *cli)
     wh_json_parser_free(parser);
     wh_buf_done(&answer.body);
     return code;
+}
+
+int cli_ask(struct cli *cli)
+{
+    bool plain = cli->opt.list || cli->opt.conversations || cli->opt.forget;
+    char last[CONVERSATION_ID_BYTES] = "";
+    int code = CLI_OK;
+
+    if (plain ? cli->opt.n_args != 1 : cli->opt.n_args < 2 && !cli->opt.conversation) {
+        cli_note(&cli->out, "wellhead: ask needs one question, in quotes, or --list\n");
+        return CLI_USAGE;
+    }
+    if (cli->opt.conversations) {
+        return list_conversations(cli, true, last);
+    }
+    if (cli->opt.forget) {
+        return forget(cli);
+    }
+    if (cli->opt.follow && !cli->opt.conversation) {
+        code = list_conversations(cli, false, last);
+        if (code == CLI_OK && last[0] == 0) {
+            cli_note(&cli->out, "wellhead: ask: there is no question yet that this could refine\n");
+            return CLI_NOTHING;
+        }
+    }
+    return code == CLI_OK ? ask(cli, last[0] ? last : cli->opt.conversation) : code;
 }

@@ -103,7 +103,10 @@ struct cli_options {
     const char *now;
     const char *zone;
     const char *choose;
+    const char *conversation;
+    const char *forget;
     bool list;
+    bool conversations;
     const char *source;
     const char *kind;
     const char *why;

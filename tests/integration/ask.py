@@ -81,7 +81,27 @@ def ask(broker, stacks):
     story.import_files(s, story.FILES)
     s.first_sync()
     s.settle()
-    return check(s)
+    told = check(s)
+    converse(s)
+    return told
+
+
+def converse(s):
+    """A follow-up refines the question before, also after the sink was started again."""
+    s.cli("ask", "how many merge requests were merged", "--now", NOW)
+    s.stop("sink")
+    s.start("sink")
+    s.await_ready("sink")
+    for question, part in (("by project", "acme/web-shop  15"), ("only web-shop", "(merged, project acme/web-shop), by project")):
+        text = s.cli("ask", "--follow", question, "--now", NOW).stdout
+        if part not in text:
+            raise Failure(f"{question!r} does not refine: {text}")
+    kept = s.cli("ask", "--conversations").stdout.splitlines()
+    if len(kept) != 1 or not kept[0].endswith("only web-shop"):
+        raise Failure(f"conversations: {kept}")
+    s.cli("ask", "--forget", kept[0].split()[0])
+    if s.cli("ask", "--conversations").stdout:
+        raise Failure("a conversation is not forgotten")
 
 
 def check(s):

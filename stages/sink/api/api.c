@@ -17,6 +17,8 @@
  * the client sent TE: trailers.
  *
  *   GET /api/v1/ask?q=QUESTION               a question in words; now, zone, choose, as_of, valid_at
+ *   POST /api/v1/ask?q=QUESTION              the same, kept as the newest turn of conversation=ID, or of a new one
+ *   GET /api/v1/conversations, GET and DELETE /api/v1/conversations/ID
  *   GET /api/v1/questions                    the forms of questions, each with an example
  *   GET /api/v1/incidents/ID/impact          services, customers, revenue, follow-ups, with evidence; as_of,
  *                                            valid_at. ID: an id, an address or a reference, escaped
@@ -57,6 +59,7 @@ enum {
     TOKENS_BODY_MAX = 1 << 10,
     VIEWS_BODY_MAX = 8 << 10,
     BACKUP_BODY_MAX = 4 << 10,
+    ASK_BODY_MAX = 1 << 10, /* none is read */
 };
 
 struct route {
@@ -76,7 +79,9 @@ static const struct route routes[] = {
     {"/api/v1/entities/*/links", "GET, HEAD", 0, API_QUERIES, api_answer_links},
     {"/api/v1/incidents/**/impact", "GET, HEAD", 0, API_QUERIES, api_answer_impact},
     {"/api/v1/questions", "GET, HEAD", 0, API_READS, api_answer_questions},
-    {"/api/v1/ask", "GET, HEAD", 0, API_QUERIES, api_answer_ask},
+    {"/api/v1/ask", "GET, HEAD, POST", ASK_BODY_MAX, API_QUERIES, api_answer_ask},
+    {"/api/v1/conversations", "GET, HEAD", 0, API_QUERIES, api_answer_conversations},
+    {"/api/v1/conversations/*", "GET, HEAD, DELETE", 0, API_QUERIES, api_answer_conversation},
     {"/api/v1/changes", "GET, HEAD", 0, API_QUERIES, api_answer_changes},
     {"/api/v1/search", "GET, HEAD", 0, API_QUERIES, api_answer_search},
     {"/chart/**.svg", "GET, HEAD", 0, API_QUERIES, api_answer_chart},

@@ -356,6 +356,11 @@ WH_MUST_CHECK enum wh_rc api_answer_revisions(struct api_job *job, struct wh_err
 WH_MUST_CHECK enum wh_rc api_answer_links(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_ask(struct api_job *job, struct wh_err *err);
 WH_MUST_CHECK enum wh_rc api_answer_questions(struct api_job *job, struct wh_err *err);
+/* The same, and the question is kept as the newest turn of its conversation. */
+WH_MUST_CHECK enum wh_rc api_answer_ask_kept(struct api_job *job, struct wh_err *err);
+/* conversations.c */
+WH_MUST_CHECK enum wh_rc api_answer_conversations(struct api_job *job, struct wh_err *err);
+WH_MUST_CHECK enum wh_rc api_answer_conversation(struct api_job *job, struct wh_err *err);
 /* Writes the member "completeness" of an incident's impact: whether all issues of its project were read. */
 WH_MUST_CHECK enum wh_rc api_put_completeness(struct api_job *job, const struct wh_snapshot *snap,
                                               struct wh_history_when when,

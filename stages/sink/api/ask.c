@@ -5,7 +5,7 @@
 #include "stages/sink/api/ask_priv.h"
 #include "stages/sink/ask/answer.h"
 
-enum { CHOICES_MAX = 20 };
+enum { CHOICES_MAX = 20, NAME_TIMEOUT_MS = 2000 };
 
 /* ---- the request ---- */
 
@@ -33,7 +33,7 @@ static enum wh_rc read_request(struct asking *a, struct wh_err *err)
     }
     a->conf.now_ms = at.ms;
     a->question = api_arg(&a->reading.job->request, "q");
-    if (a->question.ptr == NULL) {
+    if (a->question.len == 0 && api_arg(&a->reading.job->request, "conversation").len == 0) {
         return wh_fail(err, WH_E_INVALID, "no question: GET ?q=which customers were impacted ...");
     }
     return read_zone(a, err) == WH_OK
@@ -135,14 +135,26 @@ static void write_notes(const struct ask_answer *answer, struct wh_json_writer *
     wh_jw_end(w);
 }
 
+static struct wh_slice first_line(struct wh_slice text)
+{
+    const char *end = text.len ? memchr(text.ptr, '\n', text.len) : NULL;
+
+    return end ? wh_slice(text.ptr, (size_t)(end - text.ptr)) : text;
+}
+
 static enum wh_rc write_answer(struct asking *a, const struct ask_answer *answer,
                                struct wh_err *err)
 {
     struct api_json j;
     enum wh_rc rc;
 
+    if (ask_conversation_keep(a, first_line(answer->text), a->has_forms ? a->by_forms.frame : NULL,
+                              answer, err) != WH_OK) {
+        return err->rc;
+    }
     api_json_begin(&j);
     wh_jw_put_str(&j.w, "question", a->question);
+    ask_conversation_write(a, &j.w);
     api_write_when(&j.w, a->reading.when);
     wh_jw_key(&j.w, "understood");
     ask_write_understood(answer, &a->conf, &j.w);
@@ -173,7 +185,8 @@ static enum wh_rc answer(void *ctx, struct wh_err *err)
     struct asking *a = ctx;
     struct ask_answer found;
     enum wh_rc rc =
-        ask_answer(a->reading.past, a->question, &a->conf, &a->reading.arena, &found, err);
+        ask_answer(a->reading.past, a->question, a->follows_incident ? &a->incident_before : NULL,
+                   &a->conf, &a->reading.arena, &found, err);
 
     if (a->has_forms && (rc == WH_E_INVALID || (rc == WH_OK && found.n_title))) {
         return ask_answer_forms(a, err);
@@ -182,7 +195,8 @@ static enum wh_rc answer(void *ctx, struct wh_err *err)
         return ask_not_understood(a, a->why[0] && !is_of_incidents(a) ? a->why : err->msg, err);
     }
     /* Words that no form takes are no title of an incident in a question about something else. */
-    if (rc == WH_OK && a->why[0] && found.n_title && strcmp(a->by_forms.about, "incidents") != 0) {
+    if (rc == WH_OK && a->why[0] && found.n_title && a->by_forms.about &&
+        strcmp(a->by_forms.about, "incidents") != 0) {
         return ask_not_understood(a, a->why, err);
     }
     if (rc != WH_OK) {
@@ -192,13 +206,43 @@ static enum wh_rc answer(void *ctx, struct wh_err *err)
                                                    : write_answer(a, &found, err);
 }
 
-enum wh_rc api_answer_ask(struct api_job *job, struct wh_err *err)
+static enum wh_rc answer_in(struct asking *a, struct wh_err *err)
 {
-    struct asking a = {.reading = {.job = job}};
     bool answered = false;
 
-    if (read_request(&a, err) != WH_OK || ask_by_forms(&a, &answered, err) != WH_OK) {
+    if (ask_conversation_read(a, err) != WH_OK || ask_by_forms(a, &answered, err) != WH_OK) {
         return err->rc;
     }
-    return answered ? WH_OK : api_read_state(&a.reading, answer, &a, err);
+    return answered ? WH_OK : api_read_state(&a->reading, answer, a, err);
+}
+
+static enum wh_rc answer_job(struct api_job *job, bool keeps, struct wh_err *err)
+{
+    struct asking a = {.reading = {.job = job}, .keeps = keeps};
+    enum wh_rc rc;
+
+    if (read_request(&a, err) != WH_OK) {
+        return err->rc;
+    }
+    a.forms_conf = (struct question_conf){.engine = job->api->engine,
+                                          .when = &a.reading.when,
+                                          .canceled = &job->canceled,
+                                          .timeout_ms = NAME_TIMEOUT_MS,
+                                          .zone = a.conf.zone,
+                                          .zone_name = a.conf.zone_name,
+                                          .now_ms = a.conf.now_ms,
+                                          .chosen = api_arg(&job->request, "choose")};
+    rc = answer_in(&a, err);
+    ask_conversation_done(&a);
+    return rc;
+}
+
+enum wh_rc api_answer_ask(struct api_job *job, struct wh_err *err)
+{
+    return answer_job(job, wh_slice_eq(job->request.method, WH_LIT("POST")), err);
+}
+
+enum wh_rc api_answer_ask_kept(struct api_job *job, struct wh_err *err)
+{
+    return answer_job(job, true, err);
 }

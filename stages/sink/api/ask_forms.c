@@ -10,8 +10,7 @@ enum {
     RESULT_MAX_BYTES = 8 << 20,
     TEXT_MAX_BYTES = 1 << 20,
     HITS_MAX_BYTES = 1 << 20,
-    SUGGESTIONS = 3,
-    NAME_TIMEOUT_MS = 2000
+    SUGGESTIONS = 3
 };
 
 void ask_begin_refusal(struct asking *a, struct api_json *j, int status, const char *code,
@@ -142,8 +141,12 @@ static enum wh_rc write_answer(struct asking *a, const struct question *q,
 {
     struct api_json j;
 
+    if (ask_conversation_keep(a, q->restated, q->frame, NULL, err) != WH_OK) {
+        return err->rc;
+    }
     api_json_begin(&j);
     wh_jw_put_str(&j.w, "question", a->question);
+    ask_conversation_write(a, &j.w);
     api_write_when(&j.w, a->reading.when);
     wh_jw_key(&j.w, "understood");
     wh_jw_object(&j.w);
@@ -190,22 +193,48 @@ static bool may_be_of_incidents(const struct asking *a)
            ask_understand(a->question, a->conf.now_ms, a->conf.zone, &unused, &ignored) == WH_OK;
 }
 
-enum wh_rc ask_by_forms(struct asking *a, bool *ret_answered, struct wh_err *err)
+/* A follow-up to a question about what incidents hit. */
+static bool follows_incident(struct asking *a)
+{
+    const struct ask_understood before = a->incident_before;
+    struct wh_err ignored;
+
+    return a->has_incident_before &&
+           (a->question.len == 0 ||
+            ask_understand_after(a->question, a->conf.now_ms, a->conf.zone, &before,
+                                 &a->incident_before, &ignored) == WH_OK);
+}
+
+/* As a follow-up when there is a question before, else on its own. */
+static enum wh_rc read_by_forms(struct asking *a, bool *ret_about, struct wh_err *err)
 {
     struct api_job *job = a->reading.job;
+    enum wh_rc rc = WH_E_INVALID;
+
+    if (a->before && a->question.len == 0) {
+        return question_of_frame(a->before, &a->forms_conf, &job->arena, &a->by_forms, err);
+    }
+    if (a->before) {
+        rc = questions_read(job->api->questions, a->question, a->before, &a->forms_conf,
+                            &job->arena, &a->by_forms, ret_about, err);
+    }
+    return rc == WH_E_INVALID
+               ? questions_read(job->api->questions, a->question, NULL, &a->forms_conf, &job->arena,
+                                &a->by_forms, ret_about, err)
+               : rc;
+}
+
+enum wh_rc ask_by_forms(struct asking *a, bool *ret_answered, struct wh_err *err)
+{
     bool about = false;
     enum wh_rc rc;
 
-    a->forms_conf = (struct question_conf){.engine = job->api->engine,
-                                           .when = &a->reading.when,
-                                           .canceled = &job->canceled,
-                                           .timeout_ms = NAME_TIMEOUT_MS,
-                                           .zone = a->conf.zone,
-                                           .zone_name = a->conf.zone_name,
-                                           .now_ms = a->conf.now_ms,
-                                           .chosen = api_arg(&job->request, "choose")};
-    rc = questions_read(job->api->questions, a->question, NULL, &a->forms_conf, &job->arena,
-                        &a->by_forms, &about, err);
+    *ret_answered = false;
+    a->follows_incident = follows_incident(a);
+    if (a->follows_incident) {
+        return WH_OK;
+    }
+    rc = read_by_forms(a, &about, err);
     *ret_answered = true;
     if (rc == WH_E_INVALID) {
         *ret_answered = about && !ask_names_incidents(a->question);

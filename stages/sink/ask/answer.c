@@ -423,14 +423,19 @@ static enum wh_rc put_into_words(struct asking *a, struct wh_err *err)
     return rc;
 }
 
-enum wh_rc ask_answer(struct past *p, struct wh_slice question, const struct ask_conf *conf,
+enum wh_rc ask_answer(struct past *p, struct wh_slice question,
+                      const struct ask_understood *understood, const struct ask_conf *conf,
                       struct wh_arena *arena, struct ask_answer *ret, struct wh_err *err)
 {
     struct asking a = {.past = p, .conf = conf, .arena = arena, .answer = ret};
 
     *ret = (struct ask_answer){0};
-    if (ask_understand(question, conf->now_ms, conf->zone, &ret->understood, err) != WH_OK ||
-        read_terms(&a, err) != WH_OK) {
+    if (understood) {
+        ret->understood = *understood;
+    } else if (ask_understand(question, conf->now_ms, conf->zone, &ret->understood, err) != WH_OK) {
+        return err->rc;
+    }
+    if (read_terms(&a, err) != WH_OK) {
         return err->rc;
     }
     if (ret->choices) {

@@ -54,8 +54,10 @@ struct ask_answer {
     struct wh_slice sql;  /* a statement with the same rows */
 };
 
-/* WH_E_INVALID: not understood, the message says why. */
+/* understood: what the question means, when that is known; or NULL. WH_E_INVALID: not understood, the message says
+ * why. */
 WH_MUST_CHECK enum wh_rc ask_answer(struct past *p, struct wh_slice question,
+                                    const struct ask_understood *understood,
                                     const struct ask_conf *conf, struct wh_arena *arena,
                                     struct ask_answer *ret, struct wh_err *err);
 /* Writes the object "understood". */

@@ -56,7 +56,9 @@ static void say_which(struct saying *s)
     const struct ask_answer *a = s->a;
     size_t n = a->n_incidents;
 
-    if (a->understood.reference.len) {
+    if (a->understood.reference.len == WH_ENTITY_ID_TEXT && n) {
+        SAY(s, "The same incident");
+    } else if (a->understood.reference.len) {
         SAY(s, n ? "The incident %.*s" : "There is no incident %.*s",
             WH_SLICE_ARG(a->understood.reference));
     } else if (n == 0) {

@@ -396,32 +396,69 @@ static void take_span(const struct ask_span *span, struct wh_zone zone, struct a
     ret->to_ms = span->open_end ? INT64_MAX : ret->to_ms;
 }
 
-enum wh_rc ask_understand(struct wh_slice question, int64_t now_ms, struct wh_zone zone,
-                          struct ask_understood *ret, struct wh_err *err)
+static enum wh_rc read_parts(struct wh_slice question, int64_t now_ms, struct wh_zone zone,
+                             struct ask_words *words, struct ask_understood *ret, bool *ret_form,
+                             struct wh_err *err)
 {
     const struct ask_calendar calendar = {now_ms, zone, wh_zone_day(zone, now_ms)};
-    struct ask_words words;
     struct ask_span span;
-    bool has_form;
 
     *ret = (struct ask_understood){.from_ms = INT64_MIN, .to_ms = INT64_MAX};
-    if (ask_words_split(question, &words, err) != WH_OK ||
-        find_reference(&words, ret, err) != WH_OK ||
-        ask_dates_find(&words, &calendar, &span, &ret->has_time, err) != WH_OK) {
+    if (ask_words_split(question, words, err) != WH_OK ||
+        find_reference(words, ret, err) != WH_OK ||
+        ask_dates_find(words, &calendar, &span, &ret->has_time, err) != WH_OK) {
         return err->rc;
     }
     if (ret->has_time) {
         take_span(&span, zone, ret);
     }
-    has_form = find_form(&words, &ret->form);
-    find_severity(&words, ret);
+    *ret_form = find_form(words, &ret->form);
+    find_severity(words, ret);
+    return WH_OK;
+}
+
+enum wh_rc ask_understand(struct wh_slice question, int64_t now_ms, struct wh_zone zone,
+                          struct ask_understood *ret, struct wh_err *err)
+{
+    struct ask_words words;
+    bool has_form;
+
+    if (read_parts(question, now_ms, zone, &words, ret, &has_form, err) != WH_OK) {
+        return err->rc;
+    }
     if ((!has_form && ret->reference.len == 0) || !is_about_incidents(&words, ret)) {
         return wh_fail(err, WH_E_INVALID, "the question is not one that can be answered");
     }
-    if (refuse_others(&words, err) != WH_OK) {
+    return refuse_others(&words, err) == WH_OK ? find_terms(&words, ret, err) : err->rc;
+}
+
+enum wh_rc ask_understand_after(struct wh_slice question, int64_t now_ms, struct wh_zone zone,
+                                const struct ask_understood *before, struct ask_understood *ret,
+                                struct wh_err *err)
+{
+    struct ask_words words;
+    bool has_form;
+
+    if (read_parts(question, now_ms, zone, &words, ret, &has_form, err) != WH_OK ||
+        refuse_others(&words, err) != WH_OK || find_terms(&words, ret, err) != WH_OK) {
         return err->rc;
     }
-    return find_terms(&words, ret, err);
+    if (ret->n_terms || (!has_form && !ret->has_time && !ret->reference.len && !ret->severity)) {
+        return wh_fail(err, WH_E_INVALID, "it says nothing that changes the question before");
+    }
+    ret->form = has_form ? ret->form : before->form;
+    ret->severity = ret->severity ? ret->severity : before->severity;
+    if (!ret->has_time && !ret->reference.len) {
+        ret->reference = before->reference;
+        ret->has_time = before->has_time;
+        ret->from_ms = before->from_ms;
+        ret->to_ms = before->to_ms;
+        ret->first_day = before->first_day;
+        ret->last_day = before->last_day;
+    }
+    memcpy(ret->terms, before->terms, sizeof(ret->terms));
+    ret->n_terms = before->n_terms;
+    return WH_OK;
 }
 
 size_t ask_nearest_forms(struct wh_slice question, enum ask_form ret[ASK_FORMS])

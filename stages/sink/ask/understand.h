@@ -67,6 +67,15 @@ WH_MUST_CHECK enum wh_rc ask_understand(struct wh_slice question, int64_t now_ms
                                         struct wh_zone zone, struct ask_understood *ret,
                                         struct wh_err *err);
 
+/*
+ * A question after another one: what it does not say itself is as in the one before. WH_E_INVALID: it is not
+ * understood, or says nothing of its own. The result refers to the bytes of both.
+ */
+WH_MUST_CHECK enum wh_rc ask_understand_after(struct wh_slice question, int64_t now_ms,
+                                              struct wh_zone zone,
+                                              const struct ask_understood *before,
+                                              struct ask_understood *ret, struct wh_err *err);
+
 /* Does the question speak of incidents, by their name or by a number? */
 bool ask_names_incidents(struct wh_slice question);
 

@@ -122,6 +122,13 @@ static enum wh_rc find_time(struct reading *r, struct wh_err *err)
     return ask_dates_find(&r->words, &calendar, &r->frame.span, &r->frame.has_time, err);
 }
 
+/* Does a follow-up stand on its own? */
+static bool is_new(const struct reading *r)
+{
+    return r->has_noun && !ask_is(&r->words, 0, "and|only|but|just|also|now|of|then") &&
+           !ask_fits(&r->words, 0, "what|how about");
+}
+
 /* Reads the words as a question about the subject. *ret_unread: how many words are left. */
 static enum wh_rc read_about(struct attempt *a, const struct ask_words *words,
                              const struct form_subject *s, struct reading *r, size_t *ret_unread,
@@ -157,7 +164,7 @@ static enum wh_rc read_about(struct attempt *a, const struct ask_words *words,
     if (r->frame.has_time && frame_time(&r->frame, &unused) == NULL) {
         return wh_fail(err, WH_E_INVALID, "%s have no time", s->many);
     }
-    return a->before ? refine(r, a->before, err) : WH_OK;
+    return a->before && !is_new(r) ? refine(r, a->before, err) : WH_OK;
 }
 
 /* The subjects that the words name, the one that is named first in front. Returns how many. */
@@ -223,39 +230,6 @@ static enum wh_rc try_subjects(struct attempt *a, const struct ask_words *words,
                : wh_fail(err, WH_E_INVALID, "the question is not one that can be answered");
 }
 
-static enum wh_rc put_texts(const struct attempt *a, const struct question_frame *f,
-                            struct wh_err *err)
-{
-    WH_AUTO(buf) struct wh_buf text;
-    bool numbers = f->op != FRAME_LIST || f->group || f->period >= 0;
-
-    wh_buf_init(&text, TEXT_MAX_BYTES);
-    if (frame_restate(f, a->conf, &text, err) != WH_OK ||
-        wh_arena_dup(a->arena, wh_buf_slice(&text), &a->ret->restated, err) != WH_OK) {
-        return err->rc;
-    }
-    wh_buf_reset(&text);
-    if (frame_statement(f, a->conf, false, &text, err) != WH_OK ||
-        wh_arena_dup(a->arena, wh_buf_slice(&text), &a->ret->sql, err) != WH_OK) {
-        return err->rc;
-    }
-    wh_buf_reset(&text);
-    if (wh_buf_printf(&text, err, "%s.%s", f->subject->id,
-                      f->op == FRAME_MEASURE || (f->op == FRAME_LIST && f->measure) ? f->measure->id
-                      : f->group && f->order != ORDER_NONE                          ? "ranking"
-                      : numbers                                                     ? "count"
-                                : "list") != WH_OK ||
-        wh_arena_dup(a->arena, wh_buf_slice(&text), &a->ret->form, err) != WH_OK) {
-        return err->rc;
-    }
-    wh_buf_reset(&text);
-    return !numbers ||
-                   (frame_statement(f, a->conf, true, &text, err) == WH_OK &&
-                    wh_arena_dup(a->arena, wh_buf_slice(&text), &a->ret->rows_sql, err) == WH_OK)
-               ? WH_OK
-               : err->rc;
-}
-
 static enum wh_rc settle(struct attempt *a, struct reading *r, struct wh_err *err)
 {
     struct question_frame *frame;
@@ -272,7 +246,7 @@ static enum wh_rc settle(struct attempt *a, struct reading *r, struct wh_err *er
     a->ret->frame = frame;
     a->ret->about = frame->subject->id;
     a->ret->after_incidents = frame->subject->after_incidents;
-    return put_texts(a, frame, err);
+    return question_put_texts(frame, a->conf, a->arena, a->ret, err);
 }
 
 enum wh_rc questions_read(const struct questions *q, struct wh_slice text,

@@ -49,6 +49,12 @@ WH_MUST_CHECK enum wh_rc frame_restate(const struct question_frame *f,
                                        const struct question_conf *conf, struct wh_buf *out,
                                        struct wh_err *err);
 
+/* The texts of a question: restated, sql, rows_sql and form. */
+WH_MUST_CHECK enum wh_rc question_put_texts(const struct question_frame *f,
+                                            const struct question_conf *conf,
+                                            struct wh_arena *arena, struct question *ret,
+                                            struct wh_err *err);
+
 /* names.c: who or what is called so, of the kinds whose bits (1 << TAKES_...) are set. */
 struct found_names {
     struct question_choice list[QUESTION_CHOICES_MAX];

@@ -53,6 +53,8 @@ struct question_conf {
 
 struct question_frame;
 
+struct wh_json_val;
+
 struct question_choice {
     const char *kind; /* "person", "project", "service" or "customer" */
     struct wh_slice id;
@@ -77,13 +79,26 @@ struct question {
 };
 
 /*
- * Understands a question; before is the frame that it refines, or NULL. WH_E_INVALID: it is not understood, and the
+ * Understands a question; before is the frame that it refines, or NULL. One that names a subject again, and does not
+ * begin with "and", "only" or the like, is a new question. WH_E_INVALID: it is not understood, and the
  * message says which words are not. *ret_about is true when it names a subject of the forms.
  */
 WH_MUST_CHECK enum wh_rc questions_read(const struct questions *q, struct wh_slice text,
                                         const struct question_frame *before,
                                         const struct question_conf *conf, struct wh_arena *arena,
                                         struct question *ret, bool *ret_about, struct wh_err *err);
+
+/* A frame as JSON, with names as ids; and back, with the ids and names that count now. WH_E_INVALID: the forms have
+ * changed since. */
+void question_frame_write(const struct question_frame *frame, struct wh_json_writer *w);
+WH_MUST_CHECK enum wh_rc question_frame_read(const struct questions *q, struct wh_json_val v,
+                                             const struct question_conf *conf,
+                                             struct wh_arena *arena,
+                                             const struct question_frame **ret, struct wh_err *err);
+/* The question of a frame, as questions_read gives it. */
+WH_MUST_CHECK enum wh_rc question_of_frame(const struct question_frame *frame,
+                                           const struct question_conf *conf, struct wh_arena *arena,
+                                           struct question *ret, struct wh_err *err);
 
 /* Writes the members of what was understood into the open object. */
 void question_write(const struct question *question, const struct question_conf *conf,

@@ -22,6 +22,11 @@ enum wh_rc reading_add(struct reading *r, const struct frame_filter *filter, str
         return wh_fail(err, WH_E_INVALID, "the question has more than %d conditions",
                        QUESTION_FILTERS_MAX);
     }
+    if (filter->form->where == NULL && filter->form->otherwise == NULL &&
+        filter->negated != r->negating) {
+        return wh_fail(err, WH_E_INVALID, "\"not %s\" is not understood in a question about %s",
+                       filter->form->say, r->frame.subject->many);
+    }
     f = &r->frame.filters[r->frame.n_filters++];
     *f = *filter;
     f->negated = filter->negated != r->negating;

@@ -2,8 +2,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/base/mem.h"
 #include "stages/sink/ask/when.h"
 #include "stages/sink/questions/frame.h"
+
+enum { TEXT_MAX_BYTES = 64 << 10 };
 
 struct saying {
     const struct question_frame *f;
@@ -123,4 +126,36 @@ enum wh_rc frame_restate(const struct question_frame *f, const struct question_c
         out->ptr[at] = (char)(out->ptr[at] - 'a' + 'A');
     }
     return s.rc;
+}
+
+enum wh_rc question_put_texts(const struct question_frame *f, const struct question_conf *conf,
+                              struct wh_arena *arena, struct question *ret, struct wh_err *err)
+{
+    WH_AUTO(buf) struct wh_buf text;
+    bool numbers = f->op != FRAME_LIST || f->group || f->period >= 0;
+
+    wh_buf_init(&text, TEXT_MAX_BYTES);
+    if (frame_restate(f, conf, &text, err) != WH_OK ||
+        wh_arena_dup(arena, wh_buf_slice(&text), &ret->restated, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_buf_reset(&text);
+    if (frame_statement(f, conf, false, &text, err) != WH_OK ||
+        wh_arena_dup(arena, wh_buf_slice(&text), &ret->sql, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_buf_reset(&text);
+    if (wh_buf_printf(&text, err, "%s.%s", f->subject->id,
+                      f->op == FRAME_MEASURE || (f->op == FRAME_LIST && f->measure) ? f->measure->id
+                      : f->group && f->order != ORDER_NONE                          ? "ranking"
+                      : numbers                                                     ? "count"
+                                : "list") != WH_OK ||
+        wh_arena_dup(arena, wh_buf_slice(&text), &ret->form, err) != WH_OK) {
+        return err->rc;
+    }
+    wh_buf_reset(&text);
+    return !numbers || (frame_statement(f, conf, true, &text, err) == WH_OK &&
+                        wh_arena_dup(arena, wh_buf_slice(&text), &ret->rows_sql, err) == WH_OK)
+               ? WH_OK
+               : err->rc;
 }

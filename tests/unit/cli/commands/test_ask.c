@@ -5,7 +5,7 @@
 
 #include "tests/lib/th_cli.h"
 
-#define ASK "GET http://sink/api/v1/ask?q="
+#define ASK "POST http://sink/api/v1/ask?q="
 
 static int set_up(void **state)
 {
@@ -57,6 +57,37 @@ static void forms_are_listed(void **state)
     assert_int_equal(th_cli_run(t, "ask --list open"), CLI_USAGE);
 }
 
+static void the_last_question_is_refined(void **state)
+{
+    static const char *const words[] = {"ask", "--follow", "by author", NULL};
+    struct th_cli *t = *state;
+
+    th_cli_answer(t, "GET http://sink/api/v1/conversations", 200, "{\"ok\":true,\"rows\":[]}");
+    assert_int_equal(th_cli_run_words(t, words), CLI_NOTHING);
+    th_cli_answer(t, "GET http://sink/api/v1/conversations", 200,
+                  "{\"ok\":true,\"rows\":[{\"id\":\"c1\",\"turns\":[]},{\"id\":\"c2\"}]}");
+    th_cli_answer(t, ASK "by%20author&conversation=c1", 200, "{\"ok\":true,\"answer\":\"two\"}");
+    assert_int_equal(th_cli_run_words(t, words), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "two\n");
+}
+
+static void conversations_are_listed_and_forgotten(void **state)
+{
+    struct th_cli *t = *state;
+
+    th_cli_answer(
+        t, "GET http://sink/api/v1/conversations", 200,
+        "{\"ok\":true,\"rows\":[{\"id\":\"c1\",\"updated_at\":\"2026-11-26T12:00:00.000Z\","
+        "\"turns\":[{\"question\":\"a\"},{\"question\":\"b\"}]}]}");
+    assert_int_equal(th_cli_run(t, "ask --conversations"), CLI_OK);
+    assert_string_equal(th_cli_stdout(t), "c1  2026-11-26T12:00:00  b\n");
+    th_cli_answer(t, "DELETE http://sink/api/v1/conversations/c1", 200, "{\"ok\":true}");
+    assert_int_equal(th_cli_run(t, "ask --forget c1"), CLI_OK);
+    th_cli_answer(t, "GET http://sink/api/v1/ask?q=&conversation=c1", 200,
+                  "{\"ok\":true,\"answer\":\"again\"}");
+    assert_int_equal(th_cli_run(t, "ask --conversation c1"), CLI_OK);
+}
+
 static void one_of_several_is_chosen(void **state)
 {
     struct th_cli *t = *state;
@@ -106,6 +137,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_answer_is_printed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forms_are_listed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_last_question_is_refined, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(conversations_are_listed_and_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_of_several_is_chosen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_past_can_be_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_understood_has_suggestions, set_up, tear_down),
