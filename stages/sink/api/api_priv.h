@@ -407,7 +407,8 @@ int64_t api_waited_ms(const struct api_job *job);
 
 /* ---- control.c: the fetcher's control API, for the pages ---- */
 
-enum { API_CONTROL_TIMEOUT_MS = 15000 };
+/* Of a call that does something, and of one that only looks: many pages may look at a fetcher that hangs. */
+enum { API_CONTROL_TIMEOUT_MS = 15000, API_CONTROL_LOOK_MS = 3000 };
 
 struct api_control {
     unsigned status;
@@ -417,8 +418,8 @@ struct api_control {
 /* Is the sink told where the fetcher is? */
 bool api_control_is_there(const struct api_job *job);
 /*
- * Any HTTP status is a success. WH_E_UNAVAILABLE: no fetcher is configured, or it does not answer within
- * API_CONTROL_TIMEOUT_MS; the errors of wh_conf_secret_read for its token. Free the answer in any case.
+ * Any HTTP status is a success. WH_E_UNAVAILABLE: no fetcher is configured, or it does not answer in
+ * time; the errors of wh_conf_secret_read for its token. Free the answer in any case.
  * Thread: a lane's, which waits.
  */
 WH_MUST_CHECK enum wh_rc api_control_call(const struct api_job *job, const char *method,

@@ -92,7 +92,9 @@ static enum wh_rc with_token(const struct sink_api_conf *conf, const char *metho
                                                         .secret_header = "Authorization: Bearer ",
                                                         .secret = wh_slice_str(token),
                                                         .body_max = ANSWER_MAX_BYTES,
-                                                        .timeout_ms = API_CONTROL_TIMEOUT_MS},
+                                                        .timeout_ms = strcmp(method, "POST") == 0
+                                                                          ? API_CONTROL_TIMEOUT_MS
+                                                                          : API_CONTROL_LOOK_MS},
                        ret, err);
 }
 
