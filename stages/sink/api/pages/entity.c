@@ -3,7 +3,7 @@
 #include "common/json/json_copy.h"
 #include "stages/sink/api/pages/pages_priv.h"
 #include "stages/sink/api/pages/records_priv.h"
-#include "stages/sink/api/record_priv.h"
+#include "stages/sink/api/records/record_priv.h"
 
 /* The answer of /api/v1/entities/ID, and what of it explains a field. */
 struct entity {

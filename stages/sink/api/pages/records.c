@@ -3,7 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_doc.h"
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 #include "stages/sink/api/pages/pages_priv.h"
 #include "stages/sink/api/pages/records_priv.h"
 

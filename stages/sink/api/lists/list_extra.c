@@ -3,7 +3,7 @@
 
 #include "common/base/enc.h"
 #include "common/base/mem.h"
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 
 enum { URL_MAX_BYTES = 32 << 10, EXTRAS_MAX_BYTES = 4 << 20, SQL_TEXT_BYTES = 64 << 10 };
 

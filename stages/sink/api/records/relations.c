@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "stages/sink/api/record_priv.h"
+#include "stages/sink/api/records/record_priv.h"
 
 enum { SHOWN_MAX = 12, COUNTED_MAX = 1000, GROUPS_MAX = 64 };
 

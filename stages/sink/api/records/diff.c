@@ -3,7 +3,7 @@
  * field up to a revision, so that one pass over the history is enough for both.
  */
 #include "common/base/mem.h"
-#include "stages/sink/api/record_priv.h"
+#include "stages/sink/api/records/record_priv.h"
 
 struct state {
     struct wh_version at;

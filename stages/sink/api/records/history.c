@@ -4,7 +4,7 @@
  * what it passes.
  */
 #include "common/base/mem.h"
-#include "stages/sink/api/record_priv.h"
+#include "stages/sink/api/records/record_priv.h"
 #include "stages/sink/ingest/outcomes.h"
 
 enum {

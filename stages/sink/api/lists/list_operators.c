@@ -1,5 +1,5 @@
 /* The operators of filters, and the conditions that they become. */
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 
 #include <stdio.h>
 

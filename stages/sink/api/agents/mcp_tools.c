@@ -1,7 +1,7 @@
 /* The tools of /mcp: each is a route of this API with arguments and an output of its own. */
 #include <string.h>
 
-#include "stages/sink/api/mcp_priv.h"
+#include "stages/sink/api/agents/mcp_priv.h"
 
 /* ---- outputs (JSON Schema 2020-12); members that are not named may come ---- */
 

@@ -1,6 +1,6 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
-#include "stages/sink/api/oauth_priv.h"
+#include "stages/sink/api/agents/oauth_priv.h"
 
 /* Decodes up to one of the two ends; the bytes stay where they are, because the memory was reserved. */
 static enum wh_rc decode(struct oauth_form *form, struct wh_slice coded, struct wh_slice *ret,

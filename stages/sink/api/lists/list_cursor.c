@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "common/base/enc.h"
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 
 enum { TOKEN_MAX_BYTES = 8 << 10, URL_MAX_BYTES = 16 << 10, SEPARATOR = '\x1f' };
 

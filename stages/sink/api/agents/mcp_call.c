@@ -6,7 +6,7 @@
 #include "common/base/mem.h"
 #include "common/event/entity.h"
 #include "common/json/json_copy.h"
-#include "stages/sink/api/mcp_priv.h"
+#include "stages/sink/api/agents/mcp_priv.h"
 
 enum {
     RESULT_MAX_BYTES = 4 << 20,

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "common/base/nearest.h"
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 #include "stages/sink/sql/labels.h"
 
 enum {

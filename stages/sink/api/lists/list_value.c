@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/num.h"
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 
 enum { DAY_MS = 86400000, DATE_LEN = 10, NUMBER_MAX = 40 };
 

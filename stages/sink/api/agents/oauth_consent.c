@@ -11,7 +11,7 @@
 #include "common/base/mem.h"
 #include "common/httpc/url.h"
 #include "common/json/json_write.h"
-#include "stages/sink/api/oauth_priv.h"
+#include "stages/sink/api/agents/oauth_priv.h"
 
 enum { STATE_MAX = 2000, LOCATION_MAX = 8 << 10, DOCUMENT_MAX = 16 << 10 };
 

@@ -1,7 +1,7 @@
 /* Arguments of a list -> conditions: COLUMN[__OPERATOR]=VALUE and _search. */
 #include <stdio.h>
 
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 #include "stages/sink/sql/near.h"
 
 const struct sql_column *api_list_column(const struct api_list *l, struct wh_slice name)

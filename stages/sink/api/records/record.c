@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "stages/sink/api/record_priv.h"
+#include "stages/sink/api/records/record_priv.h"
 #include "stages/sink/sql/field_json.h"
 
 enum {

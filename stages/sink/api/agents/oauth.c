@@ -16,7 +16,7 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_doc.h"
-#include "stages/sink/api/oauth_priv.h"
+#include "stages/sink/api/agents/oauth_priv.h"
 
 enum {
     CLIENT_BURST = 10,

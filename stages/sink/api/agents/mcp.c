@@ -11,7 +11,7 @@
 #include "common/base/enc.h"
 #include "common/base/mem.h"
 #include "common/json/json_copy.h"
-#include "stages/sink/api/mcp_priv.h"
+#include "stages/sink/api/agents/mcp_priv.h"
 
 enum {
     BODY_MAX_BYTES = 1 << 20,

@@ -1,5 +1,5 @@
 /* The arguments of a list that are not filters. Their names are Datasette's, and _asof and _zone. */
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 
 #include "common/base/be.h"
 #include "common/base/nearest.h"

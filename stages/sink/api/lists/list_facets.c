@@ -9,7 +9,7 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/json/json_doc.h"
-#include "stages/sink/api/list_priv.h"
+#include "stages/sink/api/lists/list_priv.h"
 
 enum {
     FACET_MS = 150,
