@@ -42,19 +42,26 @@ int64_t run_waited_ms(const struct conn *c)
     return client_stats(access_client(c->access)).waited_ms - c->run.waited_before_ms;
 }
 
-static void write_run(struct wh_json_writer *w, const struct conn *c, bool finished)
+static void write_head(struct wh_json_writer *w, const struct conn *c, bool sweeps,
+                       struct wh_slice state, int64_t started_ms, int64_t finished_ms,
+                       const char *error)
 {
     wh_jw_object(w);
     wh_jw_put_str(w, "connection", wh_slice_str(c->id));
-    wh_jw_put_str(w, "kind", c->run.sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
-    wh_jw_put_str(w, "state",
-                  !finished       ? WH_LIT("in_progress")
-                  : c->run.failed ? WH_LIT("error")
-                                  : WH_LIT("success"));
-    wh_jw_put_int(w, "started_at_ms", c->run.started_ms);
-    wh_jw_put_int(w, "finished_at_ms", finished ? c->run.finished_ms : 0);
-    wh_jw_put_bool(w, "ok", finished && !c->run.failed);
-    wh_jw_put_str(w, "error", wh_slice_str(finished ? c->run.error : ""));
+    wh_jw_put_str(w, "kind", sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
+    wh_jw_put_str(w, "state", state);
+    wh_jw_put_int(w, "started_at_ms", started_ms);
+    wh_jw_put_int(w, "finished_at_ms", finished_ms);
+    wh_jw_put_bool(w, "ok", wh_slice_eq(state, WH_LIT("success")));
+    wh_jw_put_str(w, "error", wh_slice_str(error));
+}
+
+static void write_run(struct wh_json_writer *w, const struct conn *c, bool finished)
+{
+    const char *end = c->run.failed ? "error" : "success";
+
+    write_head(w, c, c->run.sweeps, wh_slice_str(finished ? end : "in_progress"), c->run.started_ms,
+               finished ? c->run.finished_ms : 0, finished ? c->run.error : "");
     wh_jw_put_int(w, "requests", (int64_t)run_requests(c));
     wh_jw_put_int(w, "waited_ms", run_waited_ms(c));
     wh_jw_put_int(w, "tombstones", (int64_t)c->run.tombstones);
@@ -63,14 +70,16 @@ static void write_run(struct wh_json_writer *w, const struct conn *c, bool finis
     wh_jw_end(w);
 }
 
-static void publish(struct conn *c, int64_t run, const struct wh_buf *json)
+static void publish(struct conn *c, int64_t run, struct wh_json_writer *w,
+                    const struct wh_buf *json)
 {
     struct fetcher *f = c->fetcher;
     struct wh_err err;
     char key[KEY_MAX_BYTES];
 
     (void)snprintf(key, sizeof(key), "%s:%" PRId64, c->id, run);
-    if (outbox_document(f->outbox,
+    if (wh_jw_finish(w, &err) != WH_OK ||
+        outbox_document(f->outbox,
                         &(struct outbox_document){.schema = WH_DOCUMENT_RUN,
                                                   .topic = f->topics.runs,
                                                   .key = wh_slice_str(key),
@@ -85,37 +94,22 @@ void run_report(struct conn *c, bool finished)
 {
     WH_AUTO(buf) struct wh_buf json;
     struct wh_json_writer w;
-    struct wh_err err;
 
     wh_buf_init(&json, REPORT_MAX_BYTES);
     wh_json_writer_init(&w, &json);
     write_run(&w, c, finished);
-    if (wh_jw_finish(&w, &err) == WH_OK) {
-        publish(c, c->run.started_ms, &json);
-    } else {
-        wh_log_warn(c->fetcher->deps.log, "run report not written", WH_RC(&err));
-    }
+    publish(c, c->run.started_ms, &w, &json);
 }
 
 void run_report_interrupted(struct conn *c, int64_t run, int64_t last_ms, bool sweeps)
 {
     WH_AUTO(buf) struct wh_buf json;
     struct wh_json_writer w;
-    struct wh_err err;
 
     wh_buf_init(&json, REPORT_MAX_BYTES);
     wh_json_writer_init(&w, &json);
-    wh_jw_object(&w);
-    wh_jw_put_str(&w, "connection", wh_slice_str(c->id));
-    wh_jw_put_str(&w, "kind", sweeps ? WH_LIT("sweep") : WH_LIT("sync"));
-    wh_jw_put_str(&w, "state", WH_LIT("interrupted"));
-    wh_jw_put_int(&w, "started_at_ms", run);
-    wh_jw_put_int(&w, "finished_at_ms", last_ms);
-    wh_jw_put_bool(&w, "ok", false);
-    wh_jw_put_str(&w, "error",
-                  WH_LIT("the fetcher ended during the run; it goes on where it stopped"));
+    write_head(&w, c, sweeps, WH_LIT("interrupted"), run, last_ms,
+               "the fetcher ended during the run; it goes on where it stopped");
     wh_jw_end(&w);
-    if (wh_jw_finish(&w, &err) == WH_OK) {
-        publish(c, run, &json);
-    }
+    publish(c, run, &w, &json);
 }

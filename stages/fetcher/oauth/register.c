@@ -2,13 +2,15 @@
 
 #include "common/json/json_write.h"
 
-static void words(struct wh_json_writer *w, const char *key, const char *first, const char *second)
+/* An array of one text, or of two where there is a second. */
+static void words(struct wh_json_writer *w, const char *key, struct wh_slice first,
+                  struct wh_slice second)
 {
     wh_jw_key(w, key);
     wh_jw_array(w);
-    wh_jw_str(w, wh_slice_str(first));
-    if (second) {
-        wh_jw_str(w, wh_slice_str(second));
+    wh_jw_str(w, first);
+    if (second.len) {
+        wh_jw_str(w, second);
     }
     wh_jw_end(w);
 }
@@ -21,12 +23,9 @@ enum wh_rc oauth_register_body(struct wh_slice client_name, struct wh_slice redi
     wh_json_writer_init(&w, out);
     wh_jw_object(&w);
     wh_jw_put_str(&w, "client_name", client_name);
-    wh_jw_key(&w, "redirect_uris");
-    wh_jw_array(&w);
-    wh_jw_str(&w, redirect_uri);
-    wh_jw_end(&w);
-    words(&w, "grant_types", "authorization_code", "refresh_token");
-    words(&w, "response_types", "code", NULL);
+    words(&w, "redirect_uris", redirect_uri, WH_LIT(""));
+    words(&w, "grant_types", WH_LIT("authorization_code"), WH_LIT("refresh_token"));
+    words(&w, "response_types", WH_LIT("code"), WH_LIT(""));
     wh_jw_put_str(&w, "token_endpoint_auth_method", WH_LIT("none"));
     wh_jw_put_str(&w, "application_type", WH_LIT("native"));
     if (scope.len) {

@@ -12,8 +12,7 @@
  * A frame is what was understood, with names as ids. A follow-up ("only open ones", "by project", "the week before")
  * is read into the frame of the question before.
  *
- * Thread: any; a set of forms is not changed after it was made. Ownership: what a call returns lives in the arena
- * that it was given.
+ * Thread: any; a set of forms is not changed after it was made. What a call returns lives in its arena.
  */
 #ifndef WH_SINK_QUESTIONS_H
 #define WH_SINK_QUESTIONS_H
