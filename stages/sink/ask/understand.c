@@ -421,7 +421,7 @@ enum wh_rc ask_understand(struct wh_slice question, int64_t now_ms, struct wh_zo
                           struct ask_understood *ret, struct wh_err *err)
 {
     struct ask_words words;
-    bool has_form;
+    bool has_form = false;
 
     if (read_parts(question, now_ms, zone, &words, ret, &has_form, err) != WH_OK) {
         return err->rc;
@@ -437,7 +437,7 @@ enum wh_rc ask_understand_after(struct wh_slice question, int64_t now_ms, struct
                                 struct wh_err *err)
 {
     struct ask_words words;
-    bool has_form;
+    bool has_form = false;
 
     if (read_parts(question, now_ms, zone, &words, ret, &has_form, err) != WH_OK ||
         refuse_others(&words, err) != WH_OK || find_terms(&words, ret, err) != WH_OK) {
