@@ -275,6 +275,11 @@ integration: all ## the four binaries against a real Kafka and the stand-in
 	@scripts/install-deps build kafka test
 	@BIN=$(B)/bin tests/integration/run
 
+.PHONY: test-rows
+test-rows: all ## PostgreSQL filled from the topics of rows by Flink SQL, every row compared
+	@scripts/install-deps build kafka test rows
+	@BIN=$(B)/bin tests/rows/run
+
 .PHONY: test-compose
 test-compose: ## the compose files on a container engine: make test-compose COMPOSE="docker compose"
 	@scripts/install-deps test
