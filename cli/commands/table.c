@@ -108,6 +108,8 @@ static const struct cli_command table[] = {
      "  wellhead ask --conversations\n"
      "  wellhead ask --conversation 967886579b583c08 \"by author\"\n"
      "  wellhead ask --forget 967886579b583c08\n"
+     "  wellhead ask \"what did Dana merge last week\" --choose "
+     "e4af8bb3-d213-57e7-9adb-3a52341fb62e\n"
      "  wellhead ask \"which services were affected yesterday\" --zone Europe/Berlin\n"
      "  wellhead ask \"what is still open from shop/web#45\"\n"
      "  wellhead ask \"how long did the incident on 24 November last\"\n"
@@ -133,12 +135,14 @@ static const struct cli_command table[] = {
     {"measures", CLI_MEASURES, "what is counted, and its numbers: merge requests, DORA, incidents",
      "[MEASURE]", 1,
      "  wellhead measures                                  # what there is, and what it means\n"
-     "  wellhead measures deployment_frequency\n"
+     "  wellhead measures deployment_frequency -x   # one column on a line\n"
      "  wellhead measures time_to_merge --by project --over month --since -52w\n"
      "  wellhead measures incidents_opened -p severity=critical --since 2026-10-01 --until "
      "2026-10-31\n"
      "  wellhead measures change_failure_rate --over none --json   # with the address of its rows\n"
-     "  wellhead measures issues_closed --csv > closed.csv\n",
+     "  wellhead measures issues_closed --csv > closed.csv\n"
+     "  wellhead measures open_issues --as-of 2026-11-24T10:00:00Z   # as it was stored then\n"
+     "  wellhead measures open_issues --valid-at 2026-11-24T10:00:00Z --zone Europe/Berlin\n",
      cli_measures},
     {"import", CLI_IMPORT,
      "import rows of your own records: services, customers, contracts, people", "FILE|-",
