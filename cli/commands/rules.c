@@ -139,7 +139,7 @@ static int add(struct cli *cli, struct wh_json_val rule)
 
 static int remove_rule(struct cli *cli, const char *id)
 {
-    WH_AUTO(buf) struct wh_buf path;
+    WH_AUTO(buf) struct wh_buf path = {0};
     struct cli_answer answer = {0};
     struct wh_err err;
     int code;
@@ -163,7 +163,7 @@ static bool is_number(const char *text)
 
 static int replay(struct cli *cli, const char *id, const char *number)
 {
-    WH_AUTO(buf) struct wh_buf path;
+    WH_AUTO(buf) struct wh_buf path = {0};
     struct cli_answer answer = {0};
     char body[64];
     struct wh_err err;

@@ -185,7 +185,7 @@ enum wh_rc ask_conversation_keep(struct asking *a, struct wh_slice restated,
                                  const struct question_frame *frame,
                                  const struct ask_answer *incidents, struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf text;
+    WH_AUTO(buf) struct wh_buf text = {0};
     struct wh_json_writer w;
     char folder[PATH_BYTES];
     char now[WH_TIME_TEXT_MAX];

@@ -44,7 +44,7 @@ static void write_view(const struct view *view, struct wh_json_writer *w)
 
 static enum wh_rc save(const struct views *v, struct wh_err *err)
 {
-    WH_AUTO(buf) struct wh_buf text;
+    WH_AUTO(buf) struct wh_buf text = {0};
     struct wh_json_writer w;
 
     if (v->path == NULL) {
