@@ -253,6 +253,18 @@ static void pause_for(struct sink_writer *w, const char *what, const struct wh_e
     *ret_wait_ms = w->pause_ms;
 }
 
+/* Is it too early to try again? Then also says how long to wait. */
+static bool must_wait(const struct sink_writer *w, int64_t *ret_wait_ms)
+{
+    int64_t now_ns = wh_clock_mono_ns(&w->deps.clock);
+
+    if (!w->paused || now_ns >= w->retry_at_ns) {
+        return false;
+    }
+    *ret_wait_ms = (w->retry_at_ns - now_ns) / 1000000 + 1;
+    return true;
+}
+
 static void resume(struct sink_writer *w, size_t records)
 {
     if (!w->paused) {
@@ -326,18 +338,13 @@ static void take_off(struct sink_writer *w)
  */
 static enum wh_rc land(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
 {
-    int64_t now_ns = wh_clock_mono_ns(&w->deps.clock);
     int64_t took_ns = 0;
     enum wh_rc rc;
 
-    if (w->flight.batch == NULL) {
+    if (w->flight.batch == NULL || must_wait(w, ret_wait_ms)) {
         return WH_OK;
     }
     if (w->paused) {
-        if (now_ns < w->retry_at_ns) {
-            *ret_wait_ms = (w->retry_at_ns - now_ns) / 1000000 + 1;
-            return WH_OK;
-        }
         sink_committer_give(w->committer, w->flight.batch, w->conf.sync);
     }
     rc = sink_committer_await(w->committer, &took_ns, err);
@@ -399,15 +406,10 @@ static enum wh_rc write_now(struct sink_writer *w, int64_t *ret_wait_ms, struct 
 
 static enum wh_rc write_batch(struct sink_writer *w, int64_t *ret_wait_ms, struct wh_err *err)
 {
-    int64_t now_ns = wh_clock_mono_ns(&w->deps.clock);
     enum wh_rc rc = land(w, ret_wait_ms, err);
 
-    if (rc != WH_OK || *ret_wait_ms > 0) {
+    if (rc != WH_OK || *ret_wait_ms > 0 || must_wait(w, ret_wait_ms)) {
         return rc;
-    }
-    if (w->paused && now_ns < w->retry_at_ns) {
-        *ret_wait_ms = (w->retry_at_ns - now_ns) / 1000000 + 1;
-        return WH_OK;
     }
     rc = w->aside_done ? WH_OK : sink_set_aside(w, err);
     w->aside_done = rc == WH_OK;
@@ -553,6 +555,9 @@ enum wh_rc sink_writer_turn(struct sink_writer *w, int timeout_ms, int64_t *ret_
         if (rc != WH_OK || *ret_wait_ms > 0) {
             return rc;
         }
+    }
+    if (w->phase == SINK_IDLE && must_wait(w, ret_wait_ms)) {
+        return WH_OK;
     }
     if (w->phase == SINK_IDLE && sink_purge_due(w->purge)) {
         enum wh_rc rc = purge_step(w, ret_wait_ms, err);
