@@ -391,11 +391,15 @@ static void long_expressions(void **state)
 
 static void many_instructions(void **state)
 {
+    const struct sql_rows rows = {no_columns, no_row, NULL};
     struct fixture *f = *state;
+    struct sql_outcome outcome;
     struct wh_buf sql;
     struct wh_err err;
 
     for (int n = 1000; n <= 100000; n *= 100) {
+        struct sql_query query = {.timeout_ms = 60000, .max_rows = 1000};
+
         wh_buf_init(&sql, STATEMENT_MAX_BYTES);
         th_ok(wh_buf_append(&sql, WH_LIT("SELECT id FROM work_items WHERE id IN ('a'"), &err),
               &err);
@@ -404,7 +408,8 @@ static void many_instructions(void **state)
         }
         th_ok(wh_buf_append_char(&sql, ')', &err), &err);
         /* A list of a thousand costs a statement none of its longest value. */
-        assert_int_equal(run(f, wh_buf_slice(&sql), BIG_BYTES, &err),
+        query.text = wh_buf_slice(&sql);
+        assert_int_equal(sql_run(f->engine, &query, &rows, &outcome, &err),
                          n == 1000 ? WH_OK : WH_E_TOO_LARGE);
         wh_buf_done(&sql);
     }
