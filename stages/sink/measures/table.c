@@ -155,9 +155,10 @@ enum wh_rc measure_table_add(struct measure_table *table, const struct measure_r
 {
     struct measure_group *g = NULL;
     struct measure_cell *cell;
+    enum wh_rc rc = group_of(table, row->key, &g, err);
 
-    if (group_of(table, row->key, &g, err) != WH_OK || g == NULL) {
-        return g ? WH_OK : err->rc;
+    if (rc != WH_OK || g == NULL) {
+        return rc;
     }
     cell = &g->cells[row->has_bucket ? bucket_of(table, row->bucket_ms) : 0];
     if (!measure_is_stock(table->measure)) {
