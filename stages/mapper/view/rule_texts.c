@@ -77,8 +77,11 @@ enum wh_rc rule_texts_add(struct rule_texts *t, struct wh_slice text, struct wh_
     if (text.len == 0) {
         return WH_OK;
     }
-    if (rule_is_nothing(t->c, t->conv, text, &nothing, err) != WH_OK || nothing) {
-        return nothing ? WH_OK : err->rc;
+    if (rule_is_nothing(t->c, t->conv, text, &nothing, err) != WH_OK) {
+        return err->rc;
+    }
+    if (nothing) {
+        return WH_OK;
     }
     for (size_t i = 0; i < t->n; i++) {
         if (wh_slice_eq(t->items[i], text)) {
